@@ -1,0 +1,81 @@
+//! Machine code for plans: trampolines by which the interpreter's side calls C, and entries by which C calls back.
+//!
+//! An emitter walks a [`Plan`] and knows one instruction set. It holds no rule of any calling convention, asks
+//! nothing of the machine it runs on, and cannot fail: all that could go wrong went wrong in the planner.
+//!
+//! # The trampoline
+//! [`call`] makes a function of the plan's own convention, `void (*)(const void *target, const uint64_t *slots,
+//! uint64_t *result)`. It loads the arguments' slots, calls `target`, and leaves the result in `*result`. A narrow integer is
+//! taken from the low bytes of its slot; a result is extended to its whole slot. A `float` lies in the
+//! low four bytes of a slot, and the other four are left as they were. `result` is not touched for `void`.
+//!
+//! # The callback entry
+//! C calls a thunk; the thunk loads the address of its [`record`] and jumps to the entry that the record names. The
+//! entry, made by [`callback_entry`], stores its arguments into slots on its own stack, extended as above, and calls the
+//! record's handler, a function of the same convention, `void (*)(void *context, const uint64_t *slots, uint64_t *result)`.
+//! `*result` is zero when the handler starts, and what it holds afterwards is returned to C.
+
+pub mod unwind;
+mod x64;
+
+use crate::abi::{Abi, Plan};
+use unwind::FrameChange;
+
+/// The data behind each thunk: what its entry finds at the address it is handed. Offsets in bytes.
+pub mod record {
+    /// The entry that the thunk jumps to.
+    pub const ENTRY: u8 = 0;
+    /// The function that the entry calls.
+    pub const HANDLER: u8 = 8;
+    /// The first argument of that function.
+    pub const CONTEXT: u8 = 16;
+    /// The record's size; a record's address is a multiple of it.
+    pub const SIZE: usize = 32;
+}
+
+/// The bytes of one thunk.
+pub const THUNK_SIZE: usize = 16;
+
+/// Position-independent machine code of one function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// The convention of the functions it calls, and of itself.
+    pub abi: Abi,
+    /// The instructions; execution starts with the first.
+    pub bytes: Vec<u8>,
+    /// How the stack frame changes on the way, for [`unwind::eh_frame`].
+    pub frame: Vec<FrameChange>,
+}
+
+/// The trampoline by which functions of this plan are called.
+pub fn call(plan: &Plan) -> Code {
+    match plan.abi {
+        Abi::SysV64 => x64::call(plan),
+    }
+}
+
+/// The entry of callbacks of this plan.
+pub fn callback_entry(plan: &Plan) -> Code {
+    match plan.abi {
+        Abi::SysV64 => x64::callback_entry(plan),
+    }
+}
+
+/// The entry of callbacks that have been closed, whatever their signature was: it calls the record's handler with
+/// the context alone, and returns zero in every result register.
+pub fn closed_entry(abi: Abi) -> Code {
+    match abi {
+        Abi::SysV64 => x64::closed_entry(abi),
+    }
+}
+
+/// `count` thunks of [`THUNK_SIZE`] bytes, the first of which finds its record `distance` bytes behind its own
+/// start and each further one the next record.
+///
+/// # Panics
+/// If a record would lie out of the instruction set's reach: `distance` is a constant of the caller's.
+pub fn thunks(abi: Abi, count: usize, distance: usize) -> Code {
+    match abi {
+        Abi::SysV64 => x64::thunks(abi, count, distance),
+    }
+}

@@ -1,0 +1,403 @@
+//! The x86-64 emitter. It walks plans; which register is whose it never knows by itself.
+//!
+//! Frames, from high addresses to low. Both keep the stack pointer fixed between entry and exit, so its distance from
+//! the caller's frame is all that an unwinder needs:
+//!
+//! ```text
+//!   trampoline                              callback entry
+//!   | return address     |                  | C's stack arguments |
+//!   | saved rbx          | with a result    | return address      |
+//!   | padding            |                  | padding             |
+//!   | stack arguments    | <- rsp at the    | result slot         |
+//!                             call          | argument slots      | <- rsp at the call of the handler
+//! ```
+
+#![allow(
+    clippy::useless_conversion,
+    reason = "dynasm! expands to conversions of operands to i32"
+)]
+
+use super::unwind::{FrameChange, FrameChangeKind};
+use super::{Code, THUNK_SIZE, record};
+use crate::abi::regs::x64::{R10, R11, RAX, RBX, RSP};
+use crate::abi::{Abi, Extend, Move, Place, Plan};
+use crate::layout::SLOT;
+use dynasmrt::{DynasmApi, SimpleAssembler, dynasm};
+
+// Jobs of registers. None of the four carries an argument under any convention, so they hold through
+// the loading of arguments; RESULT alone survives the call.
+const TARGET: u8 = R11;
+const SLOTS: u8 = R10;
+const RECORD: u8 = R10;
+const RESULT: u8 = RBX;
+const SCRATCH: u8 = RAX;
+
+/// A frame larger than this is entered step by step, so that the guard page below a stack is never jumped over.
+const GUARD_PAGE: u32 = 4096;
+
+/// The landing pad of control-flow enforcement (Intel SDM volume 1, section 17.3), a no-op where that is off.
+/// dynasm has no name for it.
+const ENDBR64: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
+
+/// DWARF's number for rbx (psABI figure 3.36).
+const DWARF_RBX: u16 = 3;
+
+pub(super) fn call(plan: &Plan) -> Code {
+    let [target, slots, result] = [0, 1, 2].map(|n| plan.abi.convention().int_args[n]);
+    let mut asm = Emitter::new(plan.abi);
+    let keeps_result = !plan.ret.is_empty();
+    if keeps_result {
+        asm.push_result_register();
+    }
+    // The return address, and rbx if it was pushed, already lie on the stack.
+    let misaligned = if keeps_result { 0 } else { 8 };
+    let frame = if plan.stack == 0 && !keeps_result {
+        0
+    } else {
+        plan.stack + misaligned
+    };
+    asm.enter(frame);
+    asm.copy(TARGET, target);
+    asm.copy(SLOTS, slots);
+    if keeps_result {
+        asm.copy(RESULT, result);
+    }
+    asm.load_arguments(plan);
+    if frame == 0 && !keeps_result {
+        dynasm!(asm.ops ; .arch x64 ; jmp Rq(TARGET));
+        return asm.finish();
+    }
+    dynasm!(asm.ops ; .arch x64 ; call Rq(TARGET));
+    for piece in &plan.ret {
+        asm.place_to_slot(
+            piece,
+            0,
+            Address {
+                base: RESULT,
+                offset: piece.slot,
+            },
+        );
+    }
+    asm.leave(frame);
+    if keeps_result {
+        asm.pop_result_register();
+    }
+    dynasm!(asm.ops ; .arch x64 ; ret);
+    asm.finish()
+}
+
+pub(super) fn callback_entry(plan: &Plan) -> Code {
+    let [context, slots, result] = [0, 1, 2].map(|n| plan.abi.convention().int_args[n]);
+    let mut asm = Emitter::new(plan.abi);
+    let first_slot = 0;
+    let result_slot = first_slot + plan.arg_slots * SLOT;
+    // One more word than a multiple of 16: the return address is the other half.
+    let frame = (result_slot + SLOT + 8).next_multiple_of(16) - 8;
+    let incoming = frame + 8;
+    asm.enter(frame);
+    for piece in &plan.args {
+        let slot = Address {
+            base: RSP,
+            offset: first_slot + piece.slot,
+        };
+        asm.place_to_slot(piece, incoming, slot);
+    }
+    dynasm!(asm.ops
+        ; .arch x64
+        ; mov Rq(context), [BYTE Rq(RECORD) + record::CONTEXT as i8]
+    );
+    asm.address_of(
+        slots,
+        Address {
+            base: RSP,
+            offset: first_slot,
+        },
+    );
+    asm.address_of(
+        result,
+        Address {
+            base: RSP,
+            offset: result_slot,
+        },
+    );
+    dynasm!(asm.ops
+        ; .arch x64
+        ; mov QWORD [Rq(result)], 0
+        ; call QWORD [BYTE Rq(RECORD) + record::HANDLER as i8]
+    );
+    for piece in &plan.ret {
+        asm.slot_to_place(
+            piece,
+            Address {
+                base: RSP,
+                offset: result_slot + piece.slot,
+            },
+        );
+    }
+    asm.leave(frame);
+    dynasm!(asm.ops ; .arch x64 ; ret);
+    asm.finish()
+}
+
+pub(super) fn closed_entry(abi: Abi) -> Code {
+    let row = abi.convention();
+    let mut asm = Emitter::new(abi);
+    asm.enter(8);
+    dynasm!(asm.ops
+        ; .arch x64
+        ; mov Rq(row.int_args[0]), [BYTE Rq(RECORD) + record::CONTEXT as i8]
+        ; call QWORD [BYTE Rq(RECORD) + record::HANDLER as i8]
+    );
+    for &register in row.int_rets {
+        dynasm!(asm.ops ; .arch x64 ; xor Rd(register), Rd(register));
+    }
+    for &register in row.fp_rets {
+        dynasm!(asm.ops ; .arch x64 ; xorps Rx(register), Rx(register));
+    }
+    asm.leave(8);
+    dynasm!(asm.ops ; .arch x64 ; ret);
+    asm.finish()
+}
+
+pub(super) fn thunks(abi: Abi, count: usize, distance: usize) -> Code {
+    // endbr64 and the lea: rip points behind them when the displacement is added.
+    const BEHIND_LEA: usize = 4 + 7;
+    let mut ops = SimpleAssembler::new();
+    for index in 0..count {
+        let to_record = distance + index * record::SIZE - index * THUNK_SIZE - BEHIND_LEA;
+        let to_record = i32::try_from(to_record).expect("a thunk's record lies within 2 GiB");
+        dynasm!(ops
+            ; .arch x64
+            ; .bytes ENDBR64
+            ; lea Rq(RECORD), [rip + to_record]
+            ; jmp QWORD [BYTE Rq(RECORD) + record::ENTRY as i8]
+        );
+        let padding = (index + 1) * THUNK_SIZE - ops.offset().0;
+        ops.extend(std::iter::repeat_n(0xcc, padding)); // int3: never executed
+    }
+    Code {
+        abi,
+        bytes: ops.finalize(),
+        frame: Vec::new(),
+    }
+}
+
+/// A place in memory: `offset` bytes above what `base` points to.
+#[derive(Clone, Copy)]
+struct Address {
+    base: u8,
+    offset: u32,
+}
+
+/// `op register, size [address]`, with the displacement's short form where that reaches.
+macro_rules! read {
+    ($asm:ident, $op:ident $kind:ident($register:expr), $size:ident $from:expr) => {{
+        let Address { base, offset } = $from;
+        match i8::try_from(offset) {
+            Ok(near) => dynasm!($asm.ops ; .arch x64 ; $op $kind($register), $size [BYTE Rq(base) + near]),
+            Err(_) => dynasm!($asm.ops ; .arch x64 ; $op $kind($register), $size [DWORD Rq(base) + offset as i32]),
+        }
+    }};
+}
+
+/// `op size [address], register`, likewise.
+macro_rules! write {
+    ($asm:ident, $op:ident $size:ident $to:expr, $kind:ident($register:expr)) => {{
+        let Address { base, offset } = $to;
+        match i8::try_from(offset) {
+            Ok(near) => dynasm!($asm.ops ; .arch x64 ; $op $size [BYTE Rq(base) + near], $kind($register)),
+            Err(_) => dynasm!($asm.ops ; .arch x64 ; $op $size [DWORD Rq(base) + offset as i32], $kind($register)),
+        }
+    }};
+}
+
+/// The code of one function while it grows.
+struct Emitter {
+    ops: SimpleAssembler,
+    abi: Abi,
+    frame: Vec<FrameChange>,
+    /// Bytes between the stack pointer and the caller's frame.
+    depth: u32,
+}
+
+impl Emitter {
+    /// A function that other code may reach by an indirect jump or call: it begins with the landing pad for that.
+    fn new(abi: Abi) -> Emitter {
+        let mut ops = SimpleAssembler::new();
+        dynasm!(ops ; .arch x64 ; .bytes ENDBR64);
+        Emitter {
+            ops,
+            abi,
+            frame: Vec::new(),
+            depth: 8,
+        }
+    }
+
+    fn finish(self) -> Code {
+        Code {
+            abi: self.abi,
+            bytes: self.ops.finalize(),
+            frame: self.frame,
+        }
+    }
+
+    fn note(&mut self, kind: FrameChangeKind) {
+        self.frame.push(FrameChange {
+            offset: self.ops.offset().0 as u32,
+            kind,
+        });
+    }
+
+    fn note_depth(&mut self, depth: u32) {
+        self.depth = depth;
+        self.note(FrameChangeKind::CfaOffset(depth));
+    }
+
+    fn push_result_register(&mut self) {
+        dynasm!(self.ops ; .arch x64 ; push Rq(RESULT));
+        self.note_depth(self.depth + 8);
+        self.note(FrameChangeKind::Saved(DWARF_RBX, self.depth));
+    }
+
+    fn pop_result_register(&mut self) {
+        dynasm!(self.ops ; .arch x64 ; pop Rq(RESULT));
+        self.note_depth(self.depth - 8);
+        self.note(FrameChangeKind::Restored(DWARF_RBX));
+    }
+
+    /// Makes room for a frame, touching each page of it on the way down.
+    fn enter(&mut self, bytes: u32) {
+        let mut left = bytes;
+        while left > GUARD_PAGE {
+            self.lower_stack(GUARD_PAGE);
+            dynasm!(self.ops ; .arch x64 ; or QWORD [rsp], 0);
+            left -= GUARD_PAGE;
+        }
+        if left > 0 {
+            self.lower_stack(left);
+        }
+    }
+
+    fn lower_stack(&mut self, bytes: u32) {
+        match i8::try_from(bytes) {
+            Ok(short) => dynasm!(self.ops ; .arch x64 ; sub rsp, BYTE short),
+            Err(_) => dynasm!(self.ops ; .arch x64 ; sub rsp, DWORD bytes as i32),
+        }
+        self.note_depth(self.depth + bytes);
+    }
+
+    fn leave(&mut self, bytes: u32) {
+        if bytes == 0 {
+            return;
+        }
+        match i8::try_from(bytes) {
+            Ok(short) => dynasm!(self.ops ; .arch x64 ; add rsp, BYTE short),
+            Err(_) => dynasm!(self.ops ; .arch x64 ; add rsp, DWORD bytes as i32),
+        }
+        self.note_depth(self.depth - bytes);
+    }
+
+    fn copy(&mut self, to: u8, from: u8) {
+        dynasm!(self.ops ; .arch x64 ; mov Rq(to), Rq(from));
+    }
+
+    fn address_of(&mut self, to: u8, address: Address) {
+        let Address { base, offset } = address;
+        match i8::try_from(offset) {
+            Ok(near) => dynasm!(self.ops ; .arch x64 ; lea Rq(to), [BYTE Rq(base) + near]),
+            Err(_) => dynasm!(self.ops ; .arch x64 ; lea Rq(to), [DWORD Rq(base) + offset as i32]),
+        }
+    }
+
+    /// Stack arguments first: they pass through the scratch register, which the count of vector registers takes last.
+    fn load_arguments(&mut self, plan: &Plan) {
+        let on_stack = |piece: &&Move| matches!(piece.place, Place::Stack(_));
+        for piece in plan.args.iter().filter(on_stack) {
+            self.slot_to_place(
+                piece,
+                Address {
+                    base: SLOTS,
+                    offset: piece.slot,
+                },
+            );
+        }
+        for piece in plan.args.iter().filter(|piece| !on_stack(piece)) {
+            self.slot_to_place(
+                piece,
+                Address {
+                    base: SLOTS,
+                    offset: piece.slot,
+                },
+            );
+        }
+        match plan.vector_args {
+            Some(0) => dynasm!(self.ops ; .arch x64 ; xor eax, eax),
+            Some(count) => dynasm!(self.ops ; .arch x64 ; mov eax, i32::from(count)),
+            None => {}
+        }
+    }
+
+    /// Moves a piece from its slot to where the convention wants it. Clobbers the scratch register for a stack argument.
+    fn slot_to_place(&mut self, piece: &Move, slot: Address) {
+        match piece.place {
+            Place::Int(register) => self.load(register, slot, piece),
+            Place::Fp(register) if piece.width == 4 => read!(self, movss Rx(register), DWORD slot),
+            Place::Fp(register) => read!(self, movsd Rx(register), QWORD slot),
+            Place::Stack(offset) => {
+                self.load(SCRATCH, slot, piece);
+                write!(self, mov QWORD Address { base: RSP, offset }, Rq(SCRATCH));
+            }
+        }
+    }
+
+    /// Moves a piece from where the convention put it to its slot. `incoming` is the distance from the stack pointer to
+    /// the stack arguments. Clobbers the scratch register for narrow integers and stack arguments.
+    fn place_to_slot(&mut self, piece: &Move, incoming: u32, slot: Address) {
+        match piece.place {
+            Place::Int(register) => {
+                let filled = self.extend(register, piece);
+                write!(self, mov QWORD slot, Rq(filled));
+            }
+            Place::Fp(register) if piece.width == 4 => write!(self, movss DWORD slot, Rx(register)),
+            Place::Fp(register) => write!(self, movsd QWORD slot, Rx(register)),
+            Place::Stack(offset) => {
+                self.load(
+                    SCRATCH,
+                    Address {
+                        base: RSP,
+                        offset: incoming + offset,
+                    },
+                    piece,
+                );
+                write!(self, mov QWORD slot, Rq(SCRATCH));
+            }
+        }
+    }
+
+    /// Loads a piece, extended to the whole register.
+    fn load(&mut self, to: u8, from: Address, piece: &Move) {
+        match (piece.extend, piece.width) {
+            (Extend::Sign, 1) => read!(self, movsx Rq(to), BYTE from),
+            (Extend::Sign, 2) => read!(self, movsx Rq(to), WORD from),
+            (Extend::Sign, _) => read!(self, movsxd Rq(to), DWORD from),
+            (Extend::Zero, 1) => read!(self, movzx Rd(to), BYTE from),
+            (Extend::Zero, 2) => read!(self, movzx Rd(to), WORD from),
+            (Extend::Zero, _) | (Extend::None, 4) => read!(self, mov Rd(to), DWORD from),
+            (Extend::None, _) => read!(self, mov Rq(to), QWORD from),
+        }
+    }
+
+    /// Extends a piece from the low bits of a register to all of one, and says which one.
+    fn extend(&mut self, from: u8, piece: &Move) -> u8 {
+        match (piece.extend, piece.width) {
+            (Extend::None, _) => return from,
+            (Extend::Sign, 1) => dynasm!(self.ops ; .arch x64 ; movsx Rq(SCRATCH), Rb(from)),
+            (Extend::Sign, 2) => dynasm!(self.ops ; .arch x64 ; movsx Rq(SCRATCH), Rw(from)),
+            (Extend::Sign, _) => dynasm!(self.ops ; .arch x64 ; movsxd Rq(SCRATCH), Rd(from)),
+            (Extend::Zero, 1) => dynasm!(self.ops ; .arch x64 ; movzx Rd(SCRATCH), Rb(from)),
+            (Extend::Zero, 2) => dynasm!(self.ops ; .arch x64 ; movzx Rd(SCRATCH), Rw(from)),
+            (Extend::Zero, _) => dynasm!(self.ops ; .arch x64 ; mov Rd(SCRATCH), Rd(from)),
+        }
+        SCRATCH
+    }
+}

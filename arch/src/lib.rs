@@ -1,0 +1,32 @@
+//! The pure half of farcall: calling conventions as data, and the machine code that follows from them.
+//!
+//! Data flows one way, and each step is a function of the one before it:
+//!
+//! ```text
+//! Type, Signature ──plan()──► Plan ──emit::call(), emit::callback_entry()──► Code ──unwind::eh_frame()──► .eh_frame
+//! (types, layout)             (abi: where each byte of each value goes)      (emit: bytes and their frame)
+//! ```
+//!
+//! Nothing here asks the machine it runs on: no system call, no address, no `cfg(target)`. Every convention is planned
+//! and emitted on every host, so every convention is tested on every host.
+//!
+//! ```
+//! use farcall_arch::{Abi, Place, Signature, Type, emit, plan};
+//!
+//! let signature = Signature::new(Type::I32, vec![Type::F64, Type::I32])?;
+//! let plan = plan(&signature, Abi::SysV64)?;
+//! assert!(matches!(plan.args[0].place, Place::Fp(0)));       // xmm0
+//! assert!(matches!(plan.args[1].place, Place::Int(7)));      // rdi, by its number in the encoding
+//! let code = emit::call(&plan);
+//! assert!(!code.bytes.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod abi;
+pub mod emit;
+pub mod layout;
+pub mod types;
+
+pub use abi::{Abi, Extend, Move, Place, Plan, PlanError, plan};
+pub use types::{MAX_ARGS, Scalar, Signature, SignatureError, Type};

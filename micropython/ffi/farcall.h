@@ -1,0 +1,109 @@
+// The C face of farcall's engine, as modffi.c uses it.
+//
+// Every function here is implemented in micropython/src/ (Rust). None of them calls into MicroPython, none of them
+// leaves by anything but `return`, and none of them may be left by a non-local exit: Rust reports, C raises.
+//
+// Types declared twice, here and in Rust, are tagged ORDER farcall_*: grep for the tag before changing either side.
+
+#ifndef FARCALL_H
+#define FARCALL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// What went wrong, for the caller to turn into an exception. ORDER farcall_status
+typedef enum {
+    FARCALL_OK = 0,
+    FARCALL_VALUE = 1, // ValueError
+    FARCALL_TYPE = 2, // TypeError
+    FARCALL_OVERFLOW = 3, // OverflowError
+    FARCALL_OS = 4, // OSError(code, text)
+    FARCALL_MEMORY = 5, // MemoryError
+} farcall_status;
+
+// The text of an error, always NUL-terminated, and the operating system's number where the status is FARCALL_OS.
+// ORDER farcall_error
+typedef struct {
+    int32_t code;
+    char text[252];
+} farcall_error;
+
+// How an interpreter's value becomes a slot, and a slot a value. One per result and per argument of a signature.
+// A slot is 8 bytes. Integers of any width are taken from the slot's low bytes when a C function is called, and arrive
+// extended to all 64 bits (by the sign of their type) in a result or in a callback's argument. A float lies in the
+// low four bytes. ORDER farcall_kind
+typedef enum {
+    FARCALL_VOID = 0, // v
+    FARCALL_INT = 1, // b h i l q
+    FARCALL_UINT = 2, // B H I L Q
+    FARCALL_FLOAT = 3, // f
+    FARCALL_DOUBLE = 4, // d
+    FARCALL_POINTER = 5, // p P
+    FARCALL_STR = 6, // s
+    FARCALL_BYTES = 7, // S
+    FARCALL_OBJECT = 8, // O
+    FARCALL_CALLBACK = 9, // C
+} farcall_kind;
+
+// Compiled code that calls `target` with `args` (one slot each) and leaves the result in `*result` (untouched for
+// a void result; may then be NULL).
+typedef void (*farcall_trampoline)(const void *target, const uint64_t *args, uint64_t *result);
+
+// What a callback's machine code calls: `args` holds one slot per argument, `*result` is zero on entry and is
+// what C receives (ignored for a void result).
+typedef void (*farcall_handler)(void *context, const uint64_t *args, uint64_t *result);
+
+// A signature, parsed and compiled; shared by everything that has the same one. ORDER farcall_signature
+typedef struct {
+    farcall_trampoline call;
+    const char *codes; // the result's code, then the arguments', NUL-terminated: "ipp" for int (*)(void *, void *)
+    const uint8_t *kinds; // farcall_kind of the result, then of the arguments
+    size_t nargs;
+} farcall_signature;
+
+// Parses and compiles. `ret` and `args` need not be NUL-terminated. On success `*out` must go to
+// farcall_signature_release() once.
+farcall_status farcall_signature_new(const char *ret, size_t ret_len, const char *args, size_t args_len,
+    const farcall_signature **out, farcall_error *error);
+// The same for a callback: codes that only a callback's roles forbid are refused here ('C' as an argument).
+farcall_status farcall_callback_signature_new(const char *ret, size_t ret_len, const char *args, size_t args_len,
+    const farcall_signature **out, farcall_error *error);
+void farcall_signature_release(const farcall_signature *signature);
+
+// A C function pointer that calls `handler(context, ...)`. The handler must be able to run on any thread.
+typedef struct farcall_callback farcall_callback;
+farcall_status farcall_callback_new(const farcall_signature *signature, farcall_handler handler, void *context,
+    farcall_callback **out, farcall_error *error);
+void *farcall_callback_code(const farcall_callback *callback);
+// Frees it. Safe from inside the callback itself. A later call from C through the old pointer is reported on stderr
+// and returns zero, as long as the pointer has not been given to a newer callback.
+void farcall_callback_free(farcall_callback *callback);
+
+// A loaded library. `path` NULL is the program itself; `flags` are dlopen's, -1 the default (RTLD_NOW | RTLD_LOCAL).
+typedef struct farcall_library farcall_library;
+farcall_status farcall_library_open(const char *path, int flags, farcall_library **out, farcall_error *error);
+// FARCALL_OS with ENOENT and a text that names the symbol where it is missing.
+farcall_status farcall_library_symbol(const farcall_library *library, const char *name, void **out,
+    farcall_error *error);
+void *farcall_library_handle(const farcall_library *library); // dlopen's handle, for printing
+// Closes it and frees `library`. While any thread is inside a foreign call (farcall_thread.depth), unloading is put off
+// until none is, so that no code vanishes under a caller's feet.
+void farcall_library_close(farcall_library *library);
+
+// What this thread is doing, for the two functions above: modffi.c adds one to `depth` around each foreign call and
+// around each run of a callback, and takes it off again. ORDER farcall_thread
+typedef struct {
+    volatile uint32_t depth;
+} farcall_thread;
+// This thread's record; lives as long as the thread. Never NULL.
+farcall_thread *farcall_thread_current(void);
+
+// A C variable of the scalar type `code` at `address`. Loads give a slot as a result would; a store checks the value's
+// range (`value` is a signed 64-bit number for FARCALL_INT, unsigned for FARCALL_UINT, a double's bits for
+// FARCALL_FLOAT and FARCALL_DOUBLE, an address otherwise) and answers FARCALL_OVERFLOW, with a text, if it does not fit.
+farcall_status farcall_variable_kind(const char *code, size_t code_len, farcall_kind *out, farcall_error *error);
+uint64_t farcall_variable_load(char code, const void *address);
+farcall_status farcall_variable_store(char code, void *address, uint64_t value, farcall_error *error);
+
+#endif // FARCALL_H

@@ -1,0 +1,199 @@
+//! The Rust half of MicroPython's `ffi` module: farcall's engine behind the C functions that `ffi/farcall.h` declares.
+//!
+//! Every function reports and none raises: no non-local exit of MicroPython's ever crosses a Rust frame, because nothing
+//! here calls MicroPython. The types that C declares too are tagged ORDER farcall_*, here and in the header.
+
+mod report;
+mod signature;
+
+use farcall::embed::{self, Activity};
+use farcall::{Handler, Library, RawCallback, TypeCode};
+use report::{Failure, Report, Status, guard};
+use signature::Signature;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
+
+/// A UTF-8 string that C passes by address and length.
+///
+/// # Safety
+/// * `start` points to `len` bytes that do not change while the result is in use.
+unsafe fn text<'a>(start: *const c_char, len: usize) -> Result<&'a str, Failure> {
+    // SAFETY: the caller vouches for the bytes.
+    let bytes = unsafe { std::slice::from_raw_parts(start.cast::<u8>(), len) };
+    std::str::from_utf8(bytes)
+        .map_err(|_| Failure::value("expected type codes, got a string that is not UTF-8"))
+}
+
+/// A NUL-terminated UTF-8 string.
+///
+/// # Safety
+/// * `start` points to such a string, which does not change while the result is in use.
+unsafe fn c_text<'a>(start: *const c_char) -> Result<&'a str, Failure> {
+    // SAFETY: the caller vouches for the string.
+    let string = unsafe { CStr::from_ptr(start) };
+    string
+        .to_str()
+        .map_err(|_| Failure::value("expected a name in UTF-8"))
+}
+
+/// # Safety
+/// * `callback` is a signature of [`signature::farcall_signature_new`] that has not been released.
+/// * As for [`RawCallback::new`], until [`farcall_callback_free`].
+/// * `out` points to a place for the result, `report` to one for an error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_callback_new(
+    signature: *const Signature,
+    handler: Handler,
+    context: *mut c_void,
+    out: *mut *mut RawCallback,
+    report: *mut Report,
+) -> Status {
+    guard(report, || {
+        // SAFETY: the caller vouches for the signature.
+        let compiled = unsafe { (*signature).compiled() };
+        // SAFETY: the caller vouches for handler and context.
+        let callback = unsafe { RawCallback::new(compiled, handler, context)? };
+        // SAFETY: the caller has a place for it.
+        unsafe { out.write(Box::into_raw(Box::new(callback))) };
+        Ok(())
+    })
+}
+
+/// # Safety
+/// * `callback` is one of [`farcall_callback_new`] that has not been freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_callback_code(callback: *const RawCallback) -> *const c_void {
+    // SAFETY: the caller vouches for it.
+    unsafe { (*callback).code() }
+}
+
+/// # Safety
+/// * `callback` is one of [`farcall_callback_new`] that has not been freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_callback_free(callback: *mut RawCallback) {
+    // SAFETY: it was boxed by farcall_callback_new, and is its caller's last use of it.
+    drop(unsafe { Box::from_raw(callback) });
+}
+
+/// # Safety
+/// * `path` is NULL or a NUL-terminated string.
+/// * The library is sound to load and to unload.
+/// * `out` points to a place for the result, `report` to one for an error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_library_open(
+    path: *const c_char,
+    flags: c_int,
+    out: *mut *mut Library,
+    report: *mut Report,
+) -> Status {
+    guard(report, || {
+        let path = match path.is_null() {
+            true => None,
+            // SAFETY: the caller vouches for the string.
+            false => Some(unsafe { c_text(path)? }),
+        };
+        // SAFETY: the caller vouches for the library.
+        let library = unsafe {
+            match flags {
+                -1 => Library::open(path)?,
+                flags => Library::open_with_flags(path, flags)?,
+            }
+        };
+        // SAFETY: the caller has a place for it.
+        unsafe { out.write(Box::into_raw(Box::new(library))) };
+        Ok(())
+    })
+}
+
+/// # Safety
+/// * `library` is one of [`farcall_library_open`] that has not been closed.
+/// * `name` is a NUL-terminated string.
+/// * `out` points to a place for the result, `report` to one for an error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_library_symbol(
+    library: *const Library,
+    name: *const c_char,
+    out: *mut *mut c_void,
+    report: *mut Report,
+) -> Status {
+    guard(report, || {
+        // SAFETY: the caller vouches for both.
+        let address = unsafe { (*library).addr(c_text(name)?)? };
+        // SAFETY: the caller has a place for it.
+        unsafe { out.write(address) };
+        Ok(())
+    })
+}
+
+/// # Safety
+/// * `library` is one of [`farcall_library_open`] that has not been closed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_library_handle(library: *const Library) -> *mut c_void {
+    // SAFETY: the caller vouches for it.
+    unsafe { (*library).handle() }
+}
+
+/// # Safety
+/// * `library` is one of [`farcall_library_open`] that has not been closed.
+/// * Nothing calls into the library after this.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_library_close(library: *mut Library) {
+    // SAFETY: it was boxed by farcall_library_open, and is its caller's last use of it.
+    unsafe { Box::from_raw(library) }.close();
+}
+
+/// The calling thread's record, which stays valid for good: a thread's first use of it leaks a reference.
+#[unsafe(no_mangle)]
+pub extern "C" fn farcall_thread_current() -> *const Activity {
+    Arc::as_ptr(&ManuallyDrop::new(Activity::current()))
+}
+
+/// # Safety
+/// * `code` points to `len` bytes.
+/// * `out` points to a place for the result, `report` to one for an error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_variable_kind(
+    code: *const c_char,
+    len: usize,
+    out: *mut c_int,
+    report: *mut Report,
+) -> Status {
+    guard(report, || {
+        // SAFETY: the caller vouches for the bytes.
+        let code = embed::variable_code(unsafe { text(code, len)? })?;
+        // SAFETY: the caller has a place for it; farcall_kind is an enum of C's, as wide as an int.
+        unsafe { out.write(code.kind() as c_int) };
+        Ok(())
+    })
+}
+
+/// # Safety
+/// * `code` has passed [`farcall_variable_kind`].
+/// * `address` points to a variable of that type that may be read.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_variable_load(code: c_char, address: *const c_void) -> u64 {
+    // SAFETY: the caller vouches for the variable.
+    TypeCode::new(char::from(code as u8)).map_or(0, |code| unsafe { embed::load(code, address) })
+}
+
+/// # Safety
+/// * `code` has passed [`farcall_variable_kind`].
+/// * `address` points to a variable of that type that may be written.
+/// * `report` points to a place for an error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_variable_store(
+    code: c_char,
+    address: *mut c_void,
+    value: u64,
+    report: *mut Report,
+) -> Status {
+    guard(report, || {
+        if let Some(code) = TypeCode::new(char::from(code as u8)) {
+            let slot = signature::variable_slot(code, value)?;
+            // SAFETY: the caller vouches for the variable.
+            unsafe { embed::store(code, address, slot) };
+        }
+        Ok(())
+    })
+}

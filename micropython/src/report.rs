@@ -1,0 +1,133 @@
+//! Errors on their way to C.
+
+use farcall::Error;
+use std::ffi::c_char;
+use std::panic::{self, AssertUnwindSafe};
+
+/// What an error becomes in Python. ORDER farcall_status
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub enum Status {
+    /// No error.
+    Ok = 0,
+    /// `ValueError`
+    Value = 1,
+    /// `TypeError`
+    Type = 2,
+    /// `OverflowError`
+    Overflow = 3,
+    /// `OSError` with the number in [`Report::code`]
+    Os = 4,
+    /// `MemoryError`
+    Memory = 5,
+}
+
+const TEXT: usize = 252;
+
+/// An error's number and text. ORDER farcall_error
+#[derive(Debug)]
+#[repr(C)]
+pub struct Report {
+    code: i32,
+    text: [c_char; TEXT],
+}
+
+const _: () = assert!(size_of::<Report>() == 256);
+
+/// An error with all that a [`Report`] wants to know.
+#[derive(Debug)]
+pub struct Failure {
+    status: Status,
+    code: i32,
+    text: String,
+}
+
+impl Failure {
+    /// A `ValueError`.
+    pub fn value(text: &str) -> Failure {
+        Failure {
+            status: Status::Value,
+            code: 0,
+            text: text.to_owned(),
+        }
+    }
+}
+
+// POSIX's numbers for what the loader reports without one.
+const ENOENT: i32 = 2;
+const ENOEXEC: i32 = 8;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        let (status, code) = match &error {
+            Error::WrongKind { .. } | Error::ArgumentCount { .. } => (Status::Type, 0),
+            Error::OutOfRange { .. } => (Status::Overflow, 0),
+            // A file that is there and no library leaves no number behind.
+            Error::Open { code: 0, .. } => (Status::Os, ENOEXEC),
+            Error::Open { code, .. } => (Status::Os, *code),
+            Error::Symbol { .. } => (Status::Os, ENOENT),
+            Error::ExecutableMemory(source) => (Status::Os, source.raw_os_error().unwrap_or(0)),
+            _ => (Status::Value, 0),
+        };
+        Failure {
+            status,
+            code,
+            text: error.to_string(),
+        }
+    }
+}
+
+/// Runs `body`, and tells C what came of it. A panic of this library's own becomes an error like any other.
+pub fn guard(report: *mut Report, body: impl FnOnce() -> Result<(), Failure>) -> Status {
+    let outcome = panic::catch_unwind(AssertUnwindSafe(body))
+        .unwrap_or_else(|_| Err(Failure::value("farcall failed; its message is on stderr")));
+    let Err(failure) = outcome else {
+        return Status::Ok;
+    };
+    let mut text = [0; TEXT];
+    for (to, from) in text.iter_mut().zip(shortened(&failure.text).bytes()) {
+        *to = from as c_char;
+    }
+    // SAFETY: every caller of a function that reports has a place for the report.
+    unsafe {
+        report.write(Report {
+            code: failure.code,
+            text,
+        })
+    };
+    failure.status
+}
+
+/// As much of a text as a report holds, with room for the NUL, and no character cut in two.
+fn shortened(text: &str) -> &str {
+    &text[..text.floor_char_boundary(TEXT - 1)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_text_is_cut_between_characters_and_ends_with_nul() {
+        let mut report = Report {
+            code: 7,
+            text: [1; TEXT],
+        };
+        let status = guard(&mut report, || Err(Failure::value(&"é".repeat(200))));
+        assert_eq!(status, Status::Value);
+        assert_eq!(
+            (report.text[249] as u8, report.text[250], report.text[251]),
+            (0xa9, 0, 0)
+        );
+    }
+
+    #[test]
+    fn panic_becomes_an_error() {
+        let mut report = Report {
+            code: 0,
+            text: [0; TEXT],
+        };
+        assert_eq!(guard(&mut report, || panic!("on purpose")), Status::Value);
+        assert_ne!(report.text[0], 0);
+    }
+}

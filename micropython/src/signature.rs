@@ -1,0 +1,129 @@
+//! Signatures as C sees them.
+
+use crate::report::{Failure, Report, Status, guard};
+use crate::text;
+use farcall::embed::{self, Compiled};
+use farcall::{Codes, Kind, Position, Role, Trampoline, TypeCode};
+use std::ffi::{CString, c_char};
+use std::sync::Arc;
+
+/// A signature, parsed and compiled. C reads the fields up to `nargs`. ORDER farcall_signature
+#[derive(Debug)]
+#[repr(C)]
+pub struct Signature {
+    call: Trampoline,
+    codes: *const c_char,
+    kinds: *const u8,
+    nargs: usize,
+    // What the pointers above point into, and what keeps the code alive.
+    _letters: CString,
+    _kinds: Box<[u8]>,
+    compiled: Arc<Compiled>,
+}
+
+impl Signature {
+    fn new(codes: &Codes) -> Result<Signature, Failure> {
+        let compiled = embed::compile(codes.signature()?)?;
+        let all = || std::iter::once(&codes.ret).chain(&codes.args);
+        let letters: Vec<u8> = all().map(|code| code.letter() as u8).collect();
+        let letters =
+            CString::new(letters).map_err(|_| Failure::value("expected type codes, got a NUL"))?;
+        let kinds: Box<[u8]> = all().map(|code| code.kind() as u8).collect();
+        Ok(Signature {
+            call: compiled.trampoline(),
+            codes: letters.as_ptr(),
+            kinds: kinds.as_ptr(),
+            nargs: codes.args.len(),
+            _letters: letters,
+            _kinds: kinds,
+            compiled,
+        })
+    }
+
+    pub(crate) fn compiled(&self) -> Arc<Compiled> {
+        self.compiled.clone()
+    }
+}
+
+/// # Safety
+/// * `ret` and `args` point to as many bytes as their lengths say.
+/// * `out` points to a place for the result, `report` to one for an error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_signature_new(
+    ret: *const c_char,
+    ret_len: usize,
+    args: *const c_char,
+    args_len: usize,
+    out: *mut *const Signature,
+    report: *mut Report,
+) -> Status {
+    // SAFETY: the duties are the same.
+    unsafe {
+        new(
+            Role::Function,
+            (ret, ret_len),
+            (args, args_len),
+            out,
+            report,
+        )
+    }
+}
+
+/// # Safety
+/// * As for [`farcall_signature_new`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_callback_signature_new(
+    ret: *const c_char,
+    ret_len: usize,
+    args: *const c_char,
+    args_len: usize,
+    out: *mut *const Signature,
+    report: *mut Report,
+) -> Status {
+    // SAFETY: the duties are the same.
+    unsafe {
+        new(
+            Role::Callback,
+            (ret, ret_len),
+            (args, args_len),
+            out,
+            report,
+        )
+    }
+}
+
+unsafe fn new(
+    role: Role,
+    ret: (*const c_char, usize),
+    args: (*const c_char, usize),
+    out: *mut *const Signature,
+    report: *mut Report,
+) -> Status {
+    guard(report, || {
+        // SAFETY: the caller vouches for the bytes.
+        let codes = unsafe { Codes::parse(text(ret.0, ret.1)?, text(args.0, args.1)?, role)? };
+        let signature = Box::new(Signature::new(&codes)?);
+        // SAFETY: the caller has a place for it.
+        unsafe { out.write(Box::into_raw(signature)) };
+        Ok(())
+    })
+}
+
+/// # Safety
+/// * `signature` is one of [`farcall_signature_new`]'s that has not been released; nothing uses it any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_signature_release(signature: *const Signature) {
+    // SAFETY: it was boxed by new(), and is its caller's last use of it.
+    drop(unsafe { Box::from_raw(signature.cast_mut()) });
+}
+
+/// The slot of a value that is stored in a variable: a signed or unsigned number, a double's bits, or a word.
+pub(crate) fn variable_slot(code: TypeCode, value: u64) -> Result<u64, Failure> {
+    let position = Position::Variable;
+    Ok(match code.kind() {
+        Kind::Int => embed::integer_to_slot((value as i64).into(), code, position)?,
+        Kind::Uint => embed::integer_to_slot(value.into(), code, position)?,
+        Kind::Float => (f64::from_bits(value) as f32).to_bits().into(),
+        _ => value,
+    })
+}

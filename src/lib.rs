@@ -1,0 +1,61 @@
+//! Call C functions by signature strings, and be called by C.
+//!
+//! A signature is one letter a type: `"i"` and `"ddp"` stand for `int f(double, double, void *)`. It is compiled, once, into
+//! a small piece of machine code; a call is then a few loads and one `call` instruction.
+//!
+//! ```
+//! use farcall::{Library, Value};
+//!
+//! // SAFETY: the C library is initialised already, and pow() is as declared here.
+//! let power = unsafe {
+//!     let libm = Library::open(Some("libm.so.6"))?;
+//!     libm.func("d", "pow", "dd")?.call(&[2.0.into(), 10.0.into()])?
+//! };
+//! assert_eq!(power, Value::Double(1024.0));
+//! # Ok::<(), farcall::Error>(())
+//! ```
+//!
+//! | code | C type | value |
+//! | --- | --- | --- |
+//! | `v` | `void` | [`Value::Void`], as a result |
+//! | `b` `h` `i` `l` `q` | `signed char`, `short`, `int`, `long`, `long long` | [`Value::Int`] |
+//! | `B` `H` `I` `L` `Q` | their unsigned forms | [`Value::Uint`] |
+//! | `f` `d` | `float`, `double` | [`Value::Float`], [`Value::Double`] |
+//! | `p` `P` `s` `S` | `void *`, `const void *`, `const char *` | [`Value::Pointer`] |
+//! | `C` | a function pointer, as a function's argument or a callback's result | [`Value::Pointer`] |
+//! | `O` | a word that means something to an interpreter | [`Value::Pointer`] |
+//!
+//! Machine code never lies in memory that is writable and executable at once; a fork leaves both processes whole; calls take no lock.
+//! `docs/ARCHITECTURE.md` tells how.
+
+mod activity;
+mod callback;
+mod code;
+mod compile;
+mod error;
+mod func;
+mod library;
+mod runtime;
+mod sig;
+mod sys;
+mod thunk;
+mod value;
+mod var;
+
+pub use callback::{Callback, RawCallback};
+pub use compile::Trampoline;
+pub use error::{Error, Result};
+pub use func::Function;
+pub use library::Library;
+pub use sig::{Codes, Kind, Position, Role, TypeCode};
+pub use thunk::Handler;
+pub use value::Value;
+pub use var::Variable;
+
+/// What bindings to an interpreter build on: the engine without the closures and values of the Rust API.
+pub mod embed {
+    pub use crate::activity::Activity;
+    pub use crate::compile::{Compiled, compile};
+    pub use crate::value::{integer_to_slot, load, store};
+    pub use crate::var::variable_code;
+}

@@ -1,0 +1,63 @@
+//! The one lock of the process, and what lies behind it.
+//!
+//! Code memory, thunks, the cache and the list of threads change together and rarely: when a signature is seen for the
+//! first time, when a callback is made or freed. No call of a C function and no callback takes the lock.
+//! Nothing foreign runs while it is held, so a fork() can wait for it: the child then finds everything whole.
+
+use crate::activity::Activity;
+use crate::code::Arena;
+use crate::compile::Cache;
+use crate::sys;
+use crate::thunk::Thunks;
+use std::any::Any;
+use std::cell::UnsafeCell;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
+#[derive(Default)]
+pub(crate) struct Runtime {
+    pub arena: Arena,
+    pub thunks: Thunks,
+    pub cache: Cache,
+    /// What each thread that ever used farcall is doing.
+    pub threads: Vec<Arc<Activity>>,
+    /// What nobody refers to any more, but a thread may still be inside.
+    pub retired: Vec<Box<dyn Any + Send>>,
+}
+
+static RUNTIME: LazyLock<Mutex<Runtime>> = LazyLock::new(|| {
+    sys::around_fork(&sys::ForkHooks {
+        before: before_fork,
+        after: after_fork,
+    });
+    Mutex::default()
+});
+
+/// Everything, for as long as the guard lives. The guard must be gone before foreign code runs, destructors included.
+pub(crate) fn lock() -> MutexGuard<'static, Runtime> {
+    // A panic while the lock is held leaves nothing half done that a later user would trip over: every change of state is
+    // one assignment at the end.
+    RUNTIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The guard of the thread that is forking.
+struct HeldAcrossFork(UnsafeCell<Option<MutexGuard<'static, Runtime>>>);
+
+// SAFETY: only the thread that holds the mutex touches the cell: it fills it after locking and empties it to unlock.
+unsafe impl Sync for HeldAcrossFork {}
+
+static HELD: HeldAcrossFork = HeldAcrossFork(UnsafeCell::new(None));
+
+fn before_fork() {
+    let guard = lock();
+    // SAFETY: this thread holds the mutex.
+    unsafe { *HELD.0.get() = Some(guard) };
+}
+
+fn after_fork(in_child: bool) {
+    // SAFETY: this thread, or in the child its only copy, holds the mutex since before_fork.
+    let guard = unsafe { (*HELD.0.get()).take() };
+    if let (Some(mut runtime), true) = (guard, in_child) {
+        // The other threads stayed with the parent.
+        runtime.threads.retain(|thread| thread.is_current());
+    }
+}

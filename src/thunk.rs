@@ -1,0 +1,206 @@
+//! Thunks: the function pointers that C gets for callbacks.
+//!
+//! A thunk is a few instructions that never change. They load the address of the thunk's own [`Record`], which lies at a fixed
+//! distance in memory that is data, and jump to the entry it names. Blocks of them are written once. Making
+//! a callback fills in a record; freeing it points the record at an entry that reports the
+//! mistake of calling it, and puts the thunk at the end of a queue, so that it is long before the pointer means another callback.
+
+use crate::activity::Inside;
+use crate::code::Arena;
+use crate::code::Published;
+use crate::error::{Error, Result};
+use crate::sys;
+use farcall_arch::emit::{self, THUNK_SIZE, record, unwind};
+use std::collections::VecDeque;
+use std::ffi::c_void;
+use std::io;
+use std::mem::offset_of;
+use std::ptr::NonNull;
+
+/// What a callback's entry calls: the context, a slot for each argument, and the result's slot, zero at first.
+pub type Handler = unsafe extern "C" fn(context: *mut c_void, slots: *const u64, result: *mut u64);
+
+/// The data behind a thunk, as the generated code reads it.
+#[repr(C, align(32))]
+struct Record {
+    entry: *const u8,
+    handler: Option<Handler>,
+    context: *mut c_void,
+}
+
+const _: () = {
+    assert!(offset_of!(Record, entry) == record::ENTRY as usize);
+    assert!(offset_of!(Record, handler) == record::HANDLER as usize);
+    assert!(offset_of!(Record, context) == record::CONTEXT as usize);
+    assert!(size_of::<Record>() == record::SIZE);
+};
+
+/// A thunk and its record. They exist for as long as the process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Thunk {
+    code: NonNull<u8>,
+    record: NonNull<Record>,
+}
+
+// SAFETY: whoever holds a thunk is the only one to write its record; the code is never written.
+unsafe impl Send for Thunk {}
+// SAFETY: as above: a shared reference gives out an address only.
+unsafe impl Sync for Thunk {}
+
+impl Thunk {
+    /// The function pointer.
+    pub fn code(&self) -> NonNull<u8> {
+        self.code
+    }
+}
+
+/// A closed thunk rests until this many others have been closed after it, while there are unused ones.
+const REST: usize = 256;
+
+/// The largest block's code, in pages.
+const MAX_BLOCK: usize = 16;
+
+/// All thunks of the process.
+#[derive(Default)]
+pub(crate) struct Thunks {
+    /// Closed ones, the longest closed first.
+    closed: VecDeque<Thunk>,
+    /// Those of the newest block that were never used, the last first.
+    unused: Vec<Thunk>,
+    /// Pages of the next block's code; 0 before the first.
+    next_block: usize,
+    /// The entry of closed thunks, once there is a block.
+    closed_entry: Option<Published>,
+}
+
+impl Thunks {
+    /// Takes a free thunk and has it lead to `entry`, which calls `handler` with `context`.
+    ///
+    /// # Errors
+    /// [`Error::ExecutableMemory`].
+    pub fn open(
+        &mut self,
+        arena: &mut Arena,
+        entry: NonNull<u8>,
+        handler: Handler,
+        context: *mut c_void,
+    ) -> Result<Thunk> {
+        let thunk = self.take(arena)?;
+        let filled = Record {
+            entry: entry.as_ptr(),
+            handler: Some(handler),
+            context,
+        };
+        // SAFETY: the record is data of this size, and the thunk is free: nobody else reads or writes it.
+        unsafe { thunk.record.write(filled) };
+        Ok(thunk)
+    }
+
+    /// Frees a thunk: calls through it are reported from now on, until it is opened again.
+    pub fn close(&mut self, thunk: Thunk) {
+        let Some(entry) = &self.closed_entry else {
+            return;
+        };
+        let record = thunk.record.as_ptr();
+        // SAFETY: the thunk is still its caller's. The context stays: a call that is just passing through may still read it, and
+        // with either handler and either entry it finds a handler that fits.
+        unsafe {
+            (&raw mut (*record).handler).write_volatile(Some(report_closed));
+            (&raw mut (*record).entry).write_volatile(entry.start().as_ptr());
+        }
+        self.closed.push_back(thunk);
+    }
+
+    fn take(&mut self, arena: &mut Arena) -> Result<Thunk> {
+        if self.closed.len() <= REST && self.unused.is_empty() {
+            self.add_block(arena)?;
+        }
+        let rested = if self.closed.len() > REST {
+            self.closed.pop_front()
+        } else {
+            None
+        };
+        rested
+            .or_else(|| self.unused.pop())
+            .ok_or_else(|| Error::ExecutableMemory(io::ErrorKind::OutOfMemory.into()))
+    }
+
+    /// Maps a block of code pages and, right behind them, the pages of its records.
+    fn add_block(&mut self, arena: &mut Arena) -> Result<()> {
+        let abi = sys::host_abi();
+        if self.closed_entry.is_none() {
+            self.closed_entry = Some(arena.publish(&emit::closed_entry(abi))?);
+        }
+        let pages = self.next_block.max(1);
+        let code_len = pages * sys::page_size();
+        let count = code_len / THUNK_SIZE;
+        let len = code_len + count * record::SIZE;
+        let code = emit::thunks(abi, count, code_len);
+        let start = sys::allocate(len).map_err(Error::ExecutableMemory)?;
+        // SAFETY: the new mapping is longer than the code; it is complete before its first part becomes executable.
+        let ready = unsafe {
+            start
+                .as_ptr()
+                .copy_from_nonoverlapping(code.bytes.as_ptr(), code.bytes.len());
+            sys::make_executable(start, code_len)
+        };
+        if let Err(error) = ready {
+            // SAFETY: nobody has seen the mapping.
+            unsafe { sys::release(start, len) };
+            return Err(Error::ExecutableMemory(error));
+        }
+        // Blocks live as long as the process, and so does what describes them.
+        let eh_frame = Vec::leak(unwind::eh_frame(&code, start.as_ptr() as u64));
+        // SAFETY: the section describes the code just made executable, and is never freed.
+        unsafe { sys::register_unwind(eh_frame) };
+        self.next_block = (pages * 2).min(MAX_BLOCK);
+        self.unused.extend((0..count).rev().map(|index| {
+            // SAFETY: code and record number `index` lie within the mapping.
+            unsafe {
+                let code = start.add(index * THUNK_SIZE);
+                let record = start.add(code_len + index * record::SIZE).cast();
+                Thunk { code, record }
+            }
+        }));
+        Ok(())
+    }
+}
+
+/// The handler of closed thunks.
+unsafe extern "C" fn report_closed(_: *mut c_void, _: *const u64, _: *mut u64) {
+    let _inside = Inside::enter();
+    eprintln!("farcall: C called a callback that has been closed; it got zero");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::{self, Runtime};
+
+    unsafe extern "C" fn noop(_: *mut c_void, _: *const u64, _: *mut u64) {}
+
+    #[test]
+    fn closed_thunk_is_not_given_out_again_before_its_rest_is_over() {
+        let mut guard = runtime::lock();
+        let Runtime { arena, thunks, .. } = &mut *guard;
+        let open = |arena: &mut Arena, thunks: &mut Thunks| {
+            let entry = NonNull::dangling();
+            thunks
+                .open(arena, entry, noop, std::ptr::null_mut())
+                .expect("memory for thunks")
+        };
+        let first = open(arena, thunks);
+        thunks.close(first);
+        let others = thunks.closed.len() - 1;
+        for _ in others..REST {
+            let next = open(arena, thunks);
+            assert_ne!(next.code(), first.code());
+            thunks.close(next);
+        }
+        let reused = (0..=others)
+            .map(|_| open(arena, thunks))
+            .collect::<Vec<_>>();
+        assert_eq!(reused.last().map(Thunk::code), Some(first.code()));
+        reused.into_iter().for_each(|thunk| thunks.close(thunk));
+    }
+}

@@ -1,0 +1,76 @@
+//! The workspace's helper commands: `cargo xtask --help` lists them.
+
+mod micropython;
+mod paths;
+mod process;
+mod run;
+mod setup;
+mod source;
+mod target;
+mod test;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::process::Output;
+use crate::target::Target;
+
+/// Sets up, builds, runs and tests everything in this repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build MicroPython with the ffi module and print the program's path.
+    Micropython {
+        /// The target to build for.
+        #[arg(long, value_enum, default_value_t = Target::default())]
+        target: Target,
+    },
+    /// Run a MicroPython script, after building what it needs.
+    Run {
+        /// The target to build for.
+        #[arg(long, value_enum, default_value_t = Target::default())]
+        target: Target,
+        /// The script to run.
+        script: PathBuf,
+        /// What the script finds in sys.argv.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Run every test, after setting up what is missing.
+    Test(test::Args),
+}
+
+fn main() -> ExitCode {
+    match dispatch(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Command::Micropython { target } => {
+            let program = micropython::build(target, Output::Shown)?;
+            println!("{}", program.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Run {
+            target,
+            script,
+            args,
+        } => run::script(target, &script, &args),
+        Command::Test(args) => test::run(&args),
+    }
+}

@@ -1,0 +1,138 @@
+//! Building MicroPython: with our module, and as it comes, to compare with.
+//!
+//! All of it happens under `target/micropython/`, the source tree is only read:
+//! `mpy-cross/` the compiler for frozen modules, `<triple>/` ours, `<triple>-stock/` the one with its own ffi module.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::paths;
+use crate::process::{self, Output};
+use crate::setup;
+use crate::source::{self, Source};
+use crate::target::Target;
+
+/// What an interpreter's `ffi` module is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Module {
+    /// This repository's.
+    Ours,
+    /// MicroPython's own, over libffi.
+    Stock,
+}
+
+/// Builds MicroPython with our module, if it is not up to date; returns the program.
+pub fn build(target: Target, output: Output) -> Result<PathBuf> {
+    build_with(target, Module::Ours, output)
+}
+
+/// Builds MicroPython with the given module, if it is not up to date; returns the program.
+pub fn build_with(target: Target, module: Module, output: Output) -> Result<PathBuf> {
+    let spec = target.spec();
+    setup::ensure(setup::MICROPYTHON)?;
+    setup::ensure(spec.needs)?;
+    if module == Module::Stock {
+        setup::ensure(spec.stock_needs.context("there is no stock module")?)?;
+    }
+    let top = paths::micropython()?;
+    let _lock = paths::lock("build")?;
+    let source = source::get()?;
+    let mpy_cross = build_mpy_cross(&source, &top, output)?;
+    let directory = match module {
+        Module::Ours => top.join(spec.triple),
+        Module::Stock => top.join(format!("{}-stock", spec.triple)),
+    };
+    let program = directory.join(spec.program);
+    let output = shown_if_new(output, &program);
+    let mut make = make(&source, &format!("ports/{}", spec.port), &directory);
+    make.args(spec.make)
+        .args(without_submodules(&top)?)
+        .arg(format!(
+            "FROZEN_MANIFEST={}",
+            paths::root().join("micropython/manifest.py").display()
+        ))
+        .arg(format!("MICROPY_MPYCROSS={}", mpy_cross.display()))
+        .env("MICROPY_MPYCROSS", &mpy_cross);
+    if module == Module::Ours {
+        let modules = paths::root().join("micropython");
+        make.arg(format!("USER_C_MODULES={}", modules.display()))
+            .arg("MICROPY_PY_FFI=0")
+            .arg(format!("FARCALL_TARGET={}", spec.triple));
+    }
+    run_make(&mut make, &directory, output)?;
+    Ok(program)
+}
+
+/// The source as Debian has it lacks git's submodules: these variables leave out what needs one. The directory of
+/// MicroPython's library, where the makefile wants to see a README.md, is one of ours.
+pub fn without_submodules(top: &Path) -> Result<[String; 4]> {
+    let library = paths::made(top.join("lib"))?;
+    let readme = library.join("README.md");
+    if !readme.exists() {
+        fs::write(
+            &readme,
+            "Stands in for micropython-lib, of which nothing is used.\n",
+        )?;
+    }
+    Ok([
+        "MICROPY_PY_SSL=0".into(),
+        "MICROPY_SSL_MBEDTLS=0".into(),
+        "MICROPY_PY_BTREE=0".into(),
+        format!("MPY_LIB_DIR={}", library.display()),
+    ])
+}
+
+/// Builds the tool that compiles frozen modules. It runs on this machine, whatever the target.
+fn build_mpy_cross(source: &Source, top: &Path, output: Output) -> Result<PathBuf> {
+    let directory = top.join("mpy-cross");
+    let program = directory.join("mpy-cross");
+    let output = shown_if_new(output, &program);
+    run_make(
+        &mut make(source, "mpy-cross", &directory),
+        &directory,
+        output,
+    )?;
+    Ok(program)
+}
+
+/// A first build takes a minute or more and should be seen at work; a later one seldom has anything to say.
+fn shown_if_new(output: Output, program: &Path) -> Output {
+    if program.exists() {
+        output
+    } else {
+        Output::Shown
+    }
+}
+
+/// `make` for one of the source's programs, in a build directory of ours.
+fn make(source: &Source, part: &str, directory: &Path) -> Command {
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut make = Command::new("make");
+    make.arg("-C")
+        .arg(source.dir.join(part))
+        .arg(format!("-j{jobs}"))
+        .arg(format!("BUILD={}", directory.display()))
+        // GCC 15 warns of strings in the pinned release that fill their arrays; older compilers ignore the option.
+        .arg("CFLAGS_EXTRA=-Wno-unterminated-string-initialization")
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    if source.pinned {
+        // Else git would be asked, and would answer with a commit of this repository.
+        make.env("MICROPY_GIT_TAG", format!("v{}", source::VERSION));
+        make.env("MICROPY_GIT_HASH", "release");
+    }
+    make
+}
+
+/// Runs `make`. Its makefiles notice changed files but not changed variables: then all is built anew.
+fn run_make(make: &mut Command, directory: &Path, output: Output) -> Result<()> {
+    let stamp = directory.join("command");
+    let command = process::shown(make);
+    if fs::read_to_string(&stamp).ok().as_deref() != Some(command.as_str()) {
+        paths::emptied(directory.to_owned())?;
+        fs::write(&stamp, command)?;
+    }
+    process::run(make, output)
+}

@@ -1,0 +1,39 @@
+//! `cargo xtask run`: a script in MicroPython with our module.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use crate::micropython;
+use crate::process::Output;
+use crate::target::Target;
+
+/// Runs `script` with `args` in the current directory, after building what it needs. Returns the script's exit code.
+pub fn script(target: Target, script: &Path, args: &[String]) -> Result<ExitCode> {
+    let program = micropython::build(target, Output::OnFailure)?;
+    let status = target
+        .command(&program)
+        .arg(script)
+        .args(args)
+        .status()
+        .with_context(|| format!("cannot run {}", program.display()))?;
+    if let Some(code) = status.code() {
+        // A Windows program's code is 32 bits wide; the low ones are what a caller here can be told.
+        return Ok(ExitCode::from(code as u8));
+    }
+    eprintln!("{}: {status}", script.display());
+    Ok(ExitCode::from(killed_code(status)))
+}
+
+/// The exit code that a shell gives a command that a signal ended.
+#[cfg(unix)]
+fn killed_code(status: std::process::ExitStatus) -> u8 {
+    use std::os::unix::process::ExitStatusExt;
+    status.signal().map_or(1, |signal| 128 + signal as u8)
+}
+
+#[cfg(not(unix))]
+fn killed_code(_: std::process::ExitStatus) -> u8 {
+    1
+}

@@ -1,0 +1,276 @@
+//! MicroPython's source: the tree that `MICROPYTHON_SRC` names, or a pinned release fetched once into `target/`.
+//!
+//! Two ways lead to the release. On Debian it is the orig tarball of the distribution's source package, from the
+//! mirror that this machine's apt is set up with, checked against the tarball's SHA-256. Elsewhere it is a clone of
+//! MicroPython's repository at the tag, checked against a digest of the files that are compiled or run.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use sha2::{Digest, Sha256};
+
+use crate::paths;
+use crate::process::{self, Output};
+use crate::setup;
+
+/// The release that everything here is built from and compared with.
+pub const VERSION: &str = "1.25.0";
+
+/// The Debian release whose source package is that version.
+const DEBIAN_SUITE: &str = "trixie";
+const DEBIAN_KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/// The upstream half of the source package; Debian's own half may be revised and is not used.
+const TARBALL_SHA256: &str = "7b25be99a502f070b2de81dafc08da7051d992325d6e67daa9045a918fffdbea";
+
+const REPOSITORY: &str = "https://github.com/micropython/micropython";
+/// What of a clone is compiled or run here, and therefore checked.
+const CHECKED: [&str; 16] = [
+    "drivers",
+    "extmod",
+    "lib/crypto-algorithms",
+    "lib/libm",
+    "lib/libm_dbl",
+    "lib/littlefs",
+    "lib/oofatfs",
+    "lib/re1.5",
+    "lib/uzlib",
+    "mpy-cross",
+    "ports/unix",
+    "ports/windows",
+    "py",
+    "shared",
+    "tests",
+    "tools",
+];
+/// `digest` of those, reckoned from Debian's tarball.
+const CHECKED_SHA256: &str = "b1e90ae207f9efd3e7fbb135ade071d9b813975e7172a16bc666995473041cef";
+
+/// The source tree.
+pub struct Source {
+    /// Its top directory; never written to.
+    pub dir: PathBuf,
+    /// Whether it is the pinned release, not a tree of the user's choice.
+    pub pinned: bool,
+}
+
+/// The source to build from, fetched if need be. The caller holds the lock on builds.
+pub fn get() -> Result<Source> {
+    if let Some(dir) = std::env::var_os("MICROPYTHON_SRC") {
+        return named(dir);
+    }
+    let sources = paths::made(paths::micropython()?.join("src"))?;
+    let dir = sources.join(format!("micropython-{VERSION}"));
+    if !dir.exists() {
+        fetch(&sources, &dir)?;
+    }
+    Ok(Source { dir, pinned: true })
+}
+
+fn named(dir: OsString) -> Result<Source> {
+    let dir = fs::canonicalize(&dir)
+        .with_context(|| format!("MICROPYTHON_SRC={}", dir.to_string_lossy()))?;
+    ensure!(
+        dir.join("py/mpconfig.h").is_file(),
+        "MICROPYTHON_SRC={} is not MicroPython's source",
+        dir.display()
+    );
+    Ok(Source { dir, pinned: false })
+}
+
+/// Brings the release into an empty directory and returns its top directory in there.
+type Way = fn(&Path) -> Result<PathBuf>;
+
+/// Tries each way in turn. What arrives at `dir` is whole and checked: it is renamed into place last.
+fn fetch(sources: &Path, dir: &Path) -> Result<()> {
+    let ways: [(&str, Way); 2] = [
+        ("Debian's source package", from_debian),
+        ("MicroPython's repository", from_git),
+    ];
+    let mut failures = String::new();
+    for (name, way) in ways {
+        eprintln!("getting MicroPython {VERSION} from {name}");
+        let work = paths::emptied(sources.join("partial"))?;
+        match way(&work) {
+            Ok(tree) => {
+                fs::rename(&tree, dir)?;
+                fs::remove_dir_all(&work)?;
+                return Ok(());
+            }
+            Err(error) => {
+                eprintln!("that did not work: {error:#}");
+                failures.push_str(&format!("\n  {name}: {error:#}"));
+            }
+        }
+    }
+    bail!(
+        "cannot get MicroPython's source (MICROPYTHON_SRC=DIR names a tree of version {VERSION}):{failures}"
+    );
+}
+
+/// Downloads the source package with apt, with lists and caches of its own, and unpacks the upstream half.
+fn from_debian(work: &Path) -> Result<PathBuf> {
+    ensure!(
+        process::on_path("apt-get"),
+        "this is not a Debian-like system"
+    );
+    setup::ensure(setup::UNPACK)?;
+    let mirror = debian_mirror(work)?;
+    let list = work.join("sources.list");
+    fs::write(
+        &list,
+        format!("deb-src [signed-by={DEBIAN_KEYRING}] {mirror} {DEBIAN_SUITE} main\n"),
+    )?;
+    let apt = |args: &[&str]| -> Result<()> {
+        let mut command = private_apt(work)?;
+        command
+            .arg("-o")
+            .arg(format!("Dir::Etc::SourceList={}", list.display()))
+            .args(["-o", "Dir::Etc::SourceParts=/dev/null"])
+            .args(args);
+        process::run(&mut command, Output::Shown)
+    };
+    apt(&["update"])?;
+    apt(&["source", "--download-only", "micropython"])?;
+    let tarball = only_entry(work, ".orig.tar.xz")?;
+    let sum = hex(&Sha256::digest(fs::read(&tarball)?));
+    ensure!(
+        sum == TARBALL_SHA256,
+        "{} has SHA-256 {sum}, not {TARBALL_SHA256}",
+        tarball.display()
+    );
+    let tree = paths::made(work.join("tree"))?;
+    let mut tar = Command::new("tar");
+    tar.arg("-xJf").arg(&tarball).arg("-C").arg(&tree);
+    process::run(&mut tar, Output::Shown)?;
+    only_entry(&tree, "")
+}
+
+/// `apt-get` that leaves the machine's own lists and caches alone, in the directory `work`.
+fn private_apt(work: &Path) -> Result<Command> {
+    let lists = work.join("lists");
+    let cache = work.join("cache");
+    paths::made(lists.join("partial"))?;
+    paths::made(cache.join("archives/partial"))?;
+    let mut command = Command::new("apt-get");
+    command
+        .current_dir(work)
+        .arg("-o")
+        .arg(format!("Dir::State::Lists={}", lists.display()))
+        .arg("-o")
+        .arg(format!("Dir::Cache={}", cache.display()))
+        // No other user could write to our directories.
+        .args(["-o", "APT::Sandbox::User=root"]);
+    Ok(command)
+}
+
+/// The mirror of Debian's main archive that this machine uses.
+fn debian_mirror(work: &Path) -> Result<String> {
+    let format = "$(REPO_URI)\t$(ORIGIN)\t$(LABEL)\t$(COMPONENT)";
+    let question = ["indextargets", "--format", format, "Created-By: Packages"];
+    let known = process::stdout(Command::new("apt-get").args(question))?;
+    if let Some(mirror) = main_archive(&known) {
+        return Ok(mirror.into());
+    }
+    // Apt knows what an archive is once it has its lists, which a fresh machine lacks.
+    process::run(private_apt(work)?.arg("update"), Output::Shown)?;
+    let known = process::stdout(private_apt(work)?.args(question))?;
+    main_archive(&known)
+        .map(str::to_owned)
+        .context("apt is not set up with a mirror of Debian")
+}
+
+/// Picks Debian's main archive out of lines of address, origin, label and component.
+fn main_archive(targets: &str) -> Option<&str> {
+    targets.lines().find_map(|line| {
+        let mut fields = line.split('\t');
+        let address = fields.next()?;
+        fields.eq(["Debian", "Debian", "main"]).then_some(address)
+    })
+}
+
+fn from_git(work: &Path) -> Result<PathBuf> {
+    setup::ensure(setup::GIT)?;
+    let tree = work.join("micropython");
+    let tag = format!("v{VERSION}");
+    let mut git = Command::new("git");
+    git.args(["-c", "advice.detachedHead=false", "clone", "--depth", "1"])
+        .args(["--branch", &tag, REPOSITORY])
+        .arg(&tree);
+    process::run(&mut git, Output::Shown)?;
+    let sum = digest(&tree, &CHECKED)?;
+    ensure!(
+        sum == CHECKED_SHA256,
+        "the files at {tag} have SHA-256 {sum}, not {CHECKED_SHA256}"
+    );
+    Ok(tree)
+}
+
+/// One sum over names and contents of all files in `dirs`, directories of `tree`.
+fn digest(tree: &Path, dirs: &[&str]) -> Result<String> {
+    let mut names = Vec::new();
+    for dir in dirs {
+        collect(tree, Path::new(dir), &mut names)?;
+    }
+    names.sort_unstable();
+    let mut all = Sha256::new();
+    for name in names {
+        let content = Sha256::digest(fs::read(tree.join(&name))?);
+        all.update(format!("{}  {name}\n", hex(&content)));
+    }
+    Ok(hex(&all.finalize()))
+}
+
+fn collect(tree: &Path, dir: &Path, names: &mut Vec<String>) -> Result<()> {
+    let path = tree.join(dir);
+    let entries = fs::read_dir(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    for entry in entries {
+        let entry = entry?;
+        let name = dir.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            collect(tree, &name, names)?;
+        } else {
+            names.push(name.to_string_lossy().replace('\\', "/"));
+        }
+    }
+    Ok(())
+}
+
+/// The entry of `dir` whose name ends in `suffix`, of which there must be one.
+fn only_entry(dir: &Path, suffix: &str) -> Result<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().ends_with(suffix) {
+            found.push(entry.path());
+        }
+    }
+    match <[PathBuf; 1]>::try_from(found) {
+        Ok([path]) => Ok(path),
+        Err(found) => bail!("{} has {} files *{suffix}", dir.display(), found.len()),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn main_archive_is_neither_security_nor_a_third_party() {
+        let targets = "a://other/\tOther\tOther\tmain\n\
+                       a://mirror/debian-security/\tDebian\tDebian-Security\tmain\n\
+                       a://mirror/debian/\tDebian\tDebian\tcontrib\n\
+                       a://mirror/debian/\tDebian\tDebian\tmain\n";
+        assert_eq!(main_archive(targets), Some("a://mirror/debian/"));
+        assert_eq!(
+            main_archive("a://mirror/ubuntu/\tUbuntu\tUbuntu\tmain\n"),
+            None
+        );
+    }
+}

@@ -1,0 +1,305 @@
+//! `cargo xtask test`: the list of steps, and what is told of them at the end.
+
+mod cargo;
+mod docs;
+mod programs;
+mod scripts;
+mod suite;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::paths;
+use crate::target::Target;
+
+/// What to run.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Run this step only; may be given several times.
+    #[arg(long, value_name = "STEP")]
+    only: Vec<String>,
+    /// Run for this target only.
+    #[arg(long, value_enum)]
+    target: Option<Target>,
+    /// List the steps and run nothing.
+    #[arg(long)]
+    list: bool,
+}
+
+/// One line of the closing table.
+struct Step {
+    name: &'static str,
+    about: &'static str,
+    body: Body,
+    /// A step of the same target whose failure leaves this one nothing to test.
+    after: Option<&'static str>,
+}
+
+enum Body {
+    /// Runs once.
+    Once(fn() -> Result<Report>),
+    /// Runs for each target.
+    EachTarget(fn(Target) -> Result<Report>),
+}
+
+/// What a step found. An error instead of a report means that the step could not run.
+#[derive(Default)]
+struct Report {
+    passed: usize,
+    /// A name and a few words for each failure.
+    failures: Vec<String>,
+    /// What is worth knowing besides: what was left out, what was flaky.
+    notes: Vec<String>,
+}
+
+const STEPS: &[Step] = &[
+    Step::once("fmt", "the Rust source is formatted", cargo::fmt),
+    Step::once("clippy", "clippy has no complaint", cargo::clippy),
+    Step::once(
+        "rust",
+        "Rust's unit, integration and doc tests",
+        cargo::test,
+    ),
+    Step::once(
+        "rust-release",
+        "farcall's tests, optimised",
+        cargo::test_release,
+    ),
+    Step::once(
+        "rustdoc",
+        "the documentation builds without a warning",
+        cargo::doc,
+    ),
+    Step::each(
+        "build",
+        "MicroPython builds with our module",
+        programs::build,
+    ),
+    Step::each(
+        "no-libffi",
+        "the program has nothing of libffi",
+        programs::no_libffi,
+    )
+    .after("build"),
+    Step::each(
+        "stock",
+        "MicroPython builds with its own module",
+        programs::stock,
+    ),
+    Step::each("ffi", "MicroPython's own tests of ffi", suite::ffi).after("build"),
+    Step::each(
+        "suite",
+        "MicroPython's test suite, ours against stock",
+        suite::whole,
+    )
+    .after("build"),
+    Step::each(
+        "examples",
+        "examples/*.py print what they should",
+        scripts::examples,
+    )
+    .after("build"),
+    Step::each(
+        "module",
+        "tests/module/*.py print what they should",
+        scripts::module,
+    )
+    .after("build"),
+    Step::once(
+        "docs",
+        "the commands and scripts in the documentation run",
+        docs::blocks,
+    ),
+];
+
+impl Step {
+    const fn once(name: &'static str, about: &'static str, body: fn() -> Result<Report>) -> Self {
+        Step {
+            name,
+            about,
+            body: Body::Once(body),
+            after: None,
+        }
+    }
+
+    const fn each(
+        name: &'static str,
+        about: &'static str,
+        body: fn(Target) -> Result<Report>,
+    ) -> Self {
+        Step {
+            name,
+            about,
+            body: Body::EachTarget(body),
+            after: None,
+        }
+    }
+
+    const fn after(mut self, step: &'static str) -> Self {
+        self.after = Some(step);
+        self
+    }
+}
+
+impl Report {
+    /// The report of a step that is a single test.
+    fn single(passed: bool, failure: impl Into<String>) -> Self {
+        let mut report = Report::default();
+        report.add(passed, failure);
+        report
+    }
+
+    fn add(&mut self, passed: bool, failure: impl Into<String>) {
+        if passed {
+            self.passed += 1;
+        } else {
+            self.failures.push(failure.into());
+        }
+    }
+}
+
+/// A step that was run, for one target if it is of that kind.
+struct Entry {
+    step: &'static Step,
+    target: Option<Target>,
+    result: Result<Report>,
+    seconds: u64,
+}
+
+impl Entry {
+    fn title(&self) -> String {
+        title(self.step, self.target)
+    }
+
+    fn passed(&self) -> usize {
+        self.result.as_ref().map_or(0, |report| report.passed)
+    }
+
+    /// A step that could not run counts as one failure.
+    fn failed(&self) -> usize {
+        self.result
+            .as_ref()
+            .map_or(1, |report| report.failures.len())
+    }
+}
+
+/// Runs the steps that `args` selects and prints what became of them.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let selected = select(&args.only)?;
+    if args.list {
+        for step in selected {
+            println!("{:14} {}", step.name, step.about);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let _lock = paths::lock("test")?;
+    let targets = args
+        .target
+        .map_or(Target::ALL.to_vec(), |target| vec![target]);
+    let mut entries: Vec<Entry> = Vec::new();
+    for step in selected {
+        match step.body {
+            Body::Once(body) => entries.push(perform(step, None, &entries, body)),
+            Body::EachTarget(body) => {
+                for &target in &targets {
+                    entries.push(perform(step, Some(target), &entries, || body(target)));
+                }
+            }
+        }
+    }
+    let failed = summarise(&entries);
+    Ok(if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn select(only: &[String]) -> Result<Vec<&'static Step>> {
+    for name in only {
+        if !STEPS.iter().any(|step| step.name == name) {
+            let names: Vec<_> = STEPS.iter().map(|step| step.name).collect();
+            bail!("there is no step {name}, only {}", names.join(", "));
+        }
+    }
+    let wanted = |step: &&Step| only.is_empty() || only.iter().any(|name| name == step.name);
+    Ok(STEPS.iter().filter(wanted).collect())
+}
+
+/// Runs `body` unless the step that it builds on has failed.
+fn perform(
+    step: &'static Step,
+    target: Option<Target>,
+    before: &[Entry],
+    body: impl FnOnce() -> Result<Report>,
+) -> Entry {
+    println!("\n==== {}: {}", title(step, target), step.about);
+    let start = Instant::now();
+    let stands_on = |entry: &&Entry| Some(entry.step.name) == step.after && entry.target == target;
+    let broken = before
+        .iter()
+        .find(stands_on)
+        .is_some_and(|entry| entry.failed() > 0);
+    let result = match step.after {
+        Some(name) if broken => Err(anyhow::anyhow!("{name} failed")),
+        _ => body(),
+    };
+    let entry = Entry {
+        step,
+        target,
+        result,
+        seconds: start.elapsed().as_secs(),
+    };
+    println!("{}", verdict(&entry));
+    entry
+}
+
+fn title(step: &Step, target: Option<Target>) -> String {
+    match target {
+        Some(target) => format!("{} ({})", step.name, target.spec().triple),
+        None => step.name.into(),
+    }
+}
+
+/// The closing table and, last of all, the sum. Returns how many failed.
+fn summarise(entries: &[Entry]) -> usize {
+    println!("\n==== summary");
+    for entry in entries {
+        println!("{}", verdict(entry));
+        if let Ok(report) = &entry.result {
+            for failure in &report.failures {
+                println!("{:14}   failed: {failure}", "");
+            }
+            for note in &report.notes {
+                println!("{:14}   note: {note}", "");
+            }
+        }
+    }
+    let passed: usize = entries.iter().map(Entry::passed).sum();
+    let failed: usize = entries.iter().map(Entry::failed).sum();
+    println!("\n{passed} passed, {failed} failed");
+    failed
+}
+
+/// An entry's line in the table.
+fn verdict(entry: &Entry) -> String {
+    let (word, details) = match &entry.result {
+        Err(error) => ("could not run", format!("{error:#}")),
+        Ok(report) => {
+            let word = if report.failures.is_empty() {
+                "passed"
+            } else {
+                "FAILED"
+            };
+            let counts = format!("{} passed, {} failed", report.passed, report.failures.len());
+            (word, counts)
+        }
+    };
+    format!(
+        "{word:14} {:40} {details} ({} s)",
+        entry.title(),
+        entry.seconds
+    )
+}

@@ -1,0 +1,67 @@
+//! The steps that build an interpreter, and the one that looks at what it is linked with.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::Report;
+use crate::micropython::{self, Module};
+use crate::paths;
+use crate::process::{self, Output};
+use crate::target::Target;
+
+pub fn build(target: Target) -> Result<Report> {
+    built(target, Module::Ours)
+}
+
+pub fn stock(target: Target) -> Result<Report> {
+    if target.spec().stock_needs.is_none() {
+        let mut report = Report::default();
+        let port = target.spec().port;
+        report
+            .notes
+            .push(format!("the {port} port has no ffi module of its own"));
+        return Ok(report);
+    }
+    built(target, Module::Stock)
+}
+
+fn built(target: Target, module: Module) -> Result<Report> {
+    match micropython::build_with(target, module, Output::OnFailure) {
+        Ok(program) => {
+            println!("{}", program.display());
+            Ok(Report::single(true, ""))
+        }
+        Err(error) => Ok(Report::single(false, format!("{error:#}"))),
+    }
+}
+
+/// Neither the program's shared libraries, nor what the linker put into it, nor the crates it is made of name libffi.
+pub fn no_libffi(target: Target) -> Result<Report> {
+    let spec = target.spec();
+    let program = micropython::build(target, Output::OnFailure)?;
+    let mut map = program.clone().into_os_string();
+    map.push(".map");
+    let map = fs::read_to_string(&map).context("cannot read the linker's map")?;
+    let mut shared = Command::new(spec.shared_libraries[0]);
+    shared.args(&spec.shared_libraries[1..]).arg(&program);
+    let mut crates = Command::new("cargo");
+    crates
+        .args(["tree", "--edges", "normal,build", "--prefix", "none"])
+        .args(["--package", "farcall-micropython", "--target", spec.triple])
+        .current_dir(paths::root());
+    let mut report = Report::default();
+    for (what, text) in [
+        ("the linker's map", map),
+        ("the shared libraries", process::stdout(&mut shared)?),
+        ("the crates", process::stdout(&mut crates)?),
+    ] {
+        let guilty = text.lines().find(|line| line.contains("libffi"));
+        report.add(
+            guilty.is_none(),
+            format!("{what}: {}", guilty.unwrap_or("")),
+        );
+    }
+    Ok(report)
+}

@@ -1,0 +1,142 @@
+//! Scripts that must print, byte for byte, what lies beside them in a file whose name ends in `.exp`.
+//!
+//! What a script prints is its stdout and stderr in the order they come, with Unix line ends. It must end by itself,
+//! reporting success.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use super::Report;
+use crate::micropython;
+use crate::paths;
+use crate::process::{self, Output};
+use crate::setup;
+use crate::target::Target;
+
+/// How long one script may take.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
+pub fn examples(target: Target) -> Result<Report> {
+    run_all(target, "examples", &[])
+}
+
+pub fn module(target: Target) -> Result<Report> {
+    let peer = paths::root().join("tests/module/peer.c");
+    if !peer.exists() {
+        return run_all(target, "tests/module", &[]);
+    }
+    let spec = target.spec();
+    let library = paths::micropython()?.join(format!("peer-{}.{}", spec.triple, spec.dll));
+    let mut cc = Command::new(spec.cc);
+    cc.args(["-O2", "-shared", "-fPIC", "-o"])
+        .args([&library, &peer]);
+    process::run(&mut cc, Output::Shown)?;
+    run_all(target, "tests/module", &[("FARCALL_PEER", library)])
+}
+
+fn run_all(target: Target, folder: &str, environment: &[(&str, PathBuf)]) -> Result<Report> {
+    setup::ensure(target.spec().libraries)?;
+    let program = micropython::build(target, Output::OnFailure)?;
+    let scripts = scripts(&paths::root().join(folder))?;
+    if scripts.is_empty() {
+        bail!("there is no script in {folder}");
+    }
+    let mut report = Report::default();
+    for script in scripts {
+        let name = format!("{folder}/{script}.py");
+        let mut command = target.command(&program);
+        command
+            .arg(&name)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(paths::root());
+        match check(&mut command, &paths::root().join(format!("{name}.exp")))? {
+            None => {
+                println!("pass  {name}");
+                report.passed += 1;
+            }
+            Some(failure) => {
+                println!("FAIL  {name}: {failure}");
+                let first = failure.lines().next().unwrap_or_default();
+                report.failures.push(format!("{name}: {first}"));
+            }
+        }
+    }
+    Ok(report)
+}
+
+/// The names, without `.py`, of the scripts in `folder`, in order. A folder that is not there has none.
+fn scripts(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    if folder.is_dir() {
+        for entry in folder.read_dir()? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            names.extend(name.strip_suffix(".py").map(str::to_owned));
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Runs `command` and compares what it prints with the file `expected`; says what is wrong, if anything.
+fn check(command: &mut Command, expected: &Path) -> Result<Option<String>> {
+    let transcript = process::transcript(command, Some(LIMIT))?;
+    let printed = transcript.text().replace("\r\n", "\n");
+    if !transcript.success() {
+        return Ok(Some(format!(
+            "{}; it printed:\n{printed}",
+            transcript.ending()
+        )));
+    }
+    let Ok(expected) = fs::read_to_string(expected) else {
+        return Ok(Some(format!(
+            "{} is missing; it printed:\n{printed}",
+            expected.display()
+        )));
+    };
+    Ok(difference(&expected, &printed))
+}
+
+/// Where two texts part, in words.
+fn difference(expected: &str, printed: &str) -> Option<String> {
+    if expected == printed {
+        return None;
+    }
+    let mut wanted = expected.split('\n');
+    let mut got = printed.split('\n');
+    for number in 1.. {
+        match (wanted.next(), got.next()) {
+            (None, None) => break,
+            (wanted, got) if wanted == got => {}
+            (wanted, got) => {
+                return Some(format!(
+                    "line {number}: wanted {wanted:?}, got {got:?}; it printed:\n{printed}"
+                ));
+            }
+        }
+    }
+    Some("the texts differ".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn difference_names_the_first_line_that_differs() {
+        assert_eq!(difference("a\nb\n", "a\nb\n"), None);
+        let found = difference("a\nb\n", "a\nc\n").expect("they differ");
+        assert!(
+            found.starts_with("line 2: wanted Some(\"b\"), got Some(\"c\")"),
+            "{found}"
+        );
+        let found = difference("a\n", "a").expect("a line end is missing");
+        assert!(
+            found.starts_with("line 2: wanted Some(\"\"), got None"),
+            "{found}"
+        );
+    }
+}

@@ -1,0 +1,260 @@
+//! MicroPython's own test suite: its tests of ffi must pass, and all the others must come out as they do in the same
+//! interpreter with its own module.
+//!
+//! Each interpreter runs a copy of the tests, because they write files beside themselves.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::Report;
+use crate::micropython::{self, Module};
+use crate::paths;
+use crate::process::{self, Output};
+use crate::source;
+use crate::target::Target;
+
+/// Far more than the whole suite takes.
+const LIMIT: Duration = Duration::from_secs(20 * 60);
+/// The directory of tests that the runner leaves out on Unix unless told.
+const THREADS: &[&str] = &["-d", "thread"];
+/// How often a test that came out differently is tried again on both sides before it counts.
+const SECOND_CHANCES: usize = 2;
+
+/// What a few tests import and the pinned source lacks, and where the test runner looks for it.
+const UNITTEST: &str = include_str!("unittest.py");
+const UNITTEST_DIR: &str = "lib/micropython-lib/python-stdlib/unittest";
+
+/// How a test came out, best first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Verdict {
+    Pass,
+    Skip,
+    Fail,
+}
+
+type Verdicts = BTreeMap<String, Verdict>;
+
+/// An interpreter with a copy of the tests.
+struct Suite {
+    target: Target,
+    program: PathBuf,
+    tests: PathBuf,
+}
+
+pub fn ffi(target: Target) -> Result<Report> {
+    let suite = Suite::new(target, Module::Ours)?;
+    let mut files = Vec::new();
+    for entry in suite.tests.join("ports/unix").read_dir()? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with("ffi_") && name.ends_with(".py") {
+            files.push(format!("ports/unix/{name}"));
+        }
+    }
+    let args: Vec<&str> = files.iter().map(String::as_str).collect();
+    let verdicts = suite.run(&args)?;
+    let mut report = Report::default();
+    for file in &files {
+        let verdict = verdicts.get(file);
+        if verdict == Some(&Verdict::Skip) && target.spec().ffi_skips.contains(&file.as_str()) {
+            report
+                .notes
+                .push(format!("{file} does not apply and skips itself"));
+        } else {
+            let passed = verdict == Some(&Verdict::Pass);
+            report.add(passed, format!("{file}: {verdict:?}"));
+        }
+    }
+    Ok(report)
+}
+
+pub fn whole(target: Target) -> Result<Report> {
+    if target.spec().stock_needs.is_none() {
+        return alone(&Suite::new(target, Module::Ours)?);
+    }
+    let ours = Suite::new(target, Module::Ours)?;
+    let stock = Suite::new(target, Module::Stock)?;
+    let (ours_verdicts, stock_verdicts) = std::thread::scope(|scope| {
+        let stock = scope.spawn(|| stock.all());
+        (ours.all(), stock.join().expect("no panic in a test run"))
+    });
+    compare(&ours, &stock, &ours_verdicts?, &stock_verdicts?)
+}
+
+/// The report where there is nothing to compare with: every test must pass or skip itself.
+fn alone(suite: &Suite) -> Result<Report> {
+    let mut report = Report::default();
+    let verdicts = suite.all()?;
+    for (test, verdict) in &verdicts {
+        report.add(*verdict != Verdict::Fail, test);
+    }
+    let skips = verdicts
+        .values()
+        .filter(|&&verdict| verdict == Verdict::Skip);
+    let note = format!("{} of the tests skipped themselves", skips.count());
+    report.notes.push(note);
+    Ok(report)
+}
+
+fn compare(ours: &Suite, stock: &Suite, left: &Verdicts, right: &Verdicts) -> Result<Report> {
+    let mut report = Report::default();
+    let mut tally: BTreeMap<(Verdict, Verdict), usize> = BTreeMap::new();
+    for (test, &stock_verdict) in right {
+        let ours_verdict = left.get(test).copied().unwrap_or(Verdict::Fail);
+        *tally.entry((stock_verdict, ours_verdict)).or_default() += 1;
+        let words = format!("{test}: stock {stock_verdict:?}, ours {ours_verdict:?}");
+        if ours_verdict == stock_verdict {
+            report.passed += 1;
+        } else if ours_verdict < stock_verdict {
+            report.passed += 1;
+            report.notes.push(format!("better than stock: {words}"));
+        } else if let Some(round) = agree_later(ours, stock, test)? {
+            report.passed += 1;
+            report.notes.push(format!(
+                "flaky: {words}; as stock when tried again (try {round})"
+            ));
+        } else {
+            report.failures.push(words);
+        }
+    }
+    for test in left.keys().filter(|test| !right.contains_key(*test)) {
+        report.failures.push(format!("{test}: not run by stock"));
+    }
+    for ((stock, ours), count) in tally {
+        report
+            .notes
+            .push(format!("{count} tests: stock {stock:?}, ours {ours:?}"));
+    }
+    Ok(report)
+}
+
+/// Runs `test` alone on both, a few times; the round in which ours is as good as stock, if any.
+fn agree_later(ours: &Suite, stock: &Suite, test: &str) -> Result<Option<usize>> {
+    for round in 1..=SECOND_CHANCES {
+        let [left, right] = [ours.run(&[test])?, stock.run(&[test])?];
+        if left.get(test) <= right.get(test) {
+            return Ok(Some(round));
+        }
+    }
+    Ok(None)
+}
+
+impl Suite {
+    /// Builds the interpreter and copies the tests, with the library that the tests of ffi open.
+    fn new(target: Target, module: Module) -> Result<Self> {
+        let program = micropython::build_with(target, module, Output::OnFailure)?;
+        let source = source::get()?;
+        let name = match module {
+            Module::Ours => "ours",
+            Module::Stock => "stock",
+        };
+        let spec = target.spec();
+        let copy = paths::micropython()?
+            .join("tests")
+            .join(spec.triple)
+            .join(name);
+        let copy = paths::emptied(copy)?;
+        let mut cp = Command::new("cp");
+        cp.arg("-R")
+            .args(["tests", "extmod"].map(|part| source.dir.join(part)))
+            .arg(&copy);
+        process::run(&mut cp, Output::OnFailure)?;
+        let unittest = paths::made(copy.join(UNITTEST_DIR))?;
+        fs::write(unittest.join("unittest.py"), UNITTEST)?;
+        let tests = copy.join("tests");
+        let library = tests.join("ports/unix/ffi_lib");
+        let mut cc = Command::new(spec.cc);
+        cc.args(["-shared", "-fPIC", "-o"])
+            .arg(library.with_extension(spec.dll))
+            .arg(library.with_extension("c"));
+        process::run(&mut cc, Output::OnFailure)?;
+        Ok(Suite {
+            target,
+            program,
+            tests,
+        })
+    }
+
+    /// The verdicts on all tests, those of threads included.
+    fn all(&self) -> Result<Verdicts> {
+        let mut verdicts = self.run(&[])?;
+        verdicts.extend(self.run(THREADS)?);
+        Ok(verdicts)
+    }
+
+    /// Runs MicroPython's test runner. One test at a time: the lines of several at once can get mixed up, and the
+    /// other interpreter's run keeps the second core busy.
+    fn run(&self, args: &[&str]) -> Result<Verdicts> {
+        let launcher = self.target.launcher(&self.program)?;
+        let mut runner = Command::new("python3");
+        runner
+            .args(["run-tests.py", "-j", "1", "--result-dir", "../results"])
+            .args(args)
+            .current_dir(&self.tests)
+            .env("MICROPY_MICROPYTHON", launcher);
+        let transcript = process::transcript(&mut runner, Some(LIMIT))?;
+        let text = transcript.text();
+        let verdicts = verdicts(&text);
+        // The runner fails if a test fails, but it always gets as far as its closing lines.
+        let performed = performed(&text);
+        let done = verdicts
+            .values()
+            .filter(|&&verdict| verdict != Verdict::Skip);
+        let done = done.count();
+        ensure!(
+            performed == Some(done),
+            "run-tests.py said {performed:?}, counted {done}, {}:\n{text}",
+            transcript.ending()
+        );
+        Ok(verdicts)
+    }
+}
+
+/// Reads the runner's lines, such as `pass  basics/0prelim.py`.
+fn verdicts(text: &str) -> Verdicts {
+    let lines = text.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let verdict = match words.next()? {
+            "pass" => Verdict::Pass,
+            "skip" => Verdict::Skip,
+            "FAIL" => Verdict::Fail,
+            _ => return None,
+        };
+        Some((words.next()?.to_owned(), verdict))
+    });
+    lines.collect()
+}
+
+/// The number in `12 tests performed (34 individual testcases)`.
+fn performed(text: &str) -> Option<usize> {
+    let line = text
+        .lines()
+        .find(|line| line.contains(" tests performed ("))?;
+    line.split(' ').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts_of_a_run_are_read_line_by_line() {
+        let text = "platform=linux\npass  a/b.py \nFAIL  c.py (unittest: 3 ran)\nskip  d.py\n\
+                    2 tests performed (7 individual testcases)\n1 tests passed\n";
+        let found: Vec<_> = verdicts(text).into_iter().collect();
+        let expected = [
+            ("a/b.py", Verdict::Pass),
+            ("c.py", Verdict::Fail),
+            ("d.py", Verdict::Skip),
+        ];
+        assert_eq!(
+            found,
+            expected.map(|(name, verdict)| (name.to_owned(), verdict))
+        );
+        assert_eq!(performed(text), Some(2));
+    }
+}

@@ -8,6 +8,7 @@
 use crate::runtime::{self, Runtime};
 use crate::sys;
 use std::any::Any;
+use std::cell::Cell;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
@@ -22,18 +23,22 @@ pub struct Activity {
 impl Activity {
     /// This thread's record. It outlives the thread.
     pub fn current() -> Arc<Activity> {
-        // A thread that is ending has given up its record: it gets one that is never looked at, as before its first call.
-        ME.try_with(|me| me.0.clone()).unwrap_or_default()
-    }
-
-    pub(crate) fn is_current(&self) -> bool {
-        ME.try_with(|me| std::ptr::eq(&*me.0, self))
-            .unwrap_or(false)
+        // A thread that is ending has given up its record: it gets one that is never looked at.
+        REGISTRATION
+            .try_with(|registration| registration.0.clone())
+            .unwrap_or_default()
     }
 
     /// Whether a foreign call or a callback is under way on this thread.
     pub fn is_busy(&self) -> bool {
         self.depth.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether it is this thread's. Takes no lock, and registers nothing.
+    pub(crate) fn is_current(&self) -> bool {
+        CURRENT
+            .get()
+            .is_some_and(|current| std::ptr::eq(current.as_ptr(), self))
     }
 
     fn add(&self, change: u32) {
@@ -45,22 +50,28 @@ impl Activity {
     }
 }
 
+thread_local! {
+    /// This thread's record, while it has one.
+    static CURRENT: Cell<Option<NonNull<Activity>>> = const { Cell::new(None) };
+
+    /// The record's entry in the list of threads, from the first use to the end of the thread.
+    static REGISTRATION: Registration = {
+        let activity = Arc::new(Activity::default());
+        runtime::lock().threads.push(activity.clone());
+        CURRENT.set(Some(NonNull::from(&*activity)));
+        Registration(activity)
+    };
+}
+
 struct Registration(Arc<Activity>);
 
 impl Drop for Registration {
     fn drop(&mut self) {
+        CURRENT.set(None);
         runtime::lock()
             .threads
             .retain(|thread| !Arc::ptr_eq(thread, &self.0));
     }
-}
-
-thread_local! {
-    static ME: Registration = {
-        let activity = Arc::new(Activity::default());
-        runtime::lock().threads.push(activity.clone());
-        Registration(activity)
-    };
 }
 
 /// Counts this thread as inside foreign code for as long as it lives.
@@ -72,8 +83,12 @@ pub(crate) struct Inside {
 
 impl Inside {
     pub fn enter() -> Inside {
-        let activity = ME.try_with(|me| NonNull::from(&*me.0)).ok();
-        // SAFETY: the thread's registration keeps the record until the thread ends, and it has not ended.
+        if CURRENT.get().is_none() {
+            // A thread that is ending stays unregistered, and its last steps uncounted.
+            let _ = REGISTRATION.try_with(|_| ());
+        }
+        let activity = CURRENT.get();
+        // SAFETY: the thread's registration keeps the record, and takes it out of CURRENT before it goes.
         let record = activity.map(|activity| unsafe { &*activity.as_ptr() });
         let was_busy = record.is_some_and(Activity::is_busy);
         if let Some(record) = record {

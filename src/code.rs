@@ -8,6 +8,7 @@
 use crate::error::{Error, Result};
 use crate::{runtime, sys};
 use farcall_arch::emit::{Code, unwind};
+use std::collections::BTreeMap;
 use std::io;
 use std::ptr::NonNull;
 
@@ -24,8 +25,8 @@ const FILLER: u8 = 0xcc;
 #[derive(Default)]
 pub(crate) struct Arena {
     regions: Vec<Region>,
-    /// Ranges of published functions that are gone, for reuse.
-    holes: Vec<Range>,
+    /// Ranges of published functions that are gone, by region and offset, with their lengths. No two of them touch.
+    holes: BTreeMap<(usize, usize), usize>,
 }
 
 /// Reserved addresses, filled from the front.
@@ -72,7 +73,7 @@ impl Drop for Published {
     fn drop(&mut self) {
         // SAFETY: publish() registered this section, and who drops the last reference no longer runs the code.
         unsafe { sys::unregister_unwind(&self.eh_frame) };
-        runtime::lock().arena.holes.push(self.range);
+        runtime::lock().arena.free(self.range);
     }
 }
 
@@ -109,8 +110,12 @@ impl Arena {
 
     /// The first part of a hole that is large enough.
     fn find_hole(&self, len: usize) -> Option<Range> {
-        let hole = self.holes.iter().find(|hole| hole.len >= len)?;
-        Some(Range { len, ..*hole })
+        let (&(region, offset), _) = self.holes.iter().find(|(_, hole)| **hole >= len)?;
+        Some(Range {
+            region,
+            offset,
+            len,
+        })
     }
 
     /// The next unused bytes of a region that has enough of them; of a new one if none has.
@@ -144,14 +149,30 @@ impl Arena {
             region.used += range.len;
             return;
         }
-        let begins_here = |hole: &Range| (hole.region, hole.offset) == (range.region, range.offset);
-        if let Some(index) = self.holes.iter().position(begins_here) {
-            self.holes[index].offset += range.len;
-            self.holes[index].len -= range.len;
-            if self.holes[index].len == 0 {
-                self.holes.swap_remove(index);
-            }
+        let hole = self.holes.remove(&(range.region, range.offset));
+        if let Some(rest) = hole.map(|hole| hole - range.len).filter(|rest| *rest > 0) {
+            self.holes
+                .insert((range.region, range.offset + range.len), rest);
         }
+    }
+
+    /// Turns a range into a hole, one with the holes on either side.
+    fn free(&mut self, range: Range) {
+        let Range {
+            region,
+            mut offset,
+            mut len,
+        } = range;
+        if let Some(behind) = self.holes.remove(&(region, offset + len)) {
+            len += behind;
+        }
+        let ahead = self.holes.range((region, 0)..(region, offset)).next_back();
+        let touching = ahead.filter(|((_, start), hole)| start + *hole == offset);
+        if let Some((&(_, start), &hole)) = touching {
+            offset = start;
+            len += hole;
+        }
+        self.holes.insert((region, offset), len);
     }
 
     /// Exchanges the pages of a range for ones that hold `bytes` there.

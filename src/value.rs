@@ -26,6 +26,11 @@ pub enum Value {
     Pointer(*mut c_void),
 }
 
+// SAFETY: a pointer in a value is a number until unsafe code follows it, and that code answers for the thread it is on.
+unsafe impl Send for Value {}
+// SAFETY: as above.
+unsafe impl Sync for Value {}
+
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

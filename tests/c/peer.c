@@ -1,0 +1,124 @@
+// What the tests of tests/*.rs call, and what calls them back. It knows nothing of farcall.
+
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+// One function a type: complement or negation, so that every bit counts.
+int8_t flip_b(int8_t x) { return ~x; }
+uint8_t flip_B(uint8_t x) { return ~x; }
+int16_t flip_h(int16_t x) { return ~x; }
+uint16_t flip_H(uint16_t x) { return ~x; }
+int32_t flip_i(int32_t x) { return ~x; }
+uint32_t flip_I(uint32_t x) { return ~x; }
+long flip_l(long x) { return ~x; }
+unsigned long flip_L(unsigned long x) { return ~x; }
+long long flip_q(long long x) { return ~x; }
+unsigned long long flip_Q(unsigned long long x) { return ~x; }
+float flip_f(float x) { return -x; }
+double flip_d(double x) { return -x; }
+void *flip_p(void *x) { return (void *)~(uintptr_t)x; }
+const char *tail(const char *s) { return s ? s + 1 : NULL; }
+
+static int counter;
+void count(void) { counter += 1; }
+int counted(void) { return counter; }
+
+// A result with dirty upper bits: the caller may rely on the low ones only.
+uint64_t dirty(uint64_t bits) { return bits; }
+
+// 48 arguments: 20 ints, 20 doubles, 8 floats, taking turns, far beyond the registers. The weight of each differs.
+double weigh(int a0, double b0, int a1, double b1, int a2, double b2, int a3, double b3, int a4, double b4,
+    int a5, double b5, int a6, double b6, int a7, double b7, int a8, double b8, int a9, double b9,
+    int a10, double b10, int a11, double b11, int a12, double b12, int a13, double b13, int a14, double b14,
+    int a15, double b15, int a16, double b16, int a17, double b17, int a18, double b18, int a19, double b19,
+    float c0, float c1, float c2, float c3, float c4, float c5, float c6, float c7) {
+    const double values[] = { a0, b0, a1, b1, a2, b2, a3, b3, a4, b4, a5, b5, a6, b6, a7, b7, a8, b8, a9, b9,
+        a10, b10, a11, b11, a12, b12, a13, b13, a14, b14, a15, b15, a16, b16, a17, b17, a18, b18, a19, b19,
+        c0, c1, c2, c3, c4, c5, c6, c7 };
+    double sum = 0;
+    for (int i = 0; i < 48; ++i) {
+        sum += (i + 1) * values[i];
+    }
+    return sum;
+}
+
+typedef double (*weigher)(int, double, int, double, int, double, int, double, int, double,
+    int, double, int, double, int, double, int, double, int, double,
+    int, double, int, double, int, double, int, double, int, double,
+    int, double, int, double, int, double, int, double, int, double,
+    float, float, float, float, float, float, float, float);
+
+double call_weigher(weigher f) {
+    return f(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29,
+        30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48);
+}
+
+// Calls a function that takes a narrow int with the upper bits of the register full of something else.
+int64_t call_dirty(int64_t (*f)(uint64_t, uint64_t), uint64_t a, uint64_t b) { return f(a, b); }
+int32_t call_i(int32_t (*f)(int32_t), int32_t x) { return f(x); }
+int8_t call_b(int8_t (*f)(int8_t), int8_t x) { return f(x); }
+uint16_t call_H(uint16_t (*f)(uint16_t), uint16_t x) { return f(x); }
+float call_f(float (*f)(float), float x) { return f(x); }
+double call_d(double (*f)(double), double x) { return f(x); }
+void *call_p(void *(*f)(void *), void *x) { return f(x); }
+void call_v(void (*f)(void)) { f(); }
+int call_times(int (*f)(int), int times) {
+    int sum = 0;
+    for (int i = 0; i < times; ++i) {
+        sum += f(i);
+    }
+    return sum;
+}
+int fib(int n, int (*f)(int)) { return n < 2 ? n : f(n - 1) + f(n - 2); }
+
+struct job {
+    int (*f)(int);
+    int times;
+    int sum;
+};
+static void *run(void *arg) {
+    struct job *job = arg;
+    job->sum = call_times(job->f, job->times);
+    return NULL;
+}
+// The same on a thread of C's own.
+int call_times_on_thread(int (*f)(int), int times) {
+    struct job job = { f, times, 0 };
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, run, &job) != 0) {
+        return -1;
+    }
+    pthread_join(thread, NULL);
+    return job.sum;
+}
+
+int8_t var_b = -1;
+uint8_t var_B = 200;
+int16_t var_h = -300;
+uint16_t var_H = 50000;
+int32_t var_i = -100000;
+uint32_t var_I = 4000000000u;
+long var_l = -5;
+unsigned long var_L = 6;
+long long var_q = INT64_MIN;
+unsigned long long var_Q = UINT64_MAX;
+float var_f = 1.5f;
+double var_d = -2.25;
+void *var_p = &var_i;
+// Neighbours that a store of the wrong width would hit.
+struct {
+    uint8_t before[8];
+    int16_t value;
+    uint8_t after[8];
+} fenced = { { 1, 1, 1, 1, 1, 1, 1, 1 }, 7, { 2, 2, 2, 2, 2, 2, 2, 2 } };
+int fence_intact(void) {
+    for (int i = 0; i < 8; ++i) {
+        if (fenced.before[i] != 1 || fenced.after[i] != 2) {
+            return 0;
+        }
+    }
+    return 1;
+}
+int16_t *fenced_value(void) { return &fenced.value; }

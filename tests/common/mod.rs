@@ -1,0 +1,51 @@
+//! What the tests share: a library made by the C compiler from `tests/c/peer.c`.
+
+#![allow(dead_code, reason = "each test program uses a part")]
+
+use farcall::{Function, Library, Value};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The C compiler's library, made once a test program.
+pub fn peer_path() -> &'static str {
+    static PATH: OnceLock<String> = OnceLock::new();
+    PATH.get_or_init(|| {
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/c/peer.c");
+        let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+        let name = format!("peer-{}.so", std::process::id());
+        let library = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let status = Command::new(&compiler)
+            .args([
+                "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-pthread", "-o",
+            ])
+            .arg(&library)
+            .arg(source)
+            .status()
+            .unwrap_or_else(|error| panic!("{compiler}: {error}"));
+        assert!(status.success(), "{compiler} failed");
+        library.to_str().expect("a UTF-8 path").to_owned()
+    })
+}
+
+/// The library, opened anew. The first one stays open, so that its addresses and its state outlive each test.
+pub fn peer() -> Library {
+    static FIRST: OnceLock<Library> = OnceLock::new();
+    // SAFETY: it has no initialisers of its own.
+    let open = || unsafe { Library::open(Some(peer_path())) }.expect("the peer library opens");
+    FIRST.get_or_init(open);
+    open()
+}
+
+/// A function of the library.
+pub fn func(ret: &str, name: &str, args: &str) -> Function {
+    peer()
+        .func(ret, name, args)
+        .expect("a function of the peer library")
+}
+
+/// Calls a function of the library.
+pub fn call(ret: &str, name: &str, args: &str, values: &[Value]) -> Value {
+    // SAFETY: the tests declare peer.c's functions as they are, with pointers that live through the call.
+    unsafe { func(ret, name, args).call(values) }.expect("a call that fits")
+}

@@ -59,3 +59,8 @@ pub mod embed {
     pub use crate::value::{integer_to_slot, load, store};
     pub use crate::var::variable_code;
 }
+
+/// The README's examples, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -85,6 +85,14 @@ pub enum Error {
         /// What came.
         got: String,
     },
+    /// A finite number that no `float` comes near.
+    #[error("{position}: expected 'f' (a number in the range of float), got {got:e}")]
+    FloatRange {
+        /// Which value.
+        position: Position,
+        /// What came.
+        got: f64,
+    },
     /// A library that the loader did not open.
     #[error("{text}")]
     Open {

@@ -56,7 +56,7 @@ pub use var::Variable;
 pub mod embed {
     pub use crate::activity::Activity;
     pub use crate::compile::{Compiled, compile};
-    pub use crate::value::{integer_to_slot, load, store};
+    pub use crate::value::{float_to_slot, integer_to_slot, load, store};
     pub use crate::var::variable_code;
 }
 

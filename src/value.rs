@@ -83,7 +83,8 @@ impl From<&CStr> for Value {
 /// The slot that holds `value` as the type `code`.
 ///
 /// # Errors
-/// [`Error::OutOfRange`] and [`Error::WrongKind`]. A `double` for an `f` is rounded; no other number changes.
+/// [`Error::OutOfRange`], [`Error::FloatRange`] and [`Error::WrongKind`]. A `double` for an `f` is rounded; no other
+/// number changes.
 pub fn to_slot(value: Value, code: TypeCode, position: Position) -> Result<u64> {
     match (code.kind(), value) {
         (Kind::Int | Kind::Uint, Value::Int(value)) => {
@@ -93,7 +94,7 @@ pub fn to_slot(value: Value, code: TypeCode, position: Position) -> Result<u64> 
             integer_to_slot(value.into(), code, position)
         }
         (Kind::Float, Value::Float(value)) => Ok(value.to_bits().into()),
-        (Kind::Float, Value::Double(value)) => Ok((value as f32).to_bits().into()),
+        (Kind::Float, Value::Double(value)) => float_to_slot(value, position),
         (Kind::Double, Value::Double(value)) => Ok(value.to_bits()),
         (Kind::Double, Value::Float(value)) => Ok(f64::from(value).to_bits()),
         (kind, Value::Pointer(value)) if kind.is_word() => Ok(value as u64),
@@ -125,6 +126,18 @@ pub fn integer_to_slot(value: i128, code: TypeCode, position: Position) -> Resul
         });
     }
     Ok(value as u64)
+}
+
+/// The slot of a number that must be within the range of `float`, to which it is rounded. Infinities are.
+///
+/// # Errors
+/// [`Error::FloatRange`].
+pub fn float_to_slot(got: f64, position: Position) -> Result<u64> {
+    let rounded = got as f32;
+    if got.is_finite() && rounded.is_infinite() {
+        return Err(Error::FloatRange { position, got });
+    }
+    Ok(rounded.to_bits().into())
 }
 
 fn integer_range(ty: Type) -> (i128, i128) {

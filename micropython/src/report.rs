@@ -61,7 +61,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         let (status, code) = match &error {
             Error::WrongKind { .. } | Error::ArgumentCount { .. } => (Status::Type, 0),
-            Error::OutOfRange { .. } => (Status::Overflow, 0),
+            Error::OutOfRange { .. } | Error::FloatRange { .. } => (Status::Overflow, 0),
             // A file that is there and no library leaves no number behind.
             Error::Open { code: 0, .. } => (Status::Os, ENOEXEC),
             Error::Open { code, .. } => (Status::Os, *code),

@@ -123,7 +123,7 @@ pub(crate) fn variable_slot(code: TypeCode, value: u64) -> Result<u64, Failure> 
     Ok(match code.kind() {
         Kind::Int => embed::integer_to_slot((value as i64).into(), code, position)?,
         Kind::Uint => embed::integer_to_slot(value.into(), code, position)?,
-        Kind::Float => (f64::from_bits(value) as f32).to_bits().into(),
+        Kind::Float => embed::float_to_slot(f64::from_bits(value), position)?,
         _ => value,
     })
 }

@@ -1,0 +1,39 @@
+# Strings and a variable: the environment, by getenv() and by walking `environ`.
+
+import ffi
+import uctypes
+
+
+def open_first(*names):
+    for name in names:
+        try:
+            return ffi.open(name)
+        except OSError as e:
+            error = e
+    raise error
+
+
+libc = open_first("libc.so.6", "libc.so.0", "libc.so", "libc.dylib", "libSystem.dylib")
+getenv = libc.func("s", "getenv", "s")
+setenv = libc.func("i", "setenv", "ssi")
+strlen = libc.func("L", "strlen", "p")
+
+print(setenv("FARCALL", "a call from afar", 1), getenv("FARCALL"))
+print(getenv("FARCALL_IS_NOT_SET"))
+
+# char **environ: an array of strings, with NULL at its end.
+environ = libc.var("p", "environ")
+
+
+def strings(address):
+    while True:
+        start = int.from_bytes(uctypes.bytearray_at(address, 8), "little")
+        if start == 0:
+            return
+        yield bytes(uctypes.bytearray_at(start, strlen(start)))
+        address += 8
+
+
+for entry in strings(environ.get()):
+    if entry.startswith(b"FARCALL="):
+        print(entry.decode())

@@ -1,0 +1,284 @@
+// A Python function that C calls.
+//
+// A callback lives until it is closed, because C may keep its address for as long as it likes: a list that the
+// collector starts from holds all the open ones. An exception never leaves the handler. It waits in the frame of the
+// call that C is in, and is raised when that returns; where there is no such call, it is printed.
+
+#include <stdio.h>
+
+#include "modffi.h"
+#include "py/gc.h"
+#include "py/mphal.h"
+
+MP_REGISTER_ROOT_POINTER(struct _mp_obj_fficallback_t *ffi_open_callbacks);
+
+// Closing leaves `next` as it is: a collection that is following the list in another thread still gets to its end.
+static void link_callback(mp_obj_fficallback_t *self) {
+    mp_uint_t state = MICROPY_BEGIN_ATOMIC_SECTION();
+    self->prev = NULL;
+    self->next = MP_STATE_VM(ffi_open_callbacks);
+    if (self->next != NULL) {
+        self->next->prev = self;
+    }
+    MP_STATE_VM(ffi_open_callbacks) = self;
+    MICROPY_END_ATOMIC_SECTION(state);
+}
+
+// Returns what there is to free, once.
+static farcall_callback *unlink_callback(mp_obj_fficallback_t *self) {
+    mp_uint_t state = MICROPY_BEGIN_ATOMIC_SECTION();
+    farcall_callback *callback = self->keeper->callback;
+    if (callback != NULL) {
+        self->keeper->callback = NULL;
+        self->code = NULL;
+        if (self->prev != NULL) {
+            self->prev->next = self->next;
+        } else {
+            MP_STATE_VM(ffi_open_callbacks) = self->next;
+        }
+        if (self->next != NULL) {
+            self->next->prev = self->prev;
+        }
+        self->prev = NULL;
+    }
+    MICROPY_END_ATOMIC_SECTION(state);
+    return callback;
+}
+
+// May Python run here? Not in a thread that MicroPython did not make: it has no state, and the collector does not
+// know its stack.
+static bool is_foreign_thread(const mp_obj_fficallback_t *self, const mp_state_thread_t *state) {
+    #if MICROPY_PY_THREAD
+    (void)self;
+    return state == NULL;
+    #else
+    (void)state;
+    return self->home != &ffi_thread;
+    #endif
+}
+
+// Boxes the arguments, calls the function, unboxes its result. Raises what goes wrong. It is a function of its own so
+// that none of its variables is alive across the handler's nlr_push().
+static MP_NOINLINE void run_function(mp_obj_fficallback_t *self, const mp_state_thread_t *state, const uint64_t *args,
+    uint64_t *result) {
+    const farcall_signature *signature = self->signature;
+    size_t n_args = signature->nargs;
+    ffi_check_stack(state, n_args);
+
+    mp_obj_t objs[n_args + 1];
+    for (size_t i = 0; i < n_args; ++i) {
+        objs[i] = ffi_obj_from_slot((farcall_kind)signature->kinds[i + 1], args[i]);
+    }
+    mp_obj_t value = mp_call_function_n_kw(self->function, n_args, 0, objs);
+
+    farcall_kind kind = (farcall_kind)signature->kinds[0];
+    if (kind == FARCALL_VOID || (value == mp_const_none && ffi_kind_is_integer(kind))) {
+        return;
+    }
+    uint64_t slot;
+    ffi_conversion_t why = ffi_slot_from_obj(kind, value, &slot);
+    if (why != FFI_CONVERTED) {
+        char where[FFI_WHERE_LEN];
+        snprintf(where, sizeof(where), "result of callback %s", ffi_callback_name(self));
+        ffi_raise_conversion(why, where, signature->codes[0], ffi_kind_wants(kind), value);
+    }
+    if (ffi_kind_borrows(kind)) {
+        self->kept = value;
+    }
+    *result = slot;
+}
+
+// Printing runs the exception's own code, which may raise again.
+static void print_exception(mp_obj_t exception) {
+    nlr_buf_t nlr;
+    if (nlr_push(&nlr) == 0) {
+        mp_print_str(MICROPY_ERROR_PRINTER, "Uncaught exception in FFI callback\n");
+        mp_obj_print_exception(MICROPY_ERROR_PRINTER, exception);
+        nlr_pop();
+    } else {
+        mp_print_str(MICROPY_ERROR_PRINTER, "(it cannot be printed)\n");
+    }
+}
+
+// Keeps an exception for the call that C is in, or else prints it.
+static void keep_exception(ffi_frame_t *frame, mp_obj_t exception) {
+    if (frame == NULL) {
+        print_exception(exception);
+    } else if (frame->pending == MP_OBJ_NULL) {
+        frame->pending = exception;
+    }
+}
+
+static void run_and_catch(mp_obj_fficallback_t *self, const mp_state_thread_t *state, ffi_frame_t *frame,
+    const uint64_t *args, uint64_t *result) {
+    nlr_buf_t nlr;
+    if (nlr_push(&nlr) == 0) {
+        run_function(self, state, args, result);
+        nlr_pop();
+    } else {
+        keep_exception(frame, MP_OBJ_FROM_PTR(nlr.ret_val));
+    }
+}
+
+// For a signal's handler: it may interrupt the collector and the scheduler, so both stay out of it, and the call into C
+// that it happens to interrupt has nothing to do with it.
+static void run_locked(mp_obj_fficallback_t *self, const mp_state_thread_t *state, const uint64_t *args,
+    uint64_t *result) {
+    #if MICROPY_ENABLE_SCHEDULER
+    mp_sched_lock();
+    #endif
+    gc_lock();
+    run_and_catch(self, state, NULL, args, result);
+    gc_unlock();
+    #if MICROPY_ENABLE_SCHEDULER
+    mp_sched_unlock();
+    #endif
+}
+
+// What C reaches through the engine's machine code. `*result` is zero on entry.
+static void handle_call(void *context, const uint64_t *args, uint64_t *result) {
+    mp_obj_fficallback_t *self = context;
+    const mp_state_thread_t *state = ffi_state();
+    if (MP_UNLIKELY(is_foreign_thread(self, state))) {
+        fprintf(stderr, "farcall: callback %s called from a thread that MicroPython does not know, returning zero\n",
+            ffi_callback_name(self));
+        return;
+    }
+    ffi_thread_t *thread = ffi_thread_here();
+    ffi_frame_t *frame = thread->top;
+    uint32_t depth = thread->record->depth;
+    if (self->lock) {
+        thread->record->depth = depth + 1;
+        run_locked(self, state, args, result);
+    } else if (frame == NULL || frame->pending == MP_OBJ_NULL) {
+        thread->record->depth = depth + 1;
+        run_and_catch(self, state, frame, args, result);
+    }
+    // Whatever was jumped over is over.
+    thread->top = frame;
+    thread->record->depth = depth;
+}
+
+// The function's own name, if it has one: bound methods and closures have their function's.
+static qstr name_of(mp_obj_t function) {
+    mp_obj_t dest[2] = { MP_OBJ_NULL, MP_OBJ_NULL };
+    mp_load_method_protected(function, MP_QSTR___name__, dest, true);
+    if (dest[0] != MP_OBJ_NULL && dest[1] == MP_OBJ_NULL && mp_obj_is_str(dest[0])) {
+        return mp_obj_str_get_qstr(dest[0]);
+    }
+    return MP_QSTRnull;
+}
+
+static mp_obj_t new_callback(mp_obj_t result, mp_obj_t function, mp_obj_t args, bool lock) {
+    size_t result_len, args_len;
+    vstr_t scratch;
+    if (!mp_obj_is_callable(function)) {
+        mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("callback: expected a function, got %s"),
+            mp_obj_get_type_str(function));
+    }
+    const char *result_code = ffi_get_code(result, "result", &result_len);
+    const char *arg_codes = ffi_get_codes(args, &scratch, &args_len);
+
+    ffi_keeper_t *keeper = ffi_new_keeper();
+    mp_obj_fficallback_t *self = mp_obj_malloc(mp_obj_fficallback_t, &fficallback_type);
+    self->prev = self->next = NULL;
+    self->code = NULL;
+    self->function = function;
+    self->kept = mp_const_none;
+    self->keeper = keeper;
+    self->name = name_of(function);
+    self->lock = lock;
+    #if !MICROPY_PY_THREAD
+    self->home = &ffi_thread;
+    #endif
+
+    farcall_error error;
+    farcall_status status = farcall_callback_signature_new(result_code, result_len, arg_codes, args_len,
+        &keeper->signature, &error);
+    if (status != FARCALL_OK) {
+        keeper->signature = NULL;
+        ffi_raise(status, &error);
+    }
+    self->signature = keeper->signature;
+    status = farcall_callback_new(keeper->signature, handle_call, self, &keeper->callback, &error);
+    if (status != FARCALL_OK) {
+        keeper->callback = NULL;
+        ffi_raise(status, &error);
+    }
+    self->code = farcall_callback_code(keeper->callback);
+    link_callback(self);
+    return MP_OBJ_FROM_PTR(self);
+}
+
+static mp_obj_t ffi_callback(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
+    enum { ARG_lock };
+    static const mp_arg_t allowed_args[] = {
+        { MP_QSTR_lock, MP_ARG_KW_ONLY | MP_ARG_BOOL, { .u_bool = false } },
+    };
+    mp_arg_val_t args[MP_ARRAY_SIZE(allowed_args)];
+    mp_arg_parse_all(n_args - 3, pos_args + 3, kw_args, MP_ARRAY_SIZE(allowed_args), allowed_args, args);
+    return new_callback(pos_args[0], pos_args[1], pos_args[2], args[ARG_lock].u_bool);
+}
+MP_DEFINE_CONST_FUN_OBJ_KW(ffi_callback_obj, 3, ffi_callback);
+
+static void fficallback_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
+    (void)kind;
+    mp_obj_fficallback_t *self = MP_OBJ_TO_PTR(self_in);
+    mp_print_str(print, "<fficallback ");
+    if (self->name != MP_QSTRnull) {
+        mp_printf(print, "%s ", qstr_str(self->name));
+    }
+    const void *code = self->code;
+    if (code == NULL) {
+        mp_print_str(print, "closed");
+    } else {
+        mp_print_str(print, "at ");
+        ffi_print_address(print, code);
+    }
+    mp_printf(print, " %c(%s)>", self->signature->codes[0], self->signature->codes + 1);
+}
+
+static mp_obj_t fficallback_cfun(mp_obj_t self_in) {
+    mp_obj_fficallback_t *self = MP_OBJ_TO_PTR(self_in);
+    uintptr_t code = (uintptr_t)self->code;
+    if (code == 0) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("callback %s is closed"), ffi_callback_name(self));
+    }
+    return ffi_obj_from_slot(FARCALL_POINTER, code);
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(fficallback_cfun_obj, fficallback_cfun);
+
+// The Python function may be dropped at once: one that is running is held by the virtual machine.
+static mp_obj_t fficallback_close(mp_obj_t self_in) {
+    mp_obj_fficallback_t *self = MP_OBJ_TO_PTR(self_in);
+    farcall_callback *callback = unlink_callback(self);
+    if (callback != NULL) {
+        farcall_callback_free(callback);
+        self->function = mp_const_none;
+        self->kept = mp_const_none;
+    }
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(fficallback_close_obj, fficallback_close);
+
+static mp_obj_t fficallback_exit(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    return fficallback_close(args[0]);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(fficallback_exit_obj, 4, 4, fficallback_exit);
+
+static const mp_rom_map_elem_t fficallback_locals_dict_table[] = {
+    { MP_ROM_QSTR(MP_QSTR_cfun), MP_ROM_PTR(&fficallback_cfun_obj) },
+    { MP_ROM_QSTR(MP_QSTR_close), MP_ROM_PTR(&fficallback_close_obj) },
+    { MP_ROM_QSTR(MP_QSTR___enter__), MP_ROM_PTR(&mp_identity_obj) },
+    { MP_ROM_QSTR(MP_QSTR___exit__), MP_ROM_PTR(&fficallback_exit_obj) },
+};
+static MP_DEFINE_CONST_DICT(fficallback_locals_dict, fficallback_locals_dict_table);
+
+MP_DEFINE_CONST_OBJ_TYPE(
+    fficallback_type,
+    MP_QSTR_fficallback,
+    MP_TYPE_FLAG_NONE,
+    print, fficallback_print,
+    locals_dict, &fficallback_locals_dict
+    );

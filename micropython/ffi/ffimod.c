@@ -1,0 +1,96 @@
+// A loaded library.
+//
+// It stays loaded until it is closed, even when nothing in Python refers to it any more: C may still hold pointers
+// into it. That is why there is no finaliser.
+
+#include "modffi.h"
+#include "py/mphal.h"
+
+static void *find_symbol(mp_obj_ffimod_t *self, mp_obj_t name) {
+    const char *c_name = ffi_get_c_string(name);
+    farcall_library *library = self->library;
+    if (library == NULL) {
+        ffi_raise_closed_library(name, self);
+    }
+    void *address;
+    farcall_error error;
+    farcall_status status = farcall_library_symbol(library, c_name, &address, &error);
+    if (status != FARCALL_OK) {
+        ffi_raise(status, &error);
+    }
+    return address;
+}
+
+static void ffimod_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
+    (void)kind;
+    mp_obj_ffimod_t *self = MP_OBJ_TO_PTR(self_in);
+    if (self->path == mp_const_none) {
+        mp_print_str(print, "<ffimod None");
+    } else {
+        mp_printf(print, "<ffimod \"%s\"", ffi_path(self));
+    }
+    farcall_library *library = self->library;
+    if (library == NULL) {
+        mp_print_str(print, " closed>");
+        return;
+    }
+    mp_print_str(print, " at ");
+    ffi_print_address(print, farcall_library_handle(library));
+    mp_print_str(print, ">");
+}
+
+static mp_obj_t ffimod_func(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    mp_obj_ffimod_t *self = MP_OBJ_TO_PTR(args[0]);
+    return ffi_new_func(args[1], args[3], find_symbol(self, args[2]), self, args[2]);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ffimod_func_obj, 4, 4, ffimod_func);
+
+static mp_obj_t ffimod_var(mp_obj_t self_in, mp_obj_t code, mp_obj_t name) {
+    mp_obj_ffimod_t *self = MP_OBJ_TO_PTR(self_in);
+    return ffi_new_var(code, find_symbol(self, name), self, name);
+}
+static MP_DEFINE_CONST_FUN_OBJ_3(ffimod_var_obj, ffimod_var);
+
+static mp_obj_t ffimod_addr(mp_obj_t self_in, mp_obj_t name) {
+    mp_obj_ffimod_t *self = MP_OBJ_TO_PTR(self_in);
+    return ffi_obj_from_slot(FARCALL_POINTER, (uintptr_t)find_symbol(self, name));
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(ffimod_addr_obj, ffimod_addr);
+
+static mp_obj_t ffimod_close(mp_obj_t self_in) {
+    mp_obj_ffimod_t *self = MP_OBJ_TO_PTR(self_in);
+    mp_uint_t state = MICROPY_BEGIN_ATOMIC_SECTION();
+    farcall_library *library = self->library;
+    self->library = NULL;
+    MICROPY_END_ATOMIC_SECTION(state);
+    if (library != NULL) {
+        farcall_library_close(library);
+    }
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(ffimod_close_obj, ffimod_close);
+
+static mp_obj_t ffimod_exit(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    return ffimod_close(args[0]);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ffimod_exit_obj, 4, 4, ffimod_exit);
+
+static const mp_rom_map_elem_t ffimod_locals_dict_table[] = {
+    { MP_ROM_QSTR(MP_QSTR_func), MP_ROM_PTR(&ffimod_func_obj) },
+    { MP_ROM_QSTR(MP_QSTR_var), MP_ROM_PTR(&ffimod_var_obj) },
+    { MP_ROM_QSTR(MP_QSTR_addr), MP_ROM_PTR(&ffimod_addr_obj) },
+    { MP_ROM_QSTR(MP_QSTR_close), MP_ROM_PTR(&ffimod_close_obj) },
+    { MP_ROM_QSTR(MP_QSTR___enter__), MP_ROM_PTR(&mp_identity_obj) },
+    { MP_ROM_QSTR(MP_QSTR___exit__), MP_ROM_PTR(&ffimod_exit_obj) },
+};
+static MP_DEFINE_CONST_DICT(ffimod_locals_dict, ffimod_locals_dict_table);
+
+MP_DEFINE_CONST_OBJ_TYPE(
+    ffimod_type,
+    MP_QSTR_ffimod,
+    MP_TYPE_FLAG_NONE,
+    print, ffimod_print,
+    locals_dict, &ffimod_locals_dict
+    );

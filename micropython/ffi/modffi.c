@@ -1,0 +1,178 @@
+// The ffi module itself, and how its functions read what they are given.
+
+#include <string.h>
+
+#include "modffi.h"
+FFI_THREAD_LOCAL ffi_thread_t ffi_thread;
+
+static mp_obj_t keeper_del(mp_obj_t self_in) {
+    ffi_keeper_t *self = MP_OBJ_TO_PTR(self_in);
+    if (self->callback != NULL) {
+        farcall_callback_free(self->callback);
+        self->callback = NULL;
+    }
+    if (self->signature != NULL) {
+        farcall_signature_release(self->signature);
+        self->signature = NULL;
+    }
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(keeper_del_obj, keeper_del);
+
+static const mp_rom_map_elem_t keeper_locals_dict_table[] = {
+    { MP_ROM_QSTR(MP_QSTR___del__), MP_ROM_PTR(&keeper_del_obj) },
+};
+static MP_DEFINE_CONST_DICT(keeper_locals_dict, keeper_locals_dict_table);
+
+MP_DEFINE_CONST_OBJ_TYPE(
+    ffi_keeper_type,
+    MP_QSTR_ffikeeper,
+    MP_TYPE_FLAG_NONE,
+    locals_dict, &keeper_locals_dict
+    );
+
+// Made before what it is to own, so that running out of memory loses nothing.
+ffi_keeper_t *ffi_new_keeper(void) {
+    ffi_keeper_t *keeper = mp_obj_malloc_with_finaliser(ffi_keeper_t, &ffi_keeper_type);
+    keeper->signature = NULL;
+    keeper->callback = NULL;
+    return keeper;
+}
+
+const char *ffi_get_code(mp_obj_t code, const char *what, size_t *len) {
+    if (!mp_obj_is_str(code)) {
+        mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("%s: expected a type code (a str), got %s"), what,
+            mp_obj_get_type_str(code));
+    }
+    return mp_obj_str_get_data(code, len);
+}
+
+const char *ffi_get_codes(mp_obj_t codes, vstr_t *scratch, size_t *len) {
+    if (mp_obj_is_str(codes)) {
+        return mp_obj_str_get_data(codes, len);
+    }
+    vstr_init(scratch, 16);
+    mp_obj_iter_buf_t iter_buf;
+    mp_obj_t iterable = mp_getiter(codes, &iter_buf);
+    mp_obj_t item;
+    for (unsigned int position = 1; (item = mp_iternext(iterable)) != MP_OBJ_STOP_ITERATION; ++position) {
+        if (!mp_obj_is_str(item)) {
+            mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("argument %u: expected a type code (a str), got %s"),
+                position, mp_obj_get_type_str(item));
+        }
+        size_t item_len;
+        const char *text = mp_obj_str_get_data(item, &item_len);
+        if (item_len != 1) {
+            mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("argument %u: expected one type code, got '%s'"),
+                position, text);
+        }
+        vstr_add_byte(scratch, (byte)text[0]);
+    }
+    *len = scratch->len;
+    return scratch->buf;
+}
+
+// A name or path as C takes it: one that C would cut short is none.
+const char *ffi_get_c_string(mp_obj_t text) {
+    size_t len;
+    const char *str = mp_obj_str_get_data(text, &len);
+    if (strlen(str) != len) {
+        mp_raise_ValueError(MP_ERROR_TEXT("null byte in name"));
+    }
+    return str;
+}
+
+// An address may be any int: the port's own module shows those of the upper half as negative numbers.
+bool ffi_get_address(mp_obj_t obj, uint64_t *address) {
+    return mp_obj_is_int(obj) && ffi_slot_from_obj(FARCALL_POINTER, obj, address) == FFI_CONVERTED;
+}
+
+// What mp_cstack_check() does, for a thread whose state is at hand, and with room for the slots, for the engine's copy
+// of them, and for what C does then.
+void ffi_check_stack(const mp_state_thread_t *state, size_t slots) {
+    #if MICROPY_STACK_CHECK
+    char here;
+    mp_uint_t used = (mp_uint_t)(state->stack_top - &here);
+    if (used + 2 * slots * sizeof(uint64_t) >= state->stack_limit) {
+        mp_raise_recursion_depth();
+    }
+    #else
+    (void)state;
+    (void)slots;
+    #endif
+}
+
+static mp_obj_t ffi_open(size_t n_args, const mp_obj_t *args) {
+    mp_obj_t path = args[0];
+    const char *c_path = NULL;
+    if (mp_obj_is_str(path)) {
+        c_path = ffi_get_c_string(path);
+    } else if (path != mp_const_none) {
+        mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("library: expected a str or None, got %s"),
+            mp_obj_get_type_str(path));
+    }
+    int flags = n_args > 1 ? (int)mp_obj_get_int(args[1]) : -1;
+
+    mp_obj_ffimod_t *module = mp_obj_malloc(mp_obj_ffimod_t, &ffimod_type);
+    module->library = NULL;
+    module->path = path;
+    farcall_library *library;
+    farcall_error error;
+    farcall_status status = farcall_library_open(c_path, flags, &library, &error);
+    if (status != FARCALL_OK) {
+        ffi_raise(status, &error);
+    }
+    module->library = library;
+    return MP_OBJ_FROM_PTR(module);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ffi_open_obj, 1, 2, ffi_open);
+
+static mp_obj_t ffi_func(mp_obj_t result, mp_obj_t address_in, mp_obj_t args) {
+    uint64_t address;
+    if (!ffi_get_address(address_in, &address)) {
+        mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("address of a function: expected an int, got %s"),
+            mp_obj_get_type_str(address_in));
+    }
+    if (address == 0) {
+        mp_raise_ValueError(MP_ERROR_TEXT("address of a function: expected a function, got NULL"));
+    }
+    return ffi_new_func(result, args, (void *)(uintptr_t)address, NULL, MP_OBJ_NULL);
+}
+static MP_DEFINE_CONST_FUN_OBJ_3(ffi_func_obj, ffi_func);
+
+#if MICROPY_PY_BUILTINS_BYTEARRAY
+static mp_obj_t ffi_as_bytearray(mp_obj_t address_in, mp_obj_t size_in) {
+    uint64_t address;
+    if (!ffi_get_address(address_in, &address)) {
+        mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("address of a bytearray: expected an int, got %s"),
+            mp_obj_get_type_str(address_in));
+    }
+    mp_int_t size = mp_obj_get_int(size_in);
+    if (size < 0) {
+        mp_raise_ValueError(MP_ERROR_TEXT("size of a bytearray: expected at least 0, got less"));
+    }
+    if (address == 0 && size > 0) {
+        mp_raise_ValueError(MP_ERROR_TEXT("address of a bytearray: expected memory, got NULL"));
+    }
+    return mp_obj_new_bytearray_by_ref((size_t)size, (void *)(uintptr_t)address);
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(ffi_as_bytearray_obj, ffi_as_bytearray);
+#endif
+
+static const mp_rom_map_elem_t ffi_globals_table[] = {
+    { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_ffi) },
+    { MP_ROM_QSTR(MP_QSTR_open), MP_ROM_PTR(&ffi_open_obj) },
+    { MP_ROM_QSTR(MP_QSTR_func), MP_ROM_PTR(&ffi_func_obj) },
+    { MP_ROM_QSTR(MP_QSTR_callback), MP_ROM_PTR(&ffi_callback_obj) },
+    #if MICROPY_PY_BUILTINS_BYTEARRAY
+    { MP_ROM_QSTR(MP_QSTR_as_bytearray), MP_ROM_PTR(&ffi_as_bytearray_obj) },
+    #endif
+};
+static MP_DEFINE_CONST_DICT(ffi_globals, ffi_globals_table);
+
+const mp_obj_module_t ffi_module = {
+    .base = { &mp_type_module },
+    .globals = (mp_obj_dict_t *)&ffi_globals,
+};
+
+MP_REGISTER_MODULE(MP_QSTR_ffi, ffi_module);

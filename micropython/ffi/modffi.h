@@ -1,0 +1,169 @@
+// What the files of the ffi module share: its objects, and the steps that more than one of them takes.
+//
+//   modffi.c      the module: open, func, callback, as_bytearray
+//   ffimod.c      a loaded library
+//   ffifunc.c     a C function: calls into C
+//   fficallback.c a Python function for C: calls out of C
+//   ffivar.c      a C variable
+//   convert.c     objects to slots and back; nothing else knows what a code means for an object
+//   ffiraise.c    everything that went wrong, as exceptions
+//
+// Nothing here lets a non-local exit cross a frame of C that is not ours: a callback catches everything, and what it
+// caught is raised again by the call that C was in.
+
+#ifndef FARCALL_MODFFI_H
+#define FARCALL_MODFFI_H
+
+#include "py/mpthread.h"
+#include "py/runtime.h"
+#include "farcall.h"
+
+#if MICROPY_PY_FFI
+#error "farcall replaces the port's own ffi module: build with MICROPY_PY_FFI=0"
+#endif
+
+// The names of this differ between versions of MicroPython.
+#ifdef MP_NORETURN
+#define FFI_NORETURN MP_NORETURN
+#else
+#define FFI_NORETURN NORETURN
+#endif
+
+// State of a thread is needed whether or not Python has threads: C may call us from one that Python did not make.
+#ifndef FFI_THREAD_LOCAL
+#define FFI_THREAD_LOCAL __thread
+#endif
+
+// A call into C in progress. It lies on the C stack, where the collector sees the exception it holds.
+typedef struct _ffi_frame_t {
+    struct _ffi_frame_t *prev;
+    mp_obj_t pending; // an exception that a callback ended in, or MP_OBJ_NULL
+} ffi_frame_t;
+
+typedef struct _ffi_thread_t {
+    ffi_frame_t *top; // the innermost call into C, or NULL
+    farcall_thread *record; // fetched by ffi_thread_here()
+} ffi_thread_t;
+
+extern FFI_THREAD_LOCAL ffi_thread_t ffi_thread;
+
+static inline ffi_thread_t *ffi_thread_here(void) {
+    ffi_thread_t *thread = &ffi_thread;
+    if (MP_UNLIKELY(thread->record == NULL)) {
+        thread->record = farcall_thread_current();
+    }
+    return thread;
+}
+
+// MicroPython's state of this thread; NULL in a thread that it did not make.
+static inline const mp_state_thread_t *ffi_state(void) {
+    #if MICROPY_PY_THREAD
+    return mp_thread_get_state();
+    #else
+    return &mp_state_ctx.thread;
+    #endif
+}
+
+// Owns what the engine made for an object. It is an object of its own because finalisers are methods, and a script must
+// not be able to call this one.
+typedef struct _ffi_keeper_t {
+    mp_obj_base_t base;
+    const farcall_signature *signature;
+    farcall_callback *callback;
+} ffi_keeper_t;
+
+typedef struct _mp_obj_ffimod_t {
+    mp_obj_base_t base;
+    farcall_library *volatile library; // NULL once closed
+    mp_obj_t path; // a str, or None for the program itself
+} mp_obj_ffimod_t;
+
+typedef struct _mp_obj_ffifunc_t {
+    mp_obj_base_t base;
+    const farcall_signature *signature;
+    const void *address;
+    mp_obj_ffimod_t *module; // NULL if made from an address
+    mp_obj_t name; // a str, or MP_OBJ_NULL if made from an address
+    ffi_keeper_t *keeper;
+    bool may_raise; // see call_that_may_raise()
+} mp_obj_ffifunc_t;
+
+typedef struct _mp_obj_fficallback_t {
+    mp_obj_base_t base;
+    struct _mp_obj_fficallback_t *prev; // the list of all open callbacks, which keeps them alive
+    struct _mp_obj_fficallback_t *next;
+    void *volatile code; // NULL once closed
+    const farcall_signature *signature;
+    mp_obj_t function;
+    mp_obj_t kept; // the latest result that C has a pointer to
+    ffi_keeper_t *keeper;
+    qstr name; // the function's own, or MP_QSTRnull
+    bool lock;
+    #if !MICROPY_PY_THREAD
+    const void *home; // which thread made it
+    #endif
+} mp_obj_fficallback_t;
+
+extern const mp_obj_type_t ffi_keeper_type;
+extern const mp_obj_type_t ffimod_type;
+extern const mp_obj_type_t ffifunc_type;
+extern const mp_obj_type_t fficallback_type;
+extern const mp_obj_type_t ffivar_type;
+
+// modffi.c
+ffi_keeper_t *ffi_new_keeper(void);
+// The codes in a str, or in an iterable of strs of one code each, which are gathered in `scratch`.
+const char *ffi_get_codes(mp_obj_t codes, vstr_t *scratch, size_t *len);
+// The code in a str; `what` is for the exception.
+const char *ffi_get_code(mp_obj_t code, const char *what, size_t *len);
+const char *ffi_get_c_string(mp_obj_t text);
+bool ffi_get_address(mp_obj_t obj, uint64_t *address);
+// Raises RuntimeError if the C stack is too short for a call with so many slots.
+void ffi_check_stack(const mp_state_thread_t *state, size_t slots);
+
+// ffifunc.c
+mp_obj_t ffi_new_func(mp_obj_t result, mp_obj_t args, void *address, mp_obj_ffimod_t *module, mp_obj_t name);
+
+// fficallback.c
+extern const mp_obj_fun_builtin_var_t ffi_callback_obj;
+
+// ffivar.c
+mp_obj_t ffi_new_var(mp_obj_t code, void *address, mp_obj_ffimod_t *module, mp_obj_t name);
+
+// convert.c
+typedef enum {
+    FFI_CONVERTED,
+    FFI_WRONG_KIND,
+    FFI_CLOSED, // the right kind of object, but closed
+    FFI_OUT_OF_RANGE, // an int that no slot holds
+} ffi_conversion_t;
+
+ffi_conversion_t ffi_slot_from_obj(farcall_kind kind, mp_obj_t obj, uint64_t *slot);
+// The same for a variable, which would outlive a buffer. Integers are checked, floats are doubles: as
+// farcall_variable_store() wants them.
+ffi_conversion_t ffi_stored_from_obj(farcall_kind kind, mp_obj_t obj, uint64_t *slot);
+mp_obj_t ffi_obj_from_slot(farcall_kind kind, uint64_t slot);
+// What ffi_slot_from_obj() takes, in words.
+const char *ffi_kind_wants(farcall_kind kind);
+const char *ffi_kind_stores(farcall_kind kind);
+static inline bool ffi_kind_is_integer(farcall_kind kind) {
+    return kind == FARCALL_INT || kind == FARCALL_UINT;
+}
+// Does C get a pointer into the object?
+bool ffi_kind_borrows(farcall_kind kind);
+
+// ffiraise.c
+// Enough for "argument N of NAME" with any sensible name; longer ones are cut.
+#define FFI_WHERE_LEN (120)
+
+FFI_NORETURN void ffi_raise(farcall_status status, const farcall_error *error);
+FFI_NORETURN void ffi_raise_count(const mp_obj_ffifunc_t *func, size_t n_args, size_t n_kw);
+FFI_NORETURN void ffi_raise_closed_library(mp_obj_t user, const mp_obj_ffimod_t *module);
+FFI_NORETURN void ffi_raise_conversion(ffi_conversion_t why, const char *where, char code, const char *wanted,
+    mp_obj_t obj);
+FFI_NORETURN void ffi_raise_argument(const mp_obj_ffifunc_t *func, size_t index, ffi_conversion_t why, mp_obj_t obj);
+const char *ffi_path(const mp_obj_ffimod_t *module);
+const char *ffi_callback_name(const mp_obj_fficallback_t *callback);
+void ffi_print_address(const mp_print_t *print, const void *address);
+
+#endif // FARCALL_MODFFI_H

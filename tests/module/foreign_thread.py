@@ -1,0 +1,34 @@
+# A callback from a thread that MicroPython does not know returns zero to C and says so on stderr.
+
+import ffi
+import gc
+from support.peer import func, stderr_of
+
+on_thread = func("i", "call_on_thread", "Ci")
+ran = []
+
+
+def never(x):
+    ran.append(x)
+    return 5
+
+
+for lock in (False, True):
+    cb = ffi.callback("i", never, "i", lock=lock)
+    result = []
+    text = stderr_of(lambda: result.append(on_thread(cb, 3)))
+    print(result, ran, text.count("\n"), "never" in text, "thread" in text)
+
+# While the first thread runs Python and collects.
+beside = func("i", "call_beside_thread", "CCi")
+
+
+def busy(x):
+    gc.collect()
+    return 1
+
+
+result = []
+busy_cb = ffi.callback("i", busy, "i")
+text = stderr_of(lambda: result.append(beside(busy_cb, cb, 100)))
+print(result, ran, text.count("\n"))

@@ -1,0 +1,56 @@
+# From Python into C, into Python, into C, and so on: it ends in MicroPython's own error, at any depth and again.
+
+import ffi
+from support.peer import func, raises
+
+call_i = func("i", "call_i", "Ci")
+depths = []
+
+
+def down(x):
+    depths.append(x)
+    return call_i(cb, x + 1)
+
+
+cb = ffi.callback("i", down, "i")
+for _ in range(3):
+    raises("no end", RuntimeError, ("recursion",), call_i, cb, 0)
+    print(max(depths) > 10)
+    depths.clear()
+
+
+# As deep as is asked for.
+def down_to(x):
+    return call_i(limited, x - 1) + 1 if x else 0
+
+
+limited = ffi.callback("i", down_to, "i")
+print(call_i(limited, 20))
+
+
+# With signatures of many arguments, different at each level.
+def many(*args):
+    n = len(args) + 1
+    with ffi.callback("q", many, "q" * n) as inner:
+        return ffi.func("q", inner.cfun(), "q" * n)(*range(n))
+
+
+raises("many arguments", RuntimeError, ("recursion",), many)
+
+
+# The error may be handled on the way up.
+def handled(x):
+    try:
+        return call_i(handling, x + 1)
+    except RuntimeError:
+        return x
+
+
+handling = ffi.callback("i", handled, "i")
+print(call_i(handling, 0) > 10)
+print(call_i(limited, 5))
+
+# More arguments than the stack has room for.
+codes = "q" * 1000
+with ffi.callback("q", lambda *args: sum(args), codes) as cb:
+    print(ffi.func("q", cb.cfun(), codes)(*range(1000)))

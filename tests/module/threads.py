@@ -1,0 +1,101 @@
+# Threads started by Python call C, and C calls them, all at once.
+
+import ffi
+import gc
+import time
+import _thread
+from support.peer import func
+
+N = 6
+lock = _thread.allocate_lock()
+done = []
+sum_calls = func("i", "sum_calls", "Ci")
+add2 = func("i", "add2", "ii")
+counted = []
+
+
+def report(n, what):
+    with lock:
+        done.append((n, what))
+
+
+def wait():
+    while True:
+        with lock:
+            if len(done) == N:
+                return
+        time.sleep(0.01)
+
+
+# Calls, of functions and of callbacks shared by all.
+shared = ffi.callback("i", lambda x: x + 1, "i")
+
+
+def work(n):
+    try:
+        for i in range(300):
+            if add2(n, i) != n + i or sum_calls(shared, 5) != 15:
+                report(n, "wrong")
+                return
+        report(n, "right")
+    except Exception as e:
+        report(n, repr(e))
+
+
+for n in range(N):
+    _thread.start_new_thread(work, (n,))
+wait()
+print(sorted(done))
+
+
+# Callbacks made, called and closed; exceptions stay in their own thread.
+def work(n):
+    try:
+        for i in range(100):
+
+            def mine(x):
+                if x == 3:
+                    raise KeyError(n)
+                return n
+
+            with ffi.callback("i", mine, "i") as cb:
+                if sum_calls(cb, 3) != 3 * n:
+                    report(n, "wrong")
+                    return
+                try:
+                    sum_calls(cb, 5)
+                    report(n, "nothing raised")
+                    return
+                except KeyError as e:
+                    if e.args != (n,):
+                        report(n, "another thread's")
+                        return
+            if i % 20 == n:
+                gc.collect()
+        report(n, "right")
+    except Exception as e:
+        report(n, repr(e))
+
+
+done.clear()
+for n in range(N):
+    _thread.start_new_thread(work, (n,))
+wait()
+print(sorted(done))
+
+
+# Recursion through C in a thread ends as it does in the first one.
+def work(n):
+    call_i = func("i", "call_i", "Ci")
+    cb = ffi.callback("i", lambda x: call_i(cb, x), "i")
+    try:
+        call_i(cb, 0)
+    except RuntimeError:
+        report(n, "RuntimeError")
+
+
+done.clear()
+N = 1
+_thread.start_new_thread(work, (0,))
+wait()
+print(done)

@@ -66,8 +66,11 @@ mod callback {
         });
         let callback = callback.expect("a callback");
         // SAFETY: the callback has this type.
-        let pointer =
-            unsafe { std::mem::transmute::<_, extern "C" fn(i32, i32) -> i32>(callback.code()) };
+        let pointer = unsafe {
+            std::mem::transmute::<*const std::ffi::c_void, extern "C" fn(i32, i32) -> i32>(
+                callback.code(),
+            )
+        };
         bencher.bench_local(|| pointer(black_box(1), black_box(2)));
     }
 

@@ -71,9 +71,11 @@ impl Published {
 
 impl Drop for Published {
     fn drop(&mut self) {
+        let mut runtime = runtime::lock();
+        // Under the lock, as registration is: the unwinder has one of its own, which no fork waits for.
         // SAFETY: publish() registered this section, and who drops the last reference no longer runs the code.
         unsafe { sys::unregister_unwind(&self.eh_frame) };
-        runtime::lock().arena.free(self.range);
+        runtime.arena.free(self.range);
     }
 }
 

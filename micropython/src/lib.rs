@@ -38,7 +38,7 @@ unsafe fn c_text<'a>(start: *const c_char) -> Result<&'a str, Failure> {
 }
 
 /// # Safety
-/// * `callback` is a signature of [`signature::farcall_signature_new`] that has not been released.
+/// * `callback` is a signature of `farcall_signature_new()` that has not been released.
 /// * As for [`RawCallback::new`], until [`farcall_callback_free`].
 /// * `out` points to a place for the result, `report` to one for an error.
 #[unsafe(no_mangle)]

@@ -1,0 +1,255 @@
+//! The file between the stages: which signatures, compiled by whom into which objects.
+//!
+//! One record a line, fields separated by tabs. Values are not in it: both stages make them from seed and index.
+//!
+//! ```text
+//! farcall-conformance  1
+//! target   x86_64-unknown-linux-gnu
+//! seed     0x4d2
+//! rounds   3
+//! direction  call
+//! object   gcc -O2   0   250   gcc-O2-000.so       compiler, first case's place in the list, number of cases, file
+//! case     17   i   ddpb   wide-return,wide-args   index, result, arguments, flags
+//! ```
+
+use crate::codes::{Case, Code};
+use crate::target::Target;
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
+use std::fmt;
+use std::path::Path;
+
+/// The file's name in the directory.
+pub const FILE: &str = "cases";
+
+const HEADING: &str = "farcall-conformance\t1";
+
+/// Who calls whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Direction {
+    /// farcall calls C.
+    Call,
+    /// C calls farcall.
+    Callback,
+}
+
+impl Direction {
+    /// Both.
+    pub const ALL: [Direction; 2] = [Direction::Call, Direction::Callback];
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Direction::Call => "call",
+            Direction::Callback => "callback",
+        })
+    }
+}
+
+/// A shared object with the C side of some cases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// The compiler and its optimisation, `gcc -O2`.
+    pub config: String,
+    /// The place of its first case in the suite's list.
+    pub first: usize,
+    /// How many cases it has.
+    pub count: usize,
+    /// Its name in the directory.
+    pub file: String,
+}
+
+/// Everything the run stage needs to know.
+#[derive(Clone, Debug)]
+pub struct Suite {
+    /// What it was compiled for.
+    pub target: &'static Target,
+    /// What signatures and values are made from.
+    pub seed: u64,
+    /// Whether the signatures are those of [`crate::exhaustive`], and the seed makes values only.
+    pub exhaustive: bool,
+    /// How many sets of values each case is run with.
+    pub rounds: u64,
+    /// What is tested.
+    pub directions: Vec<Direction>,
+    /// The compiled code.
+    pub objects: Vec<Object>,
+    /// The signatures.
+    pub cases: Vec<Case>,
+}
+
+impl Suite {
+    /// The compilers with their optimisations, each once.
+    pub fn configs(&self) -> Vec<&str> {
+        let mut configs: Vec<&str> = self.objects.iter().map(|o| o.config.as_str()).collect();
+        configs.dedup();
+        configs
+    }
+
+    /// Writes the file into `dir`.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub fn write(&self, dir: &Path) -> Result<()> {
+        let path = dir.join(FILE);
+        std::fs::write(&path, self.text()).with_context(|| format!("cannot write {path:?}"))
+    }
+
+    fn text(&self) -> String {
+        let mut lines = vec![
+            HEADING.to_owned(),
+            format!("target\t{}", self.target),
+            format!("seed\t{:#x}", self.seed),
+            format!("rounds\t{}", self.rounds),
+        ];
+        lines.extend(self.exhaustive.then(|| "exhaustive".to_owned()));
+        lines.extend(self.directions.iter().map(|d| format!("direction\t{d}")));
+        lines.extend(self.objects.iter().map(|object| {
+            let Object {
+                config,
+                first,
+                count,
+                file,
+            } = object;
+            format!("object\t{config}\t{first}\t{count}\t{file}")
+        }));
+        lines.extend(self.cases.iter().map(case_line));
+        lines.join("\n") + "\n"
+    }
+
+    /// Reads the file in `dir`.
+    ///
+    /// # Errors
+    /// When it cannot be read or is not such a file.
+    pub fn read(dir: &Path) -> Result<Suite> {
+        let path = dir.join(FILE);
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read {path:?}"))?;
+        Suite::parse(&text).with_context(|| format!("bad case file {path:?}"))
+    }
+
+    fn parse(text: &str) -> Result<Suite> {
+        let mut lines = text.lines();
+        ensure!(lines.next() == Some(HEADING), "the heading is not ours");
+        let mut suite = Suite {
+            target: crate::target::ALL[0],
+            seed: 0,
+            exhaustive: false,
+            rounds: 1,
+            directions: Vec::new(),
+            objects: Vec::new(),
+            cases: Vec::new(),
+        };
+        for line in lines {
+            let fields: Vec<&str> = line.split('\t').collect();
+            match fields[..] {
+                ["target", name] => {
+                    suite.target = Target::named(name).context("an unknown target")?;
+                }
+                ["seed", seed] => suite.seed = parse_number(seed)?,
+                ["exhaustive"] => suite.exhaustive = true,
+                ["rounds", rounds] => suite.rounds = rounds.parse()?,
+                ["direction", name] => suite
+                    .directions
+                    .push(Direction::from_str(name, false).map_err(anyhow::Error::msg)?),
+                ["object", config, first, count, file] => suite.objects.push(Object {
+                    config: config.to_owned(),
+                    first: first.parse()?,
+                    count: count.parse()?,
+                    file: file.to_owned(),
+                }),
+                ["case", index, ret, args, flags] => {
+                    suite
+                        .cases
+                        .push(parse_case(index.parse()?, ret, args, flags)?);
+                }
+                _ => bail!("a line that is none of ours: {line:?}"),
+            }
+        }
+        let fits = |o: &Object| o.first + o.count <= suite.cases.len();
+        ensure!(suite.objects.iter().all(fits), "an object lacks its cases");
+        Ok(suite)
+    }
+}
+
+fn case_line(case: &Case) -> String {
+    let flags = [
+        ("wide-return", case.wide_return),
+        ("wide-args", case.wide_args),
+    ];
+    let flags: Vec<&str> = flags
+        .iter()
+        .filter(|flag| flag.1)
+        .map(|flag| flag.0)
+        .collect();
+    format!(
+        "case\t{}\t{}\t{}\t{}",
+        case.index,
+        case.ret.letter,
+        case.letters(),
+        flags.join(",")
+    )
+}
+
+fn parse_case(index: u64, ret: &str, args: &str, flags: &str) -> Result<Case> {
+    let code = |letter| Code::of(letter).with_context(|| format!("no code: {letter:?}"));
+    let letter = |text: &str| text.chars().next().context("no result");
+    Ok(Case {
+        index,
+        ret: code(letter(ret)?)?,
+        args: args.chars().map(code).collect::<Result<_>>()?,
+        wide_return: flags.contains("wide-return"),
+        wide_args: flags.contains("wide-args"),
+    })
+}
+
+/// Reads a number, hexadecimal behind `0x`.
+///
+/// # Errors
+/// When it is none.
+pub fn parse_number(text: &str) -> Result<u64> {
+    let number = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    number.with_context(|| format!("not a number: {text:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suite_comes_back_as_it_was_written() {
+        let suite = Suite {
+            target: crate::target::ALL[0],
+            seed: 0xdead_beef,
+            exhaustive: true,
+            rounds: 3,
+            directions: Direction::ALL.to_vec(),
+            objects: vec![Object {
+                config: "gcc -O2".to_owned(),
+                first: 0,
+                count: 40,
+                file: "gcc-O2-000.so".to_owned(),
+            }],
+            cases: crate::generate::cases(0xdead_beef, 40),
+        };
+        let again = Suite::parse(&suite.text()).expect("our own file");
+        assert_eq!(again.text(), suite.text());
+        assert_eq!(again.cases, suite.cases);
+    }
+
+    #[test]
+    fn foreign_and_damaged_files_are_errors() {
+        for text in [
+            "",
+            "farcall-conformance\t2",
+            "farcall-conformance\t1\ncase\t0\tz\t\t",
+            "farcall-conformance\t1\nobject\tgcc -O0\t0\t1\tx.so",
+        ] {
+            assert!(Suite::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! A differential test of farcall against real C compilers.
+//!
+//! Signatures and values are made at random (or, for the small signatures, exhaustively); C compilers compile the
+//! other side of each; and both sides say what they saw. Nothing here knows where an argument goes: the compilers
+//! do.
+//!
+//! ```text
+//! seed ──generate──► cases ──source──► C ──compile──► shared objects        the emit stage: on the host
+//!                      └─────────────cases file────────────┐│
+//!                                                          ▼▼
+//!             report ◄──supervise◄── run (call, callback; engine, machine)  the run stage: on the target
+//! ```
+//!
+//! The stages meet in a directory, and the run stage may be another machine's: `--emit DIR` on the host, then
+//! `--run DIR --runner "qemu-aarch64 … farcall-conformance"`.
+//!
+//! What each direction checks:
+//! * **Call.** A C function records its arguments, each widened from its declared type to 64 bits, which shows what
+//!   the compiler takes for granted about the bits that the caller must fill; and returns a preset value, half of
+//!   the time through a wider type than farcall is told of, so with dirt above the value. The slots that farcall is
+//!   given are dirty above narrow values too.
+//! * **Callback.** A C function calls a function pointer of farcall's, half of the time through a type with wider
+//!   arguments, so with dirt above narrow ones; the handler records its slots and leaves a preset result, with dirt
+//!   above it; C records what it got, widened from the declared type.
+//! * **Both** go through two pieces of assembly ([`machine`]): a guard around farcall's code, which loads patterns
+//!   into all registers and control words that must come back and compares them and the caller's frame afterwards;
+//!   and a probe in front of whatever farcall's code calls, which records the stack pointer and the control words
+//!   there and, on the way back, overwrites all registers that a callee may use up. Guard words surround slots and
+//!   results.
+
+pub mod cases;
+pub mod codes;
+pub mod compile;
+pub mod exhaustive;
+pub mod generate;
+pub mod machine;
+pub mod report;
+pub mod rng;
+pub mod run;
+pub mod source;
+pub mod supervise;
+pub mod target;
+pub mod values;
+
+/// The most arguments a generated signature has.
+pub const MAX_ARGS: usize = 40;

@@ -1,0 +1,270 @@
+//! Assembly around the code under test: what it must leave alone, and whether it did.
+//!
+//! Both pieces stand in for a function of any signature: they pass through registers and stack as they find them.
+//!
+//! * The **guard** is called in place of farcall's code. It fills the registers and control words that a callee
+//!   must give back with patterns, copies the words above the return address, and goes on to farcall's code. On the
+//!   way back it notes what it finds, puts everything right again (so that one fault does not hide the next),
+//!   overwrites what a callee may use up, and returns to its caller.
+//! * The **probe** is called by farcall's code in place of what that was to call. It notes the stack pointer and
+//!   the control words, goes on to the real target, and on the way back overwrites what a callee may use up.
+//!
+//! Neither uses the stack: each exchanges the return address for its own and keeps the old one in its state. So one
+//! call can be in each at a time, and both states belong to whoever holds the [`Checker`].
+//!
+//! An architecture's file has the two pieces and a `Machine`; what the notes mean is decided here.
+
+#[cfg(all(target_arch = "x86_64", not(windows)))]
+mod sysv64;
+
+use crate::codes::Case;
+use crate::report::{Fault, Place};
+use crate::rng::Rng;
+use std::cell::UnsafeCell;
+use std::ffi::c_void;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Words for registers that come back: Win64 has the most, 8 integer registers and 10 vectors of two words.
+const REGISTERS: usize = 28;
+
+/// Words for control registers.
+const CONTROLS: usize = 3;
+
+/// Words above the return address that are compared: the arguments on the stack, of which a callee may do with as it
+/// likes, and as much of the caller's frame.
+const WINDOW: usize = 96;
+
+/// The guard's notes. The assembly reads and writes it by `offset_of!`.
+#[repr(C)]
+struct GuardState {
+    target: u64,
+    return_address: u64,
+    stack: u64,
+    stack_after: u64,
+    returns: u64,
+    callers: [u64; REGISTERS],
+    patterns: [u64; REGISTERS],
+    after: [u64; REGISTERS],
+    callers_control: [u64; CONTROLS],
+    patterns_control: [u64; CONTROLS],
+    after_control: [u64; CONTROLS],
+    window: [u64; WINDOW],
+    window_after: [u64; WINDOW],
+}
+
+/// The probe's notes.
+#[repr(C)]
+struct ProbeState {
+    target: u64,
+    return_address: u64,
+    entries: u64,
+    stack: u64,
+    control: [u64; CONTROLS],
+    /// Registers that say something about the arguments without being one: `al` under SysV.
+    hidden: u64,
+}
+
+/// Memory that the assembly shares with whoever holds the lock.
+#[repr(transparent)]
+struct Shared<T>(UnsafeCell<T>);
+
+// SAFETY: `Checker`, of which there is one at a time, alone hands out access.
+unsafe impl<T> Sync for Shared<T> {}
+
+static GUARD: Shared<GuardState> = Shared(UnsafeCell::new(GuardState {
+    target: 0,
+    return_address: 0,
+    stack: 0,
+    stack_after: 0,
+    returns: 0,
+    callers: [0; REGISTERS],
+    patterns: [0; REGISTERS],
+    after: [0; REGISTERS],
+    callers_control: [0; CONTROLS],
+    patterns_control: [0; CONTROLS],
+    after_control: [0; CONTROLS],
+    window: [0; WINDOW],
+    window_after: [0; WINDOW],
+}));
+
+static PROBE: Shared<ProbeState> = Shared(UnsafeCell::new(ProbeState {
+    target: 0,
+    return_address: 0,
+    entries: 0,
+    stack: 0,
+    control: [0; CONTROLS],
+    hidden: 0,
+}));
+
+static LOCK: Mutex<()> = Mutex::new(());
+
+/// A control register, or the part of one that a callee must give back.
+struct Control {
+    name: &'static str,
+    /// The bits that count.
+    mask: u64,
+    /// Bits that are the same in every pattern: the exceptions stay masked.
+    fixed: u64,
+    /// Bits that a pattern may set or not.
+    free: u64,
+}
+
+/// What there is to know about a convention on an architecture.
+struct Machine {
+    guard: unsafe extern "C" fn(),
+    probe: unsafe extern "C" fn(),
+    /// The registers that come back, in the order of the state's words.
+    saved: &'static [&'static str],
+    /// The control registers, likewise.
+    controls: &'static [Control],
+    /// Bytes from a multiple of 16 to the stack pointer as the callee's first instruction finds it.
+    stack_phase: u64,
+    /// Bytes that a `return` takes off the stack.
+    popped: u64,
+    /// Words above the return address that belong to the callee: its arguments on the stack.
+    stack_words: fn(&Case) -> usize,
+    /// What the hidden register must hold when a function of this case is entered, and whether it does.
+    hidden: fn(&Case, u64) -> Option<Fault>,
+}
+
+#[cfg(all(target_arch = "x86_64", not(windows)))]
+static HOST: &Machine = &sysv64::MACHINE;
+
+/// The right to use guard and probe.
+pub struct Checker {
+    machine: &'static Machine,
+    _lock: MutexGuard<'static, ()>,
+}
+
+/// What stands between guard and probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Under {
+    /// A trampoline: the guard's caller is ours, with arguments in registers; the probe's is called with the case's.
+    Trampoline,
+    /// A callback: the guard's caller is C, with the case's arguments; the probe's target is a handler.
+    Callback,
+    /// A callback whose handler is not ours to probe.
+    Closure,
+}
+
+impl Checker {
+    /// Waits until nobody else uses guard and probe.
+    pub fn new() -> Checker {
+        // A panic in between leaves notes that the next arming overwrites.
+        let lock = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+        Checker {
+            machine: HOST,
+            _lock: lock,
+        }
+    }
+
+    /// Sets the guard before `target`, with patterns from `rng`. Returns what to call instead.
+    pub fn guard(&mut self, target: *const c_void, rng: &mut Rng) -> *const c_void {
+        // SAFETY: `self` has the lock, and no call is under way.
+        let state = unsafe { &mut *GUARD.0.get() };
+        state.target = target as u64;
+        state.returns = 0;
+        state.patterns = std::array::from_fn(|_| rng.next());
+        for (word, control) in state.patterns_control.iter_mut().zip(self.machine.controls) {
+            *word = control.fixed | control.free & rng.next();
+        }
+        self.machine.guard as *const c_void
+    }
+
+    /// Sets the probe before `target`. Returns what to call instead.
+    pub fn probe(&mut self, target: *const c_void) -> *const c_void {
+        // SAFETY: `self` has the lock, and no call is under way.
+        let state = unsafe { &mut *PROBE.0.get() };
+        state.target = target as u64;
+        state.entries = 0;
+        self.machine.probe as *const c_void
+    }
+
+    /// What is wrong with the notes of the call that has just ended.
+    pub fn faults(&self, case: &Case, under: Under) -> Vec<Fault> {
+        // SAFETY: `self` has the lock, and no call is under way.
+        let (guard, probe) = unsafe { (&*GUARD.0.get(), &*PROBE.0.get()) };
+        let mut faults = Vec::new();
+        if guard.returns != 1 {
+            faults.push(Fault::new(Place::GuardReturns, 1, guard.returns));
+            return faults;
+        }
+        self.judge_guard(guard, case, under, &mut faults);
+        if under == Under::Closure {
+            return faults;
+        }
+        if probe.entries != 1 {
+            faults.push(Fault::new(Place::Entries, 1, probe.entries));
+            return faults;
+        }
+        self.judge_probe(probe, guard, case, under, &mut faults);
+        faults
+    }
+
+    fn judge_guard(&self, state: &GuardState, case: &Case, under: Under, faults: &mut Vec<Fault>) {
+        for (n, name) in self.machine.saved.iter().enumerate() {
+            let place = Place::Saved(name);
+            faults.extend(Fault::unless_equal(
+                place,
+                state.patterns[n],
+                state.after[n],
+            ));
+        }
+        for (n, control) in self.machine.controls.iter().enumerate() {
+            let wanted = state.patterns_control[n] & control.mask;
+            let got = state.after_control[n] & control.mask;
+            faults.extend(Fault::unless_equal(
+                Place::ControlAfter(control.name),
+                wanted,
+                got,
+            ));
+        }
+        let stack = state.stack + self.machine.popped;
+        faults.extend(Fault::unless_equal(
+            Place::StackPointer,
+            stack,
+            state.stack_after,
+        ));
+        let callees = match under {
+            Under::Trampoline => 0,
+            Under::Callback | Under::Closure => (self.machine.stack_words)(case),
+        };
+        for word in callees..WINDOW {
+            let (wanted, got) = (state.window[word], state.window_after[word]);
+            faults.extend(Fault::unless_equal(Place::CallersFrame(word), wanted, got));
+        }
+    }
+
+    fn judge_probe(
+        &self,
+        state: &ProbeState,
+        guard: &GuardState,
+        case: &Case,
+        under: Under,
+        faults: &mut Vec<Fault>,
+    ) {
+        faults.extend(Fault::unless_equal(
+            Place::StackAlignment,
+            self.machine.stack_phase,
+            state.stack % 16,
+        ));
+        for (n, control) in self.machine.controls.iter().enumerate() {
+            let wanted = guard.patterns_control[n] & control.mask;
+            let got = state.control[n] & control.mask;
+            faults.extend(Fault::unless_equal(
+                Place::ControlInside(control.name),
+                wanted,
+                got,
+            ));
+        }
+        if under == Under::Trampoline {
+            faults.extend((self.machine.hidden)(case, state.hidden));
+        }
+    }
+}
+
+impl Default for Checker {
+    fn default() -> Checker {
+        Checker::new()
+    }
+}

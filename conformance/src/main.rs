@@ -1,0 +1,206 @@
+//! `farcall-conformance`: see the library.
+
+use anyhow::{Context, Result, ensure};
+use clap::{Parser, ValueEnum};
+use conformance::cases::{Direction, Suite, parse_number};
+use conformance::compile::{self, Order};
+use conformance::report::Outcome;
+use conformance::run::engine::Farcall;
+use conformance::supervise::{self, Runner};
+use conformance::target::{self, Target};
+use conformance::{exhaustive, generate, rng, run};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Failures that are shown in full.
+const SHOWN: usize = 20;
+
+/// Compares what farcall and C compilers make of the same signatures.
+#[derive(Parser)]
+struct Args {
+    /// How many signatures to make.
+    #[arg(long, default_value_t = 1000)]
+    n: u64,
+    /// What to make them from; a fresh seed if none is given.
+    #[arg(long, value_parser = parse_number)]
+    seed: Option<u64>,
+    /// Every signature of up to this many arguments instead, over the classes of types.
+    #[arg(long, value_name = "ARGUMENTS", num_args = 0..=1, default_missing_value = "4")]
+    exhaustive: Option<u32>,
+    /// Only the case of this index; may be given several times.
+    #[arg(long, value_name = "INDEX")]
+    only: Vec<u64>,
+    /// How many sets of values each signature is run with.
+    #[arg(long, default_value_t = 3)]
+    rounds: u64,
+    /// A C compiler, perhaps with arguments; may be given several times. The target's if none is given.
+    #[arg(long)]
+    cc: Vec<String>,
+    /// An optimisation level; may be given several times.
+    #[arg(long, default_values = ["O0", "O2"])]
+    opt: Vec<String>,
+    /// Who calls whom.
+    #[arg(long, value_enum, default_value_t = Directions::Both)]
+    direction: Directions,
+    /// What to compile for.
+    #[arg(long, value_parser = parse_target, default_value = "x86_64-unknown-linux-gnu")]
+    target: &'static Target,
+    /// Compile into this directory, and run nothing.
+    #[arg(long, value_name = "DIR", conflicts_with = "run")]
+    emit: Option<PathBuf>,
+    /// Run what was compiled into this directory.
+    #[arg(long, value_name = "DIR")]
+    run: Option<PathBuf>,
+    /// The command that runs this program on the target, for --run: `qemu-aarch64 -L … …/farcall-conformance`.
+    #[arg(long, value_name = "COMMAND")]
+    runner: Option<String>,
+    /// Compilers or workers at a time.
+    #[arg(long, default_value_t = default_jobs())]
+    jobs: usize,
+    /// Keep the compiled code, and say where.
+    #[arg(long)]
+    keep: bool,
+    #[command(flatten)]
+    worker: WorkerArgs,
+}
+
+/// What a supervisor says to its workers.
+#[derive(clap::Args)]
+struct WorkerArgs {
+    #[arg(long, hide = true, requires = "config")]
+    worker: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    config: Option<String>,
+    #[arg(long, hide = true, default_value_t = 0)]
+    from: usize,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Directions {
+    Call,
+    Callback,
+    Both,
+}
+
+fn parse_target(name: &str) -> Result<&'static Target> {
+    Target::named(name).with_context(|| {
+        let names: Vec<_> = target::ALL.iter().map(|target| target.name).collect();
+        format!("there are only {}", names.join(", "))
+    })
+}
+
+fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn main() -> ExitCode {
+    match start(&Args::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("farcall-conformance: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether all went well.
+fn start(args: &Args) -> Result<bool> {
+    if let (Some(dir), Some(config)) = (&args.worker.worker, &args.worker.config) {
+        let mut out = std::io::stdout().lock();
+        run::worker(dir, config, args.worker.from, &Farcall, &mut out)?;
+        return Ok(true);
+    }
+    if let Some(dir) = &args.run {
+        return run_stage(args, dir);
+    }
+    if let Some(dir) = &args.emit {
+        emit_stage(args, dir)?;
+        return Ok(true);
+    }
+    let dir = tempfile::Builder::new()
+        .prefix("farcall-conformance-")
+        .tempdir()?;
+    emit_stage(args, dir.path())?;
+    let good = run_stage(args, dir.path())?;
+    if args.keep {
+        println!("kept: {}", dir.keep().display());
+    }
+    Ok(good)
+}
+
+fn emit_stage(args: &Args, dir: &Path) -> Result<()> {
+    let seed = args.seed.unwrap_or_else(rng::fresh_seed);
+    let mut cases = match args.exhaustive {
+        Some(max_args) => exhaustive::cases(max_args),
+        None if args.only.is_empty() => generate::cases(seed, args.n),
+        None => args
+            .only
+            .iter()
+            .map(|index| generate::case(seed, *index))
+            .collect(),
+    };
+    cases.retain(|case| args.only.is_empty() || args.only.contains(&case.index));
+    ensure!(!cases.is_empty(), "no signature to test");
+    let compilers = if args.cc.is_empty() {
+        let own = args.target.compilers.iter();
+        own.map(|compiler| (*compiler).to_owned()).collect()
+    } else {
+        args.cc.clone()
+    };
+    let order = Order {
+        target: args.target,
+        compilers,
+        levels: args.opt.clone(),
+        directions: match args.direction {
+            Directions::Call => vec![Direction::Call],
+            Directions::Callback => vec![Direction::Callback],
+            Directions::Both => Direction::ALL.to_vec(),
+        },
+        rounds: args.rounds,
+        exhaustive: args.exhaustive.is_some(),
+        jobs: args.jobs,
+    };
+    let start = Instant::now();
+    let suite = compile::emit(dir, cases, seed, &order)?;
+    println!(
+        "seed {seed:#x}: {} signatures for {} compiled in {:.1} s",
+        suite.cases.len(),
+        suite.target,
+        start.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
+fn run_stage(args: &Args, dir: &Path) -> Result<bool> {
+    let runner = match &args.runner {
+        Some(command) => Runner(command.split_whitespace().map(Into::into).collect()),
+        None => Runner::this_program()?,
+    };
+    Suite::read(dir)?;
+    let outcomes = supervise::run(dir, &runner, args.jobs)?;
+    let failures: Vec<&String> = outcomes.iter().flat_map(|o| &o.failures).collect();
+    for failure in failures.iter().take(SHOWN) {
+        println!("\n{failure}");
+    }
+    if failures.len() > SHOWN {
+        println!("... and {} more", failures.len() - SHOWN);
+    }
+    for outcome in &outcomes {
+        println!("{outcome}");
+    }
+    println!("{}", sum(&outcomes));
+    Ok(failures.is_empty())
+}
+
+/// The last line: whether all went well, in one number.
+fn sum(outcomes: &[Outcome]) -> String {
+    let calls: u64 = outcomes
+        .iter()
+        .flat_map(|o| o.tallies)
+        .map(|t| t.calls)
+        .sum();
+    let failures: usize = outcomes.iter().map(|o| o.failures.len()).sum();
+    format!("{calls} calls compared, {failures} failures")
+}

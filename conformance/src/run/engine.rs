@@ -1,0 +1,116 @@
+//! What is judged: something that compiles signatures to code that calls C, and to code that C calls.
+//!
+//! The engine that matters is [`Farcall`]; tests put in others that are wrong, to see that it shows.
+
+use crate::codes::Case;
+use anyhow::Result;
+use farcall::embed::compile;
+use farcall::{Callback, Codes, Function, Handler, RawCallback, Role, Trampoline};
+use std::any::Any;
+use std::ffi::c_void;
+
+/// Something with what keeps it alive.
+pub struct Made<T> {
+    /// The thing.
+    pub it: T,
+    _keeper: Box<dyn Any>,
+}
+
+impl<T> Made<T> {
+    /// `it`, which is good for as long as `keeper` is.
+    pub fn new(it: T, keeper: impl Any) -> Made<T> {
+        Made {
+            it,
+            _keeper: Box::new(keeper),
+        }
+    }
+}
+
+/// A function that takes slots and returns the result's.
+pub type SlotFunction = Box<dyn Fn(&[u64]) -> Result<u64>>;
+
+/// A compiler of signatures.
+pub trait Engine {
+    /// The code that calls functions of the case's signature.
+    ///
+    /// # Errors
+    /// When the engine refuses the signature.
+    fn trampoline(&self, case: &Case) -> Result<Made<Trampoline>>;
+
+    /// The function at `target` by the engine's safe-guarded way, if it has one.
+    ///
+    /// # Errors
+    /// When the engine refuses the signature.
+    ///
+    /// # Safety
+    /// * `target` is a function of the case's signature for as long as the result is called, and may be called with
+    ///   any values.
+    unsafe fn function(&self, case: &Case, target: *const c_void) -> Result<Option<SlotFunction>>;
+
+    /// A function pointer of the case's signature, whose code calls `handler` with `context`.
+    ///
+    /// # Errors
+    /// When the engine refuses the signature.
+    ///
+    /// # Safety
+    /// * `handler` may be called with `context` for as long as the result lives, and does not unwind.
+    unsafe fn callback(
+        &self,
+        case: &Case,
+        handler: Handler,
+        context: *mut c_void,
+    ) -> Result<Made<*const c_void>>;
+
+    /// A function pointer that leads to [`super::deliver`] as a closure, if the engine has closures.
+    ///
+    /// # Errors
+    /// When the engine refuses the signature.
+    fn closure(&self, case: &Case) -> Result<Option<Made<*const c_void>>>;
+}
+
+/// farcall itself, for the convention of the machine it runs on.
+#[derive(Debug)]
+pub struct Farcall;
+
+fn letters(case: &Case) -> (String, String) {
+    (case.ret.letter.to_string(), case.letters())
+}
+
+impl Engine for Farcall {
+    fn trampoline(&self, case: &Case) -> Result<Made<Trampoline>> {
+        let (ret, args) = letters(case);
+        // The trampoline is told its target at each call; the function wants one that is not null.
+        let anywhere = std::ptr::from_ref(case).cast();
+        let function = Function::at(anywhere, &ret, &args)?;
+        Ok(Made::new(function.trampoline(), function))
+    }
+
+    unsafe fn function(&self, case: &Case, target: *const c_void) -> Result<Option<SlotFunction>> {
+        let (ret, args) = letters(case);
+        let function = Function::at(target, &ret, &args)?;
+        Ok(Some(Box::new(move |slots| {
+            // SAFETY: the caller of `function` vouches for the target and for any values.
+            Ok(unsafe { function.call_slots(slots)? })
+        })))
+    }
+
+    unsafe fn callback(
+        &self,
+        case: &Case,
+        handler: Handler,
+        context: *mut c_void,
+    ) -> Result<Made<*const c_void>> {
+        let (ret, args) = letters(case);
+        let codes = Codes::parse(&ret, &args, Role::Callback)?;
+        let compiled = compile(codes.signature()?)?;
+        // SAFETY: the caller vouches for handler and context.
+        let raw = unsafe { RawCallback::new(compiled, handler, context)? };
+        Ok(Made::new(raw.code(), raw))
+    }
+
+    fn closure(&self, case: &Case) -> Result<Option<Made<*const c_void>>> {
+        let (ret, args) = letters(case);
+        let callback = Callback::with_slots(&ret, &args, super::deliver)?;
+        Ok(Some(Made::new(callback.code(), callback)))
+    }
+}

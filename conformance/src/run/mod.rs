@@ -1,0 +1,108 @@
+//! The run stage: loads the C side, runs the cases, tells the supervisor step by step.
+//!
+//! A step is one case in one direction. The worker's output, a line each:
+//!
+//! ```text
+//! @ 34            step 34 begins: what crashes from here on is its fault
+//! ! ...           a mismatch, its lines joined by U+001F
+//! = 6 1           the step ended, after 6 calls, with one mismatch
+//! .               all steps are done
+//! ```
+
+mod call;
+mod callback;
+pub mod engine;
+mod memory;
+pub mod peer;
+
+use crate::cases::{Direction, Suite};
+use crate::codes::Case;
+use crate::machine::Checker;
+use crate::report::Mismatch;
+use crate::target::Model;
+use anyhow::{Context, Result};
+use engine::Engine;
+use peer::Object;
+use std::io::Write;
+use std::path::Path;
+
+pub use callback::deliver;
+
+/// What stands between the lines of a text on its way to the supervisor.
+pub const LINE_SEPARATOR: char = '\u{1f}';
+
+/// What a step's parts have in common.
+struct Step<'a> {
+    engine: &'a dyn Engine,
+    checker: &'a mut Checker,
+    case: &'a Case,
+    model: Model,
+    seed: u64,
+    rounds: u64,
+    /// The C function of this case and direction.
+    function: *const std::ffi::c_void,
+    object: &'a Object,
+    calls: u64,
+}
+
+/// Runs the steps of `config` from number `from` on.
+///
+/// # Errors
+/// When the directory is not as the emit stage leaves it, when farcall refuses a signature, or when `out` takes no
+/// more.
+pub fn worker(
+    dir: &Path,
+    config: &str,
+    from: usize,
+    engine: &dyn Engine,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let suite = Suite::read(dir)?;
+    let mut checker = Checker::new();
+    for object in suite.objects.iter().filter(|o| o.config == config) {
+        let end = object.first + object.count;
+        if end * Direction::ALL.len() <= from {
+            continue;
+        }
+        let loaded = Object::load(&dir.join(&object.file), object.count, &suite.directions)?;
+        for place in object.first..end {
+            for (number, direction) in Direction::ALL.into_iter().enumerate() {
+                let step_number = place * Direction::ALL.len() + number;
+                if step_number < from || !suite.directions.contains(&direction) {
+                    continue;
+                }
+                let mut step = Step {
+                    engine,
+                    checker: &mut checker,
+                    case: &suite.cases[place],
+                    model: suite.target.model,
+                    seed: suite.seed,
+                    rounds: suite.rounds,
+                    function: loaded.function(direction, place - object.first),
+                    object: &loaded,
+                    calls: 0,
+                };
+                writeln!(out, "@ {step_number}")?;
+                out.flush()?;
+                let mismatches = step.run(direction)?;
+                for mismatch in &mismatches {
+                    let text = mismatch.text(&suite, config, step.case);
+                    writeln!(out, "! {}", text.trim_end().replace('\n', "\u{1f}"))?;
+                }
+                writeln!(out, "= {} {}", step.calls, mismatches.len())?;
+            }
+        }
+    }
+    writeln!(out, ".")?;
+    Ok(out.flush()?)
+}
+
+impl Step<'_> {
+    fn run(&mut self, direction: Direction) -> Result<Vec<Mismatch>> {
+        let mismatches = match direction {
+            Direction::Call => self.calls(),
+            Direction::Callback => self.callbacks(),
+        };
+        mismatches.with_context(|| format!("case {}: {}", self.case.index, self.case))
+    }
+}

@@ -1,0 +1,158 @@
+//! The values of a case: what each side is given, and what the other must see.
+
+use crate::codes::{Case, Code, Shape};
+use crate::rng::Rng;
+use crate::target::Model;
+
+/// One value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Value {
+    /// Its bits as the other side must see them: widened as C widens its type.
+    pub wanted: u64,
+    /// The same with something else above its own bits: what the giving side puts into its slot.
+    pub dirty: u64,
+}
+
+/// The values of one round of a case.
+#[derive(Clone, Debug)]
+pub struct Values {
+    /// One for each argument.
+    pub args: Vec<Value>,
+    /// The result, [`Value::wanted`] being 0 for `void`.
+    pub ret: Value,
+}
+
+impl Values {
+    /// The values of round `round`: the first is graffiti, the others are mixed.
+    pub fn new(case: &Case, model: Model, seed: u64, round: u64) -> Values {
+        let mut rng = Rng::new(&[seed, case.index, round, u64::from(b'V')]);
+        let args = case.args.iter().enumerate();
+        let args = args
+            .map(|(position, code)| {
+                let bits = match round {
+                    0 => graffiti(position),
+                    _ => mixed(code, model, position, &mut rng),
+                };
+                value(code, model, bits, &mut rng)
+            })
+            .collect();
+        let bits = match round {
+            0 => graffiti(15),
+            _ => mixed(case.ret, model, 15, &mut rng),
+        };
+        let ret = value(case.ret, model, bits, &mut rng);
+        Values { args, ret }
+    }
+}
+
+/// Bytes that name where they belong: the high nibble is the argument's position modulo 16; the low one is the
+/// number of the byte, plus 8 for positions 16 to 31.
+fn graffiti(position: usize) -> u64 {
+    let high = (position % 16) << 4 | (position / 16 % 2) << 3;
+    u64::from_le_bytes(std::array::from_fn(|byte| (high | byte) as u8))
+}
+
+fn mixed(code: &Code, model: Model, position: usize, rng: &mut Rng) -> u64 {
+    match rng.below(8) {
+        0 => graffiti(position),
+        1 | 2 => rng.next(),
+        _ => edge(code, model, rng),
+    }
+}
+
+/// Values at which mistakes show: the ends of the range, and what is special about floating-point numbers.
+fn edge(code: &Code, model: Model, rng: &mut Rng) -> u64 {
+    // One NaN of each kind carries a payload that names its bits; a signalling one would change if anybody computed
+    // with it.
+    const FLOATS: [u32; 14] = [
+        0x0000_0000, // 0
+        0x8000_0000, // -0
+        0x3f80_0000, // 1
+        0xbf80_0000, // -1
+        0x7f80_0000, // infinity
+        0xff80_0000, // -infinity
+        0x7fc1_2345, // a quiet NaN
+        0xffd5_4321, // one with a sign
+        0x7f81_2345, // a signalling NaN
+        0x0000_0001, // the least denormal
+        0x807f_ffff, // the greatest, negative
+        0x0080_0000, // the least normal
+        0x7f7f_ffff, // the greatest
+        0x4049_0fdb, // pi
+    ];
+    const DOUBLES: [u64; 14] = [
+        0x0000_0000_0000_0000,
+        0x8000_0000_0000_0000,
+        0x3ff0_0000_0000_0000,
+        0xbff0_0000_0000_0000,
+        0x7ff0_0000_0000_0000,
+        0xfff0_0000_0000_0000,
+        0x7ff8_1234_5678_9abc,
+        0xfffa_cba9_8765_4321,
+        0x7ff1_2345_6789_abcd,
+        0x0000_0000_0000_0001,
+        0x800f_ffff_ffff_ffff,
+        0x0010_0000_0000_0000,
+        0x7fef_ffff_ffff_ffff,
+        0x4009_21fb_5444_2d18,
+    ];
+    match code.shape {
+        Shape::Void => 0,
+        Shape::Float => rng.pick(&FLOATS).into(),
+        Shape::Double => rng.pick(&DOUBLES),
+        _ => {
+            let all = code.mask(model);
+            let top = (all >> 1).wrapping_add(1);
+            rng.pick(&[0, 1, all, all - 1, top, top - 1, top + 1, 0x80, 0x7fff])
+        }
+    }
+}
+
+fn value(code: &Code, model: Model, bits: u64, rng: &mut Rng) -> Value {
+    let wanted = code.widened(bits, model);
+    // Either anything, or the very opposite of the extension that a careless reader would hope for.
+    let dirt = if rng.coin() { rng.next() } else { !wanted };
+    let mask = code.mask(model);
+    Value {
+        wanted,
+        dirty: wanted & mask | dirt & !mask,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generate;
+
+    #[test]
+    fn graffiti_of_the_first_32_arguments_has_no_byte_twice() {
+        let mut bytes: Vec<u8> = (0..32).flat_map(|n| graffiti(n).to_le_bytes()).collect();
+        bytes.sort_unstable();
+        bytes.dedup();
+        assert_eq!(bytes.len(), 256);
+    }
+
+    #[test]
+    fn values_are_reproducible_and_dirty_only_above_their_own_bits() {
+        let case = generate::case(5, 77);
+        for round in 0..3 {
+            let values = Values::new(&case, Model::Lp64, 5, round);
+            let again = Values::new(&case, Model::Lp64, 5, round);
+            assert_eq!(values.args, again.args);
+            for (value, code) in values.args.iter().zip(&case.args) {
+                assert_eq!(code.widened(value.dirty, Model::Lp64), value.wanted);
+            }
+        }
+    }
+
+    #[test]
+    fn narrow_values_are_dirty_more_often_than_not() {
+        let narrow = Code::of('b').expect("a code");
+        let mut rng = Rng::new(&[1]);
+        let dirty = (0..1000).filter(|_| {
+            let value = value(narrow, Model::Lp64, 0x7f, &mut rng);
+            value.dirty != value.wanted
+        });
+        assert!(dirty.count() > 900);
+    }
+}

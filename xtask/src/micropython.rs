@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 
 use crate::paths;
 use crate::process::{self, Output};
-use crate::setup;
+use crate::setup::{self, Need};
 use crate::source::{self, Source};
 use crate::target::Target;
 
@@ -32,11 +32,7 @@ pub fn build(target: Target, output: Output) -> Result<PathBuf> {
 /// Builds MicroPython with the given module, if it is not up to date; returns the program.
 pub fn build_with(target: Target, module: Module, output: Output) -> Result<PathBuf> {
     let spec = target.spec();
-    setup::ensure(setup::MICROPYTHON)?;
-    setup::ensure(spec.needs)?;
-    if module == Module::Stock {
-        setup::ensure(spec.stock_needs.context("there is no stock module")?)?;
-    }
+    setup::ensure(&needs(target, module)?)?;
     let top = paths::micropython()?;
     let _lock = paths::lock("build")?;
     let source = source::get()?;
@@ -64,6 +60,17 @@ pub fn build_with(target: Target, module: Module, output: Output) -> Result<Path
     }
     run_make(&mut make, &directory, output)?;
     Ok(program)
+}
+
+/// What a build takes. Asked for all at once, so that whoever has to install it by hand has to do so once.
+pub fn needs(target: Target, module: Module) -> Result<Vec<Need>> {
+    let spec = target.spec();
+    let mut needs = [setup::MICROPYTHON, spec.needs].concat();
+    if module == Module::Stock {
+        needs.extend(spec.stock_needs.context("there is no stock module")?);
+    }
+    needs.extend(source::needs()?);
+    Ok(needs)
 }
 
 /// The source as Debian has it lacks git's submodules: these variables leave out what needs one. The directory of

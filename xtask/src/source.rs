@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::paths;
 use crate::process::{self, Output};
-use crate::setup;
+use crate::setup::{self, Need};
 
 /// The release that everything here is built from and compared with.
 pub const VERSION: &str = "1.25.0";
@@ -61,12 +61,28 @@ pub fn get() -> Result<Source> {
     if let Some(dir) = std::env::var_os("MICROPYTHON_SRC") {
         return named(dir);
     }
-    let sources = paths::made(paths::micropython()?.join("src"))?;
-    let dir = sources.join(format!("micropython-{VERSION}"));
+    let (sources, dir) = places()?;
     if !dir.exists() {
         fetch(&sources, &dir)?;
     }
     Ok(Source { dir, pinned: true })
+}
+
+/// What getting the source takes, if it is still to be got. (Should Debian fail us, git is asked for later.)
+pub fn needs() -> Result<&'static [Need]> {
+    let here = std::env::var_os("MICROPYTHON_SRC").is_some() || places()?.1.exists();
+    Ok(match (here, process::on_path("apt-get")) {
+        (true, _) => &[],
+        (false, true) => setup::UNPACK,
+        (false, false) => setup::GIT,
+    })
+}
+
+/// The directory of sources, and in it the release's.
+fn places() -> Result<(PathBuf, PathBuf)> {
+    let sources = paths::made(paths::micropython()?.join("src"))?;
+    let dir = sources.join(format!("micropython-{VERSION}"));
+    Ok((sources, dir))
 }
 
 fn named(dir: OsString) -> Result<Source> {

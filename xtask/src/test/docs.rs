@@ -4,7 +4,7 @@
 //! `python` runs in MicroPython with our module. Blocks with any other mark, or none, are text.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -72,10 +72,27 @@ fn limit(block: &Block) -> Duration {
     }
 }
 
+/// A copy of MicroPython's source to build in. Its frozen modules are ours, as the standard ones need a submodule.
+fn writable_source(work: &Path) -> Result<PathBuf> {
+    let tree = work.join("micropython");
+    if !tree.exists() {
+        let _lock = paths::lock("build")?;
+        let mut cp = Command::new("cp");
+        cp.arg("-R").arg(source::get()?.dir).arg(&tree);
+        process::run(&mut cp, Output::OnFailure)?;
+        let manifest = paths::root().join("micropython/manifest.py");
+        fs::copy(
+            manifest,
+            tree.join("ports/unix/variants/standard/manifest.py"),
+        )?;
+    }
+    Ok(tree)
+}
+
 /// A block of commands, less those that would start this very program again; `None` if nothing is left.
 ///
-/// The commands of micropython/README.md find MicroPython's source in `$MICROPYTHON`, as the page says: a copy, since
-/// they build inside of it. Make is told through its environment what that source lacks.
+/// Commands may find farcall in `$FARCALL` and MicroPython's source in `$MICROPYTHON`. Make is told through its
+/// environment what that source lacks.
 fn shell(block: &Block, work: &Path) -> Result<Option<Command>> {
     let lines = block
         .text
@@ -94,17 +111,10 @@ fn shell(block: &Block, work: &Path) -> Result<Option<Command>> {
         .current_dir(paths::root())
         .env("FARCALL", paths::root());
     if block.text.contains("$MICROPYTHON") {
-        let tree = work.join("micropython");
-        if !tree.exists() {
-            let _lock = paths::lock("build")?;
-            let mut cp = Command::new("cp");
-            cp.arg("-R").arg(source::get()?.dir).arg(&tree);
-            process::run(&mut cp, Output::OnFailure)?;
-        }
-        let make = micropython::without_submodules(&paths::micropython()?)?.join(" ");
-        let manifest = paths::root().join("micropython/manifest.py");
-        let make = format!("{make} FROZEN_MANIFEST={}", manifest.display());
-        shell.env("MICROPYTHON", tree).env("GNUMAKEFLAGS", make);
+        let without = micropython::without_submodules(&paths::micropython()?)?;
+        shell
+            .env("MICROPYTHON", writable_source(work)?)
+            .env("GNUMAKEFLAGS", without.join(" "));
     }
     Ok(Some(shell))
 }

@@ -11,7 +11,9 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+use crate::micropython::{self, Module};
 use crate::paths;
+use crate::setup;
 use crate::target::Target;
 
 /// What to run.
@@ -198,6 +200,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let targets = args
         .target
         .map_or(Target::ALL.to_vec(), |target| vec![target]);
+    if args.only.is_empty() {
+        set_up(&targets);
+    }
     let mut entries: Vec<Entry> = Vec::new();
     for step in selected {
         match step.body {
@@ -215,6 +220,24 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Sets up everything at once. What fails here fails again in the steps that need it, and is reported there.
+fn set_up(targets: &[Target]) {
+    let mut needs = setup::LINTS.to_vec();
+    for &target in targets {
+        let modules = match target.spec().stock_needs {
+            Some(_) => vec![Module::Ours, Module::Stock],
+            None => vec![Module::Ours],
+        };
+        for module in modules {
+            needs.extend(micropython::needs(target, module).into_iter().flatten());
+        }
+        needs.extend(target.spec().libraries);
+    }
+    if let Err(error) = setup::ensure(&needs) {
+        println!("{error:#}");
+    }
 }
 
 fn select(only: &[String]) -> Result<Vec<&'static Step>> {
@@ -252,6 +275,9 @@ fn perform(
         result,
         seconds: start.elapsed().as_secs(),
     };
+    if let Err(error) = &entry.result {
+        println!("{error:#}");
+    }
     println!("{}", verdict(&entry));
     entry
 }
@@ -283,10 +309,18 @@ fn summarise(entries: &[Entry]) -> usize {
     failed
 }
 
+fn first_line(error: &anyhow::Error) -> String {
+    format!("{error:#}")
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
 /// An entry's line in the table.
 fn verdict(entry: &Entry) -> String {
     let (word, details) = match &entry.result {
-        Err(error) => ("could not run", format!("{error:#}")),
+        Err(error) => ("could not run", first_line(error)),
         Ok(report) => {
             let word = if report.failures.is_empty() {
                 "passed"

@@ -20,6 +20,9 @@ use crate::target::Target;
 /// How long one script may take.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
+/// How many lines are shown before one that differs.
+const CONTEXT: usize = 5;
+
 pub fn examples(target: Target) -> Result<Report> {
     run_all(target, "examples", &[])
 }
@@ -87,38 +90,38 @@ fn check(command: &mut Command, expected: &Path) -> Result<Option<String>> {
     let printed = transcript.text().replace("\r\n", "\n");
     if !transcript.success() {
         return Ok(Some(format!(
-            "{}; it printed:\n{printed}",
+            "{}\nit printed:\n{printed}",
             transcript.ending()
         )));
     }
     let Ok(expected) = fs::read_to_string(expected) else {
         return Ok(Some(format!(
-            "{} is missing; it printed:\n{printed}",
+            "{} is missing\nit printed:\n{printed}",
             expected.display()
         )));
     };
     Ok(difference(&expected, &printed))
 }
 
-/// Where two texts part, in words.
+/// Where two texts part, in words, with the last lines that they have in common.
 fn difference(expected: &str, printed: &str) -> Option<String> {
     if expected == printed {
         return None;
     }
-    let mut wanted = expected.split('\n');
-    let mut got = printed.split('\n');
-    for number in 1.. {
-        match (wanted.next(), got.next()) {
-            (None, None) => break,
-            (wanted, got) if wanted == got => {}
-            (wanted, got) => {
-                return Some(format!(
-                    "line {number}: wanted {wanted:?}, got {got:?}; it printed:\n{printed}"
-                ));
-            }
-        }
-    }
-    Some("the texts differ".into())
+    let wanted: Vec<&str> = expected.split('\n').collect();
+    let got: Vec<&str> = printed.split('\n').collect();
+    let common = wanted
+        .iter()
+        .zip(&got)
+        .take_while(|(wanted, got)| wanted == got);
+    let common = common.count();
+    Some(format!(
+        "line {}: wanted {:?}, got {:?}\nbefore that it printed:\n{}",
+        common + 1,
+        wanted.get(common),
+        got.get(common),
+        got[common.saturating_sub(CONTEXT)..common].join("\n")
+    ))
 }
 
 #[cfg(test)]

@@ -22,6 +22,10 @@ class _Raises:
 
 
 class TestCase:
+    @classmethod
+    def setUpClass(cls):
+        pass
+
     def setUp(self):
         pass
 
@@ -92,6 +96,7 @@ def _run_one(case, name):
 def main(module="__main__"):
     counts = {"ran": 0, "skipped": 0, "failures": 0, "errors": 0}
     for kind in _classes(module):
+        kind.setUpClass()
         for name in sorted(n for n in dir(kind) if n.startswith("test")):
             counts["ran"] += 1
             print(name, "(%s)" % kind.__name__)

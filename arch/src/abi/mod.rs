@@ -4,9 +4,11 @@
 //! area, diagnostics: all of them read the same list of [`Move`]s, so none can disagree with another about the ABI.
 //! The rules of each convention stand in a file of its own, its registers in [`regs`].
 
+mod aapcs64;
 pub mod check;
 pub mod regs;
 mod sysv64;
+mod win64;
 
 use crate::layout::SLOT;
 use crate::types::{Scalar, Signature, Type};
@@ -19,16 +21,41 @@ use regs::Convention;
 pub enum Abi {
     /// System V on x86-64: Linux, the BSDs, macOS.
     SysV64,
+    /// Microsoft's on x86-64: Windows, UEFI.
+    Win64,
+    /// Arm's for AArch64, as one platform has it.
+    Aapcs64(Dialect),
+}
+
+/// A platform's own form of AAPCS64. What is particular to each stands in its row of the register table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// The standard as it is: Linux, Android, the BSDs.
+    Linux,
+    /// macOS, iOS.
+    Apple,
+    /// Windows on Arm.
+    Windows,
 }
 
 impl Abi {
     /// Every convention, for tests that go through all of them.
-    pub const ALL: [Abi; 1] = [Abi::SysV64];
+    pub const ALL: [Abi; 5] = [
+        Abi::SysV64,
+        Abi::Win64,
+        Abi::Aapcs64(Dialect::Linux),
+        Abi::Aapcs64(Dialect::Apple),
+        Abi::Aapcs64(Dialect::Windows),
+    ];
 
     /// The convention's row of the register table.
     pub fn convention(self) -> &'static Convention {
         match self {
             Abi::SysV64 => &regs::SYSV64,
+            Abi::Win64 => &regs::WIN64,
+            Abi::Aapcs64(Dialect::Linux) => &regs::AAPCS64_LINUX,
+            Abi::Aapcs64(Dialect::Apple) => &regs::AAPCS64_APPLE,
+            Abi::Aapcs64(Dialect::Windows) => &regs::AAPCS64_WINDOWS,
         }
     }
 }
@@ -46,8 +73,13 @@ pub enum Place {
     Int(u8),
     /// A floating-point register, likewise.
     Fp(u8),
-    /// Bytes from the lowest stack argument: the stack pointer itself at the call instruction.
-    Stack(u32),
+    /// Memory above the stack pointer.
+    Stack {
+        /// Bytes from the stack pointer, as it is at the call instruction.
+        offset: u32,
+        /// Bytes that are the value's there. Extension fills them, and nothing beyond them may be written.
+        size: u8,
+    },
 }
 
 /// How the bytes of a narrow integer fill the register that holds it.
@@ -83,11 +115,15 @@ pub struct Plan {
     pub abi: Abi,
     /// The arguments' pieces, in the order of the arguments.
     pub args: Vec<Move>,
+    /// Second copies of arguments' pieces, in registers where a callee may look for them instead. A caller makes them; a callee
+    /// finds everything in `args`.
+    pub mirrors: Vec<Move>,
     /// The result's pieces; none for `void`.
     pub ret: Vec<Move>,
     /// How many slots the arguments take on the interpreter's side.
     pub arg_slots: u32,
-    /// Bytes of stack arguments, a multiple of the convention's stack alignment.
+    /// Bytes between the stack pointer at the call instruction and the end of the stack arguments, shadow space included: a multiple
+    /// of the convention's stack alignment.
     pub stack: u32,
     /// The number of vector registers that carry arguments, where the convention wants it said.
     pub vector_args: Option<u8>,
@@ -113,6 +149,8 @@ impl core::error::Error for PlanError {}
 pub fn plan(signature: &Signature, abi: Abi) -> Result<Plan, PlanError> {
     let plan = match abi {
         Abi::SysV64 => sysv64::plan(signature),
+        Abi::Win64 => win64::plan(signature),
+        Abi::Aapcs64(dialect) => aapcs64::plan(signature, dialect),
     };
     debug_assert_eq!(
         check::check(signature, &plan),
@@ -136,7 +174,7 @@ impl Allocator {
             row,
             ints: 0,
             fps: 0,
-            stack: 0,
+            stack: row.shadow,
         }
     }
 
@@ -154,11 +192,30 @@ impl Allocator {
         Some(Place::Fp(register))
     }
 
+    /// The next register of a scalar's class, or else its place on the stack.
+    fn take_by_class(&mut self, scalar: Scalar) -> Place {
+        let register = if scalar.is_float() {
+            self.take_fp()
+        } else {
+            self.take_int()
+        };
+        register.unwrap_or_else(|| self.take_word(scalar.size()))
+    }
+
+    /// The stack place of a scalar of `size` bytes.
+    fn take_word(&mut self, size: u32) -> Place {
+        let size = size.max(self.row.stack_word);
+        self.take_stack(size, size)
+    }
+
     /// `size` bytes on the stack, at a multiple of `align`.
     fn take_stack(&mut self, size: u32, align: u32) -> Place {
         let offset = self.stack.next_multiple_of(align);
         self.stack = offset + size;
-        Place::Stack(offset)
+        Place::Stack {
+            offset,
+            size: size as u8,
+        }
     }
 
     /// The stack area's size, with the padding that keeps the stack pointer aligned.
@@ -180,6 +237,21 @@ fn scalar_move(value: u32, slot: u32, scalar: Scalar, place: Place) -> Move {
         width: scalar.size() as u8,
         extend,
         place,
+    }
+}
+
+/// The move of a result of one register; none for `void`.
+fn register_result(row: &Convention, ty: &Type) -> Vec<Move> {
+    match ty {
+        Type::Void => Vec::new(),
+        Type::Scalar(scalar) => {
+            let place = if scalar.is_float() {
+                Place::Fp(row.fp_rets[0])
+            } else {
+                Place::Int(row.int_rets[0])
+            };
+            vec![scalar_move(0, 0, *scalar, place)]
+        }
     }
 }
 

@@ -23,29 +23,80 @@ pub mod x64 {
     pub const R15: u8 = 15;
 }
 
+/// AArch64 register numbers (Arm ARM, section C1.2.5): number 31 is the stack pointer as a base, zero as a value.
+#[allow(missing_docs, reason = "the names are Arm's")]
+pub mod a64 {
+    pub const X0: u8 = 0;
+    pub const X1: u8 = 1;
+    pub const X9: u8 = 9;
+    pub const X10: u8 = 10;
+    pub const X16: u8 = 16;
+    pub const X17: u8 = 17;
+    pub const X18: u8 = 18;
+    pub const X19: u8 = 19;
+    pub const X29: u8 = 29;
+    pub const X30: u8 = 30;
+    pub const SP: u8 = 31;
+    pub const XZR: u8 = 31;
+}
+
+/// The instruction sets that there are emitters for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isa {
+    /// x86-64.
+    X64,
+    /// AArch64.
+    A64,
+}
+
+/// How the arguments of a variadic function are passed where that is different.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variadics {
+    /// It is no different.
+    LikeOthers,
+    /// A floating-point argument in a register is also in the integer register of its position: the callee may look in
+    /// either.
+    Mirrored,
+    /// Those behind the `...` are all on the stack, in words of this many bytes.
+    OnStack(u32),
+    /// No argument is in a floating-point register, those with a name included.
+    InIntegers,
+}
+
 /// What one calling convention says.
 #[derive(Debug)]
 pub struct Convention {
     /// The name the specification goes by.
     pub name: &'static str,
+    /// The instructions of its functions.
+    pub isa: Isa,
     /// Integer and pointer arguments, in order.
     pub int_args: &'static [u8],
     /// Floating-point arguments, in order.
     pub fp_args: &'static [u8],
+    /// Whether an argument takes the register of its own position in the list of its class, and leaves that of the other class
+    /// unused. Otherwise the two lists are counted apart.
+    pub positional: bool,
+    /// What becomes of arguments of variadic functions.
+    pub variadics: Variadics,
     /// Integer and pointer results, in order.
     pub int_rets: &'static [u8],
     /// Floating-point results, in order.
     pub fp_rets: &'static [u8],
-    /// Bytes that one scalar argument takes on the stack.
+    /// Bytes that a scalar argument takes on the stack at least, and is aligned to at least.
     pub stack_word: u32,
     /// The stack pointer's alignment at a call instruction, in bytes.
     pub stack_align: u32,
-    /// Bytes below the stack pointer that a signal handler leaves alone.
+    /// Bytes just above the stack pointer at a call instruction that are the callee's to use. Stack arguments follow.
+    pub shadow: u32,
+    /// Bytes below the stack pointer that a signal handler leaves alone. No code made here uses any.
     pub red_zone: u32,
     /// Integer registers that a callee gives back as it found them, the stack pointer aside.
     pub callee_saved: &'static [u8],
-    /// Floating-point registers that a callee gives back.
+    /// Floating-point registers that a callee gives back; on AArch64 their low halves only.
     pub callee_saved_fp: &'static [u8],
+    /// Integer registers that belong to the platform: no code made here reads or writes them.
+    pub reserved: &'static [u8],
     /// Whether a caller says in `al` how many vector registers carry arguments.
     pub counts_vector_args: bool,
 }
@@ -53,14 +104,91 @@ pub struct Convention {
 /// System V psABI for x86-64, version 1.0: section 3.2.1 (registers), 3.2.2 (stack), 3.2.3 (arguments).
 pub static SYSV64: Convention = Convention {
     name: "SysV x86-64",
+    isa: Isa::X64,
     int_args: &[x64::RDI, x64::RSI, x64::RDX, x64::RCX, x64::R8, x64::R9],
     fp_args: &[0, 1, 2, 3, 4, 5, 6, 7],
+    positional: false,
+    variadics: Variadics::LikeOthers,
     int_rets: &[x64::RAX, x64::RDX],
     fp_rets: &[0, 1],
     stack_word: 8,
     stack_align: 16,
+    shadow: 0,
     red_zone: 128,
     callee_saved: &[x64::RBX, x64::RBP, x64::R12, x64::R13, x64::R14, x64::R15],
     callee_saved_fp: &[],
+    reserved: &[],
     counts_vector_args: true,
+};
+
+/// Microsoft's "x64 calling convention" and "x64 stack usage"; "Overview of x64 ABI conventions" for who saves what.
+pub static WIN64: Convention = Convention {
+    name: "Win64",
+    isa: Isa::X64,
+    int_args: &[x64::RCX, x64::RDX, x64::R8, x64::R9],
+    fp_args: &[0, 1, 2, 3],
+    positional: true,
+    variadics: Variadics::Mirrored,
+    int_rets: &[x64::RAX],
+    fp_rets: &[0],
+    stack_word: 8,
+    stack_align: 16,
+    shadow: 32,
+    red_zone: 0,
+    callee_saved: &[
+        x64::RBX,
+        x64::RBP,
+        x64::RSI,
+        x64::RDI,
+        x64::R12,
+        x64::R13,
+        x64::R14,
+        x64::R15,
+    ],
+    callee_saved_fp: &[6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
+    reserved: &[],
+    counts_vector_args: false,
+};
+
+/// What the dialects of AAPCS64 have in common, and Linux as it is: "Procedure Call Standard for the Arm 64-bit
+/// Architecture" (IHI 0055), section 6.1 (registers), 6.4 (stack), 6.8 (arguments), 6.9 (results).
+///
+/// The platform register x18 is reserved on all: where a platform gives it no use, leaving it alone costs nothing.
+const AAPCS64: Convention = Convention {
+    name: "AAPCS64",
+    isa: Isa::A64,
+    int_args: &[0, 1, 2, 3, 4, 5, 6, 7],
+    fp_args: &[0, 1, 2, 3, 4, 5, 6, 7],
+    positional: false,
+    variadics: Variadics::LikeOthers,
+    int_rets: &[0, 1],
+    fp_rets: &[0, 1, 2, 3],
+    stack_word: 8,
+    stack_align: 16,
+    shadow: 0,
+    red_zone: 0,
+    callee_saved: &[19, 20, 21, 22, 23, 24, 25, 26, 27, 28, a64::X29],
+    callee_saved_fp: &[8, 9, 10, 11, 12, 13, 14, 15],
+    reserved: &[a64::X18],
+    counts_vector_args: false,
+};
+
+/// AAPCS64 on Linux.
+pub static AAPCS64_LINUX: Convention = AAPCS64;
+
+/// AAPCS64 with the changes of Apple's "Writing ARM64 code for Apple platforms".
+pub static AAPCS64_APPLE: Convention = Convention {
+    name: "AAPCS64 (Apple)",
+    variadics: Variadics::OnStack(8),
+    stack_word: 1,
+    red_zone: 128,
+    ..AAPCS64
+};
+
+/// AAPCS64 with the changes of Microsoft's "Overview of ARM64 ABI conventions".
+pub static AAPCS64_WINDOWS: Convention = Convention {
+    name: "AAPCS64 (Windows)",
+    variadics: Variadics::InIntegers,
+    red_zone: 16,
+    ..AAPCS64
 };

@@ -10,7 +10,7 @@
 //! extended 8- and 16-bit arguments to 32 bits, while no compiler relies on it in a result. So arguments are
 //! extended on the way out, and nothing is taken for extended on the way in.
 
-use super::{Abi, Allocator, Move, Place, Plan, for_each_arg, regs, scalar_move};
+use super::{Abi, Allocator, Plan, for_each_arg, register_result, regs, scalar_move};
 use crate::types::{Signature, Type};
 
 pub(super) fn plan(signature: &Signature) -> Plan {
@@ -20,37 +20,17 @@ pub(super) fn plan(signature: &Signature) -> Plan {
     let arg_slots = for_each_arg(signature, |index, slot, arg| match arg {
         Type::Void => {}
         Type::Scalar(scalar) => {
-            let register = if scalar.is_float() {
-                allocator.take_fp()
-            } else {
-                allocator.take_int()
-            };
-            let place =
-                register.unwrap_or_else(|| allocator.take_stack(row.stack_word, row.stack_word));
+            let place = allocator.take_by_class(*scalar);
             args.push(scalar_move(index, slot, *scalar, place));
         }
     });
     Plan {
         abi: Abi::SysV64,
         args,
-        ret: ret(signature.ret()),
+        mirrors: Vec::new(),
+        ret: register_result(row, signature.ret()),
         arg_slots,
         stack: allocator.stack_size(),
         vector_args: row.counts_vector_args.then_some(allocator.fps as u8),
-    }
-}
-
-fn ret(ty: &Type) -> Vec<Move> {
-    let row = &regs::SYSV64;
-    match ty {
-        Type::Void => Vec::new(),
-        Type::Scalar(scalar) => {
-            let place = if scalar.is_float() {
-                Place::Fp(row.fp_rets[0])
-            } else {
-                Place::Int(row.int_rets[0])
-            };
-            vec![scalar_move(0, 0, *scalar, place)]
-        }
     }
 }

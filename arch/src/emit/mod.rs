@@ -15,9 +15,11 @@
 //! record's handler, a function of the same convention, `void (*)(void *context, const uint64_t *slots, uint64_t *result)`.
 //! `*result` is zero when the handler starts, and what it holds afterwards is returned to C.
 
+mod a64;
 pub mod unwind;
 mod x64;
 
+use crate::abi::regs::Isa;
 use crate::abi::{Abi, Plan};
 use unwind::FrameChange;
 
@@ -49,23 +51,26 @@ pub struct Code {
 
 /// The trampoline by which functions of this plan are called.
 pub fn call(plan: &Plan) -> Code {
-    match plan.abi {
-        Abi::SysV64 => x64::call(plan),
+    match plan.abi.convention().isa {
+        Isa::X64 => x64::call(plan),
+        Isa::A64 => a64::call(plan),
     }
 }
 
 /// The entry of callbacks of this plan.
 pub fn callback_entry(plan: &Plan) -> Code {
-    match plan.abi {
-        Abi::SysV64 => x64::callback_entry(plan),
+    match plan.abi.convention().isa {
+        Isa::X64 => x64::callback_entry(plan),
+        Isa::A64 => a64::callback_entry(plan),
     }
 }
 
 /// The entry of callbacks that have been closed, whatever their signature was: it calls the record's handler with
 /// the context alone, and returns zero in every result register.
 pub fn closed_entry(abi: Abi) -> Code {
-    match abi {
-        Abi::SysV64 => x64::closed_entry(abi),
+    match abi.convention().isa {
+        Isa::X64 => x64::closed_entry(abi),
+        Isa::A64 => a64::closed_entry(abi),
     }
 }
 
@@ -75,7 +80,8 @@ pub fn closed_entry(abi: Abi) -> Code {
 /// # Panics
 /// If a record would lie out of the instruction set's reach: `distance` is a constant of the caller's.
 pub fn thunks(abi: Abi, count: usize, distance: usize) -> Code {
-    match abi {
-        Abi::SysV64 => x64::thunks(abi, count, distance),
+    match abi.convention().isa {
+        Isa::X64 => x64::thunks(abi, count, distance),
+        Isa::A64 => a64::thunks(abi, count, distance),
     }
 }

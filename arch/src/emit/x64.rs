@@ -8,9 +8,13 @@
 //!   | return address     |                  | C's stack arguments |
 //!   | saved rbx          | with a result    | return address      |
 //!   | padding            |                  | padding             |
-//!   | stack arguments    | <- rsp at the    | result slot         |
-//!                             call          | argument slots      | <- rsp at the call of the handler
+//!   | stack arguments    |                  | result slot         |
+//!   | shadow space       | <- rsp at the    | argument slots      |
+//!                             call          | shadow space        | <- rsp at the call of the handler
 //! ```
+//!
+//! Nothing below the stack pointer is ever used, so a red zone plays no part. The direction flag is clear whenever a function is
+//! entered or left, as every convention demands, and nothing here sets it. No instruction touches MXCSR or the x87 state.
 
 #![allow(
     clippy::useless_conversion,
@@ -27,7 +31,6 @@ use dynasmrt::{DynasmApi, SimpleAssembler, dynasm};
 // Jobs of registers. None of the four carries an argument under any convention, so they hold through
 // the loading of arguments; RESULT alone survives the call.
 const TARGET: u8 = R11;
-const SLOTS: u8 = R10;
 const RECORD: u8 = R10;
 const RESULT: u8 = RBX;
 const SCRATCH: u8 = RAX;
@@ -43,27 +46,25 @@ const ENDBR64: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
 const DWARF_RBX: u16 = 3;
 
 pub(super) fn call(plan: &Plan) -> Code {
-    let [target, slots, result] = [0, 1, 2].map(|n| plan.abi.convention().int_args[n]);
+    let row = plan.abi.convention();
+    let [target, slots, result] = [0, 1, 2].map(|n| row.int_args[n]);
     let mut asm = Emitter::new(plan.abi);
     let keeps_result = !plan.ret.is_empty();
+    // Without a frame of its own the trampoline leaves the callee its caller's, shadow space included.
+    let is_tail = !keeps_result && plan.stack <= row.shadow;
     if keeps_result {
         asm.push_result_register();
     }
     // The return address, and rbx if it was pushed, already lie on the stack.
     let misaligned = if keeps_result { 0 } else { 8 };
-    let frame = if plan.stack == 0 && !keeps_result {
-        0
-    } else {
-        plan.stack + misaligned
-    };
+    let frame = if is_tail { 0 } else { plan.stack + misaligned };
     asm.enter(frame);
     asm.copy(TARGET, target);
-    asm.copy(SLOTS, slots);
     if keeps_result {
         asm.copy(RESULT, result);
     }
-    asm.load_arguments(plan);
-    if frame == 0 && !keeps_result {
+    asm.load_arguments(plan, slots);
+    if is_tail {
         dynasm!(asm.ops ; .arch x64 ; jmp Rq(TARGET));
         return asm.finish();
     }
@@ -87,52 +88,25 @@ pub(super) fn call(plan: &Plan) -> Code {
 }
 
 pub(super) fn callback_entry(plan: &Plan) -> Code {
-    let [context, slots, result] = [0, 1, 2].map(|n| plan.abi.convention().int_args[n]);
+    let row = plan.abi.convention();
+    let [context, slots, result] = [0, 1, 2].map(|n| row.int_args[n]);
     let mut asm = Emitter::new(plan.abi);
-    let first_slot = 0;
+    let first_slot = row.shadow;
     let result_slot = first_slot + plan.arg_slots * SLOT;
     // One more word than a multiple of 16: the return address is the other half.
     let frame = (result_slot + SLOT + 8).next_multiple_of(16) - 8;
     let incoming = frame + 8;
+    let on_stack = |offset| Address { base: RSP, offset };
     asm.enter(frame);
     for piece in &plan.args {
-        let slot = Address {
-            base: RSP,
-            offset: first_slot + piece.slot,
-        };
-        asm.place_to_slot(piece, incoming, slot);
+        asm.place_to_slot(piece, incoming, on_stack(first_slot + piece.slot));
     }
-    dynasm!(asm.ops
-        ; .arch x64
-        ; mov Rq(context), [BYTE Rq(RECORD) + record::CONTEXT as i8]
-    );
-    asm.address_of(
-        slots,
-        Address {
-            base: RSP,
-            offset: first_slot,
-        },
-    );
-    asm.address_of(
-        result,
-        Address {
-            base: RSP,
-            offset: result_slot,
-        },
-    );
-    dynasm!(asm.ops
-        ; .arch x64
-        ; mov QWORD [Rq(result)], 0
-        ; call QWORD [BYTE Rq(RECORD) + record::HANDLER as i8]
-    );
+    asm.address_of(slots, on_stack(first_slot));
+    asm.address_of(result, on_stack(result_slot));
+    dynasm!(asm.ops ; .arch x64 ; mov QWORD [Rq(result)], 0);
+    asm.call_handler(context);
     for piece in &plan.ret {
-        asm.slot_to_place(
-            piece,
-            Address {
-                base: RSP,
-                offset: result_slot + piece.slot,
-            },
-        );
+        asm.slot_to_place(piece, on_stack(result_slot + piece.slot));
     }
     asm.leave(frame);
     dynasm!(asm.ops ; .arch x64 ; ret);
@@ -142,19 +116,16 @@ pub(super) fn callback_entry(plan: &Plan) -> Code {
 pub(super) fn closed_entry(abi: Abi) -> Code {
     let row = abi.convention();
     let mut asm = Emitter::new(abi);
-    asm.enter(8);
-    dynasm!(asm.ops
-        ; .arch x64
-        ; mov Rq(row.int_args[0]), [BYTE Rq(RECORD) + record::CONTEXT as i8]
-        ; call QWORD [BYTE Rq(RECORD) + record::HANDLER as i8]
-    );
+    let frame = row.shadow + 8;
+    asm.enter(frame);
+    asm.call_handler(row.int_args[0]);
     for &register in row.int_rets {
         dynasm!(asm.ops ; .arch x64 ; xor Rd(register), Rd(register));
     }
     for &register in row.fp_rets {
         dynasm!(asm.ops ; .arch x64 ; xorps Rx(register), Rx(register));
     }
-    asm.leave(8);
+    asm.leave(frame);
     dynasm!(asm.ops ; .arch x64 ; ret);
     asm.finish()
 }
@@ -309,26 +280,27 @@ impl Emitter {
         }
     }
 
-    /// Stack arguments first: they pass through the scratch register, which the count of vector registers takes last.
-    fn load_arguments(&mut self, plan: &Plan) {
-        let on_stack = |piece: &&Move| matches!(piece.place, Place::Stack(_));
-        for piece in plan.args.iter().filter(on_stack) {
-            self.slot_to_place(
-                piece,
-                Address {
-                    base: SLOTS,
-                    offset: piece.slot,
-                },
-            );
-        }
-        for piece in plan.args.iter().filter(|piece| !on_stack(piece)) {
-            self.slot_to_place(
-                piece,
-                Address {
-                    base: SLOTS,
-                    offset: piece.slot,
-                },
-            );
+    /// Calls the record's handler with its context; the other two arguments are in place.
+    fn call_handler(&mut self, context: u8) {
+        dynasm!(self.ops
+            ; .arch x64
+            ; mov Rq(context), [BYTE Rq(RECORD) + record::CONTEXT as i8]
+            ; call QWORD [BYTE Rq(RECORD) + record::HANDLER as i8]
+        );
+    }
+
+    /// Stack arguments first, as they pass through the scratch register; the register that holds the slots' address after
+    /// all others; the count of vector registers last.
+    fn load_arguments(&mut self, plan: &Plan, slots: u8) {
+        let mut pieces: Vec<&Move> = plan.args.iter().chain(&plan.mirrors).collect();
+        pieces.sort_by_key(|piece| match piece.place {
+            Place::Stack { .. } => 0,
+            Place::Int(register) if register == slots => 2,
+            Place::Int(_) | Place::Fp(_) => 1,
+        });
+        for piece in pieces {
+            let (base, offset) = (slots, piece.slot);
+            self.slot_to_place(piece, Address { base, offset });
         }
         match plan.vector_args {
             Some(0) => dynasm!(self.ops ; .arch x64 ; xor eax, eax),
@@ -343,9 +315,9 @@ impl Emitter {
             Place::Int(register) => self.load(register, slot, piece),
             Place::Fp(register) if piece.width == 4 => read!(self, movss Rx(register), DWORD slot),
             Place::Fp(register) => read!(self, movsd Rx(register), QWORD slot),
-            Place::Stack(offset) => {
+            Place::Stack { offset, size } => {
                 self.load(SCRATCH, slot, piece);
-                write!(self, mov QWORD Address { base: RSP, offset }, Rq(SCRATCH));
+                self.store(Address { base: RSP, offset }, size);
             }
         }
     }
@@ -360,7 +332,7 @@ impl Emitter {
             }
             Place::Fp(register) if piece.width == 4 => write!(self, movss DWORD slot, Rx(register)),
             Place::Fp(register) => write!(self, movsd QWORD slot, Rx(register)),
-            Place::Stack(offset) => {
+            Place::Stack { offset, .. } => {
                 self.load(
                     SCRATCH,
                     Address {
@@ -371,6 +343,16 @@ impl Emitter {
                 );
                 write!(self, mov QWORD slot, Rq(SCRATCH));
             }
+        }
+    }
+
+    /// Stores the low `size` bytes of the scratch register.
+    fn store(&mut self, to: Address, size: u8) {
+        match size {
+            1 => write!(self, mov BYTE to, Rb(SCRATCH)),
+            2 => write!(self, mov WORD to, Rw(SCRATCH)),
+            4 => write!(self, mov DWORD to, Rd(SCRATCH)),
+            _ => write!(self, mov QWORD to, Rq(SCRATCH)),
         }
     }
 

@@ -1,32 +1,13 @@
-//! Unwind information for emitted code: without it no debugger, profiler or C++ exception gets past a trampoline.
+//! `.eh_frame`: what Unix systems unwind by.
 
-use super::Code;
-use crate::abi::Abi;
+use super::FrameChangeKind;
+use crate::abi::regs::Isa;
+use crate::emit::Code;
 use gimli::write::{
     Address, CallFrameInstruction, CommonInformationEntry, EhFrame, EndianVec,
     FrameDescriptionEntry, FrameTable,
 };
 use gimli::{Encoding, Format, LittleEndian, Register};
-
-/// One change of the stack frame. Registers go by their DWARF number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FrameChange {
-    /// The offset of the first instruction for which it holds.
-    pub offset: u32,
-    /// What changed.
-    pub kind: FrameChangeKind,
-}
-
-/// What an instruction did to the frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FrameChangeKind {
-    /// The caller's frame (the CFA) now begins this many bytes above the stack pointer.
-    CfaOffset(u32),
-    /// The caller's value of a register now lies this many bytes below the CFA.
-    Saved(u16, u32),
-    /// The register holds the caller's value again.
-    Restored(u16),
-}
 
 /// What every frame of an instruction set begins with.
 struct Machine {
@@ -37,13 +18,20 @@ struct Machine {
     pushed_by_call: u32,
 }
 
-fn machine(abi: Abi) -> Machine {
-    match abi {
-        Abi::SysV64 => Machine {
+fn machine(isa: Isa) -> Machine {
+    match isa {
+        Isa::X64 => Machine {
             code_align: 1,
             stack_pointer: gimli::X86_64::RSP,
             return_address: gimli::X86_64::RA,
             pushed_by_call: 8,
+        },
+        // The return address is in x30 as long as nothing else is said.
+        Isa::A64 => Machine {
+            code_align: 4,
+            stack_pointer: gimli::AArch64::SP,
+            return_address: gimli::AArch64::X30,
+            pushed_by_call: 0,
         },
     }
 }
@@ -51,7 +39,7 @@ fn machine(abi: Abi) -> Machine {
 /// The `.eh_frame` section (LSB 5.0, section 10.6.1) for `code` once its first byte lies at `address`, ended by a
 /// zero word as registration with the unwinder wants it.
 pub fn eh_frame(code: &Code, address: u64) -> Vec<u8> {
-    let machine = machine(code.abi);
+    let machine = machine(code.abi.convention().isa);
     let encoding = Encoding {
         format: Format::Dwarf32,
         version: 1,

@@ -1,0 +1,270 @@
+//! The AArch64 emitter. It walks plans; which register is whose it never knows by itself.
+//!
+//! Frames, from high addresses to low. The stack pointer stays fixed between entry and exit, so its distance from
+//! the caller's frame is all that an unwinder needs; `x29` points to the frame record besides, for those that follow
+//! the chain of records. A callback entry whose frame one instruction can make has its record below the slots:
+//!
+//! ```text
+//!   trampoline                          callback entry, small       callback entry, large
+//!   | C's stack arguments |             | C's stack arguments |     | C's stack arguments |
+//!   | padding             |             | padding             |     | x29, x30            | <- x29
+//!   | saved x19           |             | result slot         |     | padding             |
+//!   | x29, x30            | <- x29      | argument slots      |     | result slot         |
+//!   | stack arguments     | <- sp       | x29, x30            |     | argument slots      | <- sp
+//!                                          ^ x29 and sp
+//! ```
+//!
+//! Eight bytes on each side of each other in memory go in pairs, as compilers do it. Sources: "Arm Architecture Reference Manual"
+//! (DDI 0487), part C6; "DWARF for the Arm 64-bit Architecture" (IHI 0057), section 4.1.
+
+#![allow(
+    clippy::useless_conversion,
+    reason = "dynasm! expands to conversions of operands to u32"
+)]
+
+mod access;
+
+use super::unwind::{FrameChange, FrameChangeKind};
+use super::{Code, THUNK_SIZE, record};
+use crate::abi::regs::a64::{SP, X9, X10, X16, X17, X19, X29, X30};
+use crate::abi::{Abi, Plan};
+use crate::layout::SLOT;
+use access::{Access, PAIR_UNITS};
+use dynasmrt::{DynasmApi, SimpleAssembler, dynasm};
+
+// Jobs of registers. None of them carries an argument under any convention, and x8, which may come to, is not among
+// them. RESULT alone survives the call. A landing pad lets a branch by x16 or x17 pass as it does a call.
+const TARGET: u8 = X16;
+const RECORD: u8 = X16;
+const FAR: u8 = X17;
+const RESULT: u8 = X19;
+const SCRATCH: [u8; 2] = [X9, X10];
+
+/// `bti c` among the hints: the landing pad for calls, and for jumps by x16 and x17. A no-op where that is off.
+const BTI_C: u32 = 34;
+
+/// A frame larger than this is entered step by step, so that the guard page below a stack is never jumped over.
+const GUARD_PAGE: u32 = 4096;
+
+/// The bytes of a frame record: the caller's `x29` and the return address.
+const FRAME_RECORD: u32 = 16;
+
+const _: () = assert!(
+    record::CONTEXT == record::HANDLER + 8,
+    "call_handler loads the two as a pair"
+);
+
+pub(super) fn call(plan: &Plan) -> Code {
+    let row = plan.abi.convention();
+    let [target, slots, result] = [0, 1, 2].map(|n| row.int_args[n]);
+    let mut asm = Emitter::new(plan.abi);
+    // Without a frame of its own the trampoline leaves the callee its caller's.
+    let is_tail = plan.ret.is_empty() && plan.stack <= row.shadow;
+    let above = if plan.ret.is_empty() {
+        FRAME_RECORD
+    } else {
+        FRAME_RECORD + 2 * SLOT
+    };
+    if !is_tail {
+        asm.enter(above, 0);
+        if !plan.ret.is_empty() {
+            asm.save_result_register();
+            asm.copy(RESULT, result);
+        }
+        asm.lower_stack(plan.stack);
+    }
+    asm.copy(TARGET, target);
+    asm.load_arguments(plan, slots);
+    if is_tail {
+        dynasm!(asm.ops ; .arch aarch64 ; br X(TARGET));
+        return asm.finish();
+    }
+    dynasm!(asm.ops ; .arch aarch64 ; blr X(TARGET));
+    let stores = asm.registers_to_slots(&plan.ret, RESULT, 0);
+    asm.store_all(&stores);
+    asm.raise_stack(plan.stack);
+    if !plan.ret.is_empty() {
+        asm.restore_result_register();
+    }
+    asm.leave(above);
+    asm.finish()
+}
+
+pub(super) fn callback_entry(plan: &Plan) -> Code {
+    let row = plan.abi.convention();
+    let [context, slots, result] = [0, 1, 2].map(|n| row.int_args[n]);
+    let mut asm = Emitter::new(plan.abi);
+    let own = (plan.arg_slots * SLOT + SLOT + row.shadow).next_multiple_of(row.stack_align);
+    let (above, below) = if FRAME_RECORD + own <= PAIR_UNITS * 8 {
+        (FRAME_RECORD + own, 0)
+    } else {
+        (FRAME_RECORD, own)
+    };
+    let first_slot = row.shadow + if below == 0 { FRAME_RECORD } else { 0 };
+    let result_slot = first_slot + plan.arg_slots * SLOT;
+    asm.enter(above, below);
+    asm.store_arguments(plan, first_slot, above + below);
+    asm.add(slots, SP, first_slot);
+    asm.add(result, SP, result_slot);
+    asm.call_handler(context);
+    asm.slots_to_registers(&plan.ret, SP, result_slot);
+    asm.raise_stack(below);
+    asm.leave(above);
+    asm.finish()
+}
+
+pub(super) fn closed_entry(abi: Abi) -> Code {
+    let row = abi.convention();
+    let mut asm = Emitter::new(abi);
+    asm.enter(FRAME_RECORD, row.shadow);
+    asm.call_handler(row.int_args[0]);
+    for &register in row.int_rets {
+        dynasm!(asm.ops ; .arch aarch64 ; mov X(register), xzr);
+    }
+    for &register in row.fp_rets {
+        dynasm!(asm.ops ; .arch aarch64 ; fmov D(register), xzr);
+    }
+    asm.raise_stack(row.shadow);
+    asm.leave(FRAME_RECORD);
+    asm.finish()
+}
+
+pub(super) fn thunks(abi: Abi, count: usize, distance: usize) -> Code {
+    // The landing pad: adr counts from itself.
+    const BEFORE_ADR: usize = 4;
+    const ADR_REACH: usize = 1 << 20;
+    let mut ops = SimpleAssembler::new();
+    for index in 0..count {
+        let to_record = distance + index * record::SIZE - index * THUNK_SIZE - BEFORE_ADR;
+        assert!(
+            to_record < ADR_REACH,
+            "a thunk's record lies within 1 MiB, not {to_record} bytes away"
+        );
+        dynasm!(ops
+            ; .arch aarch64
+            ; hint BTI_C
+            ; adr X(RECORD), to_record as i32
+            ; ldr X(FAR), [X(RECORD), u32::from(record::ENTRY)]
+            ; br X(FAR)
+        );
+    }
+    Code {
+        abi,
+        bytes: ops.finalize(),
+        frame: Vec::new(),
+    }
+}
+
+/// The code of one function while it grows.
+struct Emitter {
+    ops: SimpleAssembler,
+    abi: Abi,
+    frame: Vec<FrameChange>,
+    /// Bytes between the stack pointer and the caller's frame.
+    depth: u32,
+}
+
+impl Emitter {
+    /// A function that other code may reach by an indirect jump or call: it begins with the landing pad for that.
+    fn new(abi: Abi) -> Emitter {
+        let mut ops = SimpleAssembler::new();
+        dynasm!(ops ; .arch aarch64 ; hint BTI_C);
+        Emitter {
+            ops,
+            abi,
+            frame: Vec::new(),
+            depth: 0,
+        }
+    }
+
+    fn finish(self) -> Code {
+        Code {
+            abi: self.abi,
+            bytes: self.ops.finalize(),
+            frame: self.frame,
+        }
+    }
+
+    fn note(&mut self, kind: FrameChangeKind) {
+        self.frame.push(FrameChange {
+            offset: self.ops.offset().0 as u32,
+            kind,
+        });
+    }
+
+    fn note_depth(&mut self, depth: u32) {
+        self.depth = depth;
+        self.note(FrameChangeKind::CfaOffset(depth));
+    }
+
+    /// Makes a frame with its record at the bottom of `above` bytes, then room for `below` more.
+    fn enter(&mut self, above: u32, below: u32) {
+        dynasm!(self.ops
+            ; .arch aarch64
+            ; stp X(X29), X(X30), [sp, -(above as i32)]!
+        );
+        self.note_depth(above);
+        self.note(FrameChangeKind::Saved(u16::from(X29), above));
+        self.note(FrameChangeKind::Saved(u16::from(X30), above - 8));
+        dynasm!(self.ops ; .arch aarch64 ; mov XSP(X29), sp);
+        self.lower_stack(below);
+    }
+
+    /// Takes down the frame of [`Emitter::enter`] once the stack pointer is at its record again, and returns.
+    fn leave(&mut self, above: u32) {
+        dynasm!(self.ops ; .arch aarch64 ; ldp X(X29), X(X30), [sp], above as i32);
+        self.note(FrameChangeKind::Restored(u16::from(X29)));
+        self.note(FrameChangeKind::Restored(u16::from(X30)));
+        self.note_depth(0);
+        dynasm!(self.ops ; .arch aarch64 ; ret);
+    }
+
+    /// Makes room on the stack, touching each page of it on the way down.
+    fn lower_stack(&mut self, bytes: u32) {
+        let mut left = bytes;
+        while left >= GUARD_PAGE {
+            dynasm!(self.ops
+                ; .arch aarch64
+                ; sub sp, sp, GUARD_PAGE >> 12, LSL 12
+            );
+            self.note_depth(self.depth + GUARD_PAGE);
+            dynasm!(self.ops ; .arch aarch64 ; str xzr, [sp]);
+            left -= GUARD_PAGE;
+        }
+        if left > 0 {
+            dynasm!(self.ops ; .arch aarch64 ; sub sp, sp, left);
+            self.note_depth(self.depth + left);
+        }
+    }
+
+    /// Gives back what [`Emitter::lower_stack`] took below the frame record.
+    fn raise_stack(&mut self, bytes: u32) {
+        if bytes > 0 {
+            dynasm!(self.ops ; .arch aarch64 ; mov sp, XSP(X29));
+            self.note_depth(self.depth - bytes);
+        }
+    }
+
+    fn save_result_register(&mut self) {
+        self.store(&Access::word(RESULT, SP, FRAME_RECORD));
+        let below = self.depth - FRAME_RECORD;
+        self.note(FrameChangeKind::Saved(u16::from(RESULT), below));
+    }
+
+    fn restore_result_register(&mut self) {
+        self.load(&Access::word(RESULT, SP, FRAME_RECORD));
+        self.note(FrameChangeKind::Restored(u16::from(RESULT)));
+    }
+
+    fn copy(&mut self, to: u8, from: u8) {
+        dynasm!(self.ops ; .arch aarch64 ; mov X(to), X(from));
+    }
+
+    fn call_handler(&mut self, context: u8) {
+        dynasm!(self.ops
+            ; .arch aarch64
+            ; ldp X(FAR), X(context), [X(RECORD), i32::from(record::HANDLER)]
+            ; blr X(FAR)
+        );
+    }
+}

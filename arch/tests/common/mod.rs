@@ -5,6 +5,8 @@
     reason = "each test program includes this file and uses what it needs"
 )]
 
+pub mod decode;
+
 use farcall_arch::abi::regs::Isa;
 use farcall_arch::{Abi, Move, Place, Plan, Signature, Type};
 

@@ -1,0 +1,405 @@
+//! What holds for every signature under every convention.
+//!
+//! The emitted code is judged by what disassemblers that are not ours make of it, and by the frame notes that unwinding
+//! goes by, which are compared with what the instructions do to the stack pointer.
+
+mod common;
+
+use common::decode::{Flow, Instruction, StackMove, Written, decode, dwarf_number};
+use farcall_arch::abi::check::check;
+use farcall_arch::abi::regs::{Convention, Isa};
+use farcall_arch::emit::unwind::{FrameChangeKind, unwind_info};
+use farcall_arch::emit::{self, Code, THUNK_SIZE, record};
+use farcall_arch::{Abi, Extend, MAX_ARGS, Place, Plan, Scalar, Signature, Type, plan};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use std::collections::BTreeSet;
+
+/// A scalar as C passes it behind a `...`.
+fn promoted(scalar: Scalar) -> Scalar {
+    match scalar {
+        Scalar::I8 | Scalar::U8 | Scalar::I16 | Scalar::U16 => Scalar::I32,
+        Scalar::F32 => Scalar::F64,
+        Scalar::I32 | Scalar::U32 | Scalar::I64 | Scalar::U64 | Scalar::F64 => scalar,
+    }
+}
+
+fn any_signature() -> impl Strategy<Value = Signature> {
+    let scalar = || select(Scalar::ALL.to_vec());
+    let ret = prop_oneof![1 => Just(Type::Void), 4 => scalar().prop_map(Type::Scalar)];
+    // Mostly what people write; at times more than short offsets and single pages reach.
+    let count =
+        prop_oneof![16 => 0..=12usize, 8 => 0..=40usize, 2 => 60..=80usize, 1 => 500..=MAX_ARGS];
+    let args = count.prop_flat_map(move |count| vec(scalar(), count));
+    let dots = proptest::option::weighted(0.3, any::<Index>());
+    (ret, args, dots).prop_map(|(ret, args, dots)| {
+        let fixed = dots.map(|dots| dots.index(args.len() + 1));
+        let is_named = |index| fixed.is_none_or(|fixed| index < fixed);
+        let types = args.iter().enumerate().map(|(index, &scalar)| {
+            Type::Scalar(if is_named(index) {
+                scalar
+            } else {
+                promoted(scalar)
+            })
+        });
+        match fixed {
+            Some(fixed) => Signature::variadic(ret, types.collect(), fixed),
+            None => Signature::new(ret, types.collect()),
+        }
+        .expect("a signature that C could have")
+    })
+}
+
+fn any_abi() -> impl Strategy<Value = Abi> {
+    select(Abi::ALL.to_vec())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    #[test]
+    fn every_signature_has_a_plan_that_the_checker_agrees_with(signature in any_signature(), abi in any_abi()) {
+        let plan = plan(&signature, abi).expect("every scalar has a place");
+        prop_assert_eq!(check(&signature, &plan), Ok(()));
+    }
+
+    #[test]
+    fn plan_with_one_mistake_is_rejected(
+        signature in any_signature(),
+        abi in any_abi(),
+        mistake in select(MISTAKES.to_vec()),
+        at in any::<Index>(),
+    ) {
+        let mut plan = plan(&signature, abi).expect("every scalar has a place");
+        let before = plan.clone();
+        mistake(&mut plan, at);
+        prop_assume!(plan != before);
+        prop_assert!(check(&signature, &plan).is_err(), "{plan:?}");
+    }
+
+    #[test]
+    fn emitted_code_keeps_to_its_frame_and_registers(signature in any_signature(), abi in any_abi()) {
+        let plan = plan(&signature, abi).expect("every scalar has a place");
+        for code in [emit::call(&plan), emit::callback_entry(&plan)] {
+            check_code(&code).map_err(|why| TestCaseError::fail(format!("{signature} under {abi}: {why}")))?;
+        }
+        prop_assert_eq!(emit::call(&plan), emit::call(&plan));
+        prop_assert_eq!(emit::callback_entry(&plan), emit::callback_entry(&plan));
+    }
+
+    #[test]
+    fn windows_unwind_codes_tell_what_the_prologue_does(signature in any_signature()) {
+        let plan = plan(&signature, Abi::Win64).expect("every scalar has a place");
+        for code in [emit::call(&plan), emit::callback_entry(&plan)] {
+            prop_assert_eq!(told_by_unwind_info(&code), done_by_prologue(&code));
+        }
+    }
+}
+
+type Mistake = fn(&mut Plan, Index);
+
+const MISTAKES: [Mistake; 8] = [
+    |plan, at| {
+        if !plan.args.is_empty() {
+            plan.args.remove(at.index(plan.args.len()));
+        }
+    },
+    |plan, at| {
+        if plan.args.len() > 1 {
+            let first = at.index(plan.args.len() - 1);
+            let place = plan.args[first].place;
+            plan.args[first].place = plan.args[first + 1].place;
+            plan.args[first + 1].place = place;
+        }
+    },
+    |plan, at| {
+        if !plan.args.is_empty() {
+            let piece = at.get_mut(&mut plan.args);
+            piece.extend = match piece.extend {
+                Extend::None | Extend::Zero => Extend::Sign,
+                Extend::Sign => Extend::Zero,
+            };
+        }
+    },
+    |plan, at| {
+        if !plan.args.is_empty() {
+            at.get_mut(&mut plan.args).slot += 8;
+        }
+    },
+    |plan, _| plan.stack += 16,
+    |plan, _| plan.ret.truncate(0),
+    |plan, at| {
+        if !plan.mirrors.is_empty() {
+            plan.mirrors.remove(at.index(plan.mirrors.len()));
+        }
+    },
+    |plan, at| {
+        let stacked = |piece: &&mut farcall_arch::Move| matches!(piece.place, Place::Stack { .. });
+        let mut stacked: Vec<_> = plan.args.iter_mut().filter(stacked).collect();
+        if !stacked.is_empty() {
+            let piece = at.get_mut(&mut stacked);
+            if let Place::Stack { offset, .. } = &mut piece.place {
+                *offset += 8;
+            }
+        }
+    },
+];
+
+/// A step of more than this could jump over a guard page.
+const PAGE: i64 = 4096;
+
+/// Runs over the instructions with the rules that any trampoline and any entry must keep.
+fn check_code(code: &Code) -> Result<(), String> {
+    let row = code.abi.convention();
+    let instructions = decode(code);
+    let boundaries: BTreeSet<u32> = instructions.iter().map(|i| i.offset).collect();
+    let mut frame = Frame::new(row.isa);
+    let (first, last) = (&instructions[0], &instructions[instructions.len() - 1]);
+    if !["endbr64", "bti c"].contains(&first.text.as_str()) {
+        return Err(format!("begins with {}", first.text));
+    }
+    if !matches!(last.flow, Flow::Return | Flow::Jump) {
+        return Err(format!("ends with {}", last.text));
+    }
+    for instruction in &instructions {
+        let complain = |why: &str| {
+            Err(format!(
+                "{} {}: {why}",
+                instruction.offset, instruction.text
+            ))
+        };
+        frame
+            .check_writes(row, instruction)
+            .or_else(|why| complain(&why))?;
+        frame
+            .check_access(instruction)
+            .or_else(|why| complain(&why))?;
+        frame.step(instruction)?;
+        frame.note(code, instruction.offset + instruction.len);
+        if frame.noted != frame.depth {
+            return complain(&format!(
+                "{} bytes deep, {} noted",
+                frame.depth, frame.noted
+            ));
+        }
+        match instruction.flow {
+            Flow::Call if (frame.depth % i64::from(row.stack_align)) != 0 => {
+                return complain("misaligned call");
+            }
+            Flow::Return | Flow::Jump
+                if frame.depth != frame.at_entry || !frame.saved.is_empty() =>
+            {
+                return complain("leaves with a frame");
+            }
+            Flow::Branch(target)
+                if !u32::try_from(target).is_ok_and(|to| boundaries.contains(&to)) =>
+            {
+                return complain("leaves the code");
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The stack frame, by what instructions do and by what the emitter noted.
+struct Frame {
+    isa: Isa,
+    at_entry: i64,
+    depth: i64,
+    noted: i64,
+    /// The depth where the frame record is, once there is one.
+    record: Option<i64>,
+    /// DWARF numbers of registers whose old value is noted to be in the frame.
+    saved: BTreeSet<u16>,
+}
+
+impl Frame {
+    fn new(isa: Isa) -> Frame {
+        let at_entry = match isa {
+            Isa::X64 => 8,
+            Isa::A64 => 0,
+        };
+        Frame {
+            isa,
+            at_entry,
+            depth: at_entry,
+            noted: at_entry,
+            record: None,
+            saved: BTreeSet::new(),
+        }
+    }
+
+    fn step(&mut self, instruction: &Instruction) -> Result<(), String> {
+        match instruction.stack {
+            StackMove::None => {}
+            StackMove::By(bytes) if bytes < -PAGE => {
+                return Err(format!("a step of {bytes} bytes"));
+            }
+            StackMove::By(bytes) => self.depth -= bytes,
+            StackMove::ToFramePointer => self.depth = self.record.ok_or("no frame record yet")?,
+        }
+        if instruction.text == "mov x29, sp" {
+            self.record = Some(self.depth);
+        }
+        Ok(())
+    }
+
+    /// Takes in the notes for the instruction at `offset`.
+    fn note(&mut self, code: &Code, offset: u32) {
+        for change in code.frame.iter().filter(|change| change.offset == offset) {
+            match change.kind {
+                FrameChangeKind::CfaOffset(bytes) => self.noted = bytes.into(),
+                FrameChangeKind::Saved(register, _) => {
+                    self.saved.insert(register);
+                }
+                FrameChangeKind::Restored(register) => {
+                    self.saved.remove(&register);
+                }
+            }
+        }
+    }
+
+    /// What a callee gives back must have been saved; what belongs to the platform is not touched.
+    fn check_writes(&self, row: &Convention, instruction: &Instruction) -> Result<(), String> {
+        for &written in &instruction.writes {
+            let allowed = match written {
+                Written::Fp(register) => !row.callee_saved_fp.contains(&register),
+                Written::Int(register) if row.reserved.contains(&register) => false,
+                Written::Int(register) => {
+                    let keeps = row.callee_saved.contains(&register)
+                        || (self.isa, register) == (Isa::A64, 30);
+                    !keeps || self.saved.contains(&dwarf_number(self.isa, register))
+                }
+            };
+            if !allowed {
+                return Err(format!("{written:?} is not saved"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing below the stack pointer is used, nothing above the frame is written.
+    fn check_access(&self, instruction: &Instruction) -> Result<(), String> {
+        let Some(access) = instruction.stack_access else {
+            return Ok(());
+        };
+        let pushed = match instruction.stack {
+            StackMove::By(bytes) if bytes < 0 => bytes,
+            _ => 0,
+        };
+        let end = access.offset + i64::from(access.size);
+        if access.offset < pushed || (access.is_write && end > self.depth - self.at_entry) {
+            return Err(format!("{access:?} in a frame of {} bytes", self.depth));
+        }
+        Ok(())
+    }
+}
+
+/// What an x64 prologue does, by the offset of the next instruction: pushes of a register, and bytes taken.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    Push(u8),
+    Allocate(u32),
+}
+
+/// By the format of Microsoft's "x64 exception handling", read back.
+fn told_by_unwind_info(code: &Code) -> Vec<(u32, Step)> {
+    let Some(info) = unwind_info(code) else {
+        return Vec::new();
+    };
+    assert_eq!((info[0], info[3], info.len() % 4), (1, 0, 0));
+    let words: Vec<u16> = info[4..]
+        .chunks(2)
+        .map(|word| u16::from_le_bytes(word.try_into().expect("two bytes")))
+        .collect();
+    let (mut steps, mut words) = (Vec::new(), words[..info[2].into()].iter());
+    while let Some(&word) = words.next() {
+        let [offset, operation] = word.to_le_bytes();
+        let mut next = || u32::from(*words.next().expect("the rest of the code"));
+        let step = match (operation & 15, operation >> 4) {
+            (0, register) => Step::Push(register),
+            (1, 0) => Step::Allocate(next() * 8),
+            (1, 1) => Step::Allocate(next() | next() << 16),
+            (2, size) => Step::Allocate(u32::from(size) * 8 + 8),
+            other => panic!("no operation {other:?} was expected"),
+        };
+        steps.push((u32::from(offset), step));
+    }
+    steps.reverse();
+    if let Some(&(end, _)) = steps.last() {
+        assert_eq!(end, u32::from(info[1]), "the prologue's length");
+    }
+    steps
+}
+
+fn done_by_prologue(code: &Code) -> Vec<(u32, Step)> {
+    let mut steps = Vec::new();
+    for instruction in decode(code) {
+        let offset = instruction.offset + instruction.len;
+        match instruction.stack {
+            StackMove::By(bytes) if bytes < 0 && instruction.text == "push rbx" => {
+                steps.push((offset, Step::Push(3)))
+            }
+            StackMove::By(bytes) if bytes < 0 => {
+                steps.push((offset, Step::Allocate(-bytes as u32)))
+            }
+            StackMove::By(_) => break,
+            StackMove::None | StackMove::ToFramePointer => {}
+        }
+    }
+    steps
+}
+
+#[test]
+fn closed_entries_keep_to_their_frame_and_registers() {
+    for abi in Abi::ALL {
+        assert_eq!(check_code(&emit::closed_entry(abi)), Ok(()), "{abi}");
+    }
+}
+
+#[test]
+fn every_thunk_finds_its_own_record_in_the_largest_block() {
+    let block = 64 * 1024;
+    let count = block / THUNK_SIZE;
+    for abi in Abi::ALL {
+        let code = emit::thunks(abi, count, block);
+        assert_eq!(code.bytes.len(), block);
+        for index in [0, 1, count - 1] {
+            let start = index * THUNK_SIZE;
+            let thunk = Code {
+                bytes: code.bytes[start..start + THUNK_SIZE].to_vec(),
+                ..code.clone()
+            };
+            let instructions = decode(&thunk);
+            let address = &instructions[1];
+            // "lea r10, [rip+0x...]" counts from the next instruction, "adr x16, $+0x..." from itself.
+            let (_, digits) = address.text.split_once("+0x").expect("an offset");
+            let from = match abi.convention().isa {
+                Isa::X64 => address.offset + address.len,
+                Isa::A64 => address.offset,
+            };
+            let digits = digits.trim_end_matches(']');
+            let offset = usize::from_str_radix(digits, 16).expect("hexadecimal digits");
+            let record = start + from as usize + offset;
+            assert_eq!(
+                record,
+                block + index * record::SIZE,
+                "thunk {index} of {abi}"
+            );
+            let jump = instructions.iter().find(|i| i.flow == Flow::Jump);
+            assert!(jump.is_some(), "{instructions:?}");
+        }
+    }
+}
+
+#[test]
+fn largest_signature_fits_what_unwind_codes_can_tell() {
+    let args = vec![Type::F64; MAX_ARGS];
+    let signature = Signature::new(Type::F64, args).expect("as many arguments as there may be");
+    let plan = plan(&signature, Abi::Win64).expect("every scalar has a place");
+    for code in [emit::call(&plan), emit::callback_entry(&plan)] {
+        assert_eq!(told_by_unwind_info(&code), done_by_prologue(&code));
+    }
+}

@@ -1,13 +1,12 @@
 //! Machine code in memory that can be executed, and never written while it can.
 //!
-//! Functions are packed side by side. To add one, the pages it touches are copied, completed and made executable
-//! elsewhere, and then exchanged for the live ones in one step ([`sys::replace_pages`]): a thread that runs in the same page meanwhile
-//! notices nothing, no page is ever writable and executable, and as every page is private, a
-//! fork() leaves parent and child each with code of their own.
+//! Functions are packed side by side, so a page that is about to get another one may be running already. How the
+//! bytes get there all the same, without that page ever being writable and executable, is each system's own
+//! matter: [`sys::CodeRange`]. What goes where is decided here.
 
 use crate::error::{Error, Result};
 use crate::{runtime, sys};
-use farcall_arch::emit::{Code, unwind};
+use farcall_arch::emit::{self, Code};
 use std::collections::BTreeMap;
 use std::io;
 use std::ptr::NonNull;
@@ -17,9 +16,6 @@ const ALIGN: usize = 16;
 
 /// Addresses that are reserved at a time.
 const REGION: usize = 64 * 1024;
-
-/// What unused bytes hold: the one-byte trap of x86-64.
-const FILLER: u8 = 0xcc;
 
 /// All code memory of the process.
 #[derive(Default)]
@@ -31,16 +27,10 @@ pub(crate) struct Arena {
 
 /// Reserved addresses, filled from the front.
 struct Region {
-    start: NonNull<u8>,
-    len: usize,
+    addresses: sys::CodeRange,
     /// Bytes given out so far, a multiple of [`ALIGN`].
     used: usize,
-    /// Bytes that have memory behind them, a multiple of the page size.
-    backed: usize,
 }
-
-// SAFETY: `start` is the address of a mapping that no thread owns; the runtime's lock guards what is done with it.
-unsafe impl Send for Region {}
 
 #[derive(Clone, Copy, Debug)]
 struct Range {
@@ -54,7 +44,7 @@ struct Range {
 pub(crate) struct Published {
     start: NonNull<u8>,
     range: Range,
-    eh_frame: Box<[u8]>,
+    unwind: sys::UnwindEntry,
 }
 
 // SAFETY: `start` points to memory that is only ever executed.
@@ -73,8 +63,8 @@ impl Drop for Published {
     fn drop(&mut self) {
         let mut runtime = runtime::lock();
         // Under the lock, as registration is: the unwinder has one of its own, which no fork waits for.
-        // SAFETY: publish() registered this section, and who drops the last reference no longer runs the code.
-        unsafe { sys::unregister_unwind(&self.eh_frame) };
+        // SAFETY: this is the one time, and who drops the last reference no longer runs the code.
+        unsafe { self.unwind.unregister() };
         runtime.arena.free(self.range);
     }
 }
@@ -89,24 +79,24 @@ impl Arena {
     }
 
     fn try_publish(&mut self, code: &Code) -> io::Result<Published> {
-        let len = code.bytes.len().next_multiple_of(ALIGN);
+        let bytes = sys::with_unwind_data(code);
+        let len = bytes.len().next_multiple_of(ALIGN);
         let range = match self.find_hole(len) {
             Some(range) => range,
             None => self.find_fresh(len)?,
         };
-        self.write(range, &code.bytes)?;
+        let addresses = &mut self.regions[range.region].addresses;
+        // SAFETY: the range was found within the region, and is no code in use: a hole, or the first bytes never given out.
+        unsafe { addresses.write(range.offset, &bytes)? };
+        // SAFETY: as above.
+        let start = unsafe { addresses.start().add(range.offset) };
         self.take(range);
-        let region = &self.regions[range.region];
-        // SAFETY: the range lies within the region.
-        let start = unsafe { region.start.add(range.offset) };
-        let eh_frame = unwind::eh_frame(code, start.as_ptr() as u64).into_boxed_slice();
-        // SAFETY: the code lies at the address that the section names; the box's content stays in place until
-        // Published::drop has taken it back.
-        unsafe { sys::register_unwind(&eh_frame) };
+        // SAFETY: the code has just been put there, and stays until Published::drop has taken this back.
+        let unwind = unsafe { sys::UnwindEntry::register(code, start) };
         Ok(Published {
             start,
             range,
-            eh_frame,
+            unwind,
         })
     }
 
@@ -122,18 +112,13 @@ impl Arena {
 
     /// The next unused bytes of a region that has enough of them; of a new one if none has.
     fn find_fresh(&mut self, len: usize) -> io::Result<Range> {
-        let fits = |region: &Region| region.len - region.used >= len;
+        let fits = |region: &Region| region.addresses.len() - region.used >= len;
         let region = match self.regions.iter().position(fits) {
             Some(region) => region,
             None => {
                 let len = len.next_multiple_of(sys::page_size()).max(REGION);
-                let start = sys::reserve(len)?;
-                self.regions.push(Region {
-                    start,
-                    len,
-                    used: 0,
-                    backed: 0,
-                });
+                let addresses = sys::CodeRange::reserve(len, emit::filler(sys::host_abi()))?;
+                self.regions.push(Region { addresses, used: 0 });
                 self.regions.len() - 1
             }
         };
@@ -175,40 +160,5 @@ impl Arena {
             len += hole;
         }
         self.holes.insert((region, offset), len);
-    }
-
-    /// Exchanges the pages of a range for ones that hold `bytes` there.
-    fn write(&mut self, range: Range, bytes: &[u8]) -> io::Result<()> {
-        let page = sys::page_size();
-        let region = &mut self.regions[range.region];
-        let first = range.offset / page * page;
-        let end = (range.offset + range.len).next_multiple_of(page);
-        let len = end - first;
-        let kept = region.backed.saturating_sub(first).min(len);
-        // SAFETY: both offsets lie within the region.
-        let live = unsafe { region.start.add(first) };
-        let staging = sys::allocate(len)?;
-        // SAFETY: `staging` is `len` bytes that nobody else knows; the region has memory behind its first `backed` bytes, which
-        // can be read.
-        unsafe {
-            staging.as_ptr().write_bytes(FILLER, len);
-            staging
-                .as_ptr()
-                .copy_from_nonoverlapping(live.as_ptr(), kept);
-            let target = staging.as_ptr().add(range.offset - first);
-            target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
-        }
-        // SAFETY: whole pages from allocate() which are complete; and then a copy of the live pages, byte for byte but for
-        // the range that is no code in use. The runtime's lock keeps other writers away.
-        let placed = unsafe {
-            sys::make_executable(staging, len).and_then(|()| sys::replace_pages(live, staging, len))
-        };
-        if let Err(error) = placed {
-            // SAFETY: the pages were not moved.
-            unsafe { sys::release(staging, len) };
-            return Err(error);
-        }
-        region.backed = region.backed.max(end);
-        Ok(())
     }
 }

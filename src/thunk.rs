@@ -10,7 +10,7 @@ use crate::code::Arena;
 use crate::code::Published;
 use crate::error::{Error, Result};
 use crate::sys;
-use farcall_arch::emit::{self, THUNK_SIZE, record, unwind};
+use farcall_arch::emit::{self, THUNK_SIZE, record};
 use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::io;
@@ -57,8 +57,8 @@ impl Thunk {
 /// A closed thunk rests until this many others have been closed after it, while there are unused ones.
 const REST: usize = 256;
 
-/// The largest block's code, in pages.
-const MAX_BLOCK: usize = 16;
+/// The largest block's code, in bytes, unless a page is larger still. Records must be within the thunks' reach: 1 MiB on AArch64.
+const MAX_BLOCK: usize = 64 * 1024;
 
 /// All thunks of the process.
 #[derive(Default)]
@@ -67,7 +67,7 @@ pub(crate) struct Thunks {
     closed: VecDeque<Thunk>,
     /// Those of the newest block that were never used, the last first.
     unused: Vec<Thunk>,
-    /// Pages of the next block's code; 0 before the first.
+    /// Bytes of the next block's code; 0 before the first.
     next_block: usize,
     /// The entry of closed thunks, once there is a block.
     closed_entry: Option<Published>,
@@ -131,8 +131,8 @@ impl Thunks {
         if self.closed_entry.is_none() {
             self.closed_entry = Some(arena.publish(&emit::closed_entry(abi))?);
         }
-        let pages = self.next_block.max(1);
-        let code_len = pages * sys::page_size();
+        let page = sys::page_size();
+        let code_len = self.next_block.max(page);
         let count = code_len / THUNK_SIZE;
         let len = code_len + count * record::SIZE;
         let code = emit::thunks(abi, count, code_len);
@@ -149,11 +149,9 @@ impl Thunks {
             unsafe { sys::release(start, len) };
             return Err(Error::ExecutableMemory(error));
         }
-        // Blocks live as long as the process, and so does what describes them.
-        let eh_frame = Vec::leak(unwind::eh_frame(&code, start.as_ptr() as u64));
-        // SAFETY: the section describes the code just made executable, and is never freed.
-        unsafe { sys::register_unwind(eh_frame) };
-        self.next_block = (pages * 2).min(MAX_BLOCK);
+        // SAFETY: the code has just been made executable there. Blocks live as long as the process, and so does what is told of them.
+        std::mem::forget(unsafe { sys::UnwindEntry::register(&code, start) });
+        self.next_block = (code_len * 2).min(MAX_BLOCK.max(page));
         self.unused.extend((0..count).rev().map(|index| {
             // SAFETY: code and record number `index` lie within the mapping.
             unsafe {

@@ -1,4 +1,4 @@
-//! The operating system, behind one face: memory that can be executed, the unwinder, forks, and fences between threads.
+//! The operating system, behind one face: memory that can be executed, the unwinder, forks, fences between threads, and the loader.
 //!
 //! Each system has a file of its own with the same functions. What is done with them is decided elsewhere.
 
@@ -6,6 +6,10 @@
 mod unix;
 #[cfg(unix)]
 pub(crate) use unix::*;
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub(crate) use windows::*;
 
 use farcall_arch::Abi;
 
@@ -15,10 +19,32 @@ pub(crate) fn host_abi() -> Abi {
     {
         Abi::SysV64
     }
-    #[cfg(not(all(target_arch = "x86_64", unix)))]
+    #[cfg(all(target_arch = "x86_64", windows))]
     {
-        compile_error!(
-            "farcall has no code generator for this target yet: x86-64 with the System V ABI only"
-        )
+        Abi::Win64
     }
+    #[cfg(all(target_arch = "aarch64", target_os = "linux"))]
+    {
+        Abi::Aapcs64(farcall_arch::abi::Dialect::Linux)
+    }
+    #[cfg(not(any(
+        all(target_arch = "x86_64", any(unix, windows)),
+        all(target_arch = "aarch64", target_os = "linux")
+    )))]
+    {
+        compile_error!("farcall has no calling convention for this target yet")
+    }
+}
+
+/// What runs around every fork() of this process; see `around_fork`.
+#[cfg_attr(windows, allow(dead_code, reason = "Windows does not fork"))]
+pub(crate) struct ForkHooks {
+    pub before: fn(),
+    pub after: fn(in_child: bool),
+}
+
+/// What the loader says when it fails: C's number for the error, 0 where there is none, and words.
+pub(crate) struct LoaderError {
+    pub code: i32,
+    pub text: String,
 }

@@ -1,5 +1,8 @@
 //! Linux, and what it has in common with other Unix systems.
 
+use super::{ForkHooks, LoaderError};
+use farcall_arch::emit::{Code, unwind};
+use std::borrow::Cow;
 use std::ffi::c_void;
 use std::io;
 use std::ptr::{self, NonNull};
@@ -17,11 +20,6 @@ pub(crate) fn page_size() -> usize {
         }
         size => size,
     }
-}
-
-/// Reserves addresses for code, without memory behind them; `len` is a multiple of the page size. They are never given back.
-pub(crate) fn reserve(len: usize) -> io::Result<NonNull<u8>> {
-    map(len, libc::PROT_NONE)
 }
 
 /// Fresh zeroed memory that can be written; `len` is a multiple of the page size.
@@ -73,6 +71,80 @@ pub(crate) unsafe fn make_executable(start: NonNull<u8>, len: usize) -> io::Resu
     }
 }
 
+/// Addresses that are reserved for code, and pages for some of them. They are never given back.
+///
+/// To write, pages are copied, completed and made executable elsewhere, and then exchanged for the live ones in one step
+/// ([`replace_pages`]). Every page is private, so a fork() leaves parent and child each with code of their own.
+pub(crate) struct CodeRange {
+    start: NonNull<u8>,
+    len: usize,
+    filler: u8,
+    /// Bytes that have memory behind them, a multiple of the page size.
+    backed: usize,
+}
+
+// SAFETY: `start` is the address of a mapping that no thread owns; writing takes `&mut self`.
+unsafe impl Send for CodeRange {}
+
+impl CodeRange {
+    /// Reserves `len` bytes, a multiple of the page size. What is never written will hold `filler`.
+    pub fn reserve(len: usize, filler: u8) -> io::Result<CodeRange> {
+        Ok(CodeRange {
+            start: map(len, libc::PROT_NONE)?,
+            len,
+            filler,
+            backed: 0,
+        })
+    }
+
+    /// The first address.
+    pub fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    /// How many bytes are reserved.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Puts code `offset` bytes behind the start, all of it or, with an error, nothing.
+    ///
+    /// # Safety
+    /// * The bytes lie within the range, and no code in use where they go. Other code in the same pages may be in use.
+    /// * What was written before ends at or behind `offset`, or `offset` is within it: there are no gaps of whole pages.
+    pub unsafe fn write(&mut self, offset: usize, bytes: &[u8]) -> io::Result<()> {
+        let page = page_size();
+        let first = offset / page * page;
+        let end = (offset + bytes.len()).next_multiple_of(page);
+        let len = end - first;
+        let kept = self.backed.saturating_sub(first).min(len);
+        // SAFETY: the caller's offset lies within the range.
+        let live = unsafe { self.start.add(first) };
+        let staging = allocate(len)?;
+        // SAFETY: `staging` is `len` bytes that nobody else knows; the range has memory behind its first `backed` bytes, which
+        // can be read.
+        unsafe {
+            let staging = staging.as_ptr();
+            staging.write_bytes(self.filler, len);
+            staging.copy_from_nonoverlapping(live.as_ptr(), kept);
+            let target = staging.add(offset - first);
+            target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        }
+        // SAFETY: whole pages from allocate() which are complete; and then a copy of the live pages, byte for byte but for
+        // those that are no code in use. `&mut self` keeps other writers away.
+        let placed = unsafe {
+            make_executable(staging, len).and_then(|()| replace_pages(live, staging, len))
+        };
+        if let Err(error) = placed {
+            // SAFETY: the pages were not moved.
+            unsafe { release(staging, len) };
+            return Err(error);
+        }
+        self.backed = self.backed.max(end);
+        Ok(())
+    }
+}
+
 /// Puts the pages at `from` in the place of those at `to`, in one step: a thread that executes in the old pages goes on
 /// in the new ones.
 ///
@@ -84,14 +156,10 @@ pub(crate) unsafe fn make_executable(start: NonNull<u8>, len: usize) -> io::Resu
 ///
 /// # Safety
 /// * `from` is a whole range from [`allocate`], executable, and holds every byte of `to` that is code in use.
-/// * `to` is a range of whole pages from [`reserve`] of the same length.
+/// * `to` is a range of whole pages within one [`CodeRange`], of the same length.
 /// * No other thread moves pages to `to` at the same time.
 #[cfg(target_os = "linux")]
-pub(crate) unsafe fn replace_pages(
-    to: NonNull<u8>,
-    from: NonNull<u8>,
-    len: usize,
-) -> io::Result<()> {
+unsafe fn replace_pages(to: NonNull<u8>, from: NonNull<u8>, len: usize) -> io::Result<()> {
     let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
     // SAFETY: the caller owns both ranges.
     let moved = unsafe {
@@ -111,10 +179,21 @@ pub(crate) unsafe fn replace_pages(
     Ok(())
 }
 
-/// Makes the instruction side of the processor see what was written. Nothing to do where its caches are coherent.
-fn synchronize_code(_bytes: &[u8]) {
-    #[cfg(not(target_arch = "x86_64"))]
-    compile_error!("instruction caches of this architecture are not looked after yet");
+/// Makes the instruction side of every processor see what was written: its caches, and what it has fetched ahead.
+///
+/// On x86-64 both follow the data side by themselves. Where instruction caches go by virtual addresses, code
+/// has to be announced at each address it is seen at: while it is put together, and again where it goes.
+#[cfg(target_arch = "x86_64")]
+fn synchronize_code(_bytes: &[u8]) {}
+
+/// As above.
+#[cfg(target_arch = "aarch64")]
+fn synchronize_code(bytes: &[u8]) {
+    use dynasmrt::cache_control;
+    cache_control::synchronize_icache(bytes);
+    cache_control::prepare_for_execution(bytes);
+    // The other processors, where the kernel can reach them. Where it cannot, they get there with their next interrupt.
+    let _ = membarrier(PRIVATE_EXPEDITED_SYNC_CORE, REGISTER_SYNC_CORE);
 }
 
 // libgcc's, and libunwind's under the same names.
@@ -123,23 +202,36 @@ unsafe extern "C" {
     fn __deregister_frame(begin: *const u8);
 }
 
-/// Tells the unwinder about code. `eh_frame` ends with a zero word.
-///
-/// # Safety
-/// * `eh_frame` describes code that is published, and stays where it is until [`unregister_unwind`].
-pub(crate) unsafe fn register_unwind(eh_frame: &[u8]) {
-    // SAFETY: the caller vouches for the section.
-    unsafe { __register_frame(eh_frame.as_ptr()) }
+/// The bytes to publish for `code`: on this system its own and no others.
+pub(crate) fn with_unwind_data(code: &Code) -> Cow<'_, [u8]> {
+    Cow::Borrowed(&code.bytes)
 }
 
-/// Takes back [`register_unwind`].
-///
-/// # Safety
-/// * The same section was registered, once.
-/// * No thread executes the code it describes.
-pub(crate) unsafe fn unregister_unwind(eh_frame: &[u8]) {
-    // SAFETY: the caller vouches for the section.
-    unsafe { __deregister_frame(eh_frame.as_ptr()) }
+/// What the unwinder has been told about one piece of code: its `.eh_frame`.
+#[derive(Debug)]
+pub(crate) struct UnwindEntry(Box<[u8]>);
+
+impl UnwindEntry {
+    /// Tells the unwinder about code.
+    ///
+    /// # Safety
+    /// * What [`with_unwind_data`] made of `code` is published at `start`, until [`UnwindEntry::unregister`].
+    pub unsafe fn register(code: &Code, start: NonNull<u8>) -> UnwindEntry {
+        let eh_frame = unwind::eh_frame(code, start.as_ptr() as u64).into_boxed_slice();
+        // SAFETY: the section describes the code at its address, ends with a zero word, and stays in place: the box's content does not
+        // move, and unregister() comes before it is dropped, or it never is.
+        unsafe { __register_frame(eh_frame.as_ptr()) }
+        UnwindEntry(eh_frame)
+    }
+
+    /// Takes it back.
+    ///
+    /// # Safety
+    /// * It is done once, and no thread executes the code.
+    pub unsafe fn unregister(&self) {
+        // SAFETY: the section was registered, and the caller vouches for the rest.
+        unsafe { __deregister_frame(self.0.as_ptr()) }
+    }
 }
 
 /// Has `before` run ahead of every fork() of this process, and `after` behind it, in the parent and in the child, where
@@ -168,35 +260,32 @@ pub(crate) fn around_fork(hooks: &'static ForkHooks) {
     }
 }
 
-/// See [`around_fork`].
-pub(crate) struct ForkHooks {
-    pub before: fn(),
-    pub after: fn(in_child: bool),
-}
-
 /// Makes every running thread of this process pass a full memory fence before this returns, so that plain stores which they did
 /// before are seen here. False where the system cannot do that.
 pub(crate) fn fence_all_threads() -> bool {
-    // linux/membarrier.h
-    const PRIVATE_EXPEDITED: libc::c_int = 1 << 3;
-    const REGISTER_PRIVATE_EXPEDITED: libc::c_int = 1 << 4;
-    let membarrier = |command: libc::c_int| {
+    membarrier(PRIVATE_EXPEDITED, REGISTER_PRIVATE_EXPEDITED)
+}
+
+// linux/membarrier.h
+const PRIVATE_EXPEDITED: libc::c_int = 1 << 3;
+const REGISTER_PRIVATE_EXPEDITED: libc::c_int = 1 << 4;
+#[cfg(target_arch = "aarch64")]
+const PRIVATE_EXPEDITED_SYNC_CORE: libc::c_int = 1 << 5;
+#[cfg(target_arch = "aarch64")]
+const REGISTER_SYNC_CORE: libc::c_int = 1 << 6;
+
+/// Has the kernel do something to all running threads of this process, after a registration if it asks for one.
+fn membarrier(command: libc::c_int, registration: libc::c_int) -> bool {
+    let call = |command: libc::c_int| {
         // SAFETY: the call touches no memory of ours.
         unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
     };
-    membarrier(PRIVATE_EXPEDITED)
-        || (membarrier(REGISTER_PRIVATE_EXPEDITED) && membarrier(PRIVATE_EXPEDITED))
+    call(command) || (call(registration) && call(command))
 }
 
 /// A library that the loader has opened, closed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct LoadedLibrary(libloading::os::unix::Library);
-
-/// What the loader says when it fails: the system's error number, 0 where it gave none, and words.
-pub(crate) struct LoaderError {
-    pub code: i32,
-    pub text: String,
-}
 
 /// `RTLD_NOW | RTLD_LOCAL`: every symbol is resolved at once, and none is lent to other libraries.
 pub(crate) const DEFAULT_OPEN_FLAGS: i32 = libc::RTLD_NOW | libc::RTLD_LOCAL;

@@ -85,3 +85,11 @@ pub fn thunks(abi: Abi, count: usize, distance: usize) -> Code {
         Isa::A64 => a64::thunks(abi, count, distance),
     }
 }
+
+/// The byte to fill unused code memory with: execution that gets there traps at once.
+pub fn filler(abi: Abi) -> u8 {
+    match abi.convention().isa {
+        Isa::X64 => x64::FILLER,
+        Isa::A64 => a64::FILLER,
+    }
+}

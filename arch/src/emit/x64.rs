@@ -42,6 +42,9 @@ const GUARD_PAGE: u32 = 4096;
 /// dynasm has no name for it.
 const ENDBR64: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
 
+/// `int3`.
+pub(super) const FILLER: u8 = 0xcc;
+
 /// DWARF's number for rbx (psABI figure 3.36).
 const DWARF_RBX: u16 = 3;
 
@@ -144,7 +147,7 @@ pub(super) fn thunks(abi: Abi, count: usize, distance: usize) -> Code {
             ; jmp QWORD [BYTE Rq(RECORD) + record::ENTRY as i8]
         );
         let padding = (index + 1) * THUNK_SIZE - ops.offset().0;
-        ops.extend(std::iter::repeat_n(0xcc, padding)); // int3: never executed
+        ops.extend(std::iter::repeat_n(FILLER, padding));
     }
     Code {
         abi,

@@ -43,6 +43,9 @@ const SCRATCH: [u8; 2] = [X9, X10];
 /// `bti c` among the hints: the landing pad for calls, and for jumps by x16 and x17. A no-op where that is off.
 const BTI_C: u32 = 34;
 
+/// A quarter of `udf #0`.
+pub(super) const FILLER: u8 = 0;
+
 /// A frame larger than this is entered step by step, so that the guard page below a stack is never jumped over.
 const GUARD_PAGE: u32 = 4096;
 

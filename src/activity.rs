@@ -1,8 +1,8 @@
 //! Which threads are inside foreign code, so that nothing is taken from under them.
 //!
 //! A thread that closes a library or frees a callback cannot know whether another thread, or an outer frame of its own,
-//! is still in there. Every call and every callback therefore counts itself in a number of its own thread, with plain
-//! loads and stores. What may still be in use is [`retire`]d and goes away when all numbers are zero. The
+//! is still in there. Every call and every callback therefore leaves a mark in a word of its own thread, with plain
+//! loads and stores. What may still be in use is [`retire`]d and goes away when no thread is marked. The
 //! price is paid there: a fence through all threads makes their plain stores visible.
 
 use crate::runtime::{self, Runtime};
@@ -10,103 +10,130 @@ use crate::sys;
 use std::any::Any;
 use std::cell::Cell;
 use std::ptr::NonNull;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
+use std::sync::atomic::{AtomicUsize, Ordering, compiler_fence};
 
-/// How deep one thread is in foreign calls and callbacks. The layout is part of the C interface (ORDER farcall_thread).
+/// What one thread is doing: 0 and 1 while it is in no foreign call and no callback, any other number while it is.
+///
+/// An embedder with a word of its own to mark calls with, such as the address of its innermost call, registers that. The
+/// layout is part of the C interface (ORDER farcall_thread).
 #[derive(Debug, Default)]
-#[repr(C)]
-pub struct Activity {
-    depth: AtomicU32,
-}
+#[repr(transparent)]
+pub struct Activity(AtomicUsize);
 
 impl Activity {
-    /// This thread's record. It outlives the thread.
-    pub fn current() -> Arc<Activity> {
-        // A thread that is ending has given up its record: it gets one that is never looked at.
-        REGISTRATION
-            .try_with(|registration| registration.0.clone())
-            .unwrap_or_default()
+    const fn idle() -> Activity {
+        Activity(AtomicUsize::new(0))
     }
 
-    /// Whether a foreign call or a callback is under way on this thread.
-    pub fn is_busy(&self) -> bool {
-        self.depth.load(Ordering::Relaxed) != 0
+    fn is_busy(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 1
     }
 
-    /// Whether it is this thread's. Takes no lock, and registers nothing.
-    pub(crate) fn is_current(&self) -> bool {
-        CURRENT
-            .get()
-            .is_some_and(|current| std::ptr::eq(current.as_ptr(), self))
-    }
-
-    fn add(&self, change: u32) {
+    fn add(&self, change: usize) {
         // One thread writes; the others only read. A load and a store are enough, and far cheaper than an atomic sum.
-        let depth = self.depth.load(Ordering::Relaxed);
-        self.depth
-            .store(depth.wrapping_add(change), Ordering::Relaxed);
+        let mark = self.0.load(Ordering::Relaxed);
+        self.0.store(mark.wrapping_add(change), Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);
     }
 }
 
-thread_local! {
-    /// This thread's record, while it has one.
-    static CURRENT: Cell<Option<NonNull<Activity>>> = const { Cell::new(None) };
-
-    /// The record's entry in the list of threads, from the first use to the end of the thread.
-    static REGISTRATION: Registration = {
-        let activity = Arc::new(Activity::default());
-        runtime::lock().threads.push(activity.clone());
-        CURRENT.set(Some(NonNull::from(&*activity)));
-        Registration(activity)
-    };
+/// A thread's word in the list of all.
+pub(crate) struct Registered {
+    activity: NonNull<Activity>,
+    thread: ThreadToken,
 }
 
-struct Registration(Arc<Activity>);
+// SAFETY: the word is atomic, and its thread takes the entry off the list before the word goes.
+unsafe impl Send for Registered {}
 
-impl Drop for Registration {
+impl Registered {
+    fn is_busy(&self) -> bool {
+        // SAFETY: an entry is on the list for no longer than its word exists.
+        unsafe { self.activity.as_ref() }.is_busy()
+    }
+
+    /// Whether it is this thread's. Takes no lock, and registers nothing.
+    pub fn is_current(&self) -> bool {
+        self.thread == ThreadToken::current()
+    }
+}
+
+/// Tells running threads apart: the address of something that each has of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct ThreadToken(usize);
+
+impl ThreadToken {
+    fn current() -> ThreadToken {
+        OWN.with(|own| ThreadToken(&raw const *own as usize))
+    }
+}
+
+thread_local! {
+    /// The word that the Rust API marks. It has no destructor, so it is there to the end of the thread.
+    static OWN: Activity = const { Activity::idle() };
+
+    /// Whether [`OWN`] is on the list.
+    static IS_REGISTERED: Cell<bool> = const { Cell::new(false) };
+
+    /// Takes this thread's words off the list when the thread ends.
+    static CLEANUP: Cleanup = const { Cleanup };
+}
+
+struct Cleanup;
+
+impl Drop for Cleanup {
     fn drop(&mut self) {
-        CURRENT.set(None);
+        IS_REGISTERED.set(false);
         runtime::lock()
             .threads
-            .retain(|thread| !Arc::ptr_eq(thread, &self.0));
+            .retain(|thread| !thread.is_current());
+    }
+}
+
+/// Has whoever retires something look at a word of this thread's own.
+///
+/// Does nothing on a thread that is ending: its last calls go unseen.
+///
+/// # Safety
+/// * The word exists until the thread's destructors of thread-local values have run.
+/// * Nothing but this thread writes to it.
+pub unsafe fn register(activity: NonNull<Activity>) {
+    if CLEANUP.try_with(|_| ()).is_ok() {
+        let thread = ThreadToken::current();
+        runtime::lock()
+            .threads
+            .push(Registered { activity, thread });
     }
 }
 
 /// Counts this thread as inside foreign code for as long as it lives.
 pub(crate) struct Inside {
-    activity: Option<NonNull<Activity>>,
     /// Whether this thread was inside foreign code before.
     pub was_busy: bool,
 }
 
 impl Inside {
     pub fn enter() -> Inside {
-        if CURRENT.get().is_none() {
-            // A thread that is ending stays unregistered, and its last steps uncounted.
-            let _ = REGISTRATION.try_with(|_| ());
+        if !IS_REGISTERED.replace(true) {
+            // SAFETY: the word is the thread's to its end, and written here alone.
+            OWN.with(|own| unsafe { register(NonNull::from(own)) });
         }
-        let activity = CURRENT.get();
-        // SAFETY: the thread's registration keeps the record, and takes it out of CURRENT before it goes.
-        let record = activity.map(|activity| unsafe { &*activity.as_ptr() });
-        let was_busy = record.is_some_and(Activity::is_busy);
-        if let Some(record) = record {
-            record.add(1);
-        }
-        Inside { activity, was_busy }
+        OWN.with(|own| {
+            let was_busy = own.is_busy();
+            own.add(STEP);
+            Inside { was_busy }
+        })
     }
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        if let Some(activity) = self.activity {
-            // SAFETY: a registration that was there when this frame began is not dropped before it ends: destructors of
-            // thread-locals run one after the other, never inside one another.
-            unsafe { activity.as_ref() }.add(u32::MAX);
-        }
+        OWN.with(|own| own.add(STEP.wrapping_neg()));
     }
 }
+
+/// A call counts for this much: 1 alone is no mark.
+const STEP: usize = 2;
 
 /// How many things may wait before a fence through all threads is worth its price.
 const BATCH: usize = 64;

@@ -145,7 +145,7 @@ impl Callback {
         codes: Arc<Codes>,
         body: impl Fn(&[u64], &mut u64) + Send + Sync + 'static,
     ) -> Result<Callback> {
-        let compiled = compile(codes.signature()?)?;
+        let compiled = compile(codes.signature()?);
         let closure = Box::new(Closure {
             body: Box::new(body),
             arg_count: codes.args.len(),

@@ -7,8 +7,10 @@ use crate::code::Published;
 use crate::error::Result;
 use crate::runtime;
 use crate::sys;
-use farcall_arch::{Plan, Signature, emit, plan};
+use farcall_arch::emit::{self, Code};
+use farcall_arch::{Plan, Signature, plan};
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
 
@@ -31,7 +33,7 @@ pub type Trampoline =
 #[derive(Debug)]
 pub struct Compiled {
     signature: Signature,
-    call: Published,
+    call: OnceLock<Published>,
     entry: OnceLock<Published>,
 }
 
@@ -41,75 +43,91 @@ impl Compiled {
         &self.signature
     }
 
-    /// The code that calls functions of this signature, valid for as long as `self`.
-    pub fn trampoline(&self) -> Trampoline {
+    /// The code that calls functions of this signature, valid for as long as `self`. Made when it is first asked for.
+    ///
+    /// # Errors
+    /// [`crate::Error::Plan`] and [`crate::Error::ExecutableMemory`].
+    pub fn trampoline(&self) -> Result<Trampoline> {
+        let start = self.publish_once(&self.call, emit::call)?;
         // SAFETY: the code published here is a function of this type: emit::call says so.
-        unsafe { std::mem::transmute::<NonNull<u8>, Trampoline>(self.call.start()) }
+        Ok(unsafe { std::mem::transmute::<NonNull<u8>, Trampoline>(start) })
     }
 
     /// The code that callbacks of this signature enter by, made when the first of them is.
     pub(crate) fn entry(&self) -> Result<NonNull<u8>> {
-        if let Some(entry) = self.entry.get() {
-            return Ok(entry.start());
+        self.publish_once(&self.entry, emit::callback_entry)
+    }
+
+    fn publish_once(
+        &self,
+        place: &OnceLock<Published>,
+        emit: fn(&Plan) -> Code,
+    ) -> Result<NonNull<u8>> {
+        if let Some(published) = place.get() {
+            return Ok(published.start());
         }
-        let code = emit::callback_entry(&host_plan(&self.signature)?);
+        let code = emit(&host_plan(&self.signature)?);
         let published = runtime::lock().arena.publish(&code)?;
-        // Another thread may have been faster; its entry is as good, and ours is dropped.
-        Ok(self.entry.get_or_init(|| published).start())
+        // Another thread may have been faster; its code is as good, and ours is dropped.
+        Ok(place.get_or_init(|| published).start())
     }
 }
 
-fn host_plan(signature: &Signature) -> Result<Plan> {
+pub(crate) fn host_plan(signature: &Signature) -> Result<Plan> {
     Ok(plan(signature, sys::host_abi())?)
 }
 
-/// Every signature that is compiled.
-#[derive(Default)]
-pub(crate) struct Cache {
-    compiled: HashMap<Signature, Arc<Compiled>>,
-    /// The size at which unused signatures are looked for.
+/// What is known by its content, each thing once.
+pub(crate) struct Cache<K, V> {
+    known: HashMap<K, Arc<V>>,
+    /// The size at which unused things are looked for.
     threshold: usize,
 }
 
-impl Cache {
-    /// Takes out what nobody uses, once there is too much. To be dropped after the lock.
-    fn shrink(&mut self) -> Vec<Arc<Compiled>> {
-        if self.compiled.len() < self.threshold.max(LIMIT) {
-            return Vec::new();
+impl<K, V> Default for Cache<K, V> {
+    fn default() -> Cache<K, V> {
+        Cache {
+            known: HashMap::new(),
+            threshold: LIMIT,
         }
-        // New references are made under the lock only, or from old ones: a count of one stays one.
-        let unused = self
-            .compiled
-            .extract_if(|_, compiled| Arc::strong_count(compiled) == 1);
-        let unused = unused.map(|(_, compiled)| compiled).collect();
-        self.threshold = 2 * self.compiled.len();
-        unused
     }
 }
 
-/// The machine code for a signature.
-///
-/// # Errors
-/// [`crate::Error::Plan`] and [`crate::Error::ExecutableMemory`].
-pub fn compile(signature: Signature) -> Result<Arc<Compiled>> {
-    if let Some(compiled) = runtime::lock().cache.compiled.get(&signature) {
-        return Ok(compiled.clone());
+impl<K: Eq + Hash, V> Cache<K, V> {
+    pub fn get(&self, key: &K) -> Option<Arc<V>> {
+        self.known.get(key).cloned()
     }
-    let code = emit::call(&host_plan(&signature)?);
-    // Declared ahead of the guard, so dropped behind it: code that goes away takes the lock itself.
-    let _unused;
-    let mut runtime = runtime::lock();
-    // Another thread may have compiled the same while this one did.
-    if let Some(compiled) = runtime.cache.compiled.get(&signature) {
-        return Ok(compiled.clone());
+
+    /// Adds a thing, unless it has been added meanwhile; returns the one that is in, and what nobody uses any more, once
+    /// there is too much. That is to be dropped after the lock.
+    pub fn add(&mut self, key: K, value: Arc<V>) -> (Arc<V>, Vec<Arc<V>>) {
+        let value = self.known.entry(key).or_insert(value).clone();
+        if self.known.len() <= self.threshold {
+            return (value, Vec::new());
+        }
+        // New references are made under the lock only, or from old ones: a count of one stays one.
+        let unused = self
+            .known
+            .extract_if(|_, known| Arc::strong_count(known) == 1);
+        let unused = unused.map(|(_, known)| known).collect();
+        self.threshold = LIMIT.max(2 * self.known.len());
+        (value, unused)
     }
-    _unused = runtime.cache.shrink();
-    let call = runtime.arena.publish(&code)?;
-    let compiled = Arc::new(Compiled {
+}
+
+/// The machine code for a signature. It is made when it is asked for.
+pub fn compile(signature: Signature) -> Arc<Compiled> {
+    if let Some(compiled) = runtime::lock().signatures.get(&signature) {
+        return compiled;
+    }
+    let compiled = Compiled {
         signature: signature.clone(),
-        call,
+        call: OnceLock::new(),
         entry: OnceLock::new(),
-    });
-    runtime.cache.compiled.insert(signature, compiled.clone());
-    Ok(compiled)
+    };
+    let (compiled, unused) = runtime::lock()
+        .signatures
+        .add(signature, Arc::new(compiled));
+    drop(unused);
+    compiled
 }

@@ -19,7 +19,8 @@ use std::sync::Arc;
 pub struct Function {
     address: *const c_void,
     codes: Arc<Codes>,
-    compiled: Arc<Compiled>,
+    trampoline: Trampoline,
+    _compiled: Arc<Compiled>,
     name: String,
     library: Option<Arc<Shared>>,
 }
@@ -52,11 +53,12 @@ impl Function {
             return Err(Error::Null { what: "function" });
         }
         let codes = Codes::parse(ret, args, Role::Function)?;
-        let compiled = compile(codes.signature()?)?;
+        let compiled = compile(codes.signature()?);
         Ok(Function {
             address,
             codes: Arc::new(codes),
-            compiled,
+            trampoline: compiled.trampoline()?,
+            _compiled: compiled,
             name,
             library,
         })
@@ -120,7 +122,7 @@ impl Function {
         let inside = Inside::enter();
         // SAFETY: the trampoline was compiled for the function's signature, there are as many slots as it reads, and
         // the rest is the caller's promise.
-        unsafe { self.trampoline()(self.address, slots.as_ptr(), &mut result) };
+        unsafe { (self.trampoline)(self.address, slots.as_ptr(), &mut result) };
         drop(inside);
         callback::resume_panic();
         Ok(result)
@@ -142,7 +144,7 @@ impl Function {
 
     /// The compiled code itself, for callers that keep their own books: it checks nothing.
     pub fn trampoline(&self) -> Trampoline {
-        self.compiled.trampoline()
+        self.trampoline
     }
 
     /// Where the function lies.

@@ -35,6 +35,7 @@ mod compile;
 mod error;
 mod func;
 mod library;
+mod object;
 mod runtime;
 mod sig;
 mod sys;
@@ -54,10 +55,12 @@ pub use var::Variable;
 
 /// What bindings to an interpreter build on: the engine without the closures and values of the Rust API.
 pub mod embed {
-    pub use crate::activity::Activity;
+    pub use crate::activity::{Activity, register};
     pub use crate::compile::{Compiled, compile};
+    pub use crate::object::{ObjectCode, compile_objects, set_object_model};
     pub use crate::value::{float_to_slot, integer_to_slot, load, store};
     pub use crate::var::variable_code;
+    pub use farcall_arch::endpoint::{ObjectModel, PointerField};
 }
 
 /// The README's examples, as tests.

@@ -4,22 +4,25 @@
 //! first time, when a callback is made or freed. No call of a C function and no callback takes the lock.
 //! Nothing foreign runs while it is held, so a fork() can wait for it: the child then finds everything whole.
 
-use crate::activity::Activity;
+use crate::activity::Registered;
 use crate::code::Arena;
-use crate::compile::Cache;
+use crate::compile::{Cache, Compiled};
+use crate::object::Objects;
 use crate::sys;
 use crate::thunk::Thunks;
+use farcall_arch::Signature;
 use std::any::Any;
 use std::cell::UnsafeCell;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 #[derive(Default)]
 pub(crate) struct Runtime {
     pub arena: Arena,
     pub thunks: Thunks,
-    pub cache: Cache,
+    pub signatures: Cache<Signature, Compiled>,
+    pub objects: Objects,
     /// What each thread that ever used farcall is doing.
-    pub threads: Vec<Arc<Activity>>,
+    pub threads: Vec<Registered>,
     /// What nobody refers to any more, but a thread may still be inside.
     pub retired: Vec<Box<dyn Any + Send>>,
 }

@@ -25,6 +25,7 @@
 
 pub mod abi;
 pub mod emit;
+pub mod endpoint;
 pub mod layout;
 pub mod types;
 

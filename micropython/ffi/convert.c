@@ -81,7 +81,7 @@ static ffi_conversion_t slot_from_address(mp_obj_t obj, uint64_t *slot) {
     if (mp_obj_is_type(obj, &ffifunc_type)) {
         mp_obj_ffifunc_t *func = MP_OBJ_TO_PTR(obj);
         *slot = (uintptr_t)func->address;
-        return func->module != NULL && func->module->library == NULL ? FFI_CLOSED : FFI_CONVERTED;
+        return func->module->library == NULL ? FFI_CLOSED : FFI_CONVERTED;
     }
     return FFI_WRONG_KIND;
 }

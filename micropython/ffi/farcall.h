@@ -56,7 +56,8 @@ typedef void (*farcall_handler)(void *context, const uint64_t *args, uint64_t *r
 
 // A signature, parsed and compiled; shared by everything that has the same one. ORDER farcall_signature
 typedef struct {
-    farcall_trampoline call;
+    farcall_trampoline volatile call; // NULL until farcall_signature_compile() has been called
+    const void *object_call; // the call operation of function objects, see farcall_object_model; may be NULL
     const char *codes; // the result's code, then the arguments', NUL-terminated: "ipp" for int (*)(void *, void *)
     const uint8_t *kinds; // farcall_kind of the result, then of the arguments
     size_t nargs;
@@ -69,7 +70,41 @@ farcall_status farcall_signature_new(const char *ret, size_t ret_len, const char
 // The same for a callback: codes that only a callback's roles forbid are refused here ('C' as an argument).
 farcall_status farcall_callback_signature_new(const char *ret, size_t ret_len, const char *args, size_t args_len,
     const farcall_signature **out, farcall_error *error);
+// Makes the code behind `call`, which few signatures need that have an `object_call`.
+farcall_status farcall_signature_compile(const farcall_signature *signature, farcall_error *error);
 void farcall_signature_release(const farcall_signature *signature);
+
+// How MicroPython lays out its objects (representation A only), for code that works on objects directly. Offsets are
+// in bytes. ORDER farcall_pointer_field, farcall_object_model
+typedef struct {
+    const void *type;
+    size_t offset; // where its objects hold a pointer
+} farcall_pointer_field;
+
+typedef struct {
+    const void *none; // the object
+    const void *float_type;
+    size_t float_value;
+    const farcall_pointer_field *buffers; // objects that a pointer argument takes for their memory
+    size_t buffer_count;
+    const farcall_pointer_field *functions; // objects that stand for a C function; NULL in one that is closed
+    size_t function_count;
+    size_t function_target; // in a function object: the C function
+    size_t function_library; // and its library object
+    size_t library_open; // in a library object: what is NULL once it is closed
+    ptrdiff_t innermost; // from the thread pointer to the farcall_thread that holds the innermost farcall_frame
+    const void *call; // mp_obj_t (*)(mp_obj_t, size_t, size_t, const mp_obj_t *), for whatever is not straightforward
+    const void *raise; // void (*)(void *exception)
+    const void *new_float; // mp_obj_t (*)(double)
+    const void *new_object; // mp_obj_t (*)(farcall_kind, uint64_t slot)
+} farcall_object_model;
+farcall_status farcall_object_model_set(const farcall_object_model *model, farcall_error *error);
+
+// A call into C in progress, on the C stack. ORDER farcall_frame
+typedef struct _farcall_frame {
+    struct _farcall_frame *prev; // the one around it, or FARCALL_NO_FRAME
+    void *pending; // an exception that a callback ended in, or NULL
+} farcall_frame;
 
 // A C function pointer that calls `handler(context, ...)`. The handler must be able to run on any thread.
 typedef struct farcall_callback farcall_callback;
@@ -91,13 +126,12 @@ void *farcall_library_handle(const farcall_library *library); // dlopen's handle
 // until none is, so that no code vanishes under a caller's feet.
 void farcall_library_close(farcall_library *library);
 
-// What this thread is doing, for the two functions above: modffi.c adds one to `depth` around each foreign call and
-// around each run of a callback, and takes it off again. ORDER farcall_thread
-typedef struct {
-    volatile uint32_t depth;
-} farcall_thread;
-// This thread's record; lives as long as the thread. Never NULL.
-farcall_thread *farcall_thread_current(void);
+// What a thread is doing, for the two functions above: 0 or FARCALL_NO_FRAME while it is in no foreign call and no
+// callback, anything else while it is. ORDER farcall_thread
+typedef uintptr_t farcall_thread;
+#define FARCALL_NO_FRAME ((uintptr_t)1)
+// Has them look at this thread's variable from now on. It must be thread-local.
+void farcall_thread_register(volatile farcall_thread *thread);
 
 // A C variable of the scalar type `code` at `address`. Loads give a slot as a result would; a store checks the value's
 // range (`value` is a signed 64-bit number for FARCALL_INT, unsigned for FARCALL_UINT, a double's bits for

@@ -53,7 +53,7 @@ static bool is_foreign_thread(const mp_obj_fficallback_t *self, const mp_state_t
     return state == NULL;
     #else
     (void)state;
-    return self->home != &ffi_thread;
+    return self->home != (const void *)&ffi_innermost;
     #endif
 }
 
@@ -144,19 +144,20 @@ static void handle_call(void *context, const uint64_t *args, uint64_t *result) {
             ffi_callback_name(self));
         return;
     }
-    ffi_thread_t *thread = ffi_thread_here();
-    ffi_frame_t *frame = thread->top;
-    uint32_t depth = thread->record->depth;
-    if (self->lock) {
-        thread->record->depth = depth + 1;
-        run_locked(self, state, args, result);
-    } else if (frame == NULL || frame->pending == MP_OBJ_NULL) {
-        thread->record->depth = depth + 1;
-        run_and_catch(self, state, frame, args, result);
+    ffi_register_thread();
+    ffi_frame_t *caller = ffi_innermost_frame();
+    if (self->lock || caller == NULL || caller->pending == MP_OBJ_NULL) {
+        // A frame of its own: C is in no call of ours perhaps, but this is one of its.
+        ffi_frame_t frame;
+        ffi_link(&frame);
+        if (self->lock) {
+            run_locked(self, state, args, result);
+        } else {
+            run_and_catch(self, state, caller, args, result);
+        }
+        // Whatever was jumped over is over.
+        ffi_unlink(&frame);
     }
-    // Whatever was jumped over is over.
-    thread->top = frame;
-    thread->record->depth = depth;
 }
 
 // The function's own name, if it has one: bound methods and closures have their function's.
@@ -189,7 +190,7 @@ static mp_obj_t new_callback(mp_obj_t result, mp_obj_t function, mp_obj_t args, 
     self->name = name_of(function);
     self->lock = lock;
     #if !MICROPY_PY_THREAD
-    self->home = &ffi_thread;
+    self->home = (const void *)&ffi_innermost;
     #endif
 
     farcall_error error;

@@ -4,12 +4,13 @@
 
 #include "modffi.h"
 
-mp_obj_t ffi_new_func(mp_obj_t result, mp_obj_t args, void *address, mp_obj_ffimod_t *module, mp_obj_t name) {
+mp_obj_t ffi_new_func(mp_obj_t result, mp_obj_t args, void *address, const mp_obj_ffimod_t *module, mp_obj_t name) {
     size_t result_len, args_len;
     vstr_t scratch;
     const char *result_code = ffi_get_code(result, "result", &result_len);
     const char *arg_codes = ffi_get_codes(args, &scratch, &args_len);
 
+    ffi_set_object_model();
     ffi_keeper_t *keeper = ffi_new_keeper();
     mp_obj_ffifunc_t *self = mp_obj_malloc(mp_obj_ffifunc_t, &ffifunc_type);
     farcall_error error;
@@ -24,6 +25,10 @@ mp_obj_t ffi_new_func(mp_obj_t result, mp_obj_t args, void *address, mp_obj_ffim
     self->module = module;
     self->name = name;
     self->keeper = keeper;
+    self->call = ffifunc_call_slots;
+    if (self->signature->object_call != NULL) {
+        memcpy(&self->call, &self->signature->object_call, sizeof(self->call));
+    }
     self->may_raise = strchr(self->signature->codes, 'O') != NULL;
     return MP_OBJ_FROM_PTR(self);
 }
@@ -40,44 +45,52 @@ static void ffifunc_print(const mp_print_t *print, mp_obj_t self_in, mp_print_ki
     mp_printf(print, " %c(%s)>", self->signature->codes[0], self->signature->codes + 1);
 }
 
+// The code that takes slots is made when the first call needs it.
+static farcall_trampoline get_trampoline(const farcall_signature *signature) {
+    if (MP_UNLIKELY(signature->call == NULL)) {
+        farcall_error error;
+        farcall_status status = farcall_signature_compile(signature, &error);
+        if (status != FARCALL_OK) {
+            ffi_raise(status, &error);
+        }
+    }
+    return signature->call;
+}
+
 // Runs when an exception leaves a call by jumping over it.
 typedef struct _abandoned_call_t {
     nlr_jump_callback_node_t node;
-    ffi_thread_t *thread;
-    ffi_frame_t *outer;
-    uint32_t depth;
+    const ffi_frame_t *frame;
 } abandoned_call_t;
 
 static void abandon_call(void *ctx) {
-    abandoned_call_t *call = ctx;
-    call->thread->top = call->outer;
-    call->thread->record->depth = call->depth;
+    ffi_unlink(((abandoned_call_t *)ctx)->frame);
 }
 
 // A function that takes or gives objects is one of the interpreter's own, found in the program itself, and such a
 // function may raise: it then jumps over this frame, which has to be unlinked all the same.
-static MP_NOINLINE void call_that_may_raise(const mp_obj_ffifunc_t *self, ffi_thread_t *thread, ffi_frame_t *frame,
+static MP_NOINLINE void call_that_may_raise(farcall_trampoline trampoline, const void *address, const ffi_frame_t *frame,
     const uint64_t *slots, uint64_t *result) {
     abandoned_call_t call;
-    call.thread = thread;
-    call.outer = frame->prev;
-    call.depth = thread->record->depth - 1;
+    call.frame = frame;
     nlr_push_jump_callback(&call.node, abandon_call);
-    self->signature->call(self->address, slots, result);
+    trampoline(address, slots, result);
     nlr_pop_jump_callback(false);
 }
 
-static mp_obj_t ffifunc_call(mp_obj_t self_in, size_t n_args, size_t n_kw, const mp_obj_t *args) {
+// A call of any kind. The engine's own code for calls leaves for this one whenever something is out of the ordinary.
+mp_obj_t ffifunc_call_slots(mp_obj_t self_in, size_t n_args, size_t n_kw, const mp_obj_t *args) {
     mp_obj_ffifunc_t *self = MP_OBJ_TO_PTR(self_in);
     const farcall_signature *signature = self->signature;
     if (MP_UNLIKELY(n_args != signature->nargs || n_kw != 0)) {
         ffi_raise_count(self, n_args, n_kw);
     }
-    ffi_thread_t *thread = ffi_thread_here();
+    ffi_register_thread();
     // A recursion that passes through C finds a call in progress here. Any other is checked by the virtual machine.
-    if (MP_UNLIKELY(thread->top != NULL || n_args > 16)) {
+    if (MP_UNLIKELY(ffi_innermost != FARCALL_NO_FRAME || n_args > 16)) {
         ffi_check_stack(ffi_state(), n_args);
     }
+    farcall_trampoline trampoline = get_trampoline(signature);
 
     uint64_t slots[n_args + 1];
     uint64_t *result = &slots[n_args];
@@ -89,20 +102,18 @@ static mp_obj_t ffifunc_call(mp_obj_t self_in, size_t n_args, size_t n_kw, const
         }
     }
 
-    ffi_frame_t frame = { thread->top, MP_OBJ_NULL };
-    thread->top = &frame;
-    thread->record->depth += 1;
+    ffi_frame_t frame;
+    ffi_link(&frame);
     // Looked at only now: from here on the engine does not unload the library even if another thread closes it.
-    bool closed = self->module != NULL && self->module->library == NULL;
+    bool closed = self->module->library == NULL;
     if (MP_LIKELY(!closed)) {
         if (MP_UNLIKELY(self->may_raise)) {
-            call_that_may_raise(self, thread, &frame, slots, result);
+            call_that_may_raise(trampoline, self->address, &frame, slots, result);
         } else {
-            signature->call(self->address, slots, result);
+            trampoline(self->address, slots, result);
         }
     }
-    thread->record->depth -= 1;
-    thread->top = frame.prev;
+    ffi_unlink(&frame);
 
     if (MP_UNLIKELY(closed)) {
         ffi_raise_closed_library(self->name, self->module);
@@ -111,6 +122,12 @@ static mp_obj_t ffifunc_call(mp_obj_t self_in, size_t n_args, size_t n_kw, const
         nlr_raise(frame.pending);
     }
     return ffi_obj_from_slot((farcall_kind)signature->kinds[0], *result);
+}
+
+// Straight on to the engine's code, whose address lies in the object.
+static mp_obj_t ffifunc_call(mp_obj_t self_in, size_t n_args, size_t n_kw, const mp_obj_t *args) {
+    mp_obj_ffifunc_t *self = MP_OBJ_TO_PTR(self_in);
+    return self->call(self_in, n_args, n_kw, args);
 }
 
 MP_DEFINE_CONST_OBJ_TYPE(

@@ -6,6 +6,12 @@
 #include "modffi.h"
 #include "py/mphal.h"
 
+const mp_obj_ffimod_t ffi_no_module = {
+    .base = { &ffimod_type },
+    .library = (farcall_library *)&ffi_no_module,
+    .path = MP_ROM_NONE,
+};
+
 static void *find_symbol(mp_obj_ffimod_t *self, mp_obj_t name) {
     const char *c_name = ffi_get_c_string(name);
     farcall_library *library = self->library;

@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "modffi.h"
-FFI_THREAD_LOCAL ffi_thread_t ffi_thread;
+
+FFI_THREAD_LOCAL volatile farcall_thread ffi_innermost;
 
 static mp_obj_t keeper_del(mp_obj_t self_in) {
     ffi_keeper_t *self = MP_OBJ_TO_PTR(self_in);
@@ -136,7 +137,7 @@ static mp_obj_t ffi_func(mp_obj_t result, mp_obj_t address_in, mp_obj_t args) {
     if (address == 0) {
         mp_raise_ValueError(MP_ERROR_TEXT("address of a function: expected a function, got NULL"));
     }
-    return ffi_new_func(result, args, (void *)(uintptr_t)address, NULL, MP_OBJ_NULL);
+    return ffi_new_func(result, args, (void *)(uintptr_t)address, &ffi_no_module, MP_OBJ_NULL);
 }
 static MP_DEFINE_CONST_FUN_OBJ_3(ffi_func_obj, ffi_func);
 

@@ -5,6 +5,7 @@
 //   ffifunc.c     a C function: calls into C
 //   fficallback.c a Python function for C: calls out of C
 //   ffivar.c      a C variable
+//   ffimodel.c    the layout of objects, for machine code that takes and gives them
 //   convert.c     objects to slots and back; nothing else knows what a code means for an object
 //   ffiraise.c    everything that went wrong, as exceptions
 //
@@ -34,25 +35,36 @@
 #define FFI_THREAD_LOCAL __thread
 #endif
 
-// A call into C in progress. It lies on the C stack, where the collector sees the exception it holds.
+// A call into C in progress. It lies on the C stack, where the collector sees the exception it holds. ORDER farcall_frame
 typedef struct _ffi_frame_t {
-    struct _ffi_frame_t *prev;
+    struct _ffi_frame_t *prev; // the one around it, or FARCALL_NO_FRAME
     mp_obj_t pending; // an exception that a callback ended in, or MP_OBJ_NULL
 } ffi_frame_t;
 
-typedef struct _ffi_thread_t {
-    ffi_frame_t *top; // the innermost call into C, or NULL
-    farcall_thread *record; // fetched by ffi_thread_here()
-} ffi_thread_t;
+// The address of this thread's innermost frame; FARCALL_NO_FRAME if there is none, 0 ahead of the first. The engine's
+// code reads and writes it too.
+extern FFI_THREAD_LOCAL volatile farcall_thread ffi_innermost;
 
-extern FFI_THREAD_LOCAL ffi_thread_t ffi_thread;
-
-static inline ffi_thread_t *ffi_thread_here(void) {
-    ffi_thread_t *thread = &ffi_thread;
-    if (MP_UNLIKELY(thread->record == NULL)) {
-        thread->record = farcall_thread_current();
+// Tells the engine of this thread, once.
+static inline void ffi_register_thread(void) {
+    if (MP_UNLIKELY(ffi_innermost == 0)) {
+        ffi_innermost = FARCALL_NO_FRAME;
+        farcall_thread_register(&ffi_innermost);
     }
-    return thread;
+}
+
+static inline ffi_frame_t *ffi_innermost_frame(void) {
+    return ffi_innermost <= FARCALL_NO_FRAME ? NULL : (ffi_frame_t *)ffi_innermost;
+}
+
+static inline void ffi_link(ffi_frame_t *frame) {
+    frame->prev = (ffi_frame_t *)ffi_innermost;
+    frame->pending = MP_OBJ_NULL;
+    ffi_innermost = (farcall_thread)frame;
+}
+
+static inline void ffi_unlink(const ffi_frame_t *frame) {
+    ffi_innermost = (farcall_thread)frame->prev;
 }
 
 // MicroPython's state of this thread; NULL in a thread that it did not make.
@@ -82,7 +94,8 @@ typedef struct _mp_obj_ffifunc_t {
     mp_obj_base_t base;
     const farcall_signature *signature;
     const void *address;
-    mp_obj_ffimod_t *module; // NULL if made from an address
+    mp_obj_t (*call)(mp_obj_t self, size_t n_args, size_t n_kw, const mp_obj_t *args);
+    const mp_obj_ffimod_t *module; // &ffi_no_module if made from an address
     mp_obj_t name; // a str, or MP_OBJ_NULL if made from an address
     ffi_keeper_t *keeper;
     bool may_raise; // see call_that_may_raise()
@@ -104,6 +117,9 @@ typedef struct _mp_obj_fficallback_t {
     #endif
 } mp_obj_fficallback_t;
 
+// Stands for the library of a function that was made from an address. It is never closed.
+extern const mp_obj_ffimod_t ffi_no_module;
+
 extern const mp_obj_type_t ffi_keeper_type;
 extern const mp_obj_type_t ffimod_type;
 extern const mp_obj_type_t ffifunc_type;
@@ -122,7 +138,12 @@ bool ffi_get_address(mp_obj_t obj, uint64_t *address);
 void ffi_check_stack(const mp_state_thread_t *state, size_t slots);
 
 // ffifunc.c
-mp_obj_t ffi_new_func(mp_obj_t result, mp_obj_t args, void *address, mp_obj_ffimod_t *module, mp_obj_t name);
+mp_obj_t ffi_new_func(mp_obj_t result, mp_obj_t args, void *address, const mp_obj_ffimod_t *module, mp_obj_t name);
+mp_obj_t ffifunc_call_slots(mp_obj_t self, size_t n_args, size_t n_kw, const mp_obj_t *args);
+
+// ffimodel.c
+// Tells the engine how this MicroPython lays out its objects, once, if the engine's code can work on them.
+void ffi_set_object_model(void);
 
 // fficallback.c
 extern const mp_obj_fun_builtin_var_t ffi_callback_obj;

@@ -3,6 +3,7 @@
 //! Every function reports and none raises: no non-local exit of MicroPython's ever crosses a Rust frame, because nothing
 //! here calls MicroPython. The types that C declares too are tagged ORDER farcall_*, here and in the header.
 
+mod model;
 mod report;
 mod signature;
 
@@ -11,8 +12,7 @@ use farcall::{Handler, Library, RawCallback, TypeCode};
 use report::{Failure, Report, Status, guard};
 use signature::Signature;
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::mem::ManuallyDrop;
-use std::sync::Arc;
+use std::ptr::NonNull;
 
 /// A UTF-8 string that C passes by address and length.
 ///
@@ -143,10 +143,14 @@ pub unsafe extern "C" fn farcall_library_close(library: *mut Library) {
     unsafe { Box::from_raw(library) }.close();
 }
 
-/// The calling thread's record, which stays valid for good: a thread's first use of it leaks a reference.
+/// # Safety
+/// * `thread` is a variable of the calling thread's own, and of no other; nothing but that thread writes to it.
 #[unsafe(no_mangle)]
-pub extern "C" fn farcall_thread_current() -> *const Activity {
-    Arc::as_ptr(&ManuallyDrop::new(Activity::current()))
+pub unsafe extern "C" fn farcall_thread_register(thread: *mut Activity) {
+    if let Some(thread) = NonNull::new(thread) {
+        // SAFETY: the caller vouches for the variable: C's thread-local variables exist until the thread has ended.
+        unsafe { embed::register(thread) };
+    }
 }
 
 /// # Safety

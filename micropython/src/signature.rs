@@ -2,40 +2,51 @@
 
 use crate::report::{Failure, Report, Status, guard};
 use crate::text;
-use farcall::embed::{self, Compiled};
-use farcall::{Codes, Kind, Position, Role, Trampoline, TypeCode};
-use std::ffi::{CString, c_char};
+use farcall::embed::{self, Compiled, ObjectCode};
+use farcall::{Codes, Kind, Position, Role, TypeCode};
+use std::ffi::{CString, c_char, c_void};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// A signature, parsed and compiled. C reads the fields up to `nargs`. ORDER farcall_signature
 #[derive(Debug)]
 #[repr(C)]
 pub struct Signature {
-    call: Trampoline,
+    call: AtomicPtr<c_void>,
+    object_call: *const c_void,
     codes: *const c_char,
     kinds: *const u8,
     nargs: usize,
     // What the pointers above point into, and what keeps the code alive.
     _letters: CString,
     _kinds: Box<[u8]>,
+    _object_code: Option<Arc<ObjectCode>>,
     compiled: Arc<Compiled>,
 }
 
 impl Signature {
-    fn new(codes: &Codes) -> Result<Signature, Failure> {
-        let compiled = embed::compile(codes.signature()?)?;
+    fn new(codes: &Codes, role: Role) -> Result<Signature, Failure> {
+        let compiled = embed::compile(codes.signature()?);
+        let object_code = match role {
+            Role::Function => embed::compile_objects(codes)?,
+            Role::Callback => None,
+        };
         let all = || std::iter::once(&codes.ret).chain(&codes.args);
         let letters: Vec<u8> = all().map(|code| code.letter() as u8).collect();
         let letters =
             CString::new(letters).map_err(|_| Failure::value("expected type codes, got a NUL"))?;
         let kinds: Box<[u8]> = all().map(|code| code.kind() as u8).collect();
         Ok(Signature {
-            call: compiled.trampoline(),
+            call: AtomicPtr::default(),
+            object_call: object_code
+                .as_ref()
+                .map_or(std::ptr::null(), |code| code.start()),
             codes: letters.as_ptr(),
             kinds: kinds.as_ptr(),
             nargs: codes.args.len(),
             _letters: letters,
             _kinds: kinds,
+            _object_code: object_code,
             compiled,
         })
     }
@@ -102,9 +113,28 @@ unsafe fn new(
     guard(report, || {
         // SAFETY: the caller vouches for the bytes.
         let codes = unsafe { Codes::parse(text(ret.0, ret.1)?, text(args.0, args.1)?, role)? };
-        let signature = Box::new(Signature::new(&codes)?);
+        let signature = Box::new(Signature::new(&codes, role)?);
         // SAFETY: the caller has a place for it.
         unsafe { out.write(Box::into_raw(signature)) };
+        Ok(())
+    })
+}
+
+/// # Safety
+/// * `signature` is one of [`farcall_signature_new`]'s that has not been released.
+/// * `report` points to a place for an error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_signature_compile(
+    signature: *const Signature,
+    report: *mut Report,
+) -> Status {
+    guard(report, || {
+        // SAFETY: the caller vouches for the signature.
+        let signature = unsafe { &*signature };
+        let trampoline = signature.compiled.trampoline()?;
+        signature
+            .call
+            .store(trampoline as *mut c_void, Ordering::Release);
         Ok(())
     })
 }

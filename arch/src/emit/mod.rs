@@ -21,6 +21,7 @@ mod x64;
 
 use crate::abi::regs::Isa;
 use crate::abi::{Abi, Plan};
+use crate::endpoint::{Converters, ObjectCall, ObjectModel, PointerField};
 use unwind::FrameChange;
 
 /// The data behind each thunk: what its entry finds at the address it is handed. Offsets in bytes.
@@ -54,6 +55,29 @@ pub fn call(plan: &Plan) -> Code {
     match plan.abi.convention().isa {
         Isa::X64 => x64::call(plan),
         Isa::A64 => a64::call(plan),
+    }
+}
+
+/// The call operation of an interpreter's function objects of this plan: `object (*)(function, size_t count, size_t keyword count,
+/// const object *arguments)`. It unboxes the arguments, calls, boxes the result, and leaves for the model's own functions wherever
+/// that is not straightforward. `None` where no emitter for it exists.
+pub fn call_objects(
+    plan: &Plan,
+    call: &ObjectCall,
+    model: &ObjectModel,
+    converters: Converters,
+) -> Option<Code> {
+    match plan.abi {
+        Abi::SysV64 => Some(x64::objects::call(plan, call, model, converters)),
+        _ => None,
+    }
+}
+
+/// The routine behind [`Converters`], for the fields of these types.
+pub fn pointer_converter(abi: Abi, none: i32, known: &[&[PointerField]]) -> Option<Code> {
+    match abi {
+        Abi::SysV64 => Some(x64::objects::pointer_converter(abi, none, known)),
+        _ => None,
     }
 }
 

@@ -26,7 +26,8 @@ use super::{Code, THUNK_SIZE, record};
 use crate::abi::regs::x64::{R10, R11, RAX, RBX, RSP};
 use crate::abi::{Abi, Extend, Move, Place, Plan};
 use crate::layout::SLOT;
-use dynasmrt::{DynasmApi, SimpleAssembler, dynasm};
+use dynasmrt::x64::X64Relocation;
+use dynasmrt::{DynasmApi, SimpleAssembler, VecAssembler, dynasm};
 
 // Jobs of registers. None of the four carries an argument under any convention, so they hold through
 // the loading of arguments; RESULT alone survives the call.
@@ -187,7 +188,7 @@ macro_rules! write {
 
 /// The code of one function while it grows.
 struct Emitter {
-    ops: SimpleAssembler,
+    ops: VecAssembler<X64Relocation>,
     abi: Abi,
     frame: Vec<FrameChange>,
     /// Bytes between the stack pointer and the caller's frame.
@@ -197,7 +198,7 @@ struct Emitter {
 impl Emitter {
     /// A function that other code may reach by an indirect jump or call: it begins with the landing pad for that.
     fn new(abi: Abi) -> Emitter {
-        let mut ops = SimpleAssembler::new();
+        let mut ops = VecAssembler::new(0);
         dynasm!(ops ; .arch x64 ; .bytes ENDBR64);
         Emitter {
             ops,
@@ -210,7 +211,10 @@ impl Emitter {
     fn finish(self) -> Code {
         Code {
             abi: self.abi,
-            bytes: self.ops.finalize(),
+            bytes: self
+                .ops
+                .finalize()
+                .expect("every label that is used is placed, and none twice"),
             frame: self.frame,
         }
     }
@@ -305,6 +309,10 @@ impl Emitter {
             let (base, offset) = (slots, piece.slot);
             self.slot_to_place(piece, Address { base, offset });
         }
+        self.count_vector_args(plan);
+    }
+
+    fn count_vector_args(&mut self, plan: &Plan) {
         match plan.vector_args {
             Some(0) => dynasm!(self.ops ; .arch x64 ; xor eax, eax),
             Some(count) => dynasm!(self.ops ; .arch x64 ; mov eax, i32::from(count)),
@@ -359,6 +367,26 @@ impl Emitter {
         }
     }
 
+    /// Stores a float of `width` bytes.
+    fn store_fp(&mut self, to: Address, register: u8, width: u8) {
+        match width {
+            4 => write!(self, movss DWORD to, Rx(register)),
+            _ => write!(self, movsd QWORD to, Rx(register)),
+        }
+    }
+
+    fn store_zero(&mut self, Address { base, offset }: Address) {
+        match i8::try_from(offset) {
+            Ok(near) => dynasm!(self.ops ; .arch x64 ; mov QWORD [BYTE Rq(base) + near], 0),
+            Err(_) => dynasm!(self.ops ; .arch x64 ; mov QWORD [DWORD Rq(base) + offset as i32], 0),
+        }
+    }
+
+    /// Jumps to an absolute address.
+    fn jump_to(&mut self, address: u64) {
+        dynasm!(self.ops ; .arch x64 ; mov rax, QWORD address as i64 ; jmp rax);
+    }
+
     /// Loads a piece, extended to the whole register.
     fn load(&mut self, to: u8, from: Address, piece: &Move) {
         match (piece.extend, piece.width) {
@@ -374,15 +402,25 @@ impl Emitter {
 
     /// Extends a piece from the low bits of a register to all of one, and says which one.
     fn extend(&mut self, from: u8, piece: &Move) -> u8 {
-        match (piece.extend, piece.width) {
-            (Extend::None, _) => return from,
-            (Extend::Sign, 1) => dynasm!(self.ops ; .arch x64 ; movsx Rq(SCRATCH), Rb(from)),
-            (Extend::Sign, 2) => dynasm!(self.ops ; .arch x64 ; movsx Rq(SCRATCH), Rw(from)),
-            (Extend::Sign, _) => dynasm!(self.ops ; .arch x64 ; movsxd Rq(SCRATCH), Rd(from)),
-            (Extend::Zero, 1) => dynasm!(self.ops ; .arch x64 ; movzx Rd(SCRATCH), Rb(from)),
-            (Extend::Zero, 2) => dynasm!(self.ops ; .arch x64 ; movzx Rd(SCRATCH), Rw(from)),
-            (Extend::Zero, _) => dynasm!(self.ops ; .arch x64 ; mov Rd(SCRATCH), Rd(from)),
+        if piece.extend == Extend::None {
+            return from;
         }
+        self.extend_to(SCRATCH, from, piece);
         SCRATCH
     }
+
+    /// Extends a piece from the low bits of one register to all of another, or of the same.
+    fn extend_to(&mut self, to: u8, from: u8, piece: &Move) {
+        match (piece.extend, piece.width) {
+            (Extend::None, _) => {}
+            (Extend::Sign, 1) => dynasm!(self.ops ; .arch x64 ; movsx Rq(to), Rb(from)),
+            (Extend::Sign, 2) => dynasm!(self.ops ; .arch x64 ; movsx Rq(to), Rw(from)),
+            (Extend::Sign, _) => dynasm!(self.ops ; .arch x64 ; movsxd Rq(to), Rd(from)),
+            (Extend::Zero, 1) => dynasm!(self.ops ; .arch x64 ; movzx Rd(to), Rb(from)),
+            (Extend::Zero, 2) => dynasm!(self.ops ; .arch x64 ; movzx Rd(to), Rw(from)),
+            (Extend::Zero, _) => dynasm!(self.ops ; .arch x64 ; mov Rd(to), Rd(from)),
+        }
+    }
 }
+
+pub(super) mod objects;

@@ -102,7 +102,7 @@ impl Engine for Farcall {
     ) -> Result<Made<*const c_void>> {
         let (ret, args) = letters(case);
         let codes = Codes::parse(&ret, &args, Role::Callback)?;
-        let compiled = compile(codes.signature()?)?;
+        let compiled = compile(codes.signature()?);
         // SAFETY: the caller vouches for handler and context.
         let raw = unsafe { RawCallback::new(compiled, handler, context)? };
         Ok(Made::new(raw.code(), raw))

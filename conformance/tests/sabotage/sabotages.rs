@@ -318,7 +318,7 @@ fn exchange(plan: &mut Plan) {
 
 /// The first two arguments on the stack change places.
 fn exchange_stack(plan: &mut Plan) {
-    exchange_if(plan, |place| matches!(place, Place::Stack(_)));
+    exchange_if(plan, |place| matches!(place, Place::Stack { .. }));
 }
 
 fn exchange_if(plan: &mut Plan, is_meant: fn(&Place) -> bool) {
@@ -331,7 +331,7 @@ fn exchange_if(plan: &mut Plan, is_meant: fn(&Place) -> bool) {
 
 fn raise_stack(plan: &mut Plan) {
     for piece in &mut plan.args {
-        if let Place::Stack(offset) = &mut piece.place {
+        if let Place::Stack { offset, .. } = &mut piece.place {
             *offset += 8;
         }
     }

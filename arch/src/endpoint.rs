@@ -1,0 +1,108 @@
+//! The interpreter's end of a trampoline, where values are the interpreter's own tagged words.
+//!
+//! A `Slots` trampoline leaves the conversion of values to its caller. An *objects* trampoline is the interpreter's call
+//! operation itself: it gets the function object and its arguments, tests their tags, unboxes them, calls, boxes the
+//! result and returns it. Whatever is not on that path leaves, out of line, for one function that does everything.
+//!
+//! Nothing about an interpreter is known here. An [`ObjectModel`] says where things lie, and what the words mean that need no
+//! memory; its owner computes it from the interpreter's own headers.
+
+/// How an interpreter lays out its values. Small integers are words with the lowest bit set and the value above it; a word whose
+/// two lowest bits are clear is a pointer to an object, which begins with the address of its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectModel {
+    /// The word that stands for no value.
+    pub none: i32,
+    /// The type of floats, which hold a `double`.
+    pub float_type: u64,
+    /// Where in a float that is, in bytes.
+    pub float_value: u8,
+    /// Objects that a pointer argument takes for the memory they hold.
+    pub buffers: Vec<PointerField>,
+    /// Objects that stand for a C function. The field is null in one that is closed.
+    pub functions: Vec<PointerField>,
+    /// Where a function object holds the C function's address.
+    pub function_target: u8,
+    /// Where it holds the address of its library object.
+    pub function_library: u8,
+    /// Where a library object holds a word that is null once it is closed.
+    pub library_open: u8,
+    /// Bytes from the thread pointer to the word that holds the innermost [`CallFrame`], or [`NO_FRAME`], or 0 on a thread
+    /// that has made no call yet.
+    pub innermost: i32,
+    /// The call operation that does everything: `object (*)(function, count, keyword count, arguments)`.
+    pub call: u64,
+    /// Raises an exception and does not return: `void (*)(object)`.
+    pub raise: u64,
+    /// Makes a float: `object (*)(double)`.
+    pub new_float: u64,
+    /// Makes an object of a result's slot: `object (*)(int kind, uint64_t slot)`.
+    pub new_object: u64,
+}
+
+/// A type, and where its objects hold a pointer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PointerField {
+    /// The type's address.
+    pub ty: u64,
+    /// Bytes from the start of the object.
+    pub offset: u8,
+}
+
+/// What a call in progress keeps on the stack: the frame around it, and an exception that waits for its end.
+pub mod call_frame {
+    /// The address of the frame around it, or [`super::NO_FRAME`].
+    pub const PREV: u32 = 0;
+    /// The exception, or 0.
+    pub const PENDING: u32 = 8;
+    /// The frame's size.
+    pub const SIZE: u32 = 16;
+}
+
+/// Stands for no call in progress, on a thread that has made one before.
+pub const NO_FRAME: u64 = 1;
+
+/// How an argument becomes a C value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unbox {
+    /// From a small integer.
+    Int,
+    /// From a float or a small integer.
+    Number,
+    /// From none, a small integer, a buffer or a function.
+    Pointer,
+    /// From none, a small integer or a function.
+    Function,
+}
+
+/// How a result becomes an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Boxing {
+    /// Always none.
+    None,
+    /// A small integer if it fits, or else an object of the kind with this number.
+    Int(u8),
+    /// The same without a sign.
+    Uint(u8),
+    /// A float.
+    Number,
+    /// An object of the kind with this number.
+    Object(u8),
+}
+
+/// The values of one function's signature.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ObjectCall {
+    /// The arguments, in order.
+    pub args: Vec<Unbox>,
+    /// The result.
+    pub ret: Boxing,
+}
+
+/// Addresses of the code that [`crate::emit::pointer_converter`] makes, for [`Unbox::Pointer`] and [`Unbox::Function`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named after what they convert")]
+pub struct Converters {
+    pub pointer: u64,
+    pub function: u64,
+}

@@ -1,0 +1,90 @@
+//! MicroPython's layout of objects, as its own headers have it and C reports it.
+
+use crate::report::{Failure, Report, Status, guard};
+use farcall::embed::{self, ObjectModel, PointerField};
+use std::slice;
+
+/// A type, and where its objects hold a pointer. ORDER farcall_pointer_field
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Field {
+    ty: usize,
+    offset: usize,
+}
+
+/// See [`ObjectModel`], whose names these are. ORDER farcall_object_model
+#[derive(Debug)]
+#[repr(C)]
+pub struct Model {
+    none: usize,
+    float_type: usize,
+    float_value: usize,
+    buffers: *const Field,
+    buffer_count: usize,
+    functions: *const Field,
+    function_count: usize,
+    function_target: usize,
+    function_library: usize,
+    library_open: usize,
+    innermost: isize,
+    call: usize,
+    raise: usize,
+    new_float: usize,
+    new_object: usize,
+}
+
+/// # Safety
+/// * `model` points to a true description of the interpreter; its lists have as many entries as it says.
+/// * `report` points to a place for an error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_object_model_set(
+    model: *const Model,
+    report: *mut Report,
+) -> Status {
+    guard(report, || {
+        // SAFETY: the caller vouches for the model and its lists.
+        let (model, buffers, functions) = unsafe {
+            let model = &*model;
+            let buffers = slice::from_raw_parts(model.buffers, model.buffer_count);
+            (
+                model,
+                buffers,
+                slice::from_raw_parts(model.functions, model.function_count),
+            )
+        };
+        let model = ObjectModel {
+            none: narrow(model.none)?,
+            float_type: model.float_type as u64,
+            float_value: narrow(model.float_value)?,
+            buffers: fields(buffers)?,
+            functions: fields(functions)?,
+            function_target: narrow(model.function_target)?,
+            function_library: narrow(model.function_library)?,
+            library_open: narrow(model.library_open)?,
+            innermost: narrow(model.innermost)?,
+            call: model.call as u64,
+            raise: model.raise as u64,
+            new_float: model.new_float as u64,
+            new_object: model.new_object as u64,
+        };
+        // SAFETY: the caller vouches for the model.
+        unsafe { embed::set_object_model(model)? };
+        Ok(())
+    })
+}
+
+fn fields(list: &[Field]) -> Result<Vec<PointerField>, Failure> {
+    let field = |field: &Field| {
+        Ok(PointerField {
+            ty: field.ty as u64,
+            offset: narrow(field.offset)?,
+        })
+    };
+    list.iter().map(field).collect()
+}
+
+/// A number that has to fit the encoding of an instruction.
+fn narrow<T, N: TryFrom<T>>(number: T) -> Result<N, Failure> {
+    N::try_from(number)
+        .map_err(|_| Failure::value("the interpreter's objects are laid out out of reach"))
+}

@@ -1,0 +1,131 @@
+//! Call operations of an interpreter's own function objects: machine code that takes and gives objects.
+//!
+//! Unlike slots trampolines these depend on the letters of a signature, which say how objects become C values, and on the
+//! interpreter's layout of objects. There is one interpreter in a process, and its model is told once.
+
+use crate::code::Published;
+use crate::compile::{Cache, host_plan};
+use crate::error::Result;
+use crate::runtime;
+use crate::sig::{Codes, Kind};
+use crate::sys;
+use farcall_arch::emit;
+use farcall_arch::endpoint::{Boxing, Converters, ObjectCall, ObjectModel, Unbox};
+use std::ffi::c_void;
+use std::sync::{Arc, OnceLock};
+
+/// Everything compiled for objects.
+#[derive(Default)]
+pub(crate) struct Objects {
+    calls: Cache<Codes, ObjectCode>,
+}
+
+/// An interpreter's model of objects, and the code that depends on it alone.
+struct Interpreter {
+    model: ObjectModel,
+    pointer: Published,
+    function: Published,
+}
+
+static INTERPRETER: OnceLock<Option<Interpreter>> = OnceLock::new();
+
+/// The machine code of a call operation.
+#[derive(Debug)]
+pub struct ObjectCode(Published);
+
+impl ObjectCode {
+    /// A function of the interpreter's type for call operations, valid for as long as `self`.
+    pub fn start(&self) -> *const c_void {
+        self.0.start().as_ptr().cast()
+    }
+}
+
+/// Tells how the interpreter lays out its objects, once, ahead of all calls of [`compile_objects`]. Later calls change nothing.
+///
+/// # Errors
+/// [`crate::Error::ExecutableMemory`].
+///
+/// # Safety
+/// * The model is true for as long as the process lives, and each function in it has the type that its description states.
+pub unsafe fn set_object_model(model: ObjectModel) -> Result<()> {
+    if INTERPRETER.get().is_some() {
+        return Ok(());
+    }
+    let interpreter = publish_converters(model)?;
+    // If another thread was faster, its interpreter is the same; ours is dropped, with no lock held.
+    let _ = INTERPRETER.set(interpreter);
+    Ok(())
+}
+
+fn publish_converters(model: ObjectModel) -> Result<Option<Interpreter>> {
+    let abi = sys::host_abi();
+    let pointer = emit::pointer_converter(abi, model.none, &[&model.buffers, &model.functions]);
+    let function = emit::pointer_converter(abi, model.none, &[&model.functions]);
+    let (Some(pointer), Some(function)) = (pointer, function) else {
+        return Ok(None);
+    };
+    // One after the other: a failure drops what came before, and dropping takes the lock.
+    let pointer = runtime::lock().arena.publish(&pointer)?;
+    let function = runtime::lock().arena.publish(&function)?;
+    Ok(Some(Interpreter {
+        model,
+        pointer,
+        function,
+    }))
+}
+
+/// The call operation of function objects with these codes; `None` where there is no model, no emitter, or a code
+/// that always needs the interpreter's help. Such calls go through slots.
+///
+/// # Errors
+/// Those of a bad signature, and [`crate::Error::ExecutableMemory`].
+pub fn compile_objects(codes: &Codes) -> Result<Option<Arc<ObjectCode>>> {
+    let Some(Some(interpreter)) = INTERPRETER.get() else {
+        return Ok(None);
+    };
+    if let Some(known) = runtime::lock().objects.calls.get(codes) {
+        return Ok(Some(known));
+    }
+    let Some(call) = object_call(codes) else {
+        return Ok(None);
+    };
+    let plan = host_plan(&codes.signature()?)?;
+    let converters = Converters {
+        pointer: interpreter.pointer.start().as_ptr() as u64,
+        function: interpreter.function.start().as_ptr() as u64,
+    };
+    let Some(code) = emit::call_objects(&plan, &call, &interpreter.model, converters) else {
+        return Ok(None);
+    };
+    let published = runtime::lock().arena.publish(&code)?;
+    let ours = Arc::new(ObjectCode(published));
+    let (code, unused) = runtime::lock().objects.calls.add(codes.clone(), ours);
+    drop(unused);
+    Ok(Some(code))
+}
+
+/// How a signature's values are converted, unless one of them is an object as it is: a C function that takes those is the interpreter's
+/// own, and may raise through its caller.
+fn object_call(codes: &Codes) -> Option<ObjectCall> {
+    let unbox = |kind| match kind {
+        Kind::Int | Kind::Uint => Some(Unbox::Int),
+        Kind::Float | Kind::Double => Some(Unbox::Number),
+        Kind::Pointer | Kind::Str | Kind::Bytes => Some(Unbox::Pointer),
+        Kind::Callback => Some(Unbox::Function),
+        Kind::Void | Kind::Object => None,
+    };
+    let kind = codes.ret.kind();
+    let ret = match kind {
+        Kind::Void => Boxing::None,
+        Kind::Int => Boxing::Int(kind as u8),
+        Kind::Uint | Kind::Pointer => Boxing::Uint(kind as u8),
+        Kind::Float | Kind::Double => Boxing::Number,
+        Kind::Str | Kind::Bytes => Boxing::Object(kind as u8),
+        Kind::Callback | Kind::Object => return None,
+    };
+    let args = codes.args.iter().map(|code| unbox(code.kind()));
+    Some(ObjectCall {
+        args: args.collect::<Option<_>>()?,
+        ret,
+    })
+}

@@ -62,6 +62,9 @@ pub const LINTS: &[Need] = &[
     Need::new(Check::Component("clippy"), "clippy"),
 ];
 
+/// The second C compiler that the Rust tests judge us by, beside gcc.
+pub const COMPILERS: &[Need] = &[Need::new(Check::Program("clang"), "clang")];
+
 impl Need {
     /// Something that `check` finds once `package` is installed.
     pub const fn new(check: Check, package: &'static str) -> Self {

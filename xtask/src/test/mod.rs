@@ -224,7 +224,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 /// Sets up everything at once. What fails here fails again in the steps that need it, and is reported there.
 fn set_up(targets: &[Target]) {
-    let mut needs = setup::LINTS.to_vec();
+    let mut needs = [setup::LINTS, setup::COMPILERS].concat();
     for &target in targets {
         let modules = match target.spec().stock_needs {
             Some(_) => vec![Module::Ours, Module::Stock],

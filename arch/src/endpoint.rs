@@ -27,7 +27,7 @@ pub struct ObjectModel {
     pub function_library: u8,
     /// Where a library object holds a word that is null once it is closed.
     pub library_open: u8,
-    /// Bytes from the thread pointer to the word that holds the innermost [`CallFrame`], or [`NO_FRAME`], or 0 on a thread
+    /// Bytes from the thread pointer to the word that holds the innermost frame (see [`call_frame`]), or [`NO_FRAME`], or 0 on a thread
     /// that has made no call yet.
     pub innermost: i32,
     /// The call operation that does everything: `object (*)(function, count, keyword count, arguments)`.

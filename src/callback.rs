@@ -3,9 +3,10 @@
 use crate::activity::{self, Inside};
 use crate::compile::{Compiled, compile};
 use crate::error::Result;
+use crate::object::ObjectCode;
 use crate::runtime::{self, Runtime};
 use crate::sig::{Codes, Position, Role};
-use crate::thunk::{Handler, Thunk};
+use crate::thunk::{Handler, ObjectHandler, Record, Thunk};
 use crate::value::{self, Value};
 use std::any::Any;
 use std::cell::RefCell;
@@ -21,7 +22,24 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct RawCallback {
     thunk: Thunk,
-    compiled: Option<Arc<Compiled>>,
+    entry: Option<Entry>,
+}
+
+/// The code that a callback's thunk leads to, held for as long as the callback lives.
+#[derive(Debug)]
+enum Entry {
+    Slots(Arc<Compiled>),
+    Objects(Arc<ObjectCode>),
+}
+
+impl Entry {
+    /// Whether a cache has forgotten it, so that it goes with this reference.
+    fn is_last(&self) -> bool {
+        match self {
+            Entry::Slots(compiled) => Arc::strong_count(compiled) == 1,
+            Entry::Objects(code) => Arc::strong_count(code) == 1,
+        }
+    }
 }
 
 impl RawCallback {
@@ -40,12 +58,45 @@ impl RawCallback {
         context: *mut c_void,
     ) -> Result<RawCallback> {
         let entry = compiled.entry()?;
+        let target = Record {
+            entry,
+            handler,
+            context,
+            object_handler: None,
+        };
+        RawCallback::open(target, Entry::Slots(compiled))
+    }
+
+    /// A function pointer with the compiled code for objects. It calls `object_handler` where it can, and `handler` where not.
+    ///
+    /// # Errors
+    /// [`crate::Error::ExecutableMemory`].
+    ///
+    /// # Safety
+    /// * As for [`RawCallback::new`], and for both handlers; but `object_handler` may leave by raising an exception of the interpreter's.
+    pub unsafe fn with_objects(
+        code: Arc<ObjectCode>,
+        handler: Handler,
+        object_handler: ObjectHandler,
+        context: *mut c_void,
+    ) -> Result<RawCallback> {
+        let object_handler = Some(object_handler);
+        let target = Record {
+            entry: code.entry(),
+            handler,
+            context,
+            object_handler,
+        };
+        RawCallback::open(target, Entry::Objects(code))
+    }
+
+    fn open(target: Record, entry: Entry) -> Result<RawCallback> {
         let mut guard = runtime::lock();
         let Runtime { arena, thunks, .. } = &mut *guard;
-        let thunk = thunks.open(arena, entry, handler, context)?;
+        let thunk = thunks.open(arena, target)?;
         Ok(RawCallback {
             thunk,
-            compiled: Some(compiled),
+            entry: Some(entry),
         })
     }
 
@@ -60,12 +111,8 @@ impl Drop for RawCallback {
         runtime::lock().thunks.close(self.thunk);
         // The entry may be running, in this thread or another, and must outlast that. It does in the cache, unless the
         // cache forgets it.
-        if let Some(compiled) = self
-            .compiled
-            .take()
-            .filter(|compiled| Arc::strong_count(compiled) == 1)
-        {
-            activity::retire(Box::new(compiled));
+        if let Some(entry) = self.entry.take().filter(Entry::is_last) {
+            activity::retire(Box::new(entry));
         }
     }
 }

@@ -57,10 +57,13 @@ pub use var::Variable;
 pub mod embed {
     pub use crate::activity::{Activity, register};
     pub use crate::compile::{Compiled, compile};
-    pub use crate::object::{ObjectCode, compile_objects, set_object_model};
+    pub use crate::object::{
+        ObjectCode, compile_object_callback, compile_objects, set_object_model,
+    };
+    pub use crate::thunk::ObjectHandler;
     pub use crate::value::{float_to_slot, integer_to_slot, load, store};
     pub use crate::var::variable_code;
-    pub use farcall_arch::endpoint::{ObjectModel, PointerField};
+    pub use farcall_arch::endpoint::{CatchModel, ObjectModel, PointerField};
 }
 
 /// The README's examples, as tests.

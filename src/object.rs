@@ -4,7 +4,7 @@
 //! interpreter's layout of objects. There is one interpreter in a process, and its model is told once.
 
 use crate::code::Published;
-use crate::compile::{Cache, host_plan};
+use crate::compile::{Cache, Compiled, compile, host_plan};
 use crate::error::Result;
 use crate::runtime;
 use crate::sig::{Codes, Kind};
@@ -12,12 +12,14 @@ use crate::sys;
 use farcall_arch::emit;
 use farcall_arch::endpoint::{Boxing, Converters, ObjectCall, ObjectModel, Unbox};
 use std::ffi::c_void;
+use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
 
 /// Everything compiled for objects.
 #[derive(Default)]
 pub(crate) struct Objects {
     calls: Cache<Codes, ObjectCode>,
+    callbacks: Cache<Codes, ObjectCode>,
 }
 
 /// An interpreter's model of objects, and the code that depends on it alone.
@@ -29,14 +31,22 @@ struct Interpreter {
 
 static INTERPRETER: OnceLock<Option<Interpreter>> = OnceLock::new();
 
-/// The machine code of a call operation.
+/// The machine code of a call operation, or of an entry of callbacks.
 #[derive(Debug)]
-pub struct ObjectCode(Published);
+pub struct ObjectCode {
+    code: Published,
+    /// What an entry leaves for when an argument is out of the ordinary.
+    _slots: Option<Arc<Compiled>>,
+}
 
 impl ObjectCode {
     /// A function of the interpreter's type for call operations, valid for as long as `self`.
     pub fn start(&self) -> *const c_void {
-        self.0.start().as_ptr().cast()
+        self.code.start().as_ptr().cast()
+    }
+
+    pub(crate) fn entry(&self) -> NonNull<u8> {
+        self.code.start()
     }
 }
 
@@ -97,11 +107,60 @@ pub fn compile_objects(codes: &Codes) -> Result<Option<Arc<ObjectCode>>> {
     let Some(code) = emit::call_objects(&plan, &call, &interpreter.model, converters) else {
         return Ok(None);
     };
-    let published = runtime::lock().arena.publish(&code)?;
-    let ours = Arc::new(ObjectCode(published));
+    let code = runtime::lock().arena.publish(&code)?;
+    let ours = Arc::new(ObjectCode { code, _slots: None });
     let (code, unused) = runtime::lock().objects.calls.add(codes.clone(), ours);
     drop(unused);
     Ok(Some(code))
+}
+
+/// The entry of callbacks with these codes; `None` where there is no model, no emitter, or a code whose objects need memory. Such
+/// callbacks go through slots.
+///
+/// # Errors
+/// Those of a bad signature, and [`crate::Error::ExecutableMemory`].
+pub fn compile_object_callback(codes: &Codes) -> Result<Option<Arc<ObjectCode>>> {
+    let Some(Some(interpreter)) = INTERPRETER.get() else {
+        return Ok(None);
+    };
+    if let Some(known) = runtime::lock().objects.callbacks.get(codes) {
+        return Ok(Some(known));
+    }
+    let Some(is_signed) = small_arguments(codes) else {
+        return Ok(None);
+    };
+    let compiled = compile(codes.signature()?);
+    let slots_entry = compiled.entry()?.as_ptr() as u64;
+    let plan = host_plan(compiled.signature())?;
+    let emitted = emit::callback_entry_objects(&plan, &interpreter.model, &is_signed, slots_entry);
+    let Some(code) = emitted else {
+        return Ok(None);
+    };
+    let code = runtime::lock().arena.publish(&code)?;
+    let ours = Arc::new(ObjectCode {
+        code,
+        _slots: Some(compiled),
+    });
+    let (code, unused) = runtime::lock().objects.callbacks.add(codes.clone(), ours);
+    drop(unused);
+    Ok(Some(code))
+}
+
+/// Whether each argument of a callback has a sign, if all of them become small integers and no float is to be returned.
+fn small_arguments(codes: &Codes) -> Option<Vec<bool>> {
+    let is_signed = |kind| match kind {
+        Kind::Int => Some(true),
+        Kind::Uint | Kind::Pointer => Some(false),
+        _ => None,
+    };
+    match codes.ret.kind() {
+        Kind::Float | Kind::Double => None,
+        _ => codes
+            .args
+            .iter()
+            .map(|code| is_signed(code.kind()))
+            .collect(),
+    }
 }
 
 /// How a signature's values are converted, unless one of them is an object as it is: a C function that takes those is the interpreter's

@@ -20,18 +20,26 @@ use std::ptr::NonNull;
 /// What a callback's entry calls: the context, a slot for each argument, and the result's slot, zero at first.
 pub type Handler = unsafe extern "C" fn(context: *mut c_void, slots: *const u64, result: *mut u64);
 
-/// The data behind a thunk, as the generated code reads it.
+/// What an entry on an interpreter's objects calls: the context and an object for each argument. The result's slot comes back.
+pub type ObjectHandler =
+    unsafe extern "C" fn(context: *mut c_void, objects: *const *mut c_void) -> u64;
+
+/// What a thunk leads to: the data behind it, as the generated code reads it.
+#[derive(Debug)]
 #[repr(C, align(32))]
-struct Record {
-    entry: *const u8,
-    handler: Option<Handler>,
-    context: *mut c_void,
+pub(crate) struct Record {
+    pub entry: NonNull<u8>,
+    pub handler: Handler,
+    pub context: *mut c_void,
+    /// For entries on objects; no other looks at it.
+    pub object_handler: Option<ObjectHandler>,
 }
 
 const _: () = {
     assert!(offset_of!(Record, entry) == record::ENTRY as usize);
     assert!(offset_of!(Record, handler) == record::HANDLER as usize);
     assert!(offset_of!(Record, context) == record::CONTEXT as usize);
+    assert!(offset_of!(Record, object_handler) == record::OBJECT_HANDLER as usize);
     assert!(size_of::<Record>() == record::SIZE);
 };
 
@@ -74,25 +82,14 @@ pub(crate) struct Thunks {
 }
 
 impl Thunks {
-    /// Takes a free thunk and has it lead to `entry`, which calls `handler` with `context`.
+    /// Takes a free thunk and has it lead where `target` says.
     ///
     /// # Errors
     /// [`Error::ExecutableMemory`].
-    pub fn open(
-        &mut self,
-        arena: &mut Arena,
-        entry: NonNull<u8>,
-        handler: Handler,
-        context: *mut c_void,
-    ) -> Result<Thunk> {
+    pub fn open(&mut self, arena: &mut Arena, target: Record) -> Result<Thunk> {
         let thunk = self.take(arena)?;
-        let filled = Record {
-            entry: entry.as_ptr(),
-            handler: Some(handler),
-            context,
-        };
         // SAFETY: the record is data of this size, and the thunk is free: nobody else reads or writes it.
-        unsafe { thunk.record.write(filled) };
+        unsafe { thunk.record.write(target) };
         Ok(thunk)
     }
 
@@ -105,8 +102,8 @@ impl Thunks {
         // SAFETY: the thunk is still its caller's. The context stays: a call that is just passing through may still read it, and
         // with either handler and either entry it finds a handler that fits.
         unsafe {
-            (&raw mut (*record).handler).write_volatile(Some(report_closed));
-            (&raw mut (*record).entry).write_volatile(entry.start().as_ptr());
+            (&raw mut (*record).handler).write_volatile(report_closed);
+            (&raw mut (*record).entry).write_volatile(entry.start());
         }
         self.closed.push_back(thunk);
     }
@@ -182,10 +179,13 @@ mod tests {
         let mut guard = runtime::lock();
         let Runtime { arena, thunks, .. } = &mut *guard;
         let open = |arena: &mut Arena, thunks: &mut Thunks| {
-            let entry = NonNull::dangling();
-            thunks
-                .open(arena, entry, noop, std::ptr::null_mut())
-                .expect("memory for thunks")
+            let target = Record {
+                entry: NonNull::dangling(),
+                handler: noop,
+                context: std::ptr::null_mut(),
+                object_handler: None,
+            };
+            thunks.open(arena, target).expect("memory for thunks")
         };
         let first = open(arena, thunks);
         thunks.close(first);

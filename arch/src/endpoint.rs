@@ -38,7 +38,38 @@ pub struct ObjectModel {
     pub new_float: u64,
     /// Makes an object of a result's slot: `object (*)(int kind, uint64_t slot)`.
     pub new_object: u64,
+    /// How exceptions are caught, where code for callbacks may do it.
+    pub catch: Option<CatchModel>,
 }
+
+/// How an interpreter catches exceptions: a record on the stack, linked to its thread's state, names the place to go on at and
+/// holds the registers to go on with. Whoever raises takes the innermost record off, writes the exception and the place's address to
+/// it, to the word at the stack pointer, and returns there.
+///
+/// Offsets are in bytes from the start of the record unless they say otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatchModel {
+    /// Bytes from the thread pointer to a word that holds the address of the thread's state; 0 in a thread that is none of the
+    /// interpreter's, or has made no call yet.
+    pub state: i32,
+    /// Where in that state the innermost record's address lies.
+    pub innermost: u32,
+    /// The record's size.
+    pub size: u32,
+    /// The record around it.
+    pub prev: u32,
+    /// The exception.
+    pub value: u32,
+    /// The place to go on at.
+    pub instruction_pointer: u32,
+    /// The stack pointer, at a word that holds the place's address.
+    pub stack_pointer: u32,
+    /// The callee-saved registers, as in [`SAVED`].
+    pub saved: [u32; 6],
+}
+
+/// The registers of [`CatchModel::saved`], by their number in the encoding of x86-64: rbx, rbp, r12 to r15.
+pub const SAVED: [u8; 6] = [3, 5, 12, 13, 14, 15];
 
 /// A type, and where its objects hold a pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -54,6 +54,10 @@ typedef void (*farcall_trampoline)(const void *target, const uint64_t *args, uin
 // what C receives (ignored for a void result).
 typedef void (*farcall_handler)(void *context, const uint64_t *args, uint64_t *result);
 
+// The same on objects: what the machine code calls instead where the arguments are small integers and a call of ours is in
+// progress. It returns the result's slot, and may raise. `objects` are the arguments as mp_obj_t.
+typedef uint64_t (*farcall_object_handler)(void *context, void *const *objects);
+
 // A signature, parsed and compiled; shared by everything that has the same one. ORDER farcall_signature
 typedef struct {
     farcall_trampoline volatile call; // NULL until farcall_signature_compile() has been called
@@ -97,6 +101,15 @@ typedef struct {
     const void *raise; // void (*)(void *exception)
     const void *new_float; // mp_obj_t (*)(double)
     const void *new_object; // mp_obj_t (*)(farcall_kind, uint64_t slot)
+    // How exceptions are caught: an nlr_buf_t, and where in it nlr_push() puts what. All of this is 0 if that is not known.
+    size_t catch_size;
+    ptrdiff_t catch_state; // from the thread pointer to a variable that holds the thread's state
+    size_t catch_innermost; // in that state: the innermost nlr_buf_t
+    size_t catch_prev;
+    size_t catch_value;
+    size_t catch_instruction_pointer;
+    size_t catch_stack_pointer;
+    size_t catch_saved[6]; // rbx, rbp, r12 to r15
 } farcall_object_model;
 farcall_status farcall_object_model_set(const farcall_object_model *model, farcall_error *error);
 
@@ -106,10 +119,11 @@ typedef struct _farcall_frame {
     void *pending; // an exception that a callback ended in, or NULL
 } farcall_frame;
 
-// A C function pointer that calls `handler(context, ...)`. The handler must be able to run on any thread.
+// A C function pointer that calls `handler(context, ...)`, or `object_handler(context, ...)` if that is not NULL and the
+// signature and the moment allow it. The handler must be able to run on any thread.
 typedef struct farcall_callback farcall_callback;
-farcall_status farcall_callback_new(const farcall_signature *signature, farcall_handler handler, void *context,
-    farcall_callback **out, farcall_error *error);
+farcall_status farcall_callback_new(const farcall_signature *signature, farcall_handler handler,
+    farcall_object_handler object_handler, void *context, farcall_callback **out, farcall_error *error);
 void *farcall_callback_code(const farcall_callback *callback);
 // Frees it. Safe from inside the callback itself. A later call from C through the old pointer is reported on stderr
 // and returns zero, as long as the pointer has not been given to a newer callback.

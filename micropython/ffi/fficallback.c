@@ -57,35 +57,55 @@ static bool is_foreign_thread(const mp_obj_fficallback_t *self, const mp_state_t
     #endif
 }
 
-// Boxes the arguments, calls the function, unboxes its result. Raises what goes wrong. It is a function of its own so
-// that none of its variables is alive across the handler's nlr_push().
-static MP_NOINLINE void run_function(mp_obj_fficallback_t *self, const mp_state_thread_t *state, const uint64_t *args,
-    uint64_t *result) {
-    const farcall_signature *signature = self->signature;
-    size_t n_args = signature->nargs;
-    ffi_check_stack(state, n_args);
-
-    mp_obj_t objs[n_args + 1];
-    for (size_t i = 0; i < n_args; ++i) {
-        objs[i] = ffi_obj_from_slot((farcall_kind)signature->kinds[i + 1], args[i]);
-    }
-    mp_obj_t value = mp_call_function_n_kw(self->function, n_args, 0, objs);
-
-    farcall_kind kind = (farcall_kind)signature->kinds[0];
+// The slot of what the function returned. Raises what goes wrong.
+static MP_NOINLINE uint64_t unbox_result(mp_obj_fficallback_t *self, mp_obj_t value) {
+    farcall_kind kind = (farcall_kind)self->signature->kinds[0];
     if (kind == FARCALL_VOID || (value == mp_const_none && ffi_kind_is_integer(kind))) {
-        return;
+        return 0;
     }
     uint64_t slot;
     ffi_conversion_t why = ffi_slot_from_obj(kind, value, &slot);
     if (why != FFI_CONVERTED) {
         char where[FFI_WHERE_LEN];
         snprintf(where, sizeof(where), "result of callback %s", ffi_callback_name(self));
-        ffi_raise_conversion(why, where, signature->codes[0], ffi_kind_wants(kind), value);
+        ffi_raise_conversion(why, where, self->signature->codes[0], ffi_kind_wants(kind), value);
     }
     if (ffi_kind_borrows(kind)) {
         self->kept = value;
     }
-    *result = slot;
+    return slot;
+}
+
+// Calls the function with objects. Raises what goes wrong.
+static inline uint64_t run_with_objects(mp_obj_fficallback_t *self, const mp_obj_t *objs) {
+    size_t n_args = self->signature->nargs;
+    if (MP_UNLIKELY(!self->checks_stack)) {
+        ffi_check_stack(ffi_state(), n_args);
+    }
+    mp_obj_t value = mp_call_function_n_kw(self->function, n_args, 0, objs);
+    if (mp_obj_is_small_int(value) && ffi_kind_is_integer((farcall_kind)self->signature->kinds[0])) {
+        return (uint64_t)(int64_t)MP_OBJ_SMALL_INT_VALUE(value);
+    }
+    return unbox_result(self, value);
+}
+
+// What C reaches through the engine's machine code when a call of ours is in progress and small ints are all it passes. The
+// code catches what is raised.
+static uint64_t handle_objects(void *context, void *const *objects) {
+    return run_with_objects(context, (const mp_obj_t *)objects);
+}
+
+// Boxes the arguments, calls the function, unboxes its result. Raises what goes wrong. It is a function of its own so
+// that none of its variables is alive across the handler's nlr_push().
+static MP_NOINLINE void run_function(mp_obj_fficallback_t *self, const uint64_t *args, uint64_t *result) {
+    const farcall_signature *signature = self->signature;
+    size_t n_args = signature->nargs;
+
+    mp_obj_t objs[n_args + 1];
+    for (size_t i = 0; i < n_args; ++i) {
+        objs[i] = ffi_obj_from_slot((farcall_kind)signature->kinds[i + 1], args[i]);
+    }
+    *result = run_with_objects(self, objs);
 }
 
 // Printing runs the exception's own code, which may raise again.
@@ -109,11 +129,10 @@ static void keep_exception(ffi_frame_t *frame, mp_obj_t exception) {
     }
 }
 
-static void run_and_catch(mp_obj_fficallback_t *self, const mp_state_thread_t *state, ffi_frame_t *frame,
-    const uint64_t *args, uint64_t *result) {
+static void run_and_catch(mp_obj_fficallback_t *self, ffi_frame_t *frame, const uint64_t *args, uint64_t *result) {
     nlr_buf_t nlr;
     if (nlr_push(&nlr) == 0) {
-        run_function(self, state, args, result);
+        run_function(self, args, result);
         nlr_pop();
     } else {
         keep_exception(frame, MP_OBJ_FROM_PTR(nlr.ret_val));
@@ -122,13 +141,12 @@ static void run_and_catch(mp_obj_fficallback_t *self, const mp_state_thread_t *s
 
 // For a signal's handler: it may interrupt the collector and the scheduler, so both stay out of it, and the call into C
 // that it happens to interrupt has nothing to do with it.
-static void run_locked(mp_obj_fficallback_t *self, const mp_state_thread_t *state, const uint64_t *args,
-    uint64_t *result) {
+static void run_locked(mp_obj_fficallback_t *self, const uint64_t *args, uint64_t *result) {
     #if MICROPY_ENABLE_SCHEDULER
     mp_sched_lock();
     #endif
     gc_lock();
-    run_and_catch(self, state, NULL, args, result);
+    run_and_catch(self, NULL, args, result);
     gc_unlock();
     #if MICROPY_ENABLE_SCHEDULER
     mp_sched_unlock();
@@ -151,9 +169,9 @@ static void handle_call(void *context, const uint64_t *args, uint64_t *result) {
         ffi_frame_t frame;
         ffi_link(&frame);
         if (self->lock) {
-            run_locked(self, state, args, result);
+            run_locked(self, args, result);
         } else {
-            run_and_catch(self, state, caller, args, result);
+            run_and_catch(self, caller, args, result);
         }
         // Whatever was jumped over is over.
         ffi_unlink(&frame);
@@ -180,6 +198,7 @@ static mp_obj_t new_callback(mp_obj_t result, mp_obj_t function, mp_obj_t args, 
     const char *result_code = ffi_get_code(result, "result", &result_len);
     const char *arg_codes = ffi_get_codes(args, &scratch, &args_len);
 
+    ffi_set_object_model();
     ffi_keeper_t *keeper = ffi_new_keeper();
     mp_obj_fficallback_t *self = mp_obj_malloc(mp_obj_fficallback_t, &fficallback_type);
     self->prev = self->next = NULL;
@@ -189,6 +208,7 @@ static mp_obj_t new_callback(mp_obj_t result, mp_obj_t function, mp_obj_t args, 
     self->keeper = keeper;
     self->name = name_of(function);
     self->lock = lock;
+    self->checks_stack = mp_obj_is_type(function, &mp_type_fun_bc);
     #if !MICROPY_PY_THREAD
     self->home = (const void *)&ffi_innermost;
     #endif
@@ -201,7 +221,8 @@ static mp_obj_t new_callback(mp_obj_t result, mp_obj_t function, mp_obj_t args, 
         ffi_raise(status, &error);
     }
     self->signature = keeper->signature;
-    status = farcall_callback_new(keeper->signature, handle_call, self, &keeper->callback, &error);
+    status = farcall_callback_new(keeper->signature, handle_call, lock ? NULL : handle_objects, self,
+        &keeper->callback, &error);
     if (status != FARCALL_OK) {
         keeper->callback = NULL;
         ffi_raise(status, &error);

@@ -37,12 +37,91 @@ static const char *thread_pointer(void) {
     return pointer;
 }
 
+#if MICROPY_NLR_X64 && !MICROPY_ENABLE_PYSTACK
+
+// void ffi_watch_nlr_push(nlr_buf_t *nlr, const uintptr_t values[6], uintptr_t where[2]): calls nlr_push() with known
+// values in the callee-saved registers, and writes down where it will return to, and with which stack pointer.
+__asm__ (
+    ".pushsection .text\n"
+    ".type ffi_watch_nlr_push, @function\n"
+    "ffi_watch_nlr_push:\n"
+    "    push %rbx\n"
+    "    push %rbp\n"
+    "    push %r12\n"
+    "    push %r13\n"
+    "    push %r14\n"
+    "    push %r15\n"
+    "    sub $8, %rsp\n"
+    "    mov (%rsi), %rbx\n"
+    "    mov 8(%rsi), %rbp\n"
+    "    mov 16(%rsi), %r12\n"
+    "    mov 24(%rsi), %r13\n"
+    "    mov 32(%rsi), %r14\n"
+    "    mov 40(%rsi), %r15\n"
+    "    lea 1f(%rip), %rax\n"
+    "    mov %rax, (%rdx)\n"
+    "    lea -8(%rsp), %rax\n"
+    "    mov %rax, 8(%rdx)\n"
+    "    call nlr_push\n"
+    "1:  add $8, %rsp\n"
+    "    pop %r15\n"
+    "    pop %r14\n"
+    "    pop %r13\n"
+    "    pop %r12\n"
+    "    pop %rbp\n"
+    "    pop %rbx\n"
+    "    ret\n"
+    ".size ffi_watch_nlr_push, . - ffi_watch_nlr_push\n"
+    ".popsection\n"
+    );
+void ffi_watch_nlr_push(nlr_buf_t *nlr, const uintptr_t values[6], uintptr_t where[2]);
+
+// The offset of the one register in an nlr_buf_t that holds a value.
+static bool find_register(const nlr_buf_t *nlr, uintptr_t value, size_t *offset) {
+    size_t found = 0;
+    for (size_t i = 0; i < MP_ARRAY_SIZE(nlr->regs); ++i) {
+        if ((uintptr_t)nlr->regs[i] == value) {
+            *offset = offsetof(nlr_buf_t, regs) + i * sizeof(nlr->regs[0]);
+            ++found;
+        }
+    }
+    return found == 1;
+}
+
+// No header says which register nlr_push() saves where, so it is watched. Where it does not do what is expected, callbacks use
+// it as it is.
+static void describe_catching(farcall_object_model *model) {
+    static const uintptr_t values[6] = { 0x5eed0b, 0x5eed0e, 0x5eed12, 0x5eed13, 0x5eed14, 0x5eed15 };
+    nlr_buf_t nlr = { 0 };
+    uintptr_t where[2];
+    ffi_watch_nlr_push(&nlr, values, where);
+    nlr_pop();
+    bool known = find_register(&nlr, where[0], &model->catch_instruction_pointer)
+        && find_register(&nlr, where[1], &model->catch_stack_pointer);
+    for (size_t i = 0; i < MP_ARRAY_SIZE(values); ++i) {
+        known = known && find_register(&nlr, values[i], &model->catch_saved[i]);
+    }
+    model->catch_state = (const char *)&ffi_known_state - thread_pointer();
+    model->catch_innermost = offsetof(mp_state_thread_t, nlr_top);
+    model->catch_prev = offsetof(nlr_buf_t, prev);
+    model->catch_value = offsetof(nlr_buf_t, ret_val);
+    model->catch_size = known ? sizeof(nlr_buf_t) : 0;
+}
+
+#else
+
+static void describe_catching(farcall_object_model *model) {
+    model->catch_size = 0;
+}
+
+#endif
+
 void ffi_set_object_model(void) {
     static bool done = false;
     if (done) {
         return;
     }
-    const farcall_object_model model = {
+    farcall_object_model model = {
         .none = mp_const_none,
         .float_type = &mp_type_float,
         .float_value = offsetof(float_obj_t, value),
@@ -59,6 +138,7 @@ void ffi_set_object_model(void) {
         .new_float = (const void *)mp_obj_new_float,
         .new_object = (const void *)ffi_obj_from_slot,
     };
+    describe_catching(&model);
     farcall_error error;
     farcall_status status = farcall_object_model_set(&model, &error);
     if (status != FARCALL_OK) {

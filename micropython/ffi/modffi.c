@@ -5,6 +5,7 @@
 #include "modffi.h"
 
 FFI_THREAD_LOCAL volatile farcall_thread ffi_innermost;
+FFI_THREAD_LOCAL const mp_state_thread_t *ffi_known_state;
 
 static mp_obj_t keeper_del(mp_obj_t self_in) {
     ffi_keeper_t *self = MP_OBJ_TO_PTR(self_in);

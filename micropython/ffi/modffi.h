@@ -45,11 +45,29 @@ typedef struct _ffi_frame_t {
 // code reads and writes it too.
 extern FFI_THREAD_LOCAL volatile farcall_thread ffi_innermost;
 
-// Tells the engine of this thread, once.
+// MicroPython's state of this thread, kept here because fetching it takes a call each time; NULL ahead of the first use.
+extern FFI_THREAD_LOCAL const mp_state_thread_t *ffi_known_state;
+
+// MicroPython's state of this thread; NULL in a thread that it did not make.
+static inline const mp_state_thread_t *ffi_state(void) {
+    #if MICROPY_PY_THREAD
+    const mp_state_thread_t *state = ffi_known_state;
+    if (MP_UNLIKELY(state == NULL)) {
+        state = mp_thread_get_state();
+        ffi_known_state = state;
+    }
+    return state;
+    #else
+    return &mp_state_ctx.thread;
+    #endif
+}
+
+// Tells the engine of this thread, once. Its code asks no further than whether that has happened.
 static inline void ffi_register_thread(void) {
     if (MP_UNLIKELY(ffi_innermost == 0)) {
-        ffi_innermost = FARCALL_NO_FRAME;
+        ffi_known_state = ffi_state();
         farcall_thread_register(&ffi_innermost);
+        ffi_innermost = FARCALL_NO_FRAME;
     }
 }
 
@@ -65,15 +83,6 @@ static inline void ffi_link(ffi_frame_t *frame) {
 
 static inline void ffi_unlink(const ffi_frame_t *frame) {
     ffi_innermost = (farcall_thread)frame->prev;
-}
-
-// MicroPython's state of this thread; NULL in a thread that it did not make.
-static inline const mp_state_thread_t *ffi_state(void) {
-    #if MICROPY_PY_THREAD
-    return mp_thread_get_state();
-    #else
-    return &mp_state_ctx.thread;
-    #endif
 }
 
 // Owns what the engine made for an object. It is an object of its own because finalisers are methods, and a script must
@@ -112,6 +121,7 @@ typedef struct _mp_obj_fficallback_t {
     ffi_keeper_t *keeper;
     qstr name; // the function's own, or MP_QSTRnull
     bool lock;
+    bool checks_stack; // the virtual machine looks whether there is stack left when it calls the function
     #if !MICROPY_PY_THREAD
     const void *home; // which thread made it
     #endif

@@ -7,7 +7,7 @@ mod model;
 mod report;
 mod signature;
 
-use farcall::embed::{self, Activity};
+use farcall::embed::{self, Activity, ObjectHandler};
 use farcall::{Handler, Library, RawCallback, TypeCode};
 use report::{Failure, Report, Status, guard};
 use signature::Signature;
@@ -45,15 +45,22 @@ unsafe fn c_text<'a>(start: *const c_char) -> Result<&'a str, Failure> {
 pub unsafe extern "C" fn farcall_callback_new(
     signature: *const Signature,
     handler: Handler,
+    object_handler: Option<ObjectHandler>,
     context: *mut c_void,
     out: *mut *mut RawCallback,
     report: *mut Report,
 ) -> Status {
     guard(report, || {
         // SAFETY: the caller vouches for the signature.
-        let compiled = unsafe { (*signature).compiled() };
-        // SAFETY: the caller vouches for handler and context.
-        let callback = unsafe { RawCallback::new(compiled, handler, context)? };
+        let signature = unsafe { &*signature };
+        let callback = match (signature.object_entry(), object_handler) {
+            // SAFETY: the caller vouches for handlers and context.
+            (Some(code), Some(objects)) => unsafe {
+                RawCallback::with_objects(code, handler, objects, context)?
+            },
+            // SAFETY: as above.
+            _ => unsafe { RawCallback::new(signature.compiled(), handler, context)? },
+        };
         // SAFETY: the caller has a place for it.
         unsafe { out.write(Box::into_raw(Box::new(callback))) };
         Ok(())

@@ -1,7 +1,7 @@
 //! MicroPython's layout of objects, as its own headers have it and C reports it.
 
 use crate::report::{Failure, Report, Status, guard};
-use farcall::embed::{self, ObjectModel, PointerField};
+use farcall::embed::{self, CatchModel, ObjectModel, PointerField};
 use std::slice;
 
 /// A type, and where its objects hold a pointer. ORDER farcall_pointer_field
@@ -12,7 +12,7 @@ pub struct Field {
     offset: usize,
 }
 
-/// See [`ObjectModel`], whose names these are. ORDER farcall_object_model
+/// See [`ObjectModel`] and [`CatchModel`], whose names these are. ORDER farcall_object_model
 #[derive(Debug)]
 #[repr(C)]
 pub struct Model {
@@ -31,6 +31,37 @@ pub struct Model {
     raise: usize,
     new_float: usize,
     new_object: usize,
+    catch_size: usize,
+    catch_state: isize,
+    catch_innermost: usize,
+    catch_prev: usize,
+    catch_value: usize,
+    catch_instruction_pointer: usize,
+    catch_stack_pointer: usize,
+    catch_saved: [usize; 6],
+}
+
+impl Model {
+    /// How exceptions are caught, unless the record's size says that this is not known.
+    fn catch(&self) -> Result<Option<CatchModel>, Failure> {
+        if self.catch_size == 0 {
+            return Ok(None);
+        }
+        let mut saved = [0; 6];
+        for (to, from) in saved.iter_mut().zip(self.catch_saved) {
+            *to = narrow(from)?;
+        }
+        Ok(Some(CatchModel {
+            state: narrow(self.catch_state)?,
+            innermost: narrow(self.catch_innermost)?,
+            size: narrow(self.catch_size)?,
+            prev: narrow(self.catch_prev)?,
+            value: narrow(self.catch_value)?,
+            instruction_pointer: narrow(self.catch_instruction_pointer)?,
+            stack_pointer: narrow(self.catch_stack_pointer)?,
+            saved,
+        }))
+    }
 }
 
 /// # Safety
@@ -66,6 +97,7 @@ pub unsafe extern "C" fn farcall_object_model_set(
             raise: model.raise as u64,
             new_float: model.new_float as u64,
             new_object: model.new_object as u64,
+            catch: model.catch()?,
         };
         // SAFETY: the caller vouches for the model.
         unsafe { embed::set_object_model(model)? };

@@ -20,7 +20,7 @@ pub struct Signature {
     // What the pointers above point into, and what keeps the code alive.
     _letters: CString,
     _kinds: Box<[u8]>,
-    _object_code: Option<Arc<ObjectCode>>,
+    object_code: Option<Arc<ObjectCode>>,
     compiled: Arc<Compiled>,
 }
 
@@ -29,7 +29,7 @@ impl Signature {
         let compiled = embed::compile(codes.signature()?);
         let object_code = match role {
             Role::Function => embed::compile_objects(codes)?,
-            Role::Callback => None,
+            Role::Callback => embed::compile_object_callback(codes)?,
         };
         let all = || std::iter::once(&codes.ret).chain(&codes.args);
         let letters: Vec<u8> = all().map(|code| code.letter() as u8).collect();
@@ -38,17 +38,23 @@ impl Signature {
         let kinds: Box<[u8]> = all().map(|code| code.kind() as u8).collect();
         Ok(Signature {
             call: AtomicPtr::default(),
-            object_call: object_code
-                .as_ref()
-                .map_or(std::ptr::null(), |code| code.start()),
+            object_call: match (&object_code, role) {
+                (Some(code), Role::Function) => code.start(),
+                _ => std::ptr::null(),
+            },
             codes: letters.as_ptr(),
             kinds: kinds.as_ptr(),
             nargs: codes.args.len(),
             _letters: letters,
             _kinds: kinds,
-            _object_code: object_code,
+            object_code,
             compiled,
         })
+    }
+
+    /// The entry on objects, of a callback's signature that has one.
+    pub(crate) fn object_entry(&self) -> Option<Arc<ObjectCode>> {
+        self.object_code.clone()
     }
 
     pub(crate) fn compiled(&self) -> Arc<Compiled> {

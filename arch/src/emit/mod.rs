@@ -32,6 +32,8 @@ pub mod record {
     pub const HANDLER: u8 = 8;
     /// The first argument of that function.
     pub const CONTEXT: u8 = 16;
+    /// The function that an entry on objects calls.
+    pub const OBJECT_HANDLER: u8 = 24;
     /// The record's size; a record's address is a multiple of it.
     pub const SIZE: usize = 32;
 }
@@ -69,6 +71,28 @@ pub fn call_objects(
 ) -> Option<Code> {
     match plan.abi {
         Abi::SysV64 => Some(x64::objects::call(plan, call, model, converters)),
+        _ => None,
+    }
+}
+
+/// The entry of callbacks of this plan whose arguments are all integers or pointers, signed or not as `is_signed` says, on an interpreter's objects. It makes small
+/// integers of them, catches what is raised, and calls the record's object handler, `uint64_t (*)(void *context, const object *arguments)`,
+/// which gives the result's slot. Where an argument is no small integer, the thread unknown, or no call of ours in progress, it leaves for
+/// `slots_entry`, the entry of the same plan that [`callback_entry`] makes. `None` where no emitter for it exists.
+pub fn callback_entry_objects(
+    plan: &Plan,
+    model: &ObjectModel,
+    is_signed: &[bool],
+    slots_entry: u64,
+) -> Option<Code> {
+    match (plan.abi, &model.catch) {
+        (Abi::SysV64, Some(catch)) => Some(x64::object_callbacks::entry(
+            plan,
+            model,
+            catch,
+            is_signed,
+            slots_entry,
+        )),
         _ => None,
     }
 }

@@ -423,4 +423,5 @@ impl Emitter {
     }
 }
 
+pub(super) mod object_callbacks;
 pub(super) mod objects;

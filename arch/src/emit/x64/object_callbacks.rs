@@ -1,0 +1,199 @@
+//! Entries of callbacks on an interpreter's own objects.
+//!
+//! ```text
+//!   | C's stack arguments      |
+//!   | return address           |
+//!   | padding                  |
+//!   | call frame: pending, prev|  marks this thread as inside, for whoever closes a library
+//!   | the thread's state       |
+//!   | catch record             |  where an exception goes on
+//!   | argument objects         | <- rsp at the call of the handler
+//! ```
+//!
+//! An exception never passes this frame. It comes out at the landing place, with the registers as they were saved, and
+//! is left in the frame of the call that C is in, which raises it when C returns.
+
+use super::super::{Code, record};
+use super::{Address, Emitter, RECORD, SCRATCH};
+use crate::abi::regs::x64::{R11, RSP};
+use crate::abi::{Move, Place, Plan};
+use crate::endpoint::{CatchModel, NO_FRAME, ObjectModel, SAVED, call_frame};
+use crate::layout::SLOT;
+use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
+
+/// The frame of the call that C is in, from the first test to its link. It carries no argument under any convention.
+const CALLER: u8 = R11;
+
+/// Offsets from the stack pointer.
+struct Frame {
+    catch: u32,
+    state: u32,
+    call: u32,
+    size: u32,
+}
+
+impl Frame {
+    fn new(plan: &Plan, catch: &CatchModel) -> Frame {
+        let state = plan.arg_slots * SLOT + catch.size;
+        let call = state + SLOT;
+        // One more word than a multiple of 16: the return address is the other half.
+        let size = (call + call_frame::SIZE + 8).next_multiple_of(16) - 8;
+        Frame {
+            catch: plan.arg_slots * SLOT,
+            state,
+            call,
+            size,
+        }
+    }
+}
+
+fn at(offset: u32) -> Address {
+    Address { base: RSP, offset }
+}
+
+pub(in crate::emit) fn entry(
+    plan: &Plan,
+    model: &ObjectModel,
+    catch: &CatchModel,
+    is_signed: &[bool],
+    slots_entry: u64,
+) -> Code {
+    let [context, objects] = [0, 1].map(|n| plan.abi.convention().int_args[n]);
+    let frame = Frame::new(plan, catch);
+    let mut asm = Emitter::new(plan.abi);
+    let landing = asm.ops.new_dynamic_label();
+    let (slots, slots_with_frame) = (asm.ops.new_dynamic_label(), asm.ops.new_dynamic_label());
+    asm.find_caller(model, slots);
+    asm.enter(frame.size);
+    for piece in &plan.args {
+        let is_signed = is_signed[piece.value as usize];
+        asm.box_argument(piece, is_signed, frame.size + 8, slots_with_frame);
+    }
+    asm.link_call(model, &frame);
+    asm.link_catch(catch, &frame, landing);
+    asm.address_of(objects, at(0));
+    dynasm!(asm.ops
+        ; .arch x64
+        ; mov Rq(context), [BYTE Rq(RECORD) + record::CONTEXT as i8]
+        ; call QWORD [BYTE Rq(RECORD) + record::OBJECT_HANDLER as i8]
+    );
+    asm.unlink_catch(catch, &frame);
+    asm.unlink_call(model, &frame);
+    for piece in &plan.ret {
+        asm.extend(SCRATCH, piece);
+    }
+    asm.leave(frame.size);
+    dynasm!(asm.ops ; .arch x64 ; ret ; =>landing);
+
+    asm.note_depth(frame.size + 8);
+    asm.unlink_call(model, &frame);
+    let value = at(frame.catch + catch.value);
+    read!(asm, mov Rq(SCRATCH), QWORD value);
+    let pending = Address {
+        base: CALLER,
+        offset: call_frame::PENDING,
+    };
+    write!(asm, mov QWORD pending, Rq(SCRATCH));
+    dynasm!(asm.ops ; .arch x64 ; xor eax, eax);
+    asm.leave(frame.size);
+    dynasm!(asm.ops ; .arch x64 ; ret ; =>slots_with_frame);
+
+    asm.note_depth(frame.size + 8);
+    asm.leave(frame.size);
+    dynasm!(asm.ops ; .arch x64 ; =>slots);
+    asm.jump_to(slots_entry);
+    asm.finish()
+}
+
+impl Emitter {
+    /// The call that C is in, if this thread is in one that no exception waits for.
+    fn find_caller(&mut self, model: &ObjectModel, none: DynamicLabel) {
+        let innermost = model.innermost;
+        dynasm!(self.ops
+            ; .arch x64
+            ; fs mov Rq(CALLER), [innermost]
+            ; cmp Rq(CALLER), NO_FRAME as i32
+            ; jbe =>none
+            ; cmp QWORD [BYTE Rq(CALLER) + call_frame::PENDING as i8], 0
+            ; jne =>none
+        );
+    }
+
+    /// Makes a small integer of an argument, or goes elsewhere with all arguments as they were.
+    fn box_argument(&mut self, piece: &Move, is_signed: bool, incoming: u32, large: DynamicLabel) {
+        let filled = match piece.place {
+            Place::Int(register) => self.extend(register, piece),
+            Place::Stack { offset, .. } => {
+                self.load(SCRATCH, at(incoming + offset), piece);
+                SCRATCH
+            }
+            Place::Fp(_) => unreachable!("no float becomes an object without memory"),
+        };
+        if filled != SCRATCH {
+            self.copy(SCRATCH, filled);
+        }
+        match (piece.width, is_signed) {
+            (8, true) => dynasm!(self.ops ; .arch x64 ; add rax, rax ; jo =>large ; or rax, 1),
+            (8, false) => {
+                dynasm!(self.ops ; .arch x64 ; add rax, rax ; jc =>large ; js =>large ; or rax, 1)
+            }
+            _ => dynasm!(self.ops ; .arch x64 ; lea rax, [rax + rax + 1]),
+        }
+        let object = at(piece.slot);
+        write!(self, mov QWORD object, Rq(SCRATCH));
+    }
+
+    fn link_call(&mut self, model: &ObjectModel, frame: &Frame) {
+        let innermost = model.innermost;
+        let prev = at(frame.call + call_frame::PREV);
+        write!(self, mov QWORD prev, Rq(CALLER));
+        self.store_zero(at(frame.call + call_frame::PENDING));
+        self.address_of(SCRATCH, at(frame.call));
+        dynasm!(self.ops ; .arch x64 ; fs mov [innermost], rax);
+    }
+
+    fn unlink_call(&mut self, model: &ObjectModel, frame: &Frame) {
+        let innermost = model.innermost;
+        let prev = at(frame.call + call_frame::PREV);
+        read!(self, mov Rq(CALLER), QWORD prev);
+        dynasm!(self.ops ; .arch x64 ; fs mov [innermost], Rq(CALLER));
+    }
+
+    /// The arguments are in their slots: every register that carried one is free.
+    fn link_catch(&mut self, catch: &CatchModel, frame: &Frame, landing: DynamicLabel) {
+        let state_word = catch.state;
+        let field = |offset| at(frame.catch + offset);
+        dynasm!(self.ops ; .arch x64 ; fs mov rax, [state_word]);
+        let (state, prev) = (at(frame.state), field(catch.prev));
+        let innermost = Address {
+            base: SCRATCH,
+            offset: catch.innermost,
+        };
+        write!(self, mov QWORD state, Rq(SCRATCH));
+        read!(self, mov Rq(CALLER), QWORD innermost);
+        write!(self, mov QWORD prev, Rq(CALLER));
+        dynasm!(self.ops ; .arch x64 ; lea Rq(CALLER), [=>landing]);
+        let (instruction, stack) = (field(catch.instruction_pointer), field(catch.stack_pointer));
+        write!(self, mov QWORD instruction, Rq(CALLER));
+        // Below the stack pointer, where whoever raises has frames of its own, and is done with them by then.
+        dynasm!(self.ops ; .arch x64 ; lea Rq(CALLER), [rsp - 8]);
+        write!(self, mov QWORD stack, Rq(CALLER));
+        for (register, offset) in SAVED.into_iter().zip(catch.saved) {
+            let place = field(offset);
+            write!(self, mov QWORD place, Rq(register));
+        }
+        self.address_of(CALLER, field(0));
+        write!(self, mov QWORD innermost, Rq(CALLER));
+    }
+
+    fn unlink_catch(&mut self, catch: &CatchModel, frame: &Frame) {
+        let (state, prev) = (at(frame.state), at(frame.catch + catch.prev));
+        read!(self, mov Rq(RECORD), QWORD state);
+        read!(self, mov Rq(CALLER), QWORD prev);
+        let innermost = Address {
+            base: RECORD,
+            offset: catch.innermost,
+        };
+        write!(self, mov QWORD innermost, Rq(CALLER));
+    }
+}

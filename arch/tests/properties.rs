@@ -56,7 +56,12 @@ fn any_abi() -> impl Strategy<Value = Abi> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig {
+        cases: 1500,
+        max_shrink_iters: 200,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn every_signature_has_a_plan_that_the_checker_agrees_with(signature in any_signature(), abi in any_abi()) {
@@ -149,6 +154,9 @@ const MISTAKES: [Mistake; 8] = [
 /// A step of more than this could jump over a guard page.
 const PAGE: i64 = 4096;
 
+/// A callee begins to probe at the stack pointer, so what a frame touches last must be this close to it.
+const NEAR: i64 = 64;
+
 /// Runs over the instructions with the rules that any trampoline and any entry must keep.
 fn check_code(code: &Code) -> Result<(), String> {
     let row = code.abi.convention();
@@ -187,6 +195,9 @@ fn check_code(code: &Code) -> Result<(), String> {
             Flow::Call if (frame.depth % i64::from(row.stack_align)) != 0 => {
                 return complain("misaligned call");
             }
+            Flow::Call if frame.depth - frame.touched > NEAR => {
+                return complain("calls from a page that may not be there");
+            }
             Flow::Return | Flow::Jump
                 if frame.depth != frame.at_entry || !frame.saved.is_empty() =>
             {
@@ -209,6 +220,8 @@ struct Frame {
     at_entry: i64,
     depth: i64,
     noted: i64,
+    /// How deep the frame has been written to.
+    touched: i64,
     /// The depth where the frame record is, once there is one.
     record: Option<i64>,
     /// DWARF numbers of registers whose old value is noted to be in the frame.
@@ -226,6 +239,7 @@ impl Frame {
             at_entry,
             depth: at_entry,
             noted: at_entry,
+            touched: at_entry,
             record: None,
             saved: BTreeSet::new(),
         }
@@ -234,11 +248,11 @@ impl Frame {
     fn step(&mut self, instruction: &Instruction) -> Result<(), String> {
         match instruction.stack {
             StackMove::None => {}
-            StackMove::By(bytes) if bytes < -PAGE => {
-                return Err(format!("a step of {bytes} bytes"));
-            }
             StackMove::By(bytes) => self.depth -= bytes,
             StackMove::ToFramePointer => self.depth = self.record.ok_or("no frame record yet")?,
+        }
+        if instruction.text.starts_with("push ") {
+            self.touched = self.depth;
         }
         if instruction.text == "mov x29, sp" {
             self.record = Some(self.depth);
@@ -280,8 +294,8 @@ impl Frame {
         Ok(())
     }
 
-    /// Nothing below the stack pointer is used, nothing above the frame is written.
-    fn check_access(&self, instruction: &Instruction) -> Result<(), String> {
+    /// Nothing below the stack pointer is used, nothing above the frame is written, and no page is passed over on the way down.
+    fn check_access(&mut self, instruction: &Instruction) -> Result<(), String> {
         let Some(access) = instruction.stack_access else {
             return Ok(());
         };
@@ -292,6 +306,13 @@ impl Frame {
         let end = access.offset + i64::from(access.size);
         if access.offset < pushed || (access.is_write && end > self.depth - self.at_entry) {
             return Err(format!("{access:?} in a frame of {} bytes", self.depth));
+        }
+        if access.is_write {
+            let deep = self.depth - access.offset;
+            if deep - self.touched > PAGE {
+                return Err(format!("jumps from {} to {deep} bytes", self.touched));
+            }
+            self.touched = self.touched.max(deep);
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ use std::ffi::c_void;
 use std::io;
 use std::mem::offset_of;
 use std::ptr::NonNull;
+use std::sync::atomic::{Ordering, fence};
 
 /// What a callback's entry calls: the context, a slot for each argument, and the result's slot, zero at first.
 pub type Handler = unsafe extern "C" fn(context: *mut c_void, slots: *const u64, result: *mut u64);
@@ -103,6 +104,8 @@ impl Thunks {
         // with either handler and either entry it finds a handler that fits.
         unsafe {
             (&raw mut (*record).handler).write_volatile(report_closed);
+            // Thunks load the entry first, in this order: the closed entry never meets a handler that wants arguments.
+            fence(Ordering::Release);
             (&raw mut (*record).entry).write_volatile(entry.start());
         }
         self.closed.push_back(thunk);

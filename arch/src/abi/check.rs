@@ -22,6 +22,18 @@ type Verdict = Result<(), String>;
 
 /// Checks `plan` against `signature`.
 ///
+/// ```
+/// use farcall_arch::abi::check::check;
+/// use farcall_arch::{Abi, Place, Signature, Type, plan};
+///
+/// let signature = Signature::new(Type::Void, vec![Type::I32, Type::F64])?;
+/// let mut plan = plan(&signature, Abi::Win64)?;
+/// assert_eq!(check(&signature, &plan), Ok(()));
+/// plan.args[1].place = Place::Fp(0); // as if the two files were counted apart
+/// assert_eq!(check(&signature, &plan), Err("value 1: Fp(0) is out of turn".to_owned()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// The first rule that does not hold, in words.
 pub fn check(signature: &Signature, plan: &Plan) -> Verdict {

@@ -144,6 +144,27 @@ impl core::error::Error for PlanError {}
 
 /// Decides where each byte of each argument and of the result goes.
 ///
+/// ```
+/// use farcall_arch::abi::Dialect;
+/// use farcall_arch::{Abi, Place, Signature, Type, plan};
+///
+/// // int printf(const char *, ...), called with a double.
+/// let printf = Signature::variadic(Type::I32, vec![Type::POINTER, Type::F64], 1)?;
+///
+/// let sysv = plan(&printf, Abi::SysV64)?;
+/// assert_eq!(sysv.args[1].place, Place::Fp(0)); // xmm0, and al says that there is one
+/// assert_eq!(sysv.vector_args, Some(1));
+///
+/// let win64 = plan(&printf, Abi::Win64)?;
+/// assert_eq!(win64.args[1].place, Place::Fp(1)); // xmm1, as the second argument
+/// assert_eq!(win64.mirrors[0].place, Place::Int(2)); // rdx as well
+/// assert_eq!(win64.stack, 32); // shadow space
+///
+/// let apple = plan(&printf, Abi::Aapcs64(Dialect::Apple))?;
+/// assert_eq!(apple.args[1].place, Place::Stack { offset: 0, size: 8 });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// For a type that the convention has no place for. Every type of [`Type`] has one under every [`Abi`] so far.
 pub fn plan(signature: &Signature, abi: Abi) -> Result<Plan, PlanError> {

@@ -14,6 +14,12 @@
 //! entry, made by [`callback_entry`], stores its arguments into slots on its own stack, extended as above, and calls the
 //! record's handler, a function of the same convention, `void (*)(void *context, const uint64_t *slots, uint64_t *result)`.
 //! `*result` is zero when the handler starts, and what it holds afterwards is returned to C.
+//!
+//! # What all of it keeps to
+//! Both ends of a trampoline and of an entry speak the plan's convention, whatever that of the process is: on Linux a Win64
+//! trampoline is called as an `extern "win64"` function. Every address that C can reach begins with a landing pad
+//! (`endbr64`, `bti c`). Nothing below the stack pointer is used; the stack is aligned at every call; frames larger than a
+//! page are touched page by page. Flags, rounding modes and the platform's register are left alone.
 
 mod a64;
 pub mod unwind;

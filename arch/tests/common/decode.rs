@@ -214,7 +214,7 @@ fn a64_kind(opcode: Opcode, text: &str) -> (bool, usize) {
         Opcode::STP | Opcode::STR | Opcode::STRB | Opcode::STRH => (true, 0),
         Opcode::LDP => (false, 2),
         Opcode::LDR | Opcode::LDRB | Opcode::LDRH => (false, 1),
-        Opcode::LDRSB | Opcode::LDRSH | Opcode::LDRSW => (false, 1),
+        Opcode::LDRSB | Opcode::LDRSH | Opcode::LDRSW | Opcode::LDAR => (false, 1),
         Opcode::ADD | Opcode::SUB | Opcode::ORR | Opcode::ADR | Opcode::FMOV => (false, 1),
         Opcode::SBFM | Opcode::UBFM => (false, 1),
         Opcode::BLR | Opcode::BR | Opcode::RET | Opcode::HINT => (false, 0),

@@ -35,6 +35,16 @@ const BY_DWARF_NUMBER: [u8; 8] = [
 /// The `UNWIND_INFO` of `code`, which belongs at a multiple of four within 4 GiB behind it. None for code that has no frame,
 /// which needs none: the system takes a function it knows nothing of for one whose return address is on top of the stack.
 ///
+/// ```
+/// use farcall_arch::emit::{self, unwind::unwind_info};
+/// use farcall_arch::{Abi, Signature, Type, plan};
+///
+/// let code = emit::callback_entry(&plan(&Signature::new(Type::Void, vec![])?, Abi::Win64)?);
+/// // Version 1; eight bytes of prologue (endbr64, sub rsp, 0x28); one code: a small allocation of five words, done at 8.
+/// assert_eq!(unwind_info(&code).as_deref(), Some(&[1, 8, 1, 0, 8, 0x42, 0, 0][..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Panics
 /// For another instruction set than x86-64. A prologue's length fits its byte, as the frame of [`crate::MAX_ARGS`]
 /// arguments is entered in a few steps.

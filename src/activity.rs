@@ -26,13 +26,14 @@ impl Activity {
     }
 
     fn is_busy(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > 1
+        // Whoever sees the mark gone also sees all that the thread did while it was there.
+        self.0.load(Ordering::Acquire) > 1
     }
 
     fn add(&self, change: usize) {
         // One thread writes; the others only read. A load and a store are enough, and far cheaper than an atomic sum.
         let mark = self.0.load(Ordering::Relaxed);
-        self.0.store(mark.wrapping_add(change), Ordering::Relaxed);
+        self.0.store(mark.wrapping_add(change), Ordering::Release);
         compiler_fence(Ordering::SeqCst);
     }
 }

@@ -9,6 +9,7 @@ use crate::runtime;
 use crate::sys;
 use farcall_arch::emit::{self, Code};
 use farcall_arch::{Plan, Signature, plan};
+use foldhash::fast::FixedState;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::ptr::NonNull;
@@ -79,7 +80,7 @@ pub(crate) fn host_plan(signature: &Signature) -> Result<Plan> {
 
 /// What is known by its content, each thing once.
 pub(crate) struct Cache<K, V> {
-    known: HashMap<K, Arc<V>>,
+    known: HashMap<K, Arc<V>, FixedState>,
     /// The size at which unused things are looked for.
     threshold: usize,
 }
@@ -87,7 +88,7 @@ pub(crate) struct Cache<K, V> {
 impl<K, V> Default for Cache<K, V> {
     fn default() -> Cache<K, V> {
         Cache {
-            known: HashMap::new(),
+            known: HashMap::default(),
             threshold: LIMIT,
         }
     }

@@ -21,7 +21,7 @@ pub struct Function {
     codes: Arc<Codes>,
     trampoline: Trampoline,
     _compiled: Arc<Compiled>,
-    name: String,
+    name: Option<Box<str>>,
     library: Option<Arc<Shared>>,
 }
 
@@ -39,14 +39,14 @@ impl Function {
     /// # Errors
     /// [`Error::Null`], those of a bad signature, and [`Error::ExecutableMemory`].
     pub fn at(address: *const c_void, ret: &str, args: &str) -> Result<Function> {
-        Function::new(address, ret, args, format!("function at {address:p}"), None)
+        Function::new(address, ret, args, None, None)
     }
 
     pub(crate) fn new(
         address: *const c_void,
         ret: &str,
         args: &str,
-        name: String,
+        name: Option<&str>,
         library: Option<Arc<Shared>>,
     ) -> Result<Function> {
         if address.is_null() {
@@ -59,7 +59,7 @@ impl Function {
             codes: Arc::new(codes),
             trampoline: compiled.trampoline()?,
             _compiled: compiled,
-            name,
+            name: name.map(Box::from),
             library,
         })
     }
@@ -114,9 +114,7 @@ impl Function {
             .as_ref()
             .is_some_and(|library| !library.is_open())
         {
-            return Err(Error::Closed {
-                what: self.name.clone(),
-            });
+            return Err(Error::Closed { what: self.name() });
         }
         let mut result = 0;
         let inside = Inside::enter();
@@ -133,7 +131,7 @@ impl Function {
         if got == wanted {
             return Ok(());
         }
-        let (function, codes) = (self.name.clone(), self.codes.args_text());
+        let (function, codes) = (self.name(), self.codes.args_text());
         Err(Error::ArgumentCount {
             function,
             codes,
@@ -145,6 +143,13 @@ impl Function {
     /// The compiled code itself, for callers that keep their own books: it checks nothing.
     pub fn trampoline(&self) -> Trampoline {
         self.trampoline
+    }
+
+    fn name(&self) -> String {
+        match &self.name {
+            Some(name) => name.to_string(),
+            None => format!("function at {:p}", self.address),
+        }
     }
 
     /// Where the function lies.
@@ -163,7 +168,9 @@ impl fmt::Debug for Function {
         write!(
             f,
             "Function({} at {:p}, {})",
-            self.name, self.address, self.codes
+            self.name(),
+            self.address,
+            self.codes
         )
     }
 }

@@ -100,13 +100,7 @@ impl Library {
     /// [`Error::Symbol`], [`Error::Closed`], those of a bad signature, and [`Error::ExecutableMemory`].
     pub fn func(&self, ret: &str, name: &str, args: &str) -> Result<Function> {
         let address = self.addr(name)?;
-        Function::new(
-            address,
-            ret,
-            args,
-            name.to_owned(),
-            Some(self.shared.clone()),
-        )
+        Function::new(address, ret, args, Some(name), Some(self.shared.clone()))
     }
 
     /// The variable called `name`, of the type `code`.

@@ -82,7 +82,8 @@ static inline void ffi_link(ffi_frame_t *frame) {
 }
 
 static inline void ffi_unlink(const ffi_frame_t *frame) {
-    ffi_innermost = (farcall_thread)frame->prev;
+    // Whoever sees that this thread is out again also sees all that it did inside.
+    __atomic_store_n(&ffi_innermost, (farcall_thread)frame->prev, __ATOMIC_RELEASE);
 }
 
 // Owns what the engine made for an object. It is an object of its own because finalisers are methods, and a script must

@@ -5,11 +5,9 @@
 
 mod common;
 
-use common::decode::{self, decode};
-use common::{place, places, signature, slug};
-use farcall_arch::abi::regs::Isa;
-use farcall_arch::emit::unwind::{FrameChangeKind, unwind_info};
-use farcall_arch::emit::{self, Code};
+use common::listing::{assert_golden, list};
+use common::{place, places, signature};
+use farcall_arch::emit;
 use farcall_arch::{Abi, Extend, Plan, Signature, plan};
 use std::fmt::Write;
 
@@ -59,14 +57,6 @@ fn thunks_and_closed_entry_are_as_reviewed() {
     }
 }
 
-fn assert_golden(abi: Abi, name: &str, listing: &str) {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(format!("golden/{}", slug(abi)));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(name, listing));
-}
-
 fn head(signature: &Signature, plan: &Plan) -> String {
     let mut text = format!("{signature} under {}\n{}\n\n", plan.abi, places(plan));
     let args = plan.args.iter().map(|piece| ("argument", piece));
@@ -91,49 +81,4 @@ fn head(signature: &Signature, plan: &Plan) -> String {
         writeln!(text, "{}", line.trim_end()).expect("a String takes everything");
     }
     text
-}
-
-/// The instructions, with what each did to the frame beside it.
-fn list(text: &mut String, title: &str, code: &Code) {
-    let isa = code.abi.convention().isa;
-    let instructions = decode(code);
-    let count = instructions.len();
-    writeln!(
-        text,
-        "\n{title}: {count} instructions, {} bytes",
-        code.bytes.len()
-    )
-    .expect("a String takes everything");
-    for instruction in &instructions {
-        let next = instruction.offset + instruction.len;
-        let changes = code.frame.iter().filter(|change| change.offset == next);
-        let notes: Vec<String> = changes.map(|change| note(isa, change.kind)).collect();
-        let line = format!(
-            "{:5}  {:40}  {}",
-            instruction.offset,
-            instruction.text,
-            notes.join(", ")
-        );
-        writeln!(text, "{}", line.trim_end()).expect("a String takes everything");
-    }
-    if code.abi == Abi::Win64
-        && let Some(info) = unwind_info(code)
-    {
-        let bytes: Vec<String> = info.iter().map(|byte| format!("{byte:02x}")).collect();
-        writeln!(text, "       UNWIND_INFO {}", bytes.join(" "))
-            .expect("a String takes everything");
-    }
-}
-
-fn note(isa: Isa, kind: FrameChangeKind) -> String {
-    let stack_pointer = match isa {
-        Isa::X64 => "rsp",
-        Isa::A64 => "sp",
-    };
-    let name = |register| decode::dwarf_name(isa, register);
-    match kind {
-        FrameChangeKind::CfaOffset(bytes) => format!("cfa = {stack_pointer} + {bytes}"),
-        FrameChangeKind::Saved(register, below) => format!("{} at cfa - {below}", name(register)),
-        FrameChangeKind::Restored(register) => format!("{} back", name(register)),
-    }
 }

@@ -6,6 +6,7 @@
 )]
 
 pub mod decode;
+pub mod listing;
 
 use farcall_arch::abi::regs::Isa;
 use farcall_arch::{Abi, Move, Place, Plan, Signature, Type};

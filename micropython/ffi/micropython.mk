@@ -12,8 +12,13 @@ FARCALL_CARGO ?= cargo
 FARCALL_TARGET ?= $(CARGO_BUILD_TARGET)
 FARCALL_TARGET_DIR ?= $(FARCALL_ROOT)/target
 
-# What Rust's standard library needs of the system, as `rustc --print native-static-libs` lists it.
+# What Rust's standard library needs of the system, as `rustc --print native-static-libs` lists it, and on Windows what
+# spares the program the compiler's own DLLs.
+ifneq ($(findstring mingw,$(shell $(CC) -dumpmachine)),)
+FARCALL_LIBS ?= -lkernel32 -lntdll -luserenv -lws2_32 -ldbghelp -static
+else
 FARCALL_LIBS ?= -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
+endif
 
 FARCALL_ARCHIVE := $(abspath $(FARCALL_TARGET_DIR))/$(addsuffix /,$(FARCALL_TARGET))release/libfarcall_micropython.a
 

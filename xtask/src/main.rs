@@ -1,5 +1,7 @@
 //! The workspace's helper commands: `cargo xtask --help` lists them.
 
+mod debian;
+mod libraries;
 mod micropython;
 mod paths;
 mod process;
@@ -8,6 +10,7 @@ mod setup;
 mod source;
 mod target;
 mod test;
+mod wine;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

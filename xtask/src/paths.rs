@@ -17,6 +17,11 @@ pub fn micropython() -> Result<PathBuf> {
     made(root().join("target/micropython"))
 }
 
+/// The directory of a target's shared libraries that its system does not have, made if need be.
+pub fn libraries(triple: &str) -> Result<PathBuf> {
+    made(micropython()?.join("libraries").join(triple))
+}
+
 /// `path`, made if need be, with everything above it.
 pub fn made(path: PathBuf) -> Result<PathBuf> {
     fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
+use crate::libraries;
 use crate::micropython;
 use crate::process::Output;
 use crate::target::Target;
@@ -12,8 +13,13 @@ use crate::target::Target;
 /// Runs `script` with `args` in the current directory, after building what it needs. Returns the script's exit code.
 pub fn script(target: Target, script: &Path, args: &[String]) -> Result<ExitCode> {
     let program = micropython::build(target, Output::OnFailure)?;
+    target.prepare()?;
+    if target.is_foreign() {
+        // On a machine's own system, libraries are the script's affair.
+        libraries::ensure(target)?;
+    }
     let status = target
-        .command(&program)
+        .command(&program)?
         .arg(script)
         .args(args)
         .status()

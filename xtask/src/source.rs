@@ -12,6 +12,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
+use crate::debian;
 use crate::paths;
 use crate::process::{self, Output};
 use crate::setup::{self, Need};
@@ -19,10 +20,7 @@ use crate::setup::{self, Need};
 /// The release that everything here is built from and compared with.
 pub const VERSION: &str = "1.25.0";
 
-/// The Debian release whose source package is that version.
-const DEBIAN_SUITE: &str = "trixie";
-const DEBIAN_KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-/// The upstream half of the source package; Debian's own half may be revised and is not used.
+/// The upstream half of Debian's source package; Debian's own half may be revised and is not used.
 const TARBALL_SHA256: &str = "7b25be99a502f070b2de81dafc08da7051d992325d6e67daa9045a918fffdbea";
 
 const REPOSITORY: &str = "https://github.com/micropython/micropython";
@@ -126,85 +124,15 @@ fn fetch(sources: &Path, dir: &Path) -> Result<()> {
     );
 }
 
-/// Downloads the source package with apt, with lists and caches of its own, and unpacks the upstream half.
 fn from_debian(work: &Path) -> Result<PathBuf> {
-    ensure!(
-        process::on_path("apt-get"),
-        "this is not a Debian-like system"
-    );
-    setup::ensure(setup::UNPACK)?;
-    let mirror = debian_mirror(work)?;
-    let list = work.join("sources.list");
-    fs::write(
-        &list,
-        format!("deb-src [signed-by={DEBIAN_KEYRING}] {mirror} {DEBIAN_SUITE} main\n"),
-    )?;
-    let apt = |args: &[&str]| -> Result<()> {
-        let mut command = private_apt(work)?;
-        command
-            .arg("-o")
-            .arg(format!("Dir::Etc::SourceList={}", list.display()))
-            .args(["-o", "Dir::Etc::SourceParts=/dev/null"])
-            .args(args);
-        process::run(&mut command, Output::Shown)
-    };
-    apt(&["update"])?;
-    apt(&["source", "--download-only", "micropython"])?;
-    let tarball = only_entry(work, ".orig.tar.xz")?;
+    let tarball = debian::download_source(work, "micropython")?;
     let sum = hex(&Sha256::digest(fs::read(&tarball)?));
     ensure!(
         sum == TARBALL_SHA256,
         "{} has SHA-256 {sum}, not {TARBALL_SHA256}",
         tarball.display()
     );
-    let tree = paths::made(work.join("tree"))?;
-    let mut tar = Command::new("tar");
-    tar.arg("-xJf").arg(&tarball).arg("-C").arg(&tree);
-    process::run(&mut tar, Output::Shown)?;
-    only_entry(&tree, "")
-}
-
-/// `apt-get` that leaves the machine's own lists and caches alone, in the directory `work`.
-fn private_apt(work: &Path) -> Result<Command> {
-    let lists = work.join("lists");
-    let cache = work.join("cache");
-    paths::made(lists.join("partial"))?;
-    paths::made(cache.join("archives/partial"))?;
-    let mut command = Command::new("apt-get");
-    command
-        .current_dir(work)
-        .arg("-o")
-        .arg(format!("Dir::State::Lists={}", lists.display()))
-        .arg("-o")
-        .arg(format!("Dir::Cache={}", cache.display()))
-        // No other user could write to our directories.
-        .args(["-o", "APT::Sandbox::User=root"]);
-    Ok(command)
-}
-
-/// The mirror of Debian's main archive that this machine uses.
-fn debian_mirror(work: &Path) -> Result<String> {
-    let format = "$(REPO_URI)\t$(ORIGIN)\t$(LABEL)\t$(COMPONENT)";
-    let question = ["indextargets", "--format", format, "Created-By: Packages"];
-    let known = process::stdout(Command::new("apt-get").args(question))?;
-    if let Some(mirror) = main_archive(&known) {
-        return Ok(mirror.into());
-    }
-    // Apt knows what an archive is once it has its lists, which a fresh machine lacks.
-    process::run(private_apt(work)?.arg("update"), Output::Shown)?;
-    let known = process::stdout(private_apt(work)?.args(question))?;
-    main_archive(&known)
-        .map(str::to_owned)
-        .context("apt is not set up with a mirror of Debian")
-}
-
-/// Picks Debian's main archive out of lines of address, origin, label and component.
-fn main_archive(targets: &str) -> Option<&str> {
-    targets.lines().find_map(|line| {
-        let mut fields = line.split('\t');
-        let address = fields.next()?;
-        fields.eq(["Debian", "Debian", "main"]).then_some(address)
-    })
+    debian::unpack(&tarball, work)
 }
 
 fn from_git(work: &Path) -> Result<PathBuf> {
@@ -254,39 +182,6 @@ fn collect(tree: &Path, dir: &Path, names: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// The entry of `dir` whose name ends in `suffix`, of which there must be one.
-fn only_entry(dir: &Path, suffix: &str) -> Result<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().ends_with(suffix) {
-            found.push(entry.path());
-        }
-    }
-    match <[PathBuf; 1]>::try_from(found) {
-        Ok([path]) => Ok(path),
-        Err(found) => bail!("{} has {} files *{suffix}", dir.display(), found.len()),
-    }
-}
-
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn main_archive_is_neither_security_nor_a_third_party() {
-        let targets = "a://other/\tOther\tOther\tmain\n\
-                       a://mirror/debian-security/\tDebian\tDebian-Security\tmain\n\
-                       a://mirror/debian/\tDebian\tDebian\tcontrib\n\
-                       a://mirror/debian/\tDebian\tDebian\tmain\n";
-        assert_eq!(main_archive(targets), Some("a://mirror/debian/"));
-        assert_eq!(
-            main_archive("a://mirror/ubuntu/\tUbuntu\tUbuntu\tmain\n"),
-            None
-        );
-    }
 }

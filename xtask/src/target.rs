@@ -1,5 +1,6 @@
 //! The targets, and everything that differs between them, as data.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,8 +8,10 @@ use std::process::Command;
 use anyhow::Result;
 use clap::ValueEnum;
 
+use crate::paths;
 use crate::process::{self, Output};
 use crate::setup::{Check, Need};
+use crate::wine;
 
 /// A platform that MicroPython with our module is built for and tested on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -16,6 +19,12 @@ pub enum Target {
     /// 64-bit x86 Linux with glibc.
     #[value(name = "x86_64-unknown-linux-gnu")]
     X86_64LinuxGnu,
+    /// 64-bit Arm Linux with glibc, in QEMU.
+    #[value(name = "aarch64-unknown-linux-gnu")]
+    Aarch64LinuxGnu,
+    /// 64-bit x86 Windows with MinGW's C library, in Wine.
+    #[value(name = "x86_64-pc-windows-gnu")]
+    X86_64WindowsGnu,
 }
 
 /// What there is to know about a target.
@@ -28,22 +37,27 @@ pub struct Spec {
     pub program: &'static str,
     /// Further words for MicroPython's make, such as `CROSS_COMPILE=`.
     pub make: &'static [&'static str],
-    /// The C compiler.
+    /// The C compiler, which also links Rust's programs.
     pub cc: &'static str,
+    /// What makes it link a shared library that needs none of the compiler's own.
+    pub shared: &'static [&'static str],
     /// What the names of shared libraries end in.
     pub dll: &'static str,
     /// The command that prints which shared libraries a program wants.
     pub shared_libraries: &'static [&'static str],
-    /// The command that runs the target's programs; empty where this machine runs them itself.
-    pub runner: &'static [&'static str],
+    /// What runs the target's programs.
+    pub runner: Runner,
     /// What compiling and running for the target takes.
     pub needs: &'static [Need],
-    /// What the port's own ffi module takes on top; `None` where the port has none to compare with.
+    /// What the port's own ffi module takes on top; `None` where the port has none to compare with, or where comparing once,
+    /// on another target, is enough.
     pub stock_needs: Option<&'static [Need]>,
     /// Shared libraries that examples and tests open.
-    pub libraries: &'static [Need],
+    pub libraries: Libraries,
     /// MicroPython's own ffi tests that do not apply, and print SKIP themselves.
     pub ffi_skips: &'static [&'static str],
+    /// Rust tests that cannot pass in the target's runner, and why.
+    pub rust_skips: &'static [(&'static str, &'static str)],
 }
 
 static X86_64_LINUX_GNU: Spec = Spec {
@@ -52,9 +66,10 @@ static X86_64_LINUX_GNU: Spec = Spec {
     program: "micropython",
     make: &[],
     cc: "gcc",
+    shared: &["-shared", "-fPIC"],
     dll: "so",
     shared_libraries: &["readelf", "--dynamic", "--wide"],
-    runner: &[],
+    runner: Runner::None,
     needs: &[
         Need::new(Check::Program("gcc"), "gcc"),
         Need::new(
@@ -73,7 +88,7 @@ static X86_64_LINUX_GNU: Spec = Spec {
         Need::new(Check::Program("pkg-config"), "pkg-config"),
         Need::new(Check::PkgConfig("libffi"), "libffi-dev"),
     ]),
-    libraries: &[
+    libraries: Libraries::Installed(&[
         Need::new(
             Check::Library {
                 cc: "gcc",
@@ -88,37 +103,194 @@ static X86_64_LINUX_GNU: Spec = Spec {
             },
             "libsqlite3-0",
         ),
-    ],
+    ]),
     ffi_skips: &["ports/unix/ffi_int_base.py", "ports/unix/ffi_int_long32.py"],
+    rust_skips: &[],
 };
+
+static AARCH64_LINUX_GNU: Spec = Spec {
+    triple: "aarch64-unknown-linux-gnu",
+    port: "unix",
+    program: "micropython",
+    make: &["CROSS_COMPILE=aarch64-linux-gnu-"],
+    cc: "aarch64-linux-gnu-gcc",
+    shared: &["-shared", "-fPIC"],
+    dll: "so",
+    shared_libraries: &["aarch64-linux-gnu-readelf", "--dynamic", "--wide"],
+    runner: Runner::Qemu {
+        program: "qemu-aarch64",
+        root: "/usr/aarch64-linux-gnu",
+    },
+    needs: &[
+        Need::new(
+            Check::Program("aarch64-linux-gnu-gcc"),
+            "gcc-aarch64-linux-gnu",
+        ),
+        Need::new(
+            Check::File("/usr/aarch64-linux-gnu/lib/libm.so"),
+            "libc6-dev-arm64-cross",
+        ),
+        Need::new(Check::Program("qemu-aarch64"), "qemu-user"),
+        Need::new(
+            Check::RustTarget("aarch64-unknown-linux-gnu"),
+            "aarch64-unknown-linux-gnu",
+        ),
+    ],
+    stock_needs: None,
+    libraries: Libraries::Built,
+    ffi_skips: &["ports/unix/ffi_int_base.py", "ports/unix/ffi_int_long32.py"],
+    rust_skips: &[(
+        "policy_against_executable_memory_is_an_error_that_names_it",
+        "QEMU has no PR_SET_MDWE",
+    )],
+};
+
+static X86_64_WINDOWS_GNU: Spec = Spec {
+    triple: "x86_64-pc-windows-gnu",
+    port: "windows",
+    program: "micropython.exe",
+    make: &[
+        "CROSS_COMPILE=x86_64-w64-mingw32-",
+        "LDFLAGS_EXTRA=-Wl,-Map=$@.map,--cref",
+    ],
+    cc: "x86_64-w64-mingw32-gcc",
+    shared: &["-shared", "-static"],
+    dll: "dll",
+    shared_libraries: &["x86_64-w64-mingw32-objdump", "--private-headers"],
+    runner: Runner::Wine,
+    needs: &[
+        Need::new(
+            Check::Program("x86_64-w64-mingw32-gcc"),
+            "gcc-mingw-w64-x86-64",
+        ),
+        Need::new(Check::File(wine::PROGRAM), "wine64"),
+        Need::new(
+            Check::RustTarget("x86_64-pc-windows-gnu"),
+            "x86_64-pc-windows-gnu",
+        ),
+    ],
+    stock_needs: None,
+    libraries: Libraries::Built,
+    ffi_skips: &["ports/unix/ffi_int_base.py", "ports/unix/ffi_int_long64.py"],
+    rust_skips: &[],
+};
+
+/// What runs a target's programs on this machine.
+#[derive(Clone, Copy)]
+pub enum Runner {
+    /// The machine itself.
+    None,
+    /// QEMU's emulation of one process.
+    Qemu {
+        /// The emulator.
+        program: &'static str,
+        /// Where the target's C library lies.
+        root: &'static str,
+    },
+    /// Wine.
+    Wine,
+}
+
+/// Where the shared libraries come from that examples and tests open.
+#[derive(Clone, Copy)]
+pub enum Libraries {
+    /// From packages.
+    Installed(&'static [Need]),
+    /// From source, see `libraries.rs`.
+    Built,
+}
 
 impl Target {
     /// Every target.
-    pub const ALL: [Target; 1] = [Target::X86_64LinuxGnu];
+    pub const ALL: [Target; 3] = [
+        Target::X86_64LinuxGnu,
+        Target::Aarch64LinuxGnu,
+        Target::X86_64WindowsGnu,
+    ];
 
     /// What there is to know about this one.
     pub fn spec(self) -> &'static Spec {
         match self {
             Target::X86_64LinuxGnu => &X86_64_LINUX_GNU,
+            Target::Aarch64LinuxGnu => &AARCH64_LINUX_GNU,
+            Target::X86_64WindowsGnu => &X86_64_WINDOWS_GNU,
         }
     }
 
-    /// The command that runs one of the target's programs on this machine.
-    pub fn command(self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    /// Whether its programs take more than this machine to run.
+    pub fn is_foreign(self) -> bool {
+        !matches!(self.spec().runner, Runner::None)
+    }
+
+    /// The words that come before one of its programs on a command line.
+    fn runner(self) -> &'static [&'static str] {
+        match &self.spec().runner {
+            Runner::None => &[],
+            Runner::Qemu { program, .. } => std::slice::from_ref(program),
+            Runner::Wine => &[wine::PROGRAM],
+        }
+    }
+
+    /// What the runner has to find in its environment. The target's loader also searches in the directories `libraries`.
+    pub fn environment(self, libraries: &[PathBuf]) -> Result<Vec<(&'static str, OsString)>> {
+        let mut directories = vec![paths::libraries(self.spec().triple)?];
+        directories.extend_from_slice(libraries);
         match self.spec().runner {
+            Runner::None => Ok(Vec::new()),
+            Runner::Qemu { root, .. } => {
+                let mut path = OsString::from("LD_LIBRARY_PATH=");
+                path.push(std::env::join_paths(directories)?);
+                Ok(vec![
+                    ("QEMU_LD_PREFIX", root.into()),
+                    ("QEMU_SET_ENV", path),
+                ])
+            }
+            Runner::Wine => wine::environment(&directories),
+        }
+    }
+
+    /// Has cargo build and run for this target.
+    pub fn cargo(self, cargo: &mut Command) -> Result<()> {
+        let spec = self.spec();
+        cargo.args(["--target", spec.triple]);
+        if self.is_foreign() {
+            let variable = |what: &str| {
+                let name = spec.triple.replace('-', "_").to_uppercase();
+                format!("CARGO_TARGET_{name}_{what}")
+            };
+            cargo
+                .env(variable("LINKER"), spec.cc)
+                .env(variable("RUNNER"), self.runner().join(" "))
+                .env("CC", spec.cc)
+                .envs(self.environment(&[])?);
+        }
+        Ok(())
+    }
+
+    /// Makes the runner ready to run.
+    pub fn prepare(self) -> Result<()> {
+        match self.spec().runner {
+            Runner::None | Runner::Qemu { .. } => Ok(()),
+            Runner::Wine => wine::prepare(self),
+        }
+    }
+
+    /// The command that runs one of the target's programs on this machine, which [`Target::prepare`] has been told of.
+    pub fn command(self, program: impl AsRef<OsStr>) -> Result<Command> {
+        Ok(match self.runner() {
             [] => Command::new(program),
             [runner, args @ ..] => {
                 let mut command = Command::new(runner);
-                command.args(args).arg(program);
+                command.args(args).arg(program).envs(self.environment(&[])?);
                 command
             }
-        }
+        })
     }
 
     /// A single file that behaves like `program` on this machine, for tools that take no command with arguments:
-    /// the program itself or, where it needs a runner, a script beside it.
+    /// the program itself or, where it needs a runner, a script beside it. It wants the [`Target::environment`].
     pub fn launcher(self, program: &Path) -> Result<PathBuf> {
-        let runner = self.spec().runner;
+        let runner = self.runner();
         if runner.is_empty() {
             return Ok(program.to_owned());
         }
@@ -134,6 +306,24 @@ impl Target {
             Output::OnFailure,
         )?;
         Ok(script)
+    }
+
+    /// Compiles C files to a shared library, unless it is newer than all of them.
+    pub fn compile_library(self, library: &Path, sources: &[PathBuf], args: &[&str]) -> Result<()> {
+        let modified = |path: &Path| path.metadata().and_then(|file| file.modified());
+        let made = modified(library).ok();
+        let is_older = |source: &PathBuf| modified(source).ok() < made;
+        if made.is_some() && sources.iter().all(is_older) {
+            return Ok(());
+        }
+        let spec = self.spec();
+        let mut cc = Command::new(spec.cc);
+        cc.args(spec.shared)
+            .arg("-o")
+            .arg(library)
+            .args(sources)
+            .args(args);
+        process::run(&mut cc, Output::OnFailure)
     }
 }
 

@@ -5,12 +5,14 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::Report;
+use crate::paths;
 use crate::process;
 use crate::setup;
+use crate::target::Target;
 
 fn cargo(args: &[&str]) -> Command {
     let mut cargo = Command::new("cargo");
-    cargo.args(args).current_dir(crate::paths::root());
+    cargo.args(args).current_dir(paths::root());
     cargo
 }
 
@@ -42,8 +44,32 @@ pub fn doc() -> Result<Report> {
     whole(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-pub fn test() -> Result<Report> {
-    tests(&mut cargo(&["test", "--workspace", "--no-fail-fast"]))
+/// All tests where they can run by themselves; elsewhere those of what differs there.
+pub fn test(target: Target) -> Result<Report> {
+    if !target.is_foreign() {
+        return tests(&mut cargo(&["test", "--workspace", "--no-fail-fast"]));
+    }
+    let spec = target.spec();
+    setup::ensure(spec.needs)?;
+    target.prepare()?;
+    let peer = paths::micropython()?.join(format!("rust-peer-{}.{}", spec.triple, spec.dll));
+    let source = paths::root().join("tests/c/peer.c");
+    target.compile_library(&peer, &[source], &["-O2", "-Wall", "-Werror", "-pthread"])?;
+    let mut cargo = cargo(&["test", "--package", "farcall", "--no-fail-fast"]);
+    cargo
+        .args(["--lib", "--tests"])
+        .env("FARCALL_TEST_PEER", peer);
+    target.cargo(&mut cargo)?;
+    cargo.arg("--");
+    for (test, _) in spec.rust_skips {
+        cargo.args(["--skip", test]);
+    }
+    let mut report = tests(&mut cargo)?;
+    let skips = spec.rust_skips.iter();
+    report
+        .notes
+        .extend(skips.map(|(test, why)| format!("left out: {test}: {why}")));
+    Ok(report)
 }
 
 pub fn test_release() -> Result<Report> {

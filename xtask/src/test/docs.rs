@@ -11,10 +11,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::{Report, scripts};
+use crate::libraries;
 use crate::micropython;
 use crate::paths;
 use crate::process::{self, Output};
-use crate::setup;
 use crate::source;
 use crate::target::Target;
 
@@ -36,7 +36,7 @@ struct Block {
 
 pub fn blocks() -> Result<Report> {
     let target = Target::default();
-    setup::ensure(target.spec().libraries)?;
+    libraries::ensure(target)?;
     let work = paths::emptied(paths::micropython()?.join("docs"))?;
     let mut report = Report::default();
     for page in PAGES {
@@ -122,7 +122,7 @@ fn shell(block: &Block, work: &Path) -> Result<Option<Command>> {
 fn python(block: &Block, work: &Path, target: Target) -> Result<Command> {
     let script = work.join(format!("line{}.py", block.line));
     fs::write(&script, &block.text).context("cannot write a script")?;
-    let mut command = target.command(micropython::build(target, Output::OnFailure)?);
+    let mut command = target.command(micropython::build(target, Output::OnFailure)?)?;
     command.arg(script).current_dir(paths::root());
     Ok(command)
 }

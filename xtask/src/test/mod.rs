@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+use crate::libraries;
 use crate::micropython::{self, Module};
 use crate::paths;
 use crate::setup;
@@ -37,6 +38,8 @@ struct Step {
     body: Body,
     /// A step of the same target whose failure leaves this one nothing to test.
     after: Option<&'static str>,
+    /// Whether it applies only to targets that have a stock module to compare with.
+    where_stock: bool,
 }
 
 enum Body {
@@ -59,11 +62,7 @@ struct Report {
 const STEPS: &[Step] = &[
     Step::once("fmt", "the Rust source is formatted", cargo::fmt),
     Step::once("clippy", "clippy has no complaint", cargo::clippy),
-    Step::once(
-        "rust",
-        "Rust's unit, integration and doc tests",
-        cargo::test,
-    ),
+    Step::each("rust", "Rust's tests", cargo::test),
     Step::once(
         "rust-release",
         "farcall's tests, optimised",
@@ -89,14 +88,16 @@ const STEPS: &[Step] = &[
         "stock",
         "MicroPython builds with its own module",
         programs::stock,
-    ),
+    )
+    .where_stock(),
     Step::each("ffi", "MicroPython's own tests of ffi", suite::ffi).after("build"),
     Step::each(
         "suite",
         "MicroPython's test suite, ours against stock",
         suite::whole,
     )
-    .after("build"),
+    .after("build")
+    .where_stock(),
     Step::each(
         "examples",
         "examples/*.py print what they should",
@@ -123,6 +124,7 @@ impl Step {
             about,
             body: Body::Once(body),
             after: None,
+            where_stock: false,
         }
     }
 
@@ -136,12 +138,22 @@ impl Step {
             about,
             body: Body::EachTarget(body),
             after: None,
+            where_stock: false,
         }
     }
 
     const fn after(mut self, step: &'static str) -> Self {
         self.after = Some(step);
         self
+    }
+
+    const fn where_stock(mut self) -> Self {
+        self.where_stock = true;
+        self
+    }
+
+    fn applies_to(&self, target: Target) -> bool {
+        target.spec().stock_needs.is_some() || !self.where_stock
     }
 }
 
@@ -208,7 +220,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         match step.body {
             Body::Once(body) => entries.push(perform(step, None, &entries, body)),
             Body::EachTarget(body) => {
-                for &target in &targets {
+                for &target in targets.iter().filter(|target| step.applies_to(**target)) {
                     entries.push(perform(step, Some(target), &entries, || body(target)));
                 }
             }
@@ -233,7 +245,7 @@ fn set_up(targets: &[Target]) {
         for module in modules {
             needs.extend(micropython::needs(target, module).into_iter().flatten());
         }
-        needs.extend(target.spec().libraries);
+        needs.extend(libraries::needs(target));
     }
     if let Err(error) = setup::ensure(&needs) {
         println!("{error:#}");

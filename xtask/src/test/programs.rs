@@ -16,14 +16,6 @@ pub fn build(target: Target) -> Result<Report> {
 }
 
 pub fn stock(target: Target) -> Result<Report> {
-    if target.spec().stock_needs.is_none() {
-        let mut report = Report::default();
-        let port = target.spec().port;
-        report
-            .notes
-            .push(format!("the {port} port has no ffi module of its own"));
-        return Ok(report);
-    }
     built(target, Module::Stock)
 }
 

@@ -11,10 +11,10 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::Report;
+use crate::libraries;
 use crate::micropython;
 use crate::paths;
 use crate::process::{self, Output};
-use crate::setup;
 use crate::target::Target;
 
 /// How long one script may take.
@@ -29,20 +29,15 @@ pub fn examples(target: Target) -> Result<Report> {
 
 pub fn module(target: Target) -> Result<Report> {
     let peer = paths::root().join("tests/module/peer.c");
-    if !peer.exists() {
-        return run_all(target, "tests/module", &[]);
-    }
     let spec = target.spec();
     let library = paths::micropython()?.join(format!("peer-{}.{}", spec.triple, spec.dll));
-    let mut cc = Command::new(spec.cc);
-    cc.args(["-O2", "-shared", "-fPIC", "-o"])
-        .args([&library, &peer]);
-    process::run(&mut cc, Output::Shown)?;
+    target.compile_library(&library, &[peer], &["-O2", "-pthread"])?;
     run_all(target, "tests/module", &[("FARCALL_PEER", library)])
 }
 
 fn run_all(target: Target, folder: &str, environment: &[(&str, PathBuf)]) -> Result<Report> {
-    setup::ensure(target.spec().libraries)?;
+    libraries::ensure(target)?;
+    target.prepare()?;
     let program = micropython::build(target, Output::OnFailure)?;
     let scripts = scripts(&paths::root().join(folder))?;
     if scripts.is_empty() {
@@ -51,7 +46,7 @@ fn run_all(target: Target, folder: &str, environment: &[(&str, PathBuf)]) -> Res
     let mut report = Report::default();
     for script in scripts {
         let name = format!("{folder}/{script}.py");
-        let mut command = target.command(&program);
+        let mut command = target.command(&program)?;
         command
             .arg(&name)
             .envs(environment.iter().map(|(name, value)| (name, value)))

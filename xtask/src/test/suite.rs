@@ -18,6 +18,8 @@ use crate::process::{self, Output};
 use crate::source;
 use crate::target::Target;
 
+/// Where, among the tests, the libraries lie that a target lacks and the tests of ffi open: see c/libc.def.
+const STAND_INS: &str = "ports/unix";
 /// Far more than the whole suite takes.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 /// How MicroPython's test runner is started; one of the tests wants a limit on open files such as most systems have.
@@ -78,9 +80,6 @@ pub fn ffi(target: Target) -> Result<Report> {
 }
 
 pub fn whole(target: Target) -> Result<Report> {
-    if target.spec().stock_needs.is_none() {
-        return alone(&Suite::new(target, Module::Ours)?);
-    }
     let ours = Suite::new(target, Module::Ours)?;
     let stock = Suite::new(target, Module::Stock)?;
     // The two start at different ends, so that tests which listen on a fixed port seldom meet themselves.
@@ -90,21 +89,6 @@ pub fn whole(target: Target) -> Result<Report> {
         (ours, stock.join().expect("no panic in a test run"))
     });
     compare(&ours, &stock, &ours_verdicts?, &stock_verdicts?)
-}
-
-/// The report where there is nothing to compare with: every test must pass or skip itself.
-fn alone(suite: &Suite) -> Result<Report> {
-    let mut report = Report::default();
-    let verdicts = suite.all([STANDARD, THREADS])?;
-    for (test, verdict) in &verdicts {
-        report.add(*verdict != Verdict::Fail, test);
-    }
-    let skips = verdicts
-        .values()
-        .filter(|&&verdict| verdict == Verdict::Skip);
-    let note = format!("{} of the tests skipped themselves", skips.count());
-    report.notes.push(note);
-    Ok(report)
 }
 
 fn compare(ours: &Suite, stock: &Suite, left: &Verdicts, right: &Verdicts) -> Result<Report> {
@@ -178,12 +162,10 @@ impl Suite {
         let unittest = paths::made(copy.join(UNITTEST_DIR))?;
         fs::write(unittest.join("unittest.py"), UNITTEST)?;
         let tests = copy.join("tests");
-        let library = tests.join("ports/unix/ffi_lib");
-        let mut cc = Command::new(spec.cc);
-        cc.args(["-shared", "-fPIC", "-o"])
-            .arg(library.with_extension(spec.dll))
-            .arg(library.with_extension("c"));
-        process::run(&mut cc, Output::OnFailure)?;
+        // The test that opens it knows it by this name on every system.
+        let library = tests.join("ports/unix/ffi_lib.so");
+        target.compile_library(&library, &[tests.join("ports/unix/ffi_lib.c")], &[])?;
+        target.prepare()?;
         Ok(Suite {
             target,
             program,
@@ -202,11 +184,13 @@ impl Suite {
     /// other interpreter's run keeps the second core busy.
     fn run(&self, args: &[&str]) -> Result<Verdicts> {
         let launcher = self.target.launcher(&self.program)?;
+        let environment = self.target.environment(&[self.tests.join(STAND_INS)])?;
         let mut runner = Command::new("sh");
         runner
             .args(["-c", RUNNER, "sh"])
             .args(args)
             .current_dir(&self.tests)
+            .envs(environment)
             .env("MICROPY_MICROPYTHON", launcher);
         let transcript = process::transcript(&mut runner, Some(LIMIT))?;
         let text = transcript.text();

@@ -164,13 +164,18 @@ struct Address {
     offset: u32,
 }
 
-/// `op register, size [address]`, with the displacement's short form where that reaches.
+/// `op register, size [address]`, in the shortest form: the bases that most operands have are spelled out, because the assembler
+/// leaves room for any register where it does not know which.
 macro_rules! read {
     ($asm:ident, $op:ident $kind:ident($register:expr), $size:ident $from:expr) => {{
         let Address { base, offset } = $from;
-        match i8::try_from(offset) {
-            Ok(near) => dynasm!($asm.ops ; .arch x64 ; $op $kind($register), $size [BYTE Rq(base) + near]),
-            Err(_) => dynasm!($asm.ops ; .arch x64 ; $op $kind($register), $size [DWORD Rq(base) + offset as i32]),
+        match (base, i8::try_from(offset)) {
+            ($crate::abi::regs::x64::RSP, Ok(0)) => dynasm!($asm.ops ; .arch x64 ; $op $kind($register), $size [rsp]),
+            ($crate::abi::regs::x64::RSP, Ok(near)) => dynasm!($asm.ops ; .arch x64 ; $op $kind($register), $size [BYTE rsp + near]),
+            ($crate::abi::regs::x64::R10, Ok(0)) => dynasm!($asm.ops ; .arch x64 ; $op $kind($register), $size [r10]),
+            ($crate::abi::regs::x64::R10, Ok(near)) => dynasm!($asm.ops ; .arch x64 ; $op $kind($register), $size [BYTE r10 + near]),
+            (_, Ok(near)) => dynasm!($asm.ops ; .arch x64 ; $op $kind($register), $size [BYTE Rq(base) + near]),
+            (_, Err(_)) => dynasm!($asm.ops ; .arch x64 ; $op $kind($register), $size [DWORD Rq(base) + offset as i32]),
         }
     }};
 }
@@ -179,9 +184,11 @@ macro_rules! read {
 macro_rules! write {
     ($asm:ident, $op:ident $size:ident $to:expr, $kind:ident($register:expr)) => {{
         let Address { base, offset } = $to;
-        match i8::try_from(offset) {
-            Ok(near) => dynasm!($asm.ops ; .arch x64 ; $op $size [BYTE Rq(base) + near], $kind($register)),
-            Err(_) => dynasm!($asm.ops ; .arch x64 ; $op $size [DWORD Rq(base) + offset as i32], $kind($register)),
+        match (base, i8::try_from(offset)) {
+            ($crate::abi::regs::x64::RSP, Ok(0)) => dynasm!($asm.ops ; .arch x64 ; $op $size [rsp], $kind($register)),
+            ($crate::abi::regs::x64::RSP, Ok(near)) => dynasm!($asm.ops ; .arch x64 ; $op $size [BYTE rsp + near], $kind($register)),
+            (_, Ok(near)) => dynasm!($asm.ops ; .arch x64 ; $op $size [BYTE Rq(base) + near], $kind($register)),
+            (_, Err(_)) => dynasm!($asm.ops ; .arch x64 ; $op $size [DWORD Rq(base) + offset as i32], $kind($register)),
         }
     }};
 }
@@ -282,6 +289,7 @@ impl Emitter {
     fn address_of(&mut self, to: u8, address: Address) {
         let Address { base, offset } = address;
         match i8::try_from(offset) {
+            Ok(0) => self.copy(to, base),
             Ok(near) => dynasm!(self.ops ; .arch x64 ; lea Rq(to), [BYTE Rq(base) + near]),
             Err(_) => dynasm!(self.ops ; .arch x64 ; lea Rq(to), [DWORD Rq(base) + offset as i32]),
         }

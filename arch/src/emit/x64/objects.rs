@@ -186,6 +186,7 @@ impl Objects<'_> {
         };
         let mut pieces: Vec<&Move> = plan.args.iter().collect();
         pieces.sort_by_key(|piece| rank(piece));
+        self.test_integers(call);
         for piece in pieces {
             let object = Address {
                 base: ARGS,
@@ -212,6 +213,28 @@ impl Objects<'_> {
         }
     }
 
+    /// Leaves unless every argument that has to be a small integer is one: their tags are tested together.
+    fn test_integers(&mut self, call: &ObjectCall) {
+        let integers = call
+            .args
+            .iter()
+            .zip(0..)
+            .filter(|(unbox, _)| **unbox == Unbox::Int);
+        let mut words = integers.map(|(_, index)| Address {
+            base: ARGS,
+            offset: index * SLOT,
+        });
+        let Some(first) = words.next() else {
+            return;
+        };
+        let asm = &mut self.asm;
+        read!(asm, mov Rd(SCRATCH), DWORD first);
+        for word in words {
+            read!(asm, and Rd(SCRATCH), DWORD word);
+        }
+        dynasm!(asm.ops ; .arch x64 ; test al, 1 ; je =>self.slow);
+    }
+
     fn unbox_integer(&mut self, object: Address, unbox: Unbox, register: u8, piece: &Move) {
         let whole = Move {
             width: 8,
@@ -219,17 +242,22 @@ impl Objects<'_> {
             ..*piece
         };
         self.asm.load(register, object, &whole);
-        dynasm!(self.asm.ops ; .arch x64 ; test Rb(register), 1);
         let converter = match unbox {
             Unbox::Pointer => Some(self.pointer_converter),
             Unbox::Function => Some(self.function_converter),
             Unbox::Int | Unbox::Number => None,
         };
         match converter {
-            None => dynasm!(self.asm.ops ; .arch x64 ; je =>self.slow ; sar Rq(register), 1),
+            None => dynasm!(self.asm.ops ; .arch x64 ; sar Rq(register), 1),
             Some(with) => {
                 let detour = self.detour(Detour::Convert { register, with });
-                dynasm!(self.asm.ops ; .arch x64 ; je =>detour.0 ; sar Rq(register), 1 ; =>detour.1);
+                dynasm!(self.asm.ops
+                    ; .arch x64
+                    ; test Rb(register), 1
+                    ; je =>detour.0
+                    ; sar Rq(register), 1
+                    ; =>detour.1
+                );
             }
         }
         self.asm.extend_to(register, register, piece);

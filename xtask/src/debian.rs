@@ -1,21 +1,24 @@
-//! Debian's source packages: downloaded with apt, which checks signatures, and with lists and caches of our own.
+//! Debian's source packages, fetched with apt without touching the machine's own lists and caches.
+//!
+//! What is fetched is the upstream half of a package, from the mirror that this machine's apt is set up with. Debian's own
+//! half may be revised at any time and is not used.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
+use sha2::{Digest, Sha256};
 
 use crate::paths;
 use crate::process::{self, Output};
 use crate::setup;
 
-/// The release whose packages are taken. It has MicroPython's version `source::VERSION`.
-const SUITE: &str = "trixie";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Downloads a source package into `work` and returns its upstream half, which is compressed.
-pub fn download_source(work: &Path, package: &str) -> Result<PathBuf> {
+/// Downloads the upstream tarball of the newest version of `package` that one of `suites` has, into `work`, an empty
+/// directory of the caller's. Returns its path.
+pub fn tarball(work: &Path, package: &str, suites: &[&str]) -> Result<PathBuf> {
     ensure!(
         process::on_path("apt-get"),
         "this is not a Debian-like system"
@@ -23,10 +26,11 @@ pub fn download_source(work: &Path, package: &str) -> Result<PathBuf> {
     setup::ensure(setup::UNPACK)?;
     let mirror = mirror(work)?;
     let list = work.join("sources.list");
-    fs::write(
-        &list,
-        format!("deb-src [signed-by={KEYRING}] {mirror} {SUITE} main\n"),
-    )?;
+    let lines: String = suites
+        .iter()
+        .map(|suite| format!("deb-src [signed-by={KEYRING}] {mirror} {suite} main\n"))
+        .collect();
+    fs::write(&list, lines)?;
     let apt = |args: &[&str]| -> Result<()> {
         let mut command = private_apt(work)?;
         command
@@ -37,19 +41,42 @@ pub fn download_source(work: &Path, package: &str) -> Result<PathBuf> {
         process::run(&mut command, Output::Shown)
     };
     apt(&["update"])?;
-    apt(&["source", "--download-only", package])?;
+    apt(&["source", "--download-only", "--tar-only", package])?;
     only_entry(work, |name| {
-        name.starts_with(package) && name.contains(".orig.tar.") && !name.ends_with(".asc")
+        name.contains(".orig.tar.") && !name.ends_with(".asc")
     })
 }
 
-/// Unpacks a source package's upstream half into `work` and returns its top directory.
+/// The upstream version in the name of a tarball: `1.25.0` of `micropython_1.25.0+ds.orig.tar.xz`.
+pub fn version(tarball: &Path) -> Result<String> {
+    let name = tarball.file_name().unwrap_or_default().to_string_lossy();
+    let version = name
+        .split_once('_')
+        .and_then(|(_, rest)| rest.split_once(".orig."))
+        .with_context(|| format!("{name} names no version"))?
+        .0;
+    let upstream = version.split('+').next().unwrap_or(version);
+    Ok(upstream.to_owned())
+}
+
+/// The SHA-256 of a file.
+pub fn sha256(file: &Path) -> Result<String> {
+    let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(hex(&Sha256::digest(bytes)))
+}
+
+/// Unpacks a tarball below `work` and returns the one directory it consists of.
 pub fn unpack(tarball: &Path, work: &Path) -> Result<PathBuf> {
-    let tree = paths::emptied(work.join("tree"))?;
+    let tree = paths::made(work.join("tree"))?;
     let mut tar = Command::new("tar");
     tar.arg("-xf").arg(tarball).arg("-C").arg(&tree);
     process::run(&mut tar, Output::Shown)?;
     only_entry(&tree, |_| true)
+}
+
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// `apt-get` that leaves the machine's own lists and caches alone, in the directory `work`.
@@ -95,18 +122,18 @@ fn main_archive(targets: &str) -> Option<&str> {
     })
 }
 
-/// The entry of `dir` whose name is wanted, of which there must be one.
-fn only_entry(dir: &Path, wanted: impl Fn(&str) -> bool) -> Result<PathBuf> {
+/// The entry of `dir` of which `is_it` says yes to the name; there must be one.
+fn only_entry(dir: &Path, is_it: impl Fn(&str) -> bool) -> Result<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
-        if wanted(&entry.file_name().to_string_lossy()) {
+        if is_it(&entry.file_name().to_string_lossy()) {
             found.push(entry.path());
         }
     }
     match <[PathBuf; 1]>::try_from(found) {
         Ok([path]) => Ok(path),
-        Err(found) => bail!("{} files in {} instead of one", found.len(), dir.display()),
+        Err(found) => bail!("{} has {} such files", dir.display(), found.len()),
     }
 }
 
@@ -125,5 +152,16 @@ mod tests {
             main_archive("a://mirror/ubuntu/\tUbuntu\tUbuntu\tmain\n"),
             None
         );
+    }
+
+    #[test]
+    fn version_of_a_tarball_is_upstreams() {
+        let of = |name: &str| version(Path::new(name)).ok();
+        assert_eq!(of("libffi_3.8.0.orig.tar.gz").as_deref(), Some("3.8.0"));
+        assert_eq!(
+            of("a/micropython_1.25.0+ds.orig.tar.xz").as_deref(),
+            Some("1.25.0")
+        );
+        assert_eq!(of("libffi-3.8.0.tar.gz"), None);
     }
 }

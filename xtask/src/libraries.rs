@@ -10,6 +10,7 @@ use crate::debian;
 use crate::paths;
 use crate::process::{self, Output};
 use crate::setup::{self, Check, Need};
+use crate::source;
 use crate::target::{Libraries, Target};
 
 /// How a library is made of a source package.
@@ -99,7 +100,7 @@ impl Recipe {
         let dir = sources.join(self.package);
         if !dir.exists() {
             let work = paths::emptied(sources.join(format!("{}.partial", self.package)))?;
-            let tarball = debian::download_source(&work, self.package)?;
+            let tarball = debian::tarball(&work, self.package, &[source::DEBIAN_SUITE])?;
             let tree = debian::unpack(&tarball, &work)?;
             let mut shell = Command::new("sh");
             shell.args(["-c", self.prepare]).current_dir(&tree);

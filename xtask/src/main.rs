@@ -1,6 +1,8 @@
 //! The workspace's helper commands: `cargo xtask --help` lists them.
 
+mod bench;
 mod debian;
+mod libffi;
 mod libraries;
 mod micropython;
 mod paths;
@@ -50,6 +52,8 @@ enum Command {
     },
     /// Run every test, after setting up what is missing.
     Test(test::Args),
+    /// Measure farcall beside everything one could use instead.
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -75,5 +79,6 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             args,
         } => run::script(target, &script, &args),
         Command::Test(args) => test::run(&args),
+        Command::Bench(args) => bench::run(&args),
     }
 }

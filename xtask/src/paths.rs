@@ -22,6 +22,11 @@ pub fn libraries(triple: &str) -> Result<PathBuf> {
     made(micropython()?.join("libraries").join(triple))
 }
 
+/// The directory for what benchmarks compare with, made if need be.
+pub fn bench() -> Result<PathBuf> {
+    made(root().join("target/bench"))
+}
+
 /// `path`, made if need be, with everything above it.
 pub fn made(path: PathBuf) -> Result<PathBuf> {
     fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;

@@ -56,6 +56,20 @@ pub const GIT: &[Need] = &[
     Need::new(Check::File("/etc/ssl/certs"), "ca-certificates"),
 ];
 
+/// What building libffi from its repository's files takes.
+pub const AUTOTOOLS: &[Need] = &[
+    Need::new(Check::Program("make"), "make"),
+    Need::new(Check::Program("gcc"), "gcc"),
+    Need::new(Check::Program("autoreconf"), "autoconf"),
+    Need::new(Check::Program("automake"), "automake"),
+    Need::new(Check::Program("libtoolize"), "libtool"),
+    Need::new(
+        Check::File("/usr/share/aclocal/ax_enable_builddir.m4"),
+        "autoconf-archive",
+    ),
+    Need::new(Check::File("/usr/share/aclocal/ltdl.m4"), "libltdl-dev"),
+];
+
 /// What the checks of the source's form take.
 pub const LINTS: &[Need] = &[
     Need::new(Check::Component("fmt"), "rustfmt"),

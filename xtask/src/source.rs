@@ -20,7 +20,9 @@ use crate::setup::{self, Need};
 /// The release that everything here is built from and compared with.
 pub const VERSION: &str = "1.25.0";
 
-/// The upstream half of Debian's source package; Debian's own half may be revised and is not used.
+/// The Debian release whose source package is that version.
+pub const DEBIAN_SUITE: &str = "trixie";
+/// The upstream half of the source package; Debian's own half may be revised and is not used.
 const TARBALL_SHA256: &str = "7b25be99a502f070b2de81dafc08da7051d992325d6e67daa9045a918fffdbea";
 
 const REPOSITORY: &str = "https://github.com/micropython/micropython";
@@ -124,9 +126,10 @@ fn fetch(sources: &Path, dir: &Path) -> Result<()> {
     );
 }
 
+/// Takes the upstream half of Debian's source package.
 fn from_debian(work: &Path) -> Result<PathBuf> {
-    let tarball = debian::download_source(work, "micropython")?;
-    let sum = hex(&Sha256::digest(fs::read(&tarball)?));
+    let tarball = debian::tarball(work, "micropython", &[DEBIAN_SUITE])?;
+    let sum = debian::sha256(&tarball)?;
     ensure!(
         sum == TARBALL_SHA256,
         "{} has SHA-256 {sum}, not {TARBALL_SHA256}",
@@ -162,9 +165,9 @@ fn digest(tree: &Path, dirs: &[&str]) -> Result<String> {
     let mut all = Sha256::new();
     for name in names {
         let content = Sha256::digest(fs::read(tree.join(&name))?);
-        all.update(format!("{}  {name}\n", hex(&content)));
+        all.update(format!("{}  {name}\n", debian::hex(&content)));
     }
-    Ok(hex(&all.finalize()))
+    Ok(debian::hex(&all.finalize()))
 }
 
 fn collect(tree: &Path, dir: &Path, names: &mut Vec<String>) -> Result<()> {
@@ -180,8 +183,4 @@ fn collect(tree: &Path, dir: &Path, names: &mut Vec<String>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

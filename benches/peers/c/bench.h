@@ -1,0 +1,69 @@
+// What the C side of the benchmarks consists of. `cargo xtask bench` generates the cases from signatures.txt.
+
+#include <stddef.h>
+#include <stdint.h>
+
+// farcall's trampolines, and the typed calls written in C that they are measured against.
+typedef void (*bench_trampoline)(const void *target, const uint64_t *slots, uint64_t *result);
+
+// What farcall's callbacks call.
+typedef void (*bench_slots_handler)(void *context, const uint64_t *slots, uint64_t *result);
+
+// What libffi's closures call.
+typedef void (*bench_closure_handler)(void *cif, void *result, void **values, void *context);
+
+// Calls a function pointer with the values in the slots, which are read once, and leaves the last result.
+typedef void (*bench_caller)(const void *function, const uint64_t *slots, uint64_t *result, uint64_t count);
+
+// ffi_call with a cif, ffi_call_plan_invoke with a plan.
+typedef void (*bench_libffi_call)(void *prepared, const void *target, void *result, void **values);
+
+// The loops that are timed. Every peer has copies of its own: a processor foresees where an indirect call goes by where
+// it is, and does worse if one call has gone to several places. Copies in one place would be timed by who came before.
+#define BENCH_PEERS 4
+
+typedef void (*bench_slots_loop)(bench_trampoline call, const void *target, const uint64_t *slots, uint64_t *result,
+    uint64_t count);
+typedef void (*bench_libffi_loop)(bench_libffi_call call, void *prepared, const void *target, void *result,
+    void **values, uint64_t count);
+
+#define BENCH_SLOTS_LOOP(name) \
+    static void name(bench_trampoline call, const void *target, const uint64_t *slots, uint64_t *result, \
+        uint64_t count) { \
+        for (uint64_t i = 0; i < count; ++i) { \
+            call(target, slots, result); \
+        } \
+    }
+
+#define BENCH_LIBFFI_LOOP(name) \
+    static void name(bench_libffi_call call, void *prepared, const void *target, void *result, void **values, \
+        uint64_t count) { \
+        for (uint64_t i = 0; i < count; ++i) { \
+            call(prepared, target, result, values); \
+        } \
+    }
+
+// ORDER bench_case: library.rs has the same.
+struct bench_case {
+    const char *name;
+    // Its first argument plus its last.
+    const void *ends;
+    // Every argument times its position, added up.
+    const void *weighed;
+    bench_trampoline typed_call;
+    bench_slots_loop slots_loops[BENCH_PEERS];
+    bench_libffi_loop libffi_loops[BENCH_PEERS];
+    bench_caller callers[BENCH_PEERS];
+    // Handlers that return the first argument plus the last, and the weighed sum.
+    bench_slots_handler slots_ends, slots_weighed;
+    bench_closure_handler closure_ends, closure_weighed;
+};
+
+// ORDER bench_libffi: library.rs has the same.
+struct bench_libffi {
+    const char *version;
+    size_t closure_size;
+    void (*call)(void);
+    // NULL where there are no plans.
+    void (*plan_invoke)(void);
+};

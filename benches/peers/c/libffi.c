@@ -1,0 +1,111 @@
+// One libffi, opened by its path. This file is compiled once for each, with its own headers: two of them have the same
+// name for the dynamic linker and could not both be linked with.
+
+#include <dlfcn.h>
+#include <stdlib.h>
+
+#include <ffi.h>
+
+#include "bench.h"
+
+static struct {
+    __typeof__(&ffi_prep_cif) prep_cif;
+    __typeof__(&ffi_call) call;
+    __typeof__(&ffi_closure_alloc) closure_alloc;
+    __typeof__(&ffi_closure_free) closure_free;
+    __typeof__(&ffi_prep_closure_loc) prep_closure_loc;
+    void *(*plan_alloc)(ffi_cif *cif);
+    void (*plan_invoke)(void);
+} api;
+
+static struct {
+    char code;
+    const char *name;
+    ffi_type *type;
+} types[] = {
+    { 'v', "ffi_type_void" }, { 'b', "ffi_type_sint8" }, { 'B', "ffi_type_uint8" }, { 'h', "ffi_type_sint16" },
+    { 'H', "ffi_type_uint16" }, { 'i', "ffi_type_sint32" }, { 'I', "ffi_type_uint32" }, { 'q', "ffi_type_sint64" },
+    { 'L', "ffi_type_uint64" }, { 'P', "ffi_type_pointer" }, { 'f', "ffi_type_float" }, { 'd', "ffi_type_double" },
+};
+
+static struct bench_libffi self;
+
+// Returns NULL if the library cannot be used.
+const struct bench_libffi *libffi_open(const char *path, const char *version) {
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (library == NULL) {
+        return NULL;
+    }
+    api.prep_cif = dlsym(library, "ffi_prep_cif");
+    api.call = dlsym(library, "ffi_call");
+    api.closure_alloc = dlsym(library, "ffi_closure_alloc");
+    api.closure_free = dlsym(library, "ffi_closure_free");
+    api.prep_closure_loc = dlsym(library, "ffi_prep_closure_loc");
+    api.plan_alloc = dlsym(library, "ffi_call_plan_alloc");
+    api.plan_invoke = dlsym(library, "ffi_call_plan_invoke");
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); ++i) {
+        types[i].type = dlsym(library, types[i].name);
+        if (types[i].type == NULL) {
+            return NULL;
+        }
+    }
+    if (!api.prep_cif || !api.call || !api.closure_alloc || !api.closure_free || !api.prep_closure_loc) {
+        return NULL;
+    }
+    self.version = version;
+    self.closure_size = sizeof(ffi_closure);
+    self.call = (void (*)(void))api.call;
+    self.plan_invoke = api.plan_invoke;
+    return &self;
+}
+
+static ffi_type *type_of(char code) {
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); ++i) {
+        if (types[i].code == code) {
+            return types[i].type;
+        }
+    }
+    return NULL;
+}
+
+// A cif that lives as long as the process.
+ffi_cif *libffi_prepare(char result, const char *codes, unsigned count) {
+    ffi_cif *cif = malloc(sizeof(*cif));
+    ffi_type **args = calloc(count + 1, sizeof(*args));
+    for (unsigned i = 0; i < count; ++i) {
+        if ((args[i] = type_of(codes[i])) == NULL) {
+            return NULL;
+        }
+    }
+    return api.prep_cif(cif, FFI_DEFAULT_ABI, count, type_of(result), args) == FFI_OK ? cif : NULL;
+}
+
+void *libffi_plan(ffi_cif *cif) {
+    return api.plan_alloc == NULL ? NULL : api.plan_alloc(cif);
+}
+
+// A function pointer that leads to the handler; what to free it by goes to *closure.
+void *libffi_closure_new(ffi_cif *cif, bench_closure_handler handler, void *context, void **closure) {
+    void *code;
+    *closure = api.closure_alloc(sizeof(ffi_closure), &code);
+    void (*function)(ffi_cif *, void *, void **, void *) = (void *)handler;
+    if (*closure == NULL || api.prep_closure_loc(*closure, cif, function, context, code) != FFI_OK) {
+        return NULL;
+    }
+    return code;
+}
+
+void libffi_closure_free(void *closure) {
+    api.closure_free(closure);
+}
+
+// Makes a closure and frees it, so many times.
+void libffi_churn(ffi_cif *cif, bench_closure_handler handler, uint64_t count) {
+    for (uint64_t i = 0; i < count; ++i) {
+        void *closure;
+        if (libffi_closure_new(cif, handler, NULL, &closure) == NULL) {
+            abort();
+        }
+        libffi_closure_free(closure);
+    }
+}

@@ -1,0 +1,202 @@
+//! The C side: shared objects that `cargo xtask bench` compiled, and the libffis behind them.
+
+use anyhow::{Context, Result, anyhow};
+use farcall::{Handler, Trampoline};
+use libloading::os::unix::{Library, Symbol};
+use std::ffi::{CStr, CString, c_char, c_void};
+use std::path::Path;
+
+/// A handler of libffi's closures.
+pub type ClosureHandler =
+    unsafe extern "C" fn(*mut c_void, *mut c_void, *mut *mut c_void, *mut c_void);
+/// A loop that calls a function pointer of one C type.
+pub type Caller = unsafe extern "C" fn(*const c_void, *const u64, *mut u64, u64);
+/// `ffi_call` or `ffi_call_plan_invoke`.
+pub type LibffiCall = unsafe extern "C" fn();
+
+/// Calls a trampoline so many times.
+pub type SlotsLoop = unsafe extern "C" fn(Trampoline, *const c_void, *const u64, *mut u64, u64);
+/// Calls libffi so many times: what was prepared, the target, where the result goes, where the values are.
+pub type LibffiLoop =
+    unsafe extern "C" fn(LibffiCall, *mut c_void, *const c_void, *mut u64, *const *const u64, u64);
+
+/// How many peers in one row can have a loop of their own. ORDER BENCH_PEERS: bench.h has the same.
+const PEERS: usize = 4;
+
+/// What C has for one signature. ORDER bench_case: bench.h has the same.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct CCase {
+    name: *const c_char,
+    /// Its first argument plus its last.
+    pub ends: *const c_void,
+    /// All arguments times their positions, added up.
+    pub weighed: *const c_void,
+    /// The same call as farcall's trampoline makes, by a C compiler.
+    pub typed_call: Trampoline,
+    /// Loops that call trampolines, one for each peer: a call that always goes to the same place is foreseen better.
+    pub slots_loops: [SlotsLoop; PEERS],
+    /// Loops that call libffi, likewise.
+    pub libffi_loops: [LibffiLoop; PEERS],
+    /// Loops that call function pointers of this signature, likewise.
+    pub callers: [Caller; PEERS],
+    /// Handlers that do as the two functions do.
+    pub slots_ends: Handler,
+    /// See above.
+    pub slots_weighed: Handler,
+    /// See above.
+    pub closure_ends: ClosureHandler,
+    /// See above.
+    pub closure_weighed: ClosureHandler,
+}
+
+/// The compiled cases and loops.
+pub struct CSide {
+    cases: Vec<CCase>,
+    /// Counts the calls of the function without arguments that is used to check.
+    pub counter: *mut u64,
+    _library: Library,
+}
+
+/// The symbol `name` as a `T`.
+///
+/// # Safety
+/// * The symbol is one.
+unsafe fn symbol<T: Copy>(library: &Library, name: &str) -> Result<T> {
+    // SAFETY: the caller's promise.
+    let symbol: Symbol<T> = unsafe { library.get(name.as_bytes()) }?;
+    Ok(*symbol)
+}
+
+impl CSide {
+    /// Opens the shared object.
+    pub fn open(path: &Path) -> Result<CSide> {
+        // SAFETY: it has no initialisers, and its symbols are what bench.h and loops.c say.
+        unsafe {
+            let library = Library::new(path)?;
+            let count: *const usize = symbol(&library, "bench_case_count")?;
+            let cases: *const CCase = symbol(&library, "bench_cases")?;
+            Ok(CSide {
+                cases: std::slice::from_raw_parts(cases, *count).to_vec(),
+                counter: symbol(&library, "bench_counter")?,
+                _library: library,
+            })
+        }
+    }
+
+    /// The C part of a case.
+    pub fn case(&self, name: &str) -> Result<&CCase> {
+        // SAFETY: names are C strings that live as long as the library.
+        let named = |case: &&CCase| unsafe { CStr::from_ptr(case.name) }.to_str() == Ok(name);
+        self.cases
+            .iter()
+            .find(named)
+            .with_context(|| format!("C has no case {name}"))
+    }
+}
+
+/// ORDER bench_libffi: bench.h has the same.
+#[repr(C)]
+struct CLibffi {
+    version: *const c_char,
+    closure_size: usize,
+    call: LibffiCall,
+    plan_invoke: Option<LibffiCall>,
+}
+
+/// One libffi.
+pub struct Libffi {
+    /// What rows call it.
+    pub name: String,
+    /// `ffi_call`.
+    pub call: LibffiCall,
+    /// `ffi_call_plan_invoke`, if it has plans.
+    pub plan_invoke: Option<LibffiCall>,
+    prepare: unsafe extern "C" fn(c_char, *const c_char, u32) -> *mut c_void,
+    plan: unsafe extern "C" fn(*mut c_void) -> *mut c_void,
+    closure_new: unsafe extern "C" fn(
+        *mut c_void,
+        ClosureHandler,
+        *mut c_void,
+        *mut *mut c_void,
+    ) -> *mut c_void,
+    closure_free: unsafe extern "C" fn(*mut c_void),
+    /// Makes closures and frees them.
+    pub churn: unsafe extern "C" fn(*mut c_void, ClosureHandler, u64),
+    _glue: Library,
+}
+
+impl Libffi {
+    /// Opens `glue`, compiled from libffi.c, and through it the library at `path`.
+    pub fn open(name: &str, glue: &Path, path: &Path) -> Result<Libffi> {
+        let c_name = CString::new(name)?.into_raw();
+        let c_path = CString::new(path.as_os_str().as_encoded_bytes())?;
+        // SAFETY: the symbols are what libffi.c says; the name is never freed.
+        unsafe {
+            let glue = Library::new(glue)?;
+            let open: unsafe extern "C" fn(*const c_char, *const c_char) -> *const CLibffi =
+                symbol(&glue, "libffi_open")?;
+            let opened = open(c_path.as_ptr(), c_name);
+            let about = opened
+                .as_ref()
+                .ok_or_else(|| anyhow!("{} cannot be used", path.display()))?;
+            Ok(Libffi {
+                name: name.into(),
+                call: about.call,
+                plan_invoke: about.plan_invoke,
+                prepare: symbol(&glue, "libffi_prepare")?,
+                plan: symbol(&glue, "libffi_plan")?,
+                closure_new: symbol(&glue, "libffi_closure_new")?,
+                closure_free: symbol(&glue, "libffi_closure_free")?,
+                churn: symbol(&glue, "libffi_churn")?,
+                _glue: glue,
+            })
+        }
+    }
+
+    /// A cif for letters. It is never freed.
+    pub fn prepare(&self, ret: &str, args: &str) -> Result<*mut c_void> {
+        let ret = ret.as_bytes().first().context("a result")?;
+        // SAFETY: as many letters as are said to be there.
+        let cif =
+            unsafe { (self.prepare)(*ret as c_char, args.as_ptr().cast(), args.len() as u32) };
+        anyhow::ensure!(!cif.is_null(), "{}: ffi_prep_cif failed", self.name);
+        Ok(cif)
+    }
+
+    /// A plan for a cif. It is never freed.
+    pub fn plan(&self, cif: *mut c_void) -> Result<*mut c_void> {
+        // SAFETY: a cif of this libffi.
+        let plan = unsafe { (self.plan)(cif) };
+        anyhow::ensure!(!plan.is_null(), "{}: no plan", self.name);
+        Ok(plan)
+    }
+
+    /// A closure.
+    pub fn closure(&self, cif: *mut c_void, handler: ClosureHandler) -> Result<Closure<'_>> {
+        let mut closure = std::ptr::null_mut();
+        // SAFETY: a cif of this libffi, and a handler for it that needs no context.
+        let code = unsafe { (self.closure_new)(cif, handler, std::ptr::null_mut(), &mut closure) };
+        anyhow::ensure!(!code.is_null(), "{}: no closure", self.name);
+        Ok(Closure {
+            libffi: self,
+            closure,
+            code,
+        })
+    }
+}
+
+/// A closure of libffi's.
+pub struct Closure<'a> {
+    libffi: &'a Libffi,
+    closure: *mut c_void,
+    /// The function pointer.
+    pub code: *const c_void,
+}
+
+impl Drop for Closure<'_> {
+    fn drop(&mut self) {
+        // SAFETY: it is freed once, and nobody calls it any more.
+        unsafe { (self.libffi.closure_free)(self.closure) };
+    }
+}

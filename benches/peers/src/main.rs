@@ -1,0 +1,76 @@
+//! Times farcall beside what it competes with, all in one process and by turns.
+//!
+//! `cargo xtask bench` compiles the C side, runs this program and makes tables of what it prints: a line for each peer in a
+//! row, with the time of each round, tab-separated. It can be run by itself just as well.
+
+mod library;
+mod rows;
+mod sampler;
+mod signatures;
+
+use anyhow::{Result, bail};
+use clap::Parser;
+use library::{CSide, Libffi};
+use rows::Bench;
+use sampler::Sampler;
+use std::path::PathBuf;
+
+/// What to measure, with what.
+#[derive(Parser)]
+struct Args {
+    /// The shared object with the generated cases.
+    #[arg(long)]
+    cases: PathBuf,
+    /// A libffi as NAME=GLUE=LIBRARY: libffi.c compiled with its headers, and the library itself.
+    #[arg(long)]
+    libffi: Vec<String>,
+    /// How often each peer has its turn.
+    #[arg(long, default_value_t = 201)]
+    rounds: usize,
+    /// How many microseconds a turn takes.
+    #[arg(long, default_value_t = 200)]
+    turn: u32,
+    /// The groups of rows.
+    groups: Vec<String>,
+}
+
+impl Args {
+    /// The words that give the same options again.
+    fn options(&self) -> Vec<String> {
+        let mut words = vec![
+            format!("--cases={}", self.cases.display()),
+            format!("--rounds={}", self.rounds),
+            format!("--turn={}", self.turn),
+        ];
+        words.extend(
+            self.libffi
+                .iter()
+                .map(|libffi| format!("--libffi={libffi}")),
+        );
+        words
+    }
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let mut libffis = Vec::new();
+    for libffi in &args.libffi {
+        let parts: Vec<&str> = libffi.split('=').collect();
+        let [name, glue, library] = parts[..] else {
+            bail!("--libffi wants three parts, got {libffi}");
+        };
+        libffis.push(Libffi::open(name, glue.as_ref(), library.as_ref())?);
+    }
+    let bench = Bench {
+        cases: signatures::all()?,
+        c: CSide::open(&args.cases)?,
+        libffis,
+        sampler: Sampler {
+            rounds: args.rounds,
+            turn: f64::from(args.turn) * 1000.0,
+        },
+        options: args.options(),
+    };
+    sampler::pin();
+    args.groups.iter().try_for_each(|group| bench.run(group))
+}

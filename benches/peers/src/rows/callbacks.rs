@@ -1,0 +1,83 @@
+//! Callbacks: called by C, and made and freed.
+
+use super::{Bench, Purpose};
+use crate::library::Caller;
+use crate::sampler::Peer;
+use crate::signatures::Case;
+use anyhow::Result;
+use farcall::embed::{Compiled, compile};
+use farcall::{Codes, Handler, RawCallback, Role};
+use std::ffi::c_void;
+use std::hint::black_box;
+use std::sync::Arc;
+
+/// The code for callbacks of a case's signature.
+pub fn compiled(case: &Case) -> Result<Arc<Compiled>> {
+    let codes = Codes::parse(case.ret, case.args, Role::Callback)?;
+    Ok(compile(codes.signature()?)?)
+}
+
+/// A callback whose handler needs no context.
+pub fn raw(compiled: &Arc<Compiled>, handler: Handler) -> Result<RawCallback> {
+    // SAFETY: the handlers of the C side only read their slots and write the result.
+    Ok(unsafe { RawCallback::new(compiled.clone(), handler, std::ptr::null_mut()) }?)
+}
+
+/// C calls a function pointer: a C function, a callback of farcall's, a closure of each libffi. All of them do the same.
+pub fn called(bench: &Bench, purpose: Purpose) -> Result<()> {
+    for case in &bench.cases {
+        let c = bench.c.case(case.name)?;
+        let (function, slots, closure) = match purpose {
+            Purpose::Time => (c.ends, c.slots_ends, c.closure_ends),
+            Purpose::Check => (c.weighed, c.slots_weighed, c.closure_weighed),
+        };
+        let callback = raw(&compiled(case)?, slots)?;
+        let mut pointers = vec![("farcall", callback.code()), ("c", function)];
+        let mut closures = Vec::new();
+        for libffi in &bench.libffis {
+            let cif = libffi.prepare(case.ret, case.args)?;
+            let closure = libffi.closure(cif, closure)?;
+            pointers.push((&libffi.name, closure.code));
+            closures.push(closure);
+        }
+        let mut peers = Vec::new();
+        for ((name, pointer), caller) in pointers.into_iter().zip(c.callers) {
+            bench.check(case, purpose, name, || call(caller, case, pointer, 1))?;
+            peers.push(Peer::new(name, move |count| {
+                call(caller, case, pointer, count);
+            }));
+        }
+        bench.row(purpose, &format!("callback/{}", case.name), peers);
+    }
+    Ok(())
+}
+
+/// Has C call a function pointer of the case's type.
+pub fn call(caller: Caller, case: &Case, pointer: *const c_void, count: u64) -> u64 {
+    let mut result = 0;
+    // SAFETY: the pointer is of the case's type, and there is a slot for each argument.
+    unsafe { caller(pointer, case.slots.as_ptr(), &mut result, count) };
+    result
+}
+
+/// A callback is made and freed; its signature is compiled, its cif prepared already.
+pub fn made_and_freed(bench: &Bench) -> Result<()> {
+    for case in bench.cases.iter().filter(|case| case.name == "add2") {
+        let c = bench.c.case(case.name)?;
+        let compiled = compiled(case)?;
+        raw(&compiled, c.slots_ends)?;
+        let mut peers = vec![Peer::new("farcall", move |count| {
+            for _ in 0..count {
+                black_box(raw(&compiled, c.slots_ends)).expect("memory for callbacks");
+            }
+        })];
+        for libffi in &bench.libffis {
+            let cif = libffi.prepare(case.ret, case.args)?;
+            // SAFETY: a cif of this libffi and a handler for it.
+            let churn = move |count| unsafe { (libffi.churn)(cif, c.closure_ends, count) };
+            peers.push(Peer::new(&libffi.name, churn));
+        }
+        bench.sampler.row("made", peers);
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! Calls of C functions whose arguments lie in memory.
+
+use super::{Bench, Purpose};
+use crate::library::{CCase, LibffiCall, LibffiLoop, SlotsLoop};
+use crate::sampler::Peer;
+use crate::signatures::Case;
+use anyhow::Result;
+use farcall::{Function, Trampoline};
+use std::cell::Cell;
+use std::ffi::c_void;
+
+/// Calls a function of a case's signature so many times and returns the slot with the last result.
+type Run<'a> = Box<dyn Fn(u64) -> u64 + 'a>;
+
+/// Each signature through farcall's trampoline, the same typed call written in C, and each libffi.
+pub fn from_slots(bench: &Bench, purpose: Purpose) -> Result<()> {
+    for case in &bench.cases {
+        let c = bench.c.case(case.name)?;
+        let target = match purpose {
+            Purpose::Time => c.ends,
+            Purpose::Check => c.weighed,
+        };
+        let function = Function::at(target, case.ret, case.args)?;
+        let slots = |n: usize, call| in_slots(case, c.slots_loops[n], call, target);
+        let mut runs = vec![
+            ("farcall".to_owned(), slots(0, function.trampoline())),
+            ("c".to_owned(), slots(1, c.typed_call)),
+        ];
+        through_libffi(bench, case, c, target, &mut runs)?;
+        for (name, run) in &runs {
+            bench.check(case, purpose, name, || run(1))?;
+        }
+        let peers = runs.into_iter().map(|(name, run)| {
+            Peer::new(name, move |count| {
+                run(count);
+            })
+        });
+        bench.row(purpose, &format!("call/{}", case.name), peers.collect());
+    }
+    Ok(())
+}
+
+/// Through a trampoline.
+fn in_slots<'a>(
+    case: &'a Case,
+    in_loop: SlotsLoop,
+    call: Trampoline,
+    target: *const c_void,
+) -> Run<'a> {
+    let result = Cell::new(0);
+    Box::new(move |count| {
+        // SAFETY: trampoline and target are of the case's signature, and it has so many slots.
+        unsafe { in_loop(call, target, case.slots.as_ptr(), result.as_ptr(), count) };
+        result.get()
+    })
+}
+
+/// Through `ffi_call` of each libffi and, where there are plans, `ffi_call_plan_invoke`.
+fn through_libffi<'a>(
+    bench: &'a Bench,
+    case: &'a Case,
+    c: &CCase,
+    target: *const c_void,
+    runs: &mut Vec<(String, Run<'a>)>,
+) -> Result<()> {
+    let mut loops = c.libffi_loops.iter();
+    let mut add = |name: String, call, prepared| {
+        if let Some(in_loop) = loops.next() {
+            runs.push((name, with_pointers(case, *in_loop, call, prepared, target)));
+        }
+    };
+    for libffi in &bench.libffis {
+        let cif = libffi.prepare(case.ret, case.args)?;
+        add(libffi.name.clone(), libffi.call, cif);
+        if let Some(invoke) = libffi.plan_invoke {
+            add(format!("{} plan", libffi.name), invoke, libffi.plan(cif)?);
+        }
+    }
+    Ok(())
+}
+
+fn with_pointers<'a>(
+    case: &'a Case,
+    in_loop: LibffiLoop,
+    call: LibffiCall,
+    prepared: *mut c_void,
+    target: *const c_void,
+) -> Run<'a> {
+    let values: Vec<*const u64> = case.slots.iter().map(std::ptr::from_ref).collect();
+    let result = Cell::new(0);
+    Box::new(move |count| {
+        // SAFETY: what was prepared for the case's signature, and pointers to as many values; each lies in the low bytes of
+        // its slot, which is where a little-endian machine looks for narrower ones.
+        unsafe {
+            in_loop(
+                call,
+                prepared,
+                target,
+                result.as_ptr(),
+                values.as_ptr(),
+                count,
+            )
+        };
+        result.get()
+    })
+}

@@ -1,0 +1,139 @@
+//! What is measured: one function a group of rows.
+
+mod callbacks;
+mod calls;
+mod flat;
+mod functions;
+mod memory;
+
+use crate::library::{CSide, Libffi};
+use crate::sampler::{Peer, Sampler};
+use crate::signatures::Case;
+use anyhow::{Context, Result, ensure};
+use std::process::Command;
+
+/// Everything that measuring takes.
+pub struct Bench {
+    /// The signatures.
+    pub cases: Vec<Case>,
+    /// What C has for them.
+    pub c: CSide,
+    /// The libffis, the newest first.
+    pub libffis: Vec<Libffi>,
+    /// How much is measured.
+    pub sampler: Sampler,
+    /// The words on this program's command line, less the groups.
+    pub options: Vec<String>,
+}
+
+/// A group of rows.
+struct Group {
+    /// What it is called on the command line.
+    name: &'static str,
+    /// Measures and prints. What follows a colon behind the name is handed to it.
+    run: fn(&Bench, &str) -> Result<()>,
+}
+
+/// Every group.
+const GROUPS: &[Group] = &[
+    Group::new("check", |bench, _| {
+        calls::from_slots(bench, Purpose::Check)?;
+        callbacks::called(bench, Purpose::Check)
+    }),
+    Group::new("call", |bench, _| calls::from_slots(bench, Purpose::Time)),
+    Group::new("callback", |bench, _| {
+        callbacks::called(bench, Purpose::Time)
+    }),
+    Group::new("made", |bench, _| callbacks::made_and_freed(bench)),
+    Group::new("func", |bench, _| functions::seen_and_first(bench)),
+    Group::new("signatures", |bench, _| memory::of_signatures(bench)),
+    Group::new("callbacks", memory::of_callbacks),
+    Group::new("flat", flat::all),
+];
+
+impl Group {
+    const fn new(name: &'static str, run: fn(&Bench, &str) -> Result<()>) -> Group {
+        Group { name, run }
+    }
+}
+
+/// What a group is run for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To see that every peer hands over every argument. The functions that are called weigh them.
+    Check,
+    /// To time the peers. The functions do next to nothing. A process that has done the other spoils this one: the
+    /// processor has then seen the same calls go elsewhere.
+    Time,
+}
+
+impl Bench {
+    /// Runs the group `name`, which may be followed by a colon and what it is to do in particular.
+    pub fn run(&self, name: &str) -> Result<()> {
+        let (name, detail) = name.split_once(':').unwrap_or((name, ""));
+        let group = GROUPS.iter().find(|group| group.name == name);
+        let group = group.with_context(|| {
+            let names: Vec<_> = GROUPS.iter().map(|group| group.name).collect();
+            format!("there is no group {name}, only {}", names.join(", "))
+        })?;
+        (group.run)(self, detail)
+    }
+
+    /// A case by its name.
+    pub fn case(&self, name: &str) -> Result<&Case> {
+        let found = self.cases.iter().find(|case| case.name == name);
+        found.with_context(|| format!("there is no signature {name}"))
+    }
+
+    /// Runs a group in a process of its own, which prints where this one does.
+    fn in_child(&self, group: &str) -> Result<()> {
+        let mut command = Command::new(std::env::current_exe()?);
+        let status = command.args(&self.options).arg(group).status()?;
+        ensure!(status.success(), "{group}: {status}");
+        Ok(())
+    }
+
+    /// Times the peers of a row, if that is the purpose.
+    fn row(&self, purpose: Purpose, row: &str, peers: Vec<Peer>) {
+        if purpose == Purpose::Time {
+            self.sampler.row(row, peers);
+        }
+    }
+
+    /// Makes sure that `run`, which makes one call through some peer, returns what it should.
+    fn check(
+        &self,
+        case: &Case,
+        purpose: Purpose,
+        peer: &str,
+        run: impl Fn() -> u64,
+    ) -> Result<()> {
+        // SAFETY: a variable of the C side that this thread alone uses.
+        let counter = || unsafe { self.c.counter.read_volatile() };
+        let before = counter();
+        let got = run();
+        let wanted = match purpose {
+            Purpose::Check => case.weighed,
+            Purpose::Time => case.ends,
+        };
+        match wanted {
+            Some(wanted) => {
+                let mask = if case.ret == "f" {
+                    u64::from(u32::MAX)
+                } else {
+                    u64::MAX
+                };
+                ensure!(
+                    got & mask == wanted & mask,
+                    "{peer}: {} gave {got:#x}, not {wanted:#x}",
+                    case.name
+                );
+            }
+            None => {
+                let wanted = before + u64::from(purpose == Purpose::Check);
+                ensure!(counter() == wanted, "{peer}: {} was not called", case.name);
+            }
+        }
+        Ok(())
+    }
+}

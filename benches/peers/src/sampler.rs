@@ -1,0 +1,129 @@
+//! Timing by turns: in each round every peer runs once, so that whatever else the machine does meets all of them alike.
+
+use std::io::Write;
+use std::time::Instant;
+
+/// One thing that is timed.
+pub struct Peer<'a> {
+    name: String,
+    run: Box<dyn FnMut(u64) + 'a>,
+}
+
+impl<'a> Peer<'a> {
+    /// `run` does its work as many times as it is told.
+    pub fn new(name: impl Into<String>, run: impl FnMut(u64) + 'a) -> Peer<'a> {
+        Peer {
+            name: name.into(),
+            run: Box::new(run),
+        }
+    }
+}
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Sampler {
+    /// How often each peer has its turn.
+    pub rounds: usize,
+    /// How long a turn takes, in nanoseconds.
+    pub turn: f64,
+}
+
+impl Sampler {
+    /// Times `peers` and prints a line for each: the row, the peer's name, and nanoseconds for one piece of work in each
+    /// round.
+    pub fn row(&self, row: &str, mut peers: Vec<Peer>) {
+        let samples = self.samples(&mut peers);
+        for (peer, samples) in peers.iter().zip(&samples) {
+            print(row, &peer.name, samples);
+        }
+    }
+
+    /// The median of each peer's rounds.
+    pub fn medians(&self, peers: &mut [Peer]) -> Vec<f64> {
+        let mut samples = self.samples(peers);
+        let median = |samples: &mut Vec<f64>| {
+            samples.sort_by(f64::total_cmp);
+            samples[samples.len() / 2]
+        };
+        samples.iter_mut().map(median).collect()
+    }
+
+    /// Nanoseconds for one piece of work, of each peer in each round.
+    fn samples(&self, peers: &mut [Peer]) -> Vec<Vec<f64>> {
+        let counts: Vec<u64> = peers.iter_mut().map(|peer| self.calibrate(peer)).collect();
+        let mut samples = vec![Vec::with_capacity(self.rounds); peers.len()];
+        for round in 0..self.rounds {
+            for turn in 0..peers.len() {
+                // Each goes first at times: who follows whom may matter to caches.
+                let index = (round + turn) % peers.len();
+                samples[index].push(timed(&mut peers[index], counts[index]));
+            }
+        }
+        samples
+    }
+
+    /// How many times fill a turn. It warms up as well.
+    fn calibrate(&self, peer: &mut Peer) -> u64 {
+        let mut count = 1;
+        loop {
+            let ns = timed(peer, count);
+            if ns * count as f64 >= self.turn / 2.0 {
+                let best = (0..3).map(|_| timed(peer, count)).fold(ns, f64::min);
+                return ((self.turn / best) as u64).max(1);
+            }
+            count *= 2;
+        }
+    }
+}
+
+/// Nanoseconds for one piece of work, of so many done in a row.
+fn timed(peer: &mut Peer, count: u64) -> f64 {
+    let start = Instant::now();
+    (peer.run)(count);
+    start.elapsed().as_nanos() as f64 / count as f64
+}
+
+/// Nanoseconds that this thread has had a processor for: while another program has it, this clock stands still.
+pub fn processor_time() -> f64 {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: it fills in the variable.
+    let status = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut now) };
+    assert_eq!(status, 0, "every Linux has this clock");
+    now.tv_sec as f64 * 1e9 + now.tv_nsec as f64
+}
+
+/// Prints a line of samples.
+pub fn print(row: &str, peer: &str, samples: &[f64]) {
+    let numbers: Vec<String> = samples.iter().map(|ns| format!("{ns:.3}")).collect();
+    // Lines are few; whoever reads them wants to see progress.
+    println!("sample\t{row}\t{peer}\t{}", numbers.join(" "));
+    let _ = std::io::stdout().flush();
+}
+
+/// Prints a figure that is counted, not timed.
+pub fn print_count(row: &str, peer: &str, value: f64) {
+    println!("count\t{row}\t{peer}\t{value}");
+    let _ = std::io::stdout().flush();
+}
+
+/// Keeps this process on one core, the last that it may use.
+pub fn pin() {
+    // SAFETY: a set of zeros is an empty one, and both calls stay within its size.
+    unsafe {
+        let mut allowed: libc::cpu_set_t = std::mem::zeroed();
+        let size = size_of::<libc::cpu_set_t>();
+        if libc::sched_getaffinity(0, size, &mut allowed) != 0 {
+            return;
+        }
+        let is_allowed = |cpu: &usize| libc::CPU_ISSET(*cpu, &allowed);
+        let last = (0..libc::CPU_SETSIZE as usize).rev().find(is_allowed);
+        if let Some(cpu) = last {
+            let mut one: libc::cpu_set_t = std::mem::zeroed();
+            libc::CPU_SET(cpu, &mut one);
+            libc::sched_setaffinity(0, size, &one);
+        }
+    }
+}

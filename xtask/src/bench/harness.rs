@@ -1,0 +1,102 @@
+//! The program that times farcall beside C and libffi: built from `benches/peers/` into `target/bench/`, and run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::cases;
+use super::samples::Samples;
+use crate::libffi::{self, Libffi};
+use crate::paths;
+use crate::process::{self, Output};
+use crate::setup;
+use crate::target::Target;
+
+/// What C is compiled with: copies of loops must stay copies, and all lie alike in cache lines.
+const CFLAGS: [&str; 4] = ["-O2", "-Wall", "-fno-ipa-icf", "-falign-functions=64"];
+
+/// The program with everything it wants on its command line.
+pub struct Harness {
+    program: PathBuf,
+    options: Vec<String>,
+    /// The libffis that take part, the newest first.
+    pub libffis: Vec<Libffi>,
+}
+
+/// What rows call the newest libffi, and the system's.
+pub const LIBFFI: [&str; 2] = ["libffi", "libffi of the system"];
+
+/// How much is measured.
+#[derive(Clone, Copy)]
+pub struct Effort {
+    /// How many processes measure, one after the other: addresses, and with them what collides in a processor's tables,
+    /// differ from one to the next.
+    pub processes: usize,
+    /// How often each peer has its turn in each.
+    pub rounds: usize,
+    /// How many microseconds a turn takes: so few that little happens to come between two peers' turns.
+    pub turn: usize,
+}
+
+impl Harness {
+    /// Builds it.
+    pub fn build() -> Result<Harness> {
+        setup::ensure(Target::default().spec().needs)?;
+        let libffis = vec![libffi::newest()?, libffi::system()?];
+        let work = paths::bench()?;
+        let sources = paths::root().join("benches/peers/c");
+        let generated = work.join("cases.c");
+        fs::write(&generated, cases::c_file(&cases::all()?))?;
+        let library = work.join("cases.so");
+        compile(&library, &[&generated], &sources)?;
+        let mut options = vec![format!("--cases={}", library.display())];
+        for (name, libffi) in LIBFFI.iter().zip(&libffis) {
+            let glue = work.join(format!("libffi-{}.so", libffi.version));
+            let include = libffi.include.as_deref().unwrap_or(&sources);
+            compile(&glue, &[&sources.join("libffi.c")], include)?;
+            let (glue, path) = (glue.display(), libffi.library.display());
+            options.push(format!("--libffi={name}={glue}={path}"));
+        }
+        let mut cargo = Command::new("cargo");
+        cargo
+            .args(["build", "--release", "--package", "farcall-peers"])
+            .args(["--target-dir", "target"])
+            .current_dir(paths::root());
+        process::run(&mut cargo, Output::OnFailure)?;
+        Ok(Harness {
+            program: paths::root().join("target/release/farcall-peers"),
+            options,
+            libffis,
+        })
+    }
+
+    /// Measures one group of rows.
+    pub fn measure(&self, group: &str, effort: Effort, samples: &mut Samples) -> Result<()> {
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.options)
+            .arg(format!("--rounds={}", effort.rounds))
+            .arg(format!("--turn={}", effort.turn))
+            .arg(group);
+        for _ in 0..effort.processes {
+            samples.read(&process::stdout(&mut command)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Compiles C into a shared object, with the harness's own headers and those in `include`.
+fn compile(output: &Path, sources: &[&Path], include: &Path) -> Result<()> {
+    let mut cc = Command::new(Target::default().spec().cc);
+    cc.args(CFLAGS)
+        .args(["-shared", "-fPIC", "-I"])
+        .arg(include)
+        .arg("-I")
+        .arg(paths::root().join("benches/peers/c"))
+        .arg("-o")
+        .arg(output)
+        .args(sources);
+    process::run(&mut cc, Output::OnFailure)
+}

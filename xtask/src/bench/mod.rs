@@ -1,0 +1,128 @@
+//! `cargo xtask bench`: farcall beside everything one could use instead, measured by turns on one machine.
+
+mod cases;
+mod goals;
+mod harness;
+mod report;
+mod samples;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use harness::{Effort, Harness};
+use samples::Samples;
+
+/// What to measure.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Measure for a minute only and write no files.
+    #[arg(long)]
+    quick: bool,
+    /// Measure this group of rows only; may be given several times. No files are written.
+    #[arg(long, value_name = "GROUP")]
+    only: Vec<String>,
+    /// List the groups of rows and measure nothing.
+    #[arg(long)]
+    list: bool,
+}
+
+/// Rows that are measured together.
+struct Group {
+    name: &'static str,
+    about: &'static str,
+    /// How much is measured, and how much in a quick run.
+    effort: Effort,
+    quick: Effort,
+}
+
+const fn effort(processes: usize, rounds: usize, turn: usize) -> Effort {
+    Effort {
+        processes,
+        rounds,
+        turn,
+    }
+}
+
+/// Every group, in the order of the report.
+const GROUPS: &[Group] = &[
+    Group {
+        name: "call",
+        about: "C functions called with arguments in slots",
+        effort: effort(25, 81, 20),
+        quick: effort(5, 41, 20),
+    },
+    Group {
+        name: "callback",
+        about: "function pointers that C calls",
+        effort: effort(25, 81, 20),
+        quick: effort(5, 41, 20),
+    },
+    Group {
+        name: "made",
+        about: "callbacks made and freed",
+        effort: effort(25, 81, 20),
+        quick: effort(5, 41, 20),
+    },
+    Group {
+        name: "func",
+        about: "functions made of known and of new signatures",
+        effort: effort(25, 81, 20),
+        quick: effort(5, 41, 20),
+    },
+    Group {
+        name: "signatures",
+        about: "memory for signatures",
+        effort: effort(1, 1, 20),
+        quick: effort(1, 1, 20),
+    },
+    Group {
+        name: "callbacks",
+        about: "memory for callbacks",
+        effort: effort(1, 1, 20),
+        quick: effort(1, 1, 20),
+    },
+    Group {
+        name: "flat",
+        about: "what must not grow with signatures, callbacks and arguments",
+        effort: effort(3, 81, 20),
+        quick: effort(1, 11, 20),
+    },
+];
+
+/// Measures what `args` selects.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let selected = select(&args.only)?;
+    if args.list {
+        for group in selected {
+            println!("{:12} {}", group.name, group.about);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let harness = Harness::build()?;
+    let mut samples = Samples::default();
+    eprintln!("checking that every peer computes the same");
+    harness.measure("check", effort(1, 1, 1), &mut samples)?;
+    for group in selected {
+        eprintln!("measuring: {}", group.about);
+        let effort = if args.quick {
+            group.quick
+        } else {
+            group.effort
+        };
+        harness.measure(group.name, effort, &mut samples)?;
+    }
+    print!("{}", report::text(&samples));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn select(only: &[String]) -> Result<Vec<&'static Group>> {
+    for name in only {
+        if !GROUPS.iter().any(|group| group.name == name) {
+            let names: Vec<_> = GROUPS.iter().map(|group| group.name).collect();
+            bail!("there is no group {name}, only {}", names.join(", "));
+        }
+    }
+    let wanted = |group: &&Group| only.is_empty() || only.iter().any(|name| name == group.name);
+    Ok(GROUPS.iter().filter(wanted).collect())
+}

@@ -1,0 +1,154 @@
+//! What the measuring programs print, and what is made of it: medians of the ratios within rounds.
+//!
+//! A line is `sample`, a row, a peer and the nanoseconds of each round; or `count`, a row, a peer and one number.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+
+/// A median, and where the middle nine tenths of the numbers lie: at either end is what happens when another program gets
+/// the processor in between.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Figure {
+    /// The median.
+    pub median: f64,
+    /// A twentieth of the numbers is smaller.
+    pub min: f64,
+    /// A twentieth is larger.
+    pub max: f64,
+}
+
+impl Figure {
+    /// Of some numbers; `None` without any.
+    pub fn of(mut numbers: Vec<f64>) -> Option<Figure> {
+        numbers.sort_by(f64::total_cmp);
+        let last = numbers.len().checked_sub(1)?;
+        let edge = last / 20;
+        let (min, max) = (numbers[edge], numbers[last - edge]);
+        let middle = numbers.len() / 2;
+        let median = match numbers.len() % 2 {
+            0 => f64::midpoint(numbers[middle - 1], numbers[middle]),
+            _ => numbers[middle],
+        };
+        Some(Figure { median, min, max })
+    }
+}
+
+/// Everything that was measured.
+#[derive(Default)]
+pub struct Samples {
+    /// By row and peer.
+    series: BTreeMap<(String, String), Vec<f64>>,
+    counts: BTreeMap<(String, String), f64>,
+    /// Rows as they came.
+    rows: Vec<String>,
+    /// Peers as they came, with their rows.
+    peers: Vec<(String, String)>,
+}
+
+impl Samples {
+    /// Takes in a program's output. More of a series that is there already is added to it.
+    pub fn read(&mut self, text: &str) -> Result<()> {
+        for line in text.lines() {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let [kind, row, peer, numbers] = fields[..] else {
+                ensure!(!line.starts_with("sample"), "not four fields: {line}");
+                continue;
+            };
+            let numbers: Vec<f64> = numbers
+                .split_whitespace()
+                .map(str::parse)
+                .collect::<Result<_, _>>()
+                .with_context(|| format!("not numbers: {line}"))?;
+            self.add(kind, row, peer, &numbers);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, kind: &str, row: &str, peer: &str, numbers: &[f64]) {
+        if !self.rows.iter().any(|known| known == row) {
+            self.rows.push(row.to_owned());
+        }
+        let key = (row.to_owned(), peer.to_owned());
+        if !self.peers.contains(&key) {
+            self.peers.push(key.clone());
+        }
+        match (kind, numbers) {
+            ("count", [number]) => {
+                self.counts.insert(key, *number);
+            }
+            _ => self.series.entry(key).or_default().extend(numbers),
+        }
+    }
+
+    /// The rows whose names begin so, in the order they were measured.
+    pub fn rows<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+        let rows = self.rows.iter().map(String::as_str);
+        rows.filter(move |row| row.starts_with(prefix))
+    }
+
+    /// A row's peers, in the order they were measured.
+    pub fn peers<'a>(&'a self, row: &'a str) -> impl Iterator<Item = &'a str> {
+        let peers = self.peers.iter().filter(move |(of, _)| of == row);
+        peers.map(|(_, peer)| peer.as_str())
+    }
+
+    /// Each round's nanoseconds.
+    pub fn series(&self, row: &str, peer: &str) -> Option<&[f64]> {
+        let key = (row.to_owned(), peer.to_owned());
+        self.series.get(&key).map(Vec::as_slice)
+    }
+
+    /// A number that was counted.
+    pub fn count(&self, row: &str, peer: &str) -> Option<f64> {
+        let key = (row.to_owned(), peer.to_owned());
+        self.counts.get(&key).copied()
+    }
+
+    /// Nanoseconds.
+    pub fn time(&self, row: &str, peer: &str) -> Option<Figure> {
+        Figure::of(self.series(row, peer)?.to_vec())
+    }
+
+    /// How many times as long `peer` takes as `base`, round by round.
+    pub fn ratio(&self, row: &str, peer: &str, base: &str) -> Option<Figure> {
+        let (peer, base) = (self.series(row, peer)?, self.series(row, base)?);
+        Figure::of(peer.iter().zip(base).map(|(a, b)| a / b).collect())
+    }
+}
+
+/// The geometric mean of some ratios; `None` if one is missing.
+pub fn geometric_mean(ratios: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
+    let logs = ratios.into_iter().map(|ratio| ratio.map(f64::ln));
+    let logs: Vec<f64> = logs.collect::<Option<_>>()?;
+    (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratio_is_the_median_of_the_rounds_own_ratios() {
+        let mut samples = Samples::default();
+        let text = "sample\tcall/x\ta\t2 30 4\nsample\tcall/x\tb\t1 10 4\nnoise\n";
+        samples.read(text).expect("two samples");
+        let ratio = samples.ratio("call/x", "a", "b");
+        let expected = Figure {
+            median: 2.0,
+            min: 1.0,
+            max: 3.0,
+        };
+        assert_eq!(ratio, Some(expected));
+        assert_eq!(samples.ratio("call/x", "a", "c"), None);
+        assert_eq!(samples.rows("call/").collect::<Vec<_>>(), ["call/x"]);
+    }
+
+    #[test]
+    fn geometric_mean_wants_every_ratio() {
+        let mean = geometric_mean([Some(2.0), Some(8.0)]).expect("both are there");
+        assert!((mean - 4.0).abs() < 1e-9);
+        assert_eq!(geometric_mean([Some(2.0), None]), None);
+        assert_eq!(geometric_mean([]), None);
+    }
+}

@@ -1,7 +1,8 @@
 //! Building MicroPython: with our module, and as it comes, to compare with.
 //!
 //! All of it happens under `target/micropython/`, the source tree is only read:
-//! `mpy-cross/` the compiler for frozen modules, `<triple>/` ours, `<triple>-stock/` the one with its own ffi module.
+//! `mpy-cross/` the compiler for frozen modules, `<triple>/` ours, `<triple>-stock/` the one with its own ffi module,
+//! `<triple>-stock-newest/` that one over the newest libffi.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::libffi::{self, Libffi};
 use crate::paths;
 use crate::process::{self, Output};
 use crate::setup::{self, Need};
@@ -20,8 +22,10 @@ use crate::target::Target;
 pub enum Module {
     /// This repository's.
     Ours,
-    /// MicroPython's own, over libffi.
+    /// MicroPython's own, over the system's libffi.
     Stock,
+    /// MicroPython's own, over the newest libffi.
+    StockNewest,
 }
 
 /// Builds MicroPython with our module, if it is not up to date; returns the program.
@@ -40,6 +44,7 @@ pub fn build_with(target: Target, module: Module, output: Output) -> Result<Path
     let directory = match module {
         Module::Ours => top.join(spec.triple),
         Module::Stock => top.join(format!("{}-stock", spec.triple)),
+        Module::StockNewest => top.join(format!("{}-stock-newest", spec.triple)),
     };
     let program = directory.join(spec.program);
     let output = shown_if_new(output, &program);
@@ -58,6 +63,9 @@ pub fn build_with(target: Target, module: Module, output: Output) -> Result<Path
             .arg("MICROPY_PY_FFI=0")
             .arg(format!("FARCALL_TARGET={}", spec.triple));
     }
+    if module == Module::StockNewest {
+        make.args(with_libffi(&libffi::newest()?)?);
+    }
     run_make(&mut make, &directory, output)?;
     Ok(program)
 }
@@ -71,6 +79,23 @@ pub fn needs(target: Target, module: Module) -> Result<Vec<Need>> {
     }
     needs.extend(source::needs()?);
     Ok(needs)
+}
+
+/// The variables that have the stock module use a certain libffi, not the one that pkg-config knows.
+fn with_libffi(libffi: &Libffi) -> Result<[String; 2]> {
+    let lib = libffi
+        .library
+        .parent()
+        .context("a library lies somewhere")?;
+    let lib = lib.display();
+    let include = libffi
+        .include
+        .as_ref()
+        .context("it has headers of its own")?;
+    Ok([
+        format!("LIBFFI_CFLAGS=-I{}", include.display()),
+        format!("LIBFFI_LDFLAGS=-L{lib} -Wl,-rpath,{lib} -lffi -ldl"),
+    ])
 }
 
 /// The source as Debian has it lacks git's submodules: these variables leave out what needs one. The directory of

@@ -139,7 +139,7 @@ impl Case {
             let result = to_slot(self.ret);
             let _ = write!(
                 text,
-                "static {ret} {f}({parameters}) {{ {body} }}\n\
+                "{ret} {f}({parameters}) {{ {body} }}\n\
                  static void {f}_slots(void *context, const uint64_t *slots, uint64_t *result) {{\n    \
                  {slots}\n    {result}\n}}\n\
                  static void {f}_closure(void *cif, void *out, void **values, void *context) {{\n    \

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::harness::LIBFFI;
 use super::samples::{Figure, Samples, geometric_mean};
+use super::scripts::STOCK;
 
 /// One line of the table of goals.
 pub struct Goal {
@@ -177,6 +178,45 @@ pub const GOALS: &[Goal] = &[
         against: "–",
         bound: Bound::NsAtMost(20_000.0),
         figure: |samples| Some(Judged::of(samples.time("func/first", "farcall")?)),
+        reason: "",
+    },
+    Goal {
+        work: "MicroPython: `add2(i, 1)`, net of the loop",
+        against: "`time.ticks_diff(i, 1)` on the same build",
+        bound: Bound::TimesAtMost(1.0),
+        figure: |samples| {
+            let ratio =
+                |peer: &str| samples.ratio("script add2(i, 1)", peer, &format!("{peer} builtin"));
+            let note = format!("with its own module {:.2} ×", ratio(STOCK)?.median);
+            Some(Judged::of(ratio("farcall")?).with_note(note))
+        },
+        reason: "",
+    },
+    Goal {
+        work: "MicroPython: 12 signatures from scripts, geometric mean",
+        against: "its own module over libffi",
+        bound: Bound::FasterAtLeast(3.0),
+        figure: |samples| faster(samples, "script/", STOCK, "farcall"),
+        reason: "",
+    },
+    Goal {
+        work: "the same, the worst of them",
+        against: "its own module over libffi",
+        bound: Bound::TimesAtMost(1.0),
+        figure: |samples| worst(samples, "script/", "farcall", STOCK),
+        reason: "",
+    },
+    Goal {
+        work: "MicroPython: C calls a Python function, net of that function",
+        against: "its own module over libffi",
+        bound: Bound::FasterAtLeast(3.0),
+        figure: |samples| {
+            Some(Judged::of(samples.ratio(
+                "script callback",
+                STOCK,
+                "farcall",
+            )?))
+        },
         reason: "",
     },
     Goal {

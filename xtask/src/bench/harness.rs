@@ -14,8 +14,15 @@ use crate::process::{self, Output};
 use crate::setup;
 use crate::target::Target;
 
-/// What C is compiled with: copies of loops must stay copies, and all lie alike in cache lines.
-const CFLAGS: [&str; 4] = ["-O2", "-Wall", "-fno-ipa-icf", "-falign-functions=64"];
+/// What C is compiled with: copies of loops must stay copies, and all lie alike in cache lines; handlers are to contain what
+/// they call.
+const CFLAGS: [&str; 5] = [
+    "-O2",
+    "-Wall",
+    "-fno-ipa-icf",
+    "-falign-functions=64",
+    "-fno-semantic-interposition",
+];
 
 /// The program with everything it wants on its command line.
 pub struct Harness {
@@ -50,7 +57,11 @@ impl Harness {
         let generated = work.join("cases.c");
         fs::write(&generated, cases::c_file(&cases::all()?))?;
         let library = work.join("cases.so");
-        compile(&library, &[&generated], &sources)?;
+        compile(
+            &library,
+            &[&generated, &sources.join("scripts.c")],
+            &sources,
+        )?;
         let mut options = vec![format!("--cases={}", library.display())];
         for (name, libffi) in LIBFFI.iter().zip(&libffis) {
             let glue = work.join(format!("libffi-{}.so", libffi.version));
@@ -85,6 +96,21 @@ impl Harness {
         }
         Ok(())
     }
+}
+
+/// Compiles the functions that everybody calls.
+pub fn cases_library() -> Result<PathBuf> {
+    let work = paths::bench()?;
+    let sources = paths::root().join("benches/peers/c");
+    let generated = work.join("cases.c");
+    fs::write(&generated, cases::c_file(&cases::all()?))?;
+    let library = work.join("cases.so");
+    compile(
+        &library,
+        &[&generated, &sources.join("scripts.c")],
+        &sources,
+    )?;
+    Ok(library)
 }
 
 /// Compiles C into a shared object, with the harness's own headers and those in `include`.

@@ -5,6 +5,7 @@ mod goals;
 mod harness;
 mod report;
 mod samples;
+mod scripts;
 
 use std::process::ExitCode;
 
@@ -31,9 +32,17 @@ pub struct Args {
 struct Group {
     name: &'static str,
     about: &'static str,
+    measure: Measure,
     /// How much is measured, and how much in a quick run.
     effort: Effort,
     quick: Effort,
+}
+
+enum Measure {
+    /// The harness does, and calls the group by the same name.
+    Harness,
+    /// Scripts do.
+    Scripts(fn(Effort, &mut Samples) -> Result<()>),
 }
 
 const fn effort(processes: usize, rounds: usize, turn: usize) -> Effort {
@@ -49,44 +58,58 @@ const GROUPS: &[Group] = &[
     Group {
         name: "call",
         about: "C functions called with arguments in slots",
+        measure: Measure::Harness,
         effort: effort(25, 81, 20),
         quick: effort(5, 41, 20),
     },
     Group {
         name: "callback",
         about: "function pointers that C calls",
+        measure: Measure::Harness,
         effort: effort(25, 81, 20),
         quick: effort(5, 41, 20),
     },
     Group {
         name: "made",
         about: "callbacks made and freed",
+        measure: Measure::Harness,
         effort: effort(25, 81, 20),
         quick: effort(5, 41, 20),
     },
     Group {
         name: "func",
         about: "functions made of known and of new signatures",
+        measure: Measure::Harness,
         effort: effort(25, 81, 20),
         quick: effort(5, 41, 20),
     },
     Group {
         name: "signatures",
         about: "memory for signatures",
+        measure: Measure::Harness,
         effort: effort(1, 1, 20),
         quick: effort(1, 1, 20),
     },
     Group {
         name: "callbacks",
         about: "memory for callbacks",
+        measure: Measure::Harness,
         effort: effort(1, 1, 20),
         quick: effort(1, 1, 20),
     },
     Group {
         name: "flat",
         about: "what must not grow with signatures, callbacks and arguments",
+        measure: Measure::Harness,
         effort: effort(3, 81, 20),
         quick: effort(1, 11, 20),
+    },
+    Group {
+        name: "micropython",
+        about: "calls from MicroPython's scripts, and callbacks to them",
+        measure: Measure::Scripts(scripts::micropython),
+        effort: effort(15, 21, 300),
+        quick: effort(3, 7, 300),
     },
 ];
 
@@ -110,7 +133,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         } else {
             group.effort
         };
-        harness.measure(group.name, effort, &mut samples)?;
+        match group.measure {
+            Measure::Harness => harness.measure(group.name, effort, &mut samples)?,
+            Measure::Scripts(measure) => measure(effort, &mut samples)?,
+        }
     }
     print!("{}", report::text(&samples));
     Ok(ExitCode::SUCCESS)

@@ -147,6 +147,7 @@ impl Suite {
         let name = match module {
             Module::Ours => "ours",
             Module::Stock => "stock",
+            Module::StockNewest => "stock-newest",
         };
         let spec = target.spec();
         let copy = paths::micropython()?

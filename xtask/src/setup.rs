@@ -23,6 +23,8 @@ pub enum Check {
     },
     /// A file or directory.
     File(&'static str),
+    /// A module of the Python that is on the PATH.
+    PythonModule(&'static str),
     /// A command of cargo's that is a component of the Rust toolchain.
     Component(&'static str),
     /// Rust's standard library for a target.
@@ -70,6 +72,13 @@ pub const AUTOTOOLS: &[Need] = &[
     Need::new(Check::File("/usr/share/aclocal/ltdl.m4"), "libltdl-dev"),
 ];
 
+/// What the other interpreters in the benchmarks take.
+pub const INTERPRETERS: &[Need] = &[
+    Need::new(Check::Program("luajit"), "luajit"),
+    Need::new(Check::Program("python3"), "python3"),
+    Need::new(Check::PythonModule("ensurepip"), "python3-venv"),
+];
+
 /// What the checks of the source's form take.
 pub const LINTS: &[Need] = &[
     Need::new(Check::Component("fmt"), "rustfmt"),
@@ -98,6 +107,10 @@ impl Need {
                     .is_ok_and(|answer| Path::new(answer.trim()).is_file())
             }
             Check::File(path) => Path::new(path).exists(),
+            Check::PythonModule(name) => {
+                let import = format!("import {name}");
+                process::succeeds(Command::new("python3").args(["-c", &import]))
+            }
             Check::Component(name) => {
                 process::succeeds(Command::new("cargo").args([name, "--version"]))
             }
@@ -115,6 +128,7 @@ impl Need {
             Check::Program(name) => name.into(),
             Check::PkgConfig(name) => format!("{name} (with headers and pkg-config file)"),
             Check::Library { file, .. } | Check::File(file) => file.into(),
+            Check::PythonModule(name) => format!("Python's module {name}"),
             Check::Component(_) => format!("the Rust component {}", self.package),
             Check::RustTarget(_) => format!("Rust's standard library for {}", self.package),
         }

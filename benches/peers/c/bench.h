@@ -20,7 +20,7 @@ typedef void (*bench_libffi_call)(void *prepared, const void *target, void *resu
 
 // The loops that are timed. Every peer has copies of its own: a processor foresees where an indirect call goes by where
 // it is, and does worse if one call has gone to several places. Copies in one place would be timed by who came before.
-#define BENCH_PEERS 4
+#define BENCH_PEERS 6
 
 typedef void (*bench_slots_loop)(bench_trampoline call, const void *target, const uint64_t *slots, uint64_t *result,
     uint64_t count);
@@ -50,6 +50,8 @@ struct bench_case {
     const void *ends;
     // Every argument times its position, added up.
     const void *weighed;
+    // The first, by way of slots and a handler, as a callback does it.
+    const void *entry;
     bench_trampoline typed_call;
     bench_slots_loop slots_loops[BENCH_PEERS];
     bench_libffi_loop libffi_loops[BENCH_PEERS];

@@ -109,3 +109,24 @@ void libffi_churn(ffi_cif *cif, bench_closure_handler handler, uint64_t count) {
         libffi_closure_free(closure);
     }
 }
+
+// Prepares a cif like this one, so many times.
+void libffi_prepare_often(ffi_cif *like, uint64_t count) {
+    for (uint64_t i = 0; i < count; ++i) {
+        ffi_cif cif;
+        if (api.prep_cif(&cif, like->abi, like->nargs, like->rtype, like->arg_types) != FFI_OK) {
+            abort();
+        }
+    }
+}
+
+// The same with a call each time, as programs do that keep no cifs.
+void libffi_prepare_and_call(ffi_cif *like, void (*target)(void), void *result, void **values, uint64_t count) {
+    for (uint64_t i = 0; i < count; ++i) {
+        ffi_cif cif;
+        if (api.prep_cif(&cif, like->abi, like->nargs, like->rtype, like->arg_types) != FFI_OK) {
+            abort();
+        }
+        api.call(&cif, target, result, values);
+    }
+}

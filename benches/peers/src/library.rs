@@ -21,7 +21,7 @@ pub type LibffiLoop =
     unsafe extern "C" fn(LibffiCall, *mut c_void, *const c_void, *mut u64, *const *const u64, u64);
 
 /// How many peers in one row can have a loop of their own. ORDER BENCH_PEERS: bench.h has the same.
-const PEERS: usize = 4;
+const PEERS: usize = 6;
 
 /// What C has for one signature. ORDER bench_case: bench.h has the same.
 #[repr(C)]
@@ -32,6 +32,8 @@ pub struct CCase {
     pub ends: *const c_void,
     /// All arguments times their positions, added up.
     pub weighed: *const c_void,
+    /// The first, by way of slots and a handler.
+    pub entry: *const c_void,
     /// The same call as farcall's trampoline makes, by a C compiler.
     pub typed_call: Trampoline,
     /// Loops that call trampolines, one for each peer: a call that always goes to the same place is foreseen better.
@@ -95,6 +97,12 @@ impl CSide {
     }
 }
 
+/// Prepares a cif like the one that it gets, so many times.
+pub type PrepareOften = unsafe extern "C" fn(*mut c_void, u64);
+/// The same with a call of the target each time: the target, where the result goes, where the values are.
+pub type PrepareAndCall =
+    unsafe extern "C" fn(*mut c_void, *const c_void, *mut u64, *const *const u64, u64);
+
 /// ORDER bench_libffi: bench.h has the same.
 #[repr(C)]
 struct CLibffi {
@@ -123,6 +131,10 @@ pub struct Libffi {
     closure_free: unsafe extern "C" fn(*mut c_void),
     /// Makes closures and frees them.
     pub churn: unsafe extern "C" fn(*mut c_void, ClosureHandler, u64),
+    /// Prepares cifs.
+    pub prepare_often: PrepareOften,
+    /// Prepares cifs and calls with each.
+    pub prepare_and_call: PrepareAndCall,
     _glue: Library,
 }
 
@@ -149,6 +161,8 @@ impl Libffi {
                 closure_new: symbol(&glue, "libffi_closure_new")?,
                 closure_free: symbol(&glue, "libffi_closure_free")?,
                 churn: symbol(&glue, "libffi_churn")?,
+                prepare_often: symbol(&glue, "libffi_prepare_often")?,
+                prepare_and_call: symbol(&glue, "libffi_prepare_and_call")?,
                 _glue: glue,
             })
         }

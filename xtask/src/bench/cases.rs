@@ -179,6 +179,31 @@ impl Case {
         text
     }
 
+    /// What a callback does, written in C for this signature: the arguments go into slots, a handler gets them.
+    fn entry_in_c(&self) -> String {
+        let name = &self.name;
+        let slots: String = self
+            .letters()
+            .map(|(n, letter)| match letter {
+                'f' | 'd' => format!("    memcpy(&slots[{n}], &a{n}, sizeof(a{n}));\n"),
+                'B' | 'H' | 'I' | 'L' | 'Q' | 'P' | 'p' => format!("    slots[{n}] = a{n};\n"),
+                _ => format!("    slots[{n}] = (uint64_t)(int64_t)a{n};\n"),
+            })
+            .collect();
+        let ret = c_type(self.ret);
+        let back = match self.ret {
+            'v' => String::new(),
+            letter => format!("    return {};\n", from_slot(letter, "result")),
+        };
+        format!(
+            "static bench_slots_handler {name}_handler = {name}_ends_slots;\n\
+             static {ret} {name}_entry({}) {{\n    uint64_t slots[{}], result = 0;\n{slots}    \
+             (*(bench_slots_handler volatile *)&{name}_handler)(NULL, slots, &result);\n{back}}}\n",
+            self.parameters(),
+            self.args.len().max(1),
+        )
+    }
+
     /// Only the call from slots, as a function that other files see.
     pub fn typed_call(&self) -> String {
         let pointer = format!("{} (*f)({})", c_type(self.ret), self.parameters());
@@ -199,7 +224,7 @@ impl Case {
             list.join(", ")
         };
         format!(
-            "    {{ \"{name}\", {name}_ends, {name}_weighed, {name}_typed,\n      {{ {} }},\n      {{ {} }},\n      {{ {} }},\n      \
+            "    {{ \"{name}\", {name}_ends, {name}_weighed, {name}_entry, {name}_typed,\n      {{ {} }},\n      {{ {} }},\n      {{ {} }},\n      \
              {name}_ends_slots, {name}_weighed_slots, {name}_ends_closure, {name}_weighed_closure }},\n",
             copies("slots"),
             copies("libffi"),
@@ -209,7 +234,7 @@ impl Case {
 }
 
 /// ORDER BENCH_PEERS: bench.h has the same.
-const PEERS: usize = 4;
+const PEERS: usize = 6;
 
 /// What C needs to read floats out of slots.
 pub const PROLOGUE: &str = "\
@@ -226,6 +251,7 @@ pub fn c_file(cases: &[Case]) -> String {
     let mut text = format!("#include \"bench.h\"\n{PROLOGUE}uint64_t bench_counter;\n\n");
     for case in cases {
         text.push_str(&case.functions());
+        text.push_str(&case.entry_in_c());
         text.push_str(&case.callers());
         text.push('\n');
     }

@@ -1,17 +1,21 @@
 //! `cargo xtask bench`: farcall beside everything one could use instead, measured by turns on one machine.
 
 mod cases;
+mod chart;
 mod goals;
 mod harness;
+mod machine;
 mod report;
 mod samples;
 mod scripts;
+mod tables;
 
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
 use harness::{Effort, Harness};
+use machine::Machine;
 use samples::Samples;
 
 /// What to measure.
@@ -77,6 +81,13 @@ const GROUPS: &[Group] = &[
         quick: effort(5, 41, 20),
     },
     Group {
+        name: "prepared",
+        about: "libffi's cifs",
+        measure: Measure::Harness,
+        effort: effort(5, 41, 20),
+        quick: effort(1, 21, 20),
+    },
+    Group {
         name: "func",
         about: "functions made of known and of new signatures",
         measure: Measure::Harness,
@@ -111,6 +122,13 @@ const GROUPS: &[Group] = &[
         effort: effort(15, 21, 300),
         quick: effort(3, 7, 300),
     },
+    Group {
+        name: "interpreters",
+        about: "calls from LuaJIT and CPython, and callbacks to them",
+        measure: Measure::Scripts(scripts::others),
+        effort: effort(9, 21, 300),
+        quick: effort(2, 7, 300),
+    },
 ];
 
 /// Measures what `args` selects.
@@ -139,6 +157,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     print!("{}", report::text(&samples));
+    if !args.quick && args.only.is_empty() {
+        report::write(&samples, &Machine::here(&harness.libffis, &samples))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

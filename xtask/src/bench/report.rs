@@ -1,35 +1,42 @@
-//! Tables of what was measured, in Markdown.
+//! What is shown and written: the goals, the tables, the chart.
 
 use std::fmt::Write;
+use std::fs;
 
+use anyhow::{Context, Result};
+
+use super::chart::{self, Bar, Group, Panel};
 use super::goals::GOALS;
+use super::machine::Machine;
 use super::samples::Samples;
+use super::tables::{self, TABLES, WAYS, WORK};
+use crate::paths;
 
-/// The goals, and every row that was measured.
+/// Where the README has its table.
+const BEGIN: &str = "<!-- bench:begin -->";
+const END: &str = "<!-- bench:end -->";
+
+/// Everything that was measured, in Markdown.
 pub fn text(samples: &Samples) -> String {
-    let mut text = goals(samples);
-    for (title, prefix, base) in [
-        ("Calls from slots", "call/", "c"),
-        ("C calls a function pointer", "callback/", "c"),
-        ("Callbacks made and freed", "made", "farcall"),
-        ("Functions made", "func/", ""),
-        ("From MicroPython's scripts", "script/", "farcall"),
-        ("MicroPython: a builtin function", "script add2", "farcall"),
-        ("MicroPython: callbacks", "script callback", "farcall"),
-        ("Arguments in registers", "flat/arguments/", "0"),
-        ("With so many live callbacks", "flat/callbacks/", "1"),
-        ("With so many signatures", "flat/signatures/", "1"),
-    ] {
-        let _ = write!(text, "{}", rows(samples, title, prefix, base));
+    let mut text = String::new();
+    let goals = goals(samples);
+    if !goals.is_empty() {
+        let _ = write!(text, "\n## Goals\n\n{goals}");
     }
+    let ways = tables::side_by_side(samples);
+    if !ways.is_empty() {
+        let _ = write!(text, "\n## Side by side\n\n{SIDE_BY_SIDE}\n\n{ways}");
+    }
+    text.extend(TABLES.iter().map(|table| table.text(samples)));
     text
 }
 
+const SIDE_BY_SIDE: &str = "Nanoseconds for one call. Calls from scripts are net of the loop around them; callbacks are the whole of \
+                            what C waits for, a function that adds two ints included.";
+
 /// The table of goals. Those whose rows were not measured are left out.
-pub fn goals(samples: &Samples) -> String {
-    let mut text = String::from(
-        "| work | measured against | goal | measured | spread | | |\n| --- | --- | --- | --- | --- | --- | --- |\n",
-    );
+fn goals(samples: &Samples) -> String {
+    let mut lines = String::new();
     for goal in GOALS {
         let Some(judged) = (goal.figure)(samples) else {
             continue;
@@ -45,7 +52,7 @@ pub fn goals(samples: &Samples) -> String {
         }
         notes.retain(|note| !note.is_empty());
         let _ = writeln!(
-            text,
+            lines,
             "| {} | {} | {} | {value} | {spread} | {} | {} |",
             goal.work,
             goal.against,
@@ -54,35 +61,93 @@ pub fn goals(samples: &Samples) -> String {
             notes.join("; ")
         );
     }
-    text
+    if lines.is_empty() {
+        return lines;
+    }
+    format!(
+        "| work | measured against | goal | measured | spread | | |\n| --- | --- | --- | --- | --- | --- | --- |\n{lines}"
+    )
 }
 
-/// A table of all rows whose names begin so: nanoseconds and, where there is a base, how many times as long as the base's.
-fn rows(samples: &Samples, title: &str, prefix: &str, base: &str) -> String {
-    let Some(first) = samples.rows(prefix).next() else {
-        return String::new();
-    };
-    let peers: Vec<&str> = samples.peers(first).collect();
-    let mut text = format!("\n## {title}\n\n| | {} |\n|", peers.join(" | "));
-    text.push_str(&" --- |".repeat(peers.len() + 1));
-    text.push('\n');
-    for row in samples.rows(prefix) {
-        let _ = write!(text, "| {} |", row.trim_start_matches(prefix));
-        for peer in &peers {
-            let time = samples.time(row, peer).map(|time| time.median);
-            let ratio = samples.ratio(row, peer, base).filter(|_| *peer != base);
-            let ratio = ratio.map_or(String::new(), |ratio| format!(" ({:.2} ×)", ratio.median));
-            match time {
-                Some(ns) if ns >= 1000.0 => {
-                    let _ = write!(text, " {:.1} µs{ratio} |", ns / 1000.0);
-                }
-                Some(ns) => {
-                    let _ = write!(text, " {ns:.2} ns{ratio} |");
-                }
-                None => text.push_str(" |"),
+/// Writes `benches/RESULTS.md`, `docs/bench.svg` and the README's table.
+pub fn write(samples: &Samples, machine: &Machine) -> Result<()> {
+    let root = paths::root();
+    let results = format!("{HEAD}\n{}{}", machine.table(), text(samples));
+    fs::write(root.join("benches/RESULTS.md"), results)?;
+    let picture = chart::svg(&panels(samples), &machine.caption());
+    fs::write(root.join("docs/bench.svg"), picture)?;
+    let readme = root.join("README.md");
+    let page = fs::read_to_string(&readme)?;
+    let page = placed(&page, &readme_table(samples, machine))
+        .with_context(|| format!("README.md lacks {BEGIN} and {END}"))?;
+    fs::write(readme, page)?;
+    Ok(())
+}
+
+const HEAD: &str = "\
+# How fast it is
+
+Written by `cargo xtask bench`, which measures all of it anew. `cargo xtask bench --quick` takes a minute and only shows it.
+
+All peers of a row run in one process on one core and take turns of 20 microseconds, round after round; interpreters' processes
+take turns. A ratio is the median of the rounds' own ratios, and the spread is where the middle nine tenths of
+them lie. Nanoseconds in tables are what a tenth of the rounds stay below: the machine while nothing disturbs it; where a goal is in
+nanoseconds, it is judged by the median. Before anything is timed, every peer has to hand over every argument to a function that weighs them.
+";
+
+/// What the README shows between its markers.
+fn readme_table(samples: &Samples, machine: &Machine) -> String {
+    format!(
+        "![Nanoseconds for a call, as bars](docs/bench.svg)\n\n{}\n{} More in [benches/RESULTS.md](benches/RESULTS.md).\n",
+        tables::side_by_side(samples),
+        machine.caption()
+    )
+}
+
+/// `page` with `table` between the markers, if it has them.
+fn placed(page: &str, table: &str) -> Option<String> {
+    let (before, rest) = page.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}\n{table}{END}{after}"))
+}
+
+/// Compiled programs on the left, scripts on the right.
+fn panels(samples: &Samples) -> Vec<Panel> {
+    let of = |title: &str, scripted: bool| {
+        let groups = WORK.iter().enumerate().map(|(column, work)| {
+            let ways = WAYS.iter().filter(|way| way.scripted == scripted);
+            let bars = ways.filter_map(|way| {
+                Some(Bar {
+                    label: way.short.into(),
+                    ns: way.time(samples, column)?,
+                    ours: way.ours,
+                })
+            });
+            Group {
+                title: (*work).into(),
+                bars: bars.collect(),
             }
+        });
+        Panel {
+            title: title.into(),
+            groups: groups.collect(),
         }
-        text.push('\n');
+    };
+    vec![
+        of("From compiled programs", false),
+        of("From scripts", true),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readme_table_goes_between_its_markers() {
+        let page = format!("a\n{BEGIN}\nold\n{END}\nb\n");
+        let wanted = format!("a\n{BEGIN}\nnew\n{END}\nb\n");
+        assert_eq!(placed(&page, "new\n").as_deref(), Some(wanted.as_str()));
+        assert_eq!(placed("a\nb\n", "new\n"), None);
     }
-    text
 }

@@ -1,6 +1,7 @@
 //! What the measuring programs print, and what is made of it: medians of the ratios within rounds.
 //!
-//! A line is `sample`, a row, a peer and the nanoseconds of each round; or `count`, a row, a peer and one number.
+//! A line is `sample`, a row, a peer and the nanoseconds of each round; `count`, a row, a peer and one number; or `version`, a
+//! peer and what it says it is.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,8 @@ pub struct Figure {
     pub min: f64,
     /// A twentieth is larger.
     pub max: f64,
+    /// A tenth is smaller: what a time is while nothing disturbs it.
+    pub quiet: f64,
 }
 
 impl Figure {
@@ -30,7 +33,13 @@ impl Figure {
             0 => f64::midpoint(numbers[middle - 1], numbers[middle]),
             _ => numbers[middle],
         };
-        Some(Figure { median, min, max })
+        let quiet = numbers[last / 10];
+        Some(Figure {
+            median,
+            min,
+            max,
+            quiet,
+        })
     }
 }
 
@@ -40,6 +49,8 @@ pub struct Samples {
     /// By row and peer.
     series: BTreeMap<(String, String), Vec<f64>>,
     counts: BTreeMap<(String, String), f64>,
+    /// What peers say they are.
+    pub versions: BTreeMap<String, String>,
     /// Rows as they came.
     rows: Vec<String>,
     /// Peers as they came, with their rows.
@@ -51,6 +62,10 @@ impl Samples {
     pub fn read(&mut self, text: &str) -> Result<()> {
         for line in text.lines() {
             let fields: Vec<&str> = line.split('\t').collect();
+            if let ["version", peer, version] = fields[..] {
+                self.versions.insert(peer.to_owned(), version.to_owned());
+                continue;
+            }
             let [kind, row, peer, numbers] = fields[..] else {
                 ensure!(!line.starts_with("sample"), "not four fields: {line}");
                 continue;
@@ -138,6 +153,7 @@ mod tests {
             median: 2.0,
             min: 1.0,
             max: 3.0,
+            quiet: 1.0,
         };
         assert_eq!(ratio, Some(expected));
         assert_eq!(samples.ratio("call/x", "a", "c"), None);

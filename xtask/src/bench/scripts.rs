@@ -1,4 +1,4 @@
-//! The interpreters: MicroPython with our module beside the same with its own.
+//! The interpreters: MicroPython with our module beside the same with its own, and others that can call C.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,54 +11,102 @@ use super::{cases, harness};
 use crate::micropython::{self, Module};
 use crate::paths;
 use crate::process::{self, Output};
+use crate::setup;
+use crate::source;
 use crate::target::Target;
 
 /// What rows call MicroPython with its own module.
 pub const STOCK: &str = "stock";
 
-/// An interpreter, and what its rows are called.
+/// What rows call the others.
+pub const OTHERS: [&str; 4] = [
+    "LuaJIT, compiled",
+    "LuaJIT, interpreted",
+    "CPython, ctypes",
+    "CPython, cffi",
+];
+
+/// A script, and what runs it.
 struct Interpreter {
     peer: &'static str,
     program: PathBuf,
+    options: &'static [&'static str],
     script: &'static str,
 }
 
-impl Interpreter {
-    fn measure(&self, library: &Path, effort: Effort, samples: &mut Samples) -> Result<()> {
-        let script = paths::root()
-            .join("benches/peers/scripts")
-            .join(self.script);
-        let mut command = Command::new(&self.program);
-        command
-            .arg(script)
-            .arg(self.peer)
-            .args([library, &cases::table()])
-            .arg(effort.rounds.to_string())
-            .arg(effort.turn.to_string());
-        samples.read(&process::stdout(&mut command)?)
-    }
-}
-
-/// Runs ours and stock by turns, a process each.
-pub fn micropython(effort: Effort, samples: &mut Samples) -> Result<()> {
+/// Runs each by turns, a process each.
+fn measure(interpreters: &[Interpreter], effort: Effort, samples: &mut Samples) -> Result<()> {
     let library = harness::cases_library()?;
-    let target = Target::default();
-    let build = |module| micropython::build_with(target, module, Output::OnFailure);
-    let interpreters = [("farcall", Module::Ours), (STOCK, Module::StockNewest)].map(
-        |(peer, module)| -> Result<Interpreter> {
-            Ok(Interpreter {
-                peer,
-                program: build(module)?,
-                script: "micropython.py",
-            })
-        },
-    );
-    let [ours, stock] = interpreters;
-    let interpreters = [ours?, stock?];
     for _ in 0..effort.processes {
-        for interpreter in &interpreters {
-            interpreter.measure(&library, effort, samples)?;
+        for interpreter in interpreters {
+            let scripts = paths::root().join("benches/peers/scripts");
+            let mut command = Command::new(&interpreter.program);
+            command
+                .args(interpreter.options)
+                .arg(scripts.join(interpreter.script))
+                .arg(interpreter.peer)
+                .args([&library, &cases::table()])
+                .arg(effort.rounds.to_string())
+                .arg(effort.turn.to_string());
+            samples.read(&process::stdout(&mut command)?)?;
         }
     }
     Ok(())
+}
+
+/// MicroPython: ours and stock.
+pub fn micropython(effort: Effort, samples: &mut Samples) -> Result<()> {
+    let mut interpreters = Vec::new();
+    for (peer, module) in [("farcall", Module::Ours), (STOCK, Module::StockNewest)] {
+        interpreters.push(Interpreter {
+            peer,
+            program: micropython::build_with(Target::default(), module, Output::OnFailure)?,
+            options: &[],
+            script: "micropython.py",
+        });
+    }
+    let version = if source::get()?.pinned {
+        source::VERSION
+    } else {
+        "of MICROPYTHON_SRC"
+    };
+    let known = &mut samples.versions;
+    known.insert("MicroPython".into(), version.into());
+    measure(&interpreters, effort, samples)
+}
+
+/// LuaJIT and CPython, each in two ways.
+pub fn others(effort: Effort, samples: &mut Samples) -> Result<()> {
+    setup::ensure(setup::INTERPRETERS)?;
+    let python = python_with_cffi()?;
+    let luajit = Path::new("luajit");
+    let interpreter = |peer, program: &Path, options, script| Interpreter {
+        peer,
+        program: program.to_owned(),
+        options,
+        script,
+    };
+    let interpreters = [
+        interpreter(OTHERS[0], luajit, &["-jon"], "luajit.lua"),
+        interpreter(OTHERS[1], luajit, &["-joff"], "luajit.lua"),
+        interpreter(OTHERS[2], &python, &[], "cpython.py"),
+        interpreter(OTHERS[3], &python, &[], "cpython.py"),
+    ];
+    measure(&interpreters, effort, samples)
+}
+
+/// A Python of our own with cffi in it, below `target/`.
+fn python_with_cffi() -> Result<PathBuf> {
+    let venv = paths::bench()?.join("python");
+    let python = venv.join("bin/python");
+    if !process::succeeds(Command::new(&python).args(["-c", "import cffi"])) {
+        let venv = paths::emptied(venv)?;
+        let mut make = Command::new("python3");
+        make.args(["-m", "venv"]).arg(&venv);
+        process::run(&mut make, Output::Shown)?;
+        let mut install = Command::new(&python);
+        install.args(["-m", "pip", "install", "--quiet", "cffi"]);
+        process::run(&mut install, Output::Shown)?;
+    }
+    Ok(python)
 }

@@ -33,6 +33,9 @@ pub fn called(bench: &Bench, purpose: Purpose) -> Result<()> {
         };
         let callback = raw(&compiled(case)?, slots)?;
         let mut pointers = vec![("farcall", callback.code()), ("c", function)];
+        if purpose == Purpose::Time {
+            pointers.push(("c slots", c.entry));
+        }
         let mut closures = Vec::new();
         for libffi in &bench.libffis {
             let cif = libffi.prepare(case.ret, case.args)?;

@@ -104,3 +104,34 @@ fn with_pointers<'a>(
         result.get()
     })
 }
+
+/// libffi's cifs prepared, and prepared and used once, as programs do that keep none.
+pub fn prepared_each_time(bench: &Bench) -> Result<()> {
+    for case in &bench.cases {
+        let target = bench.c.case(case.name)?.ends;
+        let values: &Vec<*const u64> = &case.slots.iter().map(std::ptr::from_ref).collect();
+        let mut preparing = Vec::new();
+        let mut calling = Vec::new();
+        for libffi in &bench.libffis {
+            let cif = libffi.prepare(case.ret, case.args)?;
+            preparing.push(Peer::new(&libffi.name, move |count| {
+                // SAFETY: a cif of this libffi.
+                unsafe { (libffi.prepare_often)(cif, count) }
+            }));
+            calling.push(Peer::new(&libffi.name, move |count| {
+                let mut result = 0;
+                // SAFETY: a cif of this libffi for the target, and as many values as it takes.
+                unsafe {
+                    (libffi.prepare_and_call)(cif, target, &mut result, values.as_ptr(), count);
+                }
+            }));
+        }
+        bench
+            .sampler
+            .row(&format!("prepared/{}", case.name), preparing);
+        bench
+            .sampler
+            .row(&format!("prepared and called/{}", case.name), calling);
+    }
+    Ok(())
+}

@@ -45,6 +45,7 @@ const GROUPS: &[Group] = &[
         callbacks::called(bench, Purpose::Time)
     }),
     Group::new("made", |bench, _| callbacks::made_and_freed(bench)),
+    Group::new("prepared", |bench, _| calls::prepared_each_time(bench)),
     Group::new("func", |bench, _| functions::seen_and_first(bench)),
     Group::new("signatures", |bench, _| memory::of_signatures(bench)),
     Group::new("callbacks", memory::of_callbacks),

@@ -1,0 +1,332 @@
+//! The detailed tables: which rows of which peers stand in them, as data.
+
+use std::fmt::Write;
+
+use super::harness::LIBFFI;
+use super::samples::Samples;
+use super::scripts::{OTHERS, STOCK};
+
+/// Rows with the same peers.
+pub struct Table {
+    /// Its heading.
+    pub title: &'static str,
+    /// What one has to know to read it.
+    pub about: &'static str,
+    /// What its rows' names begin with.
+    prefix: &'static str,
+    /// Its columns.
+    columns: &'static [Column],
+}
+
+/// A peer, and the one that it is a multiple of.
+pub struct Column {
+    peer: &'static str,
+    head: &'static str,
+    base: &'static str,
+}
+
+const fn column(peer: &'static str, head: &'static str, base: &'static str) -> Column {
+    Column { peer, head, base }
+}
+
+/// Every table, in the order of the report.
+pub const TABLES: &[Table] = &[
+    Table {
+        title: "Calls of C functions, arguments in slots",
+        about: "Each function returns its first argument plus its last. `c` is the same call as farcall's machine code makes, \
+                written in C for that one signature. farcall and the C compiler are compared with each other, the rest with farcall.",
+        prefix: "call/",
+        columns: &[
+            column("c", "C", ""),
+            column("farcall", "farcall", "c"),
+            column("libffi plan", "libffi, plan", "farcall"),
+            column("libffi", "libffi", "farcall"),
+            column("libffi of the system", "libffi of the system", "farcall"),
+        ],
+    },
+    Table {
+        title: "C calls a function pointer",
+        about: "A C function; one that puts its arguments into slots and calls a handler, as a callback does; farcall's callback; \
+                libffi's closures.",
+        prefix: "callback/",
+        columns: &[
+            column("c", "C", ""),
+            column("c slots", "C, through slots", "c"),
+            column("farcall", "farcall", "c"),
+            column("libffi", "libffi", "farcall"),
+            column("libffi of the system", "libffi of the system", "farcall"),
+        ],
+    },
+    Table {
+        title: "Callbacks made and freed",
+        about: "`RawCallback::new` and its drop; `ffi_closure_alloc`, `ffi_prep_closure_loc` and `ffi_closure_free`.",
+        prefix: "made",
+        columns: &[
+            column("farcall", "farcall", ""),
+            column("libffi", "libffi", "farcall"),
+            column("libffi of the system", "libffi of the system", "farcall"),
+        ],
+    },
+    Table {
+        title: "Functions made",
+        about: "`Function::at` with a signature seen before, and with new ones.",
+        prefix: "func/",
+        columns: &[column("farcall", "farcall", "")],
+    },
+    Table {
+        title: "libffi's cifs",
+        about: "`ffi_prep_cif` alone.",
+        prefix: "prepared/",
+        columns: &[
+            column("libffi", "libffi", ""),
+            column("libffi of the system", "libffi of the system", "libffi"),
+        ],
+    },
+    Table {
+        title: "libffi's cifs, prepared and used once",
+        about: "`ffi_prep_cif` and `ffi_call`, as programs do that keep no cifs.",
+        prefix: "prepared and called/",
+        columns: &[
+            column("libffi", "libffi", ""),
+            column("libffi of the system", "libffi of the system", "libffi"),
+        ],
+    },
+    Table {
+        title: "From MicroPython's scripts",
+        about: "A call in a loop, less an empty loop. The stock module is MicroPython's own, over the newest libffi. Results that \
+                are floats are new objects, which costs both the same.",
+        prefix: "script/",
+        columns: &[
+            column("farcall", "farcall", ""),
+            column(STOCK, "stock", "farcall"),
+        ],
+    },
+    Table {
+        title: "A builtin function of MicroPython",
+        about: "The same, beside `time.ticks_diff(i, 1)`.",
+        prefix: "script add2",
+        columns: &[
+            column("farcall builtin", "builtin", ""),
+            column("farcall", "farcall", "farcall builtin"),
+            column("stock builtin", "builtin, stock build", ""),
+            column(STOCK, "stock", "stock builtin"),
+        ],
+    },
+    Table {
+        title: "C calls a Python function, in MicroPython",
+        about: "The whole of it; what the function costs when `map` calls it, less what `map` does besides; and the difference.",
+        prefix: "script callback",
+        columns: &[
+            column("farcall", "farcall", ""),
+            column(STOCK, "stock", "farcall"),
+        ],
+    },
+    Table {
+        title: "Arguments in registers",
+        about: "Calls with so many arguments, all integers (`q`) or all doubles (`d`), of a function that looks at none.",
+        prefix: "flat/arguments/",
+        columns: &[
+            column("0", "0", ""),
+            column("1", "1", ""),
+            column("2", "2", ""),
+            column("3", "3", ""),
+            column("4", "4", ""),
+            column("5", "5", ""),
+            column("6", "6", ""),
+            column("7", "7", ""),
+            column("8", "8", ""),
+        ],
+    },
+    Table {
+        title: "With so many live callbacks",
+        about: "A callback is called; another is made and freed; C calls a C function, for comparison.",
+        prefix: "flat/callbacks/",
+        columns: &[
+            column("1", "1", ""),
+            column("1000", "1,000", "1"),
+            column("100000", "100,000", "1"),
+        ],
+    },
+    Table {
+        title: "With so many signatures",
+        about: "A function is called; one is made of a known signature; C calls it from slots, for comparison.",
+        prefix: "flat/signatures/",
+        columns: &[
+            column("1", "1", ""),
+            column("10", "10", "1"),
+            column("100", "100", "1"),
+            column("1000", "1,000", "1"),
+        ],
+    },
+];
+
+impl Table {
+    /// The table in Markdown; empty if none of its rows was measured.
+    pub fn text(&self, samples: &Samples) -> String {
+        let rows: Vec<&str> = samples.rows(self.prefix).collect();
+        if rows.is_empty() {
+            return String::new();
+        }
+        let heads: Vec<&str> = self.columns.iter().map(|column| column.head).collect();
+        let mut text = format!("\n## {}\n\n{}\n\n", self.title, self.about);
+        let _ = writeln!(text, "| | {} |", heads.join(" | "));
+        let _ = writeln!(text, "| ---{} |", " | ---".repeat(heads.len()));
+        for row in rows {
+            let name = row.strip_prefix(self.prefix).unwrap_or(row);
+            let name = name.trim_start_matches(", ");
+            let cells = self.columns.iter().map(|column| cell(samples, row, column));
+            let cells: Vec<String> = cells.collect();
+            let _ = writeln!(text, "| {name} | {} |", cells.join(" | "));
+        }
+        text
+    }
+}
+
+fn cell(samples: &Samples, row: &str, column: &Column) -> String {
+    let Some(time) = samples.time(row, column.peer) else {
+        return String::new();
+    };
+    let ratio = samples.ratio(row, column.peer, column.base);
+    let ratio = ratio.map_or(String::new(), |ratio| format!(" ({:.2} ×)", ratio.median));
+    format!("{}{ratio}", nanoseconds(time.quiet))
+}
+
+/// A time with as many digits as mean something.
+pub fn nanoseconds(ns: f64) -> String {
+    match ns {
+        ns if ns < 10.0 => format!("{ns:.2} ns"),
+        ns if ns < 100.0 => format!("{ns:.1} ns"),
+        ns if ns < 10_000.0 => format!("{ns:.0} ns"),
+        ns => format!("{:.1} µs", ns / 1000.0),
+    }
+}
+
+/// One way to call C, and which of the measurements are its.
+pub struct Way {
+    /// What it is called in tables.
+    pub name: &'static str,
+    /// What it is called beside bars.
+    pub short: &'static str,
+    /// Whether a script calls, not a compiled program.
+    pub scripted: bool,
+    /// Whether it is farcall's.
+    pub ours: bool,
+    /// The peer's name in all its rows, and the rows: a call of `int(int, int)`, one of eight mixed arguments, a callback.
+    pub peer: &'static str,
+    rows: [&'static str; 3],
+}
+
+const NATIVE: [&str; 3] = ["call/add2", "call/mixed8", "callback/add2"];
+const SCRIPT: [&str; 3] = ["script/add2", "script/mixed8", "script callback, whole"];
+const OTHER: [&str; 3] = ["peers/add2", "peers/mixed8", "peers/callback"];
+
+const fn way(
+    name: &'static str,
+    short: &'static str,
+    peer: &'static str,
+    rows: [&'static str; 3],
+) -> Way {
+    Way {
+        name,
+        short,
+        scripted: true,
+        ours: false,
+        peer,
+        rows,
+    }
+}
+
+const fn native(name: &'static str, short: &'static str, peer: &'static str) -> Way {
+    Way {
+        scripted: false,
+        ..way(name, short, peer, NATIVE)
+    }
+}
+
+/// Every way that is measured.
+pub const WAYS: &[Way] = &[
+    native("C, written for the signature", "C", "c"),
+    Way {
+        ours: true,
+        ..native("**farcall**, from slots", "farcall", "farcall")
+    },
+    native(
+        "libffi, `ffi_call_plan_invoke`",
+        "libffi, plan",
+        "libffi plan",
+    ),
+    native("libffi, `ffi_call`", "libffi", LIBFFI[0]),
+    native("libffi of the system", "libffi, system", LIBFFI[1]),
+    Way {
+        ours: true,
+        ..way("**farcall in MicroPython**", "farcall", "farcall", SCRIPT)
+    },
+    way(
+        "MicroPython's own module",
+        "MicroPython's own",
+        STOCK,
+        SCRIPT,
+    ),
+    way("LuaJIT, compiled", "LuaJIT, compiled", OTHERS[0], OTHER),
+    way(
+        "LuaJIT, interpreted",
+        "LuaJIT, interpreted",
+        OTHERS[1],
+        OTHER,
+    ),
+    way("CPython, ctypes", "CPython ctypes", OTHERS[2], OTHER),
+    way("CPython, cffi (ABI mode)", "CPython cffi", OTHERS[3], OTHER),
+];
+
+/// What the three columns of the side-by-side table are.
+pub const WORK: [&str; 3] = [
+    "int(int, int)",
+    "8 mixed arguments",
+    "C calls back, int(int, int)",
+];
+
+impl Way {
+    /// Nanoseconds for the work of a column.
+    pub fn time(&self, samples: &Samples, column: usize) -> Option<f64> {
+        let time = samples.time(self.rows[column], self.peer);
+        time.map(|time| time.quiet)
+    }
+}
+
+/// All ways side by side, in Markdown; empty if none was measured.
+pub fn side_by_side(samples: &Samples) -> String {
+    let mut lines = String::new();
+    for way in WAYS {
+        let times: Vec<String> = (0..WORK.len())
+            .map(|column| way.time(samples, column).map_or("–".into(), nanoseconds))
+            .collect();
+        if times.iter().any(|time| time != "–") {
+            let _ = writeln!(lines, "| {} | {} |", way.name, times.join(" | "));
+        }
+    }
+    if lines.is_empty() {
+        return lines;
+    }
+    let [two, eight, back] = WORK;
+    format!("| | `{two}` | {eight} | {back} |\n| --- | --- | --- | --- |\n{lines}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_leaves_out_what_was_not_measured() {
+        let mut samples = Samples::default();
+        let text = "sample\tcall/add2\tfarcall\t3 3\nsample\tcall/add2\tc\t2 2\n";
+        samples.read(text).expect("two samples");
+        let table = TABLES[0].text(&samples);
+        assert!(
+            table.ends_with("| add2 | 2.00 ns | 3.00 ns (1.50 ×) |  |  |  |\n"),
+            "{table}"
+        );
+        assert_eq!(TABLES[1].text(&samples), "");
+        let lines = side_by_side(&samples);
+        assert_eq!(lines.lines().count(), 4, "{lines}");
+    }
+}

@@ -1,96 +1,161 @@
-//! The engine beside what it competes with: a call through a function pointer that the compiler knows the type of.
+//! The engine by itself, each piece of work beside the bare C call: `call/<signature>/<peer>`.
+//!
+//! For work on the engine: quick to run, with nothing to install. `cargo xtask bench` measures it beside everything else.
 
 use divan::{Bencher, black_box};
 use farcall::{Callback, Function, Value};
+use std::ffi::c_void;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn main() {
     divan::main();
 }
 
+/// Calls in one sample. Left to itself divan would judge by the first call, which is the slowest, and then time calls one
+/// by one.
+const CALLS: u32 = 2000;
+
+extern "C" fn none() {}
+
 extern "C" fn add2(a: i32, b: i32) -> i32 {
     a.wrapping_add(b)
 }
 
-extern "C" fn sum8(a: i32, b: f64, c: i64, d: f32, e: i32, f: f64, g: i64, h: i32) -> f64 {
-    f64::from(a + e + h) + b + f + f64::from(d) + (c + g) as f64
+extern "C" fn mixed8(a: i32, _: f64, _: i64, _: f32, _: i32, _: f64, _: i64, h: i32) -> f64 {
+    f64::from(a.wrapping_add(h))
+}
+
+extern "C" fn ints12(
+    a: i64,
+    _: i64,
+    _: i64,
+    _: i64,
+    _: i64,
+    _: i64,
+    _: i64,
+    _: i64,
+    _: i64,
+    _: i64,
+    _: i64,
+    l: i64,
+) -> i64 {
+    a.wrapping_add(l)
+}
+
+/// Calls through slots: with nothing around the machine code, and with what [`Function::call_slots`] does for safety.
+fn slots(bencher: Bencher, address: *const c_void, ret: &str, args: &str, checked: bool) {
+    let function = Function::at(address, ret, args).expect("a function");
+    let slots = black_box(vec![1; args.len()]);
+    if checked {
+        // SAFETY: the function is declared as it is, and any bits are good values for it.
+        bencher.bench_local(|| unsafe { function.call_slots(&slots) });
+        return;
+    }
+    let (trampoline, mut result) = (black_box(function.trampoline()), 0);
+    // SAFETY: as above; there is a slot for each argument and one for the result.
+    bencher.bench_local(|| unsafe { trampoline(address, slots.as_ptr(), &mut result) });
+}
+
+/// Calls with values that are checked against their types.
+fn values(bencher: Bencher, address: *const c_void, ret: &str, args: &str, values: &[Value]) {
+    let function = Function::at(address, ret, args).expect("a function");
+    let values = black_box(values.to_vec());
+    // SAFETY: the function is declared as it is.
+    bencher.bench_local(|| unsafe { function.call(&values) });
+}
+
+/// The peers of one signature: C's own call, and farcall's ways.
+macro_rules! signature {
+    ($name:ident: $type:ty, $ret:literal, $args:literal, [$($value:expr),*]) => {
+        mod $name {
+            use super::super::*;
+
+            const ADDRESS: *const c_void = $crate::$name as *const c_void;
+
+            #[divan::bench(sample_size = CALLS)]
+            fn c(bencher: Bencher) {
+                let pointer: $type = black_box($crate::$name);
+                bencher.bench_local(|| pointer($(black_box($value)),*));
+            }
+
+            #[divan::bench(sample_size = CALLS)]
+            fn farcall_trampoline(bencher: Bencher) {
+                slots(bencher, ADDRESS, $ret, $args, false);
+            }
+
+            #[divan::bench(sample_size = CALLS)]
+            fn farcall_slots(bencher: Bencher) {
+                slots(bencher, ADDRESS, $ret, $args, true);
+            }
+
+            #[divan::bench(sample_size = CALLS)]
+            fn farcall_values(bencher: Bencher) {
+                values(bencher, ADDRESS, $ret, $args, &[$($value.into()),*]);
+            }
+        }
+    };
 }
 
 mod call {
-    use super::*;
-
-    #[divan::bench]
-    fn add2_through_a_typed_pointer(bencher: Bencher) {
-        let pointer: extern "C" fn(i32, i32) -> i32 = black_box(add2);
-        bencher.bench_local(|| pointer(black_box(1), black_box(2)));
-    }
-
-    #[divan::bench]
-    fn add2_through_slots(bencher: Bencher) {
-        let function = Function::at(add2 as *const _, "i", "ii").expect("a function");
-        let slots = black_box([1, 2]);
-        // SAFETY: add2 is declared as it is.
-        bencher.bench_local(|| unsafe { function.call_slots(&slots) });
-    }
-
-    #[divan::bench]
-    fn add2_through_values(bencher: Bencher) {
-        let function = Function::at(add2 as *const _, "i", "ii").expect("a function");
-        let values = black_box([Value::Int(1), Value::Int(2)]);
-        // SAFETY: add2 is declared as it is.
-        bencher.bench_local(|| unsafe { function.call(&values) });
-    }
-
-    #[divan::bench]
-    fn sum8_through_a_typed_pointer(bencher: Bencher) {
-        let pointer: extern "C" fn(i32, f64, i64, f32, i32, f64, i64, i32) -> f64 = black_box(sum8);
-        bencher.bench_local(|| pointer(black_box(1), 2.0, 3, 4.0, black_box(5), 6.0, 7, 8));
-    }
-
-    #[divan::bench]
-    fn sum8_through_slots(bencher: Bencher) {
-        let function = Function::at(sum8 as *const _, "d", "idqfidqi").expect("a function");
-        let slots = black_box([0; 8]);
-        // SAFETY: sum8 is declared as it is.
-        bencher.bench_local(|| unsafe { function.call_slots(&slots) });
-    }
+    signature!(none: extern "C" fn(), "v", "", []);
+    signature!(add2: extern "C" fn(i32, i32) -> i32, "i", "ii", [1_i32, 2_i32]);
+    signature!(
+        mixed8: extern "C" fn(i32, f64, i64, f32, i32, f64, i64, i32) -> f64,
+        "d", "idqfidqi",
+        [1_i32, 2.0_f64, 3_i64, 4.0_f32, 5_i32, 6.0_f64, 7_i64, 8_i32]
+    );
+    signature!(
+        ints12: extern "C" fn(i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64) -> i64,
+        "q", "qqqqqqqqqqqq",
+        [1_i64, 2_i64, 3_i64, 4_i64, 5_i64, 6_i64, 7_i64, 8_i64, 9_i64, 10_i64, 11_i64, 12_i64]
+    );
 }
 
 mod callback {
     use super::*;
 
-    #[divan::bench]
-    fn c_to_closure_with_slots(bencher: Bencher) {
+    /// Has C's calling convention call a pointer to a function of two ints.
+    fn called(bencher: Bencher, pointer: extern "C" fn(i32, i32) -> i32) {
+        let pointer = black_box(pointer);
+        bencher.bench_local(|| pointer(black_box(1), black_box(2)));
+    }
+
+    #[divan::bench(sample_size = CALLS)]
+    fn c(bencher: Bencher) {
+        called(bencher, add2);
+    }
+
+    #[divan::bench(sample_size = CALLS)]
+    fn farcall_closure_with_slots(bencher: Bencher) {
         let callback = Callback::with_slots("i", "ii", |slots, result| {
             *result = slots[0].wrapping_add(slots[1])
         });
         let callback = callback.expect("a callback");
         // SAFETY: the callback has this type.
         let pointer = unsafe {
-            std::mem::transmute::<*const std::ffi::c_void, extern "C" fn(i32, i32) -> i32>(
-                callback.code(),
-            )
+            std::mem::transmute::<*const c_void, extern "C" fn(i32, i32) -> i32>(callback.code())
         };
-        bencher.bench_local(|| pointer(black_box(1), black_box(2)));
+        called(bencher, pointer);
     }
 
-    #[divan::bench]
-    fn made_and_freed() {
-        drop(black_box(Callback::with_slots("i", "ii", |_, _| {})));
+    #[divan::bench(sample_size = CALLS)]
+    fn made_and_freed(bencher: Bencher) {
+        bencher.bench_local(|| drop(black_box(Callback::with_slots("i", "ii", |_, _| {}))));
     }
 }
 
-mod compile {
+mod function {
     use super::*;
 
-    #[divan::bench]
-    fn signature_seen_before(bencher: Bencher) {
+    #[divan::bench(sample_size = CALLS)]
+    fn of_a_signature_seen_before(bencher: Bencher) {
         let first = Function::at(add2 as *const _, "i", "ii").expect("a function");
         bencher.bench_local(|| Function::at(first.address(), "i", "ii"));
     }
 
+    /// Each sample is one signature, so there are fewer of them than the cache holds.
     #[divan::bench(sample_size = 1, sample_count = 1000)]
-    fn signature_seen_for_the_first_time(bencher: Bencher) {
+    fn of_a_new_signature(bencher: Bencher) {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let fresh = || {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);

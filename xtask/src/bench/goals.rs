@@ -137,11 +137,12 @@ pub const GOALS: &[Goal] = &[
         bound: Bound::TimesAtMost(1.5),
         figure: |samples| {
             let judged = Judged::of(samples.ratio("callback/add2", "farcall", "c")?);
-            let all = worst(samples, "callback/", "farcall", "c")?;
-            Some(judged.with_note(format!(
-                "of 12 signatures at most {:.2} ×: {}",
-                all.value, all.note
-            )))
+            let in_c = samples.ratio("callback/add2", "c slots", "c")?.median;
+            let all = worst(samples, "callback/", "farcall", "c")?.note;
+            let note = format!(
+                "written in C, the same through slots takes {in_c:.2} ×; of 12 signatures {all}"
+            );
+            Some(judged.with_note(note))
         },
         reason: "",
     },

@@ -72,6 +72,9 @@ pub const AUTOTOOLS: &[Need] = &[
     Need::new(Check::File("/usr/share/aclocal/ltdl.m4"), "libltdl-dev"),
 ];
 
+/// What counting instructions takes.
+pub const VALGRIND: &[Need] = &[Need::new(Check::Program("valgrind"), "valgrind")];
+
 /// What the other interpreters in the benchmarks take.
 pub const INTERPRETERS: &[Need] = &[
     Need::new(Check::Program("luajit"), "luajit"),

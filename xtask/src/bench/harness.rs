@@ -70,14 +70,8 @@ impl Harness {
             let (glue, path) = (glue.display(), libffi.library.display());
             options.push(format!("--libffi={name}={glue}={path}"));
         }
-        let mut cargo = Command::new("cargo");
-        cargo
-            .args(["build", "--release", "--package", "farcall-peers"])
-            .args(["--target-dir", "target"])
-            .current_dir(paths::root());
-        process::run(&mut cargo, Output::OnFailure)?;
         Ok(Harness {
-            program: paths::root().join("target/release/farcall-peers"),
+            program: program()?,
             options,
             libffis,
         })
@@ -96,6 +90,17 @@ impl Harness {
         }
         Ok(())
     }
+}
+
+/// Compiles the program itself.
+pub fn program() -> Result<PathBuf> {
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["build", "--release", "--package", "farcall-peers"])
+        .args(["--target-dir", "target"])
+        .current_dir(paths::root());
+    process::run(&mut cargo, Output::OnFailure)?;
+    Ok(paths::root().join("target/release/farcall-peers"))
 }
 
 /// Compiles the functions that everybody calls.

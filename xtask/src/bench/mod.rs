@@ -3,7 +3,7 @@
 mod cases;
 mod chart;
 mod goals;
-mod harness;
+pub mod harness;
 mod machine;
 mod report;
 mod samples;

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: the list of steps, and what is told of them at the end.
 
 mod cargo;
+mod counts;
 mod docs;
 mod programs;
 mod scripts;
@@ -29,6 +30,9 @@ pub struct Args {
     /// List the steps and run nothing.
     #[arg(long)]
     list: bool,
+    /// Take what the step counts finds for what is right from now on.
+    #[arg(long)]
+    bless: bool,
 }
 
 /// One line of the closing table.
@@ -110,6 +114,11 @@ const STEPS: &[Step] = &[
         scripts::module,
     )
     .after("build"),
+    Step::once(
+        "counts",
+        "calls and callbacks take as many instructions as they did",
+        counts::counts,
+    ),
     Step::once(
         "docs",
         "the commands and scripts in the documentation run",
@@ -208,6 +217,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
+    counts::BLESS.store(args.bless, std::sync::atomic::Ordering::Relaxed);
     let _lock = paths::lock("test")?;
     let targets = args
         .target

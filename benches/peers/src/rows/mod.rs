@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod calls;
+mod counted;
 mod flat;
 mod functions;
 mod memory;
@@ -50,6 +51,7 @@ const GROUPS: &[Group] = &[
     Group::new("signatures", |bench, _| memory::of_signatures(bench)),
     Group::new("callbacks", memory::of_callbacks),
     Group::new("flat", flat::all),
+    Group::new("counted", counted::work),
 ];
 
 impl Group {

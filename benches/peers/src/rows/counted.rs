@@ -1,0 +1,48 @@
+//! Work without a clock, for a tool that counts instructions: one kind of work, as often as there are rounds.
+
+use super::{Bench, callbacks};
+use anyhow::{Result, bail};
+use farcall::Function;
+use std::hint::black_box;
+
+/// Does the work called `path`.
+pub fn work(bench: &Bench, path: &str) -> Result<()> {
+    let (kind, name) = path.split_once('/').unwrap_or((path, "add2"));
+    let case = bench.case(name)?;
+    let c = bench.c.case(name)?;
+    let count = bench.sampler.rounds as u64;
+    let mut result = 0;
+    let function = || Function::at(c.ends, case.ret, case.args);
+    match kind {
+        "trampoline" => {
+            let (call, slots) = (function()?.trampoline(), case.slots.as_ptr());
+            // SAFETY: the trampoline is for the case's function, and there is a slot for each argument.
+            unsafe { (c.slots_loops[0])(call, c.ends, slots, &mut result, count) };
+        }
+        "call_slots" => {
+            let function = function()?;
+            for _ in 0..count {
+                // SAFETY: the function is the case's, and the slots hold its arguments.
+                unsafe { black_box(function.call_slots(&case.slots))? };
+            }
+        }
+        "callback" => {
+            let callback = callbacks::raw(&callbacks::compiled(case)?, c.slots_ends)?;
+            callbacks::call(c.callers[0], case, callback.code(), count);
+        }
+        "made" => {
+            let compiled = callbacks::compiled(case)?;
+            for _ in 0..count {
+                black_box(callbacks::raw(&compiled, c.slots_ends)?);
+            }
+        }
+        "seen" => {
+            let _first = function()?;
+            for _ in 0..count {
+                black_box(function()?);
+            }
+        }
+        _ => bail!("there is no work {path}"),
+    }
+    Ok(())
+}

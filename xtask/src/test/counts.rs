@@ -1,0 +1,270 @@
+//! How many instructions the main paths take, against `benches/counts.txt`. Counts do not depend on what else a machine does.
+//!
+//! Callgrind counts a program that does one thing n times, and then 2n times: the difference is what n times take, and start-up
+//! has no part in it. Only our own instructions count, by the object they belong to: those of the C library, of the loops
+//! and of the called functions come out differently elsewhere. What farcall emits is the same everywhere and must be
+//! met to the instruction; what compilers made of our source is compared where the compilers are those of the file.
+//! (The crates for callgrind count a Rust function with all that it calls, the C library included, and compare with the
+//! run before, on the same machine.)
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+
+use super::Report;
+use crate::bench::harness;
+use crate::micropython;
+use crate::paths;
+use crate::process::{self, Output};
+use crate::setup;
+use crate::target::Target;
+
+/// Whether to write the file, not to compare with it.
+pub static BLESS: AtomicBool = AtomicBool::new(false);
+
+/// How often the work is done in the shorter run.
+const TIMES: u64 = 1000;
+
+/// By how much, in percent, compiled code may differ.
+const TOLERANCE: f64 = 3.0;
+
+/// What callgrind calls code that no file is behind: ours.
+const EMITTED: &str = "???";
+
+/// One line of the file.
+struct Work {
+    name: &'static str,
+    /// Whether a script of MicroPython's does it, not the benchmarks' harness.
+    scripted: bool,
+    /// Whether only emitted code counts. Else the program's own does, too.
+    emitted: bool,
+}
+
+const fn emitted(name: &'static str) -> Work {
+    Work {
+        name,
+        scripted: false,
+        emitted: true,
+    }
+}
+
+const fn compiled(name: &'static str) -> Work {
+    Work {
+        name,
+        scripted: false,
+        emitted: false,
+    }
+}
+
+const fn scripted(name: &'static str) -> Work {
+    Work {
+        name,
+        scripted: true,
+        emitted: false,
+    }
+}
+
+/// Every line of the file. The harness, or the script, knows each by what it is called.
+const WORK: [Work; 11] = [
+    emitted("trampoline/none"),
+    emitted("trampoline/add2"),
+    emitted("trampoline/mixed8"),
+    emitted("trampoline/mixed20"),
+    emitted("callback/add2"),
+    emitted("callback/mixed8"),
+    compiled("call_slots"),
+    compiled("made"),
+    compiled("seen"),
+    scripted("micropython/call"),
+    scripted("micropython/callback"),
+];
+
+/// The step.
+pub fn counts() -> Result<Report> {
+    setup::ensure(setup::VALGRIND)?;
+    let file = paths::root().join("benches/counts.txt");
+    // As callgrind calls them: by what links lead to.
+    let named =
+        |path: PathBuf| -> Result<String> { Ok(fs::canonicalize(path)?.display().to_string()) };
+    let programs = Programs {
+        library: named(harness::cases_library()?)?,
+        harness: named(harness::program()?)?,
+        micropython: named(micropython::build(Target::default(), Output::OnFailure)?)?,
+    };
+    let mut counted = Vec::new();
+    for work in &WORK {
+        let count = programs.count(work)?;
+        println!("{:24} {count}", work.name);
+        counted.push(count);
+    }
+    let compilers = compilers()?;
+    if BLESS.load(Ordering::Relaxed) {
+        fs::write(&file, text(&counted, &compilers))?;
+    }
+    let known = fs::read_to_string(&file).context("cannot read benches/counts.txt")?;
+    compare(&counted, &compilers, &known)
+}
+
+struct Programs {
+    library: String,
+    harness: String,
+    micropython: String,
+}
+
+impl Programs {
+    /// The instructions of one piece of work.
+    fn count(&self, work: &Work) -> Result<f64> {
+        let [once, twice] = [TIMES, 2 * TIMES].map(|times| self.run(work, times));
+        let (once, twice) = (once?, twice?);
+        let program = if work.scripted {
+            &self.micropython
+        } else {
+            &self.harness
+        };
+        let counts = |object: &str| {
+            let of = |run: &HashMap<String, u64>| run.get(object).copied().unwrap_or(0) as f64;
+            (of(&twice) - of(&once)) / TIMES as f64
+        };
+        let own = if work.emitted { 0.0 } else { counts(program) };
+        Ok(counts(EMITTED) + own)
+    }
+
+    /// Instructions by object, of a whole run.
+    fn run(&self, work: &Work, times: u64) -> Result<HashMap<String, u64>> {
+        let out = paths::bench()?.join("callgrind.out");
+        let mut valgrind = Command::new("valgrind");
+        valgrind
+            .args(["--quiet", "--tool=callgrind"])
+            .arg(format!("--callgrind-out-file={}", out.display()));
+        let (_, detail) = work.name.split_once('/').unwrap_or(("", ""));
+        let times = times.to_string();
+        if work.scripted {
+            let script = paths::root().join("benches/peers/scripts/count.py");
+            valgrind
+                .arg(&self.micropython)
+                .arg(script)
+                .args([&self.library, detail, &times]);
+        } else {
+            valgrind
+                .arg(&self.harness)
+                .args(["--cases", &self.library, "--rounds", &times])
+                .arg(format!("counted:{}", work.name));
+        }
+        process::run(&mut valgrind, Output::OnFailure)?;
+        by_object(&fs::read_to_string(&out)?)
+    }
+}
+
+/// Adds up callgrind's file: each function's own instructions, by the object it is in.
+fn by_object(text: &str) -> Result<HashMap<String, u64>> {
+    let mut names: HashMap<&str, &str> = HashMap::new();
+    let mut sums: HashMap<String, u64> = HashMap::new();
+    let mut object = "";
+    let mut called = false;
+    for line in text.lines() {
+        if let Some(named) = line.strip_prefix("ob=").or(line.strip_prefix("cob=")) {
+            // A name is spelt out when it first comes up; then its number stands for it.
+            let (number, name) = named.split_once(' ').unwrap_or((named, ""));
+            if !name.is_empty() {
+                names.insert(number, name);
+            }
+            if line.starts_with("ob=") {
+                object = names.get(number).copied().unwrap_or("");
+            }
+        } else if line.starts_with("calls=") {
+            // The next line is what the called function takes.
+            called = true;
+        } else if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first)) {
+            let cost = line.split(' ').nth(1).context("a line without a cost")?;
+            if !std::mem::take(&mut called) {
+                *sums.entry(object.to_owned()).or_default() += cost.parse::<u64>()?;
+            }
+        }
+    }
+    Ok(sums)
+}
+
+/// What compiled code depends on.
+fn compilers() -> Result<String> {
+    let rustc = process::stdout(Command::new("rustc").arg("--version"))?;
+    let cc = process::stdout(Command::new(Target::default().spec().cc).arg("--version"))?;
+    let cc = cc.lines().next().unwrap_or_default();
+    Ok(format!("{}, {cc}", rustc.trim()))
+}
+
+const HEAD: &str = "\
+# Instructions of one piece of work, under callgrind; what the C library does is not counted.
+# `cargo xtask test --only counts --bless` writes this file.
+";
+
+fn text(counted: &[f64], compilers: &str) -> String {
+    let lines = WORK.iter().zip(counted);
+    let lines: String = lines
+        .map(|(work, count)| format!("{:24} {count}\n", work.name))
+        .collect();
+    format!("{HEAD}# compilers: {compilers}\n{lines}")
+}
+
+fn compare(counted: &[f64], compilers: &str, known: &str) -> Result<Report> {
+    let mut report = Report::default();
+    let same = known.contains(compilers);
+    let known: HashMap<&str, f64> = known
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once(' '))
+        .map(|(name, count)| Ok((name, count.trim().parse()?)))
+        .collect::<Result<_>>()?;
+    for (work, count) in WORK.iter().zip(counted) {
+        let Some(wanted) = known.get(work.name) else {
+            report
+                .failures
+                .push(format!("{}: not in the file", work.name));
+            continue;
+        };
+        let change = 100.0 * (count - wanted) / wanted.max(1.0);
+        let allowed = if work.emitted { 0.0 } else { TOLERANCE };
+        let told = format!("{}: {count} instructions, not {wanted}", work.name);
+        if same || work.emitted {
+            report.add(change.abs() <= allowed, told);
+        } else if change.abs() > allowed {
+            report.notes.push(format!("{told}, by other compilers"));
+        }
+    }
+    Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_instructions_are_added_up_by_object() {
+        let text = "fl=(1) a.c\nob=(1) /bin/program\nfn=(1) f\n10 5\n+2 3\ncob=(2) ???\ncfn=(2) g\n\
+                    calls=1 0\n* 100\n11 1\n\nob=(2)\nfn=(2)\n0 90\ncob=(1)\ncfn=(1)\ncalls=1 10\n0 10\n";
+        let sums = by_object(text).expect("callgrind's form");
+        assert_eq!(sums["/bin/program"], 9);
+        assert_eq!(sums["???"], 90);
+    }
+
+    #[test]
+    fn emitted_code_must_be_met_and_compiled_code_nearly() {
+        let counted: Vec<f64> = WORK.iter().map(|_| 100.0).collect();
+        let known = text(&counted, "rustc 1, gcc 2");
+        let changed = known.replace("trampoline/add2          100", "trampoline/add2 99");
+        let changed = changed.replace("call_slots               100", "call_slots 98");
+        let failures = |compilers: &str| {
+            let report = compare(&counted, compilers, &changed).expect("a file");
+            report.failures
+        };
+        let wanted = ["trampoline/add2: 100 instructions, not 99"];
+        assert_eq!(failures("rustc 1, gcc 2"), wanted);
+        assert_eq!(failures("rustc 3, gcc 2"), wanted);
+        let known = known.replace("seen                     100", "seen 50");
+        let report = compare(&counted, "rustc 3", &known).expect("a file");
+        assert!(report.failures.is_empty() && report.notes.len() == 1);
+    }
+}

@@ -72,6 +72,19 @@ pub const AUTOTOOLS: &[Need] = &[
     Need::new(Check::File("/usr/share/aclocal/ltdl.m4"), "libltdl-dev"),
 ];
 
+/// The compilers whose code for other targets ours is compared with.
+pub const CROSS_COMPILERS: &[Need] = &[
+    Need::new(Check::Program("clang"), "clang"),
+    Need::new(
+        Check::Program("aarch64-linux-gnu-gcc"),
+        "gcc-aarch64-linux-gnu",
+    ),
+    Need::new(
+        Check::Program("x86_64-w64-mingw32-gcc"),
+        "gcc-mingw-w64-x86-64",
+    ),
+];
+
 /// What counting instructions takes.
 pub const VALGRIND: &[Need] = &[Need::new(Check::Program("valgrind"), "valgrind")];
 

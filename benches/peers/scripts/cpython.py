@@ -67,9 +67,9 @@ class Cffi:
 
 
 def timed(loop, count):
-    start = time.perf_counter_ns()
+    start = time.thread_time_ns()
     loop(count)
-    return time.perf_counter_ns() - start
+    return time.thread_time_ns() - start
 
 
 def calibrated(loop):
@@ -83,7 +83,7 @@ def calibrated(loop):
 def net(row, loop, base):
     count = calibrated(loop)
     samples = [(timed(loop, count) - timed(base, count)) / count for _ in range(ROUNDS)]
-    print("sample", row, PEER, " ".join(f"{sample:.2f}" for sample in samples), sep="\t")
+    print("net", row, PEER, " ".join(f"{sample:.2f}" for sample in samples), sep="\t")
 
 
 def loop_of(call, function):

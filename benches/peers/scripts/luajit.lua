@@ -29,7 +29,7 @@ local function net(row, loop, base)
     for round = 1, rounds do
         samples[round] = string.format("%.3f", (timed(loop, count) - timed(base, count)) * 1e9 / count)
     end
-    print(table.concat({ "sample", row, peer, table.concat(samples, " ") }, "\t"))
+    print(table.concat({ "net", row, peer, table.concat(samples, " ") }, "\t"))
 end
 
 local function empty(n)

@@ -74,7 +74,7 @@ fn from_slot(letter: char, slot: &str) -> String {
 fn to_slot(letter: char) -> &'static str {
     match letter {
         'v' => "",
-        'f' | 'd' => "memcpy(result, &x, sizeof(x));",
+        'f' | 'd' => "__builtin_memcpy(result, &x, sizeof(x));",
         'B' | 'H' | 'I' | 'L' | 'Q' | 'P' | 'p' => "*result = x;",
         _ => "*result = (uint64_t)(int64_t)x;",
     }
@@ -185,7 +185,7 @@ impl Case {
         let slots: String = self
             .letters()
             .map(|(n, letter)| match letter {
-                'f' | 'd' => format!("    memcpy(&slots[{n}], &a{n}, sizeof(a{n}));\n"),
+                'f' | 'd' => format!("    __builtin_memcpy(&slots[{n}], &a{n}, sizeof(a{n}));\n"),
                 'B' | 'H' | 'I' | 'L' | 'Q' | 'P' | 'p' => format!("    slots[{n}] = a{n};\n"),
                 _ => format!("    slots[{n}] = (uint64_t)(int64_t)a{n};\n"),
             })
@@ -205,7 +205,7 @@ impl Case {
     }
 
     /// Only the call from slots, as a function that other files see.
-    pub fn typed_call(&self) -> String {
+    fn typed_call(&self) -> String {
         let pointer = format!("{} (*f)({})", c_type(self.ret), self.parameters());
         let from_slots = self.list(|n, letter| from_slot(letter, &format!("slots[{n}]")));
         format!(
@@ -236,15 +236,20 @@ impl Case {
 /// ORDER BENCH_PEERS: bench.h has the same.
 const PEERS: usize = 6;
 
-/// What C needs to read floats out of slots.
-pub const PROLOGUE: &str = "\
+/// What C needs to read floats out of slots. It needs no header but the compiler's own, so any target will do.
+const PROLOGUE: &str = "\
 #include <stdint.h>
-#include <string.h>
 
-static inline float float_in(const uint64_t *slot) { float x; memcpy(&x, slot, sizeof(x)); return x; }
-static inline double double_in(const uint64_t *slot) { double x; memcpy(&x, slot, sizeof(x)); return x; }
+static inline float float_in(const uint64_t *slot) { float x; __builtin_memcpy(&x, slot, sizeof(x)); return x; }
+static inline double double_in(const uint64_t *slot) { double x; __builtin_memcpy(&x, slot, sizeof(x)); return x; }
 
 ";
+
+/// A C file with the calls from slots alone, for any target.
+pub fn typed_calls(cases: &[Case]) -> String {
+    let calls: String = cases.iter().map(Case::typed_call).collect();
+    format!("{PROLOGUE}{calls}")
+}
 
 /// A C file with everything of all cases, and the table of them.
 pub fn c_file(cases: &[Case]) -> String {

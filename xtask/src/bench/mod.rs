@@ -2,8 +2,10 @@
 
 mod cases;
 mod chart;
+mod emitted;
 mod goals;
 pub mod harness;
+mod judge;
 mod machine;
 mod report;
 mod samples;
@@ -45,8 +47,10 @@ struct Group {
 enum Measure {
     /// The harness does, and calls the group by the same name.
     Harness,
-    /// Scripts do.
-    Scripts(fn(Effort, &mut Samples) -> Result<()>),
+    /// Another part of this program does.
+    Here(fn(Effort, &mut Samples) -> Result<()>),
+    /// The harness, and then another part of this program.
+    Both(fn(Effort, &mut Samples) -> Result<()>),
 }
 
 const fn effort(processes: usize, rounds: usize, turn: usize) -> Effort {
@@ -63,21 +67,21 @@ const GROUPS: &[Group] = &[
         name: "call",
         about: "C functions called with arguments in slots",
         measure: Measure::Harness,
-        effort: effort(25, 81, 20),
+        effort: effort(61, 81, 20),
         quick: effort(5, 41, 20),
     },
     Group {
         name: "callback",
         about: "function pointers that C calls",
         measure: Measure::Harness,
-        effort: effort(25, 81, 20),
+        effort: effort(61, 81, 20),
         quick: effort(5, 41, 20),
     },
     Group {
         name: "made",
         about: "callbacks made and freed",
         measure: Measure::Harness,
-        effort: effort(25, 81, 20),
+        effort: effort(61, 81, 20),
         quick: effort(5, 41, 20),
     },
     Group {
@@ -91,7 +95,7 @@ const GROUPS: &[Group] = &[
         name: "func",
         about: "functions made of known and of new signatures",
         measure: Measure::Harness,
-        effort: effort(25, 81, 20),
+        effort: effort(61, 81, 20),
         quick: effort(5, 41, 20),
     },
     Group {
@@ -112,22 +116,29 @@ const GROUPS: &[Group] = &[
         name: "flat",
         about: "what must not grow with signatures, callbacks and arguments",
         measure: Measure::Harness,
-        effort: effort(3, 81, 20),
+        effort: effort(9, 81, 20),
         quick: effort(1, 11, 20),
+    },
+    Group {
+        name: "instructions",
+        about: "instructions of trampolines, for every target",
+        measure: Measure::Both(emitted::by_compilers),
+        effort: effort(1, 1, 1),
+        quick: effort(1, 1, 1),
     },
     Group {
         name: "micropython",
         about: "calls from MicroPython's scripts, and callbacks to them",
-        measure: Measure::Scripts(scripts::micropython),
-        effort: effort(15, 21, 300),
-        quick: effort(3, 7, 300),
+        measure: Measure::Here(scripts::micropython),
+        effort: effort(25, 41, 200),
+        quick: effort(5, 11, 200),
     },
     Group {
         name: "interpreters",
         about: "calls from LuaJIT and CPython, and callbacks to them",
-        measure: Measure::Scripts(scripts::others),
-        effort: effort(9, 21, 300),
-        quick: effort(2, 7, 300),
+        measure: Measure::Here(scripts::others),
+        effort: effort(15, 21, 200),
+        quick: effort(3, 7, 200),
     },
 ];
 
@@ -153,7 +164,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         };
         match group.measure {
             Measure::Harness => harness.measure(group.name, effort, &mut samples)?,
-            Measure::Scripts(measure) => measure(effort, &mut samples)?,
+            Measure::Here(measure) => measure(effort, &mut samples)?,
+            Measure::Both(measure) => {
+                harness.measure(group.name, effort, &mut samples)?;
+                measure(effort, &mut samples)?;
+            }
         }
     }
     print!("{}", report::text(&samples));

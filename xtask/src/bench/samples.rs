@@ -1,9 +1,9 @@
 //! What the measuring programs print, and what is made of it: medians of the ratios within rounds.
 //!
-//! A line is `sample`, a row, a peer and the nanoseconds of each round; `count`, a row, a peer and one number; or `version`, a
+//! A line is `sample`, a row, a peer and the nanoseconds of each round; `net`, the same where these are differences; `count`, a row, a peer and one number; or `version`, a
 //! peer and what it says it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
 
@@ -49,6 +49,8 @@ pub struct Samples {
     /// By row and peer.
     series: BTreeMap<(String, String), Vec<f64>>,
     counts: BTreeMap<(String, String), f64>,
+    /// Rows whose numbers are differences.
+    net: BTreeSet<String>,
     /// What peers say they are.
     pub versions: BTreeMap<String, String>,
     /// Rows as they came.
@@ -88,6 +90,9 @@ impl Samples {
         if !self.peers.contains(&key) {
             self.peers.push(key.clone());
         }
+        if kind == "net" {
+            self.net.insert(row.to_owned());
+        }
         match (kind, numbers) {
             ("count", [number]) => {
                 self.counts.insert(key, *number);
@@ -122,7 +127,14 @@ impl Samples {
 
     /// Nanoseconds.
     pub fn time(&self, row: &str, peer: &str) -> Option<Figure> {
-        Figure::of(self.series(row, peer)?.to_vec())
+        let figure = Figure::of(self.series(row, peer)?.to_vec())?;
+        // The smallest differences are those whose subtrahend was disturbed.
+        let quiet = if self.net.contains(row) {
+            figure.median
+        } else {
+            figure.quiet
+        };
+        Some(Figure { quiet, ..figure })
     }
 
     /// How many times as long `peer` takes as `base`, round by round.

@@ -18,6 +18,9 @@ use crate::target::Target;
 /// What rows call MicroPython with its own module.
 pub const STOCK: &str = "stock";
 
+/// What rows call ours where both faces of farcall have one.
+pub const IN_MICROPYTHON: &str = "farcall in MicroPython";
+
 /// What rows call the others.
 pub const OTHERS: [&str; 4] = [
     "LuaJIT, compiled",
@@ -72,7 +75,21 @@ pub fn micropython(effort: Effort, samples: &mut Samples) -> Result<()> {
     };
     let known = &mut samples.versions;
     known.insert("MicroPython".into(), version.into());
-    measure(&interpreters, effort, samples)
+    measure(&interpreters, effort, samples)?;
+    let memory = Interpreter {
+        peer: IN_MICROPYTHON,
+        program: interpreters.swap_remove(0).program,
+        options: &[],
+        script: "memory.py",
+    };
+    measure(
+        &[memory],
+        Effort {
+            processes: 1,
+            ..effort
+        },
+        samples,
+    )
 }
 
 /// LuaJIT and CPython, each in two ways.

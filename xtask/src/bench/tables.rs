@@ -113,6 +113,15 @@ pub const TABLES: &[Table] = &[
         ],
     },
     Table {
+        title: "Functions made by MicroPython's scripts",
+        about: "`ffi.func(\"i\", address, \"ii\")` in a loop, less an empty loop.",
+        prefix: "script func",
+        columns: &[
+            column("farcall", "farcall", ""),
+            column(STOCK, "stock", "farcall"),
+        ],
+    },
+    Table {
         title: "C calls a Python function, in MicroPython",
         about: "The whole of it; what the function costs when `map` calls it, less what `map` does besides; and the difference.",
         prefix: "script callback",
@@ -158,6 +167,16 @@ pub const TABLES: &[Table] = &[
             column("1000", "1,000", "1"),
         ],
     },
+    Table {
+        title: "Instructions of trampolines",
+        about: "The call from slots, farcall's and as C compilers write it with `-O2` and landing pads for indirect calls.",
+        prefix: "instructions/",
+        columns: &[
+            column("farcall", "farcall", ""),
+            column("gcc", "gcc", ""),
+            column("clang", "clang", ""),
+        ],
+    },
 ];
 
 impl Table {
@@ -184,7 +203,8 @@ impl Table {
 
 fn cell(samples: &Samples, row: &str, column: &Column) -> String {
     let Some(time) = samples.time(row, column.peer) else {
-        return String::new();
+        let count = samples.count(row, column.peer);
+        return count.map_or(String::new(), |count| count.to_string());
     };
     let ratio = samples.ratio(row, column.peer, column.base);
     let ratio = ratio.map_or(String::new(), |ratio| format!(" ({:.2} ×)", ratio.median));

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// The code for callbacks of a case's signature.
 pub fn compiled(case: &Case) -> Result<Arc<Compiled>> {
     let codes = Codes::parse(case.ret, case.args, Role::Callback)?;
-    Ok(compile(codes.signature()?)?)
+    Ok(compile(codes.signature()?))
 }
 
 /// A callback whose handler needs no context.

@@ -5,6 +5,7 @@ mod calls;
 mod counted;
 mod flat;
 mod functions;
+mod instructions;
 mod memory;
 
 use crate::library::{CSide, Libffi};
@@ -51,6 +52,9 @@ const GROUPS: &[Group] = &[
     Group::new("signatures", |bench, _| memory::of_signatures(bench)),
     Group::new("callbacks", memory::of_callbacks),
     Group::new("flat", flat::all),
+    Group::new("instructions", |bench, _| {
+        instructions::of_trampolines(bench)
+    }),
     Group::new("counted", counted::work),
 ];
 

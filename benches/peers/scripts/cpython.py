@@ -82,8 +82,11 @@ def calibrated(loop):
 
 def net(row, loop, base):
     count = calibrated(loop)
-    samples = [(timed(loop, count) - timed(base, count)) / count for _ in range(ROUNDS)]
-    print("net", row, PEER, " ".join(f"{sample:.2f}" for sample in samples), sep="\t")
+    samples = []
+    for _ in range(ROUNDS):
+        taken, subtracted = timed(loop, count), timed(base, count)
+        samples.append(f"{(taken - subtracted) / count:.2f}@{subtracted / count:.2f}")
+    print("net", row, PEER, " ".join(samples), sep="\t")
 
 
 def loop_of(call, function):

@@ -27,7 +27,8 @@ local function net(row, loop, base)
     local count = calibrated(loop)
     local samples = {}
     for round = 1, rounds do
-        samples[round] = string.format("%.3f", (timed(loop, count) - timed(base, count)) * 1e9 / count)
+        local taken, subtracted = timed(loop, count), timed(base, count)
+        samples[round] = string.format("%.3f@0", (taken - subtracted) * 1e9 / count)
     end
     print(table.concat({ "net", row, peer, table.concat(samples, " ") }, "\t"))
 end

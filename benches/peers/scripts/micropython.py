@@ -39,8 +39,9 @@ def loop_of(body, **names):
     return scope["make"](**names)
 
 
+# A round's figure and, behind an @, what the empty loop took in it: that tells whether the round was disturbed.
 def report(row, peer, samples):
-    print("net\t%s\t%s\t%s" % (row, peer, " ".join(["%.2f" % sample for sample in samples])))
+    print("net\t%s\t%s\t%s" % (row, peer, " ".join(["%.2f@%.2f" % sample for sample in samples])))
 
 
 def net(row, peers):
@@ -49,7 +50,8 @@ def net(row, peers):
     samples = [[] for _ in peers]
     for _ in range(ROUNDS):
         for (_, loop, base), count, mine in zip(peers, counts, samples):
-            mine.append((timed(loop, count) - timed(base, count)) * 1000 / count)
+            taken, subtracted = timed(loop, count), timed(base, count)
+            mine.append(((taken - subtracted) * 1000 / count, subtracted * 1000 / count))
     for (peer, _, _), mine in zip(peers, samples):
         report(row, peer, mine)
 
@@ -105,21 +107,18 @@ def mapped(function):
     return loop
 
 
-def own(samples, others):
-    return [one - other for one, other in zip(samples, others)]
-
-
 def callbacks():
     loops = [lambda n: call_back(callback, n), mapped(add), mapped(builtin)]
     counts = [calibrated(loop) for loop in loops]
     samples = [[], [], []]
     for _ in range(ROUNDS):
-        for loop, count, mine in zip(loops, counts, samples):
-            mine.append(timed(loop, count) * 1000 / count)
-    called, python, empty = samples
-    report("script callback, whole", PEER, called)
-    report("script callback, the Python function", PEER, own(python, empty))
-    report("script callback", PEER, own(called, own(python, empty)))
+        whole, python, empty = [timed(loop, count) * 1000 / count for loop, count in zip(loops, counts)]
+        for mine, figure in zip(samples, (whole, python - empty, whole - (python - empty))):
+            mine.append((figure, empty))
+    whole, python, rest = samples
+    report("script callback, whole", PEER, whole)
+    report("script callback, the Python function", PEER, python)
+    report("script callback", PEER, rest)
 
 
 callbacks()

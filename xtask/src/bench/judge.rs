@@ -161,41 +161,27 @@ pub fn callback_bytes(samples: &Samples) -> Option<Judged> {
 /// Nanoseconds for each further argument, by rounds: between none and as many as there are registers.
 pub fn per_argument(samples: &Samples, letter: &str) -> Option<Figure> {
     let row = format!("flat/arguments/{letter}");
-    let count = (1..).take_while(|n| samples.series(&row, &n.to_string()).is_some());
-    let count = count.last()?;
-    let (none, all) = (
-        samples.series(&row, "0")?,
-        samples.series(&row, &count.to_string())?,
-    );
-    let slopes = none
-        .iter()
-        .zip(all)
-        .map(|(none, all)| (all - none) / f64::from(count));
-    Figure::of(slopes.collect())
+    let most = samples.peers(&row).filter_map(|peer| peer.parse().ok());
+    let most = most.reduce(f64::max)?;
+    let slope = |all, none| (all - none) / most;
+    samples.pairs(&row, &most.to_string(), &row, "0", slope)
 }
 
 /// The most that `row` grows over its first peer, each cycle measured against C's row of the same cycle.
 pub fn grown(samples: &Samples, row: &str, c: &str) -> Option<Judged> {
     let peers: Vec<&str> = samples.peers(row).collect();
-    let in_c = |peer: &str| -> Option<Vec<f64>> {
-        let (ours, theirs) = (samples.series(row, peer)?, samples.series(c, peer)?);
-        Some(
-            ours.iter()
-                .zip(theirs)
-                .map(|(ours, theirs)| ours / theirs)
-                .collect(),
-        )
+    let in_c = |peer: &str| -> Option<Vec<Option<f64>>> {
+        let (ours, theirs) = (samples.rounds(row, peer)?, samples.rounds(c, peer)?);
+        let cycles = ours.into_iter().zip(theirs);
+        Some(cycles.map(|(ours, theirs)| Some(ours? / theirs?)).collect())
     };
     let first = in_c(peers.first()?)?;
     let mut worst: Option<Figure> = None;
     let mut notes = Vec::new();
     for peer in &peers[1..] {
-        let growth = in_c(peer)?
-            .iter()
-            .zip(&first)
-            .map(|(now, one)| now / one)
-            .collect();
-        let growth = Figure::of(growth)?;
+        let cycles = in_c(peer)?.into_iter().zip(&first);
+        let growth = cycles.filter_map(|(now, one)| Some(now? / (*one)?));
+        let growth = Figure::of(growth.collect())?;
         notes.push(format!("{peer}: {:.2}", growth.median));
         if worst.is_none_or(|worst| growth.median > worst.median) {
             worst = Some(growth);

@@ -92,8 +92,8 @@ Written by `cargo xtask bench`, which measures all of it anew. `cargo xtask benc
 All peers of a row run in one process on one core and take turns of 20 microseconds, round after round, process after
 process; interpreters' processes take turns. A ratio is the median of the rounds' own ratios, and the spread is where the
 middle nine tenths of them lie. Nanoseconds in tables are what a tenth of the rounds stay below, the machine while nothing
-disturbs it, or the median where the loop's own cost is taken off; a goal in nanoseconds is judged by the median. Before anything
-is timed, every peer has to hand over every argument to a function that weighs them.
+disturbs it, or the median where the loop's own cost is taken off; a goal in nanoseconds is judged by the median. Where a loop's
+cost is taken off, a round in which the empty loop was slow is left out. Before anything is timed, every peer has to hand over every argument to a function that weighs them.
 ";
 
 /// What the README shows between its markers.

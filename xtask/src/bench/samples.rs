@@ -1,9 +1,12 @@
 //! What the measuring programs print, and what is made of it: medians of the ratios within rounds.
 //!
-//! A line is `sample`, a row, a peer and the nanoseconds of each round; `net`, the same where these are differences; `count`, a row, a peer and one number; or `version`, a
-//! peer and what it says it is.
+//! A line is one of these, its fields tab-separated:
+//! * `sample`, a row, a peer and the nanoseconds of each round;
+//! * `net`, the same where these are differences; behind each and an `@` stands what the empty loop took in that round;
+//! * `count`, a row, a peer and one number;
+//! * `version`, a peer and what it says it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 
@@ -43,14 +46,38 @@ impl Figure {
     }
 }
 
+/// What one peer took in each round.
+#[derive(Default)]
+struct Series {
+    numbers: Vec<f64>,
+    /// Where the numbers are differences: the empty loop's.
+    empty: Vec<f64>,
+}
+
+/// A round in which the empty loop takes so many times what it takes in the fastest tenth is left out, whatever was
+/// measured in it: something else was going on.
+const DISTURBED: f64 = 1.15;
+
+impl Series {
+    /// A number for each round that counts.
+    fn rounds(&self) -> Vec<Option<f64>> {
+        let Some(empty) = Figure::of(self.empty.clone()) else {
+            return self.numbers.iter().copied().map(Some).collect();
+        };
+        let limit = empty.quiet * DISTURBED;
+        let rounds = self.numbers.iter().zip(&self.empty);
+        rounds
+            .map(|(number, empty)| (*empty <= limit).then_some(*number))
+            .collect()
+    }
+}
+
 /// Everything that was measured.
 #[derive(Default)]
 pub struct Samples {
     /// By row and peer.
-    series: BTreeMap<(String, String), Vec<f64>>,
+    series: BTreeMap<(String, String), Series>,
     counts: BTreeMap<(String, String), f64>,
-    /// Rows whose numbers are differences.
-    net: BTreeSet<String>,
     /// What peers say they are.
     pub versions: BTreeMap<String, String>,
     /// Rows as they came.
@@ -72,17 +99,13 @@ impl Samples {
                 ensure!(!line.starts_with("sample"), "not four fields: {line}");
                 continue;
             };
-            let numbers: Vec<f64> = numbers
-                .split_whitespace()
-                .map(str::parse)
-                .collect::<Result<_, _>>()
+            self.add(kind, row, peer, numbers)
                 .with_context(|| format!("not numbers: {line}"))?;
-            self.add(kind, row, peer, &numbers);
         }
         Ok(())
     }
 
-    fn add(&mut self, kind: &str, row: &str, peer: &str, numbers: &[f64]) {
+    fn add(&mut self, kind: &str, row: &str, peer: &str, numbers: &str) -> Result<()> {
         if !self.rows.iter().any(|known| known == row) {
             self.rows.push(row.to_owned());
         }
@@ -90,15 +113,19 @@ impl Samples {
         if !self.peers.contains(&key) {
             self.peers.push(key.clone());
         }
-        if kind == "net" {
-            self.net.insert(row.to_owned());
+        if kind == "count" {
+            self.counts.insert(key, numbers.parse()?);
+            return Ok(());
         }
-        match (kind, numbers) {
-            ("count", [number]) => {
-                self.counts.insert(key, *number);
+        let series = self.series.entry(key).or_default();
+        for number in numbers.split_whitespace() {
+            let (number, empty) = number.split_once('@').unwrap_or((number, ""));
+            series.numbers.push(number.parse()?);
+            if !empty.is_empty() {
+                series.empty.push(empty.parse()?);
             }
-            _ => self.series.entry(key).or_default().extend(numbers),
         }
+        Ok(())
     }
 
     /// The rows whose names begin so, in the order they were measured.
@@ -113,10 +140,10 @@ impl Samples {
         peers.map(|(_, peer)| peer.as_str())
     }
 
-    /// Each round's nanoseconds.
-    pub fn series(&self, row: &str, peer: &str) -> Option<&[f64]> {
+    /// Each round's nanoseconds; none for a round that was disturbed.
+    pub fn rounds(&self, row: &str, peer: &str) -> Option<Vec<Option<f64>>> {
         let key = (row.to_owned(), peer.to_owned());
-        self.series.get(&key).map(Vec::as_slice)
+        Some(self.series.get(&key)?.rounds())
     }
 
     /// A number that was counted.
@@ -127,20 +154,36 @@ impl Samples {
 
     /// Nanoseconds.
     pub fn time(&self, row: &str, peer: &str) -> Option<Figure> {
-        let figure = Figure::of(self.series(row, peer)?.to_vec())?;
+        let rounds = self.rounds(row, peer)?;
+        let figure = Figure::of(rounds.into_iter().flatten().collect())?;
+        let key = (row.to_owned(), peer.to_owned());
+        let is_net = self
+            .series
+            .get(&key)
+            .is_some_and(|series| !series.empty.is_empty());
         // The smallest differences are those whose subtrahend was disturbed.
-        let quiet = if self.net.contains(row) {
-            figure.median
-        } else {
-            figure.quiet
-        };
+        let quiet = if is_net { figure.median } else { figure.quiet };
         Some(Figure { quiet, ..figure })
     }
 
     /// How many times as long `peer` takes as `base`, round by round.
     pub fn ratio(&self, row: &str, peer: &str, base: &str) -> Option<Figure> {
-        let (peer, base) = (self.series(row, peer)?, self.series(row, base)?);
-        Figure::of(peer.iter().zip(base).map(|(a, b)| a / b).collect())
+        self.pairs(row, peer, row, base, |peer, base| peer / base)
+    }
+
+    /// What `of` makes of two peers' figures, round by round.
+    pub fn pairs(
+        &self,
+        row: &str,
+        peer: &str,
+        base_row: &str,
+        base: &str,
+        of: impl Fn(f64, f64) -> f64,
+    ) -> Option<Figure> {
+        let (peer, base) = (self.rounds(row, peer)?, self.rounds(base_row, base)?);
+        let pairs = peer.into_iter().zip(base);
+        let pairs = pairs.filter_map(|(peer, base)| Some(of(peer?, base?)));
+        Figure::of(pairs.collect())
     }
 }
 
@@ -170,6 +213,16 @@ mod tests {
         assert_eq!(ratio, Some(expected));
         assert_eq!(samples.ratio("call/x", "a", "c"), None);
         assert_eq!(samples.rows("call/").collect::<Vec<_>>(), ["call/x"]);
+    }
+
+    #[test]
+    fn disturbed_round_is_left_out_of_differences() {
+        let mut samples = Samples::default();
+        let text = "net\tx\ta\t2@10 9@12 2@10 3@11\nnet\tx\tb\t1@10 1@10 1@30 1@10\n";
+        samples.read(text).expect("two samples");
+        let median = |figure: Option<Figure>| figure.map(|figure| figure.median);
+        assert_eq!(median(samples.time("x", "a")), Some(2.0));
+        assert_eq!(median(samples.ratio("x", "a", "b")), Some(2.5));
     }
 
     #[test]

@@ -18,13 +18,13 @@ use crate::wine;
 pub enum Target {
     /// 64-bit x86 Linux with glibc.
     #[value(name = "x86_64-unknown-linux-gnu")]
-    X86_64LinuxGnu,
+    X86_64Linux,
     /// 64-bit Arm Linux with glibc, in QEMU.
     #[value(name = "aarch64-unknown-linux-gnu")]
-    Aarch64LinuxGnu,
+    Aarch64Linux,
     /// 64-bit x86 Windows with MinGW's C library, in Wine.
     #[value(name = "x86_64-pc-windows-gnu")]
-    X86_64WindowsGnu,
+    X86_64Windows,
 }
 
 /// What there is to know about a target.
@@ -203,17 +203,17 @@ pub enum Libraries {
 impl Target {
     /// Every target.
     pub const ALL: [Target; 3] = [
-        Target::X86_64LinuxGnu,
-        Target::Aarch64LinuxGnu,
-        Target::X86_64WindowsGnu,
+        Target::X86_64Linux,
+        Target::Aarch64Linux,
+        Target::X86_64Windows,
     ];
 
     /// What there is to know about this one.
     pub fn spec(self) -> &'static Spec {
         match self {
-            Target::X86_64LinuxGnu => &X86_64_LINUX_GNU,
-            Target::Aarch64LinuxGnu => &AARCH64_LINUX_GNU,
-            Target::X86_64WindowsGnu => &X86_64_WINDOWS_GNU,
+            Target::X86_64Linux => &X86_64_LINUX_GNU,
+            Target::Aarch64Linux => &AARCH64_LINUX_GNU,
+            Target::X86_64Windows => &X86_64_WINDOWS_GNU,
         }
     }
 
@@ -330,7 +330,7 @@ impl Target {
 impl Default for Target {
     /// The one that `run` and `micropython` take if they are not told.
     fn default() -> Self {
-        Target::X86_64LinuxGnu
+        Target::X86_64Linux
     }
 }
 

@@ -1,6 +1,7 @@
 # Strings and a variable: the environment, by getenv() and by walking `environ`.
 
 import ffi
+import sys
 import uctypes
 
 
@@ -13,18 +14,25 @@ def open_first(*names):
     raise error
 
 
-libc = open_first("libc.so.6", "libc.so.0", "libc.so", "libc.dylib", "libSystem.dylib")
+libc = open_first("libc.so.6", "libc.so.0", "libc.so", "libc.dylib", "libSystem.dylib", "msvcrt.dll")
 getenv = libc.func("s", "getenv", "s")
-setenv = libc.func("i", "setenv", "ssi")
-strlen = libc.func("L", "strlen", "p")
+strlen = libc.func("Q", "strlen", "p")
 
-print(setenv("FARCALL", "a call from afar", 1), getenv("FARCALL"))
+# POSIX and Windows do not agree on the functions that C lacks.
+if sys.platform == "win32":
+    setenv = libc.func("i", "_putenv_s", "ss")
+    environ = libc.var("p", "_environ")
+else:
+    posix_setenv = libc.func("i", "setenv", "ssi")
+    setenv = lambda name, value: posix_setenv(name, value, 1)
+    environ = libc.var("p", "environ")
+
+print(setenv("FARCALL", "a call from afar"), getenv("FARCALL"))
 print(getenv("FARCALL_IS_NOT_SET"))
 
+
+
 # char **environ: an array of strings, with NULL at its end.
-environ = libc.var("p", "environ")
-
-
 def strings(address):
     while True:
         start = int.from_bytes(uctypes.bytearray_at(address, 8), "little")

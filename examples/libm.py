@@ -12,7 +12,7 @@ def open_first(*names):
     raise error
 
 
-libm = open_first("libm.so.6", "libm.so", "libc.so.0", "libc.so", "libm.dylib", "libSystem.dylib")
+libm = open_first("libm.so.6", "libm.so", "libc.so.0", "libc.so", "libm.dylib", "libSystem.dylib", "ucrtbase.dll")
 
 hypot = libm.func("d", "hypot", "dd")
 powf = libm.func("f", "powf", "ff")

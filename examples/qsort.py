@@ -13,14 +13,15 @@ def open_first(*names):
     raise error
 
 
-libc = open_first("libc.so.6", "libc.so.0", "libc.so", "libc.dylib", "libSystem.dylib")
+libc = open_first("libc.so.6", "libc.so.0", "libc.so", "libc.dylib", "libSystem.dylib", "msvcrt.dll")
 
-# time_t time(time_t *): a long, and a pointer that may be NULL.
-time = libc.func("l", "time", "p")
+# time_t time(time_t *): 64 bits, and a pointer that may be NULL.
+time = libc.func("q", "time", "p")
 print("seconds since 1970:", "more than" if time(None) > 1_600_000_000 else "not", 1_600_000_000)
 
 # void qsort(void *base, size_t count, size_t size, int (*compare)(const void *, const void *))
-qsort = libc.func("v", "qsort", "pLLC")
+# A size_t is as wide as a pointer, which a long need not be.
+qsort = libc.func("v", "qsort", "pQQC")
 
 
 # C passes addresses; bytearray_at() shows the memory there.

@@ -14,13 +14,13 @@ def open_first(*names):
     raise error
 
 
-sqlite = open_first("libsqlite3.so.0", "libsqlite3.so", "libsqlite3.dylib")
+sqlite = open_first("libsqlite3.so.0", "libsqlite3.so", "libsqlite3.dylib", "sqlite3.dll")
 sqlite_open = sqlite.func("i", "sqlite3_open", "sp")
 sqlite_close = sqlite.func("i", "sqlite3_close", "p")
 sqlite_exec = sqlite.func("i", "sqlite3_exec", "psCpp")
 sqlite_errmsg = sqlite.func("s", "sqlite3_errmsg", "p")
 errstr = sqlite.func("s", "sqlite3_errstr", "i")
-strlen = ffi.open(None).func("L", "strlen", "p")
+strlen = ffi.open(None).func("Q", "strlen", "p")
 
 # The handle comes back through a pointer to a pointer.
 handle = array("Q", [0])

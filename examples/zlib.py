@@ -13,7 +13,7 @@ def open_first(*names):
     raise error
 
 
-libz = open_first("libz.so.1", "libz.so", "libz.dylib")
+libz = open_first("libz.so.1", "libz.so", "libz.dylib", "zlib1.dll")
 
 crc32 = libz.func("L", "crc32", "LPI")
 print("crc32: %08x" % crc32(0, b"123456789", 9))

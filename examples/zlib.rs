@@ -3,11 +3,16 @@
 use farcall::{Library, Value};
 use std::ffi::c_ulong;
 
+const ZLIB: &str = if cfg!(windows) {
+    "zlib1.dll"
+} else {
+    "libz.so.1"
+};
 const TEXT: &[u8] = b"a foreign call, a foreign call, a foreign call is all we want, and all we want is a foreign call";
 
 fn main() -> farcall::Result<()> {
     // SAFETY: zlib has no initialisers.
-    let zlib = unsafe { Library::open(Some("libz.so.1"))? };
+    let zlib = unsafe { Library::open(Some(ZLIB))? };
     // unsigned long crc32(unsigned long crc, const void *bytes, unsigned int count)
     let crc32 = zlib.func("L", "crc32", "LPI")?;
     // int compress(void *to, unsigned long *to_len, const void *from, unsigned long from_len), and its counterpart
@@ -35,7 +40,7 @@ fn main() -> farcall::Result<()> {
         restored.as_mut_ptr().into(),
         Value::from(&raw mut restored_len),
         packed.as_ptr().into(),
-        Value::Uint(packed_len),
+        Value::Uint(packed_len as u64),
     ];
     // SAFETY: declared as it is; it writes at most `restored_len` bytes.
     assert_eq!(unsafe { uncompress.call(&from)? }, Value::Int(0));

@@ -4,7 +4,7 @@ mod common;
 
 use common::{call, func};
 use farcall::{Error, Function, Library, Value};
-use std::ffi::CString;
+use std::ffi::{CString, c_long};
 
 #[test]
 fn value_of_every_code_passes_through_c_with_every_bit() {
@@ -19,8 +19,16 @@ fn value_of_every_code_passes_through_c_with_every_bit() {
             Value::Int(i32::MAX.into()),
         ),
         ("I", Value::Uint(0x1234_5678), Value::Uint(0xedcb_a987)),
-        ("l", Value::Int(1 << 62), Value::Int(!(1 << 62))),
-        ("L", Value::Uint(1), Value::Uint(u64::MAX - 1)),
+        (
+            "l",
+            Value::Int(i64::MAX >> (64 - c_long::BITS)),
+            Value::Int(i64::MIN >> (64 - c_long::BITS)),
+        ),
+        (
+            "L",
+            Value::Uint(1),
+            Value::Uint((u64::MAX >> (64 - c_long::BITS)) - 1),
+        ),
         ("q", Value::Int(i64::MIN), Value::Int(i64::MAX)),
         ("Q", Value::Uint(0), Value::Uint(u64::MAX)),
         ("f", Value::Float(1.5), Value::Float(-1.5)),
@@ -170,18 +178,25 @@ fn function_keeps_its_library_open_and_close_ends_that() {
 fn missing_library_and_symbol_are_errors_with_the_loaders_words() {
     // SAFETY: there is nothing to run.
     let error = unsafe { Library::open(Some("libno-such-thing.so")) }.expect_err("no library");
-    assert!(
-        error
-            .to_string()
-            .contains("libno-such-thing.so: cannot open shared object file"),
-        "{error}"
-    );
+    let words = match cfg!(windows) {
+        true => ["libno-such-thing.so: ", "not found"],
+        false => [
+            "libno-such-thing.so: cannot open shared object file",
+            "No such file",
+        ],
+    };
+    let text = error.to_string();
+    assert!(words.iter().all(|words| text.contains(words)), "{text}");
+    let words = match cfg!(windows) {
+        true => "not found",
+        false => "undefined symbol",
+    };
     let error = common::peer()
         .addr("no_such_symbol")
         .expect_err("no symbol")
         .to_string();
     assert!(
-        error.contains("no symbol 'no_such_symbol'") && error.contains("undefined symbol"),
+        error.contains("no symbol 'no_such_symbol'") && error.contains(words),
         "{error}"
     );
     let error = common::peer()

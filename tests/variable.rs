@@ -3,6 +3,7 @@
 mod common;
 
 use farcall::{Error, Value, Variable};
+use std::ffi::c_long;
 
 #[test]
 fn variable_of_every_code_reads_and_takes_values() {
@@ -13,8 +14,16 @@ fn variable_of_every_code_reads_and_takes_values() {
         ("H", Value::Uint(50000), Value::Uint(0)),
         ("i", Value::Int(-100000), Value::Int(i32::MIN.into())),
         ("I", Value::Uint(4_000_000_000), Value::Uint(1)),
-        ("l", Value::Int(-5), Value::Int(i64::MAX)),
-        ("L", Value::Uint(6), Value::Uint(u64::MAX)),
+        (
+            "l",
+            Value::Int(-5),
+            Value::Int(i64::MAX >> (64 - c_long::BITS)),
+        ),
+        (
+            "L",
+            Value::Uint(6),
+            Value::Uint(u64::MAX >> (64 - c_long::BITS)),
+        ),
         ("q", Value::Int(i64::MIN), Value::Int(7)),
         ("Q", Value::Uint(u64::MAX), Value::Uint(8)),
         ("f", Value::Float(1.5), Value::Float(-0.25)),

@@ -129,7 +129,8 @@ void *farcall_callback_code(const farcall_callback *callback);
 // and returns zero, as long as the pointer has not been given to a newer callback.
 void farcall_callback_free(farcall_callback *callback);
 
-// A loaded library. `path` NULL is the program itself; `flags` are dlopen's, -1 the default (RTLD_NOW | RTLD_LOCAL).
+// A loaded library. `path` NULL is the program itself with all it has loaded; `flags` are dlopen's, on Windows those of
+// LoadLibraryEx(), and -1 is the default (RTLD_NOW | RTLD_LOCAL; the search that a name or path asks for by itself).
 typedef struct farcall_library farcall_library;
 farcall_status farcall_library_open(const char *path, int flags, farcall_library **out, farcall_error *error);
 // FARCALL_OS with ENOENT and a text that names the symbol where it is missing.

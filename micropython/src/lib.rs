@@ -25,6 +25,12 @@ unsafe fn text<'a>(start: *const c_char, len: usize) -> Result<&'a str, Failure>
         .map_err(|_| Failure::value("expected type codes, got a string that is not UTF-8"))
 }
 
+/// A character of C's, which is signed on some systems.
+fn letter(code: c_char) -> char {
+    let [byte] = code.to_ne_bytes();
+    char::from(byte)
+}
+
 /// A NUL-terminated UTF-8 string.
 ///
 /// # Safety
@@ -185,7 +191,7 @@ pub unsafe extern "C" fn farcall_variable_kind(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_variable_load(code: c_char, address: *const c_void) -> u64 {
     // SAFETY: the caller vouches for the variable.
-    TypeCode::new(char::from(code as u8)).map_or(0, |code| unsafe { embed::load(code, address) })
+    TypeCode::new(letter(code)).map_or(0, |code| unsafe { embed::load(code, address) })
 }
 
 /// # Safety
@@ -200,7 +206,7 @@ pub unsafe extern "C" fn farcall_variable_store(
     report: *mut Report,
 ) -> Status {
     guard(report, || {
-        if let Some(code) = TypeCode::new(char::from(code as u8)) {
+        if let Some(code) = TypeCode::new(letter(code)) {
             let slot = signature::variable_slot(code, value)?;
             // SAFETY: the caller vouches for the variable.
             unsafe { embed::store(code, address, slot) };

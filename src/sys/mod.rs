@@ -44,6 +44,7 @@ pub(crate) struct ForkHooks {
 }
 
 /// What the loader says when it fails: C's number for the error, 0 where there is none, and words.
+#[derive(Debug)]
 pub(crate) struct LoaderError {
     pub code: i32,
     pub text: String,

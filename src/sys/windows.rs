@@ -5,25 +5,28 @@ use farcall_arch::emit::{Code, unwind};
 use libloading::os::windows as loader;
 use std::borrow::Cow;
 use std::error::Error as _;
-use std::ffi::c_void;
+use std::ffi::{CString, c_void};
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 use windows_sys::Win32::Foundation::{
     CloseHandle, ERROR_ACCESS_DENIED, ERROR_FILE_NOT_FOUND, ERROR_MOD_NOT_FOUND,
-    ERROR_NOT_ENOUGH_MEMORY, ERROR_PATH_NOT_FOUND, HANDLE, INVALID_HANDLE_VALUE, SetLastError,
+    ERROR_NOT_ENOUGH_MEMORY, ERROR_PATH_NOT_FOUND, HANDLE, HMODULE, INVALID_HANDLE_VALUE,
+    SetLastError,
 };
 use windows_sys::Win32::System::Diagnostics::Debug::{
     FlushInstructionCache, IMAGE_RUNTIME_FUNCTION_ENTRY, IMAGE_RUNTIME_FUNCTION_ENTRY_0,
     RtlAddFunctionTable, RtlDeleteFunctionTable,
 };
+use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 use windows_sys::Win32::System::Memory::{
     CreateFileMappingW, FILE_MAP, FILE_MAP_EXECUTE, FILE_MAP_READ, FILE_MAP_WRITE, MEM_COMMIT,
     MEM_RELEASE, MEM_RESERVE, MEMORY_MAPPED_VIEW_ADDRESS, MapViewOfFile, PAGE_EXECUTE_READ,
     PAGE_EXECUTE_READWRITE, PAGE_READWRITE, UnmapViewOfFile, VirtualAlloc, VirtualFree,
     VirtualProtect,
 };
+use windows_sys::Win32::System::ProcessStatus::K32EnumProcessModules;
 use windows_sys::Win32::System::SystemInformation::GetSystemInfo;
 use windows_sys::Win32::System::Threading::{FlushProcessWriteBuffers, GetCurrentProcess};
 
@@ -260,7 +263,11 @@ pub(crate) fn fence_all_threads() -> bool {
 
 /// A library that the loader has opened, closed when this is dropped.
 #[derive(Debug)]
-pub(crate) struct LoadedLibrary(loader::Library);
+pub(crate) struct LoadedLibrary {
+    library: loader::Library,
+    /// The program: what it has loaded counts as part of it.
+    is_program: bool,
+}
 
 /// The search that a name or a path asks for by itself: see [`LoadedLibrary::open`].
 pub(crate) const DEFAULT_OPEN_FLAGS: i32 = 0;
@@ -271,7 +278,7 @@ const ENOMEM: i32 = 12;
 const EACCES: i32 = 13;
 
 impl LoadedLibrary {
-    /// Opens a DLL; the program itself without a path. `flags` are those of `LoadLibraryExW`.
+    /// Opens a DLL; the program itself, with all it has loaded, without a path. `flags` are those of `LoadLibraryExW`.
     ///
     /// A bare name is searched for as Windows does for every program: the program's folder, the system's, the current
     /// one, `PATH`; `.dll` is added where there is no extension. A path is taken as it is, relative to the current
@@ -301,30 +308,76 @@ impl LoadedLibrary {
             }
         };
         let system = io::Error::last_os_error().raw_os_error().unwrap_or(0);
-        opened.map(LoadedLibrary).map_err(|error| LoaderError {
-            code: c_error(system),
-            text: words(path.unwrap_or("the program"), &error),
-        })
+        match opened {
+            Ok(library) => Ok(LoadedLibrary {
+                library,
+                is_program: path.is_none(),
+            }),
+            Err(error) => Err(LoaderError {
+                code: c_error(system),
+                text: words(path.unwrap_or("the program"), &error),
+            }),
+        }
     }
 
     /// The address of a symbol, which may be null.
     pub fn symbol(&self, name: &str) -> Result<*mut c_void, LoaderError> {
         // SAFETY: only the address is asked for; what it is used as is the user's claim.
-        let symbol = unsafe { self.0.get::<*mut c_void>(name.as_bytes()) };
-        symbol
-            .map(|symbol| symbol.as_raw_ptr())
-            .map_err(|error| LoaderError {
-                code: ENOENT,
-                text: words(name, &error),
-            })
+        let symbol = unsafe { self.library.get::<*mut c_void>(name.as_bytes()) };
+        match symbol {
+            Ok(symbol) => Ok(symbol.as_raw_ptr()),
+            Err(error) => {
+                let elsewhere = self.is_program.then(|| symbol_anywhere(name)).flatten();
+                elsewhere.ok_or_else(|| LoaderError {
+                    code: ENOENT,
+                    text: words(name, &error),
+                })
+            }
+        }
     }
 
     /// The loader's handle, for display.
     pub fn handle(self) -> (LoadedLibrary, *mut c_void) {
-        let handle = self.0.into_raw();
+        let handle = self.library.into_raw();
         // SAFETY: the handle was given up the line before, and is not closed.
         let library = unsafe { loader::Library::from_raw(handle) };
-        (LoadedLibrary(library), handle as *mut c_void)
+        (LoadedLibrary { library, ..self }, handle as *mut c_void)
+    }
+}
+
+/// A symbol of any DLL in the process, the one loaded first if several have it. `ntdll` comes first by that order and last
+/// here: it has some of the C library's functions for the system's own use, and they are not the program's.
+fn symbol_anywhere(name: &str) -> Option<*mut c_void> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: the name is a constant that ends in a NUL. The DLL is never unloaded.
+    let last = unsafe { GetModuleHandleW(windows_sys::w!("ntdll.dll")) };
+    let modules = modules().into_iter().filter(|&module| module != last);
+    modules.chain([last]).find_map(|module| {
+        // SAFETY: the loader finds nothing in a module that is gone by now. What the address is used as is the user's claim.
+        let address = unsafe { GetProcAddress(module, name.as_ptr().cast()) };
+        address.map(|address| address as *mut c_void)
+    })
+}
+
+/// The program and its DLLs, in the order in which they were loaded. None where the system does not say.
+fn modules() -> Vec<HMODULE> {
+    let mut modules: Vec<HMODULE> = vec![ptr::null_mut(); 64];
+    loop {
+        let room = size_of_val(modules.as_slice()) as u32;
+        let mut wanted = 0;
+        // SAFETY: the list has as many bytes as the call is told.
+        let listed = unsafe {
+            K32EnumProcessModules(GetCurrentProcess(), modules.as_mut_ptr(), room, &mut wanted)
+        };
+        if listed == 0 {
+            return Vec::new();
+        }
+        let count = wanted as usize / size_of::<HMODULE>();
+        let is_whole = count <= modules.len();
+        modules.resize(count, ptr::null_mut());
+        if is_whole {
+            return modules;
+        }
     }
 }
 
@@ -343,5 +396,31 @@ fn c_error(system: i32) -> i32 {
         ERROR_ACCESS_DENIED => EACCES,
         ERROR_NOT_ENOUGH_MEMORY => ENOMEM,
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(path: Option<&str>) -> LoadedLibrary {
+        // SAFETY: the C library is running already.
+        unsafe { LoadedLibrary::open(path, DEFAULT_OPEN_FLAGS) }.expect("it is there")
+    }
+
+    #[test]
+    fn program_has_the_functions_of_its_c_library() {
+        let from = |path| open(path).symbol("abs").expect("C has it");
+        assert_eq!(from(None), from(Some("msvcrt")));
+        assert_ne!(from(None), from(Some("ntdll")));
+    }
+
+    #[test]
+    fn program_without_the_symbol_is_an_error_that_names_it() {
+        let error = open(None)
+            .symbol("no_such_symbol")
+            .expect_err("nobody has it");
+        assert_eq!(error.code, ENOENT);
+        assert!(error.text.contains("no_such_symbol"), "{}", error.text);
     }
 }

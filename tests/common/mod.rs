@@ -1,8 +1,10 @@
 //! What the tests share: a library made by the C compiler from `tests/c/peer.c`.
 
-#![allow(dead_code, reason = "each test program uses a part")]
+#![allow(dead_code, unused_imports, reason = "each test program uses a part")]
 
-use farcall::{Function, Library, Value};
+pub mod memory;
+
+use farcall::{Callback, Function, Library, Value};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
@@ -52,4 +54,21 @@ pub fn func(ret: &str, name: &str, args: &str) -> Function {
 pub fn call(ret: &str, name: &str, args: &str, values: &[Value]) -> Value {
     // SAFETY: the tests declare peer.c's functions as they are, with pointers that live through the call.
     unsafe { func(ret, name, args).call(values) }.expect("a call that fits")
+}
+
+/// Many different signatures, named by a number.
+pub fn signature(number: usize) -> String {
+    (0..10)
+        .map(|digit| if number >> digit & 1 == 1 { 'd' } else { 'i' })
+        .collect()
+}
+
+/// What a callback of an int answers.
+pub fn answer(callback: &Callback) -> i64 {
+    let function = Function::at(callback.code(), "i", "i").expect("a function");
+    // SAFETY: the function is the callback.
+    match unsafe { function.call(&[Value::Int(0)]) } {
+        Ok(Value::Int(answer)) => answer,
+        other => panic!("{other:?}"),
+    }
 }

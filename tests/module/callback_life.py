@@ -2,7 +2,7 @@
 
 import ffi
 import gc
-from support.peer import func, libc, raises, stderr_of
+from support.peer import func, libc, raises, resident, stderr_of
 
 sum_calls = func("i", "sum_calls", "Ci")
 keep = func("v", "keep", "C")
@@ -148,11 +148,6 @@ with ffi.callback("i", lambda a, b: c.close() or 0, "pp") as cb:
 raises("its library", ValueError, ("qsort", "closed"), qsort, bytearray(5), 5, 1, None)
 
 # Many, with flat memory: of the heap and of the process.
-def resident():
-    with open("/proc/self/statm") as f:
-        return int(f.read().split()[1]) * 4
-
-
 def many(n):
     for _ in range(n):
         ffi.callback("i", double, "iiii").close()

@@ -2,7 +2,7 @@
 
 import gc
 import struct
-from support.peer import func
+from support.peer import fixed, func
 
 INTS = (
     0,
@@ -32,14 +32,18 @@ INTS = (
     False,
 )
 
-for code in "bBhHiIlLqQ":
+# A long is what the type of its width is.
+results = {}
+for code in "bBhHiIqQlL":
     f = func(code, "pass_" + code, code)
-    print(code, [f(x) for x in INTS])
+    results[code] = [f(x) for x in INTS]
+    print(code, results[code] if code == fixed(code) else results[code] == results[fixed(code)])
 
 # The bits above the type's own in a result are not C's promise.
-for code in "bBhHiIlLqQ":
+for code in "bBhHiIqQlL":
     f = func(code, "dirty_result", "Q")
-    print(code, f(0x8182838485868788), f(0x7172737475767778))
+    results[code] = f(0x8182838485868788), f(0x7172737475767778)
+    print(code, results[code] if code == fixed(code) else results[code] == results[fixed(code)])
 
 # `struct` rounds a float as C compilers do.
 FLOATS = (0.0, 1.5, -2.25, 3, -7, True, False, 0.1, 1e30, 1e300, -1e300, 1 << 80, float("inf"), -float("inf"))

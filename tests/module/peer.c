@@ -107,7 +107,7 @@ PEER void call_mixed_52(void (*f)(TYPES, TYPES, TYPES, TYPES)) {
 
 // Results of callbacks that other arguments depend on.
 PEER double call_weave(double (*f)(int, double, float, int64_t, float, int8_t, double), int x) {
-    return f(x, 0.5, 0.25f, -1, 8.0f, -3, 1e300);
+    return f(x, 0.5, 0.25f, -1, 8.0f, -3, 0x1p996);
 }
 
 // Plain functions.

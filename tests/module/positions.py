@@ -67,8 +67,8 @@ func("v", "call_mixed_52", "C")(ffi.callback("v", show, 4 * CODES))
 
 
 def weave(*args):
-    print(args)
-    return args[0] + args[6] * 1e-300
+    print(args[:6], args[6] == 2.0**996)
+    return args[0] + args[6] * 2.0**-996
 
 
 print(func("d", "call_weave", "Ci")(ffi.callback("d", weave, "idfqfbd"), 41))

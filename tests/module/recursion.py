@@ -1,7 +1,12 @@
 # From Python into C, into Python, into C, and so on: it ends in MicroPython's own error, at any depth and again.
 
 import ffi
+import micropython
 from support.peer import func, raises
+
+# Ports with a stack of their own for Python's frames may come to its end first.
+has_pystack = hasattr(micropython, "pystack_use")
+end = "pystack exhausted" if has_pystack else "recursion"
 
 call_i = func("i", "call_i", "Ci")
 depths = []
@@ -35,7 +40,7 @@ def many(*args):
         return ffi.func("q", inner.cfun(), "q" * n)(*range(n))
 
 
-raises("many arguments", RuntimeError, ("recursion",), many)
+raises("many arguments", RuntimeError, (end,), many)
 
 
 # The error may be handled on the way up.
@@ -51,6 +56,6 @@ print(call_i(handling, 0) > 10)
 print(call_i(limited, 5))
 
 # More arguments than the stack has room for.
-codes = "q" * 1000
-with ffi.callback("q", lambda *args: sum(args), codes) as cb:
-    print(ffi.func("q", cb.cfun(), codes)(*range(1000)))
+n = 200 if has_pystack else 1000
+with ffi.callback("q", lambda *args: sum(args), "q" * n) as cb:
+    print(ffi.func("q", cb.cfun(), "q" * n)(*range(n)) == sum(range(n)))

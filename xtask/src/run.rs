@@ -13,7 +13,7 @@ use crate::target::Target;
 /// Runs `script` with `args` in the current directory, after building what it needs. Returns the script's exit code.
 pub fn script(target: Target, script: &Path, args: &[String]) -> Result<ExitCode> {
     let program = micropython::build(target, Output::OnFailure)?;
-    target.prepare()?;
+    let _runner = target.start_runner()?;
     if target.is_foreign() {
         // On a machine's own system, libraries are the script's affair.
         libraries::ensure(target)?;

@@ -12,6 +12,8 @@ use crate::process::{self, Output};
 pub enum Check {
     /// A program on the PATH.
     Program(&'static str),
+    /// A program on the PATH or at a path, by any of these names.
+    OneOf(&'static [&'static str]),
     /// A library that pkg-config knows, with its headers.
     PkgConfig(&'static str),
     /// A library that the C compiler `cc` finds under that file name.
@@ -113,6 +115,7 @@ impl Need {
     fn is_met(&self) -> bool {
         match self.check {
             Check::Program(name) => process::on_path(name),
+            Check::OneOf(names) => names.iter().any(|name| process::on_path(name)),
             Check::PkgConfig(name) => {
                 process::succeeds(Command::new("pkg-config").args(["--exists", name]))
             }
@@ -142,6 +145,7 @@ impl Need {
     fn what(&self) -> String {
         match self.check {
             Check::Program(name) => name.into(),
+            Check::OneOf(names) => names.join(" or "),
             Check::PkgConfig(name) => format!("{name} (with headers and pkg-config file)"),
             Check::Library { file, .. } | Check::File(file) => file.into(),
             Check::PythonModule(name) => format!("Python's module {name}"),

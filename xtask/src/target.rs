@@ -56,6 +56,11 @@ pub struct Spec {
     pub libraries: Libraries,
     /// MicroPython's own ffi tests that do not apply, and print SKIP themselves.
     pub ffi_skips: &'static [&'static str],
+    /// What MicroPython's ffi tests open instead of the C library, which the target does not have under the names that they
+    /// try: one of these, and a file of `xtask/c/` that it is made of.
+    pub libc_stand_in: Option<(&'static str, &'static str)>,
+    /// Scripts of `tests/module/` that do not apply, and print SKIP themselves, and why.
+    pub module_skips: &'static [(&'static str, &'static str)],
     /// Rust tests that cannot pass in the target's runner, and why.
     pub rust_skips: &'static [(&'static str, &'static str)],
 }
@@ -105,6 +110,8 @@ static X86_64_LINUX_GNU: Spec = Spec {
         ),
     ]),
     ffi_skips: &["ports/unix/ffi_int_base.py", "ports/unix/ffi_int_long32.py"],
+    libc_stand_in: None,
+    module_skips: &[("dll_search", "it is about Windows")],
     rust_skips: &[],
 };
 
@@ -139,6 +146,8 @@ static AARCH64_LINUX_GNU: Spec = Spec {
     stock_needs: None,
     libraries: Libraries::Built,
     ffi_skips: &["ports/unix/ffi_int_base.py", "ports/unix/ffi_int_long32.py"],
+    libc_stand_in: None,
+    module_skips: &[("dll_search", "it is about Windows")],
     rust_skips: &[(
         "policy_against_executable_memory_is_an_error_that_names_it",
         "QEMU has no PR_SET_MDWE",
@@ -163,7 +172,7 @@ static X86_64_WINDOWS_GNU: Spec = Spec {
             Check::Program("x86_64-w64-mingw32-gcc"),
             "gcc-mingw-w64-x86-64",
         ),
-        Need::new(Check::File(wine::PROGRAM), "wine64"),
+        Need::new(Check::OneOf(wine::PROGRAMS), "wine64"),
         Need::new(
             Check::RustTarget("x86_64-pc-windows-gnu"),
             "x86_64-pc-windows-gnu",
@@ -172,6 +181,12 @@ static X86_64_WINDOWS_GNU: Spec = Spec {
     stock_needs: None,
     libraries: Libraries::Built,
     ffi_skips: &["ports/unix/ffi_int_base.py", "ports/unix/ffi_int_long64.py"],
+    libc_stand_in: Some(("libc.so.6", "libc.def")),
+    module_skips: &[
+        ("alarm", "Windows has no signals that come by themselves"),
+        ("library_closed_in_use", "the port has no threads"),
+        ("threads", "the port has no threads"),
+    ],
     rust_skips: &[],
 };
 
@@ -227,7 +242,7 @@ impl Target {
         match &self.spec().runner {
             Runner::None => &[],
             Runner::Qemu { program, .. } => std::slice::from_ref(program),
-            Runner::Wine => &[wine::PROGRAM],
+            Runner::Wine => std::slice::from_ref(wine::program()),
         }
     }
 
@@ -267,15 +282,15 @@ impl Target {
         Ok(())
     }
 
-    /// Makes the runner ready to run.
-    pub fn prepare(self) -> Result<()> {
+    /// Starts what has to be running while the target's programs run.
+    pub fn start_runner(self) -> Result<Option<wine::Session>> {
         match self.spec().runner {
-            Runner::None | Runner::Qemu { .. } => Ok(()),
-            Runner::Wine => wine::prepare(self),
+            Runner::None | Runner::Qemu { .. } => Ok(None),
+            Runner::Wine => wine::start(self).map(Some),
         }
     }
 
-    /// The command that runs one of the target's programs on this machine, which [`Target::prepare`] has been told of.
+    /// The command that runs one of the target's programs on this machine; see [`Target::start_runner`].
     pub fn command(self, program: impl AsRef<OsStr>) -> Result<Command> {
         Ok(match self.runner() {
             [] => Command::new(program),

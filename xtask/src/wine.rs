@@ -1,20 +1,32 @@
 //! Wine, which runs Windows programs: with a configuration of its own under `target/`, and quiet.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 
 use crate::paths;
 use crate::process::{self, Output};
 use crate::target::Target;
 
-/// Wine's loader where Debian's package `wine64` puts it, which is not on the PATH.
-pub const PROGRAM: &str = "/usr/lib/wine/wine64";
+/// Wine's loader: where Debian's package `wine64` puts it, which is not on the PATH, and by the names that it has elsewhere.
+pub const PROGRAMS: &[&str] = &[
+    "/usr/lib/wine/wine64",
+    "/usr/lib/wine/wine",
+    "wine64",
+    "wine",
+];
 
 /// A system DLL that Rust's standard library wants and Wine lacks before version 9.
 const MISSING_DLL: &str = "bcryptprimitives";
+
+/// The loader that is there.
+pub fn program() -> &'static &'static str {
+    let found = PROGRAMS.iter().find(|name| process::on_path(name));
+    found.unwrap_or(&PROGRAMS[0])
+}
 
 /// What Wine has to find in its environment. Programs find DLLs in `directories`, after the system's own.
 pub fn environment(directories: &[PathBuf]) -> Result<Vec<(&'static str, OsString)>> {
@@ -40,20 +52,49 @@ fn prefix() -> Result<PathBuf> {
     Ok(paths::micropython()?.join("wine"))
 }
 
-/// Makes the configuration, about which Wine would otherwise talk when a program is started, and the DLL that it lacks.
-pub fn prepare(target: Target) -> Result<()> {
-    let _lock = paths::lock("wine")?;
+/// A Wine that is running, until this is dropped.
+///
+/// The first Windows program starts Wine's own processes, which take seconds to start and to end and hold that program's output
+/// open. This is that program: others start at once, and their output ends when they do.
+#[must_use = "Wine runs as long as this value lives"]
+pub struct Session(Child);
+
+/// Starts Wine, after making its configuration, about which it would otherwise talk, and the DLL that it lacks.
+pub fn start(target: Target) -> Result<Session> {
+    let lock = paths::lock("wine")?;
     let library = paths::libraries(target.spec().triple)?.join(format!("{MISSING_DLL}.dll"));
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("c/{MISSING_DLL}.c"));
+    let source = paths::root().join(format!("xtask/c/{MISSING_DLL}.c"));
     target.compile_library(&library, &[source], &["-ladvapi32"])?;
-    if prefix()?.join("system.reg").exists() {
-        return Ok(());
+    if !prefix()?.join("system.reg").exists() {
+        let mut wineboot = Command::new(program());
+        wineboot
+            .args(["wineboot", "--init"])
+            .envs(environment(&[])?);
+        process::run(&mut wineboot, Output::OnFailure)?;
     }
-    let mut wineboot = Command::new(PROGRAM);
-    wineboot
-        .args(["wineboot", "--init"])
-        .envs(environment(&[])?);
-    process::run(&mut wineboot, Output::OnFailure)
+    drop(lock);
+    let mut shell = Command::new(program());
+    shell
+        .arg("cmd")
+        .envs(environment(&[])?)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut session = Session(shell.spawn().context("cannot start Wine")?);
+    // It greets when it is up, and then waits for a command that never comes.
+    let greeting = session.0.stdout.as_mut().map(|out| out.read(&mut [0]));
+    ensure!(matches!(greeting, Some(Ok(1))), "Wine does not start");
+    Ok(session)
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // The end of its input ends it.
+        drop(self.0.stdin.take());
+        drop(self.0.stdout.take());
+        // Nothing depends on how it ends.
+        let _ = self.0.wait();
+    }
 }
 
 #[cfg(test)]

@@ -27,17 +27,18 @@ pub fn fmt() -> Result<Report> {
     whole(&mut cargo(&["fmt", "--all", "--check"]))
 }
 
-pub fn clippy() -> Result<Report> {
+/// All there is on this machine; elsewhere what the target's programs are made of.
+pub fn clippy(target: Target) -> Result<Report> {
     setup::ensure(setup::LINTS)?;
-    let args = [
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ];
-    whole(&mut cargo(&args))
+    let mut cargo = cargo(&["clippy", "--all-targets"]);
+    if target.is_foreign() {
+        setup::ensure(target.spec().needs)?;
+        cargo.args(["--package", "farcall", "--package", "farcall-micropython"]);
+        target.cargo(&mut cargo)?;
+    } else {
+        cargo.arg("--workspace");
+    }
+    whole(cargo.args(["--", "-D", "warnings"]))
 }
 
 pub fn doc() -> Result<Report> {
@@ -51,7 +52,7 @@ pub fn test(target: Target) -> Result<Report> {
     }
     let spec = target.spec();
     setup::ensure(spec.needs)?;
-    target.prepare()?;
+    let _runner = target.start_runner()?;
     let peer = paths::micropython()?.join(format!("rust-peer-{}.{}", spec.triple, spec.dll));
     let source = paths::root().join("tests/c/peer.c");
     target.compile_library(&peer, &[source], &["-O2", "-Wall", "-Werror", "-pthread"])?;

@@ -15,6 +15,7 @@ use crate::libraries;
 use crate::micropython;
 use crate::paths;
 use crate::process::{self, Output};
+use crate::setup;
 use crate::source;
 use crate::target::Target;
 
@@ -37,6 +38,9 @@ struct Block {
 pub fn blocks() -> Result<Report> {
     let target = Target::default();
     libraries::ensure(target)?;
+    for target in Target::ALL {
+        setup::ensure(target.spec().needs)?;
+    }
     let work = paths::emptied(paths::micropython()?.join("docs"))?;
     let mut report = Report::default();
     for page in PAGES {

@@ -65,7 +65,7 @@ struct Report {
 
 const STEPS: &[Step] = &[
     Step::once("fmt", "the Rust source is formatted", cargo::fmt),
-    Step::once("clippy", "clippy has no complaint", cargo::clippy),
+    Step::each("clippy", "clippy has no complaint", cargo::clippy),
     Step::each("rust", "Rust's tests", cargo::test),
     Step::once(
         "rust-release",

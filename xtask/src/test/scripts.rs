@@ -20,11 +20,14 @@ use crate::target::Target;
 /// How long one script may take.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
+/// What a script prints, and nothing else, that does not apply to the system it runs on.
+const SKIP: &str = "SKIP\n";
+
 /// How many lines are shown before one that differs.
 const CONTEXT: usize = 5;
 
 pub fn examples(target: Target) -> Result<Report> {
-    run_all(target, "examples", &[])
+    run_all(target, "examples", &[], &[])
 }
 
 pub fn module(target: Target) -> Result<Report> {
@@ -32,12 +35,18 @@ pub fn module(target: Target) -> Result<Report> {
     let spec = target.spec();
     let library = paths::micropython()?.join(format!("peer-{}.{}", spec.triple, spec.dll));
     target.compile_library(&library, &[peer], &["-O2", "-pthread"])?;
-    run_all(target, "tests/module", &[("FARCALL_PEER", library)])
+    let environment = [("FARCALL_PEER", library)];
+    run_all(target, "tests/module", &environment, spec.module_skips)
 }
 
-fn run_all(target: Target, folder: &str, environment: &[(&str, PathBuf)]) -> Result<Report> {
+fn run_all(
+    target: Target,
+    folder: &str,
+    environment: &[(&str, PathBuf)],
+    skips: &[(&str, &str)],
+) -> Result<Report> {
     libraries::ensure(target)?;
-    target.prepare()?;
+    let _runner = target.start_runner()?;
     let program = micropython::build(target, Output::OnFailure)?;
     let scripts = scripts(&paths::root().join(folder))?;
     if scripts.is_empty() {
@@ -51,12 +60,22 @@ fn run_all(target: Target, folder: &str, environment: &[(&str, PathBuf)]) -> Res
             .arg(&name)
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .current_dir(paths::root());
-        match check(&mut command, &paths::root().join(format!("{name}.exp")))? {
-            None => {
+        let skip = skips.iter().find(|(skipped, _)| *skipped == script);
+        let outcome = match skip {
+            Some(_) => prints(&mut command, SKIP)?,
+            None => check(&mut command, &paths::root().join(format!("{name}.exp")))?,
+        };
+        match (outcome, skip) {
+            (None, Some((_, why))) => {
+                println!("skip  {name}: {why}");
+                let note = format!("{name} does not apply and skips itself: {why}");
+                report.notes.push(note);
+            }
+            (None, None) => {
                 println!("pass  {name}");
                 report.passed += 1;
             }
-            Some(failure) => {
+            (Some(failure), _) => {
                 println!("FAIL  {name}: {failure}");
                 let first = failure.lines().next().unwrap_or_default();
                 report.failures.push(format!("{name}: {first}"));
@@ -81,6 +100,18 @@ fn scripts(folder: &Path) -> Result<Vec<String>> {
 
 /// Runs `command` and compares what it prints with the file `expected`; says what is wrong, if anything.
 fn check(command: &mut Command, expected: &Path) -> Result<Option<String>> {
+    let Ok(text) = fs::read_to_string(expected) else {
+        let printed = process::transcript(command, Some(LIMIT))?.text();
+        return Ok(Some(format!(
+            "{} is missing\nit printed:\n{printed}",
+            expected.display()
+        )));
+    };
+    prints(command, &text)
+}
+
+/// Runs `command`, which has to print `expected`; says what is wrong, if anything.
+fn prints(command: &mut Command, expected: &str) -> Result<Option<String>> {
     let transcript = process::transcript(command, Some(LIMIT))?;
     let printed = transcript.text().replace("\r\n", "\n");
     if !transcript.success() {
@@ -89,13 +120,7 @@ fn check(command: &mut Command, expected: &Path) -> Result<Option<String>> {
             transcript.ending()
         )));
     }
-    let Ok(expected) = fs::read_to_string(expected) else {
-        return Ok(Some(format!(
-            "{} is missing\nit printed:\n{printed}",
-            expected.display()
-        )));
-    };
-    Ok(difference(&expected, &printed))
+    Ok(difference(expected, &printed))
 }
 
 /// Where two texts part, in words, with the last lines that they have in common.

@@ -17,6 +17,7 @@ use crate::paths;
 use crate::process::{self, Output};
 use crate::source;
 use crate::target::Target;
+use crate::wine;
 
 /// Where, among the tests, the libraries lie that a target lacks and the tests of ffi open: see c/libc.def.
 const STAND_INS: &str = "ports/unix";
@@ -51,6 +52,7 @@ struct Suite {
     target: Target,
     program: PathBuf,
     tests: PathBuf,
+    _runner: Option<wine::Session>,
 }
 
 pub fn ffi(target: Target) -> Result<Report> {
@@ -166,11 +168,15 @@ impl Suite {
         // The test that opens it knows it by this name on every system.
         let library = tests.join("ports/unix/ffi_lib.so");
         target.compile_library(&library, &[tests.join("ports/unix/ffi_lib.c")], &[])?;
-        target.prepare()?;
+        if let Some((name, source)) = spec.libc_stand_in {
+            let source = paths::root().join("xtask/c").join(source);
+            target.compile_library(&tests.join(STAND_INS).join(name), &[source], &[])?;
+        }
         Ok(Suite {
             target,
             program,
             tests,
+            _runner: target.start_runner()?,
         })
     }
 

@@ -1,0 +1,184 @@
+//! What the process as a whole must keep to on Linux: forks, policies, bounded memory.
+
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use common::memory::mappings;
+use common::{answer, signature};
+use farcall::{Callback, Function, Value};
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+/// Bytes of executable memory that belong to no file.
+fn executable() -> usize {
+    let anonymous = mappings()
+        .into_iter()
+        .filter(|m| m.contains(" r-xp ") && !m.contains(['/', '[']));
+    let sizes = anonymous.map(|mapping| {
+        let (from, to) = mapping
+            .split(' ')
+            .next()
+            .and_then(|r| r.split_once('-'))
+            .expect("a range");
+        let parse = |end| usize::from_str_radix(end, 16).expect("an address");
+        parse(to) - parse(from)
+    });
+    sizes.sum()
+}
+
+/// Runs `body` in a child process and says whether it ended well.
+fn in_child(body: impl FnOnce() -> bool) -> bool {
+    // SAFETY: the child runs `body` and ends; what that touches is guarded across forks, or the child's alone.
+    unsafe {
+        match libc::fork() {
+            0 => {
+                let fine =
+                    std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or(false);
+                libc::_exit(if fine { 0 } else { 1 })
+            }
+            child => {
+                assert!(child > 0, "fork failed");
+                let mut status = 0;
+                assert_eq!(libc::waitpid(child, &mut status, 0), child);
+                libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+            }
+        }
+    }
+}
+
+#[test]
+fn fork_leaves_each_process_with_callbacks_and_code_of_its_own() {
+    let callback = Callback::new("i", "i", |_| Value::Int(42)).expect("a callback");
+    let mut callback = Some(callback);
+    let ours = callback.as_ref().map(answer);
+    // The child frees the callback, makes others, and compiles what the parent never saw.
+    let fine = in_child(|| {
+        let inherited = callback.take().expect("inherited");
+        assert_eq!(answer(&inherited), 42);
+        drop(inherited);
+        let others: Vec<_> = (0..2000)
+            .map(|n| Callback::new("i", "i", move |_| Value::Int(n)).expect("a callback"))
+            .collect();
+        for n in 0..200 {
+            let codes = format!("hb{}", signature(n));
+            Callback::new("i", &codes, |_| Value::Int(0)).expect("a callback");
+        }
+        others
+            .iter()
+            .enumerate()
+            .all(|(n, other)| answer(other) == n as i64)
+    });
+    assert!(fine, "the child went wrong");
+    assert_eq!((ours, callback.as_ref().map(answer)), (Some(42), Some(42)));
+}
+
+#[test]
+fn fork_while_other_threads_compile_leaves_the_child_able_to() {
+    let done = AtomicBool::new(false);
+    let counted = common::func("i", "counted", "");
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0.. {
+                if done.load(Ordering::Relaxed) {
+                    break;
+                }
+                Function::at(
+                    counted.address(),
+                    "v",
+                    &format!("HH{}", signature(n % 1024)),
+                )
+                .expect("a function");
+                drop(Callback::new("v", "i", |_| Value::Void).expect("a callback"));
+            }
+        });
+        for n in 0..20 {
+            assert!(in_child(|| Function::at(
+                counted.address(),
+                "v",
+                &format!("BB{}", signature(n))
+            )
+            .is_ok()));
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn thousand_signatures_take_little_executable_memory() {
+    let fine = in_child(|| {
+        let address = common::func("i", "counted", "").address();
+        let before = executable();
+        let kept: Vec<_> = (0..1000)
+            .map(|n| Function::at(address, "i", &format!("{}p", signature(n))).expect("a function"))
+            .collect();
+        let taken = executable() - before;
+        println!("{} signatures: {taken} bytes", kept.len());
+        taken <= 256 * 1024
+    });
+    assert!(fine);
+}
+
+#[test]
+fn signatures_without_end_do_not_take_memory_without_end() {
+    let fine = in_child(|| {
+        let address = common::func("i", "counted", "").address();
+        let make = |n: usize| {
+            let codes = format!("{}{}", signature(n), "h".repeat(n / 1024));
+            Function::at(address, "v", &codes).expect("a function");
+        };
+        (0..4000).for_each(make);
+        let after_4000 = executable();
+        (4000..12000).for_each(make);
+        println!(
+            "{after_4000} bytes after 4000 signatures, {} after 12000",
+            executable()
+        );
+        executable() <= after_4000 * 3 / 2
+    });
+    assert!(fine);
+}
+
+#[test]
+fn policy_against_executable_memory_is_an_error_that_names_it() {
+    const PR_SET_MDWE: i32 = 65;
+    const PR_MDWE_REFUSE_EXEC_GAIN: u64 = 1;
+    let fine = in_child(|| {
+        let address = common::func("i", "counted", "").address();
+        // SAFETY: the child alone is bound by it.
+        let set = unsafe { libc::prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) };
+        assert_eq!(set, 0, "this kernel has no PR_SET_MDWE");
+        let error = Function::at(address, "v", "bbbbbbbhhhq")
+            .expect_err("no memory")
+            .to_string();
+        error.starts_with("no executable memory: ") && error.contains("PR_SET_MDWE")
+    });
+    assert!(fine);
+}
+
+#[test]
+fn million_callbacks_made_and_freed_leave_memory_flat() {
+    let fine = in_child(|| {
+        let resident = || -> usize {
+            let statm = fs::read_to_string("/proc/self/statm").expect("Linux has it");
+            statm
+                .split(' ')
+                .nth(1)
+                .and_then(|pages| pages.parse().ok())
+                .expect("a number")
+        };
+        let cycle = |times: usize| {
+            for n in 0..times {
+                let callback = Callback::with_slots("i", "i", move |_, result| *result = n as u64);
+                drop(callback.expect("a callback"));
+            }
+        };
+        cycle(10_000);
+        let before = resident();
+        cycle(1_000_000);
+        println!("resident pages: {before}, then {}", resident());
+        resident() < before + 256
+    });
+    assert!(fine);
+}

@@ -1,7 +1,7 @@
 //! Building MicroPython: with our module, and as it comes, to compare with.
 //!
 //! All of it happens under `target/micropython/`, the source tree is only read:
-//! `mpy-cross/` the compiler for frozen modules, `<triple>/` ours, `<triple>-stock/` the one with its own ffi module,
+//! `mpy-cross/` the compiler for frozen modules, `<triple>/` ours, `<triple>-repr-b/` ours with other objects, `<triple>-stock/` the one with its own ffi module,
 //! `<triple>-stock-newest/` that one over the newest libffi.
 
 use std::fs;
@@ -22,6 +22,8 @@ use crate::target::Target;
 pub enum Module {
     /// This repository's.
     Ours,
+    /// This repository's, in an interpreter with another representation of objects.
+    OursOtherObjects,
     /// MicroPython's own, over the system's libffi.
     Stock,
     /// MicroPython's own, over the newest libffi.
@@ -43,6 +45,7 @@ pub fn build_with(target: Target, module: Module, output: Output) -> Result<Path
     let mpy_cross = build_mpy_cross(&source, &top, output)?;
     let directory = match module {
         Module::Ours => top.join(spec.triple),
+        Module::OursOtherObjects => top.join(format!("{}-repr-b", spec.triple)),
         Module::Stock => top.join(format!("{}-stock", spec.triple)),
         Module::StockNewest => top.join(format!("{}-stock-newest", spec.triple)),
     };
@@ -57,7 +60,11 @@ pub fn build_with(target: Target, module: Module, output: Output) -> Result<Path
         ))
         .arg(format!("MICROPY_MPYCROSS={}", mpy_cross.display()))
         .env("MICROPY_MPYCROSS", &mpy_cross);
-    if module == Module::Ours {
+    if module == Module::OursOtherObjects {
+        let variant = paths::root().join("micropython/variants/repr-b");
+        make.arg(format!("VARIANT_DIR={}", variant.display()));
+    }
+    if matches!(module, Module::Ours | Module::OursOtherObjects) {
         let modules = paths::root().join("micropython");
         make.arg(format!("USER_C_MODULES={}", modules.display()))
             .arg("MICROPY_PY_FFI=0")

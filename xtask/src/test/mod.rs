@@ -115,6 +115,11 @@ const STEPS: &[Step] = &[
     )
     .after("build"),
     Step::once(
+        "representation",
+        "the module's tests pass with another representation of objects",
+        scripts::representation,
+    ),
+    Step::once(
         "counts",
         "calls and callbacks take as many instructions as they did",
         counts::counts,

@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 
 use super::Report;
 use crate::libraries;
-use crate::micropython;
+use crate::micropython::{self, Module};
 use crate::paths;
 use crate::process::{self, Output};
 use crate::target::Target;
@@ -27,27 +27,43 @@ const SKIP: &str = "SKIP\n";
 const CONTEXT: usize = 5;
 
 pub fn examples(target: Target) -> Result<Report> {
-    run_all(target, "examples", &[], &[])
+    run_all(target, Module::Ours, "examples", &[], &[])
 }
 
 pub fn module(target: Target) -> Result<Report> {
+    module_in(target, Module::Ours)
+}
+
+/// The module's tests where no machine code works on objects: every call goes through slots.
+pub fn representation() -> Result<Report> {
+    module_in(Target::default(), Module::OursOtherObjects)
+}
+
+fn module_in(target: Target, module: Module) -> Result<Report> {
     let peer = paths::root().join("tests/module/peer.c");
     let spec = target.spec();
     let library = paths::micropython()?.join(format!("peer-{}.{}", spec.triple, spec.dll));
     target.compile_library(&library, &[peer], &["-O2", "-pthread"])?;
     let environment = [("FARCALL_PEER", library)];
-    run_all(target, "tests/module", &environment, spec.module_skips)
+    run_all(
+        target,
+        module,
+        "tests/module",
+        &environment,
+        spec.module_skips,
+    )
 }
 
 fn run_all(
     target: Target,
+    module: Module,
     folder: &str,
     environment: &[(&str, PathBuf)],
     skips: &[(&str, &str)],
 ) -> Result<Report> {
     libraries::ensure(target)?;
     let _runner = target.start_runner()?;
-    let program = micropython::build(target, Output::OnFailure)?;
+    let program = micropython::build_with(target, module, Output::OnFailure)?;
     let scripts = scripts(&paths::root().join(folder))?;
     if scripts.is_empty() {
         bail!("there is no script in {folder}");

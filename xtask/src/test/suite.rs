@@ -148,6 +148,7 @@ impl Suite {
         let source = source::get()?;
         let name = match module {
             Module::Ours => "ours",
+            Module::OursOtherObjects => "repr-b",
             Module::Stock => "stock",
             Module::StockNewest => "stock-newest",
         };

@@ -361,4 +361,33 @@ mod tests {
             assert_eq!(value.get_name(), target.spec().triple);
         }
     }
+    /// What `command` is given in its environment.
+    fn variable(command: &Command, name: &str) -> Option<String> {
+        let mut variables = command.get_envs();
+        let (_, value) = variables.find(|(known, _)| *known == name)?;
+        Some(value?.to_string_lossy().into_owned())
+    }
+
+    #[test]
+    fn cargo_is_told_how_to_link_and_run_for_a_foreign_target() {
+        let mut cargo = Command::new("cargo");
+        let told = Target::Aarch64Linux.cargo(&mut cargo);
+        told.expect("target/ can be made");
+        let of = |what: &str| {
+            let name = format!("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_{what}");
+            variable(&cargo, &name).unwrap_or_default()
+        };
+        assert_eq!(of("LINKER"), "aarch64-linux-gnu-gcc");
+        assert_eq!(of("RUNNER"), "qemu-aarch64");
+        let root = variable(&cargo, "QEMU_LD_PREFIX");
+        assert_eq!(root.as_deref(), Some("/usr/aarch64-linux-gnu"));
+    }
+
+    #[test]
+    fn program_of_this_machine_runs_by_itself() {
+        let target = Target::default();
+        let command = target.command("/a/program").expect("nothing is needed");
+        assert_eq!(command.get_program(), "/a/program");
+        assert!(!target.is_foreign() && command.get_envs().next().is_none());
+    }
 }

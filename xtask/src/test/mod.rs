@@ -364,3 +364,17 @@ fn verdict(entry: &Entry) -> String {
         entry.seconds
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comparison_with_stock_runs_where_there_is_a_stock_module() {
+        let step = |name: &str| STEPS.iter().find(|step| step.name == name);
+        let (suite, ffi) = (step("suite").expect("a step"), step("ffi").expect("a step"));
+        assert!(suite.applies_to(Target::X86_64Linux));
+        assert!(!suite.applies_to(Target::X86_64Windows));
+        assert!(ffi.applies_to(Target::X86_64Windows));
+    }
+}

@@ -178,4 +178,15 @@ mod tests {
             "{found}"
         );
     }
+
+    #[cfg(unix)]
+    #[test]
+    fn script_that_skips_itself_prints_that_and_nothing_else() {
+        let skips = |text: &str| {
+            let printed = prints(Command::new("printf").arg(text), SKIP);
+            printed.expect("printf runs").is_none()
+        };
+        assert!(skips("SKIP\r\n"));
+        assert!(!skips("SKIP\nmore\n"));
+    }
 }

@@ -10,3 +10,12 @@ int32_t call_back(int32_t (*f)(int32_t, int32_t), int64_t count) {
     }
     return last;
 }
+
+// The same for functions of one argument.
+int32_t call_back_one(int32_t (*f)(int32_t), int64_t count) {
+    int32_t last = 0;
+    for (int64_t i = 0; i < count; ++i) {
+        last = f((int32_t)i);
+    }
+    return last;
+}

@@ -86,7 +86,7 @@ def net(row, loop, base):
     for _ in range(ROUNDS):
         taken, subtracted = timed(loop, count), timed(base, count)
         samples.append(f"{(taken - subtracted) / count:.2f}@{subtracted / count:.2f}")
-    print("net", row, PEER, " ".join(samples), sep="\t")
+    print("sample", row, PEER, " ".join(samples), sep="\t")
 
 
 def loop_of(call, function):

@@ -30,7 +30,7 @@ local function net(row, loop, base)
         local taken, subtracted = timed(loop, count), timed(base, count)
         samples[round] = string.format("%.3f@0", (taken - subtracted) * 1e9 / count)
     end
-    print(table.concat({ "net", row, peer, table.concat(samples, " ") }, "\t"))
+    print(table.concat({ "sample", row, peer, table.concat(samples, " ") }, "\t"))
 end
 
 local function empty(n)

@@ -38,6 +38,19 @@ impl Sampler {
         }
     }
 
+    /// Times one peer beside a reference, something that always takes the same, and prints both for each round: that tells
+    /// whether the machine was itself.
+    pub fn row_with_reference(&self, row: &str, peer: Peer, reference: Peer) {
+        let name = peer.name.clone();
+        let samples = self.samples(&mut [peer, reference]);
+        let rounds: Vec<(f64, f64)> = samples[0]
+            .iter()
+            .copied()
+            .zip(samples[1].iter().copied())
+            .collect();
+        print_with_reference(row, &name, &rounds);
+    }
+
     /// The median of each peer's rounds.
     pub fn medians(&self, peers: &mut [Peer]) -> Vec<f64> {
         let mut samples = self.samples(peers);
@@ -63,7 +76,7 @@ impl Sampler {
     }
 
     /// How many times fill a turn. It warms up as well.
-    fn calibrate(&self, peer: &mut Peer) -> u64 {
+    pub fn calibrate(&self, peer: &mut Peer) -> u64 {
         let mut count = 1;
         loop {
             let ns = timed(peer, count);
@@ -77,7 +90,7 @@ impl Sampler {
 }
 
 /// Nanoseconds for one piece of work, of so many done in a row.
-fn timed(peer: &mut Peer, count: u64) -> f64 {
+pub fn timed(peer: &mut Peer, count: u64) -> f64 {
     let start = Instant::now();
     (peer.run)(count);
     start.elapsed().as_nanos() as f64 / count as f64
@@ -98,6 +111,18 @@ pub fn processor_time() -> f64 {
 /// Prints a line of samples.
 pub fn print(row: &str, peer: &str, samples: &[f64]) {
     let numbers: Vec<String> = samples.iter().map(|ns| format!("{ns:.3}")).collect();
+    print_line(row, peer, &numbers);
+}
+
+/// Prints a line of samples, each with that of a reference in the same round.
+pub fn print_with_reference(row: &str, peer: &str, rounds: &[(f64, f64)]) {
+    let numbers = rounds
+        .iter()
+        .map(|(ns, reference)| format!("{ns:.3}@{reference:.3}"));
+    print_line(row, peer, &numbers.collect::<Vec<_>>());
+}
+
+fn print_line(row: &str, peer: &str, numbers: &[String]) {
     // Lines are few; whoever reads them wants to see progress.
     println!("sample\t{row}\t{peer}\t{}", numbers.join(" "));
     let _ = std::io::stdout().flush();

@@ -130,8 +130,8 @@ const GROUPS: &[Group] = &[
         name: "micropython",
         about: "calls from MicroPython's scripts, and callbacks to them",
         measure: Measure::Here(scripts::micropython),
-        effort: effort(25, 41, 200),
-        quick: effort(5, 11, 200),
+        effort: effort(41, 31, 200),
+        quick: effort(5, 15, 200),
     },
     Group {
         name: "interpreters",

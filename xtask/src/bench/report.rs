@@ -90,10 +90,13 @@ const HEAD: &str = "\
 Written by `cargo xtask bench`, which measures all of it anew. `cargo xtask bench --quick` takes a minute and only shows it.
 
 All peers of a row run in one process on one core and take turns of 20 microseconds, round after round, process after
-process; interpreters' processes take turns. A ratio is the median of the rounds' own ratios, and the spread is where the
-middle nine tenths of them lie. Nanoseconds in tables are what a tenth of the rounds stay below, the machine while nothing
-disturbs it, or the median where the loop's own cost is taken off; a goal in nanoseconds is judged by the median. Where a loop's
-cost is taken off, a round in which the empty loop was slow is left out. Before anything is timed, every peer has to hand over every argument to a function that weighs them.
+process. Interpreters take turns as processes, and what one finds in all its rounds is one round here. A ratio is the
+median of the rounds' own ratios, and the spread is where the middle nine tenths of them lie. Before anything is timed, every
+peer has to hand over every argument to a function that weighs them.
+
+Nanoseconds in tables are what a tenth of the rounds stay below: the machine while nothing disturbs it. Where there is something to
+tell by (scripts' empty loops, and calls in C beside the making of functions), rounds in which that took 15 % more than usual
+are left out instead, and a time is the median of the others; so it is where a goal is in nanoseconds.
 ";
 
 /// What the README shows between its markers.

@@ -1,8 +1,8 @@
 //! What the measuring programs print, and what is made of it: medians of the ratios within rounds.
 //!
 //! A line is one of these, its fields tab-separated:
-//! * `sample`, a row, a peer and the nanoseconds of each round;
-//! * `net`, the same where these are differences; behind each and an `@` stands what the empty loop took in that round;
+//! * `sample`, a row, a peer and the nanoseconds of each round; behind each and an `@` there may stand the nanoseconds, in that
+//!   round, of something that always takes the same: an empty loop, a call in C;
 //! * `count`, a row, a peer and one number;
 //! * `version`, a peer and what it says it is.
 
@@ -50,24 +50,24 @@ impl Figure {
 #[derive(Default)]
 struct Series {
     numbers: Vec<f64>,
-    /// Where the numbers are differences: the empty loop's.
-    empty: Vec<f64>,
+    /// What something took in each round that always takes the same, if the program told.
+    reference: Vec<f64>,
 }
 
-/// A round in which the empty loop takes so many times what it takes in the fastest tenth is left out, whatever was
+/// A round in which the reference takes so many times what it takes in the fastest tenth is left out, whatever was
 /// measured in it: something else was going on.
 const DISTURBED: f64 = 1.15;
 
 impl Series {
     /// A number for each round that counts.
     fn rounds(&self) -> Vec<Option<f64>> {
-        let Some(empty) = Figure::of(self.empty.clone()) else {
+        let Some(reference) = Figure::of(self.reference.clone()) else {
             return self.numbers.iter().copied().map(Some).collect();
         };
-        let limit = empty.quiet * DISTURBED;
-        let rounds = self.numbers.iter().zip(&self.empty);
+        let limit = reference.quiet * DISTURBED;
+        let rounds = self.numbers.iter().zip(&self.reference);
         rounds
-            .map(|(number, empty)| (*empty <= limit).then_some(*number))
+            .map(|(number, reference)| (*reference <= limit).then_some(*number))
             .collect()
     }
 }
@@ -119,10 +119,10 @@ impl Samples {
         }
         let series = self.series.entry(key).or_default();
         for number in numbers.split_whitespace() {
-            let (number, empty) = number.split_once('@').unwrap_or((number, ""));
+            let (number, reference) = number.split_once('@').unwrap_or((number, ""));
             series.numbers.push(number.parse()?);
-            if !empty.is_empty() {
-                series.empty.push(empty.parse()?);
+            if !reference.is_empty() {
+                series.reference.push(reference.parse()?);
             }
         }
         Ok(())
@@ -157,12 +157,12 @@ impl Samples {
         let rounds = self.rounds(row, peer)?;
         let figure = Figure::of(rounds.into_iter().flatten().collect())?;
         let key = (row.to_owned(), peer.to_owned());
-        let is_net = self
-            .series
-            .get(&key)
-            .is_some_and(|series| !series.empty.is_empty());
-        // The smallest differences are those whose subtrahend was disturbed.
-        let quiet = if is_net { figure.median } else { figure.quiet };
+        let has_reference = |series: &Series| !series.reference.is_empty();
+        // Disturbed rounds are out already; and of differences the smallest are those whose subtrahend was disturbed.
+        let quiet = match self.series.get(&key).is_some_and(has_reference) {
+            true => figure.median,
+            false => figure.quiet,
+        };
         Some(Figure { quiet, ..figure })
     }
 
@@ -216,9 +216,9 @@ mod tests {
     }
 
     #[test]
-    fn disturbed_round_is_left_out_of_differences() {
+    fn round_in_which_the_reference_was_slow_is_left_out() {
         let mut samples = Samples::default();
-        let text = "net\tx\ta\t2@10 9@12 2@10 3@11\nnet\tx\tb\t1@10 1@10 1@30 1@10\n";
+        let text = "sample\tx\ta\t2@10 9@12 2@10 3@11\nsample\tx\tb\t1@10 1@10 1@30 1@10\n";
         samples.read(text).expect("two samples");
         let median = |figure: Option<Figure>| figure.map(|figure| figure.median);
         assert_eq!(median(samples.time("x", "a")), Some(2.0));

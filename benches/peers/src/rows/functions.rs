@@ -25,30 +25,51 @@ pub fn seen_and_first(bench: &Bench) -> Result<()> {
     for case in &bench.cases {
         let address = bench.c.case(case.name)?.ends;
         let first = Function::at(address, case.ret, case.args)?;
-        let make = move |count| {
+        let make = Peer::new("farcall", move |count| {
             for _ in 0..count {
                 black_box(Function::at(address, case.ret, case.args)).expect("a known signature");
             }
-        };
-        bench.sampler.row(
-            &format!("func/seen/{}", case.name),
-            vec![Peer::new("farcall", make)],
-        );
+        });
+        let row = format!("func/seen/{}", case.name);
+        bench
+            .sampler
+            .row_with_reference(&row, make, calls_in_c(bench)?);
         drop(first);
     }
     let address = bench.c.case("none")?.ends;
+    let mut reference = calls_in_c(bench)?;
+    let count = bench.sampler.calibrate(&mut reference);
     let mut kept = Vec::new();
-    let mut samples = Vec::new();
+    let mut rounds = Vec::new();
     for round in 0..bench.sampler.rounds.min(ROUNDS) {
-        let fresh: Vec<String> = (0..FRESH)
-            .map(|n| fresh_signature(round * FRESH + n))
-            .collect();
+        let numbers = round * FRESH..(round + 1) * FRESH;
+        let fresh: Vec<String> = numbers.map(fresh_signature).collect();
         let start = sampler::processor_time();
         for args in &fresh {
             kept.push(Function::at(address, "v", args)?);
         }
-        samples.push((sampler::processor_time() - start) / FRESH as f64);
+        let taken = (sampler::processor_time() - start) / FRESH as f64;
+        rounds.push((taken, sampler::timed(&mut reference, count)));
     }
-    sampler::print("func/first", "farcall", &samples);
+    sampler::print_with_reference("func/first", "farcall", &rounds);
     Ok(())
+}
+
+/// What always takes the same: calls from slots, written in C.
+fn calls_in_c(bench: &Bench) -> Result<Peer<'_>> {
+    let case = bench.case("add2")?;
+    let c = bench.c.case(case.name)?;
+    let mut result = 0;
+    Ok(Peer::new("c", move |count| {
+        // SAFETY: call and function are of the case's signature, and it has so many slots.
+        unsafe {
+            (c.slots_loops[1])(
+                c.typed_call,
+                c.ends,
+                case.slots.as_ptr(),
+                &mut result,
+                count,
+            )
+        };
+    }))
 }

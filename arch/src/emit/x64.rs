@@ -63,16 +63,26 @@ pub(super) fn call(plan: &Plan) -> Code {
     let misaligned = if keeps_result { 0 } else { 8 };
     let frame = if is_tail { 0 } else { plan.stack + misaligned };
     asm.enter(frame);
-    asm.copy(TARGET, target);
+    let mut places = plan
+        .args
+        .iter()
+        .chain(&plan.mirrors)
+        .map(|piece| piece.place);
+    let callee = if places.any(|place| place == Place::Int(target)) {
+        asm.copy(TARGET, target);
+        TARGET
+    } else {
+        target
+    };
     if keeps_result {
         asm.copy(RESULT, result);
     }
     asm.load_arguments(plan, slots);
     if is_tail {
-        dynasm!(asm.ops ; .arch x64 ; jmp Rq(TARGET));
+        dynasm!(asm.ops ; .arch x64 ; jmp Rq(callee));
         return asm.finish();
     }
-    dynasm!(asm.ops ; .arch x64 ; call Rq(TARGET));
+    dynasm!(asm.ops ; .arch x64 ; call Rq(callee));
     for piece in &plan.ret {
         asm.place_to_slot(
             piece,

@@ -9,7 +9,7 @@
 //! rounds   3
 //! direction  call
 //! object   gcc -O2   0   250   gcc-O2-000.so       compiler, first case's place in the list, number of cases, file
-//! case     17   i   ddpb   wide-return,wide-args   index, result, arguments, flags
+//! case     17   i   ddpb   wide-return,fixed=2     index, result, arguments, flags: `wide-return,wide-args,fixed=2`
 //! ```
 
 use crate::codes::{Case, Code};
@@ -173,16 +173,20 @@ impl Suite {
     }
 }
 
+/// The flag of a variadic function begins so, and goes on with the number of arguments that have names.
+const FIXED: &str = "fixed=";
+
 fn case_line(case: &Case) -> String {
     let flags = [
         ("wide-return", case.wide_return),
         ("wide-args", case.wide_args),
     ];
-    let flags: Vec<&str> = flags
+    let mut flags: Vec<String> = flags
         .iter()
         .filter(|flag| flag.1)
-        .map(|flag| flag.0)
+        .map(|flag| flag.0.to_owned())
         .collect();
+    flags.extend(case.fixed.map(|fixed| format!("{FIXED}{fixed}")));
     format!(
         "case\t{}\t{}\t{}\t{}",
         case.index,
@@ -194,11 +198,13 @@ fn case_line(case: &Case) -> String {
 
 fn parse_case(index: u64, ret: &str, args: &str, flags: &str) -> Result<Case> {
     let code = |letter| Code::of(letter).with_context(|| format!("no code: {letter:?}"));
+    let fixed = flags.split(',').find_map(|flag| flag.strip_prefix(FIXED));
     let letter = |text: &str| text.chars().next().context("no result");
     Ok(Case {
         index,
         ret: code(letter(ret)?)?,
         args: args.chars().map(code).collect::<Result<_>>()?,
+        fixed: fixed.map(str::parse).transpose()?,
         wide_return: flags.contains("wide-return"),
         wide_args: flags.contains("wide-args"),
     })
@@ -234,7 +240,7 @@ mod tests {
                 count: 40,
                 file: "gcc-O2-000.so".to_owned(),
             }],
-            cases: crate::generate::cases(0xdead_beef, 40),
+            cases: crate::generate::cases(0xdead_beef, 40, crate::target::ALL[0]),
         };
         let again = Suite::parse(&suite.text()).expect("our own file");
         assert_eq!(again.text(), suite.text());

@@ -83,6 +83,17 @@ impl Code {
         }
     }
 
+    /// The code of what an argument behind `...` is passed as.
+    pub fn promoted(&'static self) -> &'static Code {
+        let letter = match self.letter {
+            'b' | 'h' => 'i',
+            'B' | 'H' => 'I',
+            'f' => 'd',
+            letter => letter,
+        };
+        Code::of(letter).unwrap_or(self)
+    }
+
     /// Whether a value fills its slot by copies of its sign.
     pub fn is_signed(&self) -> bool {
         matches!(self.shape, Shape::Signed(_) | Shape::Long)
@@ -122,6 +133,8 @@ pub struct Case {
     pub ret: &'static Code,
     /// The arguments' types.
     pub args: Vec<&'static Code>,
+    /// How many of them have names, where the function is variadic.
+    pub fixed: Option<usize>,
     /// The C function that farcall calls returns a wider type, with dirt above the value.
     pub wide_return: bool,
     /// The C function that calls a callback passes wider types, with dirt above the values.
@@ -129,6 +142,11 @@ pub struct Case {
 }
 
 impl Case {
+    /// Whether the argument at `position` stands behind the `...`.
+    pub fn is_unnamed(&self, position: usize) -> bool {
+        self.fixed.is_some_and(|fixed| position >= fixed)
+    }
+
     /// The arguments' letters.
     pub fn letters(&self) -> String {
         self.args.iter().map(|code| code.letter).collect()
@@ -137,7 +155,12 @@ impl Case {
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let types: Vec<&str> = self.args.iter().map(|code| code.c_type).collect();
+        let mut types: Vec<&str> = self.args.iter().map(|code| code.c_type).collect();
+        let mut letters = self.letters();
+        if let Some(fixed) = self.fixed {
+            types.insert(fixed, "...:");
+            letters.insert(fixed, '.');
+        }
         let types = if types.is_empty() {
             "void".to_owned()
         } else {
@@ -145,10 +168,8 @@ impl fmt::Display for Case {
         };
         write!(
             f,
-            "{} f({types}), \"{}\" \"{}\"",
-            self.ret.c_type,
-            self.ret.letter,
-            self.letters()
+            "{} f({types}), \"{}\" \"{letters}\"",
+            self.ret.c_type, self.ret.letter
         )
     }
 }

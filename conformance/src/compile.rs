@@ -93,12 +93,13 @@ pub fn emit(dir: &Path, cases: Vec<Case>, seed: u64, order: &Order) -> Result<Su
     Ok(suite)
 }
 
-/// The compilers that tests use: those that `FARCALL_CONFORMANCE_CC` lists, separated by commas, or all of the
-/// target's.
+/// The compilers that tests use: all of the target's, or, where those are the machine's own, those that
+/// `FARCALL_CONFORMANCE_CC` lists, separated by commas.
 pub fn compilers_for_tests(target: &Target) -> Vec<String> {
+    let is_own = target.compilers == crate::target::ALL[0].compilers;
     match std::env::var("FARCALL_CONFORMANCE_CC") {
-        Ok(list) => list.split(',').map(|cc| cc.trim().to_owned()).collect(),
-        Err(_) => target.compilers.iter().map(|cc| (*cc).to_owned()).collect(),
+        Ok(list) if is_own => list.split(',').map(|cc| cc.trim().to_owned()).collect(),
+        _ => target.compilers.iter().map(|cc| (*cc).to_owned()).collect(),
     }
 }
 

@@ -41,6 +41,7 @@ fn case(index: u64, count: u32, combination: usize, ret: usize) -> Case {
             member(ret, &mut rng)
         },
         args,
+        fixed: None,
         wide_return: rng.coin(),
         wide_args: rng.coin(),
     }

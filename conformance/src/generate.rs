@@ -3,14 +3,18 @@
 use crate::MAX_ARGS;
 use crate::codes::{Case, Code, VALUES, VOID};
 use crate::rng::Rng;
+use crate::target::Target;
 
-/// The first `count` cases of a seed.
-pub fn cases(seed: u64, count: u64) -> Vec<Case> {
-    (0..count).map(|index| case(seed, index)).collect()
+/// The most arguments of a variadic function that have names.
+const MAX_FIXED: usize = 9;
+
+/// The first `count` cases of a seed, such as C can write for `target`.
+pub fn cases(seed: u64, count: u64, target: &Target) -> Vec<Case> {
+    (0..count).map(|index| case(seed, index, target)).collect()
 }
 
 /// One case of a seed.
-pub fn case(seed: u64, index: u64) -> Case {
+pub fn case(seed: u64, index: u64, target: &Target) -> Case {
     let mut rng = Rng::new(&[seed, index, u64::from(b'S')]);
     let flavour = Flavour::random(&mut rng);
     let count = arg_count(&mut rng);
@@ -19,13 +23,29 @@ pub fn case(seed: u64, index: u64) -> Case {
         13 => &VOID,
         n => &VALUES[n],
     };
-    Case {
+    let case = Case {
         index,
         ret,
         args,
+        fixed: None,
         wide_return: rng.coin(),
         wide_args: rng.coin(),
+    };
+    if target.va_list.is_some() && !case.args.is_empty() && rng.below(6) == 0 {
+        variadic(case, &mut rng)
+    } else {
+        case
     }
+}
+
+/// The case with a `...` somewhere, perhaps behind all arguments.
+fn variadic(mut case: Case, rng: &mut Rng) -> Case {
+    let fixed = 1 + rng.below(MAX_FIXED.min(case.args.len()));
+    for code in &mut case.args[fixed..] {
+        *code = code.promoted();
+    }
+    case.fixed = Some(fixed);
+    case
 }
 
 /// Mostly around the limits at which registers run out (4, 6, 8, 6 + 8), now and then far beyond.
@@ -82,10 +102,11 @@ fn any(rng: &mut Rng) -> &'static Code {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::target::ALL;
 
     #[test]
     fn a_few_hundred_cases_have_every_code_in_every_role_and_cross_every_limit() {
-        let cases = cases(1, 400);
+        let cases = cases(1, 400, ALL[0]);
         for code in &VALUES {
             assert!(cases.iter().any(|case| case.ret == code), "{code:?}");
             assert!(cases.iter().any(|case| case.args.contains(&code)));
@@ -102,10 +123,30 @@ mod tests {
         for count in [0, 1, 4, 5, 6, 7, 8, 9, 14, 15, MAX_ARGS] {
             assert!(cases.iter().any(|case| case.args.len() == count), "{count}");
         }
+        for fixed in 1..=MAX_FIXED {
+            assert!(
+                cases.iter().any(|case| case.fixed == Some(fixed)),
+                "{fixed}"
+            );
+        }
+    }
+
+    #[test]
+    fn narrow_types_do_not_stand_behind_an_ellipsis_and_targets_without_have_none() {
+        for case in cases(2, 400, ALL[0]) {
+            let unnamed = case.args.iter().skip(case.fixed.unwrap_or(case.args.len()));
+            assert!(
+                unnamed.into_iter().all(|code| code.promoted() == *code),
+                "{case}"
+            );
+        }
+        let without = ALL.iter().find(|target| target.va_list.is_none());
+        let cases = cases(2, 400, without.expect("such a target"));
+        assert!(cases.iter().all(|case| case.fixed.is_none()));
     }
 
     #[test]
     fn a_case_does_not_depend_on_how_many_are_made() {
-        assert_eq!(cases(9, 20)[13], case(9, 13));
+        assert_eq!(cases(9, 20, ALL[0])[13], case(9, 13, ALL[0]));
     }
 }

@@ -5,7 +5,7 @@ use clap::{Parser, ValueEnum};
 use conformance::cases::{Direction, Suite, parse_number};
 use conformance::compile::{self, Order};
 use conformance::report::Outcome;
-use conformance::run::engine::Farcall;
+use conformance::run::engine;
 use conformance::supervise::{self, Runner};
 use conformance::target::{self, Target};
 use conformance::{exhaustive, generate, rng, run};
@@ -109,7 +109,8 @@ fn main() -> ExitCode {
 fn start(args: &Args) -> Result<bool> {
     if let (Some(dir), Some(config)) = (&args.worker.worker, &args.worker.config) {
         let mut out = std::io::stdout().lock();
-        run::worker(dir, config, args.worker.from, &Farcall, &mut out)?;
+        let engine = engine::of(Suite::read(dir)?.target);
+        run::worker(dir, config, args.worker.from, &*engine, &mut out)?;
         return Ok(true);
     }
     if let Some(dir) = &args.run {
@@ -134,11 +135,11 @@ fn emit_stage(args: &Args, dir: &Path) -> Result<()> {
     let seed = args.seed.unwrap_or_else(rng::fresh_seed);
     let mut cases = match args.exhaustive {
         Some(max_args) => exhaustive::cases(max_args),
-        None if args.only.is_empty() => generate::cases(seed, args.n),
+        None if args.only.is_empty() => generate::cases(seed, args.n, args.target),
         None => args
             .only
             .iter()
-            .map(|index| generate::case(seed, *index))
+            .map(|index| generate::case(seed, *index, args.target))
             .collect(),
     };
     cases.retain(|case| args.only.is_empty() || args.only.contains(&case.index));

@@ -171,8 +171,8 @@ pub fn reproduce(suite: &Suite, config: &str, case: &Case, direction: Direction)
         ""
     };
     format!(
-        "  again: farcall-conformance {what}--seed {:#x} --only {} --rounds {} --cc '{compiler}' --opt {level} --direction {direction}\n",
-        suite.seed, case.index, suite.rounds
+        "  again: farcall-conformance --target {} {what}--seed {:#x} --only {} --rounds {} --cc '{compiler}' --opt {level} --direction {direction}\n",
+        suite.target, suite.seed, case.index, suite.rounds
     )
 }
 

@@ -8,7 +8,7 @@
 use crate::MAX_ARGS;
 use crate::cases::Direction;
 use crate::codes::{Case, Code, Shape};
-use crate::target::Target;
+use crate::target::{Form, Target, VaList};
 use std::fmt::Write;
 
 /// What every unit begins with: the record that both sides know ([`crate::run::peer::Peer`]), and conversions to
@@ -17,42 +17,57 @@ const PRELUDE: &str = "\
 typedef unsigned long long cell;
 
 struct farcall_peer { cell calls; cell give; cell seen[SEEN]; };
-struct farcall_peer farcall_peer;
-#define PEER (&farcall_peer)
+/* What Windows calls when it loads the object, so that it needs no C library. */
+int farcall_entry(void *module, unsigned int reason, void *reserved) { return 1; }
 
 #define SIGNED(value) ((cell)(long long)(value))
 #define UNSIGNED(value) ((cell)(value))
-static inline cell FLOAT(float value) {
+#define INLINE static inline __attribute__((always_inline))
+INLINE cell FLOAT(float value) {
     unsigned int bits;
     __builtin_memcpy(&bits, &value, 4);
     return bits;
 }
-static inline cell DOUBLE(double value) {
+INLINE cell DOUBLE(double value) {
     cell bits;
     __builtin_memcpy(&bits, &value, 8);
     return bits;
 }
-static inline float to_float(cell bits) {
+INLINE float to_float(cell bits) {
     float value;
     __builtin_memcpy(&value, &bits, 4);
     return value;
 }
-static inline double to_double(cell bits) {
+INLINE double to_double(cell bits) {
     double value;
     __builtin_memcpy(&value, &bits, 8);
     return value;
 }
 ";
 
+/// Where the record lies where the C code must refer to nothing: nobody else is there.
+pub const PEER_ADDRESS: usize = 0x20_0000_0000;
+
+/// Where the record is.
+fn peer(target: &Target) -> String {
+    match target.form {
+        Form::Shared => {
+            "struct farcall_peer farcall_peer;\n#define PEER (&farcall_peer)\n".to_owned()
+        }
+        Form::Foreign => format!("#define PEER ((struct farcall_peer *){PEER_ADDRESS:#x}ull)\n"),
+    }
+}
+
 /// The C source of some cases. Their functions are found through two tables, in the order of the cases.
 pub fn unit(cases: &[Case], target: &Target, directions: &[Direction]) -> String {
     let prelude = PRELUDE.replace("SEEN", &MAX_ARGS.to_string());
-    let mut text = format!("#define CONVENTION {}\n{prelude}", target.attribute);
+    let peer = peer(target);
+    let mut text = format!("#define CONVENTION {}\n{prelude}{peer}", target.attribute);
     for direction in directions {
         for case in cases {
             text.push('\n');
             text.push_str(&match direction {
-                Direction::Call => callee(case),
+                Direction::Call => callee(case, target.va_list),
                 Direction::Callback => caller(case, target.dirty_arguments),
             });
         }
@@ -75,8 +90,9 @@ pub fn names(direction: Direction) -> (&'static str, &'static str) {
 }
 
 /// A function that records its arguments and returns what is preset.
-fn callee(case: &Case) -> String {
-    let params: Vec<String> = case.args.iter().enumerate().map(param).collect();
+fn callee(case: &Case, va_list: Option<VaList>) -> String {
+    let named = case.fixed.unwrap_or(case.args.len());
+    let params = case.args[..named].iter().enumerate().map(param).collect();
     let ret = if case.wide_return {
         widest(case.ret)
     } else {
@@ -85,11 +101,19 @@ fn callee(case: &Case) -> String {
     let mut text = format!(
         "/* {case} */\nCONVENTION {ret} callee_{}({}) {{\n    PEER->calls++;\n",
         case.index,
-        or_void(params)
+        parameters(params, case.fixed)
     );
+    let va_list = va_list.filter(|_| case.fixed.is_some());
+    if let Some(VaList { list, start }) = va_list {
+        let _ = writeln!(text, "    {list} list;\n    {start}(list, a{});", named - 1);
+    }
     for (position, code) in case.args.iter().enumerate() {
         let cell = widening(code);
-        let _ = writeln!(text, "    PEER->seen[{position}] = {cell}(a{position});");
+        let value = match case.is_unnamed(position) {
+            true => format!("__builtin_va_arg(list, {})", code.c_type),
+            false => format!("a{position}"),
+        };
+        let _ = writeln!(text, "    PEER->seen[{position}] = {cell}({value});");
     }
     if case.ret.shape != Shape::Void {
         // Converted from the cell as a whole, or, to the wide type, not at all: the dirt above the value stays.
@@ -103,17 +127,18 @@ fn callee(case: &Case) -> String {
 /// A function that calls a pointer with preset values and stores what that returned.
 fn caller(case: &Case, dirty_arguments: bool) -> String {
     let is_wide = case.wide_args && dirty_arguments;
-    let types = case.args.iter().map(|code| {
+    let named = case.fixed.unwrap_or(case.args.len());
+    let types = case.args[..named].iter().map(|code| {
         let ty = if is_wide { widest(code) } else { code.c_type };
         ty.to_owned()
     });
-    let types = or_void(types.collect());
+    let types = parameters(types.collect(), case.fixed);
     let args = case.args.iter().enumerate();
     let args: Vec<String> = args
         .map(|(position, code)| from_cell(code, is_wide, &format!("in[{position}]")))
         .collect();
     let call = format!(
-        "((CONVENTION {} (*)({types}))code)({})",
+        "(({} (CONVENTION *)({types}))code)({})",
         case.ret.c_type,
         args.join(", ")
     );
@@ -131,7 +156,8 @@ fn param((position, code): (usize, &&Code)) -> String {
     format!("{} a{position}", code.c_type)
 }
 
-fn or_void(list: Vec<String>) -> String {
+fn parameters(mut list: Vec<String>, fixed: Option<usize>) -> String {
+    list.extend(fixed.map(|_| "...".to_owned()));
     if list.is_empty() {
         "void".to_owned()
     } else {
@@ -181,11 +207,12 @@ mod tests {
                 Code::of('f').expect("a code"),
                 Code::of('p').expect("a code"),
             ],
+            fixed: None,
             wide_return: false,
             wide_args: true,
         };
         assert_eq!(
-            callee(&case),
+            callee(&case, None),
             "/* signed char f(float, void *), \"b\" \"fp\" */\n\
              CONVENTION signed char callee_7(float a0, void * a1) {\n    \
                  PEER->calls++;\n    \
@@ -194,9 +221,29 @@ mod tests {
                  return (signed char)PEER->give;\n}\n"
         );
         assert!(caller(&case, true).contains(
-            "*out = SIGNED(((CONVENTION signed char (*)(double, void *))code)\
+            "*out = SIGNED(((signed char (CONVENTION *)(double, void *))code)\
              (to_double(in[0]), (void *)in[1]))"
         ));
-        assert!(caller(&case, false).contains("(*)(float, void *)"));
+        assert!(caller(&case, false).contains("*)(float, void *)"));
+    }
+
+    #[test]
+    fn a_variadic_case_reads_like_c() {
+        let case = Case {
+            index: 7,
+            ret: &crate::codes::VOID,
+            args: "fid".chars().filter_map(Code::of).collect(),
+            fixed: Some(1),
+            wide_return: false,
+            wide_args: false,
+        };
+        let text = callee(&case, crate::target::ALL[0].va_list);
+        assert!(text.contains("callee_7(float a0, ...)"), "{text}");
+        assert!(text.contains("__builtin_va_start(list, a0);"), "{text}");
+        assert!(
+            text.contains("seen[2] = DOUBLE(__builtin_va_arg(list, double))"),
+            "{text}"
+        );
+        assert!(caller(&case, true).contains("((void (CONVENTION *)(float, ...))code)("));
     }
 }

@@ -33,6 +33,14 @@ impl Runner {
         Ok(Runner(vec![std::env::current_exe()?.into()]))
     }
 
+    /// A program of the tests', behind the words that `FARCALL_CONFORMANCE_RUNNER` has for a machine that cannot
+    /// start its own programs: `qemu-aarch64 -L ...`.
+    pub fn for_tests(program: &Path) -> Runner {
+        let words = std::env::var("FARCALL_CONFORMANCE_RUNNER").unwrap_or_default();
+        let words = words.split_whitespace().map(Into::into);
+        Runner(words.chain([program.into()]).collect())
+    }
+
     fn start(&self, dir: &Path, config: &str, from: usize) -> Result<Child> {
         let [program, args @ ..] = &self.0[..] else {
             anyhow::bail!("an empty runner");

@@ -1,5 +1,7 @@
-//! What the C compilers compile for: everything that differs between targets on the emit side, as data.
+//! What the C compilers compile for, and where that runs: everything that differs between targets, as data.
 
+use farcall_arch::Abi;
+use farcall_arch::abi::Dialect;
 use std::fmt;
 
 /// The size of a `long`.
@@ -21,43 +23,189 @@ impl Model {
     }
 }
 
-/// A platform's C side.
+/// What the compilers make, and so how the run stage gets at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A shared object of the platform that runs it: its loader knows what to do.
+    Shared,
+    /// An object file of another system, for the same instructions: its code is put into memory as it is.
+    Foreign,
+}
+
+/// How C code takes the arguments behind `...`: the type of the list, and the builtin that begins one.
+#[derive(Clone, Copy, Debug)]
+pub struct VaList {
+    /// The list's type.
+    pub list: &'static str,
+    /// What stands for `va_start`.
+    pub start: &'static str,
+}
+
+/// A C side.
 #[derive(Debug)]
 pub struct Target {
-    /// Rust's name for it.
+    /// Rust's name for it, and a convention behind a colon where that is not the platform's own.
     pub name: &'static str,
+    /// Rust's name for what the run stage runs on.
+    pub host: &'static str,
+    /// The convention that the functions follow.
+    pub abi: Abi,
+    /// Whether farcall itself is judged, which follows its platform's convention: or else the code alone that it has for another.
+    pub is_native: bool,
     /// How long a `long` is.
     pub model: Model,
     /// The compilers to judge by, as commands with their first arguments.
     pub compilers: &'static [&'static str],
-    /// Further arguments that make a shared object.
+    /// Further arguments that make what `form` says.
     pub flags: &'static [&'static str],
-    /// What a shared object's name ends in.
+    /// What they make.
+    pub form: Form,
+    /// What its name ends in.
     pub extension: &'static str,
     /// The attribute of every function that takes part, where its convention is not the platform's own.
     pub attribute: &'static str,
     /// Whether a caller may leave dirt above narrow arguments wherever they lie.
     pub dirty_arguments: bool,
+    /// How variadic functions are written; `None` where not every compiler can.
+    pub va_list: Option<VaList>,
 }
 
-static X86_64_LINUX_GNU: Target = Target {
+const VA_LIST: VaList = VaList {
+    list: "__builtin_va_list",
+    start: "__builtin_va_start",
+};
+
+const X86_64_LINUX_GNU: Target = Target {
     name: "x86_64-unknown-linux-gnu",
+    host: "x86_64-unknown-linux-gnu",
+    abi: Abi::SysV64,
+    is_native: true,
     model: Model::Lp64,
     compilers: &["gcc", "clang"],
     flags: &["-shared", "-fPIC"],
+    form: Form::Shared,
     extension: "so",
     attribute: "",
     dirty_arguments: true,
+    va_list: Some(VA_LIST),
 };
 
+const AARCH64_LINUX_GNU: Target = Target {
+    name: "aarch64-unknown-linux-gnu",
+    host: "aarch64-unknown-linux-gnu",
+    abi: Abi::Aapcs64(Dialect::Linux),
+    compilers: &[
+        "aarch64-linux-gnu-gcc",
+        "clang --target=aarch64-linux-gnu -fuse-ld=bfd",
+    ],
+    ..X86_64_LINUX_GNU
+};
+
+/// Win64 in a Linux process. `long` is Linux's: a convention says nothing of names.
+const WIN64_ON_LINUX: Target = Target {
+    name: "x86_64-unknown-linux-gnu:win64",
+    abi: Abi::Win64,
+    is_native: false,
+    attribute: "__attribute__((ms_abi))",
+    va_list: Some(VaList {
+        list: "__builtin_ms_va_list",
+        start: "__builtin_ms_va_start",
+    }),
+    ..X86_64_LINUX_GNU
+};
+
+const X86_64_WINDOWS_GNU: Target = Target {
+    name: "x86_64-pc-windows-gnu",
+    host: "x86_64-pc-windows-gnu",
+    abi: Abi::Win64,
+    is_native: true,
+    model: Model::Llp64,
+    compilers: &[
+        "x86_64-w64-mingw32-gcc",
+        "clang --target=x86_64-w64-mingw32",
+    ],
+    flags: &["-shared", "-nostdlib", "-Wl,--entry=farcall_entry"],
+    extension: "dll",
+    ..X86_64_LINUX_GNU
+};
+
+/// System V in a Windows process. Clang has no way to walk its variadic arguments there.
+const SYSV64_ON_WINDOWS: Target = Target {
+    name: "x86_64-pc-windows-gnu:sysv64",
+    abi: Abi::SysV64,
+    is_native: false,
+    attribute: "__attribute__((sysv_abi))",
+    va_list: None,
+    ..X86_64_WINDOWS_GNU
+};
+
+/// Apple's code in a Linux process. A caller there extends narrow arguments, and packs those on the stack.
+const AARCH64_APPLE_DARWIN: Target = Target {
+    name: "aarch64-apple-darwin",
+    abi: Abi::Aapcs64(Dialect::Apple),
+    is_native: false,
+    compilers: &["clang --target=arm64-apple-macos11"],
+    flags: FOREIGN,
+    form: Form::Foreign,
+    extension: "o",
+    dirty_arguments: false,
+    ..AARCH64_LINUX_GNU
+};
+
+/// Windows' code in a Linux process.
+const AARCH64_WINDOWS_MSVC: Target = Target {
+    name: "aarch64-pc-windows-msvc",
+    abi: Abi::Aapcs64(Dialect::Windows),
+    is_native: false,
+    model: Model::Llp64,
+    compilers: &["clang --target=aarch64-pc-windows-msvc"],
+    flags: FOREIGN,
+    form: Form::Foreign,
+    extension: "o",
+    ..AARCH64_LINUX_GNU
+};
+
+/// Functions alone, without unwind tables: nothing in them refers to anything.
+const FOREIGN: &[&str] = &[
+    "-c",
+    "-ffreestanding",
+    "-fno-asynchronous-unwind-tables",
+    "-fno-stack-protector",
+];
+
 /// Every target.
-pub static ALL: [&Target; 1] = [&X86_64_LINUX_GNU];
+pub static ALL: [&Target; 7] = [
+    &X86_64_LINUX_GNU,
+    &AARCH64_LINUX_GNU,
+    &X86_64_WINDOWS_GNU,
+    &WIN64_ON_LINUX,
+    &SYSV64_ON_WINDOWS,
+    &AARCH64_APPLE_DARWIN,
+    &AARCH64_WINDOWS_MSVC,
+];
 
 impl Target {
     /// The target of that name.
     pub fn named(name: &str) -> Option<&'static Target> {
         ALL.into_iter().find(|target| target.name == name)
     }
+
+    /// What this program itself is compiled for.
+    pub fn of_this_program() -> &'static Target {
+        if cfg!(windows) {
+            &X86_64_WINDOWS_GNU
+        } else if cfg!(target_arch = "aarch64") {
+            &AARCH64_LINUX_GNU
+        } else {
+            &X86_64_LINUX_GNU
+        }
+    }
+}
+
+/// The targets whose run stage this program can do.
+pub fn of_this_machine() -> impl Iterator<Item = &'static Target> {
+    let own = Target::of_this_program();
+    ALL.into_iter().filter(|target| target.host == own.name)
 }
 
 impl fmt::Display for Target {

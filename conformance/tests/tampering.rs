@@ -18,6 +18,7 @@ fn cases(signatures: &[(char, &str)]) -> Vec<Case> {
         index: index as u64,
         ret: code(*ret),
         args: args.chars().map(code).collect(),
+        fixed: None,
         wide_return: false,
         wide_args: false,
     };
@@ -140,8 +141,8 @@ fn callee_that_changes_control_words_is_reported() {
 #[test]
 fn second_call_and_missing_call_of_a_callback_are_reported() {
     let twice = (
-        "    ((CONVENTION",
-        "    ((void (*)(void))code)(); ((CONVENTION",
+        "    ((void (CONVENTION",
+        "    ((void (*)(void))code)(); ((void (CONVENTION",
     );
     let outcome = run_tampered(&[('v', "")], Some(twice), None);
     assert_reported(
@@ -149,7 +150,7 @@ fn second_call_and_missing_call_of_a_callback_are_reported() {
         Direction::Callback,
         &["number of returns from farcall's code"],
     );
-    let never = ("    ((CONVENTION", "    if (0) ((CONVENTION");
+    let never = ("    ((void (CONVENTION", "    if (0) ((void (CONVENTION");
     let outcome = run_tampered(&[('v', "")], Some(never), None);
     assert_reported(&outcome, Direction::Callback, &["number of"]);
 }

@@ -7,19 +7,24 @@
 //!   way back it notes what it finds, puts everything right again (so that one fault does not hide the next),
 //!   overwrites what a callee may use up, and returns to its caller.
 //! * The **probe** is called by farcall's code in place of what that was to call. It notes the stack pointer and
-//!   the control words, goes on to the real target, and on the way back overwrites what a callee may use up.
+//!   the control words, overwrites what stack a callee may use, goes on to the real target, and on the way back overwrites what a callee may use up.
 //!
 //! Neither uses the stack: each exchanges the return address for its own and keeps the old one in its state. So one
 //! call can be in each at a time, and both states belong to whoever holds the [`Checker`].
 //!
 //! An architecture's file has the two pieces and a `Machine`; what the notes mean is decided here.
 
-#[cfg(all(target_arch = "x86_64", not(windows)))]
+#[cfg(target_arch = "aarch64")]
+mod aapcs64;
+#[cfg(target_arch = "x86_64")]
 mod sysv64;
+#[cfg(target_arch = "x86_64")]
+mod win64;
 
 use crate::codes::Case;
 use crate::report::{Fault, Place};
 use crate::rng::Rng;
+use farcall_arch::Abi;
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -107,6 +112,8 @@ struct Control {
     fixed: u64,
     /// Bits that a pattern may set or not.
     free: u64,
+    /// Whether ordinary code keeps it too, and not only farcall's.
+    is_kept_by_all: bool,
 }
 
 /// What there is to know about a convention on an architecture.
@@ -121,14 +128,27 @@ struct Machine {
     stack_phase: u64,
     /// Bytes that a `return` takes off the stack.
     popped: u64,
-    /// Words above the return address that belong to the callee: its arguments on the stack.
+    /// Words above the return address that are every callee's to use.
+    shadow_words: usize,
+    /// Words behind those that belong to the callee of this case: its arguments on the stack.
     stack_words: fn(&Case) -> usize,
     /// What the hidden register must hold when a function of this case is entered, and whether it does.
     hidden: fn(&Case, u64) -> Option<Fault>,
 }
 
-#[cfg(all(target_arch = "x86_64", not(windows)))]
-static HOST: &Machine = &sysv64::MACHINE;
+/// What there is to know about `abi`, if this machine has its instructions.
+fn of(abi: Abi) -> Option<&'static Machine> {
+    match abi {
+        #[cfg(target_arch = "x86_64")]
+        Abi::SysV64 => Some(&sysv64::MACHINE),
+        #[cfg(target_arch = "x86_64")]
+        Abi::Win64 => Some(&win64::MACHINE),
+        #[cfg(target_arch = "aarch64")]
+        Abi::Aapcs64(_) => Some(&aapcs64::MACHINE),
+        #[allow(unreachable_patterns, reason = "each machine lacks others")]
+        _ => None,
+    }
+}
 
 /// The right to use guard and probe.
 pub struct Checker {
@@ -148,14 +168,15 @@ pub enum Under {
 }
 
 impl Checker {
-    /// Waits until nobody else uses guard and probe.
-    pub fn new() -> Checker {
+    /// Waits until nobody else uses guard and probe. `None` on a machine without the convention's instructions.
+    pub fn new(abi: Abi) -> Option<Checker> {
+        let machine = of(abi)?;
         // A panic in between leaves notes that the next arming overwrites.
         let lock = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
-        Checker {
-            machine: HOST,
+        Some(Checker {
+            machine,
             _lock: lock,
-        }
+        })
     }
 
     /// Sets the guard before `target`, with patterns from `rng`. Returns what to call instead.
@@ -211,6 +232,9 @@ impl Checker {
             ));
         }
         for (n, control) in self.machine.controls.iter().enumerate() {
+            if under == Under::Closure && !control.is_kept_by_all {
+                continue;
+            }
             let wanted = state.patterns_control[n] & control.mask;
             let got = state.after_control[n] & control.mask;
             faults.extend(Fault::unless_equal(
@@ -225,11 +249,11 @@ impl Checker {
             stack,
             state.stack_after,
         ));
-        let callees = match under {
+        let arguments = match under {
             Under::Trampoline => 0,
             Under::Callback | Under::Closure => (self.machine.stack_words)(case),
         };
-        for word in callees..WINDOW {
+        for word in self.machine.shadow_words + arguments..WINDOW {
             let (wanted, got) = (state.window[word], state.window_after[word]);
             faults.extend(Fault::unless_equal(Place::CallersFrame(word), wanted, got));
         }
@@ -260,11 +284,5 @@ impl Checker {
         if under == Under::Trampoline {
             faults.extend((self.machine.hidden)(case, state.hidden));
         }
-    }
-}
-
-impl Default for Checker {
-    fn default() -> Checker {
-        Checker::new()
     }
 }

@@ -21,22 +21,26 @@ pub(super) static MACHINE: Machine = Machine {
             fixed: 0x1f80,
             // Rounding, flush to zero, denormals are zero. Nothing between guard and probe computes with floats.
             free: 0xe040,
+            is_kept_by_all: true,
         },
         Control {
             name: "x87 control word",
             mask: 0x0f3f,
             fixed: 0x033f,
             free: 0x0c00,
+            is_kept_by_all: true,
         },
         Control {
             name: "direction flag",
             mask: 0x0400,
             fixed: 0,
             free: 0,
+            is_kept_by_all: true,
         },
     ],
     stack_phase: 8,
     popped: 8,
+    shadow_words: 0,
     stack_words,
     hidden,
 };

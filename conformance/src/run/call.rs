@@ -10,7 +10,6 @@ use crate::report::{Fault, Mismatch, Place};
 use crate::rng::Rng;
 use crate::values::Values;
 use anyhow::Result;
-use farcall::Trampoline;
 use std::ffi::c_void;
 
 impl Step<'_> {
@@ -49,7 +48,7 @@ impl Step<'_> {
 
     fn call_by_trampoline(
         &mut self,
-        trampoline: Trampoline,
+        trampoline: *const c_void,
         values: &Values,
         round: u64,
     ) -> Vec<Fault> {
@@ -58,15 +57,12 @@ impl Step<'_> {
         let (slots, result) = memory.pointers();
         self.object.expect(values.ret.dirty);
         self.calls += 1;
-        let guarded = self.checker.guard(trampoline as *const c_void, &mut rng);
+        let guarded = self.checker.guard(trampoline, &mut rng);
         let target = self.checker.probe(self.function);
         // SAFETY: the guard goes on to the trampoline with the same arguments, and is called as one. The target
         // goes on to the function that was compiled for this case; there are as many slots as it has arguments, and
         // one for the result.
-        unsafe {
-            let guarded: Trampoline = std::mem::transmute(guarded);
-            guarded(target, slots, result);
-        }
+        unsafe { (self.bridge.call)(guarded, target, slots, result) };
         let mut faults = self.checker.faults(self.case, Under::Trampoline);
         faults.extend(arrived(&self.object.seen(), values));
         let (before, after) = (memory.untouched_result(), memory.result());

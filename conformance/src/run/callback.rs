@@ -11,7 +11,6 @@ use crate::report::{Fault, Mismatch, Place};
 use crate::rng::Rng;
 use crate::values::Values;
 use anyhow::Result;
-use farcall::Handler;
 use std::cell::RefCell;
 use std::ffi::c_void;
 
@@ -53,11 +52,14 @@ pub fn deliver(slots: &[u64], result: &mut u64) {
 }
 
 /// The same as a handler.
-unsafe extern "C" fn handle(context: *mut c_void, slots: *const u64, result: *mut u64) {
+///
+/// # Safety
+/// * There is a slot for each argument, whose number is the context's, and one for the result.
+pub(super) unsafe fn handle(context: *const c_void, slots: *const u64, result: *mut u64) {
     let count = (context as u64 ^ CONTEXT) as usize;
     DELIVERY.with_borrow_mut(|delivery| delivery.context = context as u64);
     if count <= MAX_ARGS {
-        // SAFETY: the entry passes a slot for each argument, whose number is the context's, and one for the result.
+        // SAFETY: the caller vouches for slots and result.
         let (slots, result) = unsafe { (std::slice::from_raw_parts(slots, count), &mut *result) };
         deliver(slots, result);
     }
@@ -67,12 +69,11 @@ impl Step<'_> {
     /// Has C call a callback of the case's, as a bare handler and as a closure.
     pub(super) fn callbacks(&mut self) -> Result<Vec<Mismatch>> {
         let context = self.case.args.len() as u64 | CONTEXT;
-        let probe = self.checker.probe(handle as *const c_void);
+        let probe = self.checker.probe((self.bridge.handler)());
         // SAFETY: the probe goes on to the handler above with the same arguments.
         let raw = unsafe {
-            let handler = std::mem::transmute::<*const c_void, Handler>(probe);
             self.engine
-                .callback(self.case, handler, context as *mut c_void)?
+                .callback(self.case, probe, context as *mut c_void)?
         };
         let closure = self.engine.closure(self.case)?;
         let mut mismatches = Vec::new();
@@ -123,7 +124,7 @@ impl Step<'_> {
         };
         DELIVERY.set(fresh);
         self.calls += 1;
-        self.checker.probe(handle as *const c_void);
+        self.checker.probe((self.bridge.handler)());
         let guarded = self.checker.guard(code, &mut rng);
         // SAFETY: the C function was compiled from this case; it calls the guard, which goes on to the code of the
         // same signature; there are as many cells as it has arguments, and one for what it got.

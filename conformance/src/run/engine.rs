@@ -1,11 +1,14 @@
 //! What is judged: something that compiles signatures to code that calls C, and to code that C calls.
 //!
-//! The engine that matters is [`Farcall`]; tests put in others that are wrong, to see that it shows.
+//! The engine that matters is [`Farcall`]. Conventions that are not the platform's own, and what no signature string
+//! spells, have [`Bare`]; tests put in others that are wrong, to see that it shows.
 
+use super::bare::Bare;
 use crate::codes::Case;
+use crate::target::Target;
 use anyhow::Result;
 use farcall::embed::compile;
-use farcall::{Callback, Codes, Function, Handler, RawCallback, Role, Trampoline};
+use farcall::{Callback, Codes, Function, Handler, RawCallback, Role};
 use std::any::Any;
 use std::ffi::c_void;
 
@@ -35,7 +38,7 @@ pub trait Engine {
     ///
     /// # Errors
     /// When the engine refuses the signature.
-    fn trampoline(&self, case: &Case) -> Result<Made<Trampoline>>;
+    fn trampoline(&self, case: &Case) -> Result<Made<*const c_void>>;
 
     /// The function at `target` by the engine's safe-guarded way, if it has one.
     ///
@@ -53,11 +56,12 @@ pub trait Engine {
     /// When the engine refuses the signature.
     ///
     /// # Safety
-    /// * `handler` may be called with `context` for as long as the result lives, and does not unwind.
+    /// * `handler` is a handler of the engine's convention. It may be called with `context` for as long as the result
+    ///   lives, and does not unwind.
     unsafe fn callback(
         &self,
         case: &Case,
-        handler: Handler,
+        handler: *const c_void,
         context: *mut c_void,
     ) -> Result<Made<*const c_void>>;
 
@@ -68,24 +72,46 @@ pub trait Engine {
     fn closure(&self, case: &Case) -> Result<Option<Made<*const c_void>>>;
 }
 
+/// What is judged on a target.
+pub fn of(target: &Target) -> Box<dyn Engine> {
+    let bare = Bare {
+        abi: target.abi,
+        model: target.model,
+        alter: (),
+    };
+    if target.is_native {
+        Box::new(Farcall { bare })
+    } else {
+        Box::new(bare)
+    }
+}
+
 /// farcall itself, for the convention of the machine it runs on.
-#[derive(Debug)]
-pub struct Farcall;
+pub struct Farcall {
+    /// For what no letters spell: variadic functions.
+    bare: Bare<()>,
+}
 
 fn letters(case: &Case) -> (String, String) {
     (case.ret.letter.to_string(), case.letters())
 }
 
 impl Engine for Farcall {
-    fn trampoline(&self, case: &Case) -> Result<Made<Trampoline>> {
+    fn trampoline(&self, case: &Case) -> Result<Made<*const c_void>> {
+        if case.fixed.is_some() {
+            return self.bare.trampoline(case);
+        }
         let (ret, args) = letters(case);
         // The trampoline is told its target at each call; the function wants one that is not null.
         let anywhere = std::ptr::from_ref(case).cast();
         let function = Function::at(anywhere, &ret, &args)?;
-        Ok(Made::new(function.trampoline(), function))
+        Ok(Made::new(function.trampoline() as *const c_void, function))
     }
 
     unsafe fn function(&self, case: &Case, target: *const c_void) -> Result<Option<SlotFunction>> {
+        if case.fixed.is_some() {
+            return Ok(None);
+        }
         let (ret, args) = letters(case);
         let function = Function::at(target, &ret, &args)?;
         Ok(Some(Box::new(move |slots| {
@@ -97,18 +123,27 @@ impl Engine for Farcall {
     unsafe fn callback(
         &self,
         case: &Case,
-        handler: Handler,
+        handler: *const c_void,
         context: *mut c_void,
     ) -> Result<Made<*const c_void>> {
+        if case.fixed.is_some() {
+            // SAFETY: the caller vouches for handler and context.
+            return unsafe { self.bare.callback(case, handler, context) };
+        }
         let (ret, args) = letters(case);
         let codes = Codes::parse(&ret, &args, Role::Callback)?;
         let compiled = compile(codes.signature()?);
+        // SAFETY: the caller says that it is one.
+        let handler = unsafe { std::mem::transmute::<*const c_void, Handler>(handler) };
         // SAFETY: the caller vouches for handler and context.
         let raw = unsafe { RawCallback::new(compiled, handler, context)? };
         Ok(Made::new(raw.code(), raw))
     }
 
     fn closure(&self, case: &Case) -> Result<Option<Made<*const c_void>>> {
+        if case.fixed.is_some() {
+            return Ok(None);
+        }
         let (ret, args) = letters(case);
         let callback = Callback::with_slots(&ret, &args, super::deliver)?;
         Ok(Some(Made::new(callback.code(), callback)))

@@ -9,9 +9,12 @@
 //! .               all steps are done
 //! ```
 
+pub mod bare;
+mod bridge;
 mod call;
 mod callback;
 pub mod engine;
+mod foreign;
 mod memory;
 pub mod peer;
 
@@ -21,6 +24,7 @@ use crate::machine::Checker;
 use crate::report::Mismatch;
 use crate::target::Model;
 use anyhow::{Context, Result};
+use bridge::Bridge;
 use engine::Engine;
 use peer::Object;
 use std::io::Write;
@@ -34,6 +38,7 @@ pub const LINE_SEPARATOR: char = '\u{1f}';
 /// What a step's parts have in common.
 struct Step<'a> {
     engine: &'a dyn Engine,
+    bridge: &'static Bridge,
     checker: &'a mut Checker,
     case: &'a Case,
     model: Model,
@@ -58,13 +63,16 @@ pub fn worker(
     out: &mut dyn Write,
 ) -> Result<()> {
     let suite = Suite::read(dir)?;
-    let mut checker = Checker::new();
+    let abi = suite.target.abi;
+    let no_such_machine = || format!("this machine runs no code for {abi}");
+    let mut checker = Checker::new(abi).with_context(no_such_machine)?;
+    let bridge = bridge::to(abi).with_context(no_such_machine)?;
     for object in suite.objects.iter().filter(|o| o.config == config) {
         let end = object.first + object.count;
         if end * Direction::ALL.len() <= from {
             continue;
         }
-        let loaded = Object::load(&dir.join(&object.file), object.count, &suite.directions)?;
+        let loaded = Object::load(dir, &suite, object)?;
         for place in object.first..end {
             for (number, direction) in Direction::ALL.into_iter().enumerate() {
                 let step_number = place * Direction::ALL.len() + number;
@@ -73,6 +81,7 @@ pub fn worker(
                 }
                 let mut step = Step {
                     engine,
+                    bridge,
                     checker: &mut checker,
                     case: &suite.cases[place],
                     model: suite.target.model,

@@ -1,10 +1,13 @@
 //! The C side in memory.
 
+use super::foreign::{self, Foreign};
 use crate::MAX_ARGS;
-use crate::cases::Direction;
+use crate::cases::{self, Direction, Suite};
 use crate::source;
+use crate::target::Form;
 use anyhow::{Context, Result};
 use libloading::Library;
+use std::any::Any;
 use std::ffi::c_void;
 use std::path::Path;
 
@@ -23,13 +26,12 @@ pub struct Peer {
     pub seen: [u64; MAX_ARGS],
 }
 
-/// A shared object of the emit stage.
-#[derive(Debug)]
+/// What the emit stage made of some cases.
 pub struct Object {
     peer: *mut Peer,
     /// By direction, as in [`Direction::ALL`].
     functions: [Vec<*const c_void>; 2],
-    _library: Library,
+    _keeper: Box<dyn Any>,
 }
 
 impl Object {
@@ -37,10 +39,19 @@ impl Object {
     ///
     /// # Errors
     /// When it is not there or lacks what we look for.
-    pub fn load(path: &Path, count: usize, directions: &[Direction]) -> Result<Object> {
+    pub fn load(dir: &Path, suite: &Suite, object: &cases::Object) -> Result<Object> {
+        let path = dir.join(&object.file);
+        let loaded = match suite.target.form {
+            Form::Shared => Object::shared(&path, object.count, &suite.directions),
+            Form::Foreign => Object::foreign(&path, suite, object),
+        };
+        loaded.with_context(|| format!("cannot load {path:?}"))
+    }
+
+    /// A shared object's functions are listed in its tables.
+    fn shared(path: &Path, count: usize, directions: &[Direction]) -> Result<Object> {
         // SAFETY: the emit stage made it; it has no initialisers.
-        let library = unsafe { Library::new(path) };
-        let library = library.with_context(|| format!("cannot load {path:?}"))?;
+        let library = unsafe { Library::new(path)? };
         // SAFETY: the symbol is a record of this type.
         let peer = unsafe { *library.get::<*mut Peer>(b"farcall_peer\0")? };
         let mut functions = [Vec::new(), Vec::new()];
@@ -57,7 +68,28 @@ impl Object {
         Ok(Object {
             peer,
             functions,
-            _library: library,
+            _keeper: Box::new(library),
+        })
+    }
+
+    /// An object file's functions go by their names.
+    fn foreign(path: &Path, suite: &Suite, object: &cases::Object) -> Result<Object> {
+        let code = Foreign::load(path)?;
+        let cases = &suite.cases[object.first..object.first + object.count];
+        let mut functions = [Vec::new(), Vec::new()];
+        for (direction, functions) in Direction::ALL.iter().zip(&mut functions) {
+            if suite.directions.contains(direction) {
+                let (name, _) = source::names(*direction);
+                let names = cases.iter().map(|case| format!("{name}_{}", case.index));
+                *functions = names
+                    .map(|name| code.function(&name))
+                    .collect::<Result<_>>()?;
+            }
+        }
+        Ok(Object {
+            peer: foreign::peer()?,
+            functions,
+            _keeper: Box::new(code),
         })
     }
 

@@ -1,46 +1,18 @@
-//! What can be wrong with a plan or with code, each in one way, and what must be said of it.
+//! System V on x86-64.
 
-use crate::engine::How;
+use super::{Sabotage, sabotage, unextend};
+use crate::engine::{CodeChange, How};
 use conformance::cases::Direction;
-use farcall_arch::{Extend, Move, Place, Plan};
+use farcall_arch::{Extend, Place, Plan};
 
-/// One way of being wrong.
-pub struct Sabotage {
-    pub name: &'static str,
-    pub how: How,
-    /// In which direction it shows.
-    pub direction: Direction,
-    /// Words that a report must have; none where all must be well.
-    pub reported_as: Option<&'static str>,
-    /// The compiler whose code alone shows it.
-    pub compiler: &'static str,
-}
-
-fn sabotage(direction: Direction, name: &'static str, how: How, words: &'static str) -> Sabotage {
-    Sabotage {
-        name,
-        how,
-        direction,
-        reported_as: Some(words),
-        compiler: "",
-    }
-}
-
-/// All of it.
-pub fn all() -> Vec<Sabotage> {
-    let none = Sabotage {
-        reported_as: None,
-        ..sabotage(Direction::Call, "none_is_reported_as_none", How::Not, "")
-    };
-    let mut all = vec![none];
-    all.extend(call_plans());
-    all.extend(callback_plans());
+pub(super) fn all() -> Vec<Sabotage> {
+    let mut all = plans();
     all.extend(call_code());
     all.extend(callback_code());
     all
 }
 
-fn call_plans() -> Vec<Sabotage> {
+fn plans() -> Vec<Sabotage> {
     let call = |name, change, words| sabotage(Direction::Call, name, How::CallPlan(change), words);
     // gcc's callees extend narrow arguments themselves; clang's rely on the caller.
     let clang = |name, change| Sabotage {
@@ -52,74 +24,20 @@ fn call_plans() -> Vec<Sabotage> {
             unextend(&mut plan.args);
         }),
         clang("call_with_signed_as_unsigned", lose_signs),
-        call("call_with_registers_exchanged", exchange, "argument"),
-        call(
-            "call_with_stack_words_exchanged",
-            exchange_stack,
-            "argument",
-        ),
-        call("call_with_half_a_double", halve_doubles, "argument"),
-        call("call_with_no_stack_area", |plan| plan.stack = 0, "died"),
-        call(
-            "call_with_a_misaligned_stack",
-            |plan| plan.stack += 8,
-            "stack pointer modulo 16",
-        ),
         call(
             "call_without_the_vector_count",
             |plan| plan.vector_args = Some(0),
             "announced in al",
         ),
-        call(
-            "call_with_result_not_extended",
-            |plan| unextend(&mut plan.ret),
-            "result",
-        ),
-        call(
-            "call_that_trusts_results_to_be_ints",
-            |plan| trust_ints(&mut plan.ret),
-            "result",
-        ),
-        call(
-            "call_with_result_from_another_register",
-            other_result_register,
-            "result",
-        ),
     ]
 }
 
-fn callback_plans() -> Vec<Sabotage> {
-    let callback =
-        |name, change, words| sabotage(Direction::Callback, name, How::CallbackPlan(change), words);
-    vec![
-        callback("callback_with_registers_exchanged", exchange, "argument"),
-        callback(
-            "callback_with_stack_words_exchanged",
-            exchange_stack,
-            "argument",
-        ),
-        callback(
-            "callback_with_stack_words_one_too_high",
-            raise_stack,
-            "argument",
-        ),
-        callback(
-            "callback_with_arguments_not_extended",
-            |plan| unextend(&mut plan.args),
-            "argument",
-        ),
-        callback(
-            "callback_that_trusts_arguments_to_be_ints",
-            |plan| trust_ints(&mut plan.args),
-            "argument",
-        ),
-        callback("callback_with_half_a_double", halve_doubles, "argument"),
-        callback(
-            "callback_with_result_in_another_register",
-            other_result_register,
-            "result",
-        ),
-    ]
+fn lose_signs(plan: &mut Plan) {
+    for piece in &mut plan.args {
+        if piece.extend == Extend::Sign {
+            piece.extend = Extend::Zero;
+        }
+    }
 }
 
 /// Code with some instructions ahead: such as leave the arguments alone.
@@ -129,13 +47,16 @@ macro_rules! ahead {
     };
 }
 
-type Change = fn(&Plan, Vec<u8>) -> Vec<u8>;
-
 /// Names of one sabotage: of a call's code, and of a callback's.
 type Names = (&'static str, &'static str);
 
 /// Something that any function may do wrong.
-fn in_code(direction: Direction, names: Names, change: Change, words: &'static str) -> Sabotage {
+fn in_code(
+    direction: Direction,
+    names: Names,
+    change: CodeChange,
+    words: &'static str,
+) -> Sabotage {
     match direction {
         Direction::Call => sabotage(direction, names.0, How::CallCode(change), words),
         Direction::Callback => sabotage(direction, names.1, How::CallbackCode(change), words),
@@ -144,7 +65,7 @@ fn in_code(direction: Direction, names: Names, change: Change, words: &'static s
 
 /// `xor register, register` for each register that a callee must give back.
 fn clobbers(direction: Direction) -> Vec<Sabotage> {
-    let list: [(Names, Change, &str); 6] = [
+    let list: [(Names, CodeChange, &str); 6] = [
         (
             ("call_clobbers_rbx", "callback_clobbers_rbx"),
             ahead!(0x31 0xdb),
@@ -181,7 +102,7 @@ fn clobbers(direction: Direction) -> Vec<Sabotage> {
 }
 
 fn control_and_frame(direction: Direction) -> Vec<Sabotage> {
-    let list: [(Names, Change, &str); 5] = [
+    let list: [(Names, CodeChange, &str); 5] = [
         (
             ("call_resets_mxcsr", "callback_resets_mxcsr"),
             // push 0x1f80; ldmxcsr [rsp]; pop r11
@@ -285,97 +206,19 @@ fn callback_code() -> Vec<Sabotage> {
         |name, change, words| sabotage(Direction::Callback, name, How::CallbackCode(change), words);
     let mut all = clobbers(Direction::Callback);
     all.extend(control_and_frame(Direction::Callback));
-    all.extend([
-        callback(
-            "callback_with_an_uncleared_result",
-            // sub rsp, 24; mov rdi, [r10 + 16]; lea rdx, [rsp + 8]; mov rsi, rsp; mov qword [rdx], 7; call [r10 + 8];
-            // mov rax, [rsp + 8]; add rsp, 24; ret
-            |plan, code| match plan.args[..] {
-                [] => vec![
-                    0x48, 0x83, 0xec, 0x18, 0x49, 0x8b, 0x7a, 0x10, 0x48, 0x8d, 0x54, 0x24, 0x08,
-                    0x48, 0x89, 0xe6, 0x48, 0xc7, 0x02, 7, 0, 0, 0, 0x41, 0xff, 0x52, 0x08, 0x48,
-                    0x8b, 0x44, 0x24, 0x08, 0x48, 0x83, 0xc4, 0x18, 0xc3,
-                ],
-                _ => code,
-            },
-            "result slot before the handler",
-        ),
-        sabotage(
-            Direction::Callback,
-            "callback_with_another_context",
-            How::Context,
-            "handler's context",
-        ),
-    ]);
+    all.extend([callback(
+        "callback_with_an_uncleared_result",
+        // sub rsp, 24; mov rdi, [r10 + 16]; lea rdx, [rsp + 8]; mov rsi, rsp; mov qword [rdx], 7; call [r10 + 8];
+        // mov rax, [rsp + 8]; add rsp, 24; ret
+        |plan, code| match plan.args[..] {
+            [] => vec![
+                0x48, 0x83, 0xec, 0x18, 0x49, 0x8b, 0x7a, 0x10, 0x48, 0x8d, 0x54, 0x24, 0x08, 0x48,
+                0x89, 0xe6, 0x48, 0xc7, 0x02, 7, 0, 0, 0, 0x41, 0xff, 0x52, 0x08, 0x48, 0x8b, 0x44,
+                0x24, 0x08, 0x48, 0x83, 0xc4, 0x18, 0xc3,
+            ],
+            _ => code,
+        },
+        "result slot before the handler",
+    )]);
     all
-}
-
-/// The first two arguments in registers of one kind change places.
-fn exchange(plan: &mut Plan) {
-    exchange_if(plan, |place| matches!(place, Place::Int(_)));
-    exchange_if(plan, |place| matches!(place, Place::Fp(_)));
-}
-
-/// The first two arguments on the stack change places.
-fn exchange_stack(plan: &mut Plan) {
-    exchange_if(plan, |place| matches!(place, Place::Stack { .. }));
-}
-
-fn exchange_if(plan: &mut Plan, is_meant: fn(&Place) -> bool) {
-    let mut places = plan.args.iter_mut().map(|piece| &mut piece.place);
-    let mut meant = places.by_ref().filter(|place| is_meant(place));
-    if let (Some(one), Some(other)) = (meant.next(), meant.next()) {
-        std::mem::swap(one, other);
-    }
-}
-
-fn raise_stack(plan: &mut Plan) {
-    for piece in &mut plan.args {
-        if let Place::Stack { offset, .. } = &mut piece.place {
-            *offset += 8;
-        }
-    }
-}
-
-fn lose_signs(plan: &mut Plan) {
-    for piece in &mut plan.args {
-        if piece.extend == Extend::Sign {
-            piece.extend = Extend::Zero;
-        }
-    }
-}
-
-fn halve_doubles(plan: &mut Plan) {
-    for piece in &mut plan.args {
-        if matches!(piece.place, Place::Fp(_)) {
-            piece.width = 4;
-        }
-    }
-}
-
-fn unextend(pieces: &mut [Move]) {
-    for piece in pieces {
-        if !matches!(piece.place, Place::Fp(_)) {
-            piece.extend = Extend::None;
-            piece.width = 8;
-        }
-    }
-}
-
-/// As if whoever passes a narrow integer always extended it to an `int`.
-fn trust_ints(pieces: &mut [Move]) {
-    for piece in pieces {
-        if !matches!(piece.place, Place::Fp(_)) {
-            piece.width = piece.width.max(4);
-        }
-    }
-}
-
-fn other_result_register(plan: &mut Plan) {
-    for piece in &mut plan.ret {
-        piece.place = match piece.place {
-            Place::Int(_) => Place::Int(2),
-            _ => Place::Fp(1),
-        };
-    }
 }

@@ -1,0 +1,72 @@
+//! How this program calls code of a convention, and is called by it, when that may not be its platform's own.
+
+use super::callback;
+use farcall_arch::Abi;
+use std::ffi::c_void;
+
+/// The ways across.
+pub struct Bridge {
+    /// Calls `code`, a trampoline, with its three arguments.
+    ///
+    /// # Safety
+    /// * `code` is a function of the convention that takes the other three and does with them what its maker says.
+    pub call:
+        unsafe fn(code: *const c_void, target: *const c_void, slots: *const u64, result: *mut u64),
+    /// The address of a handler of the convention, which notes what it is called with.
+    pub handler: fn() -> *const c_void,
+}
+
+macro_rules! bridge {
+    ($name:ident, $abi:literal) => {
+        mod $name {
+            use super::*;
+
+            type Function = unsafe extern $abi fn(*const c_void, *const u64, *mut u64);
+
+            unsafe extern $abi fn handle(context: *const c_void, slots: *const u64, out: *mut u64) {
+                // SAFETY: an entry passes a slot for each argument, whose number is the context's, and one for
+                // the result.
+                unsafe { callback::handle(context, slots, out) }
+            }
+
+            unsafe fn call(
+                code: *const c_void,
+                target: *const c_void,
+                slots: *const u64,
+                result: *mut u64,
+            ) {
+                // SAFETY: the caller says that it is one.
+                let function = unsafe { std::mem::transmute::<*const c_void, Function>(code) };
+                // SAFETY: the caller vouches for the arguments.
+                unsafe { function(target, slots, result) }
+            }
+
+            pub(super) static BRIDGE: Bridge = Bridge {
+                call,
+                handler: || handle as *const c_void,
+            };
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+bridge!(sysv64, "sysv64");
+#[cfg(target_arch = "x86_64")]
+bridge!(win64, "win64");
+// The dialects agree on functions of three pointers.
+#[cfg(target_arch = "aarch64")]
+bridge!(aapcs64, "C");
+
+/// The ways to code of `abi`, if this machine has its instructions.
+pub fn to(abi: Abi) -> Option<&'static Bridge> {
+    match abi {
+        #[cfg(target_arch = "x86_64")]
+        Abi::SysV64 => Some(&sysv64::BRIDGE),
+        #[cfg(target_arch = "x86_64")]
+        Abi::Win64 => Some(&win64::BRIDGE),
+        #[cfg(target_arch = "aarch64")]
+        Abi::Aapcs64(_) => Some(&aapcs64::BRIDGE),
+        #[allow(unreachable_patterns, reason = "each machine lacks others")]
+        _ => None,
+    }
+}

@@ -44,7 +44,7 @@ fn assert_all_agree(target: &'static Target, cases: Vec<Case>, seed: u64, is_exh
 fn fixed_seed_agrees_with_every_compiler() {
     let seed = 0xfa2_ca11;
     for target in target::of_this_machine() {
-        assert_all_agree(target, generate::cases(seed, 200, target), seed, false);
+        assert_all_agree(target, generate::cases(seed, 120, target), seed, false);
     }
 }
 
@@ -54,7 +54,7 @@ fn fresh_seed_agrees_with_every_compiler() {
     // Not by a print macro: those are silenced in tests that pass, and the seed is wanted then too.
     let _ = writeln!(std::io::stderr(), "conformance: fresh seed {seed:#x}");
     for target in target::of_this_machine() {
-        assert_all_agree(target, generate::cases(seed, 100, target), seed, false);
+        assert_all_agree(target, generate::cases(seed, 60, target), seed, false);
     }
 }
 

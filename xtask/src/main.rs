@@ -1,6 +1,7 @@
 //! The workspace's helper commands: `cargo xtask --help` lists them.
 
 mod bench;
+mod conformance;
 mod debian;
 mod libffi;
 mod libraries;
@@ -52,6 +53,8 @@ enum Command {
     },
     /// Run every test, after setting up what is missing.
     Test(test::Args),
+    /// Compare farcall with C compilers, signature by signature.
+    Conformance(conformance::Args),
     /// Measure farcall beside everything one could use instead.
     Bench(bench::Args),
 }
@@ -79,6 +82,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             args,
         } => run::script(target, &script, &args),
         Command::Test(args) => test::run(&args),
+        Command::Conformance(args) => conformance::run(&args),
         Command::Bench(args) => bench::run(&args),
     }
 }

@@ -238,7 +238,7 @@ impl Target {
     }
 
     /// The words that come before one of its programs on a command line.
-    fn runner(self) -> &'static [&'static str] {
+    pub fn runner(self) -> &'static [&'static str] {
         match &self.spec().runner {
             Runner::None => &[],
             Runner::Qemu { program, .. } => std::slice::from_ref(program),

@@ -83,7 +83,7 @@ pub fn test_release() -> Result<Report> {
     ]))
 }
 
-fn tests(command: &mut Command) -> Result<Report> {
+pub fn tests(command: &mut Command) -> Result<Report> {
     let (status, text) = process::tee(command)?;
     let mut report = counted(&text);
     if !status.success() && report.failures.is_empty() {

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: the list of steps, and what is told of them at the end.
 
 mod cargo;
+mod conformance;
 mod counts;
 mod docs;
 mod programs;
@@ -44,6 +45,8 @@ struct Step {
     after: Option<&'static str>,
     /// Whether it applies only to targets that have a stock module to compare with.
     where_stock: bool,
+    /// The targets that it applies to; all if there are none.
+    on: &'static [Target],
 }
 
 enum Body {
@@ -67,6 +70,17 @@ const STEPS: &[Step] = &[
     Step::once("fmt", "the Rust source is formatted", cargo::fmt),
     Step::each("clippy", "clippy has no complaint", cargo::clippy),
     Step::each("rust", "Rust's tests", cargo::test),
+    Step::each(
+        "conformance",
+        "C compilers agree with us in every convention",
+        conformance::compare,
+    ),
+    Step::each(
+        "sabotage",
+        "the comparison with C compilers notices what is wrong",
+        conformance::sabotage,
+    )
+    .on(&[Target::Aarch64Linux]),
     Step::once(
         "rust-release",
         "farcall's tests, optimised",
@@ -139,6 +153,7 @@ impl Step {
             body: Body::Once(body),
             after: None,
             where_stock: false,
+            on: &[],
         }
     }
 
@@ -153,6 +168,7 @@ impl Step {
             body: Body::EachTarget(body),
             after: None,
             where_stock: false,
+            on: &[],
         }
     }
 
@@ -166,8 +182,14 @@ impl Step {
         self
     }
 
+    const fn on(mut self, targets: &'static [Target]) -> Self {
+        self.on = targets;
+        self
+    }
+
     fn applies_to(&self, target: Target) -> bool {
-        target.spec().stock_needs.is_some() || !self.where_stock
+        let is_chosen = self.on.is_empty() || self.on.contains(&target);
+        is_chosen && (target.spec().stock_needs.is_some() || !self.where_stock)
     }
 }
 

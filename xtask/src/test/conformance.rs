@@ -1,0 +1,44 @@
+//! The steps that compare with C compilers.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::Report;
+use super::cargo;
+use crate::conformance::{Program, SUBJECTS};
+use crate::process;
+use crate::target::Target;
+
+/// What each convention is compared by: a fixed seed, a fresh one, which the program prints, and every small signature.
+const COMPARISONS: [&[&str]; 3] = [
+    &["--n", "150", "--seed", "0xfa2ca11"],
+    &["--n", "100"],
+    &["--exhaustive", "--opt", "O2", "--rounds", "2"],
+];
+
+/// Compares in every convention that the target runs code of.
+pub fn compare(target: Target) -> Result<Report> {
+    let program = Program::build(target)?;
+    let mut report = Report::default();
+    for (name, _) in SUBJECTS.iter().filter(|subject| subject.1 == target) {
+        for options in COMPARISONS {
+            let options: Vec<String> = options.iter().map(|word| (*word).to_owned()).collect();
+            println!("{name} {}", options.join(" "));
+            let (status, _) = process::tee(&mut program.command(name, &options))?;
+            report.add(status.success(), format!("{name} {}", options.join(" ")));
+        }
+    }
+    Ok(report)
+}
+
+/// Whether the comparison notices what is wrong, where its own tests cannot run by themselves.
+pub fn sabotage(target: Target) -> Result<Report> {
+    let mut cargo = Command::new("cargo");
+    cargo
+        .current_dir(crate::paths::root())
+        .args(["test", "--package", "conformance", "--test", "sabotage"])
+        .env("FARCALL_CONFORMANCE_RUNNER", target.runner().join(" "));
+    target.cargo(&mut cargo)?;
+    cargo::tests(&mut cargo)
+}

@@ -28,6 +28,7 @@ use crate::abi::{Abi, Extend, Move, Place, Plan};
 use crate::layout::SLOT;
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynasmApi, SimpleAssembler, VecAssembler, dynasm};
+use operand::{Address, read, write};
 
 // Jobs of registers. None of the four carries an argument under any convention, so they hold through
 // the loading of arguments; RESULT alone survives the call.
@@ -167,42 +168,6 @@ pub(super) fn thunks(abi: Abi, count: usize, distance: usize) -> Code {
     }
 }
 
-/// A place in memory: `offset` bytes above what `base` points to.
-#[derive(Clone, Copy)]
-struct Address {
-    base: u8,
-    offset: u32,
-}
-
-/// `op register, size [address]`, in the shortest form: the bases that most operands have are spelled out, because the assembler
-/// leaves room for any register where it does not know which.
-macro_rules! read {
-    ($asm:ident, $op:ident $kind:ident($register:expr), $size:ident $from:expr) => {{
-        let Address { base, offset } = $from;
-        match (base, i8::try_from(offset)) {
-            ($crate::abi::regs::x64::RSP, Ok(0)) => dynasm!($asm.ops ; .arch x64 ; $op $kind($register), $size [rsp]),
-            ($crate::abi::regs::x64::RSP, Ok(near)) => dynasm!($asm.ops ; .arch x64 ; $op $kind($register), $size [BYTE rsp + near]),
-            ($crate::abi::regs::x64::R10, Ok(0)) => dynasm!($asm.ops ; .arch x64 ; $op $kind($register), $size [r10]),
-            ($crate::abi::regs::x64::R10, Ok(near)) => dynasm!($asm.ops ; .arch x64 ; $op $kind($register), $size [BYTE r10 + near]),
-            (_, Ok(near)) => dynasm!($asm.ops ; .arch x64 ; $op $kind($register), $size [BYTE Rq(base) + near]),
-            (_, Err(_)) => dynasm!($asm.ops ; .arch x64 ; $op $kind($register), $size [DWORD Rq(base) + offset as i32]),
-        }
-    }};
-}
-
-/// `op size [address], register`, likewise.
-macro_rules! write {
-    ($asm:ident, $op:ident $size:ident $to:expr, $kind:ident($register:expr)) => {{
-        let Address { base, offset } = $to;
-        match (base, i8::try_from(offset)) {
-            ($crate::abi::regs::x64::RSP, Ok(0)) => dynasm!($asm.ops ; .arch x64 ; $op $size [rsp], $kind($register)),
-            ($crate::abi::regs::x64::RSP, Ok(near)) => dynasm!($asm.ops ; .arch x64 ; $op $size [BYTE rsp + near], $kind($register)),
-            (_, Ok(near)) => dynasm!($asm.ops ; .arch x64 ; $op $size [BYTE Rq(base) + near], $kind($register)),
-            (_, Err(_)) => dynasm!($asm.ops ; .arch x64 ; $op $size [DWORD Rq(base) + offset as i32], $kind($register)),
-        }
-    }};
-}
-
 /// The code of one function while it grows.
 struct Emitter {
     ops: VecAssembler<X64Relocation>,
@@ -249,13 +214,15 @@ impl Emitter {
     }
 
     fn push_result_register(&mut self) {
-        dynasm!(self.ops ; .arch x64 ; push Rq(RESULT));
+        // By its own name, which takes a byte less than by its number.
+        const { assert!(RESULT == RBX) };
+        dynasm!(self.ops ; .arch x64 ; push rbx);
         self.note_depth(self.depth + 8);
         self.note(FrameChangeKind::Saved(DWARF_RBX, self.depth));
     }
 
     fn pop_result_register(&mut self) {
-        dynasm!(self.ops ; .arch x64 ; pop Rq(RESULT));
+        dynasm!(self.ops ; .arch x64 ; pop rbx);
         self.note_depth(self.depth - 8);
         self.note(FrameChangeKind::Restored(DWARF_RBX));
     }
@@ -297,11 +264,9 @@ impl Emitter {
     }
 
     fn address_of(&mut self, to: u8, address: Address) {
-        let Address { base, offset } = address;
-        match i8::try_from(offset) {
-            Ok(0) => self.copy(to, base),
-            Ok(near) => dynasm!(self.ops ; .arch x64 ; lea Rq(to), [BYTE Rq(base) + near]),
-            Err(_) => dynasm!(self.ops ; .arch x64 ; lea Rq(to), [DWORD Rq(base) + offset as i32]),
+        match address.offset {
+            0 => self.copy(to, address.base),
+            _ => read!(self, lea Rq(to), QWORD address),
         }
     }
 
@@ -443,3 +408,4 @@ impl Emitter {
 
 pub(super) mod object_callbacks;
 pub(super) mod objects;
+mod operand;

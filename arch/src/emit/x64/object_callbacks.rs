@@ -14,7 +14,8 @@
 //! is left in the frame of the call that C is in, which raises it when C returns.
 
 use super::super::{Code, record};
-use super::{Address, Emitter, RECORD, SCRATCH};
+use super::operand::{Address, read, write};
+use super::{Emitter, RECORD, SCRATCH};
 use crate::abi::regs::x64::{R11, RSP};
 use crate::abi::{Move, Place, Plan};
 use crate::endpoint::{CatchModel, NO_FRAME, ObjectModel, SAVED, call_frame};

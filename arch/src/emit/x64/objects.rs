@@ -11,7 +11,8 @@
 //! converted before the frame is linked, so that leaving for the slow path needs nothing undone.
 
 use super::super::Code;
-use super::{Address, Emitter, SCRATCH, TARGET};
+use super::operand::{Address, read, write};
+use super::{Emitter, SCRATCH, TARGET};
 use crate::abi::regs::x64::{R10, RSP};
 use crate::abi::{Extend, Move, Place, Plan};
 use crate::endpoint::{

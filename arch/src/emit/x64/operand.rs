@@ -1,0 +1,163 @@
+//! Instructions between a register and memory, in their shortest form.
+//!
+//! Which registers they use is known only when code is made. For such registers the assembler leaves room for any, two bytes
+//! more than most need, and a trampoline of eight arguments would reach into a second cache line. So these few forms are
+//! encoded here (Intel SDM volume 2, sections 2.1 and 2.2.1); the tests read them with a disassembler that knows
+//! nothing of this.
+
+use super::Emitter;
+use crate::abi::regs::x64::{RBP, RSP};
+use dynasmrt::DynasmApi;
+
+/// A place in memory: `offset` bytes above what `base` points to.
+#[derive(Clone, Copy)]
+pub(super) struct Address {
+    pub base: u8,
+    pub offset: u32,
+}
+
+/// What stands before and after the register numbers of an instruction.
+pub(super) struct Form {
+    /// The mandatory or operand-size prefix.
+    pub prefix: Option<u8>,
+    /// Whether the operation is 64 bits wide.
+    pub wide: bool,
+    /// Whether the register's low byte is meant, which registers 4 to 7 have only under a REX prefix.
+    pub byte: bool,
+    pub opcode: &'static [u8],
+}
+
+impl Form {
+    pub const fn new(opcode: &'static [u8]) -> Form {
+        Form {
+            prefix: None,
+            wide: false,
+            byte: false,
+            opcode,
+        }
+    }
+
+    pub const fn wide(opcode: &'static [u8]) -> Form {
+        Form {
+            wide: true,
+            ..Form::new(opcode)
+        }
+    }
+
+    pub const fn byte(opcode: &'static [u8]) -> Form {
+        Form {
+            byte: true,
+            ..Form::new(opcode)
+        }
+    }
+
+    pub const fn prefixed(prefix: u8, opcode: &'static [u8]) -> Form {
+        Form {
+            prefix: Some(prefix),
+            ..Form::new(opcode)
+        }
+    }
+}
+
+/// The form of an instruction, by its name and its operands' kinds in the order in which they are written.
+macro_rules! form {
+    (lea Rq QWORD) => {
+        Form::wide(&[0x8d])
+    };
+    (and Rd DWORD) => {
+        Form::new(&[0x23])
+    };
+    (mov Rd DWORD) => {
+        Form::new(&[0x8b])
+    };
+    (mov Rq QWORD) => {
+        Form::wide(&[0x8b])
+    };
+    (movsx Rq BYTE) => {
+        Form::wide(&[0x0f, 0xbe])
+    };
+    (movsx Rq WORD) => {
+        Form::wide(&[0x0f, 0xbf])
+    };
+    (movsxd Rq DWORD) => {
+        Form::wide(&[0x63])
+    };
+    (movzx Rd BYTE) => {
+        Form::new(&[0x0f, 0xb6])
+    };
+    (movzx Rd WORD) => {
+        Form::new(&[0x0f, 0xb7])
+    };
+    (movss Rx DWORD) => {
+        Form::prefixed(0xf3, &[0x0f, 0x10])
+    };
+    (movsd Rx QWORD) => {
+        Form::prefixed(0xf2, &[0x0f, 0x10])
+    };
+    (mov BYTE Rb) => {
+        Form::byte(&[0x88])
+    };
+    (mov WORD Rw) => {
+        Form::prefixed(0x66, &[0x89])
+    };
+    (mov DWORD Rd) => {
+        Form::new(&[0x89])
+    };
+    (mov QWORD Rq) => {
+        Form::wide(&[0x89])
+    };
+    (movss DWORD Rx) => {
+        Form::prefixed(0xf3, &[0x0f, 0x11])
+    };
+    (movsd QWORD Rx) => {
+        Form::prefixed(0xf2, &[0x0f, 0x11])
+    };
+}
+
+/// `op register, size [address]`.
+macro_rules! read {
+    ($asm:ident, $op:ident $kind:ident($register:expr), $size:ident $from:expr) => {{
+        use $crate::emit::x64::operand::{Form, form};
+        $asm.access(&const { form!($op $kind $size) }, $register, $from)
+    }};
+}
+
+/// `op size [address], register`.
+macro_rules! write {
+    ($asm:ident, $op:ident $size:ident $to:expr, $kind:ident($register:expr)) => {{
+        use $crate::emit::x64::operand::{Form, form};
+        $asm.access(&const { form!($op $size $kind) }, $register, $to)
+    }};
+}
+
+pub(super) use {form, read, write};
+
+impl Emitter {
+    pub(super) fn access(&mut self, form: &Form, register: u8, address: Address) {
+        let Address { base, offset } = address;
+        if let Some(prefix) = form.prefix {
+            self.ops.push(prefix);
+        }
+        let rex = u8::from(form.wide) << 3 | register >> 3 << 2 | base >> 3;
+        if rex != 0 || form.byte && register >= 4 {
+            self.ops.push(0x40 | rex);
+        }
+        self.ops.extend(form.opcode);
+        // The low bits of two registers stand for something else here: of rsp for an index, of rbp for no base at all.
+        let displacement = match i8::try_from(offset) {
+            Ok(0) if base & 7 != RBP => 0,
+            Ok(_) => 1,
+            Err(_) => 2,
+        };
+        self.ops
+            .push(displacement << 6 | (register & 7) << 3 | base & 7);
+        if base & 7 == RSP {
+            self.ops.push(0x24);
+        }
+        match displacement {
+            0 => {}
+            1 => self.ops.push(offset as u8),
+            _ => self.ops.extend(&offset.to_le_bytes()),
+        }
+    }
+}

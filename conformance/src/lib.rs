@@ -32,6 +32,8 @@ pub mod cases;
 pub mod codes;
 pub mod compile;
 pub mod exhaustive;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub mod fuzz;
 pub mod generate;
 pub mod machine;
 pub mod report;

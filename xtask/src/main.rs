@@ -3,6 +3,7 @@
 mod bench;
 mod conformance;
 mod debian;
+mod fuzz;
 mod libffi;
 mod libraries;
 mod micropython;
@@ -55,6 +56,8 @@ enum Command {
     Test(test::Args),
     /// Compare farcall with C compilers, signature by signature.
     Conformance(conformance::Args),
+    /// Fuzz everything that has a fuzz target, a minute each.
+    Fuzz(fuzz::Args),
     /// Measure farcall beside everything one could use instead.
     Bench(bench::Args),
 }
@@ -83,6 +86,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         } => run::script(target, &script, &args),
         Command::Test(args) => test::run(&args),
         Command::Conformance(args) => conformance::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Bench(args) => bench::run(&args),
     }
 }

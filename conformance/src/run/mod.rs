@@ -10,12 +10,12 @@
 //! ```
 
 pub mod bare;
-mod bridge;
+pub(crate) mod bridge;
 mod call;
 mod callback;
 pub mod engine;
 mod foreign;
-mod memory;
+pub(crate) mod memory;
 pub mod peer;
 
 use crate::cases::{Direction, Suite};

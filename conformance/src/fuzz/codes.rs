@@ -1,0 +1,86 @@
+//! Any string: an error, or plans and code for every convention.
+
+use farcall::{Codes, Role};
+use farcall_arch::abi::check::check;
+use farcall_arch::abi::regs::Isa;
+use farcall_arch::emit::{self, Code};
+use farcall_arch::{Abi, MAX_ARGS, Signature, plan};
+use iced_x86::{Decoder, DecoderOptions, OpKind};
+use std::collections::HashSet;
+use yaxpeax_arch::{Decoder as _, U8Reader};
+use yaxpeax_arm::armv8::a64::{InstDecoder, Operand};
+
+/// More bytes than this are too many for an argument.
+const BYTES_PER_ARG: usize = 48;
+
+/// Reads the first letter as a result's, the others as arguments', and a dot among them as where names end. Whatever is a signature
+/// has a plan under every convention; its code is made of instructions, whose branches lead to others of them.
+///
+/// # Panics
+/// When that is not so.
+pub fn codes(text: &str) {
+    let (ret, args) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
+    let fixed = args.find('.');
+    let args: String = args.chars().filter(|letter| *letter != '.').collect();
+    let Ok(codes) = Codes::parse(ret, &args, Role::Function) else {
+        return;
+    };
+    let signature = match fixed {
+        None => codes.signature().ok(),
+        Some(fixed) => {
+            let types = codes.args.iter().map(|code| code.ty()).collect();
+            Signature::variadic(codes.ret.ty(), types, fixed).ok()
+        }
+    };
+    let Some(signature) = signature else { return };
+    assert!(args.len() <= MAX_ARGS);
+    for abi in Abi::ALL {
+        let plan = plan(&signature, abi).expect("every code has a place");
+        check(&signature, &plan).expect("a sound plan");
+        for code in [emit::call(&plan), emit::callback_entry(&plan)] {
+            assert!(code.bytes.len() <= 256 + BYTES_PER_ARG * args.len());
+            walk(&code);
+        }
+    }
+}
+
+/// Whether `code` is instructions from end to end, and no branch leads anywhere but to one of them.
+fn walk(code: &Code) {
+    let (starts, targets) = match code.abi.convention().isa {
+        Isa::X64 => walk_x64(&code.bytes),
+        Isa::A64 => walk_a64(&code.bytes),
+    };
+    let outside = targets.iter().find(|target| !starts.contains(target));
+    assert_eq!(outside, None, "a branch out of {:x?}", code.bytes);
+}
+
+/// Where instructions begin, and where branches lead.
+type Walk = (HashSet<u64>, Vec<u64>);
+
+fn walk_x64(bytes: &[u8]) -> Walk {
+    let (mut starts, mut targets) = (HashSet::new(), Vec::new());
+    for instruction in Decoder::with_ip(64, bytes, 0, DecoderOptions::NONE) {
+        assert!(!instruction.is_invalid(), "no instruction in {bytes:x?}");
+        starts.insert(instruction.ip());
+        if instruction.op0_kind() == OpKind::NearBranch64 {
+            targets.push(instruction.near_branch_target());
+        }
+    }
+    (starts, targets)
+}
+
+fn walk_a64(bytes: &[u8]) -> Walk {
+    let (mut starts, mut targets) = (HashSet::new(), Vec::new());
+    assert_eq!(bytes.len() % 4, 0);
+    for (place, word) in (0_u64..).step_by(4).zip(bytes.chunks(4)) {
+        let decoded = InstDecoder::default().decode(&mut U8Reader::new(word));
+        let decoded = decoded.unwrap_or_else(|error| panic!("{word:x?}: {error}"));
+        starts.insert(place);
+        for operand in decoded.operands {
+            if let Operand::PCOffset(offset) = operand {
+                targets.push(place.wrapping_add_signed(offset));
+            }
+        }
+    }
+    (starts, targets)
+}

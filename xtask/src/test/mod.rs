@@ -338,15 +338,12 @@ fn title(step: &Step, target: Option<Target>) -> String {
     }
 }
 
-/// The closing table and, last of all, the sum. Returns how many failed.
+/// The closing table and, last of all, what failed and the sum. Returns how many failed.
 fn summarise(entries: &[Entry]) -> usize {
     println!("\n==== summary");
     for entry in entries {
         println!("{}", verdict(entry));
         if let Ok(report) = &entry.result {
-            for failure in &report.failures {
-                println!("{:14}   failed: {failure}", "");
-            }
             for note in &report.notes {
                 println!("{:14}   note: {note}", "");
             }
@@ -354,7 +351,14 @@ fn summarise(entries: &[Entry]) -> usize {
     }
     let passed: usize = entries.iter().map(Entry::passed).sum();
     let failed: usize = entries.iter().map(Entry::failed).sum();
-    println!("\n{passed} passed, {failed} failed");
+    println!();
+    for entry in entries.iter().filter(|entry| entry.failed() > 0) {
+        println!("{}", verdict(entry));
+        for failure in entry.result.iter().flat_map(|report| &report.failures) {
+            println!("{:14}   failed: {failure}", "");
+        }
+    }
+    println!("{passed} passed, {failed} failed");
     failed
 }
 

@@ -129,11 +129,16 @@ const X86_64_WINDOWS_GNU: Target = Target {
     ..X86_64_LINUX_GNU
 };
 
-/// System V in a Windows process. Clang has no way to walk its variadic arguments there.
+/// System V in a Windows process. Clang has no way to walk its variadic arguments there. GCC 12 fails inside itself at
+/// some callers (`choose_baseaddr`, where it saves `xmm6` to `xmm15`) if it vectorizes.
 const SYSV64_ON_WINDOWS: Target = Target {
     name: "x86_64-pc-windows-gnu:sysv64",
     abi: Abi::SysV64,
     is_native: false,
+    compilers: &[
+        "x86_64-w64-mingw32-gcc -fno-tree-vectorize",
+        "clang --target=x86_64-w64-mingw32",
+    ],
     attribute: "__attribute__((sysv_abi))",
     va_list: None,
     ..X86_64_WINDOWS_GNU

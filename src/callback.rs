@@ -236,29 +236,33 @@ impl fmt::Debug for Callback {
 }
 
 /// The handler of all closures.
-unsafe extern "C" fn run_closure(context: *mut c_void, slots: *const u64, result: *mut u64) {
+unsafe extern "C" fn run_closure(context: *mut c_void, slots: *const u64) -> u64 {
     let inside = Inside::enter();
     if panic_is_pending() {
-        return;
+        return 0;
     }
     // SAFETY: the entry hands on the closure that the callback was made with, which exists as the callback was not closed
     // before this call, or is retired while the call is counted; slots are as many as the signature has arguments.
-    let (closure, slots, result) = unsafe {
+    let (closure, slots) = unsafe {
         let closure = &*context.cast::<Closure>();
         let slots: &[u64] = match closure.arg_count {
             0 => &[],
             count => std::slice::from_raw_parts(slots, count),
         };
-        (closure, slots, &mut *result)
+        (closure, slots)
     };
-    let run = panic::catch_unwind(AssertUnwindSafe(|| (closure.body)(slots, result)));
-    if let Err(panic) = run {
-        *result = 0;
+    let run = panic::catch_unwind(AssertUnwindSafe(|| {
+        let mut result = 0;
+        (closure.body)(slots, &mut result);
+        result
+    }));
+    run.unwrap_or_else(|panic| {
         if inside.was_busy {
             // A thread that is ending has no place for it any more.
             let _ = PANIC.try_with(|pending| *pending.borrow_mut() = Some(panic));
         }
-    }
+        0
+    })
 }
 
 thread_local! {

@@ -18,8 +18,8 @@ use std::mem::offset_of;
 use std::ptr::NonNull;
 use std::sync::atomic::{Ordering, fence};
 
-/// What a callback's entry calls: the context, a slot for each argument, and the result's slot, zero at first.
-pub type Handler = unsafe extern "C" fn(context: *mut c_void, slots: *const u64, result: *mut u64);
+/// What a callback's entry calls: the context and a slot for each argument. The result's slot comes back.
+pub type Handler = unsafe extern "C" fn(context: *mut c_void, slots: *const u64) -> u64;
 
 /// What an entry on an interpreter's objects calls: the context and an object for each argument. The result's slot comes back.
 pub type ObjectHandler =
@@ -165,9 +165,10 @@ impl Thunks {
 }
 
 /// The handler of closed thunks.
-unsafe extern "C" fn report_closed(_: *mut c_void, _: *const u64, _: *mut u64) {
+unsafe extern "C" fn report_closed(_: *mut c_void, _: *const u64) -> u64 {
     let _inside = Inside::enter();
     eprintln!("farcall: C called a callback that has been closed; it got zero");
+    0
 }
 
 #[cfg(test)]
@@ -175,7 +176,9 @@ mod tests {
     use super::*;
     use crate::runtime::{self, Runtime};
 
-    unsafe extern "C" fn noop(_: *mut c_void, _: *const u64, _: *mut u64) {}
+    unsafe extern "C" fn noop(_: *mut c_void, _: *const u64) -> u64 {
+        0
+    }
 
     #[test]
     fn closed_thunk_is_not_given_out_again_before_its_rest_is_over() {

@@ -50,9 +50,9 @@ typedef enum {
 // a void result; may then be NULL).
 typedef void (*farcall_trampoline)(const void *target, const uint64_t *args, uint64_t *result);
 
-// What a callback's machine code calls: `args` holds one slot per argument, `*result` is zero on entry and is
-// what C receives (ignored for a void result).
-typedef void (*farcall_handler)(void *context, const uint64_t *args, uint64_t *result);
+// What a callback's machine code calls: `args` holds one slot per argument. It returns the slot of what C receives
+// (anything for a void result).
+typedef uint64_t (*farcall_handler)(void *context, const uint64_t *args);
 
 // The same on objects: what the machine code calls instead where the arguments are small integers and a call of ours is in
 // progress. It returns the result's slot, and may raise. `objects` are the arguments as mp_obj_t.

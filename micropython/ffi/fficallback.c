@@ -97,7 +97,7 @@ static uint64_t handle_objects(void *context, void *const *objects) {
 
 // Boxes the arguments, calls the function, unboxes its result. Raises what goes wrong. It is a function of its own so
 // that none of its variables is alive across the handler's nlr_push().
-static MP_NOINLINE void run_function(mp_obj_fficallback_t *self, const uint64_t *args, uint64_t *result) {
+static MP_NOINLINE uint64_t run_function(mp_obj_fficallback_t *self, const uint64_t *args) {
     const farcall_signature *signature = self->signature;
     size_t n_args = signature->nargs;
 
@@ -105,7 +105,7 @@ static MP_NOINLINE void run_function(mp_obj_fficallback_t *self, const uint64_t 
     for (size_t i = 0; i < n_args; ++i) {
         objs[i] = ffi_obj_from_slot((farcall_kind)signature->kinds[i + 1], args[i]);
     }
-    *result = run_with_objects(self, objs);
+    return run_with_objects(self, objs);
 }
 
 // Printing runs the exception's own code, which may raise again.
@@ -129,53 +129,54 @@ static void keep_exception(ffi_frame_t *frame, mp_obj_t exception) {
     }
 }
 
-static void run_and_catch(mp_obj_fficallback_t *self, ffi_frame_t *frame, const uint64_t *args, uint64_t *result) {
+// Zero where an exception was raised.
+static uint64_t run_and_catch(mp_obj_fficallback_t *self, ffi_frame_t *frame, const uint64_t *args) {
     nlr_buf_t nlr;
     if (nlr_push(&nlr) == 0) {
-        run_function(self, args, result);
+        uint64_t result = run_function(self, args);
         nlr_pop();
-    } else {
-        keep_exception(frame, MP_OBJ_FROM_PTR(nlr.ret_val));
+        return result;
     }
+    keep_exception(frame, MP_OBJ_FROM_PTR(nlr.ret_val));
+    return 0;
 }
 
 // For a signal's handler: it may interrupt the collector and the scheduler, so both stay out of it, and the call into C
 // that it happens to interrupt has nothing to do with it.
-static void run_locked(mp_obj_fficallback_t *self, const uint64_t *args, uint64_t *result) {
+static uint64_t run_locked(mp_obj_fficallback_t *self, const uint64_t *args) {
     #if MICROPY_ENABLE_SCHEDULER
     mp_sched_lock();
     #endif
     gc_lock();
-    run_and_catch(self, NULL, args, result);
+    uint64_t result = run_and_catch(self, NULL, args);
     gc_unlock();
     #if MICROPY_ENABLE_SCHEDULER
     mp_sched_unlock();
     #endif
+    return result;
 }
 
-// What C reaches through the engine's machine code. `*result` is zero on entry.
-static void handle_call(void *context, const uint64_t *args, uint64_t *result) {
+// What C reaches through the engine's machine code.
+static uint64_t handle_call(void *context, const uint64_t *args) {
     mp_obj_fficallback_t *self = context;
     const mp_state_thread_t *state = ffi_state();
     if (MP_UNLIKELY(is_foreign_thread(self, state))) {
         fprintf(stderr, "farcall: callback %s called from a thread that MicroPython does not know, returning zero\n",
             ffi_callback_name(self));
-        return;
+        return 0;
     }
     ffi_register_thread();
     ffi_frame_t *caller = ffi_innermost_frame();
-    if (self->lock || caller == NULL || caller->pending == MP_OBJ_NULL) {
-        // A frame of its own: C is in no call of ours perhaps, but this is one of its.
-        ffi_frame_t frame;
-        ffi_link(&frame);
-        if (self->lock) {
-            run_locked(self, args, result);
-        } else {
-            run_and_catch(self, caller, args, result);
-        }
-        // Whatever was jumped over is over.
-        ffi_unlink(&frame);
+    if (!self->lock && caller != NULL && caller->pending != MP_OBJ_NULL) {
+        return 0;
     }
+    // A frame of its own: C is in no call of ours perhaps, but this is one of its.
+    ffi_frame_t frame;
+    ffi_link(&frame);
+    uint64_t result = self->lock ? run_locked(self, args) : run_and_catch(self, caller, args);
+    // Whatever was jumped over is over.
+    ffi_unlink(&frame);
+    return result;
 }
 
 // The function's own name, if it has one: bound methods and closures have their function's.

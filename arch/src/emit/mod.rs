@@ -12,8 +12,8 @@
 //! # The callback entry
 //! C calls a thunk; the thunk loads the address of its [`record`] and jumps to the entry that the record names. The
 //! entry, made by [`callback_entry`], stores its arguments into slots on its own stack, extended as above, and calls the
-//! record's handler, a function of the same convention, `void (*)(void *context, const uint64_t *slots, uint64_t *result)`.
-//! `*result` is zero when the handler starts, and what it holds afterwards is returned to C.
+//! record's handler, a function of the same convention, `uint64_t (*)(void *context, const uint64_t *slots)`. What the handler
+//! returns is the result's slot.
 //!
 //! # What all of it keeps to
 //! Both ends of a trampoline and of an entry speak the plan's convention, whatever that of the process is: on Linux a Win64

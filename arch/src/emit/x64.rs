@@ -8,9 +8,9 @@
 //!   | return address     |                  | C's stack arguments |
 //!   | saved rbx          | with a result    | return address      |
 //!   | padding            |                  | padding             |
-//!   | stack arguments    |                  | result slot         |
-//!   | shadow space       | <- rsp at the    | argument slots      |
-//!                             call          | shadow space        | <- rsp at the call of the handler
+//!   | stack arguments    |                  | argument slots      |
+//!   | shadow space       | <- rsp at the    | shadow space        | <- rsp at the call of the handler
+//!                             call
 //! ```
 //!
 //! Nothing below the stack pointer is ever used, so a red zone plays no part. The direction flag is clear whenever a function is
@@ -104,12 +104,11 @@ pub(super) fn call(plan: &Plan) -> Code {
 
 pub(super) fn callback_entry(plan: &Plan) -> Code {
     let row = plan.abi.convention();
-    let [context, slots, result] = [0, 1, 2].map(|n| row.int_args[n]);
+    let [context, slots] = [0, 1].map(|n| row.int_args[n]);
     let mut asm = Emitter::new(plan.abi);
     let first_slot = row.shadow;
-    let result_slot = first_slot + plan.arg_slots * SLOT;
     // One more word than a multiple of 16: the return address is the other half.
-    let frame = (result_slot + SLOT + 8).next_multiple_of(16) - 8;
+    let frame = (first_slot + plan.arg_slots * SLOT + 8).next_multiple_of(16) - 8;
     let incoming = frame + 8;
     let on_stack = |offset| Address { base: RSP, offset };
     asm.enter(frame);
@@ -117,11 +116,9 @@ pub(super) fn callback_entry(plan: &Plan) -> Code {
         asm.place_to_slot(piece, incoming, on_stack(first_slot + piece.slot));
     }
     asm.address_of(slots, on_stack(first_slot));
-    asm.address_of(result, on_stack(result_slot));
-    dynasm!(asm.ops ; .arch x64 ; mov QWORD [Rq(result)], 0);
     asm.call_handler(context);
     for piece in &plan.ret {
-        asm.slot_to_place(piece, on_stack(result_slot + piece.slot));
+        asm.register_to_result(row.int_rets[0], piece);
     }
     asm.leave(frame);
     dynasm!(asm.ops ; .arch x64 ; ret);
@@ -270,7 +267,7 @@ impl Emitter {
         }
     }
 
-    /// Calls the record's handler with its context; the other two arguments are in place.
+    /// Calls the record's handler with its context; the other argument is in place.
     fn call_handler(&mut self, context: u8) {
         dynasm!(self.ops
             ; .arch x64
@@ -340,6 +337,18 @@ impl Emitter {
         }
     }
 
+    /// Moves a result from the slot that a register holds to where the convention wants it.
+    fn register_to_result(&mut self, slot: u8, piece: &Move) {
+        match piece.place {
+            Place::Int(register) => self.extend_to(register, slot, piece),
+            Place::Fp(register) if piece.width == 4 => {
+                dynasm!(self.ops ; .arch x64 ; movd Rx(register), Rd(slot));
+            }
+            Place::Fp(register) => dynasm!(self.ops ; .arch x64 ; movq Rx(register), Rq(slot)),
+            Place::Stack { .. } => {}
+        }
+    }
+
     /// Stores the low `size` bytes of the scratch register.
     fn store(&mut self, to: Address, size: u8) {
         match size {
@@ -395,7 +404,8 @@ impl Emitter {
     /// Extends a piece from the low bits of one register to all of another, or of the same.
     fn extend_to(&mut self, to: u8, from: u8, piece: &Move) {
         match (piece.extend, piece.width) {
-            (Extend::None, _) => {}
+            (Extend::None, _) if to == from => {}
+            (Extend::None, _) => self.copy(to, from),
             (Extend::Sign, 1) => dynasm!(self.ops ; .arch x64 ; movsx Rq(to), Rb(from)),
             (Extend::Sign, 2) => dynasm!(self.ops ; .arch x64 ; movsx Rq(to), Rw(from)),
             (Extend::Sign, _) => dynasm!(self.ops ; .arch x64 ; movsxd Rq(to), Rd(from)),

@@ -7,7 +7,7 @@
 typedef void (*bench_trampoline)(const void *target, const uint64_t *slots, uint64_t *result);
 
 // What farcall's callbacks call.
-typedef void (*bench_slots_handler)(void *context, const uint64_t *slots, uint64_t *result);
+typedef uint64_t (*bench_slots_handler)(void *context, const uint64_t *slots);
 
 // What libffi's closures call.
 typedef void (*bench_closure_handler)(void *cif, void *result, void **values, void *context);

@@ -23,10 +23,9 @@ macro_rules! bridge {
 
             type Function = unsafe extern $abi fn(*const c_void, *const u64, *mut u64);
 
-            unsafe extern $abi fn handle(context: *const c_void, slots: *const u64, out: *mut u64) {
-                // SAFETY: an entry passes a slot for each argument, whose number is the context's, and one for
-                // the result.
-                unsafe { callback::handle(context, slots, out) }
+            unsafe extern $abi fn handle(context: *const c_void, slots: *const u64) -> u64 {
+                // SAFETY: an entry passes a slot for each argument, whose number is the context's.
+                unsafe { callback::handle(context, slots) }
             }
 
             unsafe fn call(

@@ -54,15 +54,19 @@ pub fn deliver(slots: &[u64], result: &mut u64) {
 /// The same as a handler.
 ///
 /// # Safety
-/// * There is a slot for each argument, whose number is the context's, and one for the result.
-pub(super) unsafe fn handle(context: *const c_void, slots: *const u64, result: *mut u64) {
+/// * There is a slot for each argument, whose number is the context's.
+pub(super) unsafe fn handle(context: *const c_void, slots: *const u64) -> u64 {
     let count = (context as u64 ^ CONTEXT) as usize;
     DELIVERY.with_borrow_mut(|delivery| delivery.context = context as u64);
+    let mut result = 0;
     if count <= MAX_ARGS {
-        // SAFETY: the caller vouches for slots and result.
-        let (slots, result) = unsafe { (std::slice::from_raw_parts(slots, count), &mut *result) };
-        deliver(slots, result);
+        // SAFETY: the caller vouches for the slots.
+        deliver(
+            unsafe { std::slice::from_raw_parts(slots, count) },
+            &mut result,
+        );
     }
+    result
 }
 
 impl Step<'_> {

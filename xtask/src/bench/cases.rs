@@ -140,8 +140,8 @@ impl Case {
             let _ = write!(
                 text,
                 "{ret} {f}({parameters}) {{ {body} }}\n\
-                 static void {f}_slots(void *context, const uint64_t *slots, uint64_t *result) {{\n    \
-                 {slots}\n    {result}\n}}\n\
+                 static uint64_t {f}_slots(void *context, const uint64_t *slots) {{\n    \
+                 uint64_t slot = 0, *result = &slot;\n    {slots}\n    {result}\n    return slot;\n}}\n\
                  static void {f}_closure(void *cif, void *out, void **values, void *context) {{\n    \
                  uint64_t *result = out;\n    {values}\n    {result}\n}}\n",
             );
@@ -197,8 +197,8 @@ impl Case {
         };
         format!(
             "static bench_slots_handler {name}_handler = {name}_ends_slots;\n\
-             static {ret} {name}_entry({}) {{\n    uint64_t slots[{}], result = 0;\n{slots}    \
-             (*(bench_slots_handler volatile *)&{name}_handler)(NULL, slots, &result);\n{back}}}\n",
+             static {ret} {name}_entry({}) {{\n    uint64_t slots[{}];\n{slots}    \
+             uint64_t result = (*(bench_slots_handler volatile *)&{name}_handler)(NULL, slots);\n{back}}}\n",
             self.parameters(),
             self.args.len().max(1),
         )

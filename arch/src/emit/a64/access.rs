@@ -6,9 +6,8 @@
 )]
 
 use super::{Emitter, FAR, SCRATCH};
-use crate::abi::regs::a64::{SP, XZR};
+use crate::abi::regs::a64::SP;
 use crate::abi::{Extend, Move, Place, Plan};
-use crate::layout::SLOT;
 use dynasmrt::{DynasmApi, dynasm};
 
 /// The largest offset of an `ldp` or `stp`, in eight-byte units: seven bits, signed.
@@ -122,15 +121,27 @@ impl Emitter {
             Place::Int(_) | Place::Fp(_) => None,
         });
         self.copy_all(on_stack.collect());
-        self.slots_to_registers(plan.args.iter().chain(&plan.mirrors), slots, 0);
+        self.slots_to_registers(plan.args.iter().chain(&plan.mirrors), slots);
     }
 
-    /// Stores the arguments to slots from `first_slot` bytes above the stack pointer, and zero to the one behind them. `incoming` is the
-    /// distance from the stack pointer to the caller's.
+    /// Moves a result from the slot that a register holds to where the convention wants it.
+    pub(super) fn register_to_result(&mut self, slot: u8, piece: &Move) {
+        match register_of(piece) {
+            Some((File::Int, register)) => self.extend_to(register, slot, piece),
+            Some((File::Fp, register)) if piece.width == 4 => {
+                dynasm!(self.ops ; .arch aarch64 ; fmov S(register), W(slot));
+            }
+            Some((File::Fp, register)) => {
+                dynasm!(self.ops ; .arch aarch64 ; fmov D(register), X(slot));
+            }
+            None => {}
+        }
+    }
+
+    /// Stores the arguments to slots from `first_slot` bytes above the stack pointer. `incoming` is the distance from the stack
+    /// pointer to the caller's.
     pub(super) fn store_arguments(&mut self, plan: &Plan, first_slot: u32, incoming: u32) {
-        let mut stores = self.registers_to_slots(&plan.args, SP, first_slot);
-        let result_slot = first_slot + plan.arg_slots * SLOT;
-        stores.push(Access::word(XZR, SP, result_slot));
+        let stores = self.registers_to_slots(&plan.args, SP, first_slot);
         self.store_all(&stores);
         let on_stack = plan.args.iter().filter_map(|piece| match piece.place {
             Place::Stack { offset, .. } => Some((
@@ -143,20 +154,14 @@ impl Emitter {
     }
 
     /// Loads what belongs in registers from its slots, whatever holds the slots' address last.
-    pub(super) fn slots_to_registers<'a>(
-        &mut self,
-        pieces: impl IntoIterator<Item = &'a Move>,
-        base: u8,
-        first_slot: u32,
-    ) {
+    fn slots_to_registers<'a>(&mut self, pieces: impl IntoIterator<Item = &'a Move>, base: u8) {
         let loads: Vec<Access> = pieces
             .into_iter()
             .filter_map(|piece| {
                 let (file, register) = register_of(piece)?;
-                let offset = first_slot + piece.slot;
                 Some(Access {
                     file,
-                    ..Access::of(piece, register, base, offset)
+                    ..Access::of(piece, register, base, piece.slot)
                 })
             })
             .collect();
@@ -289,14 +294,20 @@ impl Emitter {
 
     /// Extends a piece from the low bits of a register to all of it.
     fn extend(&mut self, r: u8, piece: &Move) {
+        self.extend_to(r, r, piece);
+    }
+
+    /// Extends a piece from the low bits of one register to all of another, or of the same.
+    fn extend_to(&mut self, to: u8, from: u8, piece: &Move) {
         match (piece.extend, piece.width) {
-            (Extend::None, _) => {}
-            (Extend::Sign, 1) => dynasm!(self.ops ; .arch aarch64 ; sxtb X(r), W(r)),
-            (Extend::Sign, 2) => dynasm!(self.ops ; .arch aarch64 ; sxth X(r), W(r)),
-            (Extend::Sign, _) => dynasm!(self.ops ; .arch aarch64 ; sxtw X(r), W(r)),
-            (Extend::Zero, 1) => dynasm!(self.ops ; .arch aarch64 ; uxtb W(r), W(r)),
-            (Extend::Zero, 2) => dynasm!(self.ops ; .arch aarch64 ; uxth W(r), W(r)),
-            (Extend::Zero, _) => dynasm!(self.ops ; .arch aarch64 ; mov W(r), W(r)),
+            (Extend::None, _) if to == from => {}
+            (Extend::None, _) => dynasm!(self.ops ; .arch aarch64 ; mov X(to), X(from)),
+            (Extend::Sign, 1) => dynasm!(self.ops ; .arch aarch64 ; sxtb X(to), W(from)),
+            (Extend::Sign, 2) => dynasm!(self.ops ; .arch aarch64 ; sxth X(to), W(from)),
+            (Extend::Sign, _) => dynasm!(self.ops ; .arch aarch64 ; sxtw X(to), W(from)),
+            (Extend::Zero, 1) => dynasm!(self.ops ; .arch aarch64 ; uxtb W(to), W(from)),
+            (Extend::Zero, 2) => dynasm!(self.ops ; .arch aarch64 ; uxth W(to), W(from)),
+            (Extend::Zero, _) => dynasm!(self.ops ; .arch aarch64 ; mov W(to), W(from)),
         }
     }
 }

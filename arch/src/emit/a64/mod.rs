@@ -8,10 +8,9 @@
 //!   trampoline                          callback entry, small       callback entry, large
 //!   | C's stack arguments |             | C's stack arguments |     | C's stack arguments |
 //!   | padding             |             | padding             |     | x29, x30            | <- x29
-//!   | saved x19           |             | result slot         |     | padding             |
-//!   | x29, x30            | <- x29      | argument slots      |     | result slot         |
-//!   | stack arguments     | <- sp       | x29, x30            |     | argument slots      | <- sp
-//!                                          ^ x29 and sp
+//!   | saved x19           |             | argument slots      |     | padding             |
+//!   | x29, x30            | <- x29      | x29, x30            |     | argument slots      | <- sp
+//!   | stack arguments     | <- sp          ^ x29 and sp
 //! ```
 //!
 //! Eight bytes on each side of each other in memory go in pairs, as compilers do it. Sources: "Arm Architecture Reference Manual"
@@ -95,22 +94,22 @@ pub(super) fn call(plan: &Plan) -> Code {
 
 pub(super) fn callback_entry(plan: &Plan) -> Code {
     let row = plan.abi.convention();
-    let [context, slots, result] = [0, 1, 2].map(|n| row.int_args[n]);
+    let [context, slots] = [0, 1].map(|n| row.int_args[n]);
     let mut asm = Emitter::new(plan.abi);
-    let own = (plan.arg_slots * SLOT + SLOT + row.shadow).next_multiple_of(row.stack_align);
+    let own = (plan.arg_slots * SLOT + row.shadow).next_multiple_of(row.stack_align);
     let (above, below) = if FRAME_RECORD + own <= PAIR_UNITS * 8 {
         (FRAME_RECORD + own, 0)
     } else {
         (FRAME_RECORD, own)
     };
     let first_slot = row.shadow + if below == 0 { FRAME_RECORD } else { 0 };
-    let result_slot = first_slot + plan.arg_slots * SLOT;
     asm.enter(above, below);
     asm.store_arguments(plan, first_slot, above + below);
     asm.add(slots, SP, first_slot);
-    asm.add(result, SP, result_slot);
     asm.call_handler(context);
-    asm.slots_to_registers(&plan.ret, SP, result_slot);
+    for piece in &plan.ret {
+        asm.register_to_result(row.int_rets[0], piece);
+    }
     asm.raise_stack(below);
     asm.leave(above);
     asm.finish()

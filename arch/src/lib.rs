@@ -27,7 +27,9 @@ pub mod abi;
 pub mod emit;
 pub mod endpoint;
 pub mod layout;
+pub mod structs;
 pub mod types;
 
-pub use abi::{Abi, Extend, Move, Place, Plan, PlanError, plan};
-pub use types::{MAX_ARGS, Scalar, Signature, SignatureError, Type};
+pub use abi::{Abi, Extend, HiddenResult, Move, Place, Plan, PlanError, plan};
+pub use structs::{Member, Struct, StructError};
+pub use types::{Float, MAX_ARGS, Scalar, Signature, SignatureError, Type, Wide};

@@ -3,7 +3,9 @@
 //! What a type is called in C or in a signature string does not matter here: `int *`, `uintptr_t` and a 64-bit
 //! `unsigned long` are all [`Type::U64`]. Sizes stand in [`crate::layout`], registers in [`crate::abi`].
 
+use crate::structs::Struct;
 use core::fmt;
+use std::sync::Arc;
 
 /// A type that fits one register: an integer of 1, 2, 4 or 8 bytes, or a binary floating-point number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,7 +66,61 @@ impl fmt::Display for Scalar {
     }
 }
 
-/// The type of an argument or of a result.
+/// A number of 16 bytes, aligned to as many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Wide {
+    /// `__int128`.
+    I128,
+    /// `unsigned __int128`.
+    U128,
+    /// The x87's extended format, ten bytes with six of padding: `long double` on x86-64, except for Microsoft's compiler.
+    F80,
+    /// IEEE 754 binary128: `long double` on AArch64 Linux, `__float128` on x86-64.
+    F128,
+}
+
+impl Wide {
+    /// Every one.
+    pub const ALL: [Wide; 4] = [Wide::I128, Wide::U128, Wide::F80, Wide::F128];
+}
+
+impl fmt::Display for Wide {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Wide::I128 => "int128",
+            Wide::U128 => "uint128",
+            Wide::F80 => "float80",
+            Wide::F128 => "float128",
+        })
+    }
+}
+
+/// A binary floating-point format. What `long double` is on a platform is for those to say who speak of C types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "each name is its own description")]
+pub enum Float {
+    F32,
+    F64,
+    F80,
+    F128,
+}
+
+impl Float {
+    /// Every format, narrowest first.
+    pub const ALL: [Float; 4] = [Float::F32, Float::F64, Float::F80, Float::F128];
+
+    /// The type of one number.
+    pub const fn ty(self) -> Type {
+        match self {
+            Float::F32 => Type::F32,
+            Float::F64 => Type::F64,
+            Float::F80 => Type::F80,
+            Float::F128 => Type::F128,
+        }
+    }
+}
+
+/// The type of an argument or of a result. Cloning is cheap: the members of a structure are shared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Type {
@@ -72,6 +128,12 @@ pub enum Type {
     Void,
     /// A value of one register.
     Scalar(Scalar),
+    /// A number of 16 bytes.
+    Wide(Wide),
+    /// A C11 complex number: the real part, then the imaginary one.
+    Complex(Float),
+    /// A structure or a union, by value.
+    Struct(Arc<Struct>),
 }
 
 #[allow(missing_docs, reason = "each name is its own description")]
@@ -86,6 +148,10 @@ impl Type {
     pub const U64: Type = Type::Scalar(Scalar::U64);
     pub const F32: Type = Type::Scalar(Scalar::F32);
     pub const F64: Type = Type::Scalar(Scalar::F64);
+    pub const I128: Type = Type::Wide(Wide::I128);
+    pub const U128: Type = Type::Wide(Wide::U128);
+    pub const F80: Type = Type::Wide(Wide::F80);
+    pub const F128: Type = Type::Wide(Wide::F128);
     /// A data or function pointer: every target here has 64-bit ones.
     pub const POINTER: Type = Type::U64;
 }
@@ -95,7 +161,16 @@ impl fmt::Display for Type {
         match self {
             Type::Void => f.write_str("void"),
             Type::Scalar(scalar) => scalar.fmt(f),
+            Type::Wide(wide) => wide.fmt(f),
+            Type::Complex(part) => write!(f, "complex {}", part.ty()),
+            Type::Struct(members) => members.fmt(f),
         }
+    }
+}
+
+impl From<Struct> for Type {
+    fn from(members: Struct) -> Type {
+        Type::Struct(Arc::new(members))
     }
 }
 
@@ -178,7 +253,7 @@ impl Signature {
 
 fn is_promoted_by_c(ty: &Type) -> bool {
     match ty {
-        Type::Void => false,
+        Type::Void | Type::Wide(_) | Type::Complex(_) | Type::Struct(_) => false,
         Type::Scalar(scalar) => match scalar {
             Scalar::I8 | Scalar::U8 | Scalar::I16 | Scalar::U16 | Scalar::F32 => true,
             Scalar::I32 | Scalar::U32 | Scalar::I64 | Scalar::U64 | Scalar::F64 => false,

@@ -10,44 +10,93 @@ use farcall_arch::abi::check::check;
 use farcall_arch::abi::regs::{Convention, Isa};
 use farcall_arch::emit::unwind::{FrameChangeKind, unwind_info};
 use farcall_arch::emit::{self, Code, THUNK_SIZE, record};
-use farcall_arch::{Abi, Extend, MAX_ARGS, Place, Plan, Scalar, Signature, Type, plan};
+use farcall_arch::{
+    Abi, Extend, Float, MAX_ARGS, Place, Plan, PlanError, Scalar, Signature, Struct, Type, Wide,
+    plan,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use std::collections::BTreeSet;
 
-/// A scalar as C passes it behind a `...`.
-fn promoted(scalar: Scalar) -> Scalar {
-    match scalar {
-        Scalar::I8 | Scalar::U8 | Scalar::I16 | Scalar::U16 => Scalar::I32,
-        Scalar::F32 => Scalar::F64,
-        Scalar::I32 | Scalar::U32 | Scalar::I64 | Scalar::U64 | Scalar::F64 => scalar,
+/// A type as C passes it behind a `...`.
+fn promoted(ty: &Type) -> Type {
+    match ty {
+        Type::Scalar(Scalar::I8 | Scalar::U8 | Scalar::I16 | Scalar::U16) => Type::I32,
+        &Type::F32 => Type::F64,
+        other => other.clone(),
     }
 }
 
-fn any_signature() -> impl Strategy<Value = Signature> {
-    let scalar = || select(Scalar::ALL.to_vec());
-    let ret = prop_oneof![1 => Just(Type::Void), 4 => scalar().prop_map(Type::Scalar)];
+fn any_scalar() -> BoxedStrategy<Type> {
+    select(Scalar::ALL.to_vec()).prop_map(Type::Scalar).boxed()
+}
+
+/// Types of every kind that a machine has: mostly scalars, and structures as people write them.
+fn any_type(isa: Isa) -> BoxedStrategy<Type> {
+    let has_x87 = isa == Isa::X64;
+    let wides = Wide::ALL
+        .into_iter()
+        .filter(|&wide| has_x87 || wide != Wide::F80);
+    let parts = Float::ALL
+        .into_iter()
+        .filter(|&part| has_x87 || part != Float::F80);
+    let wide = select(wides.collect::<Vec<_>>()).prop_map(Type::Wide);
+    let complex = select(parts.collect::<Vec<_>>()).prop_map(Type::Complex);
+    let number = prop_oneof![8 => any_scalar(), 1 => wide, 1 => complex].boxed();
+    let repeated = (number.clone(), 1..=5usize).prop_map(|(ty, count)| vec![ty; count]);
+    let mixed = vec(number.clone(), 1..=5);
+    let members = prop_oneof![repeated.boxed(), mixed.boxed()];
+    let structure =
+        members.prop_recursive(3, 12, 4, |members| vec(any_struct(members.boxed()), 1..=3));
+    prop_oneof![4 => number, 3 => any_struct(structure.boxed())].boxed()
+}
+
+/// A structure as it comes, over-aligned or packed, or a union.
+fn any_struct(members: BoxedStrategy<Vec<Type>>) -> BoxedStrategy<Type> {
+    let make = |(members, how): (Vec<Type>, u32)| {
+        let natural = Struct::new(members.clone()).expect("a few members");
+        let made = match how {
+            0 => Struct::with_layout(members, natural.size().next_multiple_of(16), 16),
+            1 => Struct::with_layout(members, natural.size(), 1),
+            2 => Struct::union(members),
+            _ => Ok(natural),
+        };
+        made.expect("a few members").into()
+    };
+    (members, 0..10u32).prop_map(make).boxed()
+}
+
+fn any_signature(ty: BoxedStrategy<Type>) -> impl Strategy<Value = Signature> {
+    let ret = prop_oneof![1 => Just(Type::Void), 4 => ty.clone()];
     // Mostly what people write; at times more than short offsets and single pages reach.
     let count =
         prop_oneof![16 => 0..=12usize, 8 => 0..=40usize, 2 => 60..=80usize, 1 => 500..=MAX_ARGS];
-    let args = count.prop_flat_map(move |count| vec(scalar(), count));
+    let args = count.prop_flat_map(move |count| vec(ty.clone(), count));
     let dots = proptest::option::weighted(0.3, any::<Index>());
     (ret, args, dots).prop_map(|(ret, args, dots)| {
         let fixed = dots.map(|dots| dots.index(args.len() + 1));
         let is_named = |index| fixed.is_none_or(|fixed| index < fixed);
-        let types = args.iter().enumerate().map(|(index, &scalar)| {
-            Type::Scalar(if is_named(index) {
-                scalar
-            } else {
-                promoted(scalar)
-            })
-        });
+        let types = args
+            .iter()
+            .enumerate()
+            .map(|(index, ty)| match is_named(index) {
+                true => ty.clone(),
+                false => promoted(ty),
+            });
         match fixed {
             Some(fixed) => Signature::variadic(ret, types.collect(), fixed),
             None => Signature::new(ret, types.collect()),
         }
         .expect("a signature that C could have")
+    })
+}
+
+/// A convention and a signature of any types.
+fn any_case() -> impl Strategy<Value = (Abi, Signature)> {
+    any_abi().prop_flat_map(|abi| {
+        let ty = any_type(abi.convention().isa);
+        (Just(abi), any_signature(ty))
     })
 }
 
@@ -64,27 +113,30 @@ proptest! {
     })]
 
     #[test]
-    fn every_signature_has_a_plan_that_the_checker_agrees_with(signature in any_signature(), abi in any_abi()) {
-        let plan = plan(&signature, abi).expect("every scalar has a place");
-        prop_assert_eq!(check(&signature, &plan), Ok(()));
+    fn every_signature_has_a_plan_that_the_checker_agrees_with((abi, signature) in any_case()) {
+        match plan(&signature, abi) {
+            Ok(plan) => prop_assert_eq!(check(&signature, &plan), Ok(())),
+            Err(error) => prop_assert!(matches!(error, PlanError::TooLarge { .. }), "{error}"),
+        }
     }
 
     #[test]
     fn plan_with_one_mistake_is_rejected(
-        signature in any_signature(),
-        abi in any_abi(),
+        (abi, signature) in any_case(),
         mistake in select(MISTAKES.to_vec()),
         at in any::<Index>(),
     ) {
-        let mut plan = plan(&signature, abi).expect("every scalar has a place");
+        let planned = plan(&signature, abi);
+        prop_assume!(planned.is_ok());
+        let mut plan = planned.expect("a plan");
         let before = plan.clone();
         mistake(&mut plan, at);
         prop_assume!(plan != before);
-        prop_assert!(check(&signature, &plan).is_err(), "{plan:?}");
+        prop_assert!(check(&signature, &plan).is_err(), "{signature}: {plan:?}");
     }
 
     #[test]
-    fn emitted_code_keeps_to_its_frame_and_registers(signature in any_signature(), abi in any_abi()) {
+    fn emitted_code_keeps_to_its_frame_and_registers(signature in any_signature(any_scalar()), abi in any_abi()) {
         let plan = plan(&signature, abi).expect("every scalar has a place");
         for code in [emit::call(&plan), emit::callback_entry(&plan)] {
             check_code(&code).map_err(|why| TestCaseError::fail(format!("{signature} under {abi}: {why}")))?;
@@ -94,7 +146,7 @@ proptest! {
     }
 
     #[test]
-    fn windows_unwind_codes_tell_what_the_prologue_does(signature in any_signature()) {
+    fn windows_unwind_codes_tell_what_the_prologue_does(signature in any_signature(any_scalar())) {
         let plan = plan(&signature, Abi::Win64).expect("every scalar has a place");
         for code in [emit::call(&plan), emit::callback_entry(&plan)] {
             prop_assert_eq!(told_by_unwind_info(&code), done_by_prologue(&code));
@@ -104,7 +156,7 @@ proptest! {
 
 type Mistake = fn(&mut Plan, Index);
 
-const MISTAKES: [Mistake; 8] = [
+const MISTAKES: [Mistake; 12] = [
     |plan, at| {
         if !plan.args.is_empty() {
             plan.args.remove(at.index(plan.args.len()));
@@ -133,7 +185,27 @@ const MISTAKES: [Mistake; 8] = [
         }
     },
     |plan, _| plan.stack += 16,
-    |plan, _| plan.ret.truncate(0),
+    |plan, _| plan.copies += 16,
+    |plan, at| {
+        if !plan.args.is_empty() {
+            let piece = at.get_mut(&mut plan.args);
+            piece.copy = match piece.copy {
+                Some(copy) => Some(copy + 16),
+                None => Some(0),
+            };
+        }
+    },
+    |plan, at| {
+        if !plan.args.is_empty() {
+            at.get_mut(&mut plan.args).width += 1;
+        }
+    },
+    |plan, _| {
+        if let Some(hidden) = &mut plan.hidden {
+            hidden.pointer += 1;
+        }
+    },
+    |plan, _| plan.ret.truncate(plan.ret.len().saturating_sub(1)),
     |plan, at| {
         if !plan.mirrors.is_empty() {
             plan.mirrors.remove(at.index(plan.mirrors.len()));

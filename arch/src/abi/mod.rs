@@ -73,12 +73,14 @@ pub enum Place {
     Int(u8),
     /// A floating-point register, likewise.
     Fp(u8),
+    /// A register of the x87 stack, counted from its top. Results only.
+    X87(u8),
     /// Memory above the stack pointer.
     Stack {
         /// Bytes from the stack pointer, as it is at the call instruction.
         offset: u32,
         /// Bytes that are the value's there. Extension fills them, and nothing beyond them may be written.
-        size: u8,
+        size: u32,
     },
 }
 
@@ -93,19 +95,39 @@ pub enum Extend {
     Sign,
 }
 
-/// One piece of one value on its way between a slot and a [`Place`]. It reads the same in both directions.
+/// One piece of one value on its way between the interpreter's side and a [`Place`]. It reads the same in both directions.
+///
+/// A scalar is one piece. Other values have one for each register they lie in, or a single one if they lie in memory. Padding at
+/// the end of a value may belong to no piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Move {
     /// The argument's index; 0 for a result.
     pub value: u32,
     /// Bytes from the first slot of the list (of the arguments, or of the result).
     pub slot: u32,
-    /// Bytes that are moved: 1, 2, 4 or 8.
-    pub width: u8,
+    /// Bytes from the start of the value, where it is found by a pointer of its own.
+    pub offset: u32,
+    /// Bytes that are moved: up to 8 with an integer register, whatever their number; 4, 8 or 16 with a floating-point register; 10 with
+    /// one of the x87; any number of bytes in memory.
+    pub width: u32,
     /// How the rest of the register, of the stack word, or of the slot is filled.
     pub extend: Extend,
     /// The other end.
     pub place: Place,
+    /// Whether `place` holds the address of the bytes and not the bytes themselves. If so the caller makes a copy for the callee to
+    /// do with as it likes, so many bytes above [`Plan::stack`], at a multiple of 16.
+    pub copy: Option<u32>,
+}
+
+/// A result that the callee writes to memory of the caller's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HiddenResult {
+    /// The integer register in which the callee finds the memory's address.
+    pub pointer: u8,
+    /// The integer register in which it gives that address back.
+    pub returned: Option<u8>,
+    /// The result's bytes.
+    pub size: u32,
 }
 
 /// How a function of one signature is called under one convention.
@@ -118,25 +140,85 @@ pub struct Plan {
     /// Second copies of arguments' pieces, in registers where a callee may look for them instead. A caller makes them; a callee
     /// finds everything in `args`.
     pub mirrors: Vec<Move>,
-    /// The result's pieces; none for `void`.
+    /// The result's pieces; none for `void`, and none for a result in memory.
     pub ret: Vec<Move>,
+    /// Where a result in memory goes. Its pointer is no argument and stands in no other list.
+    pub hidden: Option<HiddenResult>,
     /// How many slots the arguments take on the interpreter's side.
     pub arg_slots: u32,
     /// Bytes between the stack pointer at the call instruction and the end of the stack arguments, shadow space included: a multiple
     /// of the convention's stack alignment.
     pub stack: u32,
+    /// Bytes that the copies of arguments take which are passed by their address: a multiple of the same alignment.
+    pub copies: u32,
     /// The number of vector registers that carry arguments, where the convention wants it said.
     pub vector_args: Option<u8>,
 }
 
-/// Why a signature cannot be called under a convention.
+impl Plan {
+    /// Whether each value is one piece of a register's size, and none in memory of its own: true of every signature of scalars.
+    pub fn is_of_scalars(&self) -> bool {
+        let mut pieces = self.args.iter().chain(&self.ret);
+        let is_scalar = |piece: &Move| {
+            piece.offset == 0 && matches!(piece.width, 1 | 2 | 4 | 8) && piece.copy.is_none()
+        };
+        self.hidden.is_none() && pieces.all(is_scalar)
+    }
+}
+
+/// The most bytes that arguments may take on the stack, their copies included, or on the interpreter's side.
+pub const MAX_AREA: u32 = 1 << 18;
+
+/// Why a signature cannot be called under a convention. Indices count from zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum PlanError {}
+pub enum PlanError {
+    /// A number in a format of the x87, on a machine that has none.
+    NoX87 {
+        /// The argument it is in, or `None` for the result.
+        argument: Option<usize>,
+    },
+    /// An argument must be in memory at a larger multiple than the convention aligns the stack to.
+    OverAligned {
+        /// Which one.
+        argument: usize,
+        /// Its alignment.
+        align: u32,
+    },
+    /// The arguments take more than [`MAX_AREA`].
+    TooLarge {
+        /// How many bytes.
+        got: u64,
+    },
+}
 
 impl fmt::Display for PlanError {
-    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {}
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            PlanError::NoX87 { argument: None } => {
+                f.write_str("result: expected a type of this machine, got float80")
+            }
+            PlanError::NoX87 {
+                argument: Some(index),
+            } => {
+                write!(
+                    f,
+                    "argument {}: expected a type of this machine, got float80",
+                    index + 1
+                )
+            }
+            PlanError::OverAligned { argument, align } => write!(
+                f,
+                "argument {}: expected an alignment of at most 16, got {align}",
+                argument + 1
+            ),
+            PlanError::TooLarge { got } => {
+                write!(
+                    f,
+                    "expected arguments of at most {MAX_AREA} bytes in all, got {got}"
+                )
+            }
+        }
     }
 }
 
@@ -166,12 +248,13 @@ impl core::error::Error for PlanError {}
 /// ```
 ///
 /// # Errors
-/// For a type that the convention has no place for. Every type of [`Type`] has one under every [`Abi`] so far.
+/// [`PlanError`]. Signatures of scalars have a plan under every [`Abi`].
 pub fn plan(signature: &Signature, abi: Abi) -> Result<Plan, PlanError> {
+    check_size(signature)?;
     let plan = match abi {
-        Abi::SysV64 => sysv64::plan(signature),
-        Abi::Win64 => win64::plan(signature),
-        Abi::Aapcs64(dialect) => aapcs64::plan(signature, dialect),
+        Abi::SysV64 => sysv64::plan(signature)?,
+        Abi::Win64 => win64::plan(signature)?,
+        Abi::Aapcs64(dialect) => aapcs64::plan(signature, dialect)?,
     };
     debug_assert_eq!(
         check::check(signature, &plan),
@@ -181,12 +264,26 @@ pub fn plan(signature: &Signature, abi: Abi) -> Result<Plan, PlanError> {
     Ok(plan)
 }
 
+/// Bounds what everything later adds up, so that no sum there can exceed its type.
+fn check_size(signature: &Signature) -> Result<(), PlanError> {
+    // What an argument takes at most: itself in whole words, the address of its copy, and alignment before either.
+    let taken = |arg: &Type| u64::from(arg.slots() * SLOT) + 4 * u64::from(SLOT);
+    let got = signature.args().iter().map(taken).sum();
+    match got {
+        0..=MAX_AREA_U64 => Ok(()),
+        _ => Err(PlanError::TooLarge { got }),
+    }
+}
+
+const MAX_AREA_U64: u64 = MAX_AREA as u64;
+
 /// Takes registers and stack words in the order in which arguments ask for them: the step all conventions share.
 struct Allocator {
     row: &'static Convention,
     ints: usize,
     fps: usize,
     stack: u32,
+    copies: u32,
 }
 
 impl Allocator {
@@ -196,6 +293,7 @@ impl Allocator {
             ints: 0,
             fps: 0,
             stack: row.shadow,
+            copies: 0,
         }
     }
 
@@ -233,9 +331,27 @@ impl Allocator {
     fn take_stack(&mut self, size: u32, align: u32) -> Place {
         let offset = self.stack.next_multiple_of(align);
         self.stack = offset + size;
-        Place::Stack {
-            offset,
-            size: size as u8,
+        Place::Stack { offset, size }
+    }
+
+    /// Room for the copy of an argument that goes by its address: where it begins above the stack arguments.
+    fn take_copy(&mut self, size: u32) -> u32 {
+        let offset = self.copies;
+        self.copies += size.next_multiple_of(self.row.stack_align);
+        offset
+    }
+
+    /// The register for the address of a result in memory, which comes before all arguments where it is one of theirs.
+    fn take_hidden_result(&mut self, size: u32) -> HiddenResult {
+        let pointer = self.row.result_pointer;
+        if self.row.int_args.first() == Some(&pointer) {
+            self.ints += 1;
+            self.fps += usize::from(self.row.positional);
+        }
+        HiddenResult {
+            pointer,
+            returned: self.row.result_pointer_returned,
+            size,
         }
     }
 
@@ -245,43 +361,93 @@ impl Allocator {
     }
 }
 
-/// The move of a scalar: its width, and the extension that C compilers expect of its type.
-fn scalar_move(value: u32, slot: u32, scalar: Scalar, place: Place) -> Move {
-    let extend = match scalar {
-        Scalar::F32 | Scalar::F64 | Scalar::I64 | Scalar::U64 => Extend::None,
-        Scalar::I8 | Scalar::I16 | Scalar::I32 => Extend::Sign,
-        Scalar::U8 | Scalar::U16 | Scalar::U32 => Extend::Zero,
-    };
-    Move {
-        value,
-        slot,
-        width: scalar.size() as u8,
-        extend,
-        place,
-    }
+/// A value that is being placed: its index, the offset of its first slot, its type.
+#[derive(Clone, Copy)]
+struct Value<'a> {
+    index: u32,
+    slot: u32,
+    ty: &'a Type,
 }
 
-/// The move of a result of one register; none for `void`.
-fn register_result(row: &Convention, ty: &Type) -> Vec<Move> {
-    match ty {
-        Type::Void => Vec::new(),
-        Type::Scalar(scalar) => {
-            let place = if scalar.is_float() {
-                Place::Fp(row.fp_rets[0])
-            } else {
-                Place::Int(row.int_rets[0])
-            };
-            vec![scalar_move(0, 0, *scalar, place)]
+impl Value<'_> {
+    fn result(ty: &Type) -> Value<'_> {
+        Value {
+            index: 0,
+            slot: 0,
+            ty,
         }
     }
+
+    /// The move of a scalar: its width, and the extension that C compilers expect of its type.
+    fn scalar(&self, scalar: Scalar, place: Place) -> Move {
+        let extend = match scalar {
+            Scalar::F32 | Scalar::F64 | Scalar::I64 | Scalar::U64 => Extend::None,
+            Scalar::I8 | Scalar::I16 | Scalar::I32 => Extend::Sign,
+            Scalar::U8 | Scalar::U16 | Scalar::U32 => Extend::Zero,
+        };
+        Move {
+            extend,
+            ..self.piece(0, scalar.size(), place)
+        }
+    }
+
+    /// The move of `width` bytes, `offset` bytes from the value's start.
+    fn piece(&self, offset: u32, width: u32, place: Place) -> Move {
+        Move {
+            value: self.index,
+            slot: self.slot + offset,
+            offset,
+            width,
+            extend: Extend::None,
+            place,
+            copy: None,
+        }
+    }
+
+    /// The move of the whole value to memory on the stack.
+    fn whole(&self, place: Place) -> Move {
+        self.piece(0, self.ty.size(), place)
+    }
+
+    /// The move of the value to a copy whose address is passed as an integer is.
+    fn by_address(&self, copy: u32, place: Place) -> Move {
+        Move {
+            copy: Some(copy),
+            ..self.whole(place)
+        }
+    }
+
+    /// An error if the value, an argument, cannot be in memory on the stack because of its alignment.
+    fn check_alignment(&self, row: &Convention) -> Result<(), PlanError> {
+        let align = self.ty.align();
+        if align <= row.stack_align {
+            return Ok(());
+        }
+        let argument = self.index as usize;
+        Err(PlanError::OverAligned { argument, align })
+    }
 }
 
-/// Calls `place` for each argument with its index, the offset of its first slot and its type; returns the slots taken.
-fn for_each_arg(signature: &Signature, mut place: impl FnMut(u32, u32, &Type)) -> u32 {
+/// The move of a scalar result.
+fn scalar_result(row: &Convention, ty: &Type, scalar: Scalar) -> Move {
+    let place = if scalar.is_float() {
+        Place::Fp(row.fp_rets[0])
+    } else {
+        Place::Int(row.int_rets[0])
+    };
+    Value::result(ty).scalar(scalar, place)
+}
+
+/// Calls `place` for each argument; returns the slots taken.
+fn for_each_arg(
+    signature: &Signature,
+    mut place: impl FnMut(Value<'_>) -> Result<(), PlanError>,
+) -> Result<u32, PlanError> {
     let mut slots = 0;
-    for (index, arg) in signature.args().iter().enumerate() {
-        place(index as u32, slots * SLOT, arg);
-        slots += arg.slots();
+    for (index, ty) in signature.args().iter().enumerate() {
+        let (index, slot) = (index as u32, slots * SLOT);
+        place(Value { index, slot, ty })?;
+        slots += ty.slots();
     }
-    slots
+    Ok(slots)
 }

@@ -28,6 +28,7 @@ pub mod x64 {
 pub mod a64 {
     pub const X0: u8 = 0;
     pub const X1: u8 = 1;
+    pub const X8: u8 = 8;
     pub const X9: u8 = 9;
     pub const X10: u8 = 10;
     pub const X16: u8 = 16;
@@ -83,6 +84,10 @@ pub struct Convention {
     pub int_rets: &'static [u8],
     /// Floating-point results, in order.
     pub fp_rets: &'static [u8],
+    /// The integer register that holds the address of a result in memory.
+    pub result_pointer: u8,
+    /// The integer register in which a callee gives that address back.
+    pub result_pointer_returned: Option<u8>,
     /// Bytes that a scalar argument takes on the stack at least, and is aligned to at least.
     pub stack_word: u32,
     /// The stack pointer's alignment at a call instruction, in bytes.
@@ -99,6 +104,10 @@ pub struct Convention {
     pub reserved: &'static [u8],
     /// Whether a caller says in `al` how many vector registers carry arguments.
     pub counts_vector_args: bool,
+    /// Whether a value of several integer registers that is aligned to 16 bytes begins with an even-numbered one.
+    pub even_pairs: bool,
+    /// Whether a structure is aligned on the stack as its members want it, or else as its declaration does.
+    pub natural_alignment: bool,
 }
 
 /// System V psABI for x86-64, version 1.0: section 3.2.1 (registers), 3.2.2 (stack), 3.2.3 (arguments).
@@ -111,6 +120,8 @@ pub static SYSV64: Convention = Convention {
     variadics: Variadics::LikeOthers,
     int_rets: &[x64::RAX, x64::RDX],
     fp_rets: &[0, 1],
+    result_pointer: x64::RDI,
+    result_pointer_returned: Some(x64::RAX),
     stack_word: 8,
     stack_align: 16,
     shadow: 0,
@@ -119,6 +130,8 @@ pub static SYSV64: Convention = Convention {
     callee_saved_fp: &[],
     reserved: &[],
     counts_vector_args: true,
+    even_pairs: false,
+    natural_alignment: false,
 };
 
 /// Microsoft's "x64 calling convention" and "x64 stack usage"; "Overview of x64 ABI conventions" for who saves what.
@@ -131,6 +144,8 @@ pub static WIN64: Convention = Convention {
     variadics: Variadics::Mirrored,
     int_rets: &[x64::RAX],
     fp_rets: &[0],
+    result_pointer: x64::RCX,
+    result_pointer_returned: Some(x64::RAX),
     stack_word: 8,
     stack_align: 16,
     shadow: 32,
@@ -148,6 +163,8 @@ pub static WIN64: Convention = Convention {
     callee_saved_fp: &[6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
     reserved: &[],
     counts_vector_args: false,
+    even_pairs: false,
+    natural_alignment: false,
 };
 
 /// What the dialects of AAPCS64 have in common, and Linux as it is: "Procedure Call Standard for the Arm 64-bit
@@ -163,6 +180,8 @@ const AAPCS64: Convention = Convention {
     variadics: Variadics::LikeOthers,
     int_rets: &[0, 1],
     fp_rets: &[0, 1, 2, 3],
+    result_pointer: a64::X8,
+    result_pointer_returned: None,
     stack_word: 8,
     stack_align: 16,
     shadow: 0,
@@ -171,6 +190,8 @@ const AAPCS64: Convention = Convention {
     callee_saved_fp: &[8, 9, 10, 11, 12, 13, 14, 15],
     reserved: &[a64::X18],
     counts_vector_args: false,
+    even_pairs: true,
+    natural_alignment: true,
 };
 
 /// AAPCS64 on Linux.
@@ -182,6 +203,8 @@ pub static AAPCS64_APPLE: Convention = Convention {
     variadics: Variadics::OnStack(8),
     stack_word: 1,
     red_zone: 128,
+    even_pairs: false,
+    natural_alignment: false,
     ..AAPCS64
 };
 
@@ -190,5 +213,6 @@ pub static AAPCS64_WINDOWS: Convention = Convention {
     name: "AAPCS64 (Windows)",
     variadics: Variadics::InIntegers,
     red_zone: 16,
+    natural_alignment: false,
     ..AAPCS64
 };

@@ -6,31 +6,240 @@
 //! passed no differently; `al` bounds the vector registers in use, and as a function declared without its `...` is
 //! called correctly too if every call says so, every plan says so.
 //!
+//! Larger values are classified eightbyte by eightbyte. Either all of one find registers or all of it is on the stack, as it
+//! is from the start if it has class MEMORY. `__int128` goes as a structure of two integers would, `complex` as one of two
+//! numbers. A `long double` is an argument in memory and a result in `st0`; a complex one is a result in `st0` and `st1`.
+//!
 //! The psABI leaves bits beyond a narrow integer undefined. Compilers do not: clang's callees rely on the caller having
 //! extended 8- and 16-bit arguments to 32 bits, while no compiler relies on it in a result. So arguments are
 //! extended on the way out, and nothing is taken for extended on the way in.
 
-use super::{Abi, Allocator, Plan, for_each_arg, register_result, regs, scalar_move};
-use crate::types::{Signature, Type};
+use super::{
+    Abi, Allocator, HiddenResult, Move, Place, Plan, PlanError, Value, for_each_arg, regs,
+    scalar_result,
+};
+use crate::layout::Number;
+use crate::types::{Float, Signature, Type};
 
-pub(super) fn plan(signature: &Signature) -> Plan {
+pub(super) fn plan(signature: &Signature) -> Result<Plan, PlanError> {
     let row = &regs::SYSV64;
     let mut allocator = Allocator::new(row);
+    let (ret, hidden) = place_result(&mut allocator, signature.ret());
     let mut args = Vec::with_capacity(signature.args().len());
-    let arg_slots = for_each_arg(signature, |index, slot, arg| match arg {
-        Type::Void => {}
-        Type::Scalar(scalar) => {
-            let place = allocator.take_by_class(*scalar);
-            args.push(scalar_move(index, slot, *scalar, place));
-        }
-    });
-    Plan {
+    let arg_slots = for_each_arg(signature, |arg| place_arg(&mut allocator, arg, &mut args))?;
+    Ok(Plan {
         abi: Abi::SysV64,
         args,
         mirrors: Vec::new(),
-        ret: register_result(row, signature.ret()),
+        ret,
+        hidden,
         arg_slots,
         stack: allocator.stack_size(),
+        copies: 0,
         vector_args: row.counts_vector_args.then_some(allocator.fps as u8),
+    })
+}
+
+fn place_arg(
+    allocator: &mut Allocator,
+    arg: Value<'_>,
+    args: &mut Vec<Move>,
+) -> Result<(), PlanError> {
+    if let Type::Scalar(scalar) = arg.ty {
+        args.push(arg.scalar(*scalar, allocator.take_by_class(*scalar)));
+        return Ok(());
+    }
+    let row = allocator.row;
+    let pieces = register_pieces(arg.ty).filter(|pieces| {
+        let fps = pieces.iter().filter(|piece| piece.is_sse).count();
+        let ints = pieces.len() - fps;
+        allocator.ints + ints <= row.int_args.len() && allocator.fps + fps <= row.fp_args.len()
+    });
+    let Some(pieces) = pieces else {
+        arg.check_alignment(row)?;
+        let size = arg.ty.size().next_multiple_of(row.stack_word);
+        let align = arg.ty.align().max(row.stack_word);
+        args.push(arg.whole(allocator.take_stack(size, align)));
+        return Ok(());
+    };
+    for Piece {
+        offset,
+        width,
+        is_sse,
+    } in pieces
+    {
+        let place = if is_sse {
+            allocator.take_fp()
+        } else {
+            allocator.take_int()
+        };
+        args.extend(place.map(|place| arg.piece(offset, width, place)));
+    }
+    Ok(())
+}
+
+fn place_result(allocator: &mut Allocator, ty: &Type) -> (Vec<Move>, Option<HiddenResult>) {
+    let row = allocator.row;
+    let value = Value::result(ty);
+    match ty {
+        Type::Void => return (Vec::new(), None),
+        Type::Scalar(scalar) => return (vec![scalar_result(row, ty, *scalar)], None),
+        Type::Complex(Float::F80) => {
+            let part =
+                |n: u8| value.piece(u32::from(n) * Float::F80.size(), X87_BYTES, Place::X87(n));
+            return (vec![part(0), part(1)], None);
+        }
+        Type::Wide(_) | Type::Complex(_) | Type::Struct(_) => {}
+    }
+    match classify(ty) {
+        Some(
+            [
+                Eightbyte {
+                    class: Class::X87, ..
+                },
+                _,
+            ],
+        ) => (vec![value.piece(0, X87_BYTES, Place::X87(0))], None),
+        _ => match register_pieces(ty) {
+            Some(pieces) => (result_pieces(row, value, &pieces), None),
+            None => (Vec::new(), Some(allocator.take_hidden_result(ty.size()))),
+        },
+    }
+}
+
+/// Results take the registers of each class in order, as arguments do.
+fn result_pieces(row: &regs::Convention, value: Value<'_>, pieces: &[Piece]) -> Vec<Move> {
+    let (mut ints, mut fps) = (row.int_rets.iter(), row.fp_rets.iter());
+    let place = |piece: &Piece| {
+        let place = match piece.is_sse {
+            true => fps.next().map(|&register| Place::Fp(register)),
+            false => ints.next().map(|&register| Place::Int(register)),
+        };
+        place.map(|place| value.piece(piece.offset, piece.width, place))
+    };
+    pieces.iter().filter_map(place).collect()
+}
+
+/// The bytes of an x87 number that mean something.
+const X87_BYTES: u32 = 10;
+
+const EIGHTBYTE: u32 = 8;
+
+/// The classes of the psABI (NO_CLASS is `Nothing`), but for MEMORY, which is a whole value's, and COMPLEX_X87, which is one type's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    Nothing,
+    Integer,
+    Sse,
+    SseUp,
+    X87,
+    X87Up,
+}
+
+#[derive(Clone, Copy)]
+struct Eightbyte {
+    class: Class,
+    /// Bytes up to the end of the last number in it.
+    used: u32,
+}
+
+/// What one register takes of a value.
+struct Piece {
+    offset: u32,
+    width: u32,
+    is_sse: bool,
+}
+
+/// The pieces of a value that can be passed in registers.
+fn register_pieces(ty: &Type) -> Option<Vec<Piece>> {
+    let eightbytes = classify(ty)?;
+    let mut pieces: Vec<Piece> = Vec::with_capacity(eightbytes.len());
+    for (index, Eightbyte { class, used }) in eightbytes.into_iter().enumerate() {
+        let offset = index as u32 * EIGHTBYTE;
+        // An integer register is filled as far as the value goes, padding included.
+        let width = (ty.size() - offset.min(ty.size())).min(EIGHTBYTE);
+        match (class, pieces.last_mut()) {
+            (Class::Nothing, _) => {}
+            (Class::SseUp, Some(before)) => before.width += EIGHTBYTE,
+            (Class::Integer, _) => pieces.push(Piece {
+                offset,
+                width,
+                is_sse: false,
+            }),
+            (Class::Sse | Class::SseUp, _) => {
+                let width = used.next_multiple_of(Float::F32.size());
+                pieces.push(Piece {
+                    offset,
+                    width,
+                    is_sse: true,
+                });
+            }
+            (Class::X87 | Class::X87Up, _) => return None,
+        }
+    }
+    Some(pieces)
+}
+
+/// The classes of a value's two eightbytes, or `None` for class MEMORY: more than two eightbytes, or a number across the
+/// border of its alignment.
+fn classify(ty: &Type) -> Option<[Eightbyte; 2]> {
+    if ty.size() > 2 * EIGHTBYTE {
+        return None;
+    }
+    let nothing = Eightbyte {
+        class: Class::Nothing,
+        used: 0,
+    };
+    let mut eightbytes = [nothing; 2];
+    let mut is_memory = false;
+    ty.for_each_number(0, &mut |offset, number| {
+        if !offset.is_multiple_of(number.size()) {
+            is_memory = true;
+            return;
+        }
+        let (first, second) = classes(number);
+        let index = (offset / EIGHTBYTE) as usize;
+        let end = offset % EIGHTBYTE + number.size().min(EIGHTBYTE);
+        for (class, eightbyte) in [Some(first), second]
+            .into_iter()
+            .flatten()
+            .zip(&mut eightbytes[index..])
+        {
+            eightbyte.used = eightbyte.used.max(end);
+            match merge(eightbyte.class, class) {
+                Some(merged) => eightbyte.class = merged,
+                None => is_memory = true,
+            }
+        }
+    });
+    // Clean-up, psABI 3.2.3: an upper half without its lower one.
+    match eightbytes.map(|eightbyte| eightbyte.class) {
+        _ if is_memory => return None,
+        [first, Class::X87Up] if first != Class::X87 => return None,
+        [first, Class::SseUp] if first != Class::Sse => eightbytes[1].class = Class::Sse,
+        _ => {}
+    }
+    Some(eightbytes)
+}
+
+/// The classes of a number's eightbytes.
+fn classes(number: Number) -> (Class, Option<Class>) {
+    match number {
+        Number::Integer(0..=EIGHTBYTE) => (Class::Integer, None),
+        Number::Integer(_) => (Class::Integer, Some(Class::Integer)),
+        Number::Float(Float::F32 | Float::F64) => (Class::Sse, None),
+        Number::Float(Float::F80) => (Class::X87, Some(Class::X87Up)),
+        Number::Float(Float::F128) => (Class::Sse, Some(Class::SseUp)),
+    }
+}
+
+/// The class of an eightbyte that two numbers share; `None` is MEMORY.
+fn merge(one: Class, other: Class) -> Option<Class> {
+    match (one, other) {
+        _ if one == other => Some(one),
+        (Class::Nothing, class) | (class, Class::Nothing) => Some(class),
+        (Class::Integer, _) | (_, Class::Integer) => Some(Class::Integer),
+        (Class::X87 | Class::X87Up, _) | (_, Class::X87 | Class::X87Up) => None,
+        _ => Some(Class::Sse),
     }
 }

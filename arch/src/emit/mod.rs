@@ -59,7 +59,11 @@ pub struct Code {
 }
 
 /// The trampoline by which functions of this plan are called.
+///
+/// # Panics
+/// For a plan of other values than scalars, for which there are no emitters yet.
 pub fn call(plan: &Plan) -> Code {
+    assert!(plan.is_of_scalars(), "{NO_EMITTER}");
     match plan.abi.convention().isa {
         Isa::X64 => x64::call(plan),
         Isa::A64 => a64::call(plan),
@@ -76,7 +80,9 @@ pub fn call_objects(
     converters: Converters,
 ) -> Option<Code> {
     match plan.abi {
-        Abi::SysV64 => Some(x64::objects::call(plan, call, model, converters)),
+        Abi::SysV64 if plan.is_of_scalars() => {
+            Some(x64::objects::call(plan, call, model, converters))
+        }
         _ => None,
     }
 }
@@ -92,7 +98,7 @@ pub fn callback_entry_objects(
     slots_entry: u64,
 ) -> Option<Code> {
     match (plan.abi, &model.catch) {
-        (Abi::SysV64, Some(catch)) => Some(x64::object_callbacks::entry(
+        (Abi::SysV64, Some(catch)) if plan.is_of_scalars() => Some(x64::object_callbacks::entry(
             plan,
             model,
             catch,
@@ -111,8 +117,14 @@ pub fn pointer_converter(abi: Abi, none: i32, known: &[&[PointerField]]) -> Opti
     }
 }
 
+const NO_EMITTER: &str = "values wider than a register have plans but no code yet";
+
 /// The entry of callbacks of this plan.
+///
+/// # Panics
+/// As [`call`] does.
 pub fn callback_entry(plan: &Plan) -> Code {
+    assert!(plan.is_of_scalars(), "{NO_EMITTER}");
     match plan.abi.convention().isa {
         Isa::X64 => x64::callback_entry(plan),
         Isa::A64 => a64::callback_entry(plan),

@@ -283,7 +283,7 @@ impl Emitter {
         pieces.sort_by_key(|piece| match piece.place {
             Place::Stack { .. } => 0,
             Place::Int(register) if register == slots => 2,
-            Place::Int(_) | Place::Fp(_) => 1,
+            Place::Int(_) | Place::Fp(_) | Place::X87(_) => 1,
         });
         for piece in pieces {
             let (base, offset) = (slots, piece.slot);
@@ -306,6 +306,7 @@ impl Emitter {
             Place::Int(register) => self.load(register, slot, piece),
             Place::Fp(register) if piece.width == 4 => read!(self, movss Rx(register), DWORD slot),
             Place::Fp(register) => read!(self, movsd Rx(register), QWORD slot),
+            Place::X87(_) => {}
             Place::Stack { offset, size } => {
                 self.load(SCRATCH, slot, piece);
                 self.store(Address { base: RSP, offset }, size);
@@ -323,6 +324,7 @@ impl Emitter {
             }
             Place::Fp(register) if piece.width == 4 => write!(self, movss DWORD slot, Rx(register)),
             Place::Fp(register) => write!(self, movsd QWORD slot, Rx(register)),
+            Place::X87(_) => {}
             Place::Stack { offset, .. } => {
                 self.load(
                     SCRATCH,
@@ -350,7 +352,7 @@ impl Emitter {
     }
 
     /// Stores the low `size` bytes of the scratch register.
-    fn store(&mut self, to: Address, size: u8) {
+    fn store(&mut self, to: Address, size: u32) {
         match size {
             1 => write!(self, mov BYTE to, Rb(SCRATCH)),
             2 => write!(self, mov WORD to, Rw(SCRATCH)),
@@ -360,7 +362,7 @@ impl Emitter {
     }
 
     /// Stores a float of `width` bytes.
-    fn store_fp(&mut self, to: Address, register: u8, width: u8) {
+    fn store_fp(&mut self, to: Address, register: u8, width: u32) {
         match width {
             4 => write!(self, movss DWORD to, Rx(register)),
             _ => write!(self, movsd QWORD to, Rx(register)),

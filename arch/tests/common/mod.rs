@@ -9,11 +9,21 @@ pub mod decode;
 pub mod listing;
 
 use farcall_arch::abi::regs::Isa;
-use farcall_arch::{Abi, Move, Place, Plan, Signature, Type};
+use farcall_arch::{Abi, Float, Move, Place, Plan, Signature, Struct, Type};
+use std::str::Chars;
 
-/// A type's letter: that of the `ffi` module where it has one.
+/// A type's letter: that of the `ffi` module where it has one. `o` and `O` are 128-bit integers, `e` an x87 number, `g` a binary128
+/// number; `F`, `D`, `E` and `G` are complex.
 pub fn ty(letter: char) -> Type {
     match letter {
+        'o' => Type::I128,
+        'O' => Type::U128,
+        'e' => Type::F80,
+        'g' => Type::F128,
+        'F' => Type::Complex(Float::F32),
+        'D' => Type::Complex(Float::F64),
+        'E' => Type::Complex(Float::F80),
+        'G' => Type::Complex(Float::F128),
         'v' => Type::Void,
         'b' => Type::I8,
         'B' => Type::U8,
@@ -30,24 +40,62 @@ pub fn ty(letter: char) -> Type {
     }
 }
 
-/// `"i(pd.i)"` is `int f(void *, double, ...)`, called with one `int` behind the dots. A count repeats a letter: `"v(8q)"`.
+/// `"i(pd.i)"` is `int f(void *, double, ...)`, called with one `int` behind the dots. A count repeats what follows: `"v(8q)"`.
+/// `{bd}` is a structure, `<bd>` a union, `{i|16,32}` a structure of alignment 16 and size 32.
 pub fn signature(text: &str) -> Signature {
     let (ret, args) = text.split_once('(').expect("result(arguments)");
     let args = args.strip_suffix(')').expect("a closing bracket");
-    let (mut types, mut fixed, mut count) = (Vec::new(), None, 0);
-    for letter in args.chars() {
-        match letter.to_digit(10) {
-            Some(digit) => count = count * 10 + digit as usize,
-            None if letter == '.' => fixed = Some(types.len()),
-            None => types.extend(vec![ty(letter); std::mem::take(&mut count).max(1)]),
-        }
-    }
-    let ret = ty(ret.chars().next().expect("a result"));
-    let signature = match fixed {
-        Some(fixed) => Signature::variadic(ret, types, fixed),
-        None => Signature::new(ret, types),
+    let (names, dots) = match args.split_once('.') {
+        Some((names, unnamed)) => (names, Some(unnamed)),
+        None => (args, None),
+    };
+    let mut args = types(names);
+    let fixed = args.len();
+    args.extend(types(dots.unwrap_or_default()));
+    let [ret] = &types(ret)[..] else {
+        panic!("no single result in {text}");
+    };
+    let signature = match dots {
+        Some(_) => Signature::variadic(ret.clone(), args, fixed),
+        None => Signature::new(ret.clone(), args),
     };
     signature.expect("a signature that C could have")
+}
+
+/// Types up to the end.
+fn types(text: &str) -> Vec<Type> {
+    list(&mut text.chars()).0
+}
+
+/// Types up to a closing bracket or the end, and the alignment and size given before the bracket.
+fn list(letters: &mut Chars<'_>) -> (Vec<Type>, Option<(u32, u32)>) {
+    let (mut types, mut count) = (Vec::new(), 0);
+    while let Some(letter) = letters.next() {
+        let ty = match letter {
+            '0'..='9' => {
+                count = count * 10 + letter as usize - '0' as usize;
+                continue;
+            }
+            '}' | '>' => break,
+            '|' => {
+                let rest: String = letters.take_while(|&letter| letter != '}').collect();
+                let (align, size) = rest.split_once(',').expect("alignment,size");
+                let number = |text: &str| text.parse().expect("a number");
+                return (types, Some((number(align), number(size))));
+            }
+            '{' => {
+                let members = match list(letters) {
+                    (types, Some((align, size))) => Struct::with_layout(types, size, align),
+                    (types, None) => Struct::new(types),
+                };
+                members.expect("a structure").into()
+            }
+            '<' => Struct::union(list(letters).0).expect("a union").into(),
+            letter => ty(letter),
+        };
+        types.extend(vec![ty; std::mem::take(&mut count).max(1)]);
+    }
+    (types, None)
 }
 
 const X64_NAMES: [&str; 16] = [
@@ -63,35 +111,61 @@ pub fn int_name(isa: Isa, register: u8) -> String {
     }
 }
 
-/// Where a piece goes, without the rest: a register's name, or `[offset:size]` from the stack pointer at the call.
+/// Where a piece goes, without the rest: a register's name, or `[offset:size]` from the stack pointer at the call; `*` before a place
+/// that holds the address of a copy.
 pub fn place(abi: Abi, piece: &Move) -> String {
     let isa = abi.convention().isa;
-    match (piece.place, isa) {
+    let place = match (piece.place, isa) {
         (Place::Int(register), _) => int_name(isa, register),
         (Place::Fp(register), Isa::X64) => format!("xmm{register}"),
-        (Place::Fp(register), Isa::A64) if piece.width == 4 => format!("s{register}"),
-        (Place::Fp(register), Isa::A64) => format!("d{register}"),
+        (Place::Fp(register), Isa::A64) => {
+            let view = match piece.width {
+                4 => 's',
+                8 => 'd',
+                _ => 'q',
+            };
+            format!("{view}{register}")
+        }
+        (Place::X87(register), _) => format!("st{register}"),
         (Place::Stack { offset, size }, _) => format!("[{offset}:{size}]"),
+    };
+    match piece.copy {
+        Some(_) => format!("*{place}"),
+        None => place,
     }
 }
 
-/// A plan in one line: the arguments' places, `=` before a mirror; the result's; the stack area; what `al` says.
+/// A plan in one line: the arguments' places, `+` between those of one argument, `=` before a mirror; the result's; the stack
+/// area, and that of copies if there is one; what `al` says.
 pub fn places(plan: &Plan) -> String {
     let mut text = String::new();
-    for piece in &plan.args {
+    for (index, piece) in plan.args.iter().enumerate() {
+        if index > 0 {
+            let is_same = plan.args[index - 1].value == piece.value;
+            text += if is_same { "+" } else { " " };
+        }
         text += &place(plan.abi, piece);
         for mirror in plan.mirrors.iter().filter(|m| m.value == piece.value) {
             text += "=";
             text += &place(plan.abi, mirror);
         }
-        text += " ";
     }
-    text += "->";
-    for piece in &plan.ret {
-        text += " ";
-        text += &place(plan.abi, piece);
+    text += if text.is_empty() { "->" } else { " ->" };
+    let ret: Vec<String> = plan
+        .ret
+        .iter()
+        .map(|piece| place(plan.abi, piece))
+        .collect();
+    if !ret.is_empty() {
+        text += &format!(" {}", ret.join("+"));
+    }
+    if let Some(hidden) = plan.hidden {
+        text += &format!(" *{}", int_name(plan.abi.convention().isa, hidden.pointer));
     }
     text += &format!(", stack {}", plan.stack);
+    if plan.copies > 0 {
+        text += &format!(", copies {}", plan.copies);
+    }
     if let Some(count) = plan.vector_args {
         text += &format!(", al {count}");
     }

@@ -30,7 +30,7 @@ pub(super) struct Access {
     register: u8,
     base: u8,
     offset: u32,
-    width: u8,
+    width: u32,
     /// How a load fills the rest of the register.
     extend: Extend,
 }
@@ -118,7 +118,7 @@ impl Emitter {
                     ..Access::word(SCRATCH[0], SP, offset)
                 },
             )),
-            Place::Int(_) | Place::Fp(_) => None,
+            Place::Int(_) | Place::Fp(_) | Place::X87(_) => None,
         });
         self.copy_all(on_stack.collect());
         self.slots_to_registers(plan.args.iter().chain(&plan.mirrors), slots);
@@ -148,7 +148,7 @@ impl Emitter {
                 Access::of(piece, SCRATCH[0], SP, incoming + offset),
                 Access::slot(piece, SCRATCH[0], SP, first_slot + piece.slot),
             )),
-            Place::Int(_) | Place::Fp(_) => None,
+            Place::Int(_) | Place::Fp(_) | Place::X87(_) => None,
         });
         self.copy_all(on_stack.collect());
     }
@@ -250,7 +250,7 @@ impl Emitter {
     /// The base and the offset for a single load or store, brought within its reach.
     fn reach(&mut self, access: &Access) -> (u8, u32) {
         let (base, offset) = (access.base, access.offset);
-        if offset / u32::from(access.width) <= UNITS {
+        if offset / access.width <= UNITS {
             return (base, offset);
         }
         self.add(FAR, base, offset & !UNITS);
@@ -317,6 +317,6 @@ fn register_of(piece: &Move) -> Option<(File, u8)> {
     match piece.place {
         Place::Int(register) => Some((File::Int, register)),
         Place::Fp(register) => Some((File::Fp, register)),
-        Place::Stack { .. } => None,
+        Place::X87(_) | Place::Stack { .. } => None,
     }
 }

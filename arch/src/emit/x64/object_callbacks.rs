@@ -128,7 +128,9 @@ impl Emitter {
                 self.load(SCRATCH, at(incoming + offset), piece);
                 SCRATCH
             }
-            Place::Fp(_) => unreachable!("no float becomes an object without memory"),
+            Place::Fp(_) | Place::X87(_) => {
+                unreachable!("no float becomes an object without memory")
+            }
         };
         if filled != SCRATCH {
             self.copy(SCRATCH, filled);

@@ -150,7 +150,7 @@ enum Detour {
     /// The object in the register is a pointer, or nothing known.
     Convert { register: u8, with: DynamicLabel },
     /// The object in the scratch register is a small integer, or nothing known; a float is wanted of this size.
-    Integer { register: u8, width: u8 },
+    Integer { register: u8, width: u32 },
     /// The library is closed.
     Closed,
     /// An exception waits, in the register that held the function.
@@ -182,7 +182,7 @@ impl Objects<'_> {
         }
         let rank = |piece: &Move| match piece.place {
             Place::Stack { .. } => 0,
-            Place::Fp(_) => 1,
+            Place::Fp(_) | Place::X87(_) => 1,
             Place::Int(_) => 2,
         };
         let mut pieces: Vec<&Move> = plan.args.iter().collect();
@@ -207,7 +207,7 @@ impl Objects<'_> {
                     self.unbox_integer(object, unbox, SCRATCH, piece);
                     self.asm.store(Address { base: RSP, offset }, size);
                 }
-                (_, Place::Fp(_)) => {
+                (_, Place::Fp(_) | Place::X87(_)) => {
                     unreachable!("the planner puts floats alone into vector registers")
                 }
             }
@@ -264,13 +264,15 @@ impl Objects<'_> {
         self.asm.extend_to(register, register, piece);
     }
 
-    fn unbox_float(&mut self, object: Address, float_type: u8, register: u8, width: u8) {
+    fn unbox_float(&mut self, object: Address, float_type: u8, register: u8, width: u32) {
         let whole = Move {
             value: 0,
             slot: 0,
+            offset: 0,
             width: 8,
             extend: Extend::None,
             place: Place::Int(SCRATCH),
+            copy: None,
         };
         self.asm.load(SCRATCH, object, &whole);
         let detour = self.detour(Detour::Integer { register, width });
@@ -465,7 +467,7 @@ impl Objects<'_> {
         dynasm!(self.asm.ops ; .arch x64 ; jmp =>back);
     }
 
-    fn unbox_number_from_integer(&mut self, register: u8, width: u8, back: DynamicLabel) {
+    fn unbox_number_from_integer(&mut self, register: u8, width: u32, back: DynamicLabel) {
         dynasm!(self.asm.ops
             ; .arch x64
             ; test al, 1

@@ -347,7 +347,7 @@ impl Emitter {
                 dynasm!(self.ops ; .arch x64 ; movd Rx(register), Rd(slot));
             }
             Place::Fp(register) => dynasm!(self.ops ; .arch x64 ; movq Rx(register), Rq(slot)),
-            Place::Stack { .. } => {}
+            Place::X87(_) | Place::Stack { .. } => {}
         }
     }
 

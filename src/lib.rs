@@ -25,6 +25,9 @@
 //! | `C` | a function pointer, as a function's argument or a callback's result | [`Value::Pointer`] |
 //! | `O` | a word that means something to an interpreter | [`Value::Pointer`] |
 //!
+//! A `.` among the arguments stands for the `...` of a variadic function's prototype: `printf("%d %g", 1, 2.0)` is called by
+//! `"i"` and `"s.id"`. Behind it C passes no `float` and no integer narrower than `int`, and neither does this.
+//!
 //! Machine code never lies in memory that is writable and executable at once; a fork leaves both processes whole; calls take no lock.
 //! `docs/ARCHITECTURE.md` tells how.
 
@@ -48,7 +51,7 @@ pub use compile::Trampoline;
 pub use error::{Error, Result};
 pub use func::Function;
 pub use library::Library;
-pub use sig::{Codes, Kind, Position, Role, TypeCode};
+pub use sig::{Codes, Kind, Position, Role, TypeCode, VARIADIC};
 pub use thunk::Handler;
 pub use value::Value;
 pub use var::Variable;

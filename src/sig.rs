@@ -8,6 +8,9 @@ use farcall_arch::{Signature, Type};
 use std::ffi::c_long;
 use std::fmt;
 
+/// Stands in a string of argument codes where a variadic function's prototype has its `...`.
+pub const VARIADIC: char = '.';
+
 /// Every code, for messages.
 pub(crate) const ALL_CODES: &str = "v b B h H i I l L q Q f d p P s S O C";
 
@@ -173,57 +176,84 @@ pub enum Role {
 pub struct Codes {
     /// The result's code.
     pub ret: TypeCode,
-    /// The arguments' codes.
+    /// The arguments' codes, variadic ones included.
     pub args: Vec<TypeCode>,
+    /// How many arguments come before the [`VARIADIC`] mark, if there is one.
+    pub fixed: Option<usize>,
 }
 
 impl Codes {
-    /// Reads a result code and a string of argument codes.
+    /// Reads a result code and a string of argument codes. A [`VARIADIC`] mark among these stands where the function's
+    /// prototype has its `...`.
     ///
     /// # Errors
-    /// [`Error::UnknownCode`], [`Error::NotOneCode`], and [`Error::MisplacedCode`] for `v` as an argument, and for `C` where
-    /// a value of it would come from C: there it would be an address of unknown signature.
+    /// [`Error::UnknownCode`], [`Error::NotOneCode`], and [`Error::MisplacedCode`] for `v` as an argument; for `C` where
+    /// a value of it would come from C: there it would be an address of unknown signature; and for a mark in a callback, which
+    /// could not know what it was called with.
     pub fn parse(ret: &str, args: &str, role: Role) -> Result<Codes> {
         let ret = TypeCode::parse(ret, Position::Result)?;
         if ret.kind == Kind::Callback && role == Role::Function {
-            return Err(misplaced(ret, Position::Result, "a result"));
+            return Err(misplaced(ret.letter(), Position::Result, "a result"));
         }
-        let args = args.chars().enumerate().map(|(index, got)| {
-            let position = Position::Argument(index);
-            let code = TypeCode::new(got).ok_or(Error::UnknownCode { position, got })?;
-            match (code.kind, role) {
-                (Kind::Void, _) => Err(misplaced(code, position, "an argument")),
-                (Kind::Callback, Role::Callback) => {
-                    Err(misplaced(code, position, "an argument of a callback"))
-                }
-                _ => Ok(code),
-            }
-        });
-        Ok(Codes {
+        let mut codes = Codes {
             ret,
-            args: args.collect::<Result<_>>()?,
-        })
+            args: Vec::with_capacity(args.len()),
+            fixed: None,
+        };
+        for got in args.chars() {
+            let position = Position::Argument(codes.args.len());
+            match got {
+                VARIADIC if codes.fixed.is_none() && role == Role::Function => {
+                    codes.fixed = Some(codes.args.len());
+                }
+                VARIADIC if role == Role::Callback => {
+                    return Err(misplaced(VARIADIC, position, "an argument of a callback"));
+                }
+                _ => codes.args.push(argument(got, position, role)?),
+            }
+        }
+        Ok(codes)
     }
 
     /// The signature they spell.
     ///
     /// # Errors
-    /// [`Error::Signature`] for too many arguments.
+    /// [`Error::Signature`] for too many arguments, and for a variadic one of a type that C promotes.
     pub fn signature(&self) -> Result<Signature> {
         let args = self.args.iter().map(|code| code.ty()).collect();
-        Ok(Signature::new(self.ret.ty(), args)?)
+        Ok(match self.fixed {
+            None => Signature::new(self.ret.ty(), args)?,
+            Some(fixed) => Signature::variadic(self.ret.ty(), args, fixed)?,
+        })
     }
 
-    /// The arguments' letters.
+    /// The arguments' letters, with the mark.
     pub fn args_text(&self) -> String {
-        self.args.iter().map(|code| code.letter()).collect()
+        let mut text: String = self.args.iter().map(|code| code.letter()).collect();
+        if let Some(fixed) = self.fixed {
+            // Letters are of one byte each.
+            text.insert(fixed, VARIADIC);
+        }
+        text
     }
 }
 
-fn misplaced(code: TypeCode, position: Position, role: &'static str) -> Error {
+/// The code of an argument.
+fn argument(got: char, position: Position, role: Role) -> Result<TypeCode> {
+    let code = TypeCode::new(got).ok_or(Error::UnknownCode { position, got })?;
+    match (code.kind, role) {
+        (Kind::Void, _) => Err(misplaced(got, position, "an argument")),
+        (Kind::Callback, Role::Callback) => {
+            Err(misplaced(got, position, "an argument of a callback"))
+        }
+        _ => Ok(code),
+    }
+}
+
+fn misplaced(code: char, position: Position, role: &'static str) -> Error {
     Error::MisplacedCode {
         position,
-        code: code.letter(),
+        code,
         role,
     }
 }
@@ -264,6 +294,39 @@ mod tests {
         assert!(
             error.starts_with("result: ") && error.ends_with("got 'é'"),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn variadic_mark_divides_the_arguments_and_counts_as_none() {
+        let codes = Codes::parse("i", "s.id", Role::Function).expect("good codes");
+        assert_eq!((codes.args.len(), codes.fixed), (3, Some(1)));
+        assert_eq!(codes.to_string(), "i(s.id)");
+        assert_eq!(codes.signature().expect("a signature").fixed(), Some(1));
+        let none_given = Codes::parse("i", "s.", Role::Function).expect("good codes");
+        assert_eq!((none_given.args.len(), none_given.fixed), (1, Some(1)));
+    }
+
+    #[test]
+    fn variadic_mark_is_refused_twice_and_in_callbacks_and_before_what_c_promotes() {
+        let error = |text: &str, role| {
+            let codes = Codes::parse("i", text, role).and_then(|codes| codes.signature());
+            codes.unwrap_err().to_string()
+        };
+        let twice = error("s.i.d", Role::Function);
+        assert!(
+            twice.starts_with("argument 3: ") && twice.ends_with("got '.'"),
+            "{twice}"
+        );
+        let callback = error("s.i", Role::Callback);
+        assert_eq!(
+            callback,
+            "argument 2: '.' is no type for an argument of a callback"
+        );
+        let promoted = error("s.if", Role::Function);
+        assert!(
+            promoted.starts_with("argument 3: expected int"),
+            "{promoted}"
         );
     }
 

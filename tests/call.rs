@@ -4,7 +4,7 @@ mod common;
 
 use common::{call, func};
 use farcall::{Error, Function, Library, Value};
-use std::ffi::{CString, c_long};
+use std::ffi::{CString, c_long, c_void};
 
 #[test]
 fn value_of_every_code_passes_through_c_with_every_bit() {
@@ -204,6 +204,26 @@ fn missing_library_and_symbol_are_errors_with_the_loaders_words() {
         .expect_err("no name")
         .to_string();
     assert_eq!(error, r#"expected a name without NUL bytes, got "a\0b""#);
+}
+
+#[test]
+fn variadic_function_gets_what_is_behind_the_mark() {
+    let mut text = [0_u8; 64];
+    let values = [
+        Value::from(text.as_mut_ptr().cast::<c_void>()),
+        c"%d %g %s %g".into(),
+        Value::Int(-3),
+        Value::Double(2.5),
+        c"text".into(),
+        Value::Double(0.125),
+    ];
+    // SAFETY: the C library is running.
+    let program = unsafe { Library::open(None) }.expect("the program");
+    let sprintf = program.func("i", "sprintf", "ps.idsd").expect("C has it");
+    // SAFETY: the values are those that the format tells of, and the text has room for theirs.
+    let length = unsafe { sprintf.call(&values) }.expect("six values");
+    assert_eq!(length, Value::Int(17));
+    assert_eq!(&text[..18], b"-3 2.5 text 0.125\0");
 }
 
 #[test]

@@ -62,7 +62,7 @@ typedef uint64_t (*farcall_object_handler)(void *context, void *const *objects);
 typedef struct {
     farcall_trampoline volatile call; // NULL until farcall_signature_compile() has been called
     const void *object_call; // the call operation of function objects, see farcall_object_model; may be NULL
-    const char *codes; // the result's code, then the arguments', NUL-terminated: "ipp" for int (*)(void *, void *)
+    const char *codes; // the result's code, then the arguments', NUL-terminated: "is.id" for int (*)(const char *, ...)
     const uint8_t *kinds; // farcall_kind of the result, then of the arguments
     size_t nargs;
 } farcall_signature;

@@ -1,6 +1,7 @@
 // Everything that can go wrong, as exceptions: which place, what was wanted, what came.
 
 #include <stdio.h>
+#include <string.h>
 
 #include "modffi.h"
 
@@ -103,10 +104,17 @@ FFI_NORETURN void ffi_raise_conversion(ffi_conversion_t why, const char *where, 
         mp_obj_get_type_str(obj));
 }
 
+// The codes have a mark among them where a variadic function's own arguments end.
+static char code_of_argument(const farcall_signature *signature, size_t index) {
+    const char *mark = strchr(signature->codes, '.');
+    const char *code = signature->codes + 1 + index;
+    return mark != NULL && code >= mark ? code[1] : *code;
+}
+
 FFI_NORETURN void ffi_raise_argument(const mp_obj_ffifunc_t *func, size_t index, ffi_conversion_t why, mp_obj_t obj) {
     char address[ADDRESS_LEN];
     char where[FFI_WHERE_LEN];
     snprintf(where, sizeof(where), "argument %u of %s", (unsigned int)(index + 1), func_name(func, address));
-    ffi_raise_conversion(why, where, func->signature->codes[index + 1],
+    ffi_raise_conversion(why, where, code_of_argument(func->signature, index),
         ffi_kind_wants((farcall_kind)func->signature->kinds[index + 1]), obj);
 }

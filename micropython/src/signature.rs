@@ -31,11 +31,11 @@ impl Signature {
             Role::Function => embed::compile_objects(codes)?,
             Role::Callback => embed::compile_object_callback(codes)?,
         };
-        let all = || std::iter::once(&codes.ret).chain(&codes.args);
-        let letters: Vec<u8> = all().map(|code| code.letter() as u8).collect();
+        let letters = format!("{}{}", codes.ret.letter(), codes.args_text());
         let letters =
             CString::new(letters).map_err(|_| Failure::value("expected type codes, got a NUL"))?;
-        let kinds: Box<[u8]> = all().map(|code| code.kind() as u8).collect();
+        let all = std::iter::once(&codes.ret).chain(&codes.args);
+        let kinds: Box<[u8]> = all.map(|code| code.kind() as u8).collect();
         Ok(Signature {
             call: AtomicPtr::default(),
             object_call: match (&object_code, role) {

@@ -3,6 +3,7 @@
 // A compiler decides here how values travel, so what the tests compare with does not come from farcall itself.
 
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -90,6 +91,15 @@ PEER uint64_t dirty_result(uint64_t pattern) {
 
 // Not snprintf(): that would be MicroPython's own, which knows fewer formats.
 static char text[4096];
+
+// What is behind the format, as many as it says.
+PEER const char *printed(const char *format, ...) {
+    va_list values;
+    va_start(values, format);
+    vsprintf(text, format, values);
+    va_end(values);
+    return text;
+}
 
 PEER const char *mixed_13(PARAMETERS(1)) {
     sprintf(text, FORMAT, PRINTED(1));

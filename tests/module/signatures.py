@@ -22,7 +22,7 @@ with ffi.callback("i", lambda a, b: a * b, codes()) as cb:
     print(func("i", "apply", ["C", "i", "i"])(cb, 6, 7))
 
 # Unknown codes, and where they are.
-for bad in "Zx.? {":
+for bad in "Zx? {":
     raises("result " + repr(bad), ValueError, ("result", "'" + bad + "'"), ffi.func, bad, add2, "ii")
     raises("argument " + repr(bad), ValueError, ("argument 3", "'" + bad + "'"), ffi.func, "i", add2, "id" + bad)
     raises("of a callback", ValueError, ("argument 1", "'" + bad + "'"), ffi.callback, "i", print, bad)

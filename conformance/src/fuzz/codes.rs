@@ -4,7 +4,7 @@ use farcall::{Codes, Role};
 use farcall_arch::abi::check::check;
 use farcall_arch::abi::regs::Isa;
 use farcall_arch::emit::{self, Code};
-use farcall_arch::{Abi, MAX_ARGS, Signature, plan};
+use farcall_arch::{Abi, MAX_ARGS, plan};
 use iced_x86::{Decoder, DecoderOptions, OpKind};
 use std::collections::HashSet;
 use yaxpeax_arch::{Decoder as _, U8Reader};
@@ -13,27 +13,17 @@ use yaxpeax_arm::armv8::a64::{InstDecoder, Operand};
 /// More bytes than this are too many for an argument.
 const BYTES_PER_ARG: usize = 48;
 
-/// Reads the first letter as a result's, the others as arguments', and a dot among them as where names end. Whatever is a signature
-/// has a plan under every convention; its code is made of instructions, whose branches lead to others of them.
+/// Reads the first letter as a result's, the others as arguments'. Whatever is a signature has a plan under every convention; its code is made of instructions, whose branches lead to others of them.
 ///
 /// # Panics
 /// When that is not so.
 pub fn codes(text: &str) {
     let (ret, args) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
-    let fixed = args.find('.');
-    let args: String = args.chars().filter(|letter| *letter != '.').collect();
-    let Ok(codes) = Codes::parse(ret, &args, Role::Function) else {
+    let codes = Codes::parse(ret, args, Role::Function);
+    let Ok(signature) = codes.and_then(|codes| codes.signature()) else {
         return;
     };
-    let signature = match fixed {
-        None => codes.signature().ok(),
-        Some(fixed) => {
-            let types = codes.args.iter().map(|code| code.ty()).collect();
-            Signature::variadic(codes.ret.ty(), types, fixed).ok()
-        }
-    };
-    let Some(signature) = signature else { return };
-    assert!(args.len() <= MAX_ARGS);
+    assert!(signature.args().len() <= MAX_ARGS);
     for abi in Abi::ALL {
         let plan = plan(&signature, abi).expect("every code has a place");
         check(&signature, &plan).expect("a sound plan");

@@ -8,7 +8,7 @@ use crate::codes::Case;
 use crate::target::Target;
 use anyhow::Result;
 use farcall::embed::compile;
-use farcall::{Callback, Codes, Function, Handler, RawCallback, Role};
+use farcall::{Callback, Codes, Function, Handler, RawCallback, Role, VARIADIC};
 use std::any::Any;
 use std::ffi::c_void;
 
@@ -88,19 +88,21 @@ pub fn of(target: &Target) -> Box<dyn Engine> {
 
 /// farcall itself, for the convention of the machine it runs on.
 pub struct Farcall {
-    /// For what no letters spell: variadic functions.
+    /// For what letters cannot spell: callbacks that C calls as variadic functions.
     bare: Bare<()>,
 }
 
+/// The codes of the result and, with the mark of variadic ones, of the arguments.
 fn letters(case: &Case) -> (String, String) {
-    (case.ret.letter.to_string(), case.letters())
+    let mut args = case.letters();
+    if let Some(fixed) = case.fixed {
+        args.insert(fixed, VARIADIC);
+    }
+    (case.ret.letter.to_string(), args)
 }
 
 impl Engine for Farcall {
     fn trampoline(&self, case: &Case) -> Result<Made<*const c_void>> {
-        if case.fixed.is_some() {
-            return self.bare.trampoline(case);
-        }
         let (ret, args) = letters(case);
         // The trampoline is told its target at each call; the function wants one that is not null.
         let anywhere = std::ptr::from_ref(case).cast();
@@ -109,9 +111,6 @@ impl Engine for Farcall {
     }
 
     unsafe fn function(&self, case: &Case, target: *const c_void) -> Result<Option<SlotFunction>> {
-        if case.fixed.is_some() {
-            return Ok(None);
-        }
         let (ret, args) = letters(case);
         let function = Function::at(target, &ret, &args)?;
         Ok(Some(Box::new(move |slots| {

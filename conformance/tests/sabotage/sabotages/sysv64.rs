@@ -202,23 +202,7 @@ fn call_code() -> Vec<Sabotage> {
 }
 
 fn callback_code() -> Vec<Sabotage> {
-    let callback =
-        |name, change, words| sabotage(Direction::Callback, name, How::CallbackCode(change), words);
     let mut all = clobbers(Direction::Callback);
     all.extend(control_and_frame(Direction::Callback));
-    all.extend([callback(
-        "callback_with_an_uncleared_result",
-        // sub rsp, 24; mov rdi, [r10 + 16]; lea rdx, [rsp + 8]; mov rsi, rsp; mov qword [rdx], 7; call [r10 + 8];
-        // mov rax, [rsp + 8]; add rsp, 24; ret
-        |plan, code| match plan.args[..] {
-            [] => vec![
-                0x48, 0x83, 0xec, 0x18, 0x49, 0x8b, 0x7a, 0x10, 0x48, 0x8d, 0x54, 0x24, 0x08, 0x48,
-                0x89, 0xe6, 0x48, 0xc7, 0x02, 7, 0, 0, 0, 0x41, 0xff, 0x52, 0x08, 0x48, 0x8b, 0x44,
-                0x24, 0x08, 0x48, 0x83, 0xc4, 0x18, 0xc3,
-            ],
-            _ => code,
-        },
-        "result slot before the handler",
-    )]);
     all
 }

@@ -65,8 +65,8 @@ fn exception_of_a_handler_crosses_a_callbacks_entry() {
     type Function = unsafe extern "C-unwind" fn(i32, f64) -> i32;
     // SAFETY: it is of this signature.
     let function = unsafe { std::mem::transmute::<*const c_void, Function>(callback.code()) };
-    // SAFETY: as above.
     let crossed = cause(|| {
+        // SAFETY: its handler may be called, with anything.
         unsafe { function(1, 2.0) };
     });
     assert_eq!(crossed, Some(CAUSE));

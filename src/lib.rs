@@ -63,6 +63,7 @@ pub mod embed {
     pub use crate::object::{
         ObjectCode, compile_object_callback, compile_objects, set_object_model,
     };
+    pub use crate::runtime::exclusively;
     pub use crate::thunk::ObjectHandler;
     pub use crate::value::{float_to_slot, integer_to_slot, load, store};
     pub use crate::var::variable_code;

@@ -42,6 +42,14 @@ pub(crate) fn lock() -> MutexGuard<'static, Runtime> {
     RUNTIME.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Runs `work` while no other thread runs any of this, or makes code or thunks, and no fork happens.
+///
+/// `work` must neither call foreign code nor anything that comes here again.
+pub fn exclusively<T>(work: impl FnOnce() -> T) -> T {
+    let _guard = lock();
+    work()
+}
+
 /// The guard of the thread that is forking.
 struct HeldAcrossFork(UnsafeCell<Option<MutexGuard<'static, Runtime>>>);
 

@@ -1,0 +1,405 @@
+//! Closures: function pointers with data.
+//!
+//! A closure's last four words are its [`Record`]: the code to enter by, and what that needs. A function pointer is a
+//! [thunk](crate::machine), which knows the record's place and jumps to the entry named there. So preparing a closure makes no code;
+//! it may be prepared again, and what a program reads or writes in it is what is used.
+//!
+//! The thunks are part of this library, and each has a cell of memory at a fixed distance, which is what [`ffi_closure_alloc`] gives
+//! out. When all are taken, the thunks' pages are mapped once more, with cells at the same distance. A closure larger than a cell
+//! lies elsewhere, and its cell holds no more than the way there.
+
+use crate::cif::{AbiNumber, Cif, Status};
+use crate::intern::Found;
+use crate::machine::{self, IN_PLACE, THUNK_SIZE, THUNKS};
+use crate::shape;
+use crate::sys;
+use farcall::embed;
+use std::cell::UnsafeCell;
+use std::ffi::c_void;
+use std::mem::offset_of;
+use std::ptr;
+
+/// What a closure calls: `fun(cif, result, arguments, user_data)`.
+pub type Handler = unsafe extern "C-unwind" fn(
+    cif: *mut Cif,
+    result: *mut c_void,
+    values: *mut *mut c_void,
+    user_data: *mut c_void,
+);
+
+/// `FFI_TRAMPOLINE_SIZE`.
+#[cfg(target_arch = "x86_64")]
+const TRAMPOLINE: usize = 32;
+#[cfg(target_arch = "aarch64")]
+const TRAMPOLINE: usize = 24;
+
+/// `ffi_closure`: libffi's fields, whose first words are ours to use.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Closure {
+    code: [u8; TRAMPOLINE - 8],
+    /// What leads to the closure's function.
+    pub record: Record,
+}
+
+/// Where a thunk leads. In a Go closure these are the first words, without the last.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Record {
+    /// The code to jump to, which finds this record in its register.
+    pub entry: *const c_void,
+    /// The signature.
+    pub cif: *mut Cif,
+    /// The function that is called in the end.
+    pub fun: Handler,
+    /// Its last argument.
+    pub user_data: *mut c_void,
+}
+
+/// Bytes from the start of a closure to its record.
+pub const RECORD: usize = offset_of!(Closure, record);
+
+/// Bytes of a cell.
+pub const CELL: usize = 64;
+
+const _: () = {
+    assert!(size_of::<Closure>() == TRAMPOLINE + 24);
+    assert!(size_of::<Closure>() <= CELL);
+    assert!(IN_PLACE.len() <= RECORD);
+};
+
+/// The memory of a closure, at a fixed distance from its thunk.
+#[repr(C, align(64))]
+pub struct Cell(UnsafeCell<[u8; CELL]>);
+
+// SAFETY: a cell is the closure's that it was given out for, and the program's to share.
+unsafe impl Sync for Cell {}
+
+/// A block of cells; pages of its own, so that its copies can be placed by pages.
+#[repr(C, align(65536))]
+pub struct Cells([Cell; THUNKS]);
+
+/// The cells of the thunks in this library.
+pub static CELLS: Cells = Cells([const { Cell(UnsafeCell::new([0; CELL])) }; THUNKS]);
+
+/// A thunk and its cell.
+#[derive(Clone, Copy, Debug)]
+struct Pair {
+    thunk: *const u8,
+    cell: *mut u8,
+}
+
+/// All thunks and cells.
+struct Pool {
+    free: Vec<Pair>,
+    /// The thunks and cells of the newest block, and how many of them were never given out.
+    block: Option<Pair>,
+    unused: usize,
+    /// The first cells of all blocks.
+    blocks: Vec<*mut u8>,
+}
+
+struct Shared(UnsafeCell<Pool>);
+
+// SAFETY: the pool is used under the lock only.
+unsafe impl Sync for Shared {}
+
+static POOL: Shared = Shared(UnsafeCell::new(Pool {
+    free: Vec::new(),
+    block: None,
+    unused: 0,
+    blocks: Vec::new(),
+}));
+
+/// Does something with the pool, which nobody else does meanwhile.
+fn with_pool<T>(work: impl FnOnce(&mut Pool) -> T) -> T {
+    // SAFETY: the lock keeps other threads out, and none of the functions that come here calls another.
+    embed::exclusively(|| work(unsafe { &mut *POOL.0.get() }))
+}
+
+impl Pool {
+    fn take(&mut self) -> Option<Pair> {
+        if let Some(pair) = self.free.pop() {
+            return Some(pair);
+        }
+        if self.unused == 0 {
+            self.add_block()?;
+        }
+        self.unused -= 1;
+        let index = THUNKS - 1 - self.unused;
+        let block = self.block?;
+        // SAFETY: a block has so many thunks and cells.
+        unsafe {
+            Some(Pair {
+                thunk: block.thunk.add(index * THUNK_SIZE),
+                cell: block.cell.add(index * CELL),
+            })
+        }
+    }
+
+    fn add_block(&mut self) -> Option<()> {
+        let thunks = (&raw const machine::farcall_libffi_thunks).cast::<u8>();
+        let cells = (&raw const CELLS).cast_mut().cast::<u8>();
+        let block = match self.block {
+            None => Pair {
+                thunk: thunks,
+                cell: cells,
+            },
+            Some(_) => {
+                let distance = cells as usize - thunks as usize;
+                // SAFETY: the thunks are whole pages of this library.
+                let thunk = unsafe {
+                    sys::copy_code(thunks, THUNKS * THUNK_SIZE, distance, size_of::<Cells>())?
+                };
+                // SAFETY: the copy has the cells at that distance.
+                let cell = unsafe { thunk.add(distance).cast_mut() };
+                Pair { thunk, cell }
+            }
+        };
+        self.block = Some(block);
+        self.blocks.push(block.cell);
+        self.unused = THUNKS;
+        Some(())
+    }
+
+    /// The thunk and cell whose memory `closure` is, if it is a cell's.
+    fn pair_of(&self, closure: *mut u8) -> Option<Pair> {
+        let is_within = |cells: &&*mut u8| {
+            let offset = (closure as usize).wrapping_sub(**cells as usize);
+            offset < size_of::<Cells>()
+        };
+        let cells = *self.blocks.iter().find(is_within)?;
+        let first =
+            (&raw const CELLS) as usize - (&raw const machine::farcall_libffi_thunks) as usize;
+        let index = (closure as usize - cells as usize) / CELL;
+        Some(Pair {
+            thunk: (cells as usize - first + index * THUNK_SIZE) as *const u8,
+            cell: closure,
+        })
+    }
+}
+
+/// What lies before a closure that is larger than a cell.
+#[repr(C, align(16))]
+struct Header {
+    pair: Pair,
+    /// The size of the closure and this.
+    size: usize,
+}
+
+fn layout_of(size: usize) -> Option<std::alloc::Layout> {
+    std::alloc::Layout::from_size_align(size, align_of::<Header>()).ok()
+}
+
+/// Gives memory for a closure of `size` bytes, and in `*code` the function pointer that leads to it. Null if there is none.
+///
+/// # Safety
+/// * `code` is null or points to memory for an address.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ffi_closure_alloc(size: usize, code: *mut *const c_void) -> *mut c_void {
+    if code.is_null() {
+        return ptr::null_mut();
+    }
+    let Some(pair) = with_pool(Pool::take) else {
+        return ptr::null_mut();
+    };
+    let memory = if size <= CELL {
+        pair.cell
+    } else {
+        // SAFETY: the pair has just been taken.
+        unsafe { allocate_large(size, pair) }
+    };
+    if memory.is_null() {
+        with_pool(|pool| pool.free.push(pair));
+        return ptr::null_mut();
+    }
+    // SAFETY: the caller has room for it.
+    unsafe { *code = pair.thunk.cast() };
+    memory.cast()
+}
+
+/// Memory for a closure, to which the cell of `pair` leads; null if there is none.
+///
+/// # Safety
+/// * The pair is the caller's.
+unsafe fn allocate_large(size: usize, pair: Pair) -> *mut u8 {
+    let Some(layout) = size.checked_add(size_of::<Header>()).and_then(layout_of) else {
+        return ptr::null_mut();
+    };
+    // SAFETY: the size is not zero.
+    let start = unsafe { std::alloc::alloc(layout) };
+    if start.is_null() {
+        return start;
+    }
+    // SAFETY: the memory is new, and large enough; the cell is the caller's. Its record has the closure's in the place of a cif.
+    unsafe {
+        start.cast::<Header>().write(Header {
+            pair,
+            size: layout.size(),
+        });
+        let closure = start.add(size_of::<Header>());
+        let record = pair.cell.add(RECORD).cast::<*const c_void>();
+        record.write(machine::farcall_libffi_forward as *const c_void);
+        record.add(1).write(closure.add(RECORD).cast());
+        closure
+    }
+}
+
+/// Takes back what [`ffi_closure_alloc`] gave.
+///
+/// # Safety
+/// * `closure` is null or from there; nobody calls its function pointer any more, and it was not freed before.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ffi_closure_free(closure: *mut c_void) {
+    if closure.is_null() {
+        return;
+    }
+    let closure = closure.cast::<u8>();
+    let was_cell = with_pool(|pool| {
+        let pair = pool.pair_of(closure);
+        pool.free.extend(pair);
+        pair.is_some()
+    });
+    if was_cell {
+        return;
+    }
+    // SAFETY: what is no cell was allocated behind a header.
+    unsafe {
+        let start = closure.sub(size_of::<Header>());
+        let Header { pair, size } = start.cast::<Header>().read();
+        if let Some(layout) = layout_of(size) {
+            std::alloc::dealloc(start, layout);
+        }
+        with_pool(|pool| pool.free.push(pair));
+    }
+}
+
+/// Has the function pointer of a closure call `fun`.
+///
+/// # Safety
+/// * `closure` is from [`ffi_closure_alloc`], with `code` the pointer that came with it; or it is any memory, and `code` the address
+///   at which it can be executed.
+/// * The cif has been prepared, and exists for as long as the function pointer may be called, as do its types.
+/// * `fun` may be called with `user_data` whenever the function pointer is.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ffi_prep_closure_loc(
+    closure: *mut Closure,
+    cif: *mut Cif,
+    fun: Handler,
+    user_data: *mut c_void,
+    code: *mut c_void,
+) -> Status {
+    // SAFETY: the caller vouches for the cif.
+    let entry = match unsafe { entry_of(&*cif) } {
+        Ok(entry) => entry,
+        Err(status) => return status,
+    };
+    let record = Record {
+        entry,
+        cif,
+        fun,
+        user_data,
+    };
+    // SAFETY: the caller vouches for the closure.
+    unsafe {
+        (&raw mut (*closure).record).write(record);
+        if ptr::eq(closure.cast_const().cast(), code.cast_const()) {
+            make_callable_in_place(closure);
+        }
+    }
+    Status::Ok
+}
+
+/// Writes code to a closure that leads to its own record.
+///
+/// # Safety
+/// * The closure's memory can be written.
+unsafe fn make_callable_in_place(closure: *mut Closure) {
+    // SAFETY: the caller vouches for the closure.
+    unsafe {
+        let code = (&raw mut (*closure).code).cast::<u8>();
+        code.copy_from_nonoverlapping(IN_PLACE.as_ptr(), IN_PLACE.len());
+        sys::synchronize_code(code, IN_PLACE.len());
+    }
+}
+
+/// As [`ffi_prep_closure_loc`], for a closure whose memory can be executed where it is.
+///
+/// # Safety
+/// * Those of [`ffi_prep_closure_loc`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ffi_prep_closure(
+    closure: *mut Closure,
+    cif: *mut Cif,
+    fun: Handler,
+    user_data: *mut c_void,
+) -> Status {
+    // SAFETY: the caller vouches for all of it.
+    unsafe { ffi_prep_closure_loc(closure, cif, fun, user_data, closure.cast()) }
+}
+
+/// The code that closures with a cif enter by.
+///
+/// # Safety
+/// * The cif has been prepared.
+unsafe fn entry_of(cif: &Cif) -> Result<*const c_void, Status> {
+    if shape::convention(cif.abi).is_none() {
+        return Err(Status::BadAbi);
+    }
+    // SAFETY: the caller vouches for the cif.
+    match unsafe { cif.resolve() } {
+        None => Err(Status::BadTypedef),
+        Some(Found::Interned(entry)) if !entry.closure().is_null() => Ok(entry.closure()),
+        Some(_) => Ok(generic_entry(cif.abi)),
+    }
+}
+
+fn generic_entry(number: AbiNumber) -> *const c_void {
+    match number {
+        #[cfg(all(target_arch = "x86_64", unix))]
+        shape::abi::WIN64 | shape::abi::GNUW64 => {
+            machine::farcall_libffi_win64_closure as *const c_void
+        }
+        _ => machine::farcall_libffi_closure as *const c_void,
+    }
+}
+
+/// `ffi_go_closure`: the first words of a [`Record`].
+#[derive(Debug)]
+#[repr(C)]
+pub struct GoClosure {
+    tramp: *const c_void,
+    cif: *mut Cif,
+    fun: Handler,
+}
+
+/// Prepares a Go closure: code that is called with the closure in the register of the static chain.
+///
+/// # Safety
+/// * `closure` points to memory for one.
+/// * Those of [`ffi_prep_closure_loc`] about the cif and `fun`, which gets the closure itself as its last argument.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ffi_prep_go_closure(
+    closure: *mut GoClosure,
+    cif: *mut Cif,
+    fun: Handler,
+) -> Status {
+    // SAFETY: the caller vouches for the cif.
+    let tramp = match unsafe { (*cif).abi } {
+        number if shape::convention(number).is_none() => return Status::BadAbi,
+        #[cfg(all(target_arch = "x86_64", unix))]
+        shape::abi::WIN64 | shape::abi::GNUW64 => {
+            machine::farcall_libffi_win64_go_closure as *const c_void
+        }
+        _ => machine::farcall_libffi_go_closure as *const c_void,
+    };
+    // SAFETY: the caller has memory for it.
+    unsafe { closure.write(GoClosure { tramp, cif, fun }) };
+    Status::Ok
+}
+
+/// `sizeof (ffi_closure)`.
+#[unsafe(no_mangle)]
+pub extern "C" fn ffi_get_closure_size() -> usize {
+    size_of::<Closure>()
+}

@@ -1,0 +1,232 @@
+//! The signatures that programs have prepared, each known once, by its content.
+//!
+//! Many programs prepare a signature for every single call, and none says when it is done with one. So signatures are remembered
+//! for ever, and there is a bound to how many: one beyond it is planned anew whenever it is used, and called without
+//! generated code. Looking one up takes no lock; only making one known does.
+
+use crate::cif::Token;
+use crate::run;
+use crate::shape::Key;
+use crate::types::BadType;
+use farcall::embed;
+use farcall_arch::{Plan, Signature};
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+/// What a signature's functions are called through.
+///
+/// # Safety
+/// Calling one calls `target`:
+/// * `target` is a function of the entry's signature, and may be called by this thread now, with these arguments.
+/// * `values` points to as many pointers as there are arguments, each to a value of its type.
+/// * `result` is null or points to memory for the result, 8 bytes at least.
+/// * `entry` is the entry that the address is from.
+pub type Call = unsafe extern "C-unwind" fn(
+    target: *const c_void,
+    values: *mut *mut c_void,
+    result: *mut c_void,
+    entry: &Entry,
+);
+
+/// What is known of a signature beside its code.
+#[derive(Debug)]
+pub struct Detail {
+    /// Where its values go.
+    pub plan: Plan,
+    /// What the plan is of: the arguments that have a value.
+    pub signature: Signature,
+    /// For each of these, its place among all arguments.
+    pub positions: Vec<u32>,
+    /// How many arguments are named, if it was prepared as variadic.
+    pub fixed: Option<usize>,
+    /// How many arguments there are.
+    pub count: usize,
+}
+
+/// A known signature. Everything but the code's addresses is written once, before the token.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct Entry {
+    /// The number that stands for it, and for no other; 0 as long as there is none.
+    token: AtomicU64,
+    call: AtomicPtr<c_void>,
+    closure: AtomicPtr<c_void>,
+    hash: AtomicU64,
+    first: AtomicU64,
+    len: AtomicU32,
+    rest: AtomicPtr<u64>,
+    detail: AtomicPtr<Detail>,
+}
+
+/// How many signatures are remembered.
+const ENTRIES: usize = 4096;
+
+/// How many buckets there are for finding them: twice as many, so that a search ends soon.
+const BUCKETS: usize = 2 * ENTRIES;
+
+static TABLE: [Entry; ENTRIES] = [const { Entry::unused() }; ENTRIES];
+
+/// Numbers of entries by their hash, or 0. A search goes on with the next bucket until it finds a 0.
+static INDEX: [AtomicU32; BUCKETS] = [const { AtomicU32::new(0) }; BUCKETS];
+
+/// How many entries are in use, the first included, which never is any signature's. Changed under the lock.
+static USED: AtomicU32 = AtomicU32::new(1);
+
+/// A signature that has been found: remembered, or planned for this once.
+pub enum Found {
+    /// It has an entry.
+    Interned(&'static Entry),
+    /// There was no room for another.
+    Passing(Box<Detail>),
+}
+
+impl Found {
+    /// What to leave in a cif.
+    pub fn token(&self) -> Token {
+        match self {
+            Found::Interned(entry) => entry.token.load(Ordering::Relaxed),
+            Found::Passing(_) => 0,
+        }
+    }
+
+    /// What is known of it.
+    pub fn detail(&self) -> &Detail {
+        match self {
+            Found::Interned(entry) => entry.detail(),
+            Found::Passing(detail) => detail,
+        }
+    }
+}
+
+/// The entry that a token stands for. A token that is none of ours stands for nothing.
+#[inline(always)]
+pub fn entry(token: Token) -> Option<&'static Entry> {
+    let entry = &TABLE[token as usize % ENTRIES];
+    // The token is the last thing that is written to an entry, and a program that passes a cif to another thread orders
+    // that itself.
+    (entry.token.load(Ordering::Acquire) == token && token != 0).then_some(entry)
+}
+
+/// The entry of a key. `describe` is asked for what is to be kept if it is not known yet.
+pub fn find(
+    key: &Key,
+    describe: impl FnOnce() -> Result<Detail, BadType>,
+) -> Result<Found, BadType> {
+    if let Ok(entry) = search(key) {
+        return Ok(Found::Interned(entry));
+    }
+    let detail = Box::new(describe()?);
+    if key.is_oversized() {
+        return Ok(Found::Passing(detail));
+    }
+    Ok(embed::exclusively(|| add(key, detail)))
+}
+
+/// The key's entry, or the bucket where its number belongs.
+#[inline]
+fn search(key: &Key) -> Result<&'static Entry, usize> {
+    let mut bucket = (key.hash() >> 32) as usize % BUCKETS;
+    loop {
+        match INDEX[bucket].load(Ordering::Acquire) {
+            0 => return Err(bucket),
+            number => {
+                let entry = &TABLE[number as usize % ENTRIES];
+                if entry.has(key) {
+                    return Ok(entry);
+                }
+            }
+        }
+        bucket = (bucket + 1) % BUCKETS;
+    }
+}
+
+/// Makes a signature known, if there is room. The caller is the only one to do so.
+fn add(key: &Key, detail: Box<Detail>) -> Found {
+    // Another thread may have been faster.
+    let bucket = match search(key) {
+        Ok(entry) => return Found::Interned(entry),
+        Err(bucket) => bucket,
+    };
+    let number = USED.load(Ordering::Relaxed);
+    let Some(entry) = TABLE.get(number as usize) else {
+        return Found::Passing(detail);
+    };
+    USED.store(number + 1, Ordering::Relaxed);
+    let rest: Vec<u64> = key.behind_first().collect();
+    entry.hash.store(key.hash(), Ordering::Relaxed);
+    entry.first.store(key.first(), Ordering::Relaxed);
+    entry.len.store(key.len() as u32, Ordering::Relaxed);
+    // Entries stay for as long as the process.
+    entry
+        .rest
+        .store(rest.leak().as_mut_ptr(), Ordering::Relaxed);
+    entry.detail.store(Box::into_raw(detail), Ordering::Relaxed);
+    entry
+        .call
+        .store(run::FIRST_CALL as *mut c_void, Ordering::Relaxed);
+    // The upper half tells a token from numbers that programs may leave in its place.
+    let check = (key.hash() ^ key.hash() << 32) & !(u64::from(u32::MAX));
+    entry
+        .token
+        .store(check | u64::from(number), Ordering::Release);
+    INDEX[bucket].store(number, Ordering::Release);
+    Found::Interned(entry)
+}
+
+impl Entry {
+    const fn unused() -> Entry {
+        Entry {
+            token: AtomicU64::new(0),
+            call: AtomicPtr::new(ptr::null_mut()),
+            closure: AtomicPtr::new(ptr::null_mut()),
+            hash: AtomicU64::new(0),
+            first: AtomicU64::new(0),
+            len: AtomicU32::new(0),
+            rest: AtomicPtr::new(ptr::null_mut()),
+            detail: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    #[inline]
+    fn has(&self, key: &Key) -> bool {
+        let len = self.len.load(Ordering::Relaxed) as usize;
+        self.hash.load(Ordering::Relaxed) == key.hash()
+            && self.first.load(Ordering::Relaxed) == key.first()
+            && len == key.len()
+            && (len == 1 || key.ends_with(self.rest(len - 1)))
+    }
+
+    fn rest(&self, len: usize) -> &'static [u64] {
+        // SAFETY: a number is in the index only when its entry is whole, and then `rest` is a leaked list one shorter than the key.
+        unsafe { std::slice::from_raw_parts(self.rest.load(Ordering::Relaxed), len) }
+    }
+
+    /// What is known of the signature.
+    pub fn detail(&self) -> &'static Detail {
+        // SAFETY: entries are given out whole, and nothing of one is ever released.
+        unsafe { &*self.detail.load(Ordering::Relaxed) }
+    }
+
+    /// The code that calls functions of the signature.
+    #[inline(always)]
+    pub fn call(&self) -> Call {
+        // SAFETY: only functions of this type are stored there, and one is before anybody sees the entry.
+        unsafe { std::mem::transmute::<*mut c_void, Call>(self.call.load(Ordering::Acquire)) }
+    }
+
+    /// Has calls go through other code from now on.
+    pub fn set_call(&self, call: Call) {
+        self.call.store(call as *mut c_void, Ordering::Release);
+    }
+
+    /// The code that closures of the signature enter by, if there is any yet.
+    pub fn closure(&self) -> *const c_void {
+        self.closure.load(Ordering::Acquire)
+    }
+
+    /// Has closures that are prepared from now on enter by this code.
+    pub fn set_closure(&self, code: *const c_void) {
+        self.closure.store(code.cast_mut(), Ordering::Release);
+    }
+}

@@ -1,0 +1,27 @@
+//! libffi's C interface on farcall: programs that use libffi load this instead, and are none the wiser.
+//!
+//! ```text
+//! ffi_type ──complete──► size, alignment     types.rs
+//!    │
+//!    └──key──► entry of the signature        shape.rs, intern.rs
+//!                 │      its plan, its code
+//!   ffi_cif ◄─────┘ token                    cif.rs
+//!      │
+//!      ├── ffi_call, call plans              run.rs      code made for the signature, or else
+//!      └── closures                          closure.rs  generic.rs, over machine/
+//! ```
+//!
+//! Where values go is decided by `farcall-arch` alone. What is here is libffi's data: its structs, its numbers, its rules about memory
+//! that programs own. `README.md` tells how it is packaged.
+
+pub mod cif;
+pub mod closure;
+mod generic;
+mod intern;
+mod machine;
+pub mod raw;
+pub mod run;
+mod shape;
+mod sys;
+pub mod types;
+mod version;

@@ -1,0 +1,212 @@
+//! The machine code for AArch64.
+
+use farcall_arch::Plan;
+use std::arch::global_asm;
+use std::mem::offset_of;
+
+/// The registers, by their number.
+#[derive(Clone, Copy, Default)]
+#[repr(C, align(16))]
+pub struct Image {
+    /// `x0` to `x19`, as far as they carry anything: `x0` to `x8`, and Go's closure.
+    pub ints: [u64; 20],
+    /// `v0` to `v7`.
+    pub fps: [[u8; 16]; 8],
+}
+
+impl Image {
+    /// There is no further place for a result.
+    pub fn expect(&mut self, _plan: &Plan) {}
+
+    /// There is no such register: no plan speaks of one.
+    pub fn x87(&self, _register: u8) -> [u8; 16] {
+        [0; 16]
+    }
+
+    /// As above.
+    pub fn set_x87(&mut self, _register: u8, _bytes: [u8; 16]) {}
+}
+
+/// The register that leads to a Go closure. `x16` leads to a closure's record.
+pub const STATIC_CHAIN: usize = 18;
+
+/// How many thunks there are, and with them closures that need no memory to be made executable.
+pub const THUNKS: usize = 2048;
+
+/// Bytes of a thunk.
+pub const THUNK_SIZE: usize = 32;
+
+/// What [`crate::closure`] writes to a closure that is its own function: `bti c`, `adr x16, record`, `ldr x17, [x16]`, `br x17`.
+pub const IN_PLACE: [u8; 16] = [
+    0x5f, 0x24, 0x03, 0xd5, 0x70, 0x00, 0x00, 0x10, 0x11, 0x02, 0x40, 0xf9, 0x20, 0x02, 0x1f, 0xd6,
+];
+
+const _: () = {
+    assert!(offset_of!(Image, fps) == 160);
+    assert!(size_of::<Image>() == 288);
+};
+
+// farcall_libffi_call(frame, stack_len, fill, target)
+//
+//   | saved x19, x20 |
+//   | saved x29, x30 | <- x29
+//   | stack area     | <- sp at the calls
+//
+// The area is entered a page at a time, as no page of a stack may be passed over.
+global_asm!(
+    ".pushsection .text.farcall_libffi_call,\"ax\",@progbits",
+    ".globl farcall_libffi_call",
+    ".hidden farcall_libffi_call",
+    ".type farcall_libffi_call,@function",
+    ".p2align 4",
+    "farcall_libffi_call:",
+    ".cfi_startproc",
+    "hint #34",
+    "stp x29, x30, [sp, #-32]!",
+    ".cfi_def_cfa_offset 32",
+    ".cfi_offset x29, -32",
+    ".cfi_offset x30, -24",
+    "mov x29, sp",
+    ".cfi_def_cfa_register x29",
+    "stp x19, x20, [sp, #16]",
+    ".cfi_offset x19, -16",
+    ".cfi_offset x20, -8",
+    "mov x19, x0",
+    "mov x20, x3",
+    "2:",
+    "cmp x1, #1, lsl #12",
+    "b.ls 3f",
+    "sub sp, sp, #1, lsl #12",
+    "str xzr, [sp]",
+    "sub x1, x1, #1, lsl #12",
+    "b 2b",
+    "3:",
+    "sub sp, sp, x1",
+    "mov x1, sp",
+    "blr x2",
+    "ldp q0, q1, [x19, #160]",
+    "ldp q2, q3, [x19, #192]",
+    "ldp q4, q5, [x19, #224]",
+    "ldp q6, q7, [x19, #256]",
+    "ldp x0, x1, [x19]",
+    "ldp x2, x3, [x19, #16]",
+    "ldp x4, x5, [x19, #32]",
+    "ldp x6, x7, [x19, #48]",
+    "ldr x8, [x19, #64]",
+    "ldr x18, [x19, #144]",
+    "blr x20",
+    "stp x0, x1, [x19]",
+    "stp q0, q1, [x19, #160]",
+    "stp q2, q3, [x19, #192]",
+    "mov sp, x29",
+    ".cfi_def_cfa_register sp",
+    "ldp x19, x20, [sp, #16]",
+    ".cfi_restore x19",
+    ".cfi_restore x20",
+    "ldp x29, x30, [sp], #32",
+    ".cfi_restore x29",
+    ".cfi_restore x30",
+    ".cfi_def_cfa_offset 0",
+    "ret",
+    ".cfi_endproc",
+    ".size farcall_libffi_call, . - farcall_libffi_call",
+    ".popsection",
+);
+
+/// An entry of closures: registers into an image on the stack, `enter(record, image, stack, is_go)`, and back.
+macro_rules! closure_entry {
+    ($name:literal, $record:literal, $is_go:literal) => {
+        global_asm!(
+            concat!(".pushsection .text.", $name, ",\"ax\",@progbits"),
+            concat!(".globl ", $name),
+            concat!(".hidden ", $name),
+            concat!(".type ", $name, ",@function"),
+            ".p2align 4",
+            concat!($name, ":"),
+            ".cfi_startproc",
+            "hint #34",
+            "stp x29, x30, [sp, #-304]!",
+            ".cfi_def_cfa_offset 304",
+            ".cfi_offset x29, -304",
+            ".cfi_offset x30, -296",
+            "mov x29, sp",
+            "stp x0, x1, [sp, #16]",
+            "stp x2, x3, [sp, #32]",
+            "stp x4, x5, [sp, #48]",
+            "stp x6, x7, [sp, #64]",
+            "str x8, [sp, #80]",
+            "stp q0, q1, [sp, #176]",
+            "stp q2, q3, [sp, #208]",
+            "stp q4, q5, [sp, #240]",
+            "stp q6, q7, [sp, #272]",
+            concat!("mov x0, ", $record),
+            "add x1, sp, #16",
+            "add x2, sp, #304",
+            concat!("mov w3, ", $is_go),
+            "bl {enter}",
+            "ldp x0, x1, [sp, #16]",
+            "ldp q0, q1, [sp, #176]",
+            "ldp q2, q3, [sp, #208]",
+            "ldp x29, x30, [sp], #304",
+            ".cfi_restore x29",
+            ".cfi_restore x30",
+            ".cfi_def_cfa_offset 0",
+            "ret",
+            ".cfi_endproc",
+            concat!(".size ", $name, ", . - ", $name),
+            ".popsection",
+            enter = sym crate::generic::enter,
+        );
+    };
+}
+
+closure_entry!("farcall_libffi_closure", "x16", "#0");
+closure_entry!("farcall_libffi_go_closure", "x18", "#1");
+
+// A thunk finds its closure's record at a fixed distance, and jumps to the entry that it names.
+global_asm!(
+    ".pushsection .text.farcall_libffi_thunks,\"ax\",@progbits",
+    ".globl farcall_libffi_thunks",
+    ".hidden farcall_libffi_thunks",
+    ".type farcall_libffi_thunks,@function",
+    ".p2align 16",
+    "farcall_libffi_thunks:",
+    ".cfi_startproc",
+    ".set farcall_libffi_index, 0",
+    ".rept {count}",
+    "hint #34",
+    "adrp x16, {cells} + {record} + farcall_libffi_index * {cell}",
+    "add x16, x16, :lo12:{cells} + {record} + farcall_libffi_index * {cell}",
+    "ldr x17, [x16]",
+    "br x17",
+    "udf #0",
+    "udf #0",
+    "udf #0",
+    ".set farcall_libffi_index, farcall_libffi_index + 1",
+    ".endr",
+    ".cfi_endproc",
+    ".size farcall_libffi_thunks, . - farcall_libffi_thunks",
+    ".popsection",
+    count = const THUNKS,
+    cells = sym crate::closure::CELLS,
+    record = const crate::closure::RECORD,
+    cell = const crate::closure::CELL,
+);
+
+// Goes on with the record whose address lies where a record's cif is: that of a closure too large for its cell.
+global_asm!(
+    ".pushsection .text.farcall_libffi_forward,\"ax\",@progbits",
+    ".globl farcall_libffi_forward",
+    ".hidden farcall_libffi_forward",
+    ".type farcall_libffi_forward,@function",
+    ".p2align 4",
+    "farcall_libffi_forward:",
+    ".cfi_startproc",
+    "hint #34",
+    "ldr x16, [x16, #8]",
+    "ldr x17, [x16]",
+    "br x17",
+    ".cfi_endproc",
+    ".size farcall_libffi_forward, . - farcall_libffi_forward",
+    ".popsection",
+);

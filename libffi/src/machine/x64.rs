@@ -1,0 +1,299 @@
+//! The machine code for x86-64.
+//!
+//! Frames of both conventions are made by the same code: a call loads all registers that any convention uses for arguments,
+//! and an entry is told apart by what it has to preserve.
+
+use farcall_arch::{Move, Place, Plan};
+use std::arch::global_asm;
+use std::mem::offset_of;
+
+/// The registers, by their number in the machine's encoding.
+#[derive(Clone, Copy, Default)]
+#[repr(C, align(16))]
+pub struct Image {
+    /// `rax` to `r15`, as far as they carry anything: arguments, results, the count of vector registers, Go's closure.
+    pub ints: [u64; 16],
+    /// `xmm0` to `xmm7`.
+    pub fps: [[u8; 16]; 8],
+    /// `st(0)` and `st(1)` of a result, in that order.
+    pub x87: [[u8; 16]; 2],
+    /// How many of them the result has.
+    pub x87_count: u64,
+}
+
+impl Image {
+    /// Has machine code take as many numbers off the x87's stack, or put them there, as the result has.
+    pub fn expect(&mut self, plan: &Plan) {
+        let is_x87 = |piece: &&Move| matches!(piece.place, Place::X87(_));
+        self.x87_count = plan.ret.iter().filter(is_x87).count() as u64;
+    }
+
+    /// The bytes of `st(register)`.
+    pub fn x87(&self, register: u8) -> [u8; 16] {
+        self.x87[usize::from(register)]
+    }
+
+    /// Sets them.
+    pub fn set_x87(&mut self, register: u8, bytes: [u8; 16]) {
+        self.x87[usize::from(register)] = bytes;
+    }
+}
+
+/// The register that leads to a closure's record, and to a Go closure.
+pub const STATIC_CHAIN: usize = 10;
+
+/// How many thunks there are, and with them closures that need no memory to be made executable.
+pub const THUNKS: usize = 1024;
+
+/// Bytes of a thunk.
+pub const THUNK_SIZE: usize = 16;
+
+/// What [`crate::closure`] writes to a closure that is its own function: `endbr64`, `lea r10, [record]`, `jmp [r10]`.
+pub const IN_PLACE: [u8; 14] = [
+    0xf3, 0x0f, 0x1e, 0xfa, 0x4c, 0x8d, 0x15, 0x0d, 0, 0, 0, 0x41, 0xff, 0x22,
+];
+
+const _: () = {
+    assert!(offset_of!(Image, fps) == 128);
+    assert!(offset_of!(Image, x87) == 256);
+    assert!(offset_of!(Image, x87_count) == 288);
+    assert!(size_of::<Image>() == 304);
+};
+
+// farcall_libffi_call(frame, stack_len, fill, target)
+//
+//   | return address |
+//   | saved rbp      | <- rbp
+//   | saved rbx, r12 |
+//   | stack area     | <- rsp at the calls
+//
+// The area is entered a page at a time, as no page of a stack may be passed over.
+#[cfg(unix)]
+global_asm!(
+    ".pushsection .text.farcall_libffi_call,\"ax\",@progbits",
+    ".globl farcall_libffi_call",
+    ".hidden farcall_libffi_call",
+    ".type farcall_libffi_call,@function",
+    ".p2align 4",
+    "farcall_libffi_call:",
+    ".cfi_startproc",
+    "endbr64",
+    "push rbp",
+    ".cfi_def_cfa_offset 16",
+    ".cfi_offset rbp, -16",
+    "mov rbp, rsp",
+    ".cfi_def_cfa_register rbp",
+    "push rbx",
+    ".cfi_offset rbx, -24",
+    "push r12",
+    ".cfi_offset r12, -32",
+    "mov rbx, rdi",
+    "mov r12, rcx",
+    "2:",
+    "cmp rsi, 4096",
+    "jbe 3f",
+    "sub rsp, 4096",
+    "or qword ptr [rsp], 0",
+    "sub rsi, 4096",
+    "jmp 2b",
+    "3:",
+    "sub rsp, rsi",
+    "mov rsi, rsp",
+    "call rdx",
+    "movaps xmm0, [rbx + 128]",
+    "movaps xmm1, [rbx + 144]",
+    "movaps xmm2, [rbx + 160]",
+    "movaps xmm3, [rbx + 176]",
+    "movaps xmm4, [rbx + 192]",
+    "movaps xmm5, [rbx + 208]",
+    "movaps xmm6, [rbx + 224]",
+    "movaps xmm7, [rbx + 240]",
+    "mov rax, [rbx]",
+    "mov rcx, [rbx + 8]",
+    "mov rdx, [rbx + 16]",
+    "mov rsi, [rbx + 48]",
+    "mov rdi, [rbx + 56]",
+    "mov r8, [rbx + 64]",
+    "mov r9, [rbx + 72]",
+    "mov r10, [rbx + 80]",
+    "call r12",
+    "mov [rbx], rax",
+    "mov [rbx + 16], rdx",
+    "movaps [rbx + 128], xmm0",
+    "movaps [rbx + 144], xmm1",
+    "mov rax, [rbx + 288]",
+    "test rax, rax",
+    "jz 4f",
+    "fstp tbyte ptr [rbx + 256]",
+    "dec rax",
+    "jz 4f",
+    "fstp tbyte ptr [rbx + 272]",
+    "4:",
+    "lea rsp, [rbp - 16]",
+    "pop r12",
+    "pop rbx",
+    "pop rbp",
+    ".cfi_def_cfa rsp, 8",
+    "ret",
+    ".cfi_endproc",
+    ".size farcall_libffi_call, . - farcall_libffi_call",
+    ".popsection",
+);
+
+/// An entry of closures: registers into an image on the stack, `farcall_libffi_enter(record, image, stack, is_go)`, and back.
+/// What a Microsoft caller wants preserved on top of the others lies above the image.
+#[cfg(unix)]
+macro_rules! closure_entry {
+    ($name:literal, $is_go:literal, $saved:literal, [$($save:literal),*], [$($restore:literal),*]) => {
+        global_asm!(
+            concat!(".pushsection .text.", $name, ",\"ax\",@progbits"),
+            concat!(".globl ", $name),
+            concat!(".hidden ", $name),
+            concat!(".type ", $name, ",@function"),
+            ".p2align 4",
+            concat!($name, ":"),
+            ".cfi_startproc",
+            "endbr64",
+            concat!("sub rsp, 312 + ", $saved),
+            concat!(".cfi_def_cfa_offset 320 + ", $saved),
+            $($save,)*
+            "mov [rsp + 8], rcx",
+            "mov [rsp + 16], rdx",
+            "mov [rsp + 48], rsi",
+            "mov [rsp + 56], rdi",
+            "mov [rsp + 64], r8",
+            "mov [rsp + 72], r9",
+            "movaps [rsp + 128], xmm0",
+            "movaps [rsp + 144], xmm1",
+            "movaps [rsp + 160], xmm2",
+            "movaps [rsp + 176], xmm3",
+            "movaps [rsp + 192], xmm4",
+            "movaps [rsp + 208], xmm5",
+            "movaps [rsp + 224], xmm6",
+            "movaps [rsp + 240], xmm7",
+            "mov qword ptr [rsp + 288], 0",
+            "mov rdi, r10",
+            "mov rsi, rsp",
+            concat!("lea rdx, [rsp + 320 + ", $saved, "]"),
+            concat!("mov ecx, ", $is_go),
+            "call {enter}",
+            "mov rcx, [rsp + 288]",
+            "test rcx, rcx",
+            "jz 3f",
+            "dec rcx",
+            "jz 2f",
+            "fld tbyte ptr [rsp + 272]",
+            "2:",
+            "fld tbyte ptr [rsp + 256]",
+            "3:",
+            $($restore,)*
+            "mov rax, [rsp]",
+            "mov rdx, [rsp + 16]",
+            "movaps xmm0, [rsp + 128]",
+            "movaps xmm1, [rsp + 144]",
+            concat!("add rsp, 312 + ", $saved),
+            ".cfi_def_cfa_offset 8",
+            "ret",
+            ".cfi_endproc",
+            concat!(".size ", $name, ", . - ", $name),
+            ".popsection",
+            enter = sym crate::generic::enter,
+        );
+    };
+}
+
+#[cfg(unix)]
+closure_entry!("farcall_libffi_closure", "0", "0", [], []);
+#[cfg(unix)]
+closure_entry!("farcall_libffi_go_closure", "1", "0", [], []);
+
+#[cfg(unix)]
+macro_rules! win64_closure_entry {
+    ($name:literal, $is_go:literal) => {
+        closure_entry!(
+            $name,
+            $is_go,
+            "176",
+            [
+                "mov [rsp + 304], rsi",
+                ".cfi_offset rsi, -192",
+                "mov [rsp + 312], rdi",
+                ".cfi_offset rdi, -184",
+                "movaps [rsp + 320], xmm6",
+                "movaps [rsp + 336], xmm7",
+                "movaps [rsp + 352], xmm8",
+                "movaps [rsp + 368], xmm9",
+                "movaps [rsp + 384], xmm10",
+                "movaps [rsp + 400], xmm11",
+                "movaps [rsp + 416], xmm12",
+                "movaps [rsp + 432], xmm13",
+                "movaps [rsp + 448], xmm14",
+                "movaps [rsp + 464], xmm15"
+            ],
+            [
+                "mov rsi, [rsp + 304]",
+                "mov rdi, [rsp + 312]",
+                "movaps xmm6, [rsp + 320]",
+                "movaps xmm7, [rsp + 336]",
+                "movaps xmm8, [rsp + 352]",
+                "movaps xmm9, [rsp + 368]",
+                "movaps xmm10, [rsp + 384]",
+                "movaps xmm11, [rsp + 400]",
+                "movaps xmm12, [rsp + 416]",
+                "movaps xmm13, [rsp + 432]",
+                "movaps xmm14, [rsp + 448]",
+                "movaps xmm15, [rsp + 464]"
+            ]
+        );
+    };
+}
+
+#[cfg(unix)]
+win64_closure_entry!("farcall_libffi_win64_closure", "0");
+#[cfg(unix)]
+win64_closure_entry!("farcall_libffi_win64_go_closure", "1");
+
+// A thunk finds its closure's record at a fixed distance, and jumps to the entry that it names.
+#[cfg(unix)]
+global_asm!(
+    ".pushsection .text.farcall_libffi_thunks,\"ax\",@progbits",
+    ".globl farcall_libffi_thunks",
+    ".hidden farcall_libffi_thunks",
+    ".type farcall_libffi_thunks,@function",
+    ".p2align 12",
+    "farcall_libffi_thunks:",
+    ".cfi_startproc",
+    ".set farcall_libffi_index, 0",
+    ".rept {count}",
+    "endbr64",
+    "lea r10, [rip + {cells} + {record} + farcall_libffi_index * {cell}]",
+    "jmp qword ptr [r10]",
+    ".p2align 4, 0xcc",
+    ".set farcall_libffi_index, farcall_libffi_index + 1",
+    ".endr",
+    ".cfi_endproc",
+    ".size farcall_libffi_thunks, . - farcall_libffi_thunks",
+    ".popsection",
+    count = const THUNKS,
+    cells = sym crate::closure::CELLS,
+    record = const crate::closure::RECORD,
+    cell = const crate::closure::CELL,
+);
+
+// Goes on with the record whose address lies where a record's cif is: that of a closure too large for its cell.
+#[cfg(unix)]
+global_asm!(
+    ".pushsection .text.farcall_libffi_forward,\"ax\",@progbits",
+    ".globl farcall_libffi_forward",
+    ".hidden farcall_libffi_forward",
+    ".type farcall_libffi_forward,@function",
+    ".p2align 4",
+    "farcall_libffi_forward:",
+    ".cfi_startproc",
+    "endbr64",
+    "mov r10, [r10 + 8]",
+    "jmp qword ptr [r10]",
+    ".cfi_endproc",
+    ".size farcall_libffi_forward, . - farcall_libffi_forward",
+    ".popsection",
+);

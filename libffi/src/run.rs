@@ -1,0 +1,150 @@
+//! `ffi_call` and call plans.
+
+use crate::cif::Cif;
+use crate::generic;
+use crate::intern::{self, Call, Entry, Found};
+use std::ffi::c_void;
+use std::ptr;
+
+/// What an entry's functions are called through until there is code for them.
+pub const FIRST_CALL: Call = first_call;
+
+unsafe extern "C-unwind" fn first_call(
+    target: *const c_void,
+    values: *mut *mut c_void,
+    result: *mut c_void,
+    entry: &Entry,
+) {
+    entry.set_call(generic::call);
+    // SAFETY: the caller vouches for the call.
+    unsafe { generic::call(target, values, result, entry) }
+}
+
+/// Calls `target` with the arguments that `values` points to, and leaves the result at `result`, unless that is null.
+///
+/// # Safety
+/// * The cif has been prepared, its types still exist, and they are those of `target`.
+/// * `values` points to a pointer to a value for each argument.
+/// * `result` is null or has room for the result, and for 8 bytes at least.
+/// * `target` may be called by this thread, with these arguments.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn ffi_call(
+    cif: *const Cif,
+    target: *const c_void,
+    result: *mut c_void,
+    values: *mut *mut c_void,
+) {
+    // SAFETY: the caller vouches for the cif and the call.
+    unsafe {
+        match intern::entry((*cif).token) {
+            Some(entry) => entry.call()(target, values, result, entry),
+            None => call_unknown(&*cif, target, values, result),
+        }
+    }
+}
+
+/// Calls through a cif whose token is not what was left there.
+///
+/// # Safety
+/// * Those of [`ffi_call`].
+#[cold]
+unsafe fn call_unknown(
+    cif: &Cif,
+    target: *const c_void,
+    values: *mut *mut c_void,
+    result: *mut c_void,
+) {
+    // SAFETY: the caller vouches for the cif and the call.
+    unsafe {
+        match cif.resolve() {
+            Some(Found::Interned(entry)) => entry.call()(target, values, result, entry),
+            Some(Found::Passing(detail)) => {
+                generic::call_with(&detail, target, values, result, ptr::null());
+            }
+            // It was never prepared, or its types are no longer what they were.
+            None => {}
+        }
+    }
+}
+
+/// Calls a function with a Go closure in the register for that.
+///
+/// # Safety
+/// * Those of [`ffi_call`]; `closure` is what `target` wants there.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn ffi_call_go(
+    cif: *const Cif,
+    target: *const c_void,
+    result: *mut c_void,
+    values: *mut *mut c_void,
+    closure: *const c_void,
+) {
+    // SAFETY: the caller vouches for the cif and the call.
+    unsafe {
+        if let Some(found) = (*cif).resolve() {
+            generic::call_with(found.detail(), target, values, result, closure);
+        }
+    }
+}
+
+/// `ffi_call_plan`: a signature with its code, looked up once.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Plan {
+    entry: Option<&'static Entry>,
+    cif: *const Cif,
+}
+
+/// Looks a signature up for many calls. Null where there is no memory, or nothing to look up.
+///
+/// # Safety
+/// * The cif has been prepared, and outlives the plan, as do its types.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ffi_call_plan_alloc(cif: *const Cif) -> *mut Plan {
+    // SAFETY: the caller vouches for the cif.
+    let entry = match unsafe { (*cif).resolve() } {
+        Some(Found::Interned(entry)) => Some(entry),
+        Some(Found::Passing(_)) => None,
+        None => return ptr::null_mut(),
+    };
+    Box::into_raw(Box::new(Plan { entry, cif }))
+}
+
+/// As [`ffi_call`], with the plan's signature.
+///
+/// # Safety
+/// * `plan` is from [`ffi_call_plan_alloc`] and not freed.
+/// * Those of [`ffi_call`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn ffi_call_plan_invoke(
+    plan: *const Plan,
+    target: *const c_void,
+    result: *mut c_void,
+    values: *mut *mut c_void,
+) {
+    // SAFETY: the caller vouches for the plan and the call.
+    unsafe {
+        match (*plan).entry {
+            Some(entry) => entry.call()(target, values, result, entry),
+            None => call_unknown(&*(*plan).cif, target, values, result),
+        }
+    }
+}
+
+/// Frees a plan.
+///
+/// # Safety
+/// * `plan` is null, or from [`ffi_call_plan_alloc`] and neither freed nor in use.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ffi_call_plan_free(plan: *mut Plan) {
+    if !plan.is_null() {
+        // SAFETY: it was made by Box::into_raw(), and the caller gives it up.
+        drop(unsafe { Box::from_raw(plan) });
+    }
+}
+
+/// How much memory a plan takes, in bytes.
+#[unsafe(no_mangle)]
+pub extern "C" fn ffi_call_plan_size(plan: *const Plan) -> usize {
+    if plan.is_null() { 0 } else { size_of::<Plan>() }
+}

@@ -1,0 +1,167 @@
+//! Linux.
+
+use std::ffi::CString;
+#[cfg(target_arch = "aarch64")]
+use std::ffi::c_void;
+use std::os::fd::AsRawFd;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::ptr;
+
+/// Maps pages of code of this library once more, and fresh memory `data_len` bytes long at `distance` behind them. `None` if the system
+/// has no memory, or permits no such thing.
+///
+/// # Safety
+/// * `code` points to `code_len` bytes of code of this library: whole pages, as are `distance` and `data_len`.
+pub unsafe fn copy_code(
+    code: *const u8,
+    code_len: usize,
+    distance: usize,
+    data_len: usize,
+) -> Option<*const u8> {
+    let len = distance + data_len;
+    // SAFETY: a mapping at an address of the kernel's choice replaces nothing.
+    let start = unsafe { map(ptr::null_mut(), len, libc::PROT_NONE, 0)? };
+    // SAFETY: what follows replaces parts of the new mapping, or gives them back, and nobody else knows it.
+    unsafe {
+        let data = start.add(distance);
+        let writable = libc::PROT_READ | libc::PROT_WRITE;
+        let mapped = map(data, data_len, writable, libc::MAP_FIXED).is_some()
+            && (copy_in_memory(code, start, code_len) || copy_from_file(code, start, code_len));
+        if !mapped {
+            libc::munmap(start.cast(), len);
+            return None;
+        }
+        libc::munmap(start.add(code_len).cast(), distance - code_len);
+    }
+    Some(start)
+}
+
+/// Private memory: what a child of fork() writes is its own.
+///
+/// # Safety
+/// * With MAP_FIXED among the flags, the range is the caller's.
+unsafe fn map(at: *mut u8, len: usize, protection: i32, flags: i32) -> Option<*mut u8> {
+    let flags = flags | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: the caller vouches for the range.
+    let start = unsafe { libc::mmap(at.cast(), len, protection, flags, -1, 0) };
+    (start != libc::MAP_FAILED).then_some(start.cast())
+}
+
+/// Copies the code's bytes, and makes the pages executable.
+///
+/// # Safety
+/// * `to` is a range of the caller's, as long as the code.
+unsafe fn copy_in_memory(code: *const u8, to: *mut u8, len: usize) -> bool {
+    // SAFETY: the caller vouches for both ranges.
+    unsafe {
+        let writable = libc::PROT_READ | libc::PROT_WRITE;
+        if map(to, len, writable, libc::MAP_FIXED).is_none() {
+            return false;
+        }
+        to.copy_from_nonoverlapping(code, len);
+        synchronize_code(to, len);
+        libc::mprotect(to.cast(), len, libc::PROT_READ | libc::PROT_EXEC) == 0
+    }
+}
+
+/// Maps the code from the file that the library was loaded from, which a policy against making memory executable permits.
+///
+/// # Safety
+/// * `to` is a range of the caller's, as long as the code.
+unsafe fn copy_from_file(code: *const u8, to: *mut u8, len: usize) -> bool {
+    let Some((file, offset)) = file_of(code as usize, len) else {
+        return false;
+    };
+    let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
+    let protection = libc::PROT_READ | libc::PROT_EXEC;
+    // SAFETY: the caller vouches for the ranges. The file may be another by now than the one that was loaded: its bytes tell.
+    unsafe {
+        let mapped = libc::mmap(to.cast(), len, protection, flags, file.as_raw_fd(), offset);
+        mapped != libc::MAP_FAILED
+            && std::slice::from_raw_parts(to, len) == std::slice::from_raw_parts(code, len)
+    }
+}
+
+/// The file that `len` bytes at `address` are mapped from, and where in it they begin.
+fn file_of(address: usize, len: usize) -> Option<(OwnedFd, i64)> {
+    let maps = std::fs::read("/proc/self/maps").ok()?;
+    let mapping = maps
+        .split(|byte| *byte == b'\n')
+        .filter_map(Mapping::parse)
+        .find(|mapping| mapping.start <= address && address + len <= mapping.end)?;
+    let path = CString::new(mapping.path).ok()?;
+    // SAFETY: the path is a string.
+    let file = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+    if file < 0 {
+        return None;
+    }
+    // SAFETY: it has just been opened.
+    let file = unsafe { OwnedFd::from_raw_fd(file) };
+    let offset = mapping.offset + (address - mapping.start);
+    Some((file, offset as i64))
+}
+
+/// A line of `/proc/self/maps`.
+struct Mapping<'a> {
+    start: usize,
+    end: usize,
+    offset: usize,
+    path: &'a [u8],
+}
+
+impl<'a> Mapping<'a> {
+    fn parse(line: &'a [u8]) -> Option<Mapping<'a>> {
+        // start-end rights offset device inode, and the path behind some spaces.
+        let mut fields = line.splitn(6, |byte| *byte == b' ');
+        let number =
+            |field: &[u8]| usize::from_str_radix(std::str::from_utf8(field).ok()?, 16).ok();
+        let (start, end) = {
+            let range = fields.next()?;
+            let dash = range.iter().position(|byte| *byte == b'-')?;
+            (number(&range[..dash])?, number(&range[dash + 1..])?)
+        };
+        let offset = number(fields.nth(1)?)?;
+        let path = fields.nth(2)?.trim_ascii_start();
+        Some(Mapping {
+            start,
+            end,
+            offset,
+            path,
+        })
+    }
+}
+
+/// Makes the instruction side of the processor see code that was written. On x86-64 it does by itself.
+///
+/// # Safety
+/// * The range is the caller's.
+#[cfg(target_arch = "x86_64")]
+pub unsafe fn synchronize_code(_start: *const u8, _len: usize) {}
+
+/// As above. The compiler's own library knows how.
+///
+/// # Safety
+/// * The range is the caller's.
+#[cfg(target_arch = "aarch64")]
+pub unsafe fn synchronize_code(start: *const u8, len: usize) {
+    unsafe extern "C" {
+        fn __clear_cache(start: *const c_void, end: *const c_void);
+    }
+    // SAFETY: the caller vouches for the range.
+    unsafe { __clear_cache(start.cast(), start.add(len).cast()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_of_the_memory_map_is_taken_apart() {
+        let line = b"7f0010-7f2f10 r-xp 00001a40 fe:00 1234    /a path/lib.so (deleted)";
+        let mapping = Mapping::parse(line).expect("the kernel writes such lines");
+        assert_eq!((mapping.start, mapping.end), (0x7f0010, 0x7f2f10));
+        assert_eq!(mapping.offset, 0x1a40);
+        assert_eq!(mapping.path, b"/a path/lib.so (deleted)");
+        assert!(Mapping::parse(b"7f0010-7f2f10 rw-p 00000000 00:00 0 ").is_some());
+    }
+}

@@ -58,6 +58,14 @@ enum Command {
     Conformance(conformance::Args),
     /// Fuzz everything that has a fuzz target, a minute each.
     Fuzz(fuzz::Args),
+    /// Build the drop-in libffi and print its directory.
+    Libffi {
+        /// The target to build for.
+        #[arg(long, value_enum, default_value_t = Target::default())]
+        target: Target,
+    },
+    /// Run libffi's own tests on the drop-in libffi.
+    LibffiSuite(libffi::suite::Args),
     /// Measure farcall beside everything one could use instead.
     Bench(bench::Args),
 }
@@ -87,6 +95,11 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Test(args) => test::run(&args),
         Command::Conformance(args) => conformance::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
+        Command::Libffi { target } => {
+            println!("{}", libffi::drop_in::build(target)?.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::LibffiSuite(args) => libffi::suite::run(&args),
         Command::Bench(args) => bench::run(&args),
     }
 }

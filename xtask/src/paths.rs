@@ -27,6 +27,11 @@ pub fn bench() -> Result<PathBuf> {
     made(root().join("target/bench"))
 }
 
+/// The directory that the drop-in libffi is installed to, for one target.
+pub fn libffi(triple: &str) -> PathBuf {
+    root().join("target/libffi").join(triple)
+}
+
 /// `path`, made if need be, with everything above it.
 pub fn made(path: PathBuf) -> Result<PathBuf> {
     fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;

@@ -1,6 +1,10 @@
-//! The libffis to compare with: the newest, built from Debian's source package once, and the one that the system has.
+//! libffi: ours, and those to compare with: the newest, built from Debian's source package once, and the one that the system has.
 //!
-//! The newest is installed below `target/bench/libffi/`; the file `version` there is written last.
+//! The newest is installed below `target/bench/libffi/`; the file `version` there is written last. Its source stays in
+//! `target/bench/libffi-source/`.
+
+pub mod drop_in;
+pub mod suite;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -66,10 +70,23 @@ pub fn system() -> Result<Libffi> {
     })
 }
 
-/// Fetches, builds and installs into `top`; returns the version.
-fn install(top: &Path) -> Result<String> {
-    setup::ensure(setup::AUTOTOOLS)?;
-    let work = paths::emptied(paths::bench()?.join("partial"))?;
+/// The newest one's source, and its version. Fetched if need be.
+pub fn source() -> Result<(PathBuf, String)> {
+    let dir = paths::bench()?.join("libffi-source");
+    let (tree, stamp) = (dir.join("tree"), dir.join("version"));
+    if !stamp.exists() {
+        let _lock = paths::lock("libffi-source")?;
+        let version = fetch(&tree)?;
+        fs::write(&stamp, version)?;
+    }
+    Ok((tree, fs::read_to_string(stamp)?))
+}
+
+/// Fetches the source and has it at `dir`; returns the version.
+fn fetch(dir: &Path) -> Result<String> {
+    let top = dir.parent().context("a directory in another")?;
+    let work = paths::emptied(top.to_owned())?.join("partial");
+    let work = paths::made(work)?;
     let tarball = debian::tarball(&work, "libffi", &SUITES)?;
     let version = debian::version(&tarball)?;
     let sum = debian::sha256(&tarball)?;
@@ -82,7 +99,21 @@ fn install(top: &Path) -> Result<String> {
     } else {
         eprintln!("note: Debian has libffi {version} now (SHA-256 {sum}), not {VERSION}");
     }
-    let tree = debian::unpack(&tarball, &work)?;
+    fs::rename(debian::unpack(&tarball, &work)?, dir)?;
+    fs::remove_dir_all(&work)?;
+    Ok(version)
+}
+
+/// Builds and installs into `top`; returns the version.
+fn install(top: &Path) -> Result<String> {
+    setup::ensure(setup::AUTOTOOLS)?;
+    let (source, version) = source()?;
+    let work = paths::emptied(paths::bench()?.join("partial"))?;
+    let tree = work.join("tree");
+    process::run(
+        Command::new("cp").arg("-a").args([&source, &tree]),
+        Output::OnFailure,
+    )?;
     let step = |program: &str, args: &[&str]| -> Result<()> {
         let mut command = Command::new(program);
         command.args(args).current_dir(&tree).env("CFLAGS", CFLAGS);

@@ -28,6 +28,48 @@ const SIGNATURES: [(&str, &str); 13] = [
     ("variadic-with-named-floats", "i(df.idqd)"),
 ];
 
+/// The same for values wider than a register, and with pointers to arguments.
+const WIDE: [(&str, &str); 9] = [
+    ("pointers-int-of-two", "i(ii)"),
+    ("pointers-mixed", "d(idqfhdBp)"),
+    ("wide-two-doubles", "{2d}({2d})"),
+    ("wide-mixed-pair", "{qd}(i{qd}{3b})"),
+    ("wide-odd-bytes", "{7b}({7b}{13b})"),
+    ("wide-in-memory", "{5q}({5q}q)"),
+    ("wide-large-block", "v({600b}i)"),
+    ("wide-int128", "o(io)"),
+    ("wide-complex", "D(FD)"),
+];
+
+#[test]
+fn wide_signature_listings_are_as_reviewed() {
+    for abi in Abi::ALL {
+        for (name, text) in WIDE {
+            assert_wide(abi, name, text);
+        }
+    }
+    for (name, text) in [("wide-x87", "e(ie)"), ("wide-complex-x87", "E(E)")] {
+        for abi in [Abi::SysV64, Abi::Win64] {
+            assert_wide(abi, name, text);
+        }
+    }
+}
+
+fn assert_wide(abi: Abi, name: &str, text: &str) {
+    let signature = signature(text);
+    let plan = plan(&signature, abi).expect("a plan");
+    let mut listing = head(&signature, &plan);
+    list(&mut listing, "call trampoline", &emit::call(&plan));
+    list(&mut listing, "callback entry", &emit::callback_entry(&plan));
+    let (call, callback) = (
+        emit::call_pointers(&plan),
+        emit::callback_entry_pointers(&plan),
+    );
+    list(&mut listing, "call trampoline on pointers", &call);
+    list(&mut listing, "callback entry on pointers", &callback);
+    assert_golden(abi, name, &listing);
+}
+
 #[test]
 fn signature_listings_are_as_reviewed() {
     for abi in Abi::ALL {

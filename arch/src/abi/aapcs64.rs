@@ -63,6 +63,7 @@ pub(super) fn plan(signature: &Signature, dialect: Dialect) -> Result<Plan, Plan
         ret,
         hidden,
         arg_slots,
+        ret_slots: signature.ret().slots(),
         stack: allocator.stack_size(),
         copies: allocator.copies,
         vector_args: None,

@@ -146,6 +146,8 @@ pub struct Plan {
     pub hidden: Option<HiddenResult>,
     /// How many slots the arguments take on the interpreter's side.
     pub arg_slots: u32,
+    /// How many slots the result takes there.
+    pub ret_slots: u32,
     /// Bytes between the stack pointer at the call instruction and the end of the stack arguments, shadow space included: a multiple
     /// of the convention's stack alignment.
     pub stack: u32,

@@ -34,6 +34,7 @@ pub(super) fn plan(signature: &Signature) -> Result<Plan, PlanError> {
         ret,
         hidden,
         arg_slots,
+        ret_slots: signature.ret().slots(),
         stack: allocator.stack_size(),
         copies: 0,
         vector_args: row.counts_vector_args.then_some(allocator.fps as u8),
@@ -92,14 +93,9 @@ fn place_result(allocator: &mut Allocator, ty: &Type) -> (Vec<Move>, Option<Hidd
         Type::Wide(_) | Type::Complex(_) | Type::Struct(_) => {}
     }
     match classify(ty) {
-        Some(
-            [
-                Eightbyte {
-                    class: Class::X87, ..
-                },
-                _,
-            ],
-        ) => (vec![value.piece(0, X87_BYTES, Place::X87(0))], None),
+        Some([first, second]) if (first.class, second.class) == (Class::X87, Class::X87Up) => {
+            (vec![value.piece(0, X87_BYTES, Place::X87(0))], None)
+        }
         _ => match register_pieces(ty) {
             Some(pieces) => (result_pieces(row, value, &pieces), None),
             None => (Vec::new(), Some(allocator.take_hidden_result(ty.size()))),

@@ -43,6 +43,7 @@ pub(super) fn plan(signature: &Signature) -> Result<Plan, PlanError> {
         ret,
         hidden,
         arg_slots,
+        ret_slots: signature.ret().slots(),
         stack: allocator.stack_size(),
         copies: allocator.copies,
         vector_args: None,

@@ -3,17 +3,34 @@
 //! An emitter walks a [`Plan`] and knows one instruction set. It holds no rule of any calling convention, asks
 //! nothing of the machine it runs on, and cannot fail: all that could go wrong went wrong in the planner.
 //!
-//! # The trampoline
+//! # The trampoline on slots
 //! [`call`] makes a function of the plan's own convention, `void (*)(const void *target, const uint64_t *slots,
 //! uint64_t *result)`. It loads the arguments' slots, calls `target`, and leaves the result in `*result`. A narrow integer is
 //! taken from the low bytes of its slot; a result is extended to its whole slot. A `float` lies in the
 //! low four bytes of a slot, and the other four are left as they were. `result` is not touched for `void`.
 //!
-//! # The callback entry
+//! A wider value lies in as many slots as it needs, one after the other. Arguments need no other alignment than a slot's; a
+//! result does if the callee writes it there itself, being one that is returned in memory ([`Plan::hidden`]).
+//!
+//! # The trampoline on pointers
+//! [`call_pointers`] makes `void (*)(const void *target, void *const *values, void *result)`. Argument n is read through
+//! `values[n]`, and no byte of it more than its size. A result is written as libffi has it: an integer fills eight
+//! bytes, everything else takes its own size, but for an x87 number, of which ten bytes are written. `result` must not be null, as there is no
+//! test for that, with one exception: a result that is returned in memory may be thrown away like that. All others have at most
+//! [`MAX_REGISTER_RESULT`] bytes.
+//!
+//! # The callback entry on slots
 //! C calls a thunk; the thunk loads the address of its [`record`] and jumps to the entry that the record names. The
 //! entry, made by [`callback_entry`], stores its arguments into slots on its own stack, extended as above, and calls the
 //! record's handler, a function of the same convention, `uint64_t (*)(void *context, const uint64_t *slots)`. What the handler
-//! returns is the result's slot.
+//! returns is the result's slot. A result of more slots than one it leaves in memory, and is `void (*)(void *context, const
+//! uint64_t *slots, uint64_t *result)`, with `result` at a multiple of 16.
+//!
+//! # The callback entry on pointers
+//! The entry that [`callback_entry_pointers`] makes calls `void (*)(void *context, void *result, void **values, void *user_data)`, whose first and
+//! last arguments are the record's. `values[n]` points to argument n, at its alignment, be it where C keeps it or in a copy.
+//! `result` points to at least 16 bytes at a multiple of 16, or, if C wants the result in memory of its own, to that. An integer's
+//! low bytes are what is returned.
 //!
 //! # What all of it keeps to
 //! Both ends of a trampoline and of an entry speak the plan's convention, whatever that of the process is: on Linux a Win64
@@ -22,12 +39,15 @@
 //! page are touched page by page. Flags, rounding modes and the platform's register are left alone.
 
 mod a64;
+mod entry_frame;
 pub mod unwind;
 mod x64;
 
 use crate::abi::regs::Isa;
-use crate::abi::{Abi, Plan};
+use crate::abi::{Abi, Move, Plan};
 use crate::endpoint::{Converters, ObjectCall, ObjectModel, PointerField};
+use crate::layout::SLOT;
+use entry_frame::{AREA_ALIGN, EntryFrame};
 use unwind::FrameChange;
 
 /// The data behind each thunk: what its entry finds at the address it is handed. Offsets in bytes.
@@ -40,6 +60,8 @@ pub mod record {
     pub const CONTEXT: u8 = 16;
     /// The function that an entry on objects calls.
     pub const OBJECT_HANDLER: u8 = 24;
+    /// The last argument of the function that an entry on pointers calls.
+    pub const USER_DATA: u8 = 24;
     /// The record's size; a record's address is a multiple of it.
     pub const SIZE: usize = 32;
 }
@@ -58,15 +80,52 @@ pub struct Code {
     pub frame: Vec<FrameChange>,
 }
 
-/// The trampoline by which functions of this plan are called.
-///
-/// # Panics
-/// For a plan of other values than scalars, for which there are no emitters yet.
+/// The most bytes of a result that is returned in registers: four binary128 numbers under AAPCS64.
+pub const MAX_REGISTER_RESULT: usize = 64;
+
+/// How values lie on the interpreter's side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Endpoint {
+    Slots,
+    Pointers,
+}
+
+impl Endpoint {
+    /// A piece as it is read and written on this side: of a slot's odd bytes, those up to the next power of two belong to it.
+    fn piece(self, piece: &Move) -> Move {
+        let is_odd = piece.width < SLOT && !piece.width.is_power_of_two();
+        match self {
+            Endpoint::Slots if is_odd => Move {
+                width: piece.width.next_power_of_two(),
+                ..*piece
+            },
+            Endpoint::Slots | Endpoint::Pointers => *piece,
+        }
+    }
+}
+
+/// Bytes that a trampoline keeps for a result in memory that its caller may not want.
+fn unwanted_size(plan: &Plan, endpoint: Endpoint) -> u32 {
+    match (plan.hidden, endpoint) {
+        (Some(hidden), Endpoint::Pointers) => hidden.size.next_multiple_of(AREA_ALIGN),
+        _ => 0,
+    }
+}
+
+/// The trampoline by which functions of this plan are called with their arguments in slots.
 pub fn call(plan: &Plan) -> Code {
-    assert!(plan.is_of_scalars(), "{NO_EMITTER}");
+    emit_call(plan, Endpoint::Slots)
+}
+
+/// The trampoline by which functions of this plan are called with pointers to their arguments.
+pub fn call_pointers(plan: &Plan) -> Code {
+    emit_call(plan, Endpoint::Pointers)
+}
+
+fn emit_call(plan: &Plan, endpoint: Endpoint) -> Code {
     match plan.abi.convention().isa {
-        Isa::X64 => x64::call(plan),
-        Isa::A64 => a64::call(plan),
+        Isa::X64 => x64::call(plan, endpoint),
+        Isa::A64 => a64::call(plan, endpoint),
     }
 }
 
@@ -117,17 +176,20 @@ pub fn pointer_converter(abi: Abi, none: i32, known: &[&[PointerField]]) -> Opti
     }
 }
 
-const NO_EMITTER: &str = "values wider than a register have plans but no code yet";
-
-/// The entry of callbacks of this plan.
-///
-/// # Panics
-/// As [`call`] does.
+/// The entry of callbacks of this plan that get their arguments in slots.
 pub fn callback_entry(plan: &Plan) -> Code {
-    assert!(plan.is_of_scalars(), "{NO_EMITTER}");
+    emit_callback_entry(plan, Endpoint::Slots)
+}
+
+/// The entry of callbacks of this plan that get pointers to their arguments.
+pub fn callback_entry_pointers(plan: &Plan) -> Code {
+    emit_callback_entry(plan, Endpoint::Pointers)
+}
+
+fn emit_callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
     match plan.abi.convention().isa {
-        Isa::X64 => x64::callback_entry(plan),
-        Isa::A64 => a64::callback_entry(plan),
+        Isa::X64 => x64::callback_entry(plan, endpoint),
+        Isa::A64 => a64::callback_entry(plan, endpoint),
     }
 }
 

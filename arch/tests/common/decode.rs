@@ -107,7 +107,10 @@ fn decode_x64(bytes: &[u8]) -> Vec<Instruction> {
             .iter()
             .filter(|used| is_write(used.access()));
         let writes = written.map(|used| used.register().full_register());
+        // The x87 stack is everybody's, as long as it ends as deep as it began.
+        let is_x87 = |register: &Register| register.is_st();
         let writes = writes
+            .filter(|register| !is_x87(register))
             .filter(|&register| register != Register::RSP)
             .map(|register| {
                 let number = register.number() as u8;
@@ -120,7 +123,9 @@ fn decode_x64(bytes: &[u8]) -> Vec<Instruction> {
         let explicit = instruction.op_kinds().any(|kind| kind == OpKind::Memory)
             && instruction.flow_control() != FlowControl::IndirectCall;
         let stack_access = info.used_memory().iter().find_map(|used| {
-            let by_stack = explicit && used.base() == Register::RSP;
+            // What a loop counts through is not known here.
+            let by_stack =
+                explicit && used.base() == Register::RSP && used.index() == Register::None;
             by_stack.then(|| StackAccess {
                 offset: used.displacement() as i64,
                 size: used.memory_size().size() as u32,
@@ -186,7 +191,14 @@ fn decode_a64(bytes: &[u8]) -> Vec<Instruction> {
                     Operand::SIMDRegister(_, number) => Some(Written::Fp(number as u8)),
                     _ => None,
                 });
-            let mut writes: Vec<Written> = writes.collect();
+            let moved_bases = operands.iter().filter_map(|operand| match *operand {
+                Operand::RegPreIndex(base, _, true) | Operand::RegPostIndex(base, _) => Some(base),
+                _ => None,
+            });
+            let moved_bases = moved_bases.filter(|&base| base != 31);
+            let mut writes: Vec<Written> = writes
+                .chain(moved_bases.map(|base| Written::Int(base as u8)))
+                .collect();
             if decoded.opcode == Opcode::BLR {
                 writes.push(Written::Int(30));
             }
@@ -201,6 +213,10 @@ fn decode_a64(bytes: &[u8]) -> Vec<Instruction> {
                     Opcode::BLR => Flow::Call,
                     Opcode::BR => Flow::Jump,
                     Opcode::RET => Flow::Return,
+                    Opcode::Bcc(_) => match operands[0] {
+                        Operand::PCOffset(by) => Flow::Branch(i64::from(offset) + by),
+                        ref other => panic!("a branch to {other:?}"),
+                    },
                     _ => Flow::Next,
                 },
             }
@@ -216,7 +232,8 @@ fn a64_kind(opcode: Opcode, text: &str) -> (bool, usize) {
         Opcode::LDR | Opcode::LDRB | Opcode::LDRH => (false, 1),
         Opcode::LDRSB | Opcode::LDRSH | Opcode::LDRSW | Opcode::LDAR => (false, 1),
         Opcode::ADD | Opcode::SUB | Opcode::ORR | Opcode::ADR | Opcode::FMOV => (false, 1),
-        Opcode::SBFM | Opcode::UBFM => (false, 1),
+        Opcode::SBFM | Opcode::UBFM | Opcode::SUBS | Opcode::CSEL | Opcode::MOVZ => (false, 1),
+        Opcode::Bcc(_) => (false, 0),
         Opcode::BLR | Opcode::BR | Opcode::RET | Opcode::HINT => (false, 0),
         other => panic!("{text}: no {other:?} was expected"),
     }
@@ -239,10 +256,16 @@ fn a64_stack_access(word: &[u8], operands: &[Operand; 4], is_store: bool) -> Opt
     // Arm ARM C4.1, loads and stores: bits 29 to 27 tell pairs from single accesses, whose size bits 31 and 30 hold.
     // Pairs are all of eight bytes each here.
     let word = u32::from_le_bytes(word.try_into().expect("four bytes"));
+    // Bit 26 tells vector registers, of which bit 23 tells those of 16 bytes.
     let is_pair = word >> 27 & 0b111 == 0b101;
+    let is_quad = word >> 26 & 1 == 1 && word >> 23 & 1 == 1;
     Some(StackAccess {
         offset,
-        size: if is_pair { 16 } else { 1 << (word >> 30) },
+        size: if is_pair || is_quad {
+            16
+        } else {
+            1 << (word >> 30)
+        },
         is_write: is_store,
     })
 }

@@ -46,6 +46,13 @@ pub fn check(signature: &Signature, plan: &Plan) -> Verdict {
     if plan.arg_slots != slots {
         return Err(format!("{} slots planned, {slots} needed", plan.arg_slots));
     }
+    let slots = signature.ret().slots();
+    if plan.ret_slots != slots {
+        return Err(format!(
+            "{} result slots planned, {slots} needed",
+            plan.ret_slots
+        ));
+    }
     check_values(&plan.args, signature.args())?;
     check_registers(&plan.args, row.int_args, row.fp_args)?;
     check_order(signature, plan, row)?;

@@ -191,11 +191,19 @@ fn eightbytes(ty: &Type) -> Option<Need> {
     let bytes = bytes(ty);
     let mut is_aligned = true;
     let mut is_quad = true;
+    // Of the first half of a union: vector and x87 numbers that met before an integer made one class of them.
+    let (mut has_integer, mut has_vector, mut has_x87, mut clashes) = (false, false, false, false);
     ty.for_each_number(0, &mut |offset, number| {
         is_aligned &= offset.is_multiple_of(number.size());
         is_quad &= number == Number::Float(Float::F128) || offset + number.size() <= 8;
+        if offset < 8 {
+            has_integer |= matches!(number, Number::Integer(_));
+            has_x87 |= number == Number::Float(Float::F80);
+            has_vector |= !matches!(number, Number::Integer(_) | Number::Float(Float::F80));
+            clashes |= has_x87 && has_vector && !has_integer;
+        }
     });
-    if bytes.len() > 16 || !is_aligned || bytes.contains(&Some(Byte::X87)) {
+    if bytes.len() > 16 || !is_aligned || clashes || bytes.contains(&Some(Byte::X87)) {
         return None;
     }
     let halves = bytes.chunks(8).map(|half| {

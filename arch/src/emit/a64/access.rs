@@ -6,8 +6,7 @@
 )]
 
 use super::{Emitter, FAR, SCRATCH};
-use crate::abi::regs::a64::SP;
-use crate::abi::{Extend, Move, Place, Plan};
+use crate::abi::{Extend, Move};
 use dynasmrt::{DynasmApi, dynasm};
 
 /// The largest offset of an `ldp` or `stp`, in eight-byte units: seven bits, signed.
@@ -26,13 +25,13 @@ pub(super) enum File {
 /// A register and the memory it is loaded from or stored to: `offset` bytes above what `base` points to.
 #[derive(Clone, Copy)]
 pub(super) struct Access {
-    file: File,
-    register: u8,
-    base: u8,
-    offset: u32,
-    width: u32,
+    pub(super) file: File,
+    pub(super) register: u8,
+    pub(super) base: u8,
+    pub(super) offset: u32,
+    pub(super) width: u32,
     /// How a load fills the rest of the register.
-    extend: Extend,
+    pub(super) extend: Extend,
 }
 
 impl Access {
@@ -49,7 +48,7 @@ impl Access {
     }
 
     /// A piece as it lies in memory, extended to the whole register by a load.
-    fn of(piece: &Move, register: u8, base: u8, offset: u32) -> Access {
+    pub(super) fn of(piece: &Move, register: u8, base: u8, offset: u32) -> Access {
         Access {
             width: piece.width,
             extend: piece.extend,
@@ -58,7 +57,7 @@ impl Access {
     }
 
     /// A slot that a store fills with an extended piece: all of it, if that means anything.
-    fn slot(piece: &Move, register: u8, base: u8, offset: u32) -> Access {
+    pub(super) fn slot(piece: &Move, register: u8, base: u8, offset: u32) -> Access {
         let fills_slot = piece.extend != Extend::None;
         Access {
             width: if fills_slot { 8 } else { piece.width },
@@ -79,7 +78,7 @@ impl Access {
 }
 
 /// Neighbours in memory, two by two where one instruction can move both.
-fn in_pairs(accesses: &[Access]) -> Vec<&[Access]> {
+pub(super) fn in_pairs(accesses: &[Access]) -> Vec<&[Access]> {
     let mut groups = Vec::new();
     let mut rest = accesses;
     while let Some(first) = rest.first() {
@@ -108,97 +107,8 @@ impl Emitter {
         }
     }
 
-    /// Stack arguments first, as they pass through scratch registers.
-    pub(super) fn load_arguments(&mut self, plan: &Plan, slots: u8) {
-        let on_stack = plan.args.iter().filter_map(|piece| match piece.place {
-            Place::Stack { offset, size } => Some((
-                Access::of(piece, SCRATCH[0], slots, piece.slot),
-                Access {
-                    width: size,
-                    ..Access::word(SCRATCH[0], SP, offset)
-                },
-            )),
-            Place::Int(_) | Place::Fp(_) | Place::X87(_) => None,
-        });
-        self.copy_all(on_stack.collect());
-        self.slots_to_registers(plan.args.iter().chain(&plan.mirrors), slots);
-    }
-
-    /// Moves a result from the slot that a register holds to where the convention wants it.
-    pub(super) fn register_to_result(&mut self, slot: u8, piece: &Move) {
-        match register_of(piece) {
-            Some((File::Int, register)) => self.extend_to(register, slot, piece),
-            Some((File::Fp, register)) if piece.width == 4 => {
-                dynasm!(self.ops ; .arch aarch64 ; fmov S(register), W(slot));
-            }
-            Some((File::Fp, register)) => {
-                dynasm!(self.ops ; .arch aarch64 ; fmov D(register), X(slot));
-            }
-            None => {}
-        }
-    }
-
-    /// Stores the arguments to slots from `first_slot` bytes above the stack pointer. `incoming` is the distance from the stack
-    /// pointer to the caller's.
-    pub(super) fn store_arguments(&mut self, plan: &Plan, first_slot: u32, incoming: u32) {
-        let stores = self.registers_to_slots(&plan.args, SP, first_slot);
-        self.store_all(&stores);
-        let on_stack = plan.args.iter().filter_map(|piece| match piece.place {
-            Place::Stack { offset, .. } => Some((
-                Access::of(piece, SCRATCH[0], SP, incoming + offset),
-                Access::slot(piece, SCRATCH[0], SP, first_slot + piece.slot),
-            )),
-            Place::Int(_) | Place::Fp(_) | Place::X87(_) => None,
-        });
-        self.copy_all(on_stack.collect());
-    }
-
-    /// Loads what belongs in registers from its slots, whatever holds the slots' address last.
-    fn slots_to_registers<'a>(&mut self, pieces: impl IntoIterator<Item = &'a Move>, base: u8) {
-        let loads: Vec<Access> = pieces
-            .into_iter()
-            .filter_map(|piece| {
-                let (file, register) = register_of(piece)?;
-                Some(Access {
-                    file,
-                    ..Access::of(piece, register, base, piece.slot)
-                })
-            })
-            .collect();
-        let mut groups = in_pairs(&loads);
-        groups.sort_by_key(|group| {
-            group
-                .iter()
-                .any(|load| (load.file, load.register) == (File::Int, base))
-        });
-        for group in groups {
-            self.load_group(group);
-        }
-    }
-
-    /// Extends what is in registers by its type, there, and says how it is to be stored to its slots.
-    pub(super) fn registers_to_slots(
-        &mut self,
-        pieces: &[Move],
-        base: u8,
-        first_slot: u32,
-    ) -> Vec<Access> {
-        let mut stores = Vec::with_capacity(pieces.len() + 1);
-        for piece in pieces {
-            if let Some((file, register)) = register_of(piece) {
-                self.extend(register, piece);
-                let offset = first_slot + piece.slot;
-                stores.push(Access {
-                    file,
-                    ..Access::slot(piece, register, base, offset)
-                });
-            }
-        }
-        stores
-    }
-
     /// Copies memory to memory, two pieces at a time through the scratch registers.
-    fn copy_all(&mut self, copies: Vec<(Access, Access)>) {
+    pub(super) fn copy_all(&mut self, copies: Vec<(Access, Access)>) {
         for two in copies.chunks(SCRATCH.len()) {
             let through = two.iter().zip(SCRATCH);
             let (loads, stores): (Vec<_>, Vec<_>) = through
@@ -222,7 +132,7 @@ impl Emitter {
         }
     }
 
-    fn load_group(&mut self, group: &[Access]) {
+    pub(super) fn load_group(&mut self, group: &[Access]) {
         match group {
             [first, second] => self.load_pair(first, second),
             single => single.iter().for_each(|load| self.load(load)),
@@ -250,6 +160,10 @@ impl Emitter {
     /// The base and the offset for a single load or store, brought within its reach.
     fn reach(&mut self, access: &Access) -> (u8, u32) {
         let (base, offset) = (access.base, access.offset);
+        if !offset.is_multiple_of(access.width) {
+            self.add(FAR, base, offset);
+            return (FAR, 0);
+        }
         if offset / access.width <= UNITS {
             return (base, offset);
         }
@@ -262,6 +176,7 @@ impl Emitter {
         let r = access.register;
         match (access.file, access.extend, access.width) {
             (File::Fp, _, 4) => dynasm!(self.ops ; .arch aarch64 ; ldr S(r), [XSP(base), offset]),
+            (File::Fp, _, 16) => dynasm!(self.ops ; .arch aarch64 ; ldr Q(r), [XSP(base), offset]),
             (File::Fp, _, _) => dynasm!(self.ops ; .arch aarch64 ; ldr D(r), [XSP(base), offset]),
             (_, Extend::Sign, 1) => {
                 dynasm!(self.ops ; .arch aarch64 ; ldrsb X(r), [XSP(base), offset]);
@@ -284,6 +199,7 @@ impl Emitter {
         let r = access.register;
         match (access.file, access.width) {
             (File::Fp, 4) => dynasm!(self.ops ; .arch aarch64 ; str S(r), [XSP(base), offset]),
+            (File::Fp, 16) => dynasm!(self.ops ; .arch aarch64 ; str Q(r), [XSP(base), offset]),
             (File::Fp, _) => dynasm!(self.ops ; .arch aarch64 ; str D(r), [XSP(base), offset]),
             (_, 1) => dynasm!(self.ops ; .arch aarch64 ; strb W(r), [XSP(base), offset]),
             (_, 2) => dynasm!(self.ops ; .arch aarch64 ; strh W(r), [XSP(base), offset]),
@@ -293,12 +209,12 @@ impl Emitter {
     }
 
     /// Extends a piece from the low bits of a register to all of it.
-    fn extend(&mut self, r: u8, piece: &Move) {
+    pub(super) fn extend(&mut self, r: u8, piece: &Move) {
         self.extend_to(r, r, piece);
     }
 
     /// Extends a piece from the low bits of one register to all of another, or of the same.
-    fn extend_to(&mut self, to: u8, from: u8, piece: &Move) {
+    pub(super) fn extend_to(&mut self, to: u8, from: u8, piece: &Move) {
         match (piece.extend, piece.width) {
             (Extend::None, _) if to == from => {}
             (Extend::None, _) => dynasm!(self.ops ; .arch aarch64 ; mov X(to), X(from)),
@@ -309,14 +225,5 @@ impl Emitter {
             (Extend::Zero, 2) => dynasm!(self.ops ; .arch aarch64 ; uxth W(to), W(from)),
             (Extend::Zero, _) => dynasm!(self.ops ; .arch aarch64 ; mov W(to), W(from)),
         }
-    }
-}
-
-/// The register that a piece is in, unless it is on the stack.
-fn register_of(piece: &Move) -> Option<(File, u8)> {
-    match piece.place {
-        Place::Int(register) => Some((File::Int, register)),
-        Place::Fp(register) => Some((File::Fp, register)),
-        Place::X87(_) | Place::Stack { .. } => None,
     }
 }

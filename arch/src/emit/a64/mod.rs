@@ -8,10 +8,15 @@
 //!   trampoline                          callback entry, small       callback entry, large
 //!   | C's stack arguments |             | C's stack arguments |     | C's stack arguments |
 //!   | padding             |             | padding             |     | x29, x30            | <- x29
-//!   | saved x19           |             | argument slots      |     | padding             |
-//!   | x29, x30            | <- x29      | x29, x30            |     | argument slots      | <- sp
-//!   | stack arguments     | <- sp          ^ x29 and sp
+//!   | saved x19           |             | result's address    |     | padding             |
+//!   | x29, x30            | <- x29      | result              |     | result's address    |
+//!   | unwanted result     |             | slots, or cells     |     | result              |
+//!   | copies              |             | pointers to values  |     | slots, or cells     |
+//!   | stack arguments     | <- sp       | x29, x30            |     | pointers to values  | <- sp
+//!                                          ^ x29 and sp
 //! ```
+//!
+//! Each part is there only if the signature needs it.
 //!
 //! Eight bytes on each side of each other in memory go in pairs, as compilers do it. Sources: "Arm Architecture Reference Manual"
 //! (DDI 0487), part C6; "DWARF for the Arm 64-bit Architecture" (IHI 0057), section 4.1.
@@ -22,9 +27,11 @@
 )]
 
 mod access;
+mod block;
+mod values;
 
 use super::unwind::{FrameChange, FrameChangeKind};
-use super::{Code, THUNK_SIZE, record};
+use super::{Code, Endpoint, EntryFrame, THUNK_SIZE, record, unwanted_size};
 use crate::abi::regs::a64::{SP, X9, X10, X16, X17, X19, X29, X30};
 use crate::abi::{Abi, Plan};
 use crate::layout::SLOT;
@@ -56,12 +63,14 @@ const _: () = assert!(
     "call_handler loads the two as a pair"
 );
 
-pub(super) fn call(plan: &Plan) -> Code {
+pub(super) fn call(plan: &Plan, endpoint: Endpoint) -> Code {
     let row = plan.abi.convention();
-    let [target, slots, result] = [0, 1, 2].map(|n| row.int_args[n]);
+    let [target, values, result] = [0, 1, 2].map(|n| row.int_args[n]);
     let mut asm = Emitter::new(plan.abi);
+    let unwanted_result = plan.stack + plan.copies;
+    let area = unwanted_result + unwanted_size(plan, endpoint);
     // Without a frame of its own the trampoline leaves the callee its caller's.
-    let is_tail = plan.ret.is_empty() && plan.stack <= row.shadow;
+    let is_tail = plan.ret.is_empty() && area <= row.shadow;
     let above = if plan.ret.is_empty() {
         FRAME_RECORD
     } else {
@@ -73,18 +82,20 @@ pub(super) fn call(plan: &Plan) -> Code {
             asm.save_result_register();
             asm.copy(RESULT, result);
         }
-        asm.lower_stack(plan.stack);
+        asm.lower_stack(area);
     }
     asm.copy(TARGET, target);
-    asm.load_arguments(plan, slots);
+    if let Some(hidden) = plan.hidden {
+        asm.pass_result_address(hidden.pointer, result, endpoint, unwanted_result);
+    }
+    asm.load_arguments(plan, endpoint, values);
     if is_tail {
         dynasm!(asm.ops ; .arch aarch64 ; br X(TARGET));
         return asm.finish();
     }
     dynasm!(asm.ops ; .arch aarch64 ; blr X(TARGET));
-    let stores = asm.registers_to_slots(&plan.ret, RESULT, 0);
-    asm.store_all(&stores);
-    asm.raise_stack(plan.stack);
+    asm.store_result(plan, endpoint, RESULT);
+    asm.raise_stack(area);
     if !plan.ret.is_empty() {
         asm.restore_result_register();
     }
@@ -92,24 +103,25 @@ pub(super) fn call(plan: &Plan) -> Code {
     asm.finish()
 }
 
-pub(super) fn callback_entry(plan: &Plan) -> Code {
+pub(super) fn callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
     let row = plan.abi.convention();
-    let [context, slots] = [0, 1].map(|n| row.int_args[n]);
     let mut asm = Emitter::new(plan.abi);
-    let own = (plan.arg_slots * SLOT + row.shadow).next_multiple_of(row.stack_align);
+    let own = EntryFrame::new(plan, endpoint, row.shadow).end;
+    let own = own.next_multiple_of(row.stack_align);
     let (above, below) = if FRAME_RECORD + own <= PAIR_UNITS * 8 {
         (FRAME_RECORD + own, 0)
     } else {
         (FRAME_RECORD, own)
     };
-    let first_slot = row.shadow + if below == 0 { FRAME_RECORD } else { 0 };
+    let start = row.shadow + if below == 0 { FRAME_RECORD } else { 0 };
+    let layout = EntryFrame::new(plan, endpoint, start);
     asm.enter(above, below);
-    asm.store_arguments(plan, first_slot, above + below);
-    asm.add(slots, SP, first_slot);
-    asm.call_handler(context);
-    for piece in &plan.ret {
-        asm.register_to_result(row.int_rets[0], piece);
+    if let (Some(hidden), Some(at)) = (plan.hidden, layout.hidden) {
+        asm.store(&Access::word(hidden.pointer, SP, at));
     }
+    asm.store_arguments(plan, &layout, above + below);
+    asm.pass_values(plan, endpoint, &layout);
+    asm.finish_callback(plan, endpoint, &layout);
     asm.raise_stack(below);
     asm.leave(above);
     asm.finish()
@@ -239,6 +251,10 @@ impl Emitter {
         if left > 0 {
             dynasm!(self.ops ; .arch aarch64 ; sub sp, sp, left);
             self.note_depth(self.depth + left);
+        }
+        // A callee may go on for most of a page without touching it.
+        if left >= GUARD_PAGE / 4 {
+            dynasm!(self.ops ; .arch aarch64 ; str xzr, [sp]);
         }
     }
 

@@ -16,6 +16,17 @@ pub(super) struct Address {
     pub offset: u32,
 }
 
+impl Address {
+    pub(super) fn plus(self, bytes: u32) -> Address {
+        let offset = self.offset.wrapping_add(bytes);
+        Address { offset, ..self }
+    }
+
+    pub(super) fn minus(self, bytes: u32) -> Address {
+        self.plus(bytes.wrapping_neg())
+    }
+}
+
 /// What stands before and after the register numbers of an instruction.
 pub(super) struct Form {
     /// The mandatory or operand-size prefix.
@@ -94,6 +105,12 @@ macro_rules! form {
     (movsd Rx QWORD) => {
         Form::prefixed(0xf2, &[0x0f, 0x10])
     };
+    (movups Rx XMMWORD) => {
+        Form::new(&[0x0f, 0x10])
+    };
+    (movups XMMWORD Rx) => {
+        Form::new(&[0x0f, 0x11])
+    };
     (mov BYTE Rb) => {
         Form::byte(&[0x88])
     };
@@ -144,7 +161,7 @@ impl Emitter {
         }
         self.ops.extend(form.opcode);
         // The low bits of two registers stand for something else here: of rsp for an index, of rbp for no base at all.
-        let displacement = match i8::try_from(offset) {
+        let displacement = match i8::try_from(offset as i32) {
             Ok(0) if base & 7 != RBP => 0,
             Ok(_) => 1,
             Err(_) => 2,

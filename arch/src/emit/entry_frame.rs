@@ -1,0 +1,129 @@
+//! What a callback entry keeps on its stack, apart from what its instruction set saves there.
+
+use super::Endpoint;
+use crate::abi::{Move, Place, Plan};
+use crate::layout::SLOT;
+
+/// What results and wide values are aligned to.
+pub(super) const AREA_ALIGN: u32 = 16;
+
+/// Where the parts lie, in bytes from the stack pointer.
+pub(super) struct EntryFrame {
+    endpoint: Endpoint,
+    /// The slots, or the pointers to the values.
+    pub values: u32,
+    /// By value: its slots, or the memory that its pieces are put together in. A value that C passes in memory is pointed to there.
+    cells: Vec<Option<u32>>,
+    /// Where the handler leaves a result, or its slot is put, if it does not go straight to where C wants it.
+    pub result: Option<u32>,
+    /// Where the address is kept at which C wants the result.
+    pub hidden: Option<u32>,
+    /// Whether the handler gives the result back in a register, as a slot.
+    pub returns_slot: bool,
+    /// The end of all that.
+    pub end: u32,
+}
+
+impl EntryFrame {
+    /// Begins `start` bytes above the stack pointer, a multiple of 16.
+    pub(super) fn new(plan: &Plan, endpoint: Endpoint, start: u32) -> EntryFrame {
+        let mut end = start;
+        let cells = match endpoint {
+            Endpoint::Slots => slots_of(plan, &mut end),
+            Endpoint::Pointers => cells_of(plan, &mut end),
+        };
+        let returns_slot = endpoint == Endpoint::Slots && plan.ret_slots <= 1;
+        let wants_result = match endpoint {
+            // A slot that is one piece goes from register to register.
+            Endpoint::Slots => !returns_slot || plan.ret.len() > 1 || plan.hidden.is_some(),
+            Endpoint::Pointers => plan.hidden.is_none(),
+        };
+        let size = (plan.ret_slots * SLOT)
+            .next_multiple_of(AREA_ALIGN)
+            .max(AREA_ALIGN);
+        let result = wants_result.then(|| take(&mut end, size, AREA_ALIGN));
+        let hidden = plan.hidden.map(|_| take(&mut end, SLOT, SLOT));
+        EntryFrame {
+            endpoint,
+            values: start,
+            cells,
+            result,
+            hidden,
+            returns_slot,
+            end,
+        }
+    }
+
+    /// Where a piece goes, unless its value is pointed to where it is.
+    pub(super) fn cell(&self, piece: &Move) -> Option<u32> {
+        let cell = self.cells.get(piece.value as usize).copied().flatten()?;
+        Some(cell + piece.offset)
+    }
+
+    /// Where the pointer to a value goes.
+    pub(super) fn pointer(&self, value: u32) -> u32 {
+        self.values + value * SLOT
+    }
+
+    /// The values whose pointer is the address of their cell, with that.
+    pub(super) fn pointed_cells(&self) -> impl Iterator<Item = (u32, u32)> {
+        let cells = match self.endpoint {
+            Endpoint::Slots => &[],
+            Endpoint::Pointers => &self.cells[..],
+        };
+        (0..)
+            .zip(cells)
+            .filter_map(|(value, cell)| Some((value, (*cell)?)))
+    }
+}
+
+/// Each value's first slot.
+fn slots_of(plan: &Plan, end: &mut u32) -> Vec<Option<u32>> {
+    let slots = take(end, plan.arg_slots * SLOT, SLOT);
+    values(plan).map(|value| Some(slots + value.slot)).collect()
+}
+
+/// Pointers for all values, and behind them memory for those that C passes in registers, or not in one piece.
+fn cells_of(plan: &Plan, end: &mut u32) -> Vec<Option<u32>> {
+    let values = values(plan).collect::<Vec<_>>();
+    take(end, values.len() as u32 * SLOT, SLOT);
+    let behind = values.iter().skip(1).map(|value| value.slot);
+    let ends = behind.chain([plan.arg_slots * SLOT]);
+    let cell = |(value, end_slot): (&Value<'_>, u32)| {
+        let size = end_slot - value.slot;
+        let align = if size > SLOT { AREA_ALIGN } else { SLOT };
+        (!value.is_in_memory()).then(|| take(end, size, align))
+    };
+    values.iter().zip(ends).map(cell).collect()
+}
+
+/// An argument.
+struct Value<'a> {
+    pieces: &'a [Move],
+    /// Bytes from the first slot of all.
+    slot: u32,
+}
+
+impl Value<'_> {
+    /// Whether C passes it in memory, as one block.
+    fn is_in_memory(&self) -> bool {
+        match self.pieces {
+            [piece] => piece.copy.is_some() || matches!(piece.place, Place::Stack { .. }),
+            _ => false,
+        }
+    }
+}
+
+fn values(plan: &Plan) -> impl Iterator<Item = Value<'_>> {
+    let by_value = plan.args.chunk_by(|one, other| one.value == other.value);
+    by_value.map(|pieces| Value {
+        pieces,
+        slot: pieces[0].slot - pieces[0].offset,
+    })
+}
+
+fn take(end: &mut u32, size: u32, align: u32) -> u32 {
+    let start = end.next_multiple_of(align);
+    *end = start + size;
+    start
+}

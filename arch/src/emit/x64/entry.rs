@@ -1,0 +1,182 @@
+//! Callback entries: C's arguments become slots or pointers, the handler's result becomes C's.
+
+#![allow(
+    clippy::useless_conversion,
+    reason = "dynasm! expands to conversions of operands to i32"
+)]
+
+use super::operand::{Address, read, write};
+use super::pieces::{is_register_sized, stack};
+use super::{Emitter, RECORD, SCRATCH};
+use crate::abi::regs::x64::{R10, R11};
+use crate::abi::{HiddenResult, Move, Place, Plan};
+use crate::emit::{Code, Endpoint, EntryFrame, record};
+use crate::layout::SLOT;
+use dynasmrt::{DynasmApi, dynasm};
+
+/// Holds addresses of values on their way. An entry has no use for it otherwise.
+const POINTER: u8 = R11;
+
+/// Once the handler has returned, the record is no longer needed.
+const SPARE: u8 = R10;
+
+pub(in crate::emit) fn callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
+    let row = plan.abi.convention();
+    let layout = EntryFrame::new(plan, endpoint, row.shadow);
+    let mut asm = Emitter::new(plan.abi);
+    // One more word than a multiple of 16: the return address is the other half.
+    let frame = (layout.end + 8).next_multiple_of(16) - 8;
+    asm.enter(frame);
+    if let (Some(hidden), Some(at)) = (plan.hidden, layout.hidden) {
+        write!(asm, mov QWORD stack(at), Rq(hidden.pointer));
+    }
+    asm.store_arguments(plan, &layout, frame + 8);
+    asm.pass_values(plan, endpoint, &layout);
+    if layout.returns_slot {
+        asm.finish_slot(plan, &layout);
+    } else {
+        asm.finish_result(plan, endpoint, &layout);
+    }
+    asm.leave(frame);
+    dynasm!(asm.ops ; .arch x64 ; ret);
+    asm.finish()
+}
+
+impl Emitter {
+    /// Registers first: what else there is to copy passes through some of them.
+    fn store_arguments(&mut self, plan: &Plan, layout: &EntryFrame, incoming: u32) {
+        let is_in_memory =
+            |piece: &&Move| piece.copy.is_some() || !is_register_sized_or_vector(piece);
+        let (blocks, registers): (Vec<&Move>, Vec<&Move>) =
+            plan.args.iter().partition(is_in_memory);
+        for piece in registers {
+            match layout.cell(piece) {
+                Some(cell) => {
+                    let whole = Endpoint::Slots.piece(piece);
+                    self.place_to_value(&whole, incoming, stack(cell));
+                }
+                None => self.point_to(piece, layout, incoming),
+            }
+        }
+        for piece in blocks {
+            match layout.cell(piece) {
+                Some(cell) => {
+                    let from = self.block_of(piece, incoming);
+                    self.copy_block(stack(cell), from, piece.width, POINTER);
+                }
+                None => self.point_to(piece, layout, incoming),
+            }
+        }
+        for (value, cell) in layout.pointed_cells() {
+            self.address_of(SCRATCH, stack(cell));
+            write!(self, mov QWORD stack(layout.pointer(value)), Rq(SCRATCH));
+        }
+    }
+
+    /// Where C keeps a value that it passes in memory.
+    fn block_of(&mut self, piece: &Move, incoming: u32) -> Address {
+        let at = |base| Address { base, offset: 0 };
+        match (piece.place, piece.copy) {
+            (Place::Stack { offset, .. }, None) => stack(incoming + offset),
+            (Place::Stack { offset, .. }, Some(_)) => {
+                read!(self, mov Rq(POINTER), QWORD stack(incoming + offset));
+                at(POINTER)
+            }
+            (Place::Int(register), _) => at(register),
+            (Place::Fp(_) | Place::X87(_), _) => {
+                unreachable!("an address is an integer, and what such a register holds is no block")
+            }
+        }
+    }
+
+    /// Lists the address of a value that C passes in memory, where it is.
+    fn point_to(&mut self, piece: &Move, layout: &EntryFrame, incoming: u32) {
+        let from = self.block_of(piece, incoming);
+        let address = match from {
+            Address { base, offset: 0 } => base,
+            _ => {
+                self.address_of(SCRATCH, from);
+                SCRATCH
+            }
+        };
+        write!(self, mov QWORD stack(layout.pointer(piece.value)), Rq(address));
+    }
+
+    /// Calls the handler.
+    fn pass_values(&mut self, plan: &Plan, endpoint: Endpoint, layout: &EntryFrame) {
+        let row = plan.abi.convention();
+        let [first, second, third] = [0, 1, 2].map(|n| row.int_args[n]);
+        let (values, result) = match endpoint {
+            Endpoint::Slots => (second, third),
+            Endpoint::Pointers => (third, second),
+        };
+        self.address_of(values, stack(layout.values));
+        match (endpoint, layout.hidden, layout.result) {
+            (Endpoint::Pointers, Some(at), _) => read!(self, mov Rq(result), QWORD stack(at)),
+            (_, _, Some(at)) if !layout.returns_slot => self.address_of(result, stack(at)),
+            _ => {}
+        }
+        if endpoint == Endpoint::Pointers {
+            let user_data = row.int_args[3];
+            dynasm!(self.ops
+                ; .arch x64
+                ; mov Rq(user_data), [BYTE Rq(RECORD) + record::USER_DATA as i8]
+            );
+        }
+        self.call_handler(first);
+    }
+
+    /// Returns the slot that the handler gave back in a register.
+    fn finish_slot(&mut self, plan: &Plan, layout: &EntryFrame) {
+        let slot = plan.abi.convention().int_rets[0];
+        match (&plan.ret[..], layout.result) {
+            ([piece], _) => self.register_to_result(slot, piece),
+            (_, Some(at)) => {
+                write!(self, mov QWORD stack(at), Rq(slot));
+                self.finish_result(plan, Endpoint::Slots, layout);
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns the result that the handler left in memory.
+    fn finish_result(&mut self, plan: &Plan, endpoint: Endpoint, layout: &EntryFrame) {
+        if let (Some(hidden), Some(at)) = (plan.hidden, layout.hidden) {
+            self.finish_hidden(endpoint, layout, hidden, at);
+        }
+        let Some(at) = layout.result else { return };
+        // The x87 stack is filled from below.
+        for piece in plan.ret.iter().rev() {
+            let whole = Endpoint::Slots.piece(piece);
+            self.value_to_place(&whole, stack(at + piece.offset));
+        }
+    }
+
+    /// The result goes to C's memory, unless the handler wrote it there, and C gets the address back.
+    fn finish_hidden(
+        &mut self,
+        endpoint: Endpoint,
+        layout: &EntryFrame,
+        hidden: HiddenResult,
+        at: u32,
+    ) {
+        if let (Endpoint::Slots, Some(result)) = (endpoint, layout.result) {
+            read!(self, mov Rq(POINTER), QWORD stack(at));
+            let to = Address {
+                base: POINTER,
+                offset: 0,
+            };
+            self.copy_block(to, stack(result), hidden.size, SPARE);
+        }
+        if let Some(returned) = hidden.returned {
+            read!(self, mov Rq(returned), QWORD stack(at));
+        }
+    }
+}
+
+/// Whether a piece is in a register, or passes through one.
+fn is_register_sized_or_vector(piece: &Move) -> bool {
+    !matches!(piece.place, Place::Stack { .. }) || is_register_sized(piece)
+}
+
+const _: () = assert!(SLOT == 8, "a pointer fills a slot");

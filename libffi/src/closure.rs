@@ -76,7 +76,8 @@ pub struct Cell(UnsafeCell<[u8; CELL]>);
 unsafe impl Sync for Cell {}
 
 /// A block of cells; pages of its own, so that its copies can be placed by pages.
-#[repr(C, align(65536))]
+#[cfg_attr(target_arch = "x86_64", repr(C, align(4096)))]
+#[cfg_attr(target_arch = "aarch64", repr(C, align(65536)))]
 pub struct Cells([Cell; THUNKS]);
 
 /// The cells of the thunks in this library.

@@ -72,11 +72,17 @@ fn link(target: Target, archive: &Path, lib: &Path) -> Result<()> {
     cc.arg("-shared")
         .arg("-o")
         .arg(&partial)
-        .args(["-Wl,--whole-archive"])
-        .arg(archive)
-        .args(["-Wl,--no-whole-archive", "-Wl,--gc-sections"]);
+        .arg("-Wl,--gc-sections");
     if let Runner::Wine = spec.runner {
-        cc.arg(sources.join("libffi.def"))
+        // What is exported has to be asked for, or the linker takes nothing out of the archive.
+        let exports = sources.join("libffi.def");
+        for line in fs::read_to_string(&exports)?.lines() {
+            if let Some(symbol) = line.strip_prefix("    ") {
+                let symbol = symbol.split(' ').next().unwrap_or(symbol);
+                cc.arg(format!("-Wl,-u,{symbol}"));
+            }
+        }
+        cc.args([archive, &exports])
             .arg(format!(
                 "-Wl,--out-implib={}",
                 lib.join("libffi.dll.a").display()
@@ -90,7 +96,10 @@ fn link(target: Target, archive: &Path, lib: &Path) -> Result<()> {
                 "-ldbghelp",
             ]);
     } else {
-        cc.arg(format!("-Wl,-soname,{name}"))
+        cc.arg("-Wl,--whole-archive")
+            .arg(archive)
+            .args(["-Wl,--no-whole-archive"])
+            .arg(format!("-Wl,-soname,{name}"))
             .arg(format!(
                 "-Wl,--version-script={}",
                 sources.join("libffi.map").display()

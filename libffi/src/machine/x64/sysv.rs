@@ -1,64 +1,10 @@
-//! The machine code for x86-64.
+//! The machine code for System V processes.
 //!
 //! Frames of both conventions are made by the same code: a call loads all registers that any convention uses for arguments,
 //! and an entry is told apart by what it has to preserve.
 
-use farcall_arch::{Move, Place, Plan};
+use super::THUNKS;
 use std::arch::global_asm;
-use std::mem::offset_of;
-
-/// The registers, by their number in the machine's encoding.
-#[derive(Clone, Copy, Default)]
-#[repr(C, align(16))]
-pub struct Image {
-    /// `rax` to `r15`, as far as they carry anything: arguments, results, the count of vector registers, Go's closure.
-    pub ints: [u64; 16],
-    /// `xmm0` to `xmm7`.
-    pub fps: [[u8; 16]; 8],
-    /// `st(0)` and `st(1)` of a result, in that order.
-    pub x87: [[u8; 16]; 2],
-    /// How many of them the result has.
-    pub x87_count: u64,
-}
-
-impl Image {
-    /// Has machine code take as many numbers off the x87's stack, or put them there, as the result has.
-    pub fn expect(&mut self, plan: &Plan) {
-        let is_x87 = |piece: &&Move| matches!(piece.place, Place::X87(_));
-        self.x87_count = plan.ret.iter().filter(is_x87).count() as u64;
-    }
-
-    /// The bytes of `st(register)`.
-    pub fn x87(&self, register: u8) -> [u8; 16] {
-        self.x87[usize::from(register)]
-    }
-
-    /// Sets them.
-    pub fn set_x87(&mut self, register: u8, bytes: [u8; 16]) {
-        self.x87[usize::from(register)] = bytes;
-    }
-}
-
-/// The register that leads to a closure's record, and to a Go closure.
-pub const STATIC_CHAIN: usize = 10;
-
-/// How many thunks there are, and with them closures that need no memory to be made executable.
-pub const THUNKS: usize = 1024;
-
-/// Bytes of a thunk.
-pub const THUNK_SIZE: usize = 16;
-
-/// What [`crate::closure`] writes to a closure that is its own function: `endbr64`, `lea r10, [record]`, `jmp [r10]`.
-pub const IN_PLACE: [u8; 14] = [
-    0xf3, 0x0f, 0x1e, 0xfa, 0x4c, 0x8d, 0x15, 0x0d, 0, 0, 0, 0x41, 0xff, 0x22,
-];
-
-const _: () = {
-    assert!(offset_of!(Image, fps) == 128);
-    assert!(offset_of!(Image, x87) == 256);
-    assert!(offset_of!(Image, x87_count) == 288);
-    assert!(size_of::<Image>() == 304);
-};
 
 // farcall_libffi_call(frame, stack_len, fill, target)
 //
@@ -68,7 +14,6 @@ const _: () = {
 //   | stack area     | <- rsp at the calls
 //
 // The area is entered a page at a time, as no page of a stack may be passed over.
-#[cfg(unix)]
 global_asm!(
     ".pushsection .text.farcall_libffi_call,\"ax\",@progbits",
     ".globl farcall_libffi_call",
@@ -142,7 +87,6 @@ global_asm!(
 
 /// An entry of closures: registers into an image on the stack, `farcall_libffi_enter(record, image, stack, is_go)`, and back.
 /// What a Microsoft caller wants preserved on top of the others lies above the image.
-#[cfg(unix)]
 macro_rules! closure_entry {
     ($name:literal, $is_go:literal, $saved:literal, [$($save:literal),*], [$($restore:literal),*]) => {
         global_asm!(
@@ -202,12 +146,9 @@ macro_rules! closure_entry {
     };
 }
 
-#[cfg(unix)]
 closure_entry!("farcall_libffi_closure", "0", "0", [], []);
-#[cfg(unix)]
 closure_entry!("farcall_libffi_go_closure", "1", "0", [], []);
 
-#[cfg(unix)]
 macro_rules! win64_closure_entry {
     ($name:literal, $is_go:literal) => {
         closure_entry!(
@@ -248,13 +189,10 @@ macro_rules! win64_closure_entry {
     };
 }
 
-#[cfg(unix)]
 win64_closure_entry!("farcall_libffi_win64_closure", "0");
-#[cfg(unix)]
 win64_closure_entry!("farcall_libffi_win64_go_closure", "1");
 
 // A thunk finds its closure's record at a fixed distance, and jumps to the entry that it names.
-#[cfg(unix)]
 global_asm!(
     ".pushsection .text.farcall_libffi_thunks,\"ax\",@progbits",
     ".globl farcall_libffi_thunks",
@@ -281,7 +219,6 @@ global_asm!(
 );
 
 // Goes on with the record whose address lies where a record's cif is: that of a closure too large for its cell.
-#[cfg(unix)]
 global_asm!(
     ".pushsection .text.farcall_libffi_forward,\"ax\",@progbits",
     ".globl farcall_libffi_forward",

@@ -30,8 +30,8 @@ pub type ObjectHandler =
 #[repr(C, align(32))]
 pub(crate) struct Record {
     pub entry: NonNull<u8>,
-    pub handler: Handler,
     pub context: *mut c_void,
+    pub handler: Handler,
     /// For entries on objects; no other looks at it.
     pub object_handler: Option<ObjectHandler>,
 }

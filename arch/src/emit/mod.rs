@@ -54,10 +54,10 @@ use unwind::FrameChange;
 pub mod record {
     /// The entry that the thunk jumps to.
     pub const ENTRY: u8 = 0;
-    /// The function that the entry calls.
-    pub const HANDLER: u8 = 8;
-    /// The first argument of that function.
-    pub const CONTEXT: u8 = 16;
+    /// The first argument of the function that the entry calls.
+    pub const CONTEXT: u8 = 8;
+    /// That function. From the entry to the user data the order is that of libffi's closures, which are records themselves.
+    pub const HANDLER: u8 = 16;
     /// The function that an entry on objects calls.
     pub const OBJECT_HANDLER: u8 = 24;
     /// The last argument of the function that an entry on pointers calls.

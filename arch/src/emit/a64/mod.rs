@@ -59,7 +59,7 @@ const GUARD_PAGE: u32 = 4096;
 const FRAME_RECORD: u32 = 16;
 
 const _: () = assert!(
-    record::CONTEXT == record::HANDLER + 8,
+    record::HANDLER == record::CONTEXT + 8,
     "call_handler loads the two as a pair"
 );
 
@@ -284,7 +284,7 @@ impl Emitter {
     fn call_handler(&mut self, context: u8) {
         dynasm!(self.ops
             ; .arch aarch64
-            ; ldp X(FAR), X(context), [X(RECORD), i32::from(record::HANDLER)]
+            ; ldp X(context), X(FAR), [X(RECORD), i32::from(record::CONTEXT)]
             ; blr X(FAR)
         );
     }

@@ -7,6 +7,7 @@ mod docs;
 mod programs;
 mod scripts;
 mod suite;
+mod unchanged;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -109,6 +110,12 @@ const STEPS: &[Step] = &[
     )
     .where_stock(),
     Step::each("ffi", "MicroPython's own tests of ffi", suite::ffi).after("build"),
+    Step::each(
+        "unchanged",
+        "programs run on our libffi as on the system's",
+        unchanged::programs,
+    )
+    .on(&[Target::X86_64Linux]),
     Step::each(
         "suite",
         "MicroPython's test suite, ours against stock",

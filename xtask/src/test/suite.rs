@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -52,35 +52,21 @@ struct Suite {
     target: Target,
     program: PathBuf,
     tests: PathBuf,
+    /// Where it looks for shared libraries first, if anywhere.
+    libraries: Option<PathBuf>,
     _runner: Option<wine::Session>,
 }
 
 pub fn ffi(target: Target) -> Result<Report> {
-    let suite = Suite::new(target, Module::Ours)?;
-    let mut files = Vec::new();
-    for entry in suite.tests.join("ports/unix").read_dir()? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.starts_with("ffi_") && name.ends_with(".py") {
-            files.push(format!("ports/unix/{name}"));
-        }
-    }
-    let args: Vec<&str> = files.iter().map(String::as_str).collect();
-    let verdicts = suite.run(&args)?;
-    let mut report = Report::default();
-    for file in &files {
-        let verdict = verdicts.get(file);
-        if verdict == Some(&Verdict::Skip) && target.spec().ffi_skips.contains(&file.as_str()) {
-            report
-                .notes
-                .push(format!("{file} does not apply and skips itself"));
-        } else {
-            let passed = verdict == Some(&Verdict::Pass);
-            report.add(passed, format!("{file}: {verdict:?}"));
-        }
-    }
-    Ok(report)
+    Suite::new(target, Module::Ours)?.ffi()
 }
 
+/// The tests of ffi in the interpreter as it comes, on the drop-in libffi in `libraries`.
+pub fn stock_ffi(target: Target, libraries: &Path) -> Result<Report> {
+    let mut suite = Suite::new(target, Module::Stock)?;
+    suite.libraries = Some(libraries.to_owned());
+    suite.ffi()
+}
 pub fn whole(target: Target) -> Result<Report> {
     let ours = Suite::new(target, Module::Ours)?;
     let stock = Suite::new(target, Module::Stock)?;
@@ -177,8 +163,35 @@ impl Suite {
             target,
             program,
             tests,
+            libraries: None,
             _runner: target.start_runner()?,
         })
+    }
+
+    /// The tests of ffi: each must pass, but for those that do not apply to the target.
+    fn ffi(&self) -> Result<Report> {
+        let mut files = Vec::new();
+        for entry in self.tests.join("ports/unix").read_dir()? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if name.starts_with("ffi_") && name.ends_with(".py") {
+                files.push(format!("ports/unix/{name}"));
+            }
+        }
+        let args: Vec<&str> = files.iter().map(String::as_str).collect();
+        let verdicts = self.run(&args)?;
+        let skips = self.target.spec().ffi_skips;
+        let mut report = Report::default();
+        for file in &files {
+            let verdict = verdicts.get(file);
+            if verdict == Some(&Verdict::Skip) && skips.contains(&file.as_str()) {
+                let note = format!("{file} does not apply and skips itself");
+                report.notes.push(note);
+            } else {
+                let passed = verdict == Some(&Verdict::Pass);
+                report.add(passed, format!("{file}: {verdict:?}"));
+            }
+        }
+        Ok(report)
     }
 
     /// The verdicts on all tests, those of threads included.
@@ -200,6 +213,9 @@ impl Suite {
             .current_dir(&self.tests)
             .envs(environment)
             .env("MICROPY_MICROPYTHON", launcher);
+        if let Some(libraries) = &self.libraries {
+            runner.env("LD_LIBRARY_PATH", libraries);
+        }
         let transcript = process::transcript(&mut runner, Some(LIMIT))?;
         let text = transcript.text();
         let verdicts = verdicts(&text);

@@ -1,0 +1,148 @@
+//! Programs that were built with libffi and know nothing of ours: each must do on it what it does on the system's.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Report, suite};
+use crate::libffi::drop_in;
+use crate::micropython::{self, Module};
+use crate::paths;
+use crate::process::{self, Output};
+use crate::setup::{self, Check, Need};
+use crate::target::Target;
+
+/// Far more than any of them takes.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// An interpreter of the system's, with a script in `libffi/tests/programs/`.
+struct Program {
+    command: &'static [&'static str],
+    script: &'static str,
+}
+
+const PROGRAMS: [Program; 4] = [
+    Program {
+        command: &[PYTHON],
+        script: "ctypes_suite.py",
+    },
+    Program {
+        command: &[PYTHON],
+        script: "gobject.py",
+    },
+    Program {
+        command: &["ruby"],
+        script: "fiddle.rb",
+    },
+    Program {
+        command: &["guile", "--no-auto-compile"],
+        script: "foreign.scm",
+    },
+];
+
+/// The system's, whatever else is on the PATH: its ctypes is linked with the shared libffi.
+const PYTHON: &str = "/usr/bin/python3";
+
+/// What MicroPython runs to show which libffi it has.
+const MAPS: &str =
+    "import ffi\nprint([line.split()[-1] for line in open('/proc/self/maps') if 'libffi' in line])";
+
+const NEEDS: [Need; 4] = [
+    Need::new(Check::File(PYTHON), "python3"),
+    Need::new(Check::Program("ruby"), "ruby"),
+    Need::new(Check::Program("guile"), "guile-3.0"),
+    Need::new(
+        Check::File("/usr/lib/python3/dist-packages/gi/__init__.py"),
+        "python3-gi",
+    ),
+];
+
+pub fn programs(target: Target) -> Result<Report> {
+    setup::ensure(&NEEDS)?;
+    ensure_tests_of_ctypes()?;
+    let libraries = drop_in::build(target)?.join("lib");
+    let library = libraries.join(drop_in::library_name(target));
+    let mut report = Report::default();
+    for program in &PROGRAMS {
+        let verdict = program.compare(&libraries, &library)?;
+        report.add(verdict.is_ok(), verdict.err().unwrap_or_default());
+    }
+    let micropython = micropython::build_with(target, Module::Stock, Output::OnFailure)?;
+    let mut maps = Command::new(micropython);
+    maps.args(["-c", MAPS]).env("LD_LIBRARY_PATH", &libraries);
+    let loaded = process::stdout(&mut maps)?;
+    let is_ours = loaded.contains(&*library.to_string_lossy());
+    report.add(is_ours, format!("MicroPython runs on {loaded}"));
+    let tests = suite::stock_ffi(target, &libraries)?;
+    report.passed += tests.passed;
+    report.failures.extend(tests.failures);
+    report.notes.extend(tests.notes);
+    Ok(report)
+}
+
+/// CPython's own tests are a package of their own for each version.
+fn ensure_tests_of_ctypes() -> Result<()> {
+    let version = "import sys; print('%d.%d' % sys.version_info[:2])";
+    let version = process::stdout(Command::new(PYTHON).args(["-c", version]))?;
+    let version = version.trim();
+    let (file, package) = (
+        format!("/usr/lib/python{version}/test/test_grammar.py"),
+        format!("libpython{version}-testsuite"),
+    );
+    // A need lives as long as the program.
+    let need = Need::new(Check::File(file.leak()), package.leak());
+    setup::ensure(&[need])
+}
+
+impl Program {
+    /// Whether it says on ours what it says on the system's, and on each it is that one which was loaded.
+    fn compare(&self, libraries: &Path, library: &Path) -> Result<Result<(), String>> {
+        let (on_ours, loaded) = self.run(Some(libraries))?;
+        let (on_theirs, other) = self.run(None)?;
+        let ours = library.to_string_lossy();
+        ensure!(
+            loaded == ours && other != ours,
+            "{} ran on {loaded} and on {other}, not on {ours} and another",
+            self.script
+        );
+        let both = on_ours.lines().zip(on_theirs.lines());
+        let first = both.into_iter().find(|(ours, theirs)| ours != theirs);
+        Ok(match first {
+            Some((ours, theirs)) => Err(format!("{}: {ours:?}, not {theirs:?}", self.script)),
+            None if on_ours != on_theirs => Err(format!("{}: more or less lines", self.script)),
+            None => Ok(()),
+        })
+    }
+
+    /// What it prints, and the libffi that it says it has loaded, the last of its lines on stderr.
+    fn run(&self, libraries: Option<&Path>) -> Result<(String, String)> {
+        let script = paths::root()
+            .join("libffi/tests/programs")
+            .join(self.script);
+        let mut command = Command::new("timeout");
+        command
+            .arg(LIMIT.as_secs().to_string())
+            .args(self.command)
+            .arg(script);
+        if let Some(libraries) = libraries {
+            command.env("LD_LIBRARY_PATH", libraries);
+        }
+        let output = command.output()?;
+        let words = String::from_utf8_lossy(&output.stderr);
+        let last = words.lines().rfind(|line| line.starts_with("libffi: "));
+        let loaded =
+            last.with_context(|| format!("{}: {}\n{words}", self.script, output.status))?;
+        ensure!(
+            output.status.success(),
+            "{}: {}\n{words}",
+            self.script,
+            output.status
+        );
+        Ok((
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+            loaded["libffi: ".len()..].to_owned(),
+        ))
+    }
+}

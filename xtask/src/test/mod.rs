@@ -4,6 +4,7 @@ mod cargo;
 mod conformance;
 mod counts;
 mod docs;
+mod interface;
 mod programs;
 mod scripts;
 mod suite;
@@ -110,6 +111,12 @@ const STEPS: &[Step] = &[
     )
     .where_stock(),
     Step::each("ffi", "MicroPython's own tests of ffi", suite::ffi).after("build"),
+    Step::each(
+        "interface",
+        "the linker and the compiler see in our libffi what is in others",
+        interface::compare,
+    )
+    .on(&[Target::X86_64Linux]),
     Step::each(
         "unchanged",
         "programs run on our libffi as on the system's",

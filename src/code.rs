@@ -41,7 +41,7 @@ struct Range {
 
 /// One function in executable memory. Dropping it takes it away, so whoever may run it must hold it.
 #[derive(Debug)]
-pub(crate) struct Published {
+pub struct Published {
     start: NonNull<u8>,
     range: Range,
     unwind: sys::UnwindEntry,
@@ -67,6 +67,14 @@ impl Drop for Published {
         unsafe { self.unwind.unregister() };
         runtime.arena.free(self.range);
     }
+}
+
+/// Makes `code` executable.
+///
+/// # Errors
+/// [`Error::ExecutableMemory`], where the system has none or a policy forbids it; nothing is changed then.
+pub fn publish(code: &Code) -> Result<Published> {
+    runtime::lock().arena.publish(code)
 }
 
 impl Arena {

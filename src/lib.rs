@@ -59,6 +59,7 @@ pub use var::Variable;
 /// What bindings to an interpreter build on: the engine without the closures and values of the Rust API.
 pub mod embed {
     pub use crate::activity::{Activity, register};
+    pub use crate::code::{Published, publish};
     pub use crate::compile::{Compiled, compile};
     pub use crate::object::{
         ObjectCode, compile_object_callback, compile_objects, set_object_model,

@@ -4,7 +4,7 @@
 //! the [`Token`] of its signature's [entry](crate::intern), in the two words that libffi keeps for itself. Nobody
 //! guarantees that they come back as they were left, so a token is checked whenever it is used.
 
-use crate::intern::{self, Found};
+use crate::intern::{self, Entry, Found};
 use crate::shape::{self, Key};
 use crate::types::{self, BadType, FfiType, code};
 
@@ -137,6 +137,13 @@ unsafe fn prepare(
         });
         &mut *cif
     };
+    if fixed.is_none() {
+        // SAFETY: the caller vouches for the types.
+        if let Some(entry) = unsafe { known_scalars(cif) } {
+            cif.token = entry.token();
+            return Status::Ok;
+        }
+    }
     // SAFETY: the caller vouches for the types.
     match unsafe { find(cif, fixed) } {
         Ok(found) => {
@@ -145,6 +152,27 @@ unsafe fn prepare(
         }
         Err(status) => status,
     }
+}
+
+/// The entry of a signature of scalars that has been prepared before: what most calls come to, and nothing else.
+///
+/// # Safety
+/// * The cif's types exist.
+#[inline(always)]
+unsafe fn known_scalars(cif: &Cif) -> Option<&'static Entry> {
+    let mut key = Key::new(cif.abi);
+    // SAFETY: the caller vouches for the types.
+    unsafe {
+        let args = cif.args();
+        if key.add_scalars(&[cif.rtype]) != 1 || key.add_scalars(args) != args.len() {
+            return None;
+        }
+    }
+    key.finish();
+    if key.is_oversized() {
+        return None;
+    }
+    intern::search(&key).ok()
 }
 
 /// Completes the types of a cif, and looks its signature up or makes it known.

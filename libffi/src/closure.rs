@@ -9,6 +9,7 @@
 //! lies elsewhere, and its cell holds no more than the way there.
 
 use crate::cif::{AbiNumber, Cif, Status};
+use crate::code;
 use crate::intern::Found;
 use crate::machine::{self, IN_PLACE, THUNK_SIZE, THUNKS};
 use crate::shape;
@@ -350,8 +351,10 @@ unsafe fn entry_of(cif: &Cif) -> Result<*const c_void, Status> {
     // SAFETY: the caller vouches for the cif.
     match unsafe { cif.resolve() } {
         None => Err(Status::BadTypedef),
-        Some(Found::Interned(entry)) if !entry.closure().is_null() => Ok(entry.closure()),
-        Some(_) => Ok(generic_entry(cif.abi)),
+        Some(Found::Interned(entry)) => {
+            Ok(code::closure_entry(entry).unwrap_or_else(|| generic_entry(cif.abi)))
+        }
+        Some(Found::Passing(_)) => Ok(generic_entry(cif.abi)),
     }
 }
 

@@ -5,13 +5,14 @@
 //! generated code. Looking one up takes no lock; only making one known does.
 
 use crate::cif::Token;
-use crate::run;
+use crate::code;
 use crate::shape::Key;
 use crate::types::BadType;
 use farcall::embed;
 use farcall_arch::{Plan, Signature};
 use std::ffi::c_void;
 use std::ptr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// What a signature's functions are called through.
@@ -20,7 +21,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 /// Calling one calls `target`:
 /// * `target` is a function of the entry's signature, and may be called by this thread now, with these arguments.
 /// * `values` points to as many pointers as there are arguments, each to a value of its type.
-/// * `result` is null or points to memory for the result, 8 bytes at least.
+/// * `result` points to memory for the result, 8 bytes at least, even if the result is not wanted.
 /// * `entry` is the entry that the address is from.
 pub type Call = unsafe extern "C-unwind" fn(
     target: *const c_void,
@@ -42,6 +43,15 @@ pub struct Detail {
     pub fixed: Option<usize>,
     /// How many arguments there are.
     pub count: usize,
+    /// The code of functions whose convention is not this process's, once there is some.
+    pub foreign: OnceLock<usize>,
+}
+
+impl Detail {
+    /// Whether each pointer to an argument is at the argument's own place in the plan, as generated code takes them.
+    pub fn is_dense(&self) -> bool {
+        self.positions.len() == self.count
+    }
 }
 
 /// A known signature. Everything but the code's addresses is written once, before the token.
@@ -53,9 +63,9 @@ pub struct Entry {
     call: AtomicPtr<c_void>,
     closure: AtomicPtr<c_void>,
     hash: AtomicU64,
-    first: AtomicU64,
     len: AtomicU32,
-    rest: AtomicPtr<u64>,
+    calls: AtomicU32,
+    words: AtomicPtr<u64>,
     detail: AtomicPtr<Detail>,
 }
 
@@ -85,7 +95,7 @@ impl Found {
     /// What to leave in a cif.
     pub fn token(&self) -> Token {
         match self {
-            Found::Interned(entry) => entry.token.load(Ordering::Relaxed),
+            Found::Interned(entry) => entry.token(),
             Found::Passing(_) => 0,
         }
     }
@@ -108,7 +118,7 @@ pub fn entry(token: Token) -> Option<&'static Entry> {
     (entry.token.load(Ordering::Acquire) == token && token != 0).then_some(entry)
 }
 
-/// The entry of a key. `describe` is asked for what is to be kept if it is not known yet.
+/// The entry of a key that may be new. `describe` is asked for what is to be kept if it is not known yet.
 pub fn find(
     key: &Key,
     describe: impl FnOnce() -> Result<Detail, BadType>,
@@ -124,8 +134,8 @@ pub fn find(
 }
 
 /// The key's entry, or the bucket where its number belongs.
-#[inline]
-fn search(key: &Key) -> Result<&'static Entry, usize> {
+#[inline(always)]
+pub fn search(key: &Key) -> Result<&'static Entry, usize> {
     let mut bucket = (key.hash() >> 32) as usize % BUCKETS;
     loop {
         match INDEX[bucket].load(Ordering::Acquire) {
@@ -153,18 +163,17 @@ fn add(key: &Key, detail: Box<Detail>) -> Found {
         return Found::Passing(detail);
     };
     USED.store(number + 1, Ordering::Relaxed);
-    let rest: Vec<u64> = key.behind_first().collect();
+    let words = key.words().to_vec();
     entry.hash.store(key.hash(), Ordering::Relaxed);
-    entry.first.store(key.first(), Ordering::Relaxed);
-    entry.len.store(key.len() as u32, Ordering::Relaxed);
+    entry.len.store(words.len() as u32, Ordering::Relaxed);
     // Entries stay for as long as the process.
     entry
-        .rest
-        .store(rest.leak().as_mut_ptr(), Ordering::Relaxed);
+        .words
+        .store(words.leak().as_mut_ptr(), Ordering::Relaxed);
     entry.detail.store(Box::into_raw(detail), Ordering::Relaxed);
     entry
         .call
-        .store(run::FIRST_CALL as *mut c_void, Ordering::Relaxed);
+        .store(code::FIRST_CALLS as *mut c_void, Ordering::Relaxed);
     // The upper half tells a token from numbers that programs may leave in its place.
     let check = (key.hash() ^ key.hash() << 32) & !(u64::from(u32::MAX));
     entry
@@ -181,25 +190,32 @@ impl Entry {
             call: AtomicPtr::new(ptr::null_mut()),
             closure: AtomicPtr::new(ptr::null_mut()),
             hash: AtomicU64::new(0),
-            first: AtomicU64::new(0),
             len: AtomicU32::new(0),
-            rest: AtomicPtr::new(ptr::null_mut()),
+            calls: AtomicU32::new(0),
+            words: AtomicPtr::new(ptr::null_mut()),
             detail: AtomicPtr::new(ptr::null_mut()),
         }
     }
 
     #[inline]
     fn has(&self, key: &Key) -> bool {
+        let words = key.words();
         let len = self.len.load(Ordering::Relaxed) as usize;
         self.hash.load(Ordering::Relaxed) == key.hash()
-            && self.first.load(Ordering::Relaxed) == key.first()
-            && len == key.len()
-            && (len == 1 || key.ends_with(self.rest(len - 1)))
+            && len == words.len()
+            && self.words(len) == words
     }
 
-    fn rest(&self, len: usize) -> &'static [u64] {
-        // SAFETY: a number is in the index only when its entry is whole, and then `rest` is a leaked list one shorter than the key.
-        unsafe { std::slice::from_raw_parts(self.rest.load(Ordering::Relaxed), len) }
+    #[inline(always)]
+    fn words(&self, len: usize) -> &'static [u64] {
+        // SAFETY: a number is in the index only when its entry is whole, and then this is a leaked list of that length.
+        unsafe { std::slice::from_raw_parts(self.words.load(Ordering::Relaxed), len) }
+    }
+
+    /// What stands for it in a cif.
+    #[inline(always)]
+    pub fn token(&self) -> Token {
+        self.token.load(Ordering::Relaxed)
     }
 
     /// What is known of the signature.
@@ -213,6 +229,11 @@ impl Entry {
     pub fn call(&self) -> Call {
         // SAFETY: only functions of this type are stored there, and one is before anybody sees the entry.
         unsafe { std::mem::transmute::<*mut c_void, Call>(self.call.load(Ordering::Acquire)) }
+    }
+
+    /// Counts a call that goes through no code of its own yet; returns how many there were before.
+    pub fn count_call(&self) -> u32 {
+        self.calls.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Has calls go through other code from now on.

@@ -7,8 +7,8 @@
 //!                 │      its plan, its code
 //!   ffi_cif ◄─────┘ token                    cif.rs
 //!      │
-//!      ├── ffi_call, call plans              run.rs      code made for the signature, or else
-//!      └── closures                          closure.rs  generic.rs, over machine/
+//!      ├── ffi_call, call plans              run.rs      code made for the signature (code.rs), or else
+//!      └── closures                          closure.rs  the plan, step by step (generic.rs, over machine/)
 //! ```
 //!
 //! Where values go is decided by `farcall-arch` alone. What is here is libffi's data: its structs, its numbers, its rules about memory
@@ -16,6 +16,7 @@
 
 pub mod cif;
 pub mod closure;
+mod code;
 mod generic;
 mod intern;
 mod machine;

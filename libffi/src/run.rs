@@ -1,24 +1,12 @@
 //! `ffi_call` and call plans.
 
 use crate::cif::Cif;
+use crate::code;
 use crate::generic;
-use crate::intern::{self, Call, Entry, Found};
+use crate::intern::{self, Entry, Found};
+use farcall_arch::emit::MAX_REGISTER_RESULT;
 use std::ffi::c_void;
 use std::ptr;
-
-/// What an entry's functions are called through until there is code for them.
-pub const FIRST_CALL: Call = first_call;
-
-unsafe extern "C-unwind" fn first_call(
-    target: *const c_void,
-    values: *mut *mut c_void,
-    result: *mut c_void,
-    entry: &Entry,
-) {
-    entry.set_call(generic::call);
-    // SAFETY: the caller vouches for the call.
-    unsafe { generic::call(target, values, result, entry) }
-}
 
 /// Calls `target` with the arguments that `values` points to, and leaves the result at `result`, unless that is null.
 ///
@@ -37,18 +25,22 @@ pub unsafe extern "C-unwind" fn ffi_call(
     // SAFETY: the caller vouches for the cif and the call.
     unsafe {
         match intern::entry((*cif).token) {
-            Some(entry) => entry.call()(target, values, result, entry),
-            None => call_unknown(&*cif, target, values, result),
+            Some(entry) if !result.is_null() => entry.call()(target, values, result, entry),
+            _ => call_otherwise(&*cif, target, values, result),
         }
     }
 }
 
-/// Calls through a cif whose token is not what was left there.
+/// Room for any result that generated code stores: those that are returned in registers.
+#[repr(align(16))]
+struct Unwanted([u8; MAX_REGISTER_RESULT]);
+
+/// Calls through a cif whose token is not what was left there, or without memory for the result.
 ///
 /// # Safety
 /// * Those of [`ffi_call`].
 #[cold]
-unsafe fn call_unknown(
+unsafe fn call_otherwise(
     cif: &Cif,
     target: *const c_void,
     values: *mut *mut c_void,
@@ -57,7 +49,17 @@ unsafe fn call_unknown(
     // SAFETY: the caller vouches for the cif and the call.
     unsafe {
         match cif.resolve() {
-            Some(Found::Interned(entry)) => entry.call()(target, values, result, entry),
+            Some(Found::Interned(entry)) => {
+                // A result in memory has room in the trampoline if none is given; any other is stored, and has it here.
+                let mut unwanted = Unwanted([0; MAX_REGISTER_RESULT]);
+                let is_in_memory = entry.detail().plan.hidden.is_some();
+                let result = if result.is_null() && !is_in_memory {
+                    unwanted.0.as_mut_ptr().cast()
+                } else {
+                    result
+                };
+                entry.call()(target, values, result, entry);
+            }
             Some(Found::Passing(detail)) => {
                 generic::call_with(&detail, target, values, result, ptr::null());
             }
@@ -103,7 +105,10 @@ pub struct Plan {
 pub unsafe extern "C" fn ffi_call_plan_alloc(cif: *const Cif) -> *mut Plan {
     // SAFETY: the caller vouches for the cif.
     let entry = match unsafe { (*cif).resolve() } {
-        Some(Found::Interned(entry)) => Some(entry),
+        Some(Found::Interned(entry)) => {
+            code::compile_call(entry);
+            Some(entry)
+        }
         Some(Found::Passing(_)) => None,
         None => return ptr::null_mut(),
     };
@@ -125,8 +130,8 @@ pub unsafe extern "C-unwind" fn ffi_call_plan_invoke(
     // SAFETY: the caller vouches for the plan and the call.
     unsafe {
         match (*plan).entry {
-            Some(entry) => entry.call()(target, values, result, entry),
-            None => call_unknown(&*(*plan).cif, target, values, result),
+            Some(entry) if !result.is_null() => entry.call()(target, values, result, entry),
+            _ => call_otherwise(&*(*plan).cif, target, values, result),
         }
     }
 }

@@ -5,6 +5,8 @@ use crate::intern::Detail;
 use crate::types::{self, BadType, FfiType, code, elements};
 use farcall_arch::types::Float;
 use farcall_arch::{Abi, Signature, Struct, StructError, Type, plan};
+use std::mem::MaybeUninit;
+use std::sync::OnceLock;
 
 /// The numbers of calling conventions (`ffi_abi`), which differ from target to target.
 #[allow(missing_docs, reason = "named as in ffitarget.h")]
@@ -54,11 +56,17 @@ pub fn convention(number: AbiNumber) -> Option<Abi> {
     }
 }
 
-/// Words of a key that need no memory of their own.
-const INLINE: usize = 8;
+/// The convention of this library's own functions.
+pub const HOST: Abi = if cfg!(target_arch = "aarch64") {
+    Abi::Aapcs64(farcall_arch::abi::Dialect::Linux)
+} else if cfg!(windows) {
+    Abi::Win64
+} else {
+    Abi::SysV64
+};
 
-/// The longest key, in words, of a signature that is remembered.
-const LONGEST: usize = 512;
+/// The longest key, in words, of a signature that is remembered: some 500 scalars.
+const LONGEST: usize = 64;
 
 /// How deep structs may be nested.
 const MAX_DEPTH: u32 = 64;
@@ -68,77 +76,116 @@ const VARIADIC: u8 = 0x40;
 const END: u8 = 0x41;
 
 /// A signature's content as a string of words, a byte a scalar, and its hash.
-#[derive(Debug)]
 pub struct Key {
+    tail: Tail,
+    len: usize,
+    words: [MaybeUninit<u64>; LONGEST],
+    is_oversized: bool,
+}
+
+/// The word of a key that is being filled, and the hash of those before it.
+#[derive(Clone, Copy)]
+struct Tail {
     word: u64,
     shift: u32,
     hash: u64,
-    len: usize,
-    inline: [u64; INLINE],
-    rest: Vec<u64>,
+}
+
+impl Tail {
+    /// Adds a byte; returns the word once it is full.
+    #[inline(always)]
+    fn push(&mut self, byte: u8) -> Option<u64> {
+        self.word |= u64::from(byte) << self.shift;
+        self.shift += 8;
+        (self.shift == u64::BITS).then(|| self.take())
+    }
+
+    #[inline(always)]
+    fn take(&mut self) -> u64 {
+        // The golden ratio's bits: a multiplication carries each bit to all higher ones, the rotation back to the low ones.
+        const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+        let word = std::mem::take(&mut self.word);
+        self.shift = 0;
+        self.hash = (self.hash.rotate_left(23) ^ word).wrapping_mul(MIX);
+        word
+    }
 }
 
 impl Key {
     /// The key of a signature under a convention, still without types.
-    #[inline]
+    #[inline(always)]
     pub fn new(abi: AbiNumber) -> Key {
         Key {
-            word: u64::from(abi),
-            shift: 8,
-            hash: 0,
+            tail: Tail {
+                word: u64::from(abi),
+                shift: 8,
+                hash: 0,
+            },
             len: 0,
-            inline: [0; INLINE],
-            rest: Vec::new(),
+            words: [const { MaybeUninit::uninit() }; LONGEST],
+            is_oversized: false,
         }
     }
 
-    /// Adds the result's or the next argument's type, which is completed if need be.
+    /// Adds types for as long as they are scalars; returns how many were.
+    ///
+    /// # Safety
+    /// * All are types.
+    #[inline(always)]
+    pub unsafe fn add_scalars(&mut self, types: &[*mut FfiType]) -> usize {
+        // All that changes with each type stays in registers.
+        let mut tail = self.tail;
+        let mut count = 0;
+        for ty in types {
+            // SAFETY: the caller vouches for the types.
+            let byte = unsafe { scalar_byte(*ty) };
+            if byte == NO_SCALAR {
+                break;
+            }
+            count += 1;
+            if let Some(word) = tail.push(byte) {
+                self.append(word);
+            }
+        }
+        self.tail = tail;
+        count
+    }
+
+    /// Adds any type, which is completed if need be.
     ///
     /// # Errors
     /// [`BadType`] for a type that makes no sense.
     ///
     /// # Safety
     /// * `ty` points to a type that nobody else uses meanwhile.
-    #[inline]
     pub unsafe fn add(&mut self, ty: *mut FfiType) -> Result<(), BadType> {
-        if ty.is_null() {
-            return Err(BadType);
-        }
         // SAFETY: the caller vouches for the type.
-        let (size, kind) = unsafe { ((*ty).size, (*ty).code) };
-        if size != 0 && is_scalar(kind) {
-            self.push(canonical(kind));
-            return Ok(());
-        }
-        // SAFETY: likewise.
         unsafe {
             types::complete(ty)?;
-            self.add_aggregate(ty, MAX_DEPTH)
+            self.add_complete(ty, MAX_DEPTH)
         }
     }
 
     /// # Safety
     /// * As for [`Key::add`]; the type is complete.
-    #[cold]
-    unsafe fn add_aggregate(&mut self, ty: *const FfiType, depth: u32) -> Result<(), BadType> {
+    unsafe fn add_complete(&mut self, ty: *const FfiType, depth: u32) -> Result<(), BadType> {
         // SAFETY: the caller vouches for the type.
-        let of = unsafe { &*ty };
-        let kind = u8::try_from(of.code).map_err(|_| BadType)?;
-        if kind > code::VECTOR as u8 || depth == 0 {
-            return Err(BadType);
-        }
-        if is_scalar(of.code) {
-            self.push(canonical(of.code));
+        let (of, byte) = unsafe { (&*ty, scalar_byte(ty)) };
+        if byte != NO_SCALAR {
+            self.push(byte);
             return Ok(());
         }
-        self.push(kind);
+        if !matches!(of.code, code::STRUCT | code::COMPLEX | code::VECTOR) || depth == 0 {
+            return Err(BadType);
+        }
+        self.push(of.code as u8);
         self.push_number(of.size);
         self.push_number(usize::from(of.alignment));
         // SAFETY: likewise.
         for element in unsafe { elements(ty)? } {
-            // SAFETY: likewise: a list has no null pointers before its end. A size of 0 was completed with the whole.
-            unsafe { self.add_aggregate(element, depth - 1)? };
-            if self.len > LONGEST {
+            // SAFETY: likewise: a list has no null pointers before its end. What had size 0 was completed with the whole.
+            unsafe { self.add_complete(element, depth - 1)? };
+            if self.is_oversized {
                 return Ok(());
             }
         }
@@ -152,21 +199,20 @@ impl Key {
     }
 
     /// Ends it: nothing is added any more.
-    #[inline]
+    #[inline(always)]
     pub fn finish(&mut self) {
         // An end that no type code is: 0 stands for void, and a key could else be the beginning of another.
         self.push(END);
-        if self.shift > 0 {
-            self.flush();
+        if self.tail.shift > 0 {
+            let word = self.tail.take();
+            self.append(word);
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, byte: u8) {
-        self.word |= u64::from(byte) << self.shift;
-        self.shift += 8;
-        if self.shift == u64::BITS {
-            self.flush();
+        if let Some(word) = self.tail.push(byte) {
+            self.append(word);
         }
     }
 
@@ -179,70 +225,66 @@ impl Key {
         self.push(number as u8);
     }
 
-    #[inline]
-    fn flush(&mut self) {
-        let word = std::mem::take(&mut self.word);
-        self.shift = 0;
-        // The golden ratio's bits: a multiplication carries each bit to all higher ones, the rotation back to the low ones.
-        const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
-        self.hash = (self.hash.rotate_left(23) ^ word).wrapping_mul(MIX);
-        match self.inline.get_mut(self.len) {
-            Some(place) => *place = word,
-            None => self.rest.push(word),
+    #[inline(always)]
+    fn append(&mut self, word: u64) {
+        match self.words.get_mut(self.len) {
+            Some(place) => {
+                place.write(word);
+                self.len += 1;
+            }
+            None => self.is_oversized = true,
         }
-        self.len += 1;
     }
 
     /// A number that equal keys have in common.
-    #[inline]
+    #[inline(always)]
     pub fn hash(&self) -> u64 {
-        self.hash
+        self.tail.hash
     }
 
-    /// The first word. Every key has one.
-    #[inline]
-    pub fn first(&self) -> u64 {
-        self.inline[0]
-    }
-
-    /// How many words there are.
-    #[inline]
-    pub fn len(&self) -> usize {
-        self.len
+    /// All of it. A key has a word at least.
+    #[inline(always)]
+    pub fn words(&self) -> &[u64] {
+        // SAFETY: the first `len` words have been written.
+        unsafe { std::slice::from_raw_parts(self.words.as_ptr().cast(), self.len) }
     }
 
     /// Whether it is too long to be kept.
     pub fn is_oversized(&self) -> bool {
-        self.len > LONGEST
-    }
-
-    /// Whether the words behind the first are these.
-    #[inline]
-    pub fn ends_with(&self, words: &[u64]) -> bool {
-        self.behind_first().eq(words.iter().copied())
-    }
-
-    /// The words behind the first.
-    pub fn behind_first(&self) -> impl Iterator<Item = u64> {
-        let inline = &self.inline[..self.len.min(INLINE)];
-        inline.iter().chain(&self.rest).skip(1).copied()
+        self.is_oversized
     }
 }
 
-/// Whether a code says all there is to say of a type.
-#[inline]
-fn is_scalar(kind: u16) -> bool {
-    const AGGREGATES: u32 = 1 << code::STRUCT | 1 << code::COMPLEX | 1 << code::VECTOR;
-    kind <= code::VECTOR && AGGREGATES >> kind & 1 == 0
-}
+/// What [`scalar_byte`] says of anything else.
+const NO_SCALAR: u8 = u8::MAX;
 
-/// One code of those that mean the same here.
-#[inline]
-fn canonical(kind: u16) -> u8 {
-    match kind {
-        code::POINTER => code::UINT64 as u8,
-        code::INT => code::SINT32 as u8,
-        kind => kind as u8,
+/// The byte that stands for each code, the same for codes that mean the same here.
+static SCALAR_BYTES: [u8; 32] = {
+    let mut bytes = [NO_SCALAR; 32];
+    let mut code = 0;
+    while code <= code::VECTOR {
+        bytes[code as usize] = match code {
+            code::STRUCT | code::COMPLEX | code::VECTOR => NO_SCALAR,
+            code::POINTER => code::UINT64 as u8,
+            code::INT => code::SINT32 as u8,
+            code => code as u8,
+        };
+        code += 1;
+    }
+    bytes
+};
+
+/// The byte that stands for a scalar type.
+///
+/// # Safety
+/// * `ty` points to a type.
+#[inline(always)]
+unsafe fn scalar_byte(ty: *const FfiType) -> u8 {
+    // SAFETY: the caller vouches for the type.
+    let (size, code) = unsafe { ((*ty).size, usize::from((*ty).code)) };
+    match SCALAR_BYTES.get(code) {
+        Some(&byte) if size != 0 => byte,
+        _ => NO_SCALAR,
     }
 }
 
@@ -287,6 +329,7 @@ pub unsafe fn describe(
         positions,
         fixed,
         count: args.len(),
+        foreign: OnceLock::new(),
     })
 }
 

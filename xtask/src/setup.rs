@@ -87,6 +87,19 @@ pub const CROSS_COMPILERS: &[Need] = &[
     ),
 ];
 
+/// The C++ compilers that libffi's suite takes, beside each target's own for C.
+pub const CPLUSPLUS: &[Need] = &[
+    Need::new(Check::Program("g++"), "g++"),
+    Need::new(
+        Check::Program("aarch64-linux-gnu-g++"),
+        "g++-aarch64-linux-gnu",
+    ),
+    Need::new(
+        Check::Program("x86_64-w64-mingw32-g++"),
+        "g++-mingw-w64-x86-64",
+    ),
+];
+
 /// What counting instructions takes.
 pub const VALGRIND: &[Need] = &[Need::new(Check::Program("valgrind"), "valgrind")];
 

@@ -16,6 +16,7 @@ use anyhow::{Context, Result, ensure};
 use super::{drop_in, source};
 use crate::paths;
 use crate::process;
+use crate::setup;
 use crate::target::{Runner, Target};
 
 /// What to run.
@@ -180,6 +181,7 @@ struct Suite {
 
 impl Suite {
     fn new(target: Target, prefix: &Path) -> Result<Suite> {
+        setup::ensure(setup::CPLUSPLUS)?;
         let (tree, _) = source()?;
         let work = paths::libffi(target.spec().triple).join("suite");
         let work = paths::made(work)?;

@@ -115,6 +115,7 @@ fn is_promoted(ty: &FfiType) -> bool {
 
 /// # Safety
 /// * As for [`ffi_prep_cif`].
+#[inline(always)]
 unsafe fn prepare(
     cif: *mut Cif,
     abi: AbiNumber,
@@ -137,12 +138,10 @@ unsafe fn prepare(
         });
         &mut *cif
     };
-    if fixed.is_none() {
-        // SAFETY: the caller vouches for the types.
-        if let Some(entry) = unsafe { known_scalars(cif) } {
-            cif.token = entry.token();
-            return Status::Ok;
-        }
+    // SAFETY: the caller vouches for the types.
+    if let Some(entry) = unsafe { known_scalars(cif, fixed) } {
+        cif.token = entry.token();
+        return Status::Ok;
     }
     // SAFETY: the caller vouches for the types.
     match unsafe { find(cif, fixed) } {
@@ -159,13 +158,19 @@ unsafe fn prepare(
 /// # Safety
 /// * The cif's types exist.
 #[inline(always)]
-unsafe fn known_scalars(cif: &Cif) -> Option<&'static Entry> {
+unsafe fn known_scalars(cif: &Cif, fixed: Option<usize>) -> Option<&'static Entry> {
     let mut key = Key::new(cif.abi);
     // SAFETY: the caller vouches for the types.
     unsafe {
-        let args = cif.args();
-        if key.add_scalars(&[cif.rtype]) != 1 || key.add_scalars(args) != args.len() {
+        let (named, extra) = split(cif.args(), fixed);
+        if !key.add_scalars(&[cif.rtype]) || !key.add_scalars(named) {
             return None;
+        }
+        if fixed.is_some() {
+            key.begin_variadic();
+            if !key.add_scalars(extra) {
+                return None;
+            }
         }
     }
     key.finish();
@@ -175,6 +180,13 @@ unsafe fn known_scalars(cif: &Cif) -> Option<&'static Entry> {
     intern::search(&key).ok()
 }
 
+/// The arguments with a name, and the variadic ones.
+#[inline(always)]
+fn split(args: &[*mut FfiType], fixed: Option<usize>) -> (&[*mut FfiType], &[*mut FfiType]) {
+    let named = fixed.map_or(args.len(), |fixed| fixed.min(args.len()));
+    args.split_at(named)
+}
+
 /// Completes the types of a cif, and looks its signature up or makes it known.
 ///
 /// # Safety
@@ -182,7 +194,7 @@ unsafe fn known_scalars(cif: &Cif) -> Option<&'static Entry> {
 unsafe fn find(cif: &Cif, fixed: Option<usize>) -> Result<Found, Status> {
     // SAFETY: the caller vouches for the types.
     let args = unsafe { cif.args() };
-    let (named, extra) = args.split_at(fixed.unwrap_or(args.len()).min(args.len()));
+    let (named, extra) = split(args, fixed);
     let mut key = Key::new(cif.abi);
     // SAFETY: likewise.
     unsafe {

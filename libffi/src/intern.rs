@@ -203,7 +203,8 @@ impl Entry {
         let len = self.len.load(Ordering::Relaxed) as usize;
         self.hash.load(Ordering::Relaxed) == key.hash()
             && len == words.len()
-            && self.words(len) == words
+            // Word by word: they are few, and not worth a call of memcmp().
+            && self.words(len).iter().eq(words)
     }
 
     #[inline(always)]

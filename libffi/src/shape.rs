@@ -127,28 +127,26 @@ impl Key {
         }
     }
 
-    /// Adds types for as long as they are scalars; returns how many were.
+    /// Adds types if all are scalars; returns whether they were. If not, the key is of no use any more.
     ///
     /// # Safety
     /// * All are types.
     #[inline(always)]
-    pub unsafe fn add_scalars(&mut self, types: &[*mut FfiType]) -> usize {
+    pub unsafe fn add_scalars(&mut self, types: &[*mut FfiType]) -> bool {
         // All that changes with each type stays in registers.
         let mut tail = self.tail;
-        let mut count = 0;
         for ty in types {
             // SAFETY: the caller vouches for the types.
             let byte = unsafe { scalar_byte(*ty) };
             if byte == NO_SCALAR {
-                break;
+                return false;
             }
-            count += 1;
             if let Some(word) = tail.push(byte) {
                 self.append(word);
             }
         }
         self.tail = tail;
-        count
+        true
     }
 
     /// Adds any type, which is completed if need be.
@@ -416,8 +414,8 @@ unsafe fn to_complex(ty: &FfiType) -> Result<Type, BadType> {
     }
 }
 
-/// A vector goes in one floating-point register, as the number of its size does. Others than those of 8 and 16 bytes have no
-/// place there.
+/// A vector of 8 or 16 bytes goes in one floating-point register, as the number of its size does. AAPCS64 has a larger one go as
+/// a structure does; elsewhere it has no place.
 fn to_vector(ty: &FfiType) -> Result<Type, BadType> {
     if cfg!(windows) {
         return Err(BadType);
@@ -425,6 +423,10 @@ fn to_vector(ty: &FfiType) -> Result<Type, BadType> {
     match ty.size {
         8 => Ok(Type::F64),
         16 => Ok(Type::F128),
+        size if cfg!(target_arch = "aarch64") && size > 16 => {
+            let words = Struct::with_layout(vec![Type::U64; size / 8], size as u32, MAX_ALIGN);
+            words.map(Type::from).map_err(|_| BadType)
+        }
         _ => Err(BadType),
     }
 }

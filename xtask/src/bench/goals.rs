@@ -1,11 +1,11 @@
 //! What must be reached, and whether it is. A goal is never bent: where one is missed, the table says by how much and why.
 
-use super::harness::LIBFFI;
+use super::harness::{DROP_IN, LIBFFI};
 use super::judge::{
     Bound, Judged, callback_bytes, faster, grown, instructions, per_argument, worst,
 };
 use super::samples::Samples;
-use super::scripts::{IN_MICROPYTHON, STOCK};
+use super::scripts::{CTYPES_ON, IN_MICROPYTHON, STOCK};
 
 /// One line of the table of goals.
 pub struct Goal {
@@ -232,7 +232,69 @@ pub const GOALS: &[Goal] = &[
         against: "gcc's or clang's, whichever are fewer",
         bound: Bound::TimesAtMost(1.15),
         figure: |samples| instructions(samples, "instructions/Win64/"),
-        reason: "without arguments the target is copied for nothing; clang copies stack arguments two at a time",
+        reason: "clang copies stack arguments two at a time",
+    },
+    Goal {
+        work: "as libffi: `ffi_call`, geometric mean of 12",
+        against: "libffi's",
+        bound: Bound::FasterAtLeast(4.0),
+        figure: |samples| faster(samples, "call/", LIBFFI[0], DROP_IN),
+        reason: "",
+    },
+    Goal {
+        work: "the same, the worst of them",
+        against: "libffi's",
+        bound: Bound::TimesAtMost(1.0),
+        figure: |samples| worst(samples, "call/", DROP_IN, LIBFFI[0]),
+        reason: "",
+    },
+    Goal {
+        work: "as libffi: `ffi_call_plan_invoke`, geometric mean of 12",
+        against: "libffi's",
+        bound: Bound::FasterAtLeast(2.5),
+        figure: |samples| {
+            let [theirs, ours] = [LIBFFI[0], DROP_IN].map(|name| format!("{name} plan"));
+            faster(samples, "call/", &theirs, &ours)
+        },
+        reason: "",
+    },
+    Goal {
+        work: "as libffi: C calls a closure, geometric mean of 12",
+        against: "libffi's",
+        bound: Bound::FasterAtLeast(3.0),
+        figure: |samples| faster(samples, "callback/", LIBFFI[0], DROP_IN),
+        reason: "",
+    },
+    Goal {
+        work: "as libffi: `ffi_prep_cif`, 12 signatures, the worst of them",
+        against: "libffi's",
+        bound: Bound::TimesAtMost(1.0),
+        figure: |samples| worst(samples, "prepared/", DROP_IN, LIBFFI[0]),
+        reason: "",
+    },
+    Goal {
+        work: "as libffi: `ffi_prep_cif` and `ffi_call`, geometric mean of 12",
+        against: "libffi's",
+        bound: Bound::FasterAtLeast(1.5),
+        figure: |samples| faster(samples, "prepared and called/", LIBFFI[0], DROP_IN),
+        reason: "",
+    },
+    Goal {
+        work: "as libffi: closure made and freed",
+        against: "libffi's",
+        bound: Bound::TimesAtMost(1.0),
+        figure: |samples| Some(Judged::of(samples.ratio("made", DROP_IN, LIBFFI[0])?)),
+        reason: "",
+    },
+    Goal {
+        work: "as libffi: `add2` by CPython's ctypes, net of the loop",
+        against: "ctypes on libffi",
+        bound: Bound::TimesAtMost(1.0),
+        figure: |samples| {
+            let [ours, theirs] = CTYPES_ON;
+            Some(Judged::of(samples.ratio("peers/add2", ours, theirs)?))
+        },
+        reason: "",
     },
 ];
 

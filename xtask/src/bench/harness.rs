@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use super::cases;
 use super::samples::Samples;
-use crate::libffi::{self, Libffi};
+use crate::libffi::{self, Libffi, drop_in};
 use crate::paths;
 use crate::process::{self, Output};
 use crate::setup;
@@ -28,12 +28,15 @@ const CFLAGS: [&str; 5] = [
 pub struct Harness {
     program: PathBuf,
     options: Vec<String>,
-    /// The libffis that take part, the newest first.
+    /// The libffis that take part, the newest first, ours last.
     pub libffis: Vec<Libffi>,
 }
 
 /// What rows call the newest libffi, and the system's.
 pub const LIBFFI: [&str; 2] = ["libffi", "libffi of the system"];
+
+/// What they call farcall behind libffi's own interface.
+pub const DROP_IN: &str = "farcall as libffi";
 
 /// How much is measured.
 #[derive(Clone, Copy)]
@@ -51,7 +54,7 @@ impl Harness {
     /// Builds it.
     pub fn build() -> Result<Harness> {
         setup::ensure(Target::default().spec().needs)?;
-        let libffis = vec![libffi::newest()?, libffi::system()?];
+        let libffis = vec![libffi::newest()?, libffi::system()?, drop_in()?];
         let work = paths::bench()?;
         let sources = paths::root().join("benches/peers/c");
         let generated = work.join("cases.c");
@@ -63,8 +66,8 @@ impl Harness {
             &sources,
         )?;
         let mut options = vec![format!("--cases={}", library.display())];
-        for (name, libffi) in LIBFFI.iter().zip(&libffis) {
-            let glue = work.join(format!("libffi-{}.so", libffi.version));
+        for (index, (name, libffi)) in LIBFFI.iter().chain([&DROP_IN]).zip(&libffis).enumerate() {
+            let glue = work.join(format!("libffi-{index}.so"));
             let include = libffi.include.as_deref().unwrap_or(&sources);
             compile(&glue, &[&sources.join("libffi.c")], include)?;
             let (glue, path) = (glue.display(), libffi.library.display());
@@ -90,6 +93,17 @@ impl Harness {
         }
         Ok(())
     }
+}
+
+/// farcall behind libffi's own interface.
+pub fn drop_in() -> Result<Libffi> {
+    let target = Target::default();
+    let top = drop_in::build(target)?;
+    Ok(Libffi {
+        version: drop_in::VERSION.into(),
+        library: top.join("lib").join(drop_in::library_name(target)),
+        include: Some(top.join("include")),
+    })
 }
 
 /// Compiles the program itself.

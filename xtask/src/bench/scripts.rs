@@ -8,6 +8,7 @@ use anyhow::Result;
 use super::harness::Effort;
 use super::samples::Samples;
 use super::{cases, harness};
+use crate::libffi::{self, Libffi};
 use crate::micropython::{self, Module};
 use crate::paths;
 use crate::process::{self, Output};
@@ -29,9 +30,14 @@ pub const OTHERS: [&str; 4] = [
     "CPython, cffi",
 ];
 
+/// What rows call CPython's ctypes on farcall in libffi's place, and on the newest libffi.
+pub const CTYPES_ON: [&str; 2] = ["CPython, ctypes on farcall", "CPython, ctypes on libffi"];
+
 /// A script, and what runs it.
 struct Interpreter {
     peer: &'static str,
+    /// The libffi that it is to load, if not the system's.
+    libffi: Option<PathBuf>,
     program: PathBuf,
     options: &'static [&'static str],
     script: &'static str,
@@ -51,6 +57,9 @@ fn measure(interpreters: &[Interpreter], effort: Effort, samples: &mut Samples) 
                 .args([&library, &cases::table()])
                 .arg(effort.rounds.to_string())
                 .arg(effort.turn.to_string());
+            if let Some(directory) = interpreter.libffi.as_deref().and_then(Path::parent) {
+                command.env("LD_LIBRARY_PATH", directory);
+            }
             samples.read(&process::stdout(&mut command)?)?;
         }
     }
@@ -63,6 +72,7 @@ pub fn micropython(effort: Effort, samples: &mut Samples) -> Result<()> {
     for (peer, module) in [("farcall", Module::Ours), (STOCK, Module::StockNewest)] {
         interpreters.push(Interpreter {
             peer,
+            libffi: None,
             program: micropython::build_with(Target::default(), module, Output::OnFailure)?,
             options: &[],
             script: "micropython.py",
@@ -78,6 +88,7 @@ pub fn micropython(effort: Effort, samples: &mut Samples) -> Result<()> {
     measure(&interpreters, effort, samples)?;
     let memory = Interpreter {
         peer: IN_MICROPYTHON,
+        libffi: None,
         program: interpreters.swap_remove(0).program,
         options: &[],
         script: "memory.py",
@@ -99,15 +110,22 @@ pub fn others(effort: Effort, samples: &mut Samples) -> Result<()> {
     let luajit = Path::new("luajit");
     let interpreter = |peer, program: &Path, options, script| Interpreter {
         peer,
+        libffi: None,
         program: program.to_owned(),
         options,
         script,
+    };
+    let on = |peer, libffi: Libffi| Interpreter {
+        libffi: Some(libffi.library),
+        ..interpreter(peer, &python, &[], "cpython.py")
     };
     let interpreters = [
         interpreter(OTHERS[0], luajit, &["-jon"], "luajit.lua"),
         interpreter(OTHERS[1], luajit, &["-joff"], "luajit.lua"),
         interpreter(OTHERS[2], &python, &[], "cpython.py"),
         interpreter(OTHERS[3], &python, &[], "cpython.py"),
+        on(CTYPES_ON[0], harness::drop_in()?),
+        on(CTYPES_ON[1], libffi::newest()?),
     ];
     measure(&interpreters, effort, samples)
 }

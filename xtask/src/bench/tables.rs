@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::harness::LIBFFI;
+use super::harness::{DROP_IN, LIBFFI};
 use super::samples::Samples;
-use super::scripts::{OTHERS, STOCK};
+use super::scripts::{CTYPES_ON, OTHERS, STOCK};
 
 /// Rows with the same peers.
 pub struct Table {
@@ -29,6 +29,9 @@ const fn column(peer: &'static str, head: &'static str, base: &'static str) -> C
     Column { peer, head, base }
 }
 
+/// What [`DROP_IN`] is called where it has a plan.
+const DROP_IN_PLAN: &str = "farcall as libffi plan";
+
 /// Every table, in the order of the report.
 pub const TABLES: &[Table] = &[
     Table {
@@ -45,6 +48,17 @@ pub const TABLES: &[Table] = &[
         ],
     },
     Table {
+        title: "The same through libffi's interface",
+        about: "`ffi_call` and `ffi_call_plan_invoke`, the same C program on libffi and on farcall's library in its place.",
+        prefix: "call/",
+        columns: &[
+            column("libffi", "libffi", ""),
+            column(DROP_IN, "farcall", "libffi"),
+            column("libffi plan", "libffi, plan", ""),
+            column(DROP_IN_PLAN, "farcall, plan", "libffi plan"),
+        ],
+    },
+    Table {
         title: "C calls a function pointer",
         about: "A C function; one that puts its arguments into slots and calls a handler, as a callback does; farcall's callback; \
                 libffi's closures.",
@@ -55,6 +69,7 @@ pub const TABLES: &[Table] = &[
             column("farcall", "farcall", "c"),
             column("libffi", "libffi", "farcall"),
             column("libffi of the system", "libffi of the system", "farcall"),
+            column(DROP_IN, "farcall as libffi", "libffi"),
         ],
     },
     Table {
@@ -65,6 +80,7 @@ pub const TABLES: &[Table] = &[
             column("farcall", "farcall", ""),
             column("libffi", "libffi", "farcall"),
             column("libffi of the system", "libffi of the system", "farcall"),
+            column(DROP_IN, "farcall as libffi", "libffi"),
         ],
     },
     Table {
@@ -80,6 +96,7 @@ pub const TABLES: &[Table] = &[
         columns: &[
             column("libffi", "libffi", ""),
             column("libffi of the system", "libffi of the system", "libffi"),
+            column(DROP_IN, "farcall as libffi", "libffi"),
         ],
     },
     Table {
@@ -89,6 +106,7 @@ pub const TABLES: &[Table] = &[
         columns: &[
             column("libffi", "libffi", ""),
             column("libffi of the system", "libffi of the system", "libffi"),
+            column(DROP_IN, "farcall as libffi", "libffi"),
         ],
     },
     Table {
@@ -166,6 +184,15 @@ pub const TABLES: &[Table] = &[
             column("10", "10", "1"),
             column("100", "100", "1"),
             column("1000", "1,000", "1"),
+        ],
+    },
+    Table {
+        title: "CPython's ctypes on libffi, and on farcall in its place",
+        about: "Calls with declared types, in a loop, less an empty loop; C calls a Python function.",
+        prefix: "peers/",
+        columns: &[
+            column(CTYPES_ON[1], "libffi", ""),
+            column(CTYPES_ON[0], "farcall", CTYPES_ON[1]),
         ],
     },
     Table {

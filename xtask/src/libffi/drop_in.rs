@@ -57,6 +57,40 @@ pub fn build(target: Target) -> Result<PathBuf> {
     Ok(top)
 }
 
+/// What links a program with the library that is installed below `prefix`, and with whatever else it needs.
+pub fn link_options(target: Target, prefix: &Path) -> Vec<String> {
+    let search = format!("-L{}", prefix.join("lib").display());
+    let others: &[&str] = match target.spec().runner {
+        Runner::None | Runner::Qemu { .. } => &["-lpthread"],
+        // No DLLs of the compiler's.
+        Runner::Wine => &[
+            "-static-libgcc",
+            "-static-libstdc++",
+            "-Wl,-Bstatic,-lpthread,-Bdynamic",
+        ],
+    };
+    let words = ["-lffi", "-lm"].into_iter().chain(others.iter().copied());
+    [search]
+        .into_iter()
+        .chain(words.map(String::from))
+        .collect()
+}
+
+/// The command that runs a program of the target's, with the library that is installed below `prefix` in reach of its loader.
+pub fn command(target: Target, prefix: &Path, program: &Path) -> Result<Command> {
+    let lib = prefix.join("lib");
+    let mut command = target.command(program)?;
+    match target.spec().runner {
+        Runner::None => {
+            command.env("LD_LIBRARY_PATH", lib);
+        }
+        Runner::Qemu { .. } | Runner::Wine => {
+            command.envs(target.environment(&[lib])?);
+        }
+    }
+    Ok(command)
+}
+
 fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::copy(from, to).with_context(|| format!("cannot copy {}", from.display()))?;
     Ok(())

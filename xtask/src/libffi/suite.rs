@@ -17,7 +17,7 @@ use super::{drop_in, source};
 use crate::paths;
 use crate::process;
 use crate::setup;
-use crate::target::{Runner, Target};
+use crate::target::Target;
 
 /// What to run.
 #[derive(clap::Args)]
@@ -68,6 +68,12 @@ const CONFIG: &str = "\
 #define FFI_HIDDEN __attribute__((visibility(\"hidden\")))
 #endif
 ";
+
+/// Each program runs with code made for every signature, and with none: see `libffi/src/code.rs`. It passes if it does both times.
+pub const WITH_CODE: [&str; 2] = ["always", "never"];
+
+/// The variable that says so.
+pub const CODE: &str = "FARCALL_LIBFFI_CODE";
 
 /// How long a test may run. QEMU and Wine take a while.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -314,8 +320,8 @@ impl Suite {
         cc.arg(&case.source)
             .args(&case.options)
             .args(self.includes())
-            .arg(format!("-L{}", self.prefix.join("lib").display()))
-            .args(["-lffi", "-lm", "-lpthread", "-o"])
+            .args(drop_in::link_options(self.target, &self.prefix))
+            .arg("-o")
             .arg(&program)
             .env("LC_ALL", "C");
         let compiled = process::transcript(&mut cc, None)?;
@@ -326,30 +332,29 @@ impl Suite {
         if !compiled.success() {
             return Ok(outcome);
         }
-        let ran = process::transcript(&mut self.command(&program)?, Some(LIMIT))?;
-        let printed = ran.text().replace("\r\n", "\n");
-        let seen = format!("{}\n{printed}", ran.ending());
-        outcome.check(format!("{} (execution)", case.name), ran.success(), &seen);
-        if let Some(expected) = &case.output {
-            let is_met = printed.contains(expected.as_str());
+        let (mut success, mut is_met, mut seen) = (true, true, String::new());
+        for with_code in WITH_CODE {
+            let mut command = self.command(&program)?;
+            command.env(CODE, with_code);
+            let ran = process::transcript(&mut command, Some(LIMIT))?;
+            let printed = ran.text().replace("\r\n", "\n");
+            seen.push_str(&format!(
+                "{CODE}={with_code}: {}\n{printed}\n",
+                ran.ending()
+            ));
+            success &= ran.success();
+            let expected = case.output.as_deref().unwrap_or_default();
+            is_met &= printed.contains(expected);
+        }
+        outcome.check(format!("{} (execution)", case.name), success, &seen);
+        if case.output.is_some() {
             outcome.check(format!("{} (output)", case.name), is_met, &seen);
         }
         Ok(outcome)
     }
 
-    /// The command that runs a test, with our library in reach of its loader.
     fn command(&self, program: &Path) -> Result<Command> {
-        let lib = self.prefix.join("lib");
-        let mut command = self.target.command(program)?;
-        match self.target.spec().runner {
-            Runner::None => {
-                command.env("LD_LIBRARY_PATH", lib);
-            }
-            Runner::Qemu { .. } | Runner::Wine => {
-                command.envs(self.target.environment(&[lib])?);
-            }
-        }
-        Ok(command)
+        drop_in::command(self.target, &self.prefix, program)
     }
 }
 

@@ -4,6 +4,7 @@ mod cargo;
 mod conformance;
 mod counts;
 mod docs;
+mod drop_in;
 mod interface;
 mod programs;
 mod scripts;
@@ -111,6 +112,16 @@ const STEPS: &[Step] = &[
     )
     .where_stock(),
     Step::each("ffi", "MicroPython's own tests of ffi", suite::ffi).after("build"),
+    Step::each(
+        "libffi-suite",
+        "libffi's own tests pass on our libffi",
+        drop_in::suite,
+    ),
+    Step::each(
+        "libffi",
+        "our libffi does what programs rely on",
+        drop_in::programs,
+    ),
     Step::each(
         "interface",
         "the linker and the compiler see in our libffi what is in others",

@@ -1,0 +1,83 @@
+//! The steps that run programs of our own, and libffi's own tests, on the drop-in libffi.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::Report;
+use crate::libffi::drop_in;
+use crate::libffi::suite::{self, CODE, WITH_CODE};
+use crate::paths;
+use crate::process::{self, Output};
+use crate::target::{Runner, Target};
+
+/// Far more than any program takes.
+const LIMIT: Duration = Duration::from_secs(300);
+
+pub fn suite(target: Target) -> Result<Report> {
+    let prefix = drop_in::build(target)?;
+    let outcome = suite::outcome(target, &prefix, None)?;
+    let mut report = Report {
+        passed: outcome.passed,
+        ..Report::default()
+    };
+    for (name, seen) in outcome.failed {
+        println!("{name}\n{seen}");
+        report.failures.push(name);
+    }
+    if !outcome.unsupported.is_empty() {
+        let count = outcome.unsupported.len();
+        report.notes.push(format!(
+            "{count} programs are about what the target does not have: {}",
+            outcome.unsupported.join(" ")
+        ));
+    }
+    Ok(report)
+}
+
+/// `libffi/tests/*.c`, with code for every signature and without any, and where the system knows how, with a policy against
+/// executable memory.
+pub fn programs(target: Target) -> Result<Report> {
+    let prefix = drop_in::build(target)?;
+    let _runner = target.start_runner()?;
+    let mut report = Report::default();
+    let behaviour = compile(target, &prefix, "behaviour.c")?;
+    // The policy is the kernel's, and Windows has none.
+    let policies: &[&[&str]] = match target.spec().runner {
+        Runner::None | Runner::Qemu { .. } => &[&[], &["mdwe"]],
+        Runner::Wine => &[&[]],
+    };
+    for arguments in policies {
+        for with_code in WITH_CODE {
+            let mut command = drop_in::command(target, &prefix, &behaviour)?;
+            command.args(*arguments).env(CODE, with_code);
+            let ran = process::transcript(&mut command, Some(LIMIT))?;
+            let name = format!("behaviour {} {CODE}={with_code}", arguments.join(" "));
+            print!("{}", ran.text());
+            if ran.text().contains("SKIP") {
+                report.notes.push(format!("{name}: {}", ran.text().trim()));
+            }
+            report.add(ran.success(), format!("{name}: {}", ran.ending()));
+        }
+    }
+    Ok(report)
+}
+
+/// Compiles a file of `libffi/tests/` with our header and library.
+fn compile(target: Target, prefix: &Path, file: &str) -> Result<PathBuf> {
+    let source = paths::root().join("libffi/tests").join(file);
+    let work = paths::made(paths::libffi(target.spec().triple).join("tests"))?;
+    let name = source.file_stem().context("a file has a name")?;
+    let program = work.join(name).with_extension("exe");
+    let mut cc = Command::new(target.spec().cc);
+    cc.args(["-O1", "-g", "-W", "-Wall", "-Werror"])
+        .arg(format!("-I{}", prefix.join("include").display()))
+        .arg(&source)
+        .arg("-o")
+        .arg(&program)
+        .args(drop_in::link_options(target, prefix));
+    process::run(&mut cc, Output::OnFailure)?;
+    Ok(program)
+}

@@ -10,6 +10,7 @@ use crate::sys;
 use std::any::Any;
 use std::cell::Cell;
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering, compiler_fence};
 
 /// What one thread is doing: 0 and 1 while it is in no foreign call and no callback, any other number while it is.
@@ -150,6 +151,13 @@ pub(crate) fn retire(it: Box<dyn Any + Send>) {
     };
     drop(runtime);
     drop(gone);
+}
+
+/// Drops code that a cache has forgotten. A callback that was closed while it ran may be running it still.
+pub(crate) fn forget<T: Send + Sync + 'static>(code: Vec<Arc<T>>) {
+    if !code.is_empty() {
+        retire(Box::new(code));
+    }
 }
 
 /// Drops what was retired, if no thread is inside foreign code.

@@ -3,6 +3,7 @@
 //! It goes by what a signature says, never by where it lies. It is bounded: past [`LIMIT`] signatures, those that no function
 //! and no callback uses are forgotten.
 
+use crate::activity;
 use crate::code::Published;
 use crate::error::Result;
 use crate::runtime;
@@ -10,6 +11,7 @@ use crate::sys;
 use farcall_arch::emit::{self, Code};
 use farcall_arch::{Plan, Signature, plan};
 use foldhash::fast::FixedState;
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::ptr::NonNull;
@@ -95,12 +97,15 @@ impl<K, V> Default for Cache<K, V> {
 }
 
 impl<K: Eq + Hash, V> Cache<K, V> {
-    pub fn get(&self, key: &K) -> Option<Arc<V>> {
+    pub fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<Arc<V>>
+    where
+        K: Borrow<Q>,
+    {
         self.known.get(key).cloned()
     }
 
     /// Adds a thing, unless it has been added meanwhile; returns the one that is in, and what nobody uses any more, once
-    /// there is too much. That is to be dropped after the lock.
+    /// there is too much. That is for [`activity::forget`], after the lock.
     pub fn add(&mut self, key: K, value: Arc<V>) -> (Arc<V>, Vec<Arc<V>>) {
         let value = self.known.entry(key).or_insert(value).clone();
         if self.known.len() <= self.threshold {
@@ -129,6 +134,6 @@ pub fn compile(signature: Signature) -> Arc<Compiled> {
     let (compiled, unused) = runtime::lock()
         .signatures
         .add(signature, Arc::new(compiled));
-    drop(unused);
+    activity::forget(unused);
     compiled
 }

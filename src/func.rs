@@ -2,8 +2,9 @@
 
 use crate::activity::Inside;
 use crate::callback;
-use crate::compile::{Compiled, Trampoline, compile};
+use crate::compile::Trampoline;
 use crate::error::{Error, Result};
+use crate::known::{Known, known};
 use crate::library::Shared;
 use crate::sig::{Codes, Position, Role};
 use crate::value::{self, Value};
@@ -18,9 +19,8 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Function {
     address: *const c_void,
-    codes: Arc<Codes>,
+    known: Arc<Known>,
     trampoline: Trampoline,
-    _compiled: Arc<Compiled>,
     name: Option<Box<str>>,
     library: Option<Arc<Shared>>,
 }
@@ -52,13 +52,11 @@ impl Function {
         if address.is_null() {
             return Err(Error::Null { what: "function" });
         }
-        let codes = Codes::parse(ret, args, Role::Function)?;
-        let compiled = compile(codes.signature()?);
+        let known = known(ret, args, Role::Function)?;
         Ok(Function {
             address,
-            codes: Arc::new(codes),
-            trampoline: compiled.trampoline()?,
-            _compiled: compiled,
+            trampoline: known.compiled.trampoline()?,
+            known,
             name: name.map(Box::from),
             library,
         })
@@ -88,12 +86,12 @@ impl Function {
             heap.resize(args.len(), 0);
             &mut heap[..]
         };
-        for (index, (arg, code)) in args.iter().zip(&self.codes.args).enumerate() {
+        for (index, (arg, code)) in args.iter().zip(&self.known.codes.args).enumerate() {
             slots[index] = value::to_slot(*arg, *code, Position::Argument(index))?;
         }
         // SAFETY: the slots hold the values that the caller vouches for, as their types want them.
         let result = unsafe { self.call_slots(slots)? };
-        Ok(value::from_slot(result, self.codes.ret))
+        Ok(value::from_slot(result, self.known.codes.ret))
     }
 
     /// Calls it with slots, one for each argument, and returns the result's slot; 0 for `v`. Integers are taken
@@ -127,11 +125,11 @@ impl Function {
     }
 
     fn check_count(&self, got: usize) -> Result<()> {
-        let wanted = self.codes.args.len();
+        let wanted = self.known.codes.args.len();
         if got == wanted {
             return Ok(());
         }
-        let (function, codes) = (self.name(), self.codes.args_text());
+        let (function, codes) = (self.name(), self.known.codes.args_text());
         Err(Error::ArgumentCount {
             function,
             codes,
@@ -159,7 +157,7 @@ impl Function {
 
     /// Its result's and arguments' codes.
     pub fn codes(&self) -> &Codes {
-        &self.codes
+        &self.known.codes
     }
 }
 
@@ -170,7 +168,7 @@ impl fmt::Debug for Function {
             "Function({} at {:p}, {})",
             self.name(),
             self.address,
-            self.codes
+            self.known.codes
         )
     }
 }

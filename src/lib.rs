@@ -37,6 +37,7 @@ mod code;
 mod compile;
 mod error;
 mod func;
+mod known;
 mod library;
 mod object;
 mod runtime;

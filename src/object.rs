@@ -3,6 +3,7 @@
 //! Unlike slots trampolines these depend on the letters of a signature, which say how objects become C values, and on the
 //! interpreter's layout of objects. There is one interpreter in a process, and its model is told once.
 
+use crate::activity;
 use crate::code::Published;
 use crate::compile::{Cache, Compiled, compile, host_plan};
 use crate::error::Result;
@@ -110,7 +111,7 @@ pub fn compile_objects(codes: &Codes) -> Result<Option<Arc<ObjectCode>>> {
     let code = runtime::lock().arena.publish(&code)?;
     let ours = Arc::new(ObjectCode { code, _slots: None });
     let (code, unused) = runtime::lock().objects.calls.add(codes.clone(), ours);
-    drop(unused);
+    activity::forget(unused);
     Ok(Some(code))
 }
 
@@ -142,7 +143,7 @@ pub fn compile_object_callback(codes: &Codes) -> Result<Option<Arc<ObjectCode>>>
         _slots: Some(compiled),
     });
     let (code, unused) = runtime::lock().objects.callbacks.add(codes.clone(), ours);
-    drop(unused);
+    activity::forget(unused);
     Ok(Some(code))
 }
 

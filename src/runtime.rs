@@ -7,6 +7,7 @@
 use crate::activity::Registered;
 use crate::code::Arena;
 use crate::compile::{Cache, Compiled};
+use crate::known::Known;
 use crate::object::Objects;
 use crate::sys;
 use crate::thunk::Thunks;
@@ -20,6 +21,7 @@ pub(crate) struct Runtime {
     pub arena: Arena,
     pub thunks: Thunks,
     pub signatures: Cache<Signature, Compiled>,
+    pub texts: Cache<Box<[u8]>, Known>,
     pub objects: Objects,
     /// What each thread that ever used farcall is doing.
     pub threads: Vec<Registered>,

@@ -210,7 +210,11 @@ pub const TABLES: &[Table] = &[
 impl Table {
     /// The table in Markdown; empty if none of its rows was measured.
     pub fn text(&self, samples: &Samples) -> String {
-        let rows: Vec<&str> = samples.rows(self.prefix).collect();
+        let is_measured = |row: &&str| {
+            let mut peers = samples.peers(row);
+            peers.any(|peer| self.columns.iter().any(|column| column.peer == peer))
+        };
+        let rows: Vec<&str> = samples.rows(self.prefix).filter(is_measured).collect();
         if rows.is_empty() {
             return String::new();
         }

@@ -1,5 +1,7 @@
 //! Linux, and what it has in common with other Unix systems.
 
+mod debugger;
+
 use super::{ForkHooks, LoaderError};
 use farcall_arch::emit::{Code, unwind};
 use std::borrow::Cow;
@@ -207,9 +209,12 @@ pub(crate) fn with_unwind_data(code: &Code) -> Cow<'_, [u8]> {
     Cow::Borrowed(&code.bytes)
 }
 
-/// What the unwinder has been told about one piece of code: its `.eh_frame`.
+/// What the unwinder has been told about one piece of code, its `.eh_frame`, and debuggers.
 #[derive(Debug)]
-pub(crate) struct UnwindEntry(Box<[u8]>);
+pub(crate) struct UnwindEntry {
+    eh_frame: Box<[u8]>,
+    debugger: Option<debugger::Entry>,
+}
 
 impl UnwindEntry {
     /// Tells the unwinder about code.
@@ -221,7 +226,8 @@ impl UnwindEntry {
         // SAFETY: the section describes the code at its address, ends with a zero word, and stays in place: the box's content does not
         // move, and unregister() comes before it is dropped, or it never is.
         unsafe { __register_frame(eh_frame.as_ptr()) }
-        UnwindEntry(eh_frame)
+        let debugger = debugger::Entry::register(code, start);
+        UnwindEntry { eh_frame, debugger }
     }
 
     /// Takes it back.
@@ -230,7 +236,10 @@ impl UnwindEntry {
     /// * It is done once, and no thread executes the code.
     pub unsafe fn unregister(&self) {
         // SAFETY: the section was registered, and the caller vouches for the rest.
-        unsafe { __deregister_frame(self.0.as_ptr()) }
+        unsafe { __deregister_frame(self.eh_frame.as_ptr()) }
+        if let Some(entry) = &self.debugger {
+            entry.unregister();
+        }
     }
 }
 

@@ -11,10 +11,13 @@ use crate::libffi::drop_in;
 use crate::libffi::suite::{self, CODE, WITH_CODE};
 use crate::paths;
 use crate::process::{self, Output};
+use crate::setup::{self, Check, Need};
 use crate::target::{Runner, Target};
 
 /// Far more than any program takes.
 const LIMIT: Duration = Duration::from_secs(300);
+
+const GDB: &[Need] = &[Need::new(Check::Program("gdb"), "gdb")];
 
 pub fn suite(target: Target) -> Result<Report> {
     let prefix = drop_in::build(target)?;
@@ -62,7 +65,33 @@ pub fn programs(target: Target) -> Result<Report> {
             report.add(ran.success(), format!("{name}: {}", ran.ending()));
         }
     }
+    if !target.is_foreign() {
+        backtraces(target, &prefix, &mut report)?;
+    }
     Ok(report)
+}
+
+/// A debugger sees every frame from a callee, and from a closure that a callee calls, to main().
+fn backtraces(target: Target, prefix: &Path, report: &mut Report) -> Result<()> {
+    setup::ensure(GDB)?;
+    let program = compile(target, prefix, "backtrace.c")?;
+    for with_code in WITH_CODE {
+        let mut gdb = Command::new("gdb");
+        gdb.args(["--batch", "--nx", "-ex", "set startup-with-shell off"])
+            .args(["-ex", "break innermost", "-ex", "run", "-ex", "backtrace"])
+            .arg(&program)
+            .env(CODE, with_code)
+            .env("LD_LIBRARY_PATH", prefix.join("lib"));
+        let text = process::stdout(&mut gdb)?;
+        println!("{text}");
+        let wanted = ["innermost", "handler", "call_closure", "main"];
+        let mut frames = text.lines().filter(|line| line.starts_with('#'));
+        let has_all = wanted
+            .iter()
+            .all(|name| frames.any(|frame| frame.contains(&format!("{name} ("))));
+        report.add(has_all, format!("a backtrace, {CODE}={with_code}"));
+    }
+    Ok(())
 }
 
 /// Compiles a file of `libffi/tests/` with our header and library.

@@ -4,9 +4,11 @@
 //! system's convention can then be unwound where it runs on the other.
 
 mod dwarf;
+mod object;
 mod windows;
 
 pub use dwarf::eh_frame;
+pub use object::debug_object;
 pub use windows::unwind_info;
 
 /// One change of the stack frame. Registers go by their DWARF number.

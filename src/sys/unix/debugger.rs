@@ -1,0 +1,139 @@
+//! What debuggers are told of generated code, by gdb's "JIT Compilation Interface", which lldb knows too: a list of small object
+//! files in memory, and a function that is called when the list has changed, where a debugger has its breakpoint.
+//!
+//! A debugger takes longer with each further file, so only so many are told. All of this happens under the lock of the process.
+
+use farcall_arch::emit::{Code, unwind};
+use std::arch::global_asm;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How many pieces of code a debugger knows at a time.
+const LIMIT: usize = 256;
+
+const REGISTER: u32 = 1;
+const UNREGISTER: u32 = 2;
+
+#[repr(C)]
+struct Descriptor {
+    version: u32,
+    action: u32,
+    relevant: *mut Listed,
+    first: *mut Listed,
+}
+
+#[repr(C)]
+struct Listed {
+    next: *mut Listed,
+    prev: *mut Listed,
+    file: *const u8,
+    size: u64,
+}
+
+// The names are the interface. They are weak, as another compiler in the same program may have them.
+global_asm!(
+    ".pushsection .text.__jit_debug_register_code,\"ax\",%progbits",
+    ".weak __jit_debug_register_code",
+    ".type __jit_debug_register_code,%function",
+    ".p2align 4",
+    "__jit_debug_register_code:",
+    ".cfi_startproc",
+    "ret",
+    ".cfi_endproc",
+    ".size __jit_debug_register_code, . - __jit_debug_register_code",
+    ".popsection",
+    ".pushsection .data.__jit_debug_descriptor,\"aw\",%progbits",
+    ".weak __jit_debug_descriptor",
+    ".type __jit_debug_descriptor,%object",
+    ".p2align 3",
+    "__jit_debug_descriptor:",
+    ".long 1, 0",
+    ".quad 0, 0",
+    ".size __jit_debug_descriptor, . - __jit_debug_descriptor",
+    ".popsection",
+);
+
+unsafe extern "C" {
+    fn __jit_debug_register_code();
+    static mut __jit_debug_descriptor: Descriptor;
+}
+
+/// How many are listed. Changed under the lock only.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// One piece of code on the list, and the file that tells of it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    listed: NonNull<Listed>,
+    _file: Box<[u8]>,
+}
+
+// SAFETY: the list is changed under the lock only, whichever thread holds the entry.
+unsafe impl Send for Entry {}
+// SAFETY: as above.
+unsafe impl Sync for Entry {}
+
+impl Entry {
+    /// Tells debuggers of code at `start`, unless they know enough already.
+    pub fn register(code: &Code, start: NonNull<u8>) -> Option<Entry> {
+        if COUNT.load(Ordering::Relaxed) >= LIMIT {
+            return None;
+        }
+        COUNT.fetch_add(1, Ordering::Relaxed);
+        let file = unwind::debug_object(code, start.as_ptr() as u64).into_boxed_slice();
+        let listed = Box::new(Listed {
+            next: ptr::null_mut(),
+            prev: ptr::null_mut(),
+            file: file.as_ptr(),
+            size: file.len() as u64,
+        });
+        let listed = NonNull::from(Box::leak(listed));
+        let added = listed.as_ptr();
+        // SAFETY: the lock is held, and all on the list are leaked boxes.
+        unsafe {
+            let list = &raw mut __jit_debug_descriptor;
+            (*added).next = (*list).first;
+            if let Some(next) = (*added).next.as_mut() {
+                next.prev = added;
+            }
+            (*list).first = added;
+            announce(added, REGISTER);
+        }
+        Some(Entry {
+            listed,
+            _file: file,
+        })
+    }
+
+    /// Takes it off the list. Done once.
+    pub fn unregister(&self) {
+        COUNT.fetch_sub(1, Ordering::Relaxed);
+        let removed = self.listed.as_ptr();
+        // SAFETY: the lock is held, and the entry is on the list, which consists of leaked boxes; nobody knows this one any more
+        // when the debugger has been told.
+        unsafe {
+            let (next, prev) = ((*removed).next, (*removed).prev);
+            match prev.as_mut() {
+                Some(prev) => prev.next = next,
+                None => __jit_debug_descriptor.first = next,
+            }
+            if let Some(next) = next.as_mut() {
+                next.prev = prev;
+            }
+            announce(removed, UNREGISTER);
+            drop(Box::from_raw(removed));
+        }
+    }
+}
+
+/// # Safety
+/// * The lock is held.
+unsafe fn announce(entry: *mut Listed, action: u32) {
+    // SAFETY: the caller holds the lock.
+    unsafe {
+        let list = &raw mut __jit_debug_descriptor;
+        (*list).relevant = entry;
+        (*list).action = action;
+        __jit_debug_register_code();
+    }
+}

@@ -62,6 +62,7 @@ pub mod embed {
     pub use crate::activity::{Activity, register};
     pub use crate::code::{Published, publish};
     pub use crate::compile::{Compiled, compile};
+    pub use crate::known::{Known, known};
     pub use crate::object::{
         ObjectCode, compile_object_callback, compile_objects, set_object_model,
     };

@@ -2,13 +2,14 @@
 
 use crate::report::{Failure, Report, Status, guard};
 use crate::text;
-use farcall::embed::{self, Compiled, ObjectCode};
-use farcall::{Codes, Kind, Position, Role, TypeCode};
+use farcall::embed::{self, Compiled, Known, ObjectCode};
+use farcall::{Kind, Position, Role, TypeCode};
 use std::ffi::{CString, c_char, c_void};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// A signature, parsed and compiled. C reads the fields up to `nargs`. ORDER farcall_signature
+/// A signature, parsed and compiled, and shared by all that is written the same. C reads the fields up to `nargs`.
+/// ORDER farcall_signature
 #[derive(Debug)]
 #[repr(C)]
 pub struct Signature {
@@ -22,11 +23,18 @@ pub struct Signature {
     _kinds: Box<[u8]>,
     object_code: Option<Arc<ObjectCode>>,
     compiled: Arc<Compiled>,
+    /// What this is kept with, counted once for each that has been handed to C.
+    known: *const Known,
 }
 
+// SAFETY: the pointers are to memory of its own that does not change, to code, and to what it is kept with.
+unsafe impl Send for Signature {}
+// SAFETY: as above.
+unsafe impl Sync for Signature {}
+
 impl Signature {
-    fn new(codes: &Codes, role: Role) -> Result<Signature, Failure> {
-        let compiled = embed::compile(codes.signature()?);
+    fn new(known: &Arc<Known>, role: Role) -> Result<Signature, Failure> {
+        let codes = &known.codes;
         let object_code = match role {
             Role::Function => embed::compile_objects(codes)?,
             Role::Callback => embed::compile_object_callback(codes)?,
@@ -48,7 +56,8 @@ impl Signature {
             _letters: letters,
             _kinds: kinds,
             object_code,
-            compiled,
+            compiled: known.compiled.clone(),
+            known: Arc::as_ptr(known),
         })
     }
 
@@ -118,10 +127,12 @@ unsafe fn new(
 ) -> Status {
     guard(report, || {
         // SAFETY: the caller vouches for the bytes.
-        let codes = unsafe { Codes::parse(text(ret.0, ret.1)?, text(args.0, args.1)?, role)? };
-        let signature = Box::new(Signature::new(&codes, role)?);
+        let known = unsafe { embed::known(text(ret.0, ret.1)?, text(args.0, args.1)?, role)? };
+        let signature: *const Signature = known.binding(|| Signature::new(&known, role))?;
+        // C's reference, until farcall_signature_release().
+        std::mem::forget(known);
         // SAFETY: the caller has a place for it.
-        unsafe { out.write(Box::into_raw(signature)) };
+        unsafe { out.write(signature) };
         Ok(())
     })
 }
@@ -149,8 +160,8 @@ pub unsafe extern "C" fn farcall_signature_compile(
 /// * `signature` is one of [`farcall_signature_new`]'s that has not been released; nothing uses it any more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_signature_release(signature: *const Signature) {
-    // SAFETY: it was boxed by new(), and is its caller's last use of it.
-    drop(unsafe { Box::from_raw(signature.cast_mut()) });
+    // SAFETY: new() kept a reference for it, which its caller gives up.
+    unsafe { Arc::from_raw((*signature).known) }.release();
 }
 
 /// The slot of a value that is stored in a variable: a signed or unsigned number, a double's bits, or a word.

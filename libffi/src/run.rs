@@ -3,7 +3,7 @@
 use crate::cif::Cif;
 use crate::code;
 use crate::generic;
-use crate::intern::{self, Entry, Found};
+use crate::intern::{self, Call, Entry, Found};
 use farcall_arch::emit::MAX_REGISTER_RESULT;
 use std::ffi::c_void;
 use std::ptr;
@@ -93,8 +93,15 @@ pub unsafe extern "C-unwind" fn ffi_call_go(
 #[derive(Debug)]
 #[repr(C)]
 pub struct Plan {
-    entry: Option<&'static Entry>,
+    /// The code, unless the signature is one that is not remembered.
+    known: Option<Known>,
     cif: *const Cif,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    call: Call,
+    entry: &'static Entry,
 }
 
 /// Looks a signature up for many calls. Null where there is no memory, or nothing to look up.
@@ -104,15 +111,16 @@ pub struct Plan {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ffi_call_plan_alloc(cif: *const Cif) -> *mut Plan {
     // SAFETY: the caller vouches for the cif.
-    let entry = match unsafe { (*cif).resolve() } {
+    let known = match unsafe { (*cif).resolve() } {
         Some(Found::Interned(entry)) => {
             code::compile_call(entry);
-            Some(entry)
+            let call = entry.call();
+            Some(Known { call, entry })
         }
         Some(Found::Passing(_)) => None,
         None => return ptr::null_mut(),
     };
-    Box::into_raw(Box::new(Plan { entry, cif }))
+    Box::into_raw(Box::new(Plan { known, cif }))
 }
 
 /// As [`ffi_call`], with the plan's signature.
@@ -129,8 +137,10 @@ pub unsafe extern "C-unwind" fn ffi_call_plan_invoke(
 ) {
     // SAFETY: the caller vouches for the plan and the call.
     unsafe {
-        match (*plan).entry {
-            Some(entry) if !result.is_null() => entry.call()(target, values, result, entry),
+        match (*plan).known {
+            Some(Known { call, entry }) if !result.is_null() => {
+                call(target, values, result, entry);
+            }
             _ => call_otherwise(&*(*plan).cif, target, values, result),
         }
     }

@@ -176,18 +176,29 @@ impl Key {
         if !matches!(of.code, code::STRUCT | code::COMPLEX | code::VECTOR) || depth == 0 {
             return Err(BadType);
         }
-        self.push(of.code as u8);
-        self.push_number(of.size);
-        self.push_number(usize::from(of.alignment));
+        // Here too, what changes with each element stays in registers.
+        let mut tail = self.tail;
+        self.push_to(&mut tail, of.code as u8);
+        self.push_number(&mut tail, of.size);
+        self.push_number(&mut tail, usize::from(of.alignment));
         // SAFETY: likewise.
         for element in unsafe { elements(ty)? } {
             // SAFETY: likewise: a list has no null pointers before its end. What had size 0 was completed with the whole.
+            let byte = unsafe { scalar_byte(element) };
+            if byte != NO_SCALAR {
+                self.push_to(&mut tail, byte);
+                continue;
+            }
+            self.tail = tail;
+            // SAFETY: likewise.
             unsafe { self.add_complete(element, depth - 1)? };
+            tail = self.tail;
             if self.is_oversized {
                 return Ok(());
             }
         }
-        self.push(END);
+        self.push_to(&mut tail, END);
+        self.tail = tail;
         Ok(())
     }
 
@@ -209,18 +220,26 @@ impl Key {
 
     #[inline(always)]
     fn push(&mut self, byte: u8) {
-        if let Some(word) = self.tail.push(byte) {
+        let mut tail = self.tail;
+        self.push_to(&mut tail, byte);
+        self.tail = tail;
+    }
+
+    #[inline(always)]
+    fn push_to(&mut self, tail: &mut Tail, byte: u8) {
+        if let Some(word) = tail.push(byte) {
             self.append(word);
         }
     }
 
     /// A number in groups of seven bits, the lowest first.
-    fn push_number(&mut self, mut number: usize) {
+    #[inline(always)]
+    fn push_number(&mut self, tail: &mut Tail, mut number: usize) {
         while number >= 0x80 {
-            self.push(number as u8 | 0x80);
+            self.push_to(tail, number as u8 | 0x80);
             number >>= 7;
         }
-        self.push(number as u8);
+        self.push_to(tail, number as u8);
     }
 
     #[inline(always)]

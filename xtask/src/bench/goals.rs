@@ -232,7 +232,7 @@ pub const GOALS: &[Goal] = &[
         against: "gcc's or clang's, whichever are fewer",
         bound: Bound::TimesAtMost(1.15),
         figure: |samples| instructions(samples, "instructions/Win64/"),
-        reason: "clang copies stack arguments two at a time",
+        reason: "clang copies stack arguments two at a time; a load of two slots waits for the stores that have just filled them",
     },
     Goal {
         work: "as libffi: `ffi_call`, geometric mean of 12",

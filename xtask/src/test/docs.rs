@@ -19,7 +19,12 @@ use crate::setup;
 use crate::source;
 use crate::target::Target;
 
-const PAGES: [&str; 3] = ["README.md", "micropython/README.md", "docs/ARCHITECTURE.md"];
+const PAGES: [&str; 4] = [
+    "README.md",
+    "micropython/README.md",
+    "libffi/README.md",
+    "docs/ARCHITECTURE.md",
+];
 /// Commands that start with this are what is running already.
 const THIS_COMMAND: &str = "cargo xtask test";
 /// How long a block of commands may take: it may build an interpreter.

@@ -57,14 +57,7 @@ impl Harness {
         let libffis = vec![libffi::newest()?, libffi::system()?, drop_in()?];
         let work = paths::bench()?;
         let sources = paths::root().join("benches/peers/c");
-        let generated = work.join("cases.c");
-        fs::write(&generated, cases::c_file(&cases::all()?))?;
-        let library = work.join("cases.so");
-        compile(
-            &library,
-            &[&generated, &sources.join("scripts.c")],
-            &sources,
-        )?;
+        let library = cases_library()?;
         let mut options = vec![format!("--cases={}", library.display())];
         for (index, (name, libffi)) in LIBFFI.iter().chain([&DROP_IN]).zip(&libffis).enumerate() {
             let glue = work.join(format!("libffi-{index}.so"));

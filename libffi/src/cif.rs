@@ -1,7 +1,7 @@
 //! `ffi_cif`: a signature as programs hold it, and how one is prepared.
 //!
 //! A cif is plain data. Programs keep it on stacks, copy it, and forget it without a word, so all that it can hold is a number:
-//! the [`Token`] of its signature's [entry](crate::intern), in the two words that libffi keeps for itself. Nobody
+//! the [`Token`] of its signature's entry, in the two words that libffi keeps for itself. Nobody
 //! guarantees that they come back as they were left, so a token is checked whenever it is used.
 
 use crate::intern::{self, Entry, Found};

@@ -1,7 +1,7 @@
 //! Closures: function pointers with data.
 //!
 //! A closure's last four words are its [`Record`]: the code to enter by, and what that needs. A function pointer is a
-//! [thunk](crate::machine), which knows the record's place and jumps to the entry named there. So preparing a closure makes no code;
+//! thunk, which knows the record's place and jumps to the entry named there. So preparing a closure makes no code;
 //! it may be prepared again, and what a program reads or writes in it is what is used.
 //!
 //! The thunks are part of this library, and each has a cell of memory at a fixed distance, which is what [`ffi_closure_alloc`] gives

@@ -12,8 +12,9 @@
 //! case     17   i   ddpb   wide-return,fixed=2     index, result, arguments, flags: `wide-return,wide-args,fixed=2`
 //! ```
 
-use crate::codes::{Case, Code};
+use crate::codes::{Case, Code, VOID};
 use crate::target::Target;
+use crate::wide;
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use std::fmt;
@@ -69,6 +70,8 @@ pub struct Suite {
     pub seed: u64,
     /// Whether the signatures are those of [`crate::exhaustive`], and the seed makes values only.
     pub exhaustive: bool,
+    /// Whether the signatures are those of [`crate::wide`].
+    pub wide: bool,
     /// How many sets of values each case is run with.
     pub rounds: u64,
     /// What is tested.
@@ -103,6 +106,7 @@ impl Suite {
             format!("seed\t{:#x}", self.seed),
             format!("rounds\t{}", self.rounds),
         ];
+        lines.extend(self.wide.then(|| "wide".to_owned()));
         lines.extend(self.exhaustive.then(|| "exhaustive".to_owned()));
         lines.extend(self.directions.iter().map(|d| format!("direction\t{d}")));
         lines.extend(self.objects.iter().map(|object| {
@@ -136,6 +140,7 @@ impl Suite {
             target: crate::target::ALL[0],
             seed: 0,
             exhaustive: false,
+            wide: false,
             rounds: 1,
             directions: Vec::new(),
             objects: Vec::new(),
@@ -148,6 +153,7 @@ impl Suite {
                     suite.target = Target::named(name).context("an unknown target")?;
                 }
                 ["seed", seed] => suite.seed = parse_number(seed)?,
+                ["wide"] => suite.wide = true,
                 ["exhaustive"] => suite.exhaustive = true,
                 ["rounds", rounds] => suite.rounds = rounds.parse()?,
                 ["direction", name] => suite
@@ -176,10 +182,14 @@ impl Suite {
 /// The flag of a variadic function begins so, and goes on with the number of arguments that have names.
 const FIXED: &str = "fixed=";
 
+/// Marks the types of a case of wide values, which are not codes.
+const WIDE: &str = "wide";
+
 fn case_line(case: &Case) -> String {
     let flags = [
         ("wide-return", case.wide_return),
         ("wide-args", case.wide_args),
+        (WIDE, case.wide.is_some()),
     ];
     let mut flags: Vec<String> = flags
         .iter()
@@ -187,27 +197,33 @@ fn case_line(case: &Case) -> String {
         .map(|flag| flag.0.to_owned())
         .collect();
     flags.extend(case.fixed.map(|fixed| format!("{FIXED}{fixed}")));
-    format!(
-        "case\t{}\t{}\t{}\t{}",
-        case.index,
-        case.ret.letter,
-        case.letters(),
-        flags.join(",")
-    )
+    let (ret, args) = match &case.wide {
+        Some(wide) => (wide.ret_text(), wide.args_text()),
+        None => (case.ret.letter.to_string(), case.letters()),
+    };
+    format!("case\t{}\t{ret}\t{args}\t{}", case.index, flags.join(","))
 }
 
 fn parse_case(index: u64, ret: &str, args: &str, flags: &str) -> Result<Case> {
-    let code = |letter| Code::of(letter).with_context(|| format!("no code: {letter:?}"));
+    let has = |wanted| flags.split(',').any(|flag| flag == wanted);
     let fixed = flags.split(',').find_map(|flag| flag.strip_prefix(FIXED));
-    let letter = |text: &str| text.chars().next().context("no result");
-    Ok(Case {
+    let mut case = Case {
         index,
-        ret: code(letter(ret)?)?,
-        args: args.chars().map(code).collect::<Result<_>>()?,
+        ret: &VOID,
+        args: Vec::new(),
         fixed: fixed.map(str::parse).transpose()?,
-        wide_return: flags.contains("wide-return"),
-        wide_args: flags.contains("wide-args"),
-    })
+        wide_return: has("wide-return"),
+        wide_args: has("wide-args"),
+        wide: None,
+    };
+    if has(WIDE) {
+        case.wide = Some(wide::Signature::parse(ret, args)?);
+        return Ok(case);
+    }
+    let code = |letter| Code::of(letter).with_context(|| format!("no code: {letter:?}"));
+    case.ret = code(ret.chars().next().context("no result")?)?;
+    case.args = args.chars().map(code).collect::<Result<_>>()?;
+    Ok(case)
 }
 
 /// Reads a number, hexadecimal behind `0x`.
@@ -232,6 +248,7 @@ mod tests {
             target: crate::target::ALL[0],
             seed: 0xdead_beef,
             exhaustive: true,
+            wide: false,
             rounds: 3,
             directions: Direction::ALL.to_vec(),
             objects: vec![Object {

@@ -1,6 +1,7 @@
 //! The type codes, as C has them: told here anew, so that a mistake in farcall's own table shows.
 
 use crate::target::Model;
+use crate::wide;
 use std::fmt;
 
 /// A type code with what C makes of it.
@@ -139,6 +140,8 @@ pub struct Case {
     pub wide_return: bool,
     /// The C function that calls a callback passes wider types, with dirt above the values.
     pub wide_args: bool,
+    /// The types of a case of wide values, which has no codes.
+    pub wide: Option<wide::Signature>,
 }
 
 impl Case {
@@ -155,6 +158,18 @@ impl Case {
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(wide) = &self.wide {
+            return write!(
+                f,
+                "wide \"{}\" \"{}\"{}",
+                wide.ret_text(),
+                wide.args_text(),
+                match self.fixed {
+                    Some(fixed) => format!(", {fixed} named"),
+                    None => String::new(),
+                }
+            );
+        }
         let mut types: Vec<&str> = self.args.iter().map(|code| code.c_type).collect();
         let mut letters = self.letters();
         if let Some(fixed) = self.fixed {

@@ -28,6 +28,8 @@ pub struct Order {
     pub rounds: u64,
     /// Whether the signatures are those of [`crate::exhaustive`].
     pub exhaustive: bool,
+    /// Whether the signatures are those of [`crate::wide`].
+    pub wide: bool,
     /// How many compilers run at a time.
     pub jobs: usize,
 }
@@ -84,6 +86,7 @@ pub fn emit(dir: &Path, cases: Vec<Case>, seed: u64, order: &Order) -> Result<Su
         target: order.target,
         seed,
         exhaustive: order.exhaustive,
+        wide: order.wide,
         rounds: order.rounds,
         directions: order.directions.clone(),
         objects,

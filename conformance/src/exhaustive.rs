@@ -44,6 +44,7 @@ fn case(index: u64, count: u32, combination: usize, ret: usize) -> Case {
         fixed: None,
         wide_return: rng.coin(),
         wide_args: rng.coin(),
+        wide: None,
     }
 }
 

@@ -30,6 +30,7 @@ pub fn case(seed: u64, index: u64, target: &Target) -> Case {
         fixed: None,
         wide_return: rng.coin(),
         wide_args: rng.coin(),
+        wide: None,
     };
     if target.va_list.is_some() && !case.args.is_empty() && rng.below(6) == 0 {
         variadic(case, &mut rng)

@@ -43,6 +43,7 @@ pub mod source;
 pub mod supervise;
 pub mod target;
 pub mod values;
+pub mod wide;
 
 /// The most arguments a generated signature has.
 pub const MAX_ARGS: usize = 40;

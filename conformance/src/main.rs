@@ -7,8 +7,8 @@ use conformance::compile::{self, Order};
 use conformance::report::Outcome;
 use conformance::run::engine;
 use conformance::supervise::{self, Runner};
-use conformance::target::{self, Target};
-use conformance::{exhaustive, generate, rng, run};
+use conformance::target::{self, Form, Target};
+use conformance::{exhaustive, generate, rng, run, wide};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -28,6 +28,9 @@ struct Args {
     /// Every signature of up to this many arguments instead, over the classes of types.
     #[arg(long, value_name = "ARGUMENTS", num_args = 0..=1, default_missing_value = "4")]
     exhaustive: Option<u32>,
+    /// Signatures of values wider than a register instead.
+    #[arg(long, conflicts_with = "exhaustive")]
+    wide: bool,
     /// Only the case of this index; may be given several times.
     #[arg(long, value_name = "INDEX")]
     only: Vec<u64>,
@@ -135,12 +138,21 @@ fn emit_stage(args: &Args, dir: &Path) -> Result<()> {
     let seed = args.seed.unwrap_or_else(rng::fresh_seed);
     let mut cases = match args.exhaustive {
         Some(max_args) => exhaustive::cases(max_args),
-        None if args.only.is_empty() => generate::cases(seed, args.n, args.target),
-        None => args
-            .only
-            .iter()
-            .map(|index| generate::case(seed, *index, args.target))
-            .collect(),
+        None => {
+            let case = if args.wide {
+                wide::generate::case
+            } else {
+                generate::case
+            };
+            let indices = match &args.only[..] {
+                [] => (0..args.n).collect(),
+                only => only.to_vec(),
+            };
+            let cases = indices
+                .into_iter()
+                .map(|index| case(seed, index, args.target));
+            cases.collect()
+        }
     };
     cases.retain(|case| args.only.is_empty() || args.only.contains(&case.index));
     ensure!(!cases.is_empty(), "no signature to test");
@@ -153,7 +165,11 @@ fn emit_stage(args: &Args, dir: &Path) -> Result<()> {
     let order = Order {
         target: args.target,
         compilers,
-        levels: args.opt.clone(),
+        levels: args
+            .opt
+            .iter()
+            .map(|level| level_for(level, args))
+            .collect(),
         directions: match args.direction {
             Directions::Call => vec![Direction::Call],
             Directions::Callback => vec![Direction::Callback],
@@ -161,6 +177,7 @@ fn emit_stage(args: &Args, dir: &Path) -> Result<()> {
         },
         rounds: args.rounds,
         exhaustive: args.exhaustive.is_some(),
+        wide: args.wide,
         jobs: args.jobs,
     };
     let start = Instant::now();
@@ -172,6 +189,12 @@ fn emit_stage(args: &Args, dir: &Path) -> Result<()> {
         start.elapsed().as_secs_f64()
     );
     Ok(())
+}
+
+/// Foreign code may call nothing, and without optimisation structures are copied by calls.
+fn level_for(level: &str, args: &Args) -> String {
+    let calls = args.wide && args.target.form == Form::Foreign && level == "O0";
+    if calls { "O1" } else { level }.to_owned()
 }
 
 fn run_stage(args: &Args, dir: &Path) -> Result<bool> {

@@ -35,6 +35,14 @@ pub enum Place {
     VectorCount,
     /// A word of the caller's frame, counted from the one above the return address.
     CallersFrame(usize),
+    /// A word of a wide argument, the first of each being 0.
+    ArgumentWord(usize, usize),
+    /// A word of a wide result.
+    ResultWord(usize),
+    /// Bytes behind a result that were written.
+    BehindResult,
+    /// Pointers that are no multiples of what they point to wants.
+    Misaligned,
     /// A guard word, or an argument's slot, counted from the first slot of the arguments.
     Around(&'static str, isize),
 }
@@ -58,6 +66,10 @@ impl fmt::Display for Place {
             }
             Place::VectorCount => f.write_str("vector registers announced in al"),
             Place::CallersFrame(word) => write!(f, "word {word} of the caller's frame"),
+            Place::ArgumentWord(n, word) => write!(f, "argument {}, word {word}", n + 1),
+            Place::ResultWord(word) => write!(f, "result, word {word}"),
+            Place::BehindResult => f.write_str("number of bytes written behind the result"),
+            Place::Misaligned => f.write_str("number of misaligned pointers"),
             Place::Around(what, word) => write!(f, "word {word} around the {what}"),
         }
     }
@@ -165,10 +177,10 @@ impl Mismatch {
 /// The command that runs one case again.
 pub fn reproduce(suite: &Suite, config: &str, case: &Case, direction: Direction) -> String {
     let (compiler, level) = config.rsplit_once(" -").unwrap_or((config, "O0"));
-    let what = if suite.exhaustive {
-        "--exhaustive "
-    } else {
-        ""
+    let what = match (suite.exhaustive, suite.wide) {
+        (true, _) => "--exhaustive ",
+        (_, true) => "--wide ",
+        _ => "",
     };
     format!(
         "  again: farcall-conformance --target {} {what}--seed {:#x} --only {} --rounds {} --cc '{compiler}' --opt {level} --direction {direction}\n",

@@ -9,6 +9,7 @@ use crate::MAX_ARGS;
 use crate::cases::Direction;
 use crate::codes::{Case, Code, Shape};
 use crate::target::{Form, Target, VaList};
+use crate::wide;
 use std::fmt::Write;
 
 /// What every unit begins with: the record that both sides know ([`crate::run::peer::Peer`]), and conversions to
@@ -16,7 +17,10 @@ use std::fmt::Write;
 const PRELUDE: &str = "\
 typedef unsigned long long cell;
 
-struct farcall_peer { cell calls; cell give; cell seen[SEEN]; };
+struct farcall_peer {
+    cell calls; cell give; cell seen[SEEN];
+    unsigned char wide_give[WIDE_GIVE], wide_seen[WIDE_SEEN];
+};
 /* What Windows calls when it loads the object, so that it needs no C library. */
 int farcall_entry(void *module, unsigned int reason, void *reserved) { return 1; }
 
@@ -60,15 +64,31 @@ fn peer(target: &Target) -> String {
 
 /// The C source of some cases. Their functions are found through two tables, in the order of the cases.
 pub fn unit(cases: &[Case], target: &Target, directions: &[Direction]) -> String {
-    let prelude = PRELUDE.replace("SEEN", &MAX_ARGS.to_string());
+    let prelude = PRELUDE
+        .replace("WIDE_GIVE", &wide::source::GIVE.to_string())
+        .replace("WIDE_SEEN", &wide::source::SEEN.to_string())
+        .replace("SEEN", &MAX_ARGS.to_string());
     let peer = peer(target);
     let mut text = format!("#define CONVENTION {}\n{prelude}{peer}", target.attribute);
+    if cases.iter().any(|case| case.wide.is_some()) {
+        text.push_str(wide::source::PRELUDE);
+        if target.extension == "dll" {
+            text.push_str(wide::source::MEMCPY);
+        }
+    }
+    for case in cases {
+        if let Some(signature) = &case.wide {
+            text.push_str(&wide::source::definitions(case, signature, target));
+        }
+    }
     for direction in directions {
         for case in cases {
             text.push('\n');
-            text.push_str(&match direction {
-                Direction::Call => callee(case, target.va_list),
-                Direction::Callback => caller(case, target.dirty_arguments),
+            text.push_str(&match (direction, &case.wide) {
+                (Direction::Call, None) => callee(case, target.va_list),
+                (Direction::Callback, None) => caller(case, target.dirty_arguments),
+                (Direction::Call, Some(types)) => wide::source::callee(case, types, target),
+                (Direction::Callback, Some(types)) => wide::source::caller(case, types, target),
             });
         }
         let (name, table) = names(*direction);
@@ -210,6 +230,7 @@ mod tests {
             fixed: None,
             wide_return: false,
             wide_args: true,
+            wide: None,
         };
         assert_eq!(
             callee(&case, None),
@@ -236,6 +257,7 @@ mod tests {
             fixed: Some(1),
             wide_return: false,
             wide_args: false,
+            wide: None,
         };
         let text = callee(&case, crate::target::ALL[0].va_list);
         assert!(text.contains("callee_7(float a0, ...)"), "{text}");

@@ -41,6 +41,15 @@ pub struct VaList {
     pub start: &'static str,
 }
 
+/// What a `long double` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LongDouble {
+    /// The x87's format.
+    X87,
+    /// IEEE 754 binary128.
+    Quad,
+}
+
 /// A C side.
 #[derive(Debug)]
 pub struct Target {
@@ -68,6 +77,12 @@ pub struct Target {
     pub dirty_arguments: bool,
     /// How variadic functions are written; `None` where not every compiler can.
     pub va_list: Option<VaList>,
+    /// Whether every compiler passes structures behind a `...` as it takes them.
+    pub has_wide_variadics: bool,
+    /// What a `long double` is, where it is no `double`.
+    pub long_double: LongDouble,
+    /// Which of [`crate::wide::LETTERS`] all compilers have, and pass alike.
+    pub wide_letters: &'static str,
 }
 
 const VA_LIST: VaList = VaList {
@@ -88,6 +103,9 @@ const X86_64_LINUX_GNU: Target = Target {
     attribute: "",
     dirty_arguments: true,
     va_list: Some(VA_LIST),
+    has_wide_variadics: true,
+    long_double: LongDouble::X87,
+    wide_letters: "oOegFDE",
 };
 
 const AARCH64_LINUX_GNU: Target = Target {
@@ -98,6 +116,8 @@ const AARCH64_LINUX_GNU: Target = Target {
         "aarch64-linux-gnu-gcc",
         "clang --target=aarch64-linux-gnu -fuse-ld=bfd",
     ],
+    long_double: LongDouble::Quad,
+    wide_letters: "oOeFDE",
     ..X86_64_LINUX_GNU
 };
 
@@ -111,6 +131,9 @@ const WIN64_ON_LINUX: Target = Target {
         list: "__builtin_ms_va_list",
         start: "__builtin_ms_va_start",
     }),
+    // gcc 12 forgets that it passed them by address.
+    has_wide_variadics: false,
+    wide_letters: "oOFD",
     ..X86_64_LINUX_GNU
 };
 
@@ -126,6 +149,7 @@ const X86_64_WINDOWS_GNU: Target = Target {
     ],
     flags: &["-shared", "-nostdlib", "-Wl,--entry=farcall_entry"],
     extension: "dll",
+    wide_letters: "oOeFDE",
     ..X86_64_LINUX_GNU
 };
 
@@ -141,6 +165,7 @@ const SYSV64_ON_WINDOWS: Target = Target {
     ],
     attribute: "__attribute__((sysv_abi))",
     va_list: None,
+    has_wide_variadics: false,
     ..X86_64_WINDOWS_GNU
 };
 
@@ -154,6 +179,7 @@ const AARCH64_APPLE_DARWIN: Target = Target {
     form: Form::Foreign,
     extension: "o",
     dirty_arguments: false,
+    wide_letters: "oOFD",
     ..AARCH64_LINUX_GNU
 };
 
@@ -167,6 +193,7 @@ const AARCH64_WINDOWS_MSVC: Target = Target {
     flags: FOREIGN,
     form: Form::Foreign,
     extension: "o",
+    wide_letters: "oOFD",
     ..AARCH64_LINUX_GNU
 };
 

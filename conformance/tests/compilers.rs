@@ -20,6 +20,7 @@ fn assert_all_agree(target: &'static Target, cases: Vec<Case>, seed: u64, is_exh
         directions: Direction::ALL.to_vec(),
         rounds,
         exhaustive: is_exhaustive,
+        wide: false,
         jobs: 2,
     };
     let expected = cases.len() as u64;

@@ -21,6 +21,7 @@ fn cases(signatures: &[(char, &str)]) -> Vec<Case> {
         fixed: None,
         wide_return: false,
         wide_args: false,
+        wide: None,
     };
     signatures.iter().enumerate().map(case).collect()
 }
@@ -41,6 +42,7 @@ fn run_tampered(
         directions: Direction::ALL.to_vec(),
         rounds: 2,
         exhaustive: false,
+        wide: false,
         jobs: 1,
     };
     let dir = tempfile::tempdir().expect("a directory");

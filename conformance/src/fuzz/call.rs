@@ -49,6 +49,7 @@ pub fn call(input: &[u8]) {
         fixed: None,
         wide_return: true,
         wide_args: true,
+        wide: None,
     };
     compare(abi, (), &case, slots, give);
 }
@@ -159,6 +160,7 @@ mod tests {
                 fixed: None,
                 wide_return: false,
                 wide_args: false,
+                wide: None,
             };
             compare(abi, (), &case, vec![1, 2], 0);
             let wrong = std::panic::catch_unwind(|| compare(abi, Exchanged, &case, vec![1, 2], 0));

@@ -43,7 +43,7 @@ pub struct Bare<A: Alter> {
 }
 
 /// A type's shape.
-fn shape(code: &Code, model: Model) -> Type {
+pub(crate) fn shape(code: &Code, model: Model) -> Type {
     let is_signed = code.is_signed();
     match (code.shape, code.bytes(model)) {
         (Shape::Void, _) => Type::Void,
@@ -116,7 +116,7 @@ impl<A: Alter> Engine for Bare<A> {
 }
 
 /// One thunk, and behind it its record, which nothing writes.
-fn thunk(abi: Abi, words: [u64; record::SIZE / 8]) -> Vec<u8> {
+pub(crate) fn thunk(abi: Abi, words: [u64; record::SIZE / 8]) -> Vec<u8> {
     let distance = THUNK_SIZE.next_multiple_of(record::SIZE);
     let mut bytes = emit::thunks(abi, 1, distance).bytes;
     bytes.resize(distance, emit::filler(abi));

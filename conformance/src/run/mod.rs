@@ -22,7 +22,7 @@ use crate::cases::{Direction, Suite};
 use crate::codes::Case;
 use crate::machine::Checker;
 use crate::report::Mismatch;
-use crate::target::Model;
+use crate::target::{Model, Target};
 use anyhow::{Context, Result};
 use bridge::Bridge;
 use engine::Engine;
@@ -36,18 +36,19 @@ pub use callback::deliver;
 pub const LINE_SEPARATOR: char = '\u{1f}';
 
 /// What a step's parts have in common.
-struct Step<'a> {
-    engine: &'a dyn Engine,
-    bridge: &'static Bridge,
-    checker: &'a mut Checker,
-    case: &'a Case,
-    model: Model,
-    seed: u64,
-    rounds: u64,
+pub(crate) struct Step<'a> {
+    pub(crate) engine: &'a dyn Engine,
+    pub(crate) bridge: &'static Bridge,
+    pub(crate) checker: &'a mut Checker,
+    pub(crate) case: &'a Case,
+    pub(crate) model: Model,
+    pub(crate) target: &'static Target,
+    pub(crate) seed: u64,
+    pub(crate) rounds: u64,
     /// The C function of this case and direction.
-    function: *const std::ffi::c_void,
-    object: &'a Object,
-    calls: u64,
+    pub(crate) function: *const std::ffi::c_void,
+    pub(crate) object: &'a Object,
+    pub(crate) calls: u64,
 }
 
 /// Runs the steps of `config` from number `from` on.
@@ -85,6 +86,7 @@ pub fn worker(
                     checker: &mut checker,
                     case: &suite.cases[place],
                     model: suite.target.model,
+                    target: suite.target,
                     seed: suite.seed,
                     rounds: suite.rounds,
                     function: loaded.function(direction, place - object.first),
@@ -108,9 +110,11 @@ pub fn worker(
 
 impl Step<'_> {
     fn run(&mut self, direction: Direction) -> Result<Vec<Mismatch>> {
-        let mismatches = match direction {
-            Direction::Call => self.calls(),
-            Direction::Callback => self.callbacks(),
+        let mismatches = match (direction, &self.case.wide) {
+            (Direction::Call, None) => self.calls(),
+            (Direction::Callback, None) => self.callbacks(),
+            (Direction::Call, Some(signature)) => self.wide_calls(signature),
+            (Direction::Callback, Some(signature)) => self.wide_callbacks(signature),
         };
         mismatches.with_context(|| format!("case {}: {}", self.case.index, self.case))
     }

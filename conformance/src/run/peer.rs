@@ -5,6 +5,7 @@ use crate::MAX_ARGS;
 use crate::cases::{self, Direction, Suite};
 use crate::source;
 use crate::target::Form;
+use crate::wide::source::{GIVE, SEEN};
 use anyhow::{Context, Result};
 use libloading::Library;
 use std::any::Any;
@@ -24,6 +25,8 @@ pub struct Peer {
     pub give: u64,
     /// What its arguments were, widened.
     pub seen: [u64; MAX_ARGS],
+    wide_give: [u8; GIVE],
+    wide_seen: [u8; SEEN],
 }
 
 /// What the emit stage made of some cases.
@@ -101,13 +104,28 @@ impl Object {
 
     /// Clears the record, and presets what a C function returns.
     pub fn expect(&self, give: u64) {
-        let fresh = Peer {
-            calls: 0,
-            give,
-            seen: [POISON; MAX_ARGS],
-        };
         // SAFETY: the record is the object's, which is loaded; no C function runs.
-        unsafe { self.peer.write(fresh) };
+        unsafe {
+            (*self.peer).calls = 0;
+            (*self.peer).give = give;
+            (*self.peer).seen = [POISON; MAX_ARGS];
+        }
+    }
+
+    /// The same for wide values: what a C function returns by its bytes.
+    pub fn expect_bytes(&self, give: &[u8]) {
+        // SAFETY: as above.
+        let peer = unsafe { &mut *self.peer };
+        peer.calls = 0;
+        peer.wide_give[..give.len()].copy_from_slice(give);
+        peer.wide_seen.fill(0xe7);
+    }
+
+    /// How often a C function was called, and the bytes of what it saw.
+    pub fn seen_bytes(&self) -> (u64, &[u8]) {
+        // SAFETY: as above.
+        let peer = unsafe { &*self.peer };
+        (peer.calls, &peer.wide_seen)
     }
 
     /// The record.

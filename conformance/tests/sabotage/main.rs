@@ -113,6 +113,7 @@ fn test_target(target: &'static Target, sabotages: &[Sabotage]) -> Vec<bool> {
         directions: Direction::ALL.to_vec(),
         rounds: 2,
         exhaustive: false,
+        wide: false,
         jobs: 2,
     };
     let shows = |s: &&Sabotage| order.compilers.iter().any(|cc| cc.contains(s.compiler));

@@ -4,7 +4,7 @@
 //! the [`Token`] of its signature's entry, in the two words that libffi keeps for itself. Nobody
 //! guarantees that they come back as they were left, so a token is checked whenever it is used.
 
-use crate::intern::{self, Entry, Found};
+use crate::intern::{self, Entry, Found, Meaning};
 use crate::shape::{self, Key};
 use crate::types::{self, BadType, FfiType, code};
 
@@ -56,9 +56,14 @@ impl Cif {
         }
     }
 
-    /// How many of the arguments are named, if it was prepared as variadic. Only the entry knows, and not every cif has one.
+    /// How many of the arguments are named, if it was prepared as variadic, as far as what is left of the token tells. Wherever it
+    /// matters, a call that is taken for variadic suits other functions too.
     fn fixed(&self) -> Option<usize> {
-        intern::entry(self.token).and_then(|entry| entry.detail().fixed)
+        match intern::meaning(self.token) {
+            Meaning::Entry(detail) if detail.count == self.nargs as usize => detail.fixed,
+            Meaning::Variadic { fixed } if fixed <= self.nargs as usize => Some(fixed),
+            _ => None,
+        }
     }
 
     /// The signature's entry. Where the token is not what was left there, the signature is looked up anew, by the types.

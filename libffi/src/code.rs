@@ -7,8 +7,10 @@ use crate::generic;
 use crate::intern::{Call, Detail, Entry};
 use crate::shape;
 use farcall::embed;
+use farcall_arch::Plan;
 use farcall_arch::emit::{self, Code};
 use std::ffi::c_void;
+use std::panic;
 use std::sync::OnceLock;
 
 /// How many calls of a signature follow its plan. It takes about so many for code to pay.
@@ -58,7 +60,7 @@ fn compiled_call(detail: &Detail) -> Option<Call> {
     if !detail.is_dense() {
         return None;
     }
-    let code = publish(&emit::call_pointers(&detail.plan))?;
+    let code = publish(emit::call_pointers, &detail.plan)?;
     #[cfg(all(target_arch = "x86_64", unix))]
     if detail.plan.abi != shape::HOST {
         detail.foreign.get_or_init(|| code as usize);
@@ -101,17 +103,18 @@ pub fn closure_entry(entry: &Entry) -> Option<*const c_void> {
     if !detail.is_dense() || detail.plan.abi != shape::HOST {
         return None;
     }
-    let code = publish(&emit::callback_entry_pointers(&detail.plan))?;
+    let code = publish(emit::callback_entry_pointers, &detail.plan)?;
     entry.set_closure(code);
     Some(code)
 }
 
-/// Makes code executable, for as long as the process.
-fn publish(code: &Code) -> Option<*const c_void> {
+/// Makes code, and makes it executable for as long as the process.
+fn publish(emit: fn(&Plan) -> Code, plan: &Plan) -> Option<*const c_void> {
     if calls_without_code() == NEVER {
         return None;
     }
-    let published = embed::publish(code).ok()?;
+    // A fault of ours must not unwind through C.
+    let published = panic::catch_unwind(|| embed::publish(&emit(plan)).ok()).ok()??;
     let start = published.start().as_ptr().cast_const().cast();
     // Entries stay for as long as the process, and so does their code.
     std::mem::forget(published);

@@ -11,6 +11,7 @@ use crate::types::BadType;
 use farcall::embed;
 use farcall_arch::{Plan, Signature};
 use std::ffi::c_void;
+use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -96,7 +97,10 @@ impl Found {
     pub fn token(&self) -> Token {
         match self {
             Found::Interned(entry) => entry.token(),
-            Found::Passing(_) => 0,
+            Found::Passing(detail) => match detail.fixed.map(u32::try_from) {
+                Some(Ok(fixed)) => VARIADIC | u64::from(fixed),
+                _ => 0,
+            },
         }
     }
 
@@ -118,6 +122,35 @@ pub fn entry(token: Token) -> Option<&'static Entry> {
     (entry.token.load(Ordering::Acquire) == token && token != 0).then_some(entry)
 }
 
+/// Marks, in the lower half, what stands for a variadic signature without an entry; the rest of it is the number of named
+/// arguments. No entry has so high a number.
+const VARIADIC: Token = 1 << 31;
+
+/// What a token says that is no entry's: it was overwritten, or the signature is not remembered.
+pub enum Meaning {
+    /// An entry's number is left of it.
+    Entry(&'static Detail),
+    /// It is a variadic signature's.
+    Variadic {
+        /// How many arguments are named.
+        fixed: usize,
+    },
+    /// It is anything.
+    Nothing,
+}
+
+/// What may be read from a token that is no entry's. Programs that write to a cif's last word leave the lower half.
+pub fn meaning(token: Token) -> Meaning {
+    let number = u64::from(token as u32);
+    match TABLE.get(number as usize) {
+        Some(entry) if entry.token.load(Ordering::Acquire) != 0 => Meaning::Entry(entry.detail()),
+        None if number & VARIADIC != 0 => Meaning::Variadic {
+            fixed: (number & !VARIADIC) as usize,
+        },
+        _ => Meaning::Nothing,
+    }
+}
+
 /// The entry of a key that may be new. `describe` is asked for what is to be kept if it is not known yet.
 pub fn find(
     key: &Key,
@@ -126,7 +159,9 @@ pub fn find(
     if let Ok(entry) = search(key) {
         return Ok(Found::Interned(entry));
     }
-    let detail = Box::new(describe()?);
+    // A fault of ours must not unwind through C.
+    let described = panic::catch_unwind(AssertUnwindSafe(describe));
+    let detail = Box::new(described.unwrap_or(Err(BadType))?);
     if key.is_oversized() {
         return Ok(Found::Passing(detail));
     }

@@ -1,9 +1,11 @@
 /* What programs rely on that libffi's own suite does not ask for. Prints a line a failure; exits with their number.
 
-   behaviour [mdwe]: with mdwe, after telling the kernel that no memory is to become executable. */
+   behaviour [mdwe] [full]: with mdwe, after telling the kernel that no memory is to become executable; with full, after preparing
+   more signatures than are remembered. */
 
 #include <ffi.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -261,6 +263,35 @@ static void signatures_may_be_many(void) {
     ffi_closure_free(closure);
 }
 
+static double sum_variadic(int count, ...) {
+    va_list values;
+    double sum = 0;
+    va_start(values, count);
+    while (count-- > 0)
+        sum += va_arg(values, double);
+    va_end(values);
+    return sum;
+}
+
+/* Also when what the library left in the cif is gone, and when the signature was one too many to be remembered. */
+static void variadic_doubles_arrive(void) {
+    ffi_cif cif;
+    ffi_type *types[] = {&ffi_type_sint, &ffi_type_double, &ffi_type_double, &ffi_type_double};
+    int count = 3;
+    double a = 1, b = 20, c = 300;
+    void *values[] = {&count, &a, &b, &c};
+    for (int i = 0; i < OFTEN; i++) {
+        double sum = 0;
+        CHECK(ffi_prep_cif_var(&cif, FFI_DEFAULT_ABI, 1, 4, &ffi_type_double, types) == FFI_OK);
+        ffi_call(&cif, FFI_FN(sum_variadic), &sum, values);
+        CHECK(sum == 321);
+        cif.flags ^= 3;
+        sum = 0;
+        ffi_call(&cif, FFI_FN(sum_variadic), &sum, values);
+        CHECK(sum == 321);
+    }
+}
+
 static void *call_often(void *argument) {
     ffi_cif *shared = argument;
     for (int i = 0; i < 20000; i++) {
@@ -361,12 +392,13 @@ static void forbid_executable_memory(void) {
 #endif
 
 int main(int argc, char **argv) {
-    (void)argv;
-    if (argc > 1) {
+    if (argc > 1 && strcmp(argv[1], "mdwe") == 0) {
 #ifdef __linux__
         forbid_executable_memory();
 #endif
     }
+    if (argc > 1 && strcmp(argv[argc - 1], "full") == 0)
+        signatures_may_be_many();
     narrow_results_fill_a_word();
     result_may_be_unwanted();
     cif_is_plain_data();
@@ -375,6 +407,7 @@ int main(int argc, char **argv) {
     status_says_what_is_wrong();
     closure_may_be_prepared_again();
     closures_may_be_many();
+    variadic_doubles_arrive();
     cif_may_be_used_by_many_threads();
 #ifdef __linux__
     fork_leaves_each_with_closures_of_its_own();

@@ -49,8 +49,8 @@ pub fn programs(target: Target) -> Result<Report> {
     let behaviour = compile(target, &prefix, "behaviour.c")?;
     // The policy is the kernel's, and Windows has none.
     let policies: &[&[&str]] = match target.spec().runner {
-        Runner::None | Runner::Qemu { .. } => &[&[], &["mdwe"]],
-        Runner::Wine => &[&[]],
+        Runner::None | Runner::Qemu { .. } => &[&[], &["full"], &["mdwe"]],
+        Runner::Wine => &[&[], &["full"]],
     };
     for arguments in policies {
         for with_code in WITH_CODE {

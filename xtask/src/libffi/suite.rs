@@ -17,7 +17,7 @@ use super::{drop_in, source};
 use crate::paths;
 use crate::process;
 use crate::setup;
-use crate::target::Target;
+use crate::target::{Runner, Target};
 
 /// What to run.
 #[derive(clap::Args)]
@@ -96,6 +96,8 @@ pub struct Outcome {
     pub failed: Vec<(String, String)>,
     /// Programs that are not for this target.
     pub unsupported: Vec<String>,
+    /// Those that ended without a word in Wine, which does not start one in some thousands, and were run again.
+    pub repeated: Vec<String>,
 }
 
 impl Outcome {
@@ -111,6 +113,7 @@ impl Outcome {
         self.passed += other.passed;
         self.failed.extend(other.failed);
         self.unsupported.extend(other.unsupported);
+        self.repeated.extend(other.repeated);
     }
 }
 
@@ -131,6 +134,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     for name in &outcome.unsupported {
         println!("UNSUPPORTED: {name}");
+    }
+    for name in &outcome.repeated {
+        println!("RUN AGAIN: {name}");
     }
     println!(
         "{} passed, {} failed, {} unsupported",
@@ -336,7 +342,12 @@ impl Suite {
         for with_code in WITH_CODE {
             let mut command = self.command(&program)?;
             command.env(CODE, with_code);
-            let ran = process::transcript(&mut command, Some(LIMIT))?;
+            let mut ran = process::transcript(&mut command, Some(LIMIT))?;
+            let in_wine = matches!(spec.runner, Runner::Wine);
+            if in_wine && !ran.success() && ran.output.is_empty() {
+                outcome.repeated.push(case.name.clone());
+                ran = process::transcript(&mut command, Some(LIMIT))?;
+            }
             let printed = ran.text().replace("\r\n", "\n");
             seen.push_str(&format!(
                 "{CODE}={with_code}: {}\n{printed}\n",

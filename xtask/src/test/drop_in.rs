@@ -30,6 +30,10 @@ pub fn suite(target: Target) -> Result<Report> {
         println!("{name}\n{seen}");
         report.failures.push(name);
     }
+    for name in outcome.repeated {
+        let note = format!("ended without a word in Wine and was run again: {name}");
+        report.notes.push(note);
+    }
     if !outcome.unsupported.is_empty() {
         let count = outcome.unsupported.len();
         report.notes.push(format!(

@@ -121,7 +121,7 @@ pub const GOALS: &[Goal] = &[
             let note = format!("with its own module {:.2} ×", ratio(STOCK)?.median);
             Some(Judged::of(ratio("farcall")?).with_note(note))
         },
-        reason: "a tie: from one run to the next the median lies between 0.91 and 1.01",
+        reason: "a tie: medians of whole runs lie a few hundredths above one or below it",
     },
     Goal {
         work: "MicroPython: 12 signatures from scripts, geometric mean",

@@ -2,7 +2,7 @@
 
 use super::Step;
 use super::memory::Surrounded;
-use super::peer::Peer;
+use super::peer::Seen;
 use crate::cases::Direction;
 use crate::codes::Shape;
 use crate::machine::Under;
@@ -89,7 +89,7 @@ fn slots(values: &Values) -> Vec<u64> {
 }
 
 /// Compares what a C function noted with what it was given.
-fn arrived(peer: &Peer, values: &Values) -> Vec<Fault> {
+fn arrived(peer: &Seen, values: &Values) -> Vec<Fault> {
     let calls = Fault::unless_equal(Place::Calls, 1, peer.calls);
     let args = values.args.iter().zip(&peer.seen).enumerate();
     let args = args.filter_map(|(position, (value, seen))| {

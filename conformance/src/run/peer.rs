@@ -17,7 +17,7 @@ pub const POISON: u64 = 0xe0e1_e2e3_e4e5_e6e7;
 
 /// The record that a C object keeps: `struct farcall_peer` of [`crate::source`].
 #[repr(C)]
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Peer {
     /// How often a C function was called.
     pub calls: u64,
@@ -128,9 +128,22 @@ impl Object {
         (peer.calls, &peer.wide_seen)
     }
 
-    /// The record.
-    pub fn seen(&self) -> Peer {
+    /// How often a C function was called, and what it saw. No more is copied: a callee may have left the direction flag set,
+    /// which long copies do not survive.
+    pub fn seen(&self) -> Seen {
         // SAFETY: as above.
-        unsafe { (*self.peer).clone() }
+        let peer = unsafe { &*self.peer };
+        Seen {
+            calls: peer.calls,
+            seen: peer.seen,
+        }
     }
+}
+
+/// What a C function noted.
+pub struct Seen {
+    /// How often it was called.
+    pub calls: u64,
+    /// Its arguments.
+    pub seen: [u64; MAX_ARGS],
 }

@@ -5,35 +5,62 @@
 //! matter: [`sys::CodeRange`]. What goes where is decided here.
 
 use crate::error::{Error, Result};
-use crate::{runtime, sys};
+use crate::runtime::{self, Runtime};
+use crate::sys;
 use farcall_arch::emit::{self, Code};
 use std::collections::BTreeMap;
 use std::io;
 use std::ptr::NonNull;
 
 /// Functions begin at multiples of this, a cache line: one that lies across two where one would do costs a cycle more.
-const ALIGN: usize = 64;
+const CACHE_LINE: usize = 64;
+
+/// Functions that share code begin at multiples of this, which is what processors fetch at a time: they are longer than a line.
+const FETCH: usize = 16;
 
 /// Addresses that are reserved at a time.
 const REGION: usize = 64 * 1024;
 
-/// All code memory of the process.
+/// Code memory of the process.
 #[derive(Default)]
 pub(crate) struct Arena {
+    owner: Owner,
+    /// What each region begins with, for the functions in it to refer to.
+    shared: Option<Code>,
     regions: Vec<Region>,
     /// Ranges of published functions that are gone, by region and offset, with their lengths. No two of them touch.
     holes: BTreeMap<(usize, usize), usize>,
 }
 
+/// The arenas there are in [`Runtime`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Owner {
+    /// [`Runtime::arena`].
+    #[default]
+    Runtime,
+    /// [`Runtime::objects`].
+    Objects,
+}
+
+impl Owner {
+    fn arena(self, runtime: &mut Runtime) -> Option<&mut Arena> {
+        match self {
+            Owner::Runtime => Some(&mut runtime.arena),
+            Owner::Objects => runtime.objects.arena.as_mut(),
+        }
+    }
+}
+
 /// Reserved addresses, filled from the front.
 struct Region {
     addresses: sys::CodeRange,
-    /// Bytes given out so far, a multiple of [`ALIGN`].
+    /// Bytes given out so far, a multiple of the arena's alignment.
     used: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Range {
+    owner: Owner,
     region: usize,
     offset: usize,
     len: usize,
@@ -65,7 +92,9 @@ impl Drop for Published {
         // Under the lock, as registration is: the unwinder has one of its own, which no fork waits for.
         // SAFETY: this is the one time, and who drops the last reference no longer runs the code.
         unsafe { self.unwind.unregister() };
-        runtime.arena.free(self.range);
+        if let Some(arena) = self.range.owner.arena(&mut runtime) {
+            arena.free(self.range);
+        }
     }
 }
 
@@ -78,6 +107,15 @@ pub fn publish(code: &Code) -> Result<Published> {
 }
 
 impl Arena {
+    /// For functions that share code, each of them no more than 2 GiB behind it.
+    pub fn with_shared(owner: Owner, shared: Code) -> Arena {
+        Arena {
+            owner,
+            shared: Some(shared),
+            ..Arena::default()
+        }
+    }
+
     /// Makes `code` executable.
     ///
     /// # Errors
@@ -87,20 +125,15 @@ impl Arena {
     }
 
     fn try_publish(&mut self, code: &Code) -> io::Result<Published> {
-        let bytes = sys::with_unwind_data(code);
-        let len = bytes.len().next_multiple_of(ALIGN);
+        let len = sys::with_unwind_data(code)
+            .len()
+            .next_multiple_of(self.align());
         let range = match self.find_hole(len) {
             Some(range) => range,
             None => self.find_fresh(len)?,
         };
-        let addresses = &mut self.regions[range.region].addresses;
-        // SAFETY: the range was found within the region, and is no code in use: a hole, or the first bytes never given out.
-        unsafe { addresses.write(range.offset, &bytes)? };
-        // SAFETY: as above.
-        let start = unsafe { addresses.start().add(range.offset) };
+        let (start, unwind) = self.regions[range.region].put(code, range.offset)?;
         self.take(range);
-        // SAFETY: the code has just been put there, and stays until Published::drop has taken this back.
-        let unwind = unsafe { sys::UnwindEntry::register(code, start) };
         Ok(Published {
             start,
             range,
@@ -108,10 +141,18 @@ impl Arena {
         })
     }
 
+    fn align(&self) -> usize {
+        match self.shared {
+            Some(_) => FETCH,
+            None => CACHE_LINE,
+        }
+    }
+
     /// The first part of a hole that is large enough.
     fn find_hole(&self, len: usize) -> Option<Range> {
         let (&(region, offset), _) = self.holes.iter().find(|(_, hole)| **hole >= len)?;
         Some(Range {
+            owner: self.owner,
             region,
             offset,
             len,
@@ -124,17 +165,34 @@ impl Arena {
         let region = match self.regions.iter().position(fits) {
             Some(region) => region,
             None => {
-                let len = len.next_multiple_of(sys::page_size()).max(REGION);
-                let addresses = sys::CodeRange::reserve(len, emit::filler(sys::host_abi()))?;
-                self.regions.push(Region { addresses, used: 0 });
+                self.add_region(len)?;
                 self.regions.len() - 1
             }
         };
         Ok(Range {
+            owner: self.owner,
             region,
             offset: self.regions[region].used,
             len,
         })
+    }
+
+    /// Adds a region with room for a function of `len` bytes.
+    fn add_region(&mut self, len: usize) -> io::Result<()> {
+        let shared_len = match &self.shared {
+            Some(shared) => sys::with_unwind_data(shared).len(),
+            None => 0,
+        };
+        let used = shared_len.next_multiple_of(self.align());
+        let len = (used + len).next_multiple_of(sys::page_size()).max(REGION);
+        let addresses = sys::CodeRange::reserve(len, emit::filler(sys::host_abi()))?;
+        let mut region = Region { addresses, used };
+        if let Some(shared) = &self.shared {
+            // Regions live as long as the process, and so does what is told of this code.
+            std::mem::forget(region.put(shared, 0)?);
+        }
+        self.regions.push(region);
+        Ok(())
     }
 
     /// Marks a range as given out.
@@ -157,6 +215,7 @@ impl Arena {
             region,
             mut offset,
             mut len,
+            ..
         } = range;
         if let Some(behind) = self.holes.remove(&(region, offset + len)) {
             len += behind;
@@ -168,5 +227,21 @@ impl Arena {
             len += hole;
         }
         self.holes.insert((region, offset), len);
+    }
+}
+
+impl Region {
+    /// Puts code at an offset; nothing is changed if that fails.
+    fn put(&mut self, code: &Code, offset: usize) -> io::Result<(NonNull<u8>, sys::UnwindEntry)> {
+        // A region is far smaller than the reach of a distance.
+        let code = code.behind_shared(offset as u32);
+        let bytes = sys::with_unwind_data(&code);
+        // SAFETY: the range is no code in use: a hole, or the first bytes never given out, and long enough for these.
+        unsafe { self.addresses.write(offset, &bytes)? };
+        // SAFETY: the range lies within the region.
+        let start = unsafe { self.addresses.start().add(offset) };
+        // SAFETY: the code has just been put there, and stays until Published::drop has taken this back.
+        let unwind = unsafe { sys::UnwindEntry::register(&code, start) };
+        Ok((start, unwind))
     }
 }

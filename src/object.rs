@@ -4,14 +4,14 @@
 //! interpreter's layout of objects. There is one interpreter in a process, and its model is told once.
 
 use crate::activity;
-use crate::code::Published;
+use crate::code::{Arena, Owner, Published};
 use crate::compile::{Cache, Compiled, compile, host_plan};
 use crate::error::Result;
 use crate::runtime;
 use crate::sig::{Codes, Kind};
 use crate::sys;
 use farcall_arch::emit;
-use farcall_arch::endpoint::{Boxing, Converters, ObjectCall, ObjectModel, Unbox};
+use farcall_arch::endpoint::{Boxing, ObjectCall, ObjectModel, SharedEntries, Unbox};
 use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
@@ -19,15 +19,16 @@ use std::sync::{Arc, OnceLock};
 /// Everything compiled for objects.
 #[derive(Default)]
 pub(crate) struct Objects {
+    /// Where call operations are, each within reach of the code that they share. There once there is an interpreter.
+    pub arena: Option<Arena>,
     calls: Cache<Codes, ObjectCode>,
     callbacks: Cache<Codes, ObjectCode>,
 }
 
-/// An interpreter's model of objects, and the code that depends on it alone.
+/// An interpreter's model of objects, and where the code begins that depends on it alone.
 struct Interpreter {
     model: ObjectModel,
-    pointer: Published,
-    function: Published,
+    shared: SharedEntries,
 }
 
 static INTERPRETER: OnceLock<Option<Interpreter>> = OnceLock::new();
@@ -53,36 +54,17 @@ impl ObjectCode {
 
 /// Tells how the interpreter lays out its objects, once, ahead of all calls of [`compile_objects`]. Later calls change nothing.
 ///
-/// # Errors
-/// [`crate::Error::ExecutableMemory`].
-///
 /// # Safety
 /// * The model is true for as long as the process lives, and each function in it has the type that its description states.
-pub unsafe fn set_object_model(model: ObjectModel) -> Result<()> {
-    if INTERPRETER.get().is_some() {
-        return Ok(());
-    }
-    let interpreter = publish_converters(model)?;
-    // If another thread was faster, its interpreter is the same; ours is dropped, with no lock held.
-    let _ = INTERPRETER.set(interpreter);
-    Ok(())
-}
-
-fn publish_converters(model: ObjectModel) -> Result<Option<Interpreter>> {
-    let abi = sys::host_abi();
-    let pointer = emit::pointer_converter(abi, model.none, &[&model.buffers, &model.functions]);
-    let function = emit::pointer_converter(abi, model.none, &[&model.functions]);
-    let (Some(pointer), Some(function)) = (pointer, function) else {
-        return Ok(None);
-    };
-    // One after the other: a failure drops what came before, and dropping takes the lock.
-    let pointer = runtime::lock().arena.publish(&pointer)?;
-    let function = runtime::lock().arena.publish(&function)?;
-    Ok(Some(Interpreter {
-        model,
-        pointer,
-        function,
-    }))
+pub unsafe fn set_object_model(model: ObjectModel) {
+    INTERPRETER.get_or_init(|| {
+        let shared = emit::shared_for_objects(sys::host_abi(), &model)?;
+        runtime::lock().objects.arena = Some(Arena::with_shared(Owner::Objects, shared.code));
+        Some(Interpreter {
+            model,
+            shared: shared.entries,
+        })
+    });
 }
 
 /// The call operation of function objects with these codes; `None` where there is no model, no emitter, or a code
@@ -101,14 +83,13 @@ pub fn compile_objects(codes: &Codes) -> Result<Option<Arc<ObjectCode>>> {
         return Ok(None);
     };
     let plan = host_plan(&codes.signature()?)?;
-    let converters = Converters {
-        pointer: interpreter.pointer.start().as_ptr() as u64,
-        function: interpreter.function.start().as_ptr() as u64,
-    };
-    let Some(code) = emit::call_objects(&plan, &call, &interpreter.model, converters) else {
+    let emitted = emit::call_objects(&plan, &call, &interpreter.model, &interpreter.shared);
+    let mut runtime = runtime::lock();
+    let (Some(code), Some(arena)) = (emitted, runtime.objects.arena.as_mut()) else {
         return Ok(None);
     };
-    let code = runtime::lock().arena.publish(&code)?;
+    let code = arena.publish(&code)?;
+    drop(runtime);
     let ours = Arc::new(ObjectCode { code, _slots: None });
     let (code, unused) = runtime::lock().objects.calls.add(codes.clone(), ours);
     activity::forget(unused);

@@ -27,8 +27,8 @@ pub struct ObjectModel {
     pub function_library: u8,
     /// Where a library object holds a word that is null once it is closed.
     pub library_open: u8,
-    /// Bytes from the thread pointer to the word that holds the innermost frame (see [`call_frame`]), or [`NO_FRAME`], or 0 on a thread
-    /// that has made no call yet.
+    /// Bytes from the thread pointer to the thread's word for calls: the address of its innermost frame (see [`call_frame`]) plus
+    /// [`call_frame::TAG`], or [`NO_FRAME`], or 0 on a thread that has made no call yet.
     pub innermost: i32,
     /// The call operation that does everything: `object (*)(function, count, keyword count, arguments)`.
     pub call: u64,
@@ -80,14 +80,20 @@ pub struct PointerField {
     pub offset: u8,
 }
 
-/// What a call in progress keeps on the stack: the frame around it, and an exception that waits for its end.
+/// What a call in progress keeps on the stack: the frame around it, and an exception that waits for its end. Frames lie at multiples of
+/// eight, so three bits of a frame's address are free. ORDER farcall_frame
 pub mod call_frame {
-    /// The address of the frame around it, or [`super::NO_FRAME`].
+    /// The thread's word as it was before the call. Once an exception waits, with [`WAITS`] set.
     pub const PREV: u32 = 0;
-    /// The exception, or 0.
+    /// The exception, if one waits, and anything otherwise.
     pub const PENDING: u32 = 8;
     /// The frame's size.
     pub const SIZE: u32 = 16;
+    /// What a thread's word is above the address of a frame: it looks like a small integer, as [`super::NO_FRAME`] does, and as 0 does not. So one
+    /// test tells that all of some arguments are small integers and that the thread has made a call before.
+    pub const TAG: u32 = 1;
+    /// The bit that tells of an exception.
+    pub const WAITS: i8 = 2;
 }
 
 /// Stands for no call in progress, on a thread that has made one before.
@@ -130,10 +136,23 @@ pub struct ObjectCall {
     pub ret: Boxing,
 }
 
-/// Addresses of the code that [`crate::emit::pointer_converter`] makes, for [`Unbox::Pointer`] and [`Unbox::Function`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "named after what they convert")]
-pub struct Converters {
-    pub pointer: u64,
-    pub function: u64,
+/// Where code that all trampolines of one interpreter share begins, for each purpose: bytes from the start of what
+/// [`crate::emit::shared_for_objects`] makes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SharedEntries {
+    /// Goes on in [`ObjectModel::call`], with all registers as the trampoline was called with them.
+    pub call: u32,
+    /// The same from within the frame, with the stack pointer at the call frame.
+    pub leave: u32,
+    /// The same, where some of these registers have changed: function and arguments are in registers of the trampolines' own, and the
+    /// count is in its register.
+    pub leave_restoring: u32,
+    /// Raises the exception that waits in the call frame at the stack pointer, whose first word is in a register.
+    pub raise: u32,
+    /// Returns a new object: the number of its kind is in the first argument's register, its slot in the result's.
+    pub new_object: u32,
+    /// Converts an object to a pointer, as [`Unbox::Pointer`] says.
+    pub pointer: u32,
+    /// Converts an object to a pointer, as [`Unbox::Function`] says.
+    pub function: u32,
 }

@@ -4,7 +4,7 @@ mod common;
 
 use common::{listing, signature};
 use farcall_arch::endpoint::{
-    Boxing, CatchModel, Converters, ObjectCall, ObjectModel, PointerField, Unbox,
+    Boxing, CatchModel, ObjectCall, ObjectModel, PointerField, SharedEntries, Unbox,
 };
 use farcall_arch::{Abi, Signature, Type, emit, plan};
 
@@ -38,9 +38,15 @@ fn model() -> ObjectModel {
     }
 }
 
-const CONVERTERS: Converters = Converters {
-    pointer: 0x8888_0000_0000,
-    function: 0x9999_0000_0000,
+/// Far ahead of the code, at addresses that tell in a listing what they are: backwards from there.
+const SHARED: SharedEntries = SharedEntries {
+    call: 0x1000_0000,
+    leave: 0x2000_0000,
+    leave_restoring: 0x2100_0000,
+    raise: 0x3000_0000,
+    new_object: 0x4000_0000,
+    pointer: 0x5000_0000,
+    function: 0x6000_0000,
 };
 
 /// The conversions that the types suggest: all pointers are pointers.
@@ -71,11 +77,12 @@ fn call_operations_on_objects_are_as_reviewed() {
         ("pow", "d(dd)"),
         ("floats", "f(fi)"),
         ("pointers", "p(pqp)"),
+        ("on-the-stack", "q(7qBfp)"),
     ];
     for (name, text) in names {
         let signature = signature(text);
         let plan = plan(&signature, Abi::SysV64).expect("every scalar has a place");
-        let code = emit::call_objects(&plan, &call_of(&signature), &model(), CONVERTERS);
+        let code = emit::call_objects(&plan, &call_of(&signature), &model(), &SHARED);
         let code = code.expect("an emitter for SysV");
         listing::assert_golden(
             Abi::SysV64,
@@ -106,16 +113,11 @@ fn callback_entries_on_objects_are_as_reviewed() {
 }
 
 #[test]
-fn pointer_converter_is_as_reviewed() {
-    let model = model();
-    let known: [&[PointerField]; 2] = [&model.buffers, &model.functions];
-    let code =
-        emit::pointer_converter(Abi::SysV64, model.none, &known).expect("an emitter for SysV");
-    listing::assert_golden(
-        Abi::SysV64,
-        "pointer-converter",
-        &listing::of("object to pointer", &code),
-    );
+fn shared_code_for_objects_is_as_reviewed() {
+    let shared = emit::shared_for_objects(Abi::SysV64, &model()).expect("an emitter for SysV");
+    let title = format!("{:?}", shared.entries);
+    let listing = listing::of(title, &shared.code);
+    listing::assert_golden(Abi::SysV64, "objects-shared", &listing);
 }
 
 #[test]
@@ -124,13 +126,13 @@ fn conventions_without_an_emitter_for_objects_have_none() {
         let signature = signature("i(ii)");
         let plan = plan(&signature, abi).expect("every scalar has a place");
         assert_eq!(
-            emit::call_objects(&plan, &call_of(&signature), &model(), CONVERTERS),
+            emit::call_objects(&plan, &call_of(&signature), &model(), &SHARED),
             None
         );
         assert_eq!(
             emit::callback_entry_objects(&plan, &model(), &[true, true], 0),
             None
         );
-        assert_eq!(emit::pointer_converter(abi, 6, &[]), None);
+        assert_eq!(emit::shared_for_objects(abi, &model()), None);
     }
 }

@@ -96,7 +96,7 @@ typedef struct {
     size_t function_target; // in a function object: the C function
     size_t function_library; // and its library object
     size_t library_open; // in a library object: what is NULL once it is closed
-    ptrdiff_t innermost; // from the thread pointer to the farcall_thread that holds the innermost farcall_frame
+    ptrdiff_t innermost; // from the thread pointer to the farcall_thread that tells the innermost frame
     const void *call; // mp_obj_t (*)(mp_obj_t, size_t, size_t, const mp_obj_t *), for whatever is not straightforward
     const void *raise; // void (*)(void *exception)
     const void *new_float; // mp_obj_t (*)(double)
@@ -112,12 +112,6 @@ typedef struct {
     size_t catch_saved[6]; // rbx, rbp, r12 to r15
 } farcall_object_model;
 farcall_status farcall_object_model_set(const farcall_object_model *model, farcall_error *error);
-
-// A call into C in progress, on the C stack. ORDER farcall_frame
-typedef struct _farcall_frame {
-    struct _farcall_frame *prev; // the one around it, or FARCALL_NO_FRAME
-    void *pending; // an exception that a callback ended in, or NULL
-} farcall_frame;
 
 // A C function pointer that calls `handler(context, ...)`, or `object_handler(context, ...)` if that is not NULL and the
 // signature and the moment allow it. The handler must be able to run on any thread.
@@ -144,7 +138,12 @@ void farcall_library_close(farcall_library *library);
 // What a thread is doing, for the two functions above: 0 or FARCALL_NO_FRAME while it is in no foreign call and no
 // callback, anything else while it is. ORDER farcall_thread
 typedef uintptr_t farcall_thread;
-#define FARCALL_NO_FRAME ((uintptr_t)1)
+#define FARCALL_NO_FRAME ((farcall_thread)1)
+// Where the engine's code works on objects, anything else is the address of what a call in progress keeps on the C stack, plus
+// FARCALL_FRAME_TAG: the variable as it was before, and a pending exception, if FARCALL_WAITS is set in the former.
+// ORDER farcall_frame
+#define FARCALL_FRAME_TAG ((farcall_thread)1)
+#define FARCALL_WAITS ((farcall_thread)2)
 // Has them look at this thread's variable from now on. It must be thread-local.
 void farcall_thread_register(volatile farcall_thread *thread);
 

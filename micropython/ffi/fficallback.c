@@ -124,8 +124,9 @@ static void print_exception(mp_obj_t exception) {
 static void keep_exception(ffi_frame_t *frame, mp_obj_t exception) {
     if (frame == NULL) {
         print_exception(exception);
-    } else if (frame->pending == MP_OBJ_NULL) {
+    } else if (!ffi_waits(frame)) {
         frame->pending = exception;
+        frame->prev |= FARCALL_WAITS;
     }
 }
 
@@ -167,7 +168,7 @@ static uint64_t handle_call(void *context, const uint64_t *args) {
     }
     ffi_register_thread();
     ffi_frame_t *caller = ffi_innermost_frame();
-    if (!self->lock && caller != NULL && caller->pending != MP_OBJ_NULL) {
+    if (!self->lock && caller != NULL && ffi_waits(caller)) {
         return 0;
     }
     // A frame of its own: C is in no call of ours perhaps, but this is one of its.
@@ -176,6 +177,11 @@ static uint64_t handle_call(void *context, const uint64_t *args) {
     uint64_t result = self->lock ? run_locked(self, args) : run_and_catch(self, caller, args);
     // Whatever was jumped over is over.
     ffi_unlink(&frame);
+    if (MP_UNLIKELY(ffi_waits(&frame))) {
+        // C called back once more without a call of ours: from one of MicroPython's own functions, or as a signal came.
+        keep_exception(self->lock ? NULL : caller, frame.pending);
+        return 0;
+    }
     return result;
 }
 

@@ -118,7 +118,7 @@ mp_obj_t ffifunc_call_slots(mp_obj_t self_in, size_t n_args, size_t n_kw, const 
     if (MP_UNLIKELY(closed)) {
         ffi_raise_closed_library(self->name, self->module);
     }
-    if (MP_UNLIKELY(frame.pending != MP_OBJ_NULL)) {
+    if (MP_UNLIKELY(ffi_waits(&frame))) {
         nlr_raise(frame.pending);
     }
     return ffi_obj_from_slot((farcall_kind)signature->kinds[0], *result);

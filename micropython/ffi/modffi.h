@@ -37,12 +37,12 @@
 
 // A call into C in progress. It lies on the C stack, where the collector sees the exception it holds. ORDER farcall_frame
 typedef struct _ffi_frame_t {
-    struct _ffi_frame_t *prev; // the one around it, or FARCALL_NO_FRAME
-    mp_obj_t pending; // an exception that a callback ended in, or MP_OBJ_NULL
+    farcall_thread prev; // the thread's variable as it was before; FARCALL_WAITS is set in it while an exception waits
+    mp_obj_t pending; // that exception, which a callback ended in
 } ffi_frame_t;
 
-// The address of this thread's innermost frame; FARCALL_NO_FRAME if there is none, 0 ahead of the first. The engine's
-// code reads and writes it too.
+// The address of this thread's innermost frame plus FARCALL_FRAME_TAG; FARCALL_NO_FRAME if there is none, 0 ahead of the
+// first. The engine's code reads and writes it too.
 extern FFI_THREAD_LOCAL volatile farcall_thread ffi_innermost;
 
 // MicroPython's state of this thread, kept here because fetching it takes a call each time; NULL ahead of the first use.
@@ -72,18 +72,22 @@ static inline void ffi_register_thread(void) {
 }
 
 static inline ffi_frame_t *ffi_innermost_frame(void) {
-    return ffi_innermost <= FARCALL_NO_FRAME ? NULL : (ffi_frame_t *)ffi_innermost;
+    return ffi_innermost <= FARCALL_NO_FRAME ? NULL : (ffi_frame_t *)(ffi_innermost - FARCALL_FRAME_TAG);
 }
 
 static inline void ffi_link(ffi_frame_t *frame) {
-    frame->prev = (ffi_frame_t *)ffi_innermost;
-    frame->pending = MP_OBJ_NULL;
-    ffi_innermost = (farcall_thread)frame;
+    frame->prev = ffi_innermost;
+    ffi_innermost = (farcall_thread)frame + FARCALL_FRAME_TAG;
 }
 
 static inline void ffi_unlink(const ffi_frame_t *frame) {
     // Whoever sees that this thread is out again also sees all that it did inside.
-    __atomic_store_n(&ffi_innermost, (farcall_thread)frame->prev, __ATOMIC_RELEASE);
+    __atomic_store_n(&ffi_innermost, frame->prev & ~FARCALL_WAITS, __ATOMIC_RELEASE);
+}
+
+// Does an exception wait for the end of the call?
+static inline bool ffi_waits(const ffi_frame_t *frame) {
+    return (frame->prev & FARCALL_WAITS) != 0;
 }
 
 // Owns what the engine made for an object. It is an object of its own because finalisers are methods, and a script must

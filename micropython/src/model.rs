@@ -100,7 +100,7 @@ pub unsafe extern "C" fn farcall_object_model_set(
             catch: model.catch()?,
         };
         // SAFETY: the caller vouches for the model.
-        unsafe { embed::set_object_model(model)? };
+        unsafe { embed::set_object_model(model) };
         Ok(())
     })
 }

@@ -45,9 +45,10 @@ mod x64;
 
 use crate::abi::regs::Isa;
 use crate::abi::{Abi, Move, Plan};
-use crate::endpoint::{Converters, ObjectCall, ObjectModel, PointerField};
+use crate::endpoint::{ObjectCall, ObjectModel, SharedEntries};
 use crate::layout::SLOT;
 use entry_frame::{AREA_ALIGN, EntryFrame};
+use std::borrow::Cow;
 use unwind::FrameChange;
 
 /// The data behind each thunk: what its entry finds at the address it is handed. Offsets in bytes.
@@ -78,6 +79,33 @@ pub struct Code {
     pub bytes: Vec<u8>,
     /// How the stack frame changes on the way, for [`unwind::eh_frame`].
     pub frame: Vec<FrameChange>,
+    /// Where it refers to code that it shares with others: offsets of distances of 32 bits, each of which is right if this code and the shared one
+    /// begin at the same place. See [`Code::behind_shared`].
+    pub to_shared: Vec<u32>,
+}
+
+impl Code {
+    /// The same code, for a place so many bytes behind the start of the code that it shares with others.
+    pub fn behind_shared(&self, distance: u32) -> Cow<'_, Code> {
+        let mut code = Cow::Borrowed(self);
+        for &link in &self.to_shared {
+            let field = code.to_mut().bytes[link as usize..].first_chunk_mut();
+            if let Some(field) = field {
+                let counted = u32::from_le_bytes(*field).wrapping_sub(distance);
+                *field = counted.to_le_bytes();
+            }
+        }
+        code
+    }
+}
+
+/// The code that the trampolines of one interpreter share, and where its parts begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedCode {
+    /// One after the other.
+    pub code: Code,
+    /// Where to enter it.
+    pub entries: SharedEntries,
 }
 
 /// The most bytes of a result that is returned in registers: four binary128 numbers under AAPCS64.
@@ -131,17 +159,15 @@ fn emit_call(plan: &Plan, endpoint: Endpoint) -> Code {
 
 /// The call operation of an interpreter's function objects of this plan: `object (*)(function, size_t count, size_t keyword count,
 /// const object *arguments)`. It unboxes the arguments, calls, boxes the result, and leaves for the model's own functions wherever
-/// that is not straightforward. `None` where no emitter for it exists.
+/// that is not straightforward, through code that it shares with others of the model. `None` where no emitter for it exists.
 pub fn call_objects(
     plan: &Plan,
     call: &ObjectCall,
     model: &ObjectModel,
-    converters: Converters,
+    shared: &SharedEntries,
 ) -> Option<Code> {
     match plan.abi {
-        Abi::SysV64 if plan.is_of_scalars() => {
-            Some(x64::objects::call(plan, call, model, converters))
-        }
+        Abi::SysV64 if plan.is_of_scalars() => Some(x64::objects::call(plan, call, model, shared)),
         _ => None,
     }
 }
@@ -168,10 +194,10 @@ pub fn callback_entry_objects(
     }
 }
 
-/// The routine behind [`Converters`], for the fields of these types.
-pub fn pointer_converter(abi: Abi, none: i32, known: &[&[PointerField]]) -> Option<Code> {
+/// What the code of [`call_objects`] shares. `None` where no emitter for it exists.
+pub fn shared_for_objects(abi: Abi, model: &ObjectModel) -> Option<SharedCode> {
     match abi {
-        Abi::SysV64 => Some(x64::objects::pointer_converter(abi, none, known)),
+        Abi::SysV64 => Some(x64::shared::for_objects(abi, model)),
         _ => None,
     }
 }

@@ -30,6 +30,7 @@ use super::unwind::{FrameChange, FrameChangeKind};
 use super::{Code, Endpoint, THUNK_SIZE, record, unwanted_size};
 use crate::abi::regs::x64::{R10, R11, RAX, RBX};
 use crate::abi::{Abi, Place, Plan};
+use branches::Branches;
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynasmApi, DynasmLabelApi, SimpleAssembler, VecAssembler, dynasm};
 pub(super) use entry::callback_entry;
@@ -144,6 +145,7 @@ pub(super) fn thunks(abi: Abi, count: usize, distance: usize) -> Code {
         abi,
         bytes: ops.finalize(),
         frame: Vec::new(),
+        to_shared: Vec::new(),
     }
 }
 
@@ -154,18 +156,27 @@ struct Emitter {
     frame: Vec<FrameChange>,
     /// Bytes between the stack pointer and the caller's frame.
     depth: u32,
+    branches: Branches,
+    to_shared: Vec<u32>,
 }
 
 impl Emitter {
     /// A function that other code may reach by an indirect jump or call: it begins with the landing pad for that.
     fn new(abi: Abi) -> Emitter {
-        let mut ops = VecAssembler::new(0);
-        dynasm!(ops ; .arch x64 ; .bytes ENDBR64);
+        let mut asm = Emitter::without_landing_pad(abi);
+        dynasm!(asm.ops ; .arch x64 ; .bytes ENDBR64);
+        asm
+    }
+
+    /// What other code reaches by direct jumps and calls.
+    fn without_landing_pad(abi: Abi) -> Emitter {
         Emitter {
-            ops,
+            ops: VecAssembler::new(0),
             abi,
             frame: Vec::new(),
             depth: 8,
+            branches: Branches::default(),
+            to_shared: Vec::new(),
         }
     }
 
@@ -177,6 +188,7 @@ impl Emitter {
                 .finalize()
                 .expect("every label that is used is placed, and none twice"),
             frame: self.frame,
+            to_shared: self.to_shared,
         }
     }
 
@@ -273,11 +285,9 @@ impl Emitter {
         );
     }
 
-    fn store_zero(&mut self, Address { base, offset }: Address) {
-        match i8::try_from(offset) {
-            Ok(near) => dynasm!(self.ops ; .arch x64 ; mov QWORD [BYTE Rq(base) + near], 0),
-            Err(_) => dynasm!(self.ops ; .arch x64 ; mov QWORD [DWORD Rq(base) + offset as i32], 0),
-        }
+    /// Tests bits of the low byte of a register.
+    fn test_byte(&mut self, register: u8, bits: i8) {
+        dynasm!(self.ops ; .arch x64 ; test Rb(register), BYTE bits);
     }
 
     /// Jumps to an absolute address.
@@ -286,8 +296,10 @@ impl Emitter {
     }
 }
 
+mod branches;
 mod entry;
 pub(super) mod object_callbacks;
 pub(super) mod objects;
 mod operand;
 mod pieces;
+pub(super) mod shared;

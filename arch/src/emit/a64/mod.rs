@@ -169,6 +169,7 @@ pub(super) fn thunks(abi: Abi, count: usize, distance: usize) -> Code {
         abi,
         bytes: ops.finalize(),
         frame: Vec::new(),
+        to_shared: Vec::new(),
     }
 }
 
@@ -199,6 +200,7 @@ impl Emitter {
             abi: self.abi,
             bytes: self.ops.finalize(),
             frame: self.frame,
+            to_shared: Vec::new(),
         }
     }
 

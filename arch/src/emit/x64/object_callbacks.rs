@@ -11,7 +11,8 @@
 //! ```
 //!
 //! An exception never passes this frame. It comes out at the landing place, with the registers as they were saved, and
-//! is left in the frame of the call that C is in, which raises it when C returns.
+//! is left in the frame of the call that C is in, which raises it when C returns. So is one that was left in this frame, by a callback
+//! that no call of ours was in between.
 
 use super::super::{Code, record};
 use super::operand::{Address, read, write};
@@ -22,8 +23,12 @@ use crate::endpoint::{CatchModel, NO_FRAME, ObjectModel, SAVED, call_frame};
 use crate::layout::SLOT;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 
-/// The frame of the call that C is in, from the first test to its link. It carries no argument under any convention.
+/// The thread's word, which tells the frame of the call that C is in. It carries no argument under any convention.
 const CALLER: u8 = R11;
+
+/// Fields of that frame, counted from the thread's word.
+const PREV_OF_CALLER: i8 = call_frame::PREV as i8 - call_frame::TAG as i8;
+const PENDING_OF_CALLER: i8 = call_frame::PENDING as i8 - call_frame::TAG as i8;
 
 /// Offsets from the stack pointer.
 struct Frame {
@@ -63,6 +68,7 @@ pub(in crate::emit) fn entry(
     let frame = Frame::new(plan, catch);
     let mut asm = Emitter::new(plan.abi);
     let landing = asm.ops.new_dynamic_label();
+    let (keep, waiting) = (asm.ops.new_dynamic_label(), asm.ops.new_dynamic_label());
     let (slots, slots_with_frame) = (asm.ops.new_dynamic_label(), asm.ops.new_dynamic_label());
     asm.find_caller(model, slots);
     asm.enter(frame.size);
@@ -79,7 +85,14 @@ pub(in crate::emit) fn entry(
         ; call QWORD [BYTE Rq(RECORD) + record::OBJECT_HANDLER as i8]
     );
     asm.unlink_catch(catch, &frame);
-    asm.unlink_call(model, &frame);
+    let (prev, pending) = (
+        at(frame.call + call_frame::PREV),
+        at(frame.call + call_frame::PENDING),
+    );
+    read!(asm, mov Rq(CALLER), QWORD prev);
+    asm.test_byte(CALLER, call_frame::WAITS);
+    dynasm!(asm.ops ; .arch x64 ; jne =>waiting);
+    asm.set_innermost(model, CALLER);
     for piece in &plan.ret {
         asm.extend(SCRATCH, piece);
     }
@@ -87,17 +100,24 @@ pub(in crate::emit) fn entry(
     dynasm!(asm.ops ; .arch x64 ; ret ; =>landing);
 
     asm.note_depth(frame.size + 8);
-    asm.unlink_call(model, &frame);
     let value = at(frame.catch + catch.value);
     read!(asm, mov Rq(SCRATCH), QWORD value);
-    let pending = Address {
-        base: CALLER,
-        offset: call_frame::PENDING,
-    };
-    write!(asm, mov QWORD pending, Rq(SCRATCH));
-    dynasm!(asm.ops ; .arch x64 ; xor eax, eax);
+    dynasm!(asm.ops ; .arch x64 ; =>keep);
+    read!(asm, mov Rq(CALLER), QWORD prev);
+    dynasm!(asm.ops ; .arch x64 ; and Rq(CALLER), BYTE !call_frame::WAITS);
+    asm.set_innermost(model, CALLER);
+    dynasm!(asm.ops
+        ; .arch x64
+        ; mov [BYTE Rq(CALLER) + PENDING_OF_CALLER], rax
+        ; or BYTE [BYTE Rq(CALLER) + PREV_OF_CALLER], BYTE call_frame::WAITS
+        ; xor eax, eax
+    );
     asm.leave(frame.size);
-    dynasm!(asm.ops ; .arch x64 ; ret ; =>slots_with_frame);
+    dynasm!(asm.ops ; .arch x64 ; ret ; =>waiting);
+
+    asm.note_depth(frame.size + 8);
+    read!(asm, mov Rq(SCRATCH), QWORD pending);
+    dynasm!(asm.ops ; .arch x64 ; jmp =>keep ; =>slots_with_frame);
 
     asm.note_depth(frame.size + 8);
     asm.leave(frame.size);
@@ -115,7 +135,7 @@ impl Emitter {
             ; fs mov Rq(CALLER), [innermost]
             ; cmp Rq(CALLER), NO_FRAME as i32
             ; jbe =>none
-            ; cmp QWORD [BYTE Rq(CALLER) + call_frame::PENDING as i8], 0
+            ; test BYTE [BYTE Rq(CALLER) + PREV_OF_CALLER], BYTE call_frame::WAITS
             ; jne =>none
         );
     }
@@ -147,19 +167,10 @@ impl Emitter {
     }
 
     fn link_call(&mut self, model: &ObjectModel, frame: &Frame) {
-        let innermost = model.innermost;
         let prev = at(frame.call + call_frame::PREV);
         write!(self, mov QWORD prev, Rq(CALLER));
-        self.store_zero(at(frame.call + call_frame::PENDING));
-        self.address_of(SCRATCH, at(frame.call));
-        dynasm!(self.ops ; .arch x64 ; fs mov [innermost], rax);
-    }
-
-    fn unlink_call(&mut self, model: &ObjectModel, frame: &Frame) {
-        let innermost = model.innermost;
-        let prev = at(frame.call + call_frame::PREV);
-        read!(self, mov Rq(CALLER), QWORD prev);
-        dynasm!(self.ops ; .arch x64 ; fs mov [innermost], Rq(CALLER));
+        self.address_of(SCRATCH, at(frame.call + call_frame::TAG));
+        self.set_innermost(model, SCRATCH);
     }
 
     /// The arguments are in their slots: every register that carried one is free.

@@ -3,197 +3,212 @@
 //! ```text
 //!   | return address          |
 //!   | padding                 |
-//!   | frame: pending, prev    |
+//!   | call frame              |
 //!   | stack arguments, shadow | <- rsp at the call
 //! ```
 //!
-//! The fast path falls through from top to bottom; every branch off it goes forward, to code behind the return. Arguments are
-//! converted before the frame is linked, so that leaving for the slow path needs nothing undone.
+//! The fast path falls through from top to bottom. Branches off it go forward, to a few instructions behind the return, or at once to
+//! the code that all trampolines share ([`super::shared`]). Up to the call each of them may go to the function that does everything, because
+//! nothing has happened yet but that the call frame is linked.
+//!
+//! Where all arguments are small integers, one test of their tags comes before any register changes. Otherwise the function and the
+//! arguments' address move to registers that no argument wants.
 
 use super::super::Code;
+use super::branches::{Branches, When};
 use super::operand::{Address, read, write};
+use super::shared::{ARGS, FRAME, FUNCTION, PREV, call_frame_at};
 use super::{Emitter, SCRATCH, TARGET};
 use crate::abi::regs::x64::{R10, RSP};
-use crate::abi::{Extend, Move, Place, Plan};
-use crate::endpoint::{
-    Boxing, Converters, ObjectCall, ObjectModel, PointerField, Unbox, call_frame,
-};
+use crate::abi::{Move, Place, Plan};
+use crate::endpoint::{Boxing, ObjectCall, ObjectModel, SharedEntries, Unbox, call_frame};
 use crate::layout::SLOT;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 
-// Jobs of registers, beside those of the slots trampoline. Neither carries an argument under any convention.
-const FUNCTION: u8 = TARGET;
-const ARGS: u8 = R10;
+/// Free once the C function has returned.
+const SPARE: u8 = R10;
 
 /// The call operation of functions of one signature.
 pub(in crate::emit) fn call(
     plan: &Plan,
     call: &ObjectCall,
     model: &ObjectModel,
-    converters: Converters,
+    shared: &SharedEntries,
 ) -> Code {
-    let row = plan.abi.convention();
-    let [function, count, keywords, args] = [0, 1, 2, 3].map(|n| row.int_args[n]);
-    let frame_size = plan.stack + call_frame::SIZE + 8;
-    let mut asm = Emitter::new(plan.abi);
-    let slow = asm.ops.new_dynamic_label();
-    let slow_without_frame = asm.ops.new_dynamic_label();
-    dynasm!(asm.ops
-        ; .arch x64
-        ; cmp Rq(count), call.args.len() as i32
-        ; jne =>slow_without_frame
-        ; test Rq(keywords), Rq(keywords)
-        ; jne =>slow_without_frame
-    );
-    asm.enter(frame_size);
-    asm.copy(FUNCTION, function);
-    asm.copy(ARGS, args);
-    let (pointer_converter, function_converter) =
-        (asm.ops.new_dynamic_label(), asm.ops.new_dynamic_label());
-    let mut body = Objects {
-        asm,
-        model,
-        pointer_converter,
-        function_converter,
-        frame: plan.stack,
-        slow,
-        detours: Vec::new(),
-    };
-    body.unbox_all(plan, call);
-    body.link();
-    dynasm!(body.asm.ops
-        ; .arch x64
-        ; mov Rq(TARGET), [BYTE Rq(FUNCTION) + model.function_target as i8]
-    );
-    body.asm.count_vector_args(plan);
-    dynasm!(body.asm.ops ; .arch x64 ; call Rq(TARGET));
-    body.unlink();
-    body.box_result(plan, call.ret, frame_size);
-    body.emit_detours(plan, frame_size);
-    let Objects { mut asm, .. } = body;
-    dynasm!(asm.ops
-        ; .arch x64
-        ; =>slow
-        ; mov Rq(function), Rq(FUNCTION)
-        ; mov Rd(count), call.args.len() as i32
-        ; xor Rd(keywords), Rd(keywords)
-        ; mov Rq(args), Rq(ARGS)
-    );
-    asm.leave(frame_size);
-    dynasm!(asm.ops ; .arch x64 ; =>slow_without_frame);
-    asm.jump_to(model.call);
-    if call
-        .args
-        .iter()
-        .any(|arg| matches!(arg, Unbox::Pointer | Unbox::Function))
-    {
-        dynasm!(asm.ops
-            ; .arch x64
-            ; .align 8
-            ; =>pointer_converter
-            ; .u64 converters.pointer
-            ; =>function_converter
-            ; .u64 converters.function
-        );
-    }
-    asm.finish()
-}
-
-/// Converts the object in `rax` to a pointer, in `rax`; sets the carry flag for one that it does not know. Changes no other register.
-pub(in crate::emit) fn pointer_converter(
-    abi: crate::abi::Abi,
-    none: i32,
-    known: &[&[PointerField]],
-) -> Code {
-    let mut asm = Emitter::new(abi);
-    let (null, unknown) = (asm.ops.new_dynamic_label(), asm.ops.new_dynamic_label());
-    dynasm!(asm.ops
-        ; .arch x64
-        ; cmp rax, none
-        ; je =>null
-        ; test al, 3
-        ; jne =>unknown
-        ; push rcx
-    );
-    asm.note_depth(16);
-    for field in known.iter().copied().flatten() {
-        let next = asm.ops.new_dynamic_label();
-        dynasm!(asm.ops
-            ; .arch x64
-            ; mov rcx, QWORD field.ty as i64
-            ; cmp [rax], rcx
-            ; jne =>next
-            ; mov rax, [BYTE rax + field.offset as i8]
-            ; pop rcx
-        );
-        asm.note_depth(8);
-        // Clears the carry flag, and tells a closed function by its null.
-        dynasm!(asm.ops ; .arch x64 ; test rax, rax ; je =>unknown ; ret ; =>next);
-        asm.note_depth(16);
-    }
-    dynasm!(asm.ops ; .arch x64 ; pop rcx);
-    asm.note_depth(8);
-    dynasm!(asm.ops
-        ; .arch x64
-        ; =>unknown
-        ; stc
-        ; ret
-        ; =>null
-        ; xor eax, eax
-        ; ret
-    );
-    asm.finish()
+    let emit = |branches| Objects::new(plan, call, model, shared, branches).emit();
+    let with_long_branches = emit(Branches::default());
+    emit(with_long_branches.shorter_branches()).finish()
 }
 
 /// Code off the fast path. It goes on where it left, or not at all.
 enum Detour {
     /// The object in the register is a pointer, or nothing known.
-    Convert { register: u8, with: DynamicLabel },
+    Convert { register: u8, with: u32 },
     /// The object in the scratch register is a small integer, or nothing known; a float is wanted of this size.
     Integer { register: u8, width: u32 },
-    /// The library is closed.
-    Closed,
-    /// An exception waits, in the register that held the function.
-    Raise,
     /// The scratch register holds a result that fits no small integer; or twice it, as one does that overflowed.
     Large { kind: u8, is_doubled: bool },
 }
 
-/// The body of one trampoline while it grows.
+/// One trampoline while it grows.
 struct Objects<'a> {
     asm: Emitter,
+    plan: &'a Plan,
+    call: &'a ObjectCall,
     model: &'a ObjectModel,
-    /// The words that hold the converters' addresses.
-    pointer_converter: DynamicLabel,
-    function_converter: DynamicLabel,
-    /// Where the call frame lies above the stack pointer.
-    frame: u32,
+    shared: &'a SharedEntries,
+    /// Where the function and the address of the arguments are until the arguments are loaded.
+    function: u8,
+    args: u8,
+    /// Leads to the function that does everything.
     slow: DynamicLabel,
+    /// Leads to the exception that waits.
+    raise: DynamicLabel,
     detours: Vec<((DynamicLabel, DynamicLabel), Detour)>,
 }
 
-impl Objects<'_> {
-    /// Stack arguments first, then floats: both pass through registers that integer arguments take last.
-    fn unbox_all(&mut self, plan: &Plan, call: &ObjectCall) {
-        let float_type = plan.abi.convention().int_args[0];
-        let spare_fp = plan.abi.convention().fp_args.len() as u8;
-        if call.args.contains(&Unbox::Number) {
+impl<'a> Objects<'a> {
+    fn new(
+        plan: &'a Plan,
+        call: &'a ObjectCall,
+        model: &'a ObjectModel,
+        shared: &'a SharedEntries,
+        branches: Branches,
+    ) -> Objects<'a> {
+        let row = plan.abi.convention();
+        let mut asm = Emitter::new(plan.abi);
+        asm.branches = branches;
+        let (function, args) = match is_of_integers(call) {
+            true => (row.int_args[0], row.int_args[3]),
+            false => (FUNCTION, ARGS),
+        };
+        let (slow, raise) = (asm.ops.new_dynamic_label(), asm.ops.new_dynamic_label());
+        Objects {
+            asm,
+            plan,
+            call,
+            model,
+            shared,
+            function,
+            args,
+            slow,
+            raise,
+            detours: Vec::new(),
+        }
+    }
+
+    fn emit(mut self) -> Emitter {
+        self.check_counts();
+        self.asm.enter(self.frame_size());
+        let [function, _, _, args] = self.first_registers();
+        if function != self.function {
+            self.asm.copy(self.function, function);
+            self.asm.copy(self.args, args);
+        }
+        self.link();
+        self.check_library();
+        let target = self.model.function_target;
+        let target = self.field_of(self.function, target);
+        if is_of_integers(self.call) {
+            let asm = &mut self.asm;
+            read!(asm, mov Rq(TARGET), QWORD target);
+        }
+        self.unbox_all();
+        self.asm.count_vector_args(self.plan);
+        if is_of_integers(self.call) {
+            dynasm!(self.asm.ops ; .arch x64 ; call Rq(TARGET));
+        } else {
+            dynasm!(self.asm.ops ; .arch x64 ; call QWORD [BYTE Rq(FUNCTION) + target.offset as i8]);
+        }
+        self.unlink();
+        self.box_result();
+        self.emit_detours();
+        self.emit_exits();
+        self.asm
+    }
+
+    /// The registers of the call operation's own arguments: the function, the counts of arguments and of keywords, the arguments' address.
+    fn first_registers(&self) -> [u8; 4] {
+        [0, 1, 2, 3].map(|n| self.plan.abi.convention().int_args[n])
+    }
+
+    fn frame_size(&self) -> u32 {
+        self.plan.stack + FRAME
+    }
+
+    fn field_of(&self, base: u8, offset: u8) -> Address {
+        let offset = offset.into();
+        Address { base, offset }
+    }
+
+    fn call_frame(&self, field: u32) -> Address {
+        call_frame_at(self.plan.stack, field)
+    }
+
+    /// No count has more than 32 bits.
+    fn check_counts(&mut self) {
+        let [_, count, keywords, _] = self.first_registers();
+        self.asm.compare(count, self.call.args.len() as u32);
+        self.asm.branch_to_shared(When::NotEqual, self.shared.call);
+        dynasm!(self.asm.ops ; .arch x64 ; test Rd(keywords), Rd(keywords));
+        self.asm.branch_to_shared(When::NotEqual, self.shared.call);
+    }
+
+    /// Leaves unless this thread has made a call before and every argument that has to be a small integer is one: their tags are
+    /// tested together. Then makes the call known to callbacks and to whoever closes the library.
+    fn link(&mut self) {
+        let innermost = self.model.innermost;
+        let prev = self.call_frame(call_frame::PREV);
+        let tagged = self.call_frame(call_frame::TAG);
+        let args = self.args;
+        let asm = &mut self.asm;
+        dynasm!(asm.ops ; .arch x64 ; fs mov rax, [innermost]);
+        write!(asm, mov QWORD prev, Rq(SCRATCH));
+        for (unbox, index) in self.call.args.iter().zip(0..) {
+            if *unbox == Unbox::Int {
+                let (base, offset) = (args, index * SLOT);
+                read!(asm, and Rd(SCRATCH), DWORD Address { base, offset });
+            }
+        }
+        dynasm!(asm.ops ; .arch x64 ; test al, 1);
+        asm.branch(When::Equal, self.slow);
+        read!(asm, lea Rq(SCRATCH), QWORD tagged);
+        asm.set_innermost(self.model, SCRATCH);
+    }
+
+    /// Looks whether the library is closed, after the call is known: so either this thread sees it closed, or who closes it sees
+    /// this call.
+    fn check_library(&mut self) {
+        let library = self.field_of(self.function, self.model.function_library);
+        let open = self.field_of(SCRATCH, self.model.library_open);
+        let asm = &mut self.asm;
+        read!(asm, mov Rq(SCRATCH), QWORD library);
+        asm.compare_to_zero(open);
+        asm.branch(When::Equal, self.slow);
+    }
+
+    /// Stack arguments first, then floats: both pass through registers that integer arguments take last. The register that holds the
+    /// arguments' address is the last of all.
+    fn unbox_all(&mut self) {
+        let row = self.plan.abi.convention();
+        let (float_type, spare_fp) = (row.int_args[0], row.fp_args.len() as u8);
+        if self.call.args.contains(&Unbox::Number) {
             dynasm!(self.asm.ops ; .arch x64 ; mov Rq(float_type), QWORD self.model.float_type as i64);
         }
         let rank = |piece: &Move| match piece.place {
             Place::Stack { .. } => 0,
             Place::Fp(_) | Place::X87(_) => 1,
+            Place::Int(register) if register == self.args => 3,
             Place::Int(_) => 2,
         };
-        let mut pieces: Vec<&Move> = plan.args.iter().collect();
+        let mut pieces: Vec<&Move> = self.plan.args.iter().collect();
         pieces.sort_by_key(|piece| rank(piece));
-        self.test_integers(call);
         for piece in pieces {
             let object = Address {
-                base: ARGS,
+                base: self.args,
                 offset: piece.value * SLOT,
             };
-            match (call.args[piece.value as usize], piece.place) {
+            match (self.call.args[piece.value as usize], piece.place) {
                 (Unbox::Number, Place::Fp(register)) => {
                     self.unbox_float(object, float_type, register, piece.width)
                 }
@@ -214,203 +229,104 @@ impl Objects<'_> {
         }
     }
 
-    /// Leaves unless every argument that has to be a small integer is one: their tags are tested together.
-    fn test_integers(&mut self, call: &ObjectCall) {
-        let integers = call
-            .args
-            .iter()
-            .zip(0..)
-            .filter(|(unbox, _)| **unbox == Unbox::Int);
-        let mut words = integers.map(|(_, index)| Address {
-            base: ARGS,
-            offset: index * SLOT,
-        });
-        let Some(first) = words.next() else {
-            return;
-        };
-        let asm = &mut self.asm;
-        read!(asm, mov Rd(SCRATCH), DWORD first);
-        for word in words {
-            read!(asm, and Rd(SCRATCH), DWORD word);
-        }
-        dynasm!(asm.ops ; .arch x64 ; test al, 1 ; je =>self.slow);
-    }
-
     fn unbox_integer(&mut self, object: Address, unbox: Unbox, register: u8, piece: &Move) {
-        let whole = Move {
-            width: 8,
-            extend: Extend::None,
-            ..*piece
-        };
-        self.asm.load(register, object, &whole);
+        self.asm.load_word(register, object);
         let converter = match unbox {
-            Unbox::Pointer => Some(self.pointer_converter),
-            Unbox::Function => Some(self.function_converter),
+            Unbox::Pointer => Some(self.shared.pointer),
+            Unbox::Function => Some(self.shared.function),
             Unbox::Int | Unbox::Number => None,
         };
         match converter {
             None => dynasm!(self.asm.ops ; .arch x64 ; sar Rq(register), 1),
             Some(with) => {
-                let detour = self.detour(Detour::Convert { register, with });
-                dynasm!(self.asm.ops
-                    ; .arch x64
-                    ; test Rb(register), 1
-                    ; je =>detour.0
-                    ; sar Rq(register), 1
-                    ; =>detour.1
-                );
+                let (convert, back) = self.detour(Detour::Convert { register, with });
+                self.asm.test_byte(register, 1);
+                self.asm.branch(When::Equal, convert);
+                dynasm!(self.asm.ops ; .arch x64 ; sar Rq(register), 1 ; =>back);
             }
         }
-        self.asm.extend_to(register, register, piece);
+        // What a small integer is above 32 bits, no function looks at that takes an argument of 32: its sign, if it is in range.
+        if piece.width < 4 {
+            self.asm.extend_to(register, register, piece);
+        }
     }
 
     fn unbox_float(&mut self, object: Address, float_type: u8, register: u8, width: u32) {
-        let whole = Move {
-            value: 0,
-            slot: 0,
-            offset: 0,
-            width: 8,
-            extend: Extend::None,
-            place: Place::Int(SCRATCH),
-            copy: None,
-        };
-        self.asm.load(SCRATCH, object, &whole);
-        let detour = self.detour(Detour::Integer { register, width });
-        dynasm!(self.asm.ops
-            ; .arch x64
-            ; test al, 3
-            ; jne =>detour.0
-            ; cmp [rax], Rq(float_type)
-            ; jne =>self.slow
-        );
-        let value = self.model.float_value as i8;
+        self.asm.load_word(SCRATCH, object);
+        let (integer, back) = self.detour(Detour::Integer { register, width });
+        dynasm!(self.asm.ops ; .arch x64 ; test al, 3);
+        self.asm.branch(When::NotEqual, integer);
+        dynasm!(self.asm.ops ; .arch x64 ; cmp [rax], Rq(float_type));
+        self.asm.branch(When::NotEqual, self.slow);
+        let value = self.field_of(SCRATCH, self.model.float_value);
+        let asm = &mut self.asm;
         match width {
-            4 => {
-                dynasm!(self.asm.ops ; .arch x64 ; cvtsd2ss Rx(register), QWORD [BYTE rax + value])
-            }
-            _ => dynasm!(self.asm.ops ; .arch x64 ; movsd Rx(register), QWORD [BYTE rax + value]),
+            4 => read!(asm, cvtsd2ss Rx(register), QWORD value),
+            _ => read!(asm, movsd Rx(register), QWORD value),
         }
-        dynasm!(self.asm.ops ; .arch x64 ; =>detour.1);
+        dynasm!(asm.ops ; .arch x64 ; =>back);
     }
 
-    /// Makes the call known to callbacks and to whoever closes the library, and then looks whether it is closed: in this
-    /// order, so that either this thread sees it closed or the other one sees this call.
-    fn link(&mut self) {
-        let innermost = self.model.innermost;
-        let (library, open) = (
-            self.model.function_library as i8,
-            self.model.library_open as i8,
-        );
-        let asm = &mut self.asm;
-        dynasm!(asm.ops
-            ; .arch x64
-            ; fs mov rax, [innermost]
-            ; test rax, rax
-            ; je =>self.slow
-        );
-        let (prev, pending) = (
-            self.field(call_frame::PREV),
-            self.field(call_frame::PENDING),
-        );
-        let asm = &mut self.asm;
-        write!(asm, mov QWORD prev, Rq(SCRATCH));
-        asm.store_zero(pending);
-        asm.address_of(
-            SCRATCH,
-            Address {
-                base: RSP,
-                offset: self.frame,
-            },
-        );
-        let (closed, _) = self.detour(Detour::Closed);
-        dynasm!(self.asm.ops
-            ; .arch x64
-            ; fs mov [innermost], rax
-            ; mov rax, [BYTE Rq(FUNCTION) + library]
-            ; cmp QWORD [BYTE rax + open], 0
-            ; je =>closed
-        );
-    }
-
+    /// The result's registers are taken; what an exception is raised from lies in the call frame.
     fn unlink(&mut self) {
-        let innermost = self.model.innermost;
-        let (prev, pending) = (
-            self.field(call_frame::PREV),
-            self.field(call_frame::PENDING),
-        );
-        let (raise, _) = self.detour(Detour::Raise);
+        let prev = self.call_frame(call_frame::PREV);
         let asm = &mut self.asm;
-        // The result registers are taken; the two that held the arguments and the function no longer are.
-        read!(asm, mov Rq(ARGS), QWORD prev);
-        read!(asm, mov Rq(FUNCTION), QWORD pending);
-        dynasm!(asm.ops
-            ; .arch x64
-            ; fs mov [innermost], Rq(ARGS)
-            ; test Rq(FUNCTION), Rq(FUNCTION)
-            ; jne =>raise
-        );
-    }
-
-    fn field(&self, offset: u32) -> Address {
-        Address {
-            base: RSP,
-            offset: self.frame + offset,
+        read!(asm, mov Rq(PREV), QWORD prev);
+        asm.test_byte(PREV, call_frame::WAITS);
+        match self.plan.stack {
+            0 => asm.branch_to_shared(When::NotEqual, self.shared.raise),
+            _ => asm.branch(When::NotEqual, self.raise),
         }
+        asm.set_innermost(self.model, PREV);
     }
 
     /// Boxes the result and returns it.
-    fn box_result(&mut self, plan: &Plan, boxing: Boxing, frame_size: u32) {
-        match (boxing, plan.ret.first()) {
+    fn box_result(&mut self) {
+        match (self.call.ret, self.plan.ret.first()) {
             (Boxing::None, _) | (_, None) => {
-                dynasm!(self.asm.ops ; .arch x64 ; mov rax, self.model.none);
+                dynasm!(self.asm.ops ; .arch x64 ; mov eax, self.model.none);
             }
-            (Boxing::Int(kind) | Boxing::Uint(kind), Some(piece)) if piece.width < 8 => {
-                let _ = kind;
+            (Boxing::Int(_) | Boxing::Uint(_), Some(piece)) if piece.width < 8 => {
                 self.asm.extend(SCRATCH, piece);
                 dynasm!(self.asm.ops ; .arch x64 ; lea rax, [rax + rax + 1]);
             }
             (Boxing::Int(kind), Some(_)) => {
-                let (large, _) = self.detour(Detour::Large {
-                    kind,
-                    is_doubled: true,
-                });
-                dynasm!(self.asm.ops ; .arch x64 ; add rax, rax ; jo =>large ; or rax, 1);
+                let is_doubled = true;
+                let (large, _) = self.detour(Detour::Large { kind, is_doubled });
+                dynasm!(self.asm.ops ; .arch x64 ; add rax, rax);
+                self.asm.branch(When::Overflow, large);
+                dynasm!(self.asm.ops ; .arch x64 ; or rax, BYTE 1);
             }
             (Boxing::Uint(kind), Some(_)) => {
-                let (large, _) = self.detour(Detour::Large {
-                    kind,
-                    is_doubled: false,
-                });
-                dynasm!(self.asm.ops
-                    ; .arch x64
-                    ; mov Rq(ARGS), rax
-                    ; shr Rq(ARGS), 62
-                    ; jne =>large
-                    ; lea rax, [rax + rax + 1]
-                );
+                let is_doubled = false;
+                let (large, _) = self.detour(Detour::Large { kind, is_doubled });
+                self.asm.copy(SPARE, SCRATCH);
+                dynasm!(self.asm.ops ; .arch x64 ; shr Rq(SPARE), 62);
+                self.asm.branch(When::NotEqual, large);
+                dynasm!(self.asm.ops ; .arch x64 ; lea rax, [rax + rax + 1]);
             }
-            (Boxing::Number, Some(piece)) => return self.box_float(plan, piece, frame_size),
-            (Boxing::Object(kind), Some(_)) => return self.box_object(plan, kind, frame_size),
+            (Boxing::Number, Some(piece)) => return self.box_float(piece),
+            (Boxing::Object(kind), Some(_)) => return self.box_object(kind),
         }
-        self.asm.leave(frame_size);
+        self.asm.leave(self.frame_size());
         dynasm!(self.asm.ops ; .arch x64 ; ret);
     }
 
-    fn box_float(&mut self, plan: &Plan, piece: &Move, frame_size: u32) {
-        let argument = plan.abi.convention().fp_args[0];
+    fn box_float(&mut self, piece: &Move) {
+        let argument = self.plan.abi.convention().fp_args[0];
         if let (Place::Fp(register), 4) = (piece.place, piece.width) {
             dynasm!(self.asm.ops ; .arch x64 ; cvtss2sd Rx(argument), Rx(register));
         }
-        self.asm.leave(frame_size);
+        self.asm.leave(self.frame_size());
         self.asm.jump_to(self.model.new_float);
     }
 
-    fn box_object(&mut self, plan: &Plan, kind: u8, frame_size: u32) {
-        let [first, second] = [0, 1].map(|n| plan.abi.convention().int_args[n]);
+    fn box_object(&mut self, kind: u8) {
+        let [first, ..] = self.first_registers();
         dynasm!(self.asm.ops ; .arch x64 ; mov Rd(first), i32::from(kind));
-        self.asm.copy(second, SCRATCH);
-        self.asm.leave(frame_size);
-        self.asm.jump_to(self.model.new_object);
+        self.asm.leave(self.frame_size());
+        self.asm
+            .branch_to_shared(When::Always, self.shared.new_object);
     }
 
     fn detour(&mut self, kind: Detour) -> (DynamicLabel, DynamicLabel) {
@@ -422,62 +338,76 @@ impl Objects<'_> {
         labels
     }
 
-    /// Everything that a branch off the fast path leads to. The frame is as it was there.
-    fn emit_detours(&mut self, plan: &Plan, frame_size: u32) {
+    /// What a branch off the fast path leads to, and comes back from, or not. The frame is as it was there.
+    fn emit_detours(&mut self) {
         for ((start, back), detour) in std::mem::take(&mut self.detours) {
-            self.asm.note_depth(frame_size + 8);
+            self.asm.note_depth(self.frame_size() + 8);
             dynasm!(self.asm.ops ; .arch x64 ; =>start);
             match detour {
                 Detour::Convert { register, with } => self.convert(register, with, back),
                 Detour::Integer { register, width } => {
                     self.unbox_number_from_integer(register, width, back)
                 }
-                Detour::Closed => {
-                    let prev = self.field(call_frame::PREV);
-                    let (asm, innermost) = (&mut self.asm, self.model.innermost);
-                    read!(asm, mov Rq(SCRATCH), QWORD prev);
-                    dynasm!(asm.ops ; .arch x64 ; fs mov [innermost], rax ; jmp =>self.slow);
-                }
-                Detour::Raise => {
-                    let first = plan.abi.convention().int_args[0];
-                    self.asm.copy(first, FUNCTION);
-                    self.asm.leave(frame_size);
-                    self.asm.jump_to(self.model.raise);
-                }
                 Detour::Large { kind, is_doubled } => {
                     if is_doubled {
                         // The sign went into the carry flag when the value was doubled.
                         dynasm!(self.asm.ops ; .arch x64 ; rcr rax, 1);
                     }
-                    self.box_object(plan, kind, frame_size);
+                    self.box_object(kind);
                 }
             }
         }
-        self.asm.note_depth(frame_size + 8);
     }
 
-    fn convert(&mut self, register: u8, with: DynamicLabel, back: DynamicLabel) {
+    fn convert(&mut self, register: u8, with: u32, back: DynamicLabel) {
         if register != SCRATCH {
             self.asm.copy(SCRATCH, register);
         }
-        dynasm!(self.asm.ops ; .arch x64 ; call QWORD [=>with] ; jc =>self.slow);
+        self.asm.call_shared(with);
+        self.asm.branch(When::Carry, self.slow);
         if register != SCRATCH {
             self.asm.copy(register, SCRATCH);
         }
-        dynasm!(self.asm.ops ; .arch x64 ; jmp =>back);
+        self.asm.branch(When::Always, back);
     }
 
     fn unbox_number_from_integer(&mut self, register: u8, width: u32, back: DynamicLabel) {
-        dynasm!(self.asm.ops
-            ; .arch x64
-            ; test al, 1
-            ; je =>self.slow
-            ; sar rax, 1
-            ; cvtsi2sd Rx(register), rax
-        );
+        dynasm!(self.asm.ops ; .arch x64 ; test al, 1);
+        self.asm.branch(When::Equal, self.slow);
+        dynasm!(self.asm.ops ; .arch x64 ; sar rax, 1 ; cvtsi2sd Rx(register), rax);
         if width == 4 {
             dynasm!(self.asm.ops ; .arch x64 ; cvtsd2ss Rx(register), Rx(register));
         }
-        dynasm!(self.asm.ops ; .arch x64 ; jmp =>back);
+        self.asm.branch(When::Always, back);
     }
+
+    /// The ways out that are not taken back.
+    fn emit_exits(&mut self) {
+        let [_, count, ..] = self.first_registers();
+        let (frame, stack) = (self.frame_size(), self.plan.stack);
+        self.asm.note_depth(frame + 8);
+        let slow = self.slow;
+        dynasm!(self.asm.ops ; .arch x64 ; =>slow);
+        self.asm.leave(stack);
+        if is_of_integers(self.call) {
+            self.asm.branch_to_shared(When::Always, self.shared.leave);
+        } else {
+            let args = self.call.args.len() as i32;
+            dynasm!(self.asm.ops ; .arch x64 ; mov Rd(count), args);
+            self.asm
+                .branch_to_shared(When::Always, self.shared.leave_restoring);
+        }
+        if stack > 0 {
+            let raise = self.raise;
+            self.asm.note_depth(frame + 8);
+            dynasm!(self.asm.ops ; .arch x64 ; =>raise);
+            self.asm.leave(stack);
+            self.asm.branch_to_shared(When::Always, self.shared.raise);
+        }
+    }
+}
+
+/// Whether no argument's conversion can fail once all tags are tested.
+fn is_of_integers(call: &ObjectCall) -> bool {
+    call.args.iter().all(|unbox| *unbox == Unbox::Int)
 }

@@ -70,6 +70,9 @@ impl Form {
     }
 }
 
+/// Stands in the place of a register where the opcode is that of several operations with a number.
+const COMPARE: u8 = 7;
+
 /// The form of an instruction, by its name and its operands' kinds in the order in which they are written.
 macro_rules! form {
     (lea Rq QWORD) => {
@@ -104,6 +107,9 @@ macro_rules! form {
     };
     (movsd Rx QWORD) => {
         Form::prefixed(0xf2, &[0x0f, 0x10])
+    };
+    (cvtsd2ss Rx QWORD) => {
+        Form::prefixed(0xf2, &[0x0f, 0x5a])
     };
     (movups Rx XMMWORD) => {
         Form::new(&[0x0f, 0x10])
@@ -176,5 +182,26 @@ impl Emitter {
             1 => self.ops.push(offset as u8),
             _ => self.ops.extend(&offset.to_le_bytes()),
         }
+    }
+
+    /// Compares the low 32 bits of a register with a number. The assembler's own `cmp` has no form for a byte.
+    pub(super) fn compare(&mut self, register: u8, number: u32) {
+        if register >= 8 {
+            self.ops.push(0x41);
+        }
+        let operands = 0xc0 | COMPARE << 3 | register & 7;
+        match i8::try_from(number) {
+            Ok(short) => self.ops.extend(&[0x83, operands, short as u8]),
+            Err(_) => {
+                self.ops.extend(&[0x81, operands]);
+                self.ops.push_u32(number);
+            }
+        }
+    }
+
+    /// Compares a word in memory with 0.
+    pub(super) fn compare_to_zero(&mut self, address: Address) {
+        self.access(&Form::wide(&[0x83]), COMPARE, address);
+        self.ops.push(0);
     }
 }

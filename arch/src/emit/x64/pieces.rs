@@ -233,6 +233,11 @@ impl Emitter {
         }
     }
 
+    /// Loads all of a register.
+    pub(super) fn load_word(&mut self, to: u8, from: Address) {
+        read!(self, mov Rq(to), QWORD from);
+    }
+
     /// Loads a piece, extended to the whole register. Of 3, 5, 6 or 7 bytes no more is read than there is: two parts are put together,
     /// which may overlap. That takes the scratch register, which then must be neither `to` nor the base.
     pub(super) fn load(&mut self, to: u8, from: Address, piece: &Move) {

@@ -1,0 +1,90 @@
+//! Branches within a function, in their shortest form, and branches to code that it shares with others.
+//!
+//! How far a branch reaches is known only once all is emitted. So a function with many of them is emitted twice: with long
+//! branches, which tells the distances, and then with short ones wherever these do. Nothing moves further away by that.
+//!
+//! How far those reach is known only when the code is published ([`super::super::Code::to_shared`]).
+
+use super::Emitter;
+use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
+
+/// When a branch is taken.
+#[derive(Clone, Copy)]
+pub(super) enum When {
+    Always,
+    Equal,
+    NotEqual,
+    Carry,
+    Overflow,
+}
+
+/// The branches of a function in the order in which they are emitted.
+#[derive(Default)]
+pub(super) struct Branches {
+    /// Which are short. All others are long.
+    is_short: Vec<bool>,
+    /// Where each ends, and where it leads.
+    emitted: Vec<(usize, DynamicLabel)>,
+}
+
+impl Branches {
+    fn next_is_short(&self) -> bool {
+        let next = self.emitted.len();
+        self.is_short.get(next).copied().unwrap_or(false)
+    }
+}
+
+impl Emitter {
+    pub(super) fn branch(&mut self, when: When, to: DynamicLabel) {
+        match (when, self.branches.next_is_short()) {
+            (When::Always, true) => dynasm!(self.ops ; .arch x64 ; jmp BYTE =>to),
+            (When::Always, false) => dynasm!(self.ops ; .arch x64 ; jmp =>to),
+            (When::Equal, true) => dynasm!(self.ops ; .arch x64 ; je BYTE =>to),
+            (When::Equal, false) => dynasm!(self.ops ; .arch x64 ; je =>to),
+            (When::NotEqual, true) => dynasm!(self.ops ; .arch x64 ; jne BYTE =>to),
+            (When::NotEqual, false) => dynasm!(self.ops ; .arch x64 ; jne =>to),
+            (When::Carry, true) => dynasm!(self.ops ; .arch x64 ; jc BYTE =>to),
+            (When::Carry, false) => dynasm!(self.ops ; .arch x64 ; jc =>to),
+            (When::Overflow, true) => dynasm!(self.ops ; .arch x64 ; jo BYTE =>to),
+            (When::Overflow, false) => dynasm!(self.ops ; .arch x64 ; jo =>to),
+        }
+        self.branches.emitted.push((self.ops.offset().0, to));
+    }
+
+    /// Which branches may be short when the same is emitted again.
+    pub(super) fn shorter_branches(&self) -> Branches {
+        let is_short = |(end, to): &(usize, DynamicLabel)| {
+            let target = self.ops.labels().resolve_dynamic(*to);
+            target.is_ok_and(|target| i8::try_from(target.0 as i64 - *end as i64).is_ok())
+        };
+        Branches {
+            is_short: self.branches.emitted.iter().map(is_short).collect(),
+            emitted: Vec::new(),
+        }
+    }
+
+    /// A branch to shared code that begins so many bytes behind the start of all shared code.
+    pub(super) fn branch_to_shared(&mut self, when: When, to: u32) {
+        // The opcodes of jumps with a distance of 32 bits (Intel SDM volume 2, chapter 3, Jcc and JMP).
+        match when {
+            When::Always => self.refer(&[0xe9], to),
+            When::Equal => self.refer(&[0x0f, 0x84], to),
+            When::NotEqual => self.refer(&[0x0f, 0x85], to),
+            When::Carry => self.refer(&[0x0f, 0x82], to),
+            When::Overflow => self.refer(&[0x0f, 0x80], to),
+        }
+    }
+
+    /// A call of shared code.
+    pub(super) fn call_shared(&mut self, to: u32) {
+        self.refer(&[0xe8], to);
+    }
+
+    fn refer(&mut self, opcode: &[u8], to: u32) {
+        self.ops.extend(opcode);
+        let field = self.ops.offset().0 as u32;
+        self.to_shared.push(field);
+        // Counted from the next instruction.
+        self.ops.push_u32(to.wrapping_sub(field + 4));
+    }
+}

@@ -165,13 +165,18 @@ fn make(source: &Source, part: &str, directory: &Path) -> Command {
     make
 }
 
-/// Runs `make`. Its makefiles notice changed files but not changed variables: then all is built anew.
+/// Runs `make`. Its makefiles notice changed files, but not changed variables, nor headers that were half written when a build was
+/// broken off: then all is built anew.
 fn run_make(make: &mut Command, directory: &Path, output: Output) -> Result<()> {
-    let stamp = directory.join("command");
+    let (stamp, running) = (directory.join("command"), directory.join("running"));
     let command = process::shown(make);
-    if fs::read_to_string(&stamp).ok().as_deref() != Some(command.as_str()) {
+    let is_same = fs::read_to_string(&stamp).ok().as_deref() == Some(command.as_str());
+    if !is_same || running.exists() {
         paths::emptied(directory.to_owned())?;
         fs::write(&stamp, command)?;
     }
-    process::run(make, output)
+    fs::write(&running, "")?;
+    let result = process::run(make, output);
+    fs::remove_file(&running)?;
+    result
 }

@@ -184,6 +184,10 @@ static X86_64_WINDOWS_GNU: Spec = Spec {
     libc_stand_in: Some(("libc.so.6", "libc.def")),
     module_skips: &[
         ("alarm", "Windows has no signals that come by themselves"),
+        (
+            "alarm_in_callback",
+            "Windows has no signals that come by themselves",
+        ),
         ("library_closed_in_use", "the port has no threads"),
         ("threads", "the port has no threads"),
     ],

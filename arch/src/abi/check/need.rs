@@ -203,7 +203,11 @@ fn eightbytes(ty: &Type) -> Option<Need> {
             clashes |= has_x87 && has_vector && !has_integer;
         }
     });
-    if bytes.len() > 16 || !is_aligned || clashes || bytes.contains(&Some(Byte::X87)) {
+    // In a union an integer takes an eightbyte over from an x87 number. One that is left belongs in memory.
+    let is_x87 = |half: &[Option<Byte>]| {
+        half.contains(&Some(Byte::X87)) && !half.contains(&Some(Byte::Integer))
+    };
+    if bytes.len() > 16 || !is_aligned || clashes || bytes.chunks(8).any(is_x87) {
         return None;
     }
     let halves = bytes.chunks(8).map(|half| {

@@ -1,7 +1,7 @@
 //! The x86-64 emitter. It walks plans; which register is whose it never knows by itself.
 //!
-//! Frames, from high addresses to low. Both keep the stack pointer fixed between entry and exit, so its distance from
-//! the caller's frame is all that an unwinder needs:
+//! Frames, from high addresses to low. Both keep the stack pointer fixed once they are made, so its distance from the caller's
+//! frame is all that an unwinder needs. A trampoline's frame may be made by pushing the stack arguments.
 //!
 //! ```text
 //!   trampoline                              callback entry
@@ -35,6 +35,7 @@ use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynasmApi, DynasmLabelApi, SimpleAssembler, VecAssembler, dynasm};
 pub(super) use entry::callback_entry;
 use operand::{Address, read};
+use pushed::Pushed;
 
 // Jobs of registers. None of the four carries an argument under any convention, so they hold through
 // the loading of arguments; RESULT alone survives the call.
@@ -74,7 +75,8 @@ pub(super) fn call(plan: &Plan, endpoint: Endpoint) -> Code {
     // The return address, and rbx if it was pushed, already lie on the stack.
     let misaligned = if keeps_result { 0 } else { 8 };
     let frame = if is_tail { 0 } else { area + misaligned };
-    asm.enter(frame);
+    let pushed = Pushed::of(plan);
+    asm.enter(frame - pushed.end());
     let hidden = plan.hidden.map(|hidden| Place::Int(hidden.pointer));
     let pieces = plan.args.iter().chain(&plan.mirrors);
     let mut places = pieces.map(|piece| piece.place).chain(hidden);
@@ -90,7 +92,8 @@ pub(super) fn call(plan: &Plan, endpoint: Endpoint) -> Code {
     if let Some(hidden) = plan.hidden {
         asm.pass_result_address(hidden.pointer, result, endpoint, unwanted_result);
     }
-    asm.load_arguments(plan, endpoint, values);
+    asm.push_arguments(&pushed, endpoint, values);
+    asm.load_arguments(plan, &pushed, endpoint, values);
     if is_tail {
         dynasm!(asm.ops ; .arch x64 ; jmp Rq(callee));
         return asm.finish();
@@ -302,4 +305,5 @@ pub(super) mod object_callbacks;
 pub(super) mod objects;
 mod operand;
 mod pieces;
+mod pushed;
 pub(super) mod shared;

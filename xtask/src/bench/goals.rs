@@ -53,18 +53,25 @@ pub const GOALS: &[Goal] = &[
     },
     Goal {
         work: "C calls a callback, `int(int, int)`",
-        against: "a C function doing the same",
+        against: "a C function doing the same: arguments into slots, a handler called",
+        bound: Bound::TimesAtMost(1.5),
+        figure: |samples| {
+            let judged = Judged::of(samples.ratio("callback/add2", "farcall", "c slots")?);
+            let all = worst(samples, "callback/", "farcall", "c slots")?.note;
+            Some(judged.with_note(format!("of 12 signatures {all}")))
+        },
+        reason: "",
+    },
+    Goal {
+        work: "",
+        against: "a C function that adds by itself",
         bound: Bound::TimesAtMost(1.5),
         figure: |samples| {
             let judged = Judged::of(samples.ratio("callback/add2", "farcall", "c")?);
             let in_c = samples.ratio("callback/add2", "c slots", "c")?.median;
-            let all = worst(samples, "callback/", "farcall", "c")?.note;
-            let note = format!(
-                "written in C, the same through slots takes {in_c:.2} ×; of 12 signatures {all}"
-            );
-            Some(judged.with_note(note))
+            Some(judged.with_note(format!("C's own way through slots takes {in_c:.2} ×")))
         },
-        reason: "a jump and two calls where C has one call, and the arguments go through memory",
+        reason: "there is a handler to call, and its arguments go through memory",
     },
     Goal {
         work: "",
@@ -121,7 +128,7 @@ pub const GOALS: &[Goal] = &[
             let note = format!("with its own module {:.2} ×", ratio(STOCK)?.median);
             Some(Judged::of(ratio("farcall")?).with_note(note))
         },
-        reason: "a tie: medians of whole runs lie a few hundredths above one or below it",
+        reason: "",
     },
     Goal {
         work: "MicroPython: 12 signatures from scripts, geometric mean",
@@ -163,7 +170,7 @@ pub const GOALS: &[Goal] = &[
             );
             Some(Judged::alone(slots.max(objects)).with_note(note))
         },
-        reason: "code that works on objects is some 400 bytes long",
+        reason: "",
     },
     Goal {
         work: "memory: 100,000 live callbacks, each",
@@ -232,7 +239,7 @@ pub const GOALS: &[Goal] = &[
         against: "gcc's or clang's, whichever are fewer",
         bound: Bound::TimesAtMost(1.15),
         figure: |samples| instructions(samples, "instructions/Win64/"),
-        reason: "clang copies stack arguments two at a time; a load of two slots waits for the stores that have just filled them",
+        reason: "",
     },
     Goal {
         work: "as libffi: `ffi_call`, geometric mean of 12",

@@ -6,6 +6,7 @@
 )]
 
 use super::operand::{Address, read, write};
+use super::pushed::Pushed;
 use super::{Emitter, SCRATCH};
 use crate::abi::regs::x64::{R10, RAX, RSP};
 use crate::abi::{Extend, Move, Place, Plan};
@@ -45,9 +46,15 @@ impl Emitter {
         }
     }
 
-    /// Copies first, then stack arguments, as both pass through scratch registers; the register that holds the values' address after
-    /// all others; the count of vector registers last.
-    pub(super) fn load_arguments(&mut self, plan: &Plan, endpoint: Endpoint, values: u8) {
+    /// Copies first, then stack arguments that have not been pushed, as both pass through scratch registers; the register that holds the
+    /// values' address after all others; the count of vector registers last.
+    pub(super) fn load_arguments(
+        &mut self,
+        plan: &Plan,
+        pushed: &Pushed<'_>,
+        endpoint: Endpoint,
+        values: u8,
+    ) {
         for piece in &plan.args {
             if let Some(copy) = piece.copy {
                 let from = self.source(endpoint, values, piece, POINTER);
@@ -55,6 +62,7 @@ impl Emitter {
             }
         }
         let mut pieces: Vec<&Move> = plan.args.iter().chain(&plan.mirrors).collect();
+        pieces.retain(|piece| !pushed.contains(piece.place));
         pieces.sort_by_key(|piece| match piece.place {
             Place::Stack { .. } => 0,
             Place::Int(register) if register == values => 2,
@@ -105,7 +113,13 @@ impl Emitter {
     }
 
     /// Where a piece lies on the interpreter's side, of which `values` holds the address. A pointer to the value passes through `pointer`.
-    fn source(&mut self, endpoint: Endpoint, values: u8, piece: &Move, pointer: u8) -> Address {
+    pub(super) fn source(
+        &mut self,
+        endpoint: Endpoint,
+        values: u8,
+        piece: &Move,
+        pointer: u8,
+    ) -> Address {
         match endpoint {
             Endpoint::Slots => Address {
                 base: values,

@@ -5,7 +5,8 @@
 //! guarantees that they come back as they were left, so a token is checked whenever it is used.
 
 use crate::intern::{self, Entry, Found, Meaning};
-use crate::shape::{self, Key};
+use crate::key::{Key, ShortKey};
+use crate::shape;
 use crate::types::{self, BadType, FfiType, code};
 
 /// `ffi_status`.
@@ -91,6 +92,59 @@ pub unsafe extern "C" fn ffi_prep_cif(
     rtype: *mut FfiType,
     arg_types: *mut *mut FfiType,
 ) -> Status {
+    if shape::convention(abi).is_none() {
+        return Status::BadAbi;
+    }
+    // SAFETY: the caller vouches for all of it.
+    unsafe {
+        match known_short(abi, nargs, rtype, arg_types) {
+            Some(entry) => {
+                cif.write(Cif {
+                    abi,
+                    nargs,
+                    arg_types,
+                    rtype,
+                    token: entry.token(),
+                });
+                Status::Ok
+            }
+            None => prepare_otherwise(cif, abi, nargs, rtype, arg_types),
+        }
+    }
+}
+
+/// The entry of a signature of few scalars that has been prepared before: the shortest way, for programs that prepare for each call.
+///
+/// # Safety
+/// * `rtype` points to a type, `arg_types` to as many types as `nargs` says.
+#[inline(always)]
+unsafe fn known_short(
+    abi: AbiNumber,
+    nargs: u32,
+    rtype: *mut FfiType,
+    arg_types: *mut *mut FfiType,
+) -> Option<&'static Entry> {
+    let count = nargs as usize;
+    if count > ShortKey::MAX_ARGS {
+        return None;
+    }
+    // SAFETY: the caller vouches for the types.
+    let key = unsafe { ShortKey::new(abi, rtype, arg_types, count)? };
+    intern::search_short(key)
+}
+
+/// Prepares a cif of any other signature. It takes what its caller took, so that the caller can end in a jump to it.
+///
+/// # Safety
+/// * Those of [`prepare`].
+#[inline(never)]
+unsafe extern "C" fn prepare_otherwise(
+    cif: *mut Cif,
+    abi: AbiNumber,
+    nargs: u32,
+    rtype: *mut FfiType,
+    arg_types: *mut *mut FfiType,
+) -> Status {
     // SAFETY: the caller vouches for all of it.
     unsafe { prepare(cif, abi, nargs, rtype, arg_types, None) }
 }
@@ -108,6 +162,9 @@ pub unsafe extern "C" fn ffi_prep_cif_var(
     rtype: *mut FfiType,
     arg_types: *mut *mut FfiType,
 ) -> Status {
+    if shape::convention(abi).is_none() {
+        return Status::BadAbi;
+    }
     // SAFETY: the caller vouches for all of it.
     unsafe { prepare(cif, abi, nargs, rtype, arg_types, Some(nfixed as usize)) }
 }
@@ -119,7 +176,7 @@ fn is_promoted(ty: &FfiType) -> bool {
 }
 
 /// # Safety
-/// * As for [`ffi_prep_cif`].
+/// * As for [`ffi_prep_cif`]; there is a convention with that number.
 #[inline(always)]
 unsafe fn prepare(
     cif: *mut Cif,
@@ -129,9 +186,6 @@ unsafe fn prepare(
     arg_types: *mut *mut FfiType,
     fixed: Option<usize>,
 ) -> Status {
-    if shape::convention(abi).is_none() {
-        return Status::BadAbi;
-    }
     // SAFETY: the caller gives memory for a cif.
     let cif = unsafe {
         cif.write(Cif {

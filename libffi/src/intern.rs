@@ -6,7 +6,7 @@
 
 use crate::cif::Token;
 use crate::code;
-use crate::shape::Key;
+use crate::key::{Key, ShortKey};
 use crate::types::BadType;
 use farcall::embed;
 use farcall_arch::{Plan, Signature};
@@ -171,7 +171,7 @@ pub fn find(
 /// The key's entry, or the bucket where its number belongs.
 #[inline(always)]
 pub fn search(key: &Key) -> Result<&'static Entry, usize> {
-    let mut bucket = (key.hash() >> 32) as usize % BUCKETS;
+    let mut bucket = first_bucket(key.hash());
     loop {
         match INDEX[bucket].load(Ordering::Acquire) {
             0 => return Err(bucket),
@@ -184,6 +184,21 @@ pub fn search(key: &Key) -> Result<&'static Entry, usize> {
         }
         bucket = (bucket + 1) % BUCKETS;
     }
+}
+
+/// The key's entry, if its number is in the first bucket where it may be, as nearly all are.
+#[inline(always)]
+pub fn search_short(key: ShortKey) -> Option<&'static Entry> {
+    let hash = key.hash();
+    // A number 0 leads to the first entry, which has no key.
+    let number = INDEX[first_bucket(hash)].load(Ordering::Acquire);
+    let entry = &TABLE[number as usize % ENTRIES];
+    entry.has_short(hash).then_some(entry)
+}
+
+#[inline(always)]
+fn first_bucket(hash: u64) -> usize {
+    (hash >> 32) as usize % BUCKETS
 }
 
 /// Makes a signature known, if there is room. The caller is the only one to do so.
@@ -240,6 +255,12 @@ impl Entry {
             && len == words.len()
             // Word by word: they are few, and not worth a call of memcmp().
             && self.words(len).iter().eq(words)
+    }
+
+    /// Whether the key is the one of a single word that has this hash. No two of these have the same.
+    #[inline(always)]
+    fn has_short(&self, hash: u64) -> bool {
+        self.hash.load(Ordering::Relaxed) == hash && self.len.load(Ordering::Relaxed) == 1
     }
 
     #[inline(always)]

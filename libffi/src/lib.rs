@@ -3,8 +3,8 @@
 //! ```text
 //! ffi_type ──complete──► size, alignment     types.rs
 //!    │
-//!    └──key──► entry of the signature        shape.rs, intern.rs
-//!                 │      its plan, its code
+//!    └──key──► entry of the signature        key.rs, intern.rs
+//!                 │      its plan, its code  shape.rs
 //!   ffi_cif ◄─────┘ token                    cif.rs
 //!      │
 //!      ├── ffi_call, call plans              run.rs      code made for the signature (code.rs), or else
@@ -19,6 +19,7 @@ pub mod closure;
 mod code;
 mod generic;
 mod intern;
+mod key;
 mod machine;
 pub mod raw;
 pub mod run;

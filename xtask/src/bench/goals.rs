@@ -277,7 +277,7 @@ pub const GOALS: &[Goal] = &[
         against: "libffi's",
         bound: Bound::TimesAtMost(1.0),
         figure: |samples| worst(samples, "prepared/", DROP_IN, LIBFFI[0]),
-        reason: "without arguments libffi has nothing to do, and looking the signature up takes a little longer",
+        reason: "",
     },
     Goal {
         work: "as libffi: `ffi_prep_cif` and `ffi_call`, geometric mean of 12",

@@ -1,12 +1,14 @@
 //! Building the drop-in libffi, and installing it below `target/libffi/<target>/` as a package would.
 //!
-//! Cargo makes the static library. The shared one is linked from it here, since rustc has no room for a version script of ours.
+//! Cargo makes an archive that defines all of Rust's standard library. Out of it comes one object with what libffi needs, of which only
+//! libffi's own symbols can be seen: so it goes together with any other library in Rust. That object is the static library;
+//! the shared one is linked from it here, since rustc has no room for a version script of ours.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::paths;
 use crate::process::{self, Output};
@@ -16,8 +18,14 @@ use crate::target::{Runner, Target};
 /// The package that is built.
 const PACKAGE: &str = "farcall-libffi";
 
+/// The profile that it is built with: what is compiled as a whole defines few symbols, and is small.
+const PROFILE: &str = "packaged";
+
 /// The version of libffi that it stands in for.
 pub const VERSION: &str = "3.8.0";
+
+/// What a DLL exports, and the others as well.
+const DEFINITIONS: &str = "libffi/libffi.def";
 
 const HEADERS: [&str; 2] = ["ffi.h", "ffitarget.h"];
 
@@ -33,16 +41,8 @@ pub fn library_name(target: Target) -> &'static str {
 pub fn build(target: Target) -> Result<PathBuf> {
     let spec = target.spec();
     setup::ensure(spec.needs)?;
-    let mut cargo = Command::new("cargo");
-    cargo
-        .args(["build", "--release", "--quiet", "--package", PACKAGE])
-        .current_dir(paths::root());
-    target.cargo(&mut cargo)?;
-    process::run(&mut cargo, Output::OnFailure)?;
-    let archive = paths::root()
-        .join("target")
-        .join(spec.triple)
-        .join("release/libffi.a");
+    let archive = compile(target)?;
+    let object = one_object(target, &archive)?;
     let top = paths::made(paths::libffi(spec.triple))?;
     let lib = paths::made(top.join("lib"))?;
     let include = paths::made(top.join("include"))?;
@@ -50,11 +50,91 @@ pub fn build(target: Target) -> Result<PathBuf> {
         let from = paths::root().join("libffi/include").join(header);
         copy(&from, &include.join(header))?;
     }
-    link(target, &archive, &lib)?;
-    copy(&archive, &lib.join("libffi.a"))?;
+    link(target, &object, &lib)?;
+    archive_of(target, &object, &lib.join("libffi.a"))?;
     let pkgconfig = paths::made(lib.join("pkgconfig"))?;
-    fs::write(pkgconfig.join("libffi.pc"), pkg_config())?;
+    fs::write(pkgconfig.join("libffi.pc"), pkg_config(target))?;
     Ok(top)
+}
+
+/// Has Cargo make its archive; returns where that is.
+fn compile(target: Target) -> Result<PathBuf> {
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["rustc", "--quiet", "--package", PACKAGE, "--lib"])
+        .args(["--crate-type", "staticlib", "--profile", PROFILE])
+        .current_dir(paths::root());
+    target.cargo(&mut cargo)?;
+    process::run(&mut cargo, Output::OnFailure)?;
+    Ok(paths::root()
+        .join("target")
+        .join(target.spec().triple)
+        .join(PROFILE)
+        .join("libffi.a"))
+}
+
+/// Makes the one object out of Cargo's archive; returns where it is.
+fn one_object(target: Target, archive: &Path) -> Result<PathBuf> {
+    let exports = exports()?;
+    let object = archive.with_extension("o");
+    let mut objcopy = Command::new(tool(target, "objcopy")?);
+    objcopy.args(["--strip-debug", "--wildcard"]);
+    for symbol in &exports {
+        objcopy.arg(format!("--keep-global-symbol={symbol}"));
+    }
+    let whole = if let Runner::Wine = target.spec().runner {
+        // Each is in a section that linkers know by its symbol.
+        objcopy.arg("--keep-global-symbol=.refptr.*");
+        own_member(target, archive)?
+    } else {
+        let whole = archive.with_extension("whole.o");
+        let mut cc = Command::new(target.spec().cc);
+        cc.args(["-r", "-nostdlib", "-Wl,--gc-sections"])
+            // A group's name is a symbol like any other, and shared with other libraries in Rust.
+            .arg("-Wl,--force-group-allocation");
+        for symbol in &exports {
+            cc.arg(format!("-Wl,-u,{symbol}"));
+        }
+        process::run(cc.arg(archive).arg("-o").arg(&whole), Output::OnFailure)?;
+        whole
+    };
+    process::run(objcopy.arg(&whole).arg(&object), Output::OnFailure)?;
+    Ok(object)
+}
+
+/// Takes out of Cargo's archive the object that is all our code: beside it there are import libraries of the system's alone, which
+/// the compiler has of its own. The linker for Windows cannot make one object of several.
+fn own_member(target: Target, archive: &Path) -> Result<PathBuf> {
+    let directory = archive.parent().context("an archive lies somewhere")?;
+    let ar = tool(target, "ar")?;
+    let members = process::stdout(Command::new(&ar).arg("t").arg(archive))?;
+    let own: Vec<&str> = members
+        .lines()
+        .filter(|member| member.starts_with("ffi-") && member.ends_with(".o"))
+        .collect();
+    let [member] = own[..] else {
+        bail!("{} has not one object of ours: {own:?}", archive.display());
+    };
+    let mut command = Command::new(&ar);
+    command.arg("x").arg(archive).arg(member);
+    process::run(command.current_dir(directory), Output::OnFailure)?;
+    Ok(directory.join(member))
+}
+
+/// The program of that name which belongs to the target's compiler.
+pub fn tool(target: Target, name: &str) -> Result<String> {
+    let mut cc = Command::new(target.spec().cc);
+    let path = process::stdout(cc.arg(format!("-print-prog-name={name}")))?;
+    Ok(path.trim().to_owned())
+}
+
+/// What the library exports.
+pub fn exports() -> Result<Vec<String>> {
+    let definitions = fs::read_to_string(paths::root().join(DEFINITIONS))?;
+    let names = definitions
+        .lines()
+        .filter_map(|line| line.strip_prefix("    ")?.split(' ').next());
+    Ok(names.map(String::from).collect())
 }
 
 /// What links a program with the library that is installed below `prefix`, and with whatever else it needs.
@@ -96,51 +176,43 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Makes the static library.
+fn archive_of(target: Target, object: &Path, library: &Path) -> Result<()> {
+    let partial = library.with_extension("a.partial");
+    if partial.exists() {
+        fs::remove_file(&partial)?;
+    }
+    let mut ar = Command::new(tool(target, "ar")?);
+    // The same bytes each time: D leaves out who made it, and when.
+    ar.arg("rcsD").arg(&partial).arg(object);
+    process::run(&mut ar, Output::OnFailure)?;
+    fs::rename(&partial, library)?;
+    Ok(())
+}
+
 /// Links the shared library. It replaces the old one in one step, which programs may have loaded.
-fn link(target: Target, archive: &Path, lib: &Path) -> Result<()> {
+fn link(target: Target, object: &Path, lib: &Path) -> Result<()> {
     let spec = target.spec();
     let name = library_name(target);
     let partial = lib.join(format!("{name}.partial"));
-    let sources = paths::root().join("libffi");
     let mut cc = Command::new(spec.cc);
-    cc.arg("-shared")
-        .arg("-o")
+    cc.args(["-shared", "-Wl,--gc-sections,--strip-debug", "-o"])
         .arg(&partial)
-        .arg("-Wl,--gc-sections");
+        .arg(object);
     if let Runner::Wine = spec.runner {
-        // What is exported has to be asked for, or the linker takes nothing out of the archive.
-        let exports = sources.join("libffi.def");
-        for line in fs::read_to_string(&exports)?.lines() {
-            if let Some(symbol) = line.strip_prefix("    ") {
-                let symbol = symbol.split(' ').next().unwrap_or(symbol);
-                cc.arg(format!("-Wl,-u,{symbol}"));
-            }
-        }
-        cc.args([archive, &exports])
-            .arg(format!(
-                "-Wl,--out-implib={}",
-                lib.join("libffi.dll.a").display()
-            ))
-            .args(["-static-libgcc", "-Wl,--strip-debug"])
-            .args([
-                "-lkernel32",
-                "-lntdll",
-                "-luserenv",
-                "-lws2_32",
-                "-ldbghelp",
-            ]);
+        let import_library = lib.join("libffi.dll.a");
+        cc.arg(paths::root().join(DEFINITIONS))
+            .arg(format!("-Wl,--out-implib={}", import_library.display()))
+            .arg("-static-libgcc");
     } else {
-        cc.arg("-Wl,--whole-archive")
-            .arg(archive)
-            .args(["-Wl,--no-whole-archive"])
-            .arg(format!("-Wl,-soname,{name}"))
-            .arg(format!(
-                "-Wl,--version-script={}",
-                sources.join("libffi.map").display()
-            ))
-            .args(["-Wl,-z,defs", "-Wl,-z,relro,-z,now", "-Wl,--strip-debug"])
-            .args(["-shared-libgcc", "-lgcc_s", "-lpthread", "-ldl"]);
+        let versions = paths::root().join("libffi/libffi.map");
+        cc.arg(format!("-Wl,-soname,{name}"))
+            .arg(format!("-Wl,--version-script={}", versions.display()))
+            .args(["-Wl,-z,defs", "-Wl,-z,relro,-z,now"])
+            // The code that it has made is there for as long as the process, and known to the unwinder.
+            .arg("-Wl,-z,nodelete");
     }
+    cc.args(private_libraries(target));
     process::run(&mut cc, Output::OnFailure)?;
     fs::rename(&partial, lib.join(name))?;
     #[cfg(unix)]
@@ -153,7 +225,17 @@ fn link(target: Target, archive: &Path, lib: &Path) -> Result<()> {
     Ok(())
 }
 
-fn pkg_config() -> String {
+/// What the object needs of the system, beside what compilers link with anyway, the unwinder among that.
+fn private_libraries(target: Target) -> &'static [&'static str] {
+    match target.spec().runner {
+        // Of its own before glibc 2.34.
+        Runner::None | Runner::Qemu { .. } => &["-lpthread"],
+        Runner::Wine => &["-lntdll", "-lsynchronization"],
+    }
+}
+
+fn pkg_config(target: Target) -> String {
+    let private = private_libraries(target).join(" ");
     format!(
         "prefix=${{pcfiledir}}/../..\n\
          libdir=${{prefix}}/lib\n\
@@ -163,6 +245,7 @@ fn pkg_config() -> String {
          Description: Calls C functions, and makes function pointers, whose types are known at run time only\n\
          Version: {VERSION}\n\
          Libs: -L${{libdir}} -lffi\n\
+         Libs.private: {private}\n\
          Cflags: -I${{includedir}}\n"
     )
 }

@@ -6,6 +6,7 @@ mod counts;
 mod docs;
 mod drop_in;
 mod interface;
+mod packaged;
 mod programs;
 mod scripts;
 mod suite;
@@ -121,6 +122,11 @@ const STEPS: &[Step] = &[
         "libffi",
         "our libffi does what programs rely on",
         drop_in::programs,
+    ),
+    Step::each(
+        "packaged",
+        "the files of our libffi are what a distribution wants them to be",
+        packaged::files,
     ),
     Step::each(
         "interface",

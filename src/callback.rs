@@ -1,8 +1,9 @@
 //! Callbacks: function pointers for C that lead to closures.
 
 use crate::activity::{self, Inside};
-use crate::compile::{Compiled, compile};
+use crate::compile::{Compiled, Served, compile};
 use crate::error::Result;
+use crate::generic::slots;
 use crate::object::ObjectCode;
 use crate::runtime::{self, Runtime};
 use crate::sig::{Codes, Position, Role};
@@ -13,6 +14,7 @@ use std::cell::RefCell;
 use std::ffi::c_void;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
+use std::ptr;
 use std::sync::Arc;
 
 /// A function pointer that calls a handler of one's own, for those who bring their own context: interpreters.
@@ -57,12 +59,15 @@ impl RawCallback {
         handler: Handler,
         context: *mut c_void,
     ) -> Result<RawCallback> {
-        let entry = compiled.entry()?;
+        let (entry, last) = match compiled.entry()? {
+            Served::Code(code) => (code.start(), ptr::null()),
+            Served::Plan(plan) => (slots::entry(), (&raw const **plan).cast()),
+        };
         let target = Record {
             entry,
             handler,
             context,
-            object_handler: None,
+            last,
         };
         RawCallback::open(target, Entry::Slots(compiled))
     }
@@ -80,20 +85,24 @@ impl RawCallback {
         object_handler: ObjectHandler,
         context: *mut c_void,
     ) -> Result<RawCallback> {
-        let object_handler = Some(object_handler);
         let target = Record {
             entry: code.entry(),
             handler,
             context,
-            object_handler,
+            last: object_handler as *const c_void,
         };
         RawCallback::open(target, Entry::Objects(code))
     }
 
     fn open(target: Record, entry: Entry) -> Result<RawCallback> {
         let mut guard = runtime::lock();
-        let Runtime { arena, thunks, .. } = &mut *guard;
-        let thunk = thunks.open(arena, target)?;
+        let Runtime {
+            arena,
+            thunks,
+            pool,
+            ..
+        } = &mut *guard;
+        let thunk = thunks.open(arena, pool, target)?;
         Ok(RawCallback {
             thunk,
             entry: Some(entry),

@@ -6,6 +6,7 @@
 use crate::activity;
 use crate::code::Published;
 use crate::error::Result;
+use crate::generic;
 use crate::runtime;
 use crate::sys;
 use farcall_arch::emit::{self, Code};
@@ -36,8 +37,17 @@ pub type Trampoline =
 #[derive(Debug)]
 pub struct Compiled {
     signature: Signature,
-    call: OnceLock<Published>,
-    entry: OnceLock<Published>,
+    call: OnceLock<Served<generic::slots::Trampoline>>,
+    entry: OnceLock<Served<Box<Plan>>>,
+}
+
+/// How a signature is served in one direction: by code of its own, or, where the system refuses that, by its plan.
+#[derive(Debug)]
+pub(crate) enum Served<T> {
+    /// Code that was made for it.
+    Code(Published),
+    /// What follows the plan.
+    Plan(T),
 }
 
 impl Compiled {
@@ -46,34 +56,51 @@ impl Compiled {
         &self.signature
     }
 
-    /// The code that calls functions of this signature, valid for as long as `self`. Made when it is first asked for.
+    /// The code that calls functions of this signature, valid for as long as `self`. Made when it is first asked for. Where the system
+    /// refuses executable memory, it is code of the program's own, which follows a plan.
     ///
     /// # Errors
-    /// [`crate::Error::Plan`] and [`crate::Error::ExecutableMemory`].
+    /// [`crate::Error::Plan`], and [`crate::Error::ExecutableMemory`] if there is no more of that code either.
     pub fn trampoline(&self) -> Result<Trampoline> {
-        let start = self.publish_once(&self.call, emit::call)?;
-        // SAFETY: the code published here is a function of this type: emit::call says so.
+        let start = match serve(&self.signature, &self.call, emit::call, follow_call)? {
+            Served::Code(published) => published.start(),
+            Served::Plan(trampoline) => trampoline.start(),
+        };
+        // SAFETY: either is a function of this type: emit::call and generic::slots say so.
         Ok(unsafe { std::mem::transmute::<NonNull<u8>, Trampoline>(start) })
     }
 
-    /// The code that callbacks of this signature enter by, made when the first of them is.
-    pub(crate) fn entry(&self) -> Result<NonNull<u8>> {
-        self.publish_once(&self.entry, emit::callback_entry)
+    /// What callbacks of this signature enter by, made when the first of them is.
+    pub(crate) fn entry(&self) -> Result<&Served<Box<Plan>>> {
+        serve(&self.signature, &self.entry, emit::callback_entry, |plan| {
+            Some(Box::new(plan))
+        })
     }
+}
 
-    fn publish_once(
-        &self,
-        place: &OnceLock<Published>,
-        emit: fn(&Plan) -> Code,
-    ) -> Result<NonNull<u8>> {
-        if let Some(published) = place.get() {
-            return Ok(published.start());
-        }
-        let code = emit(&host_plan(&self.signature)?);
-        let published = runtime::lock().arena.publish(&code)?;
-        // Another thread may have been faster; its code is as good, and ours is dropped.
-        Ok(place.get_or_init(|| published).start())
+fn follow_call(plan: Plan) -> Option<generic::slots::Trampoline> {
+    generic::slots::Trampoline::new(Box::new(plan))
+}
+
+/// Makes code for a signature, or `follow` of its plan what does without; once.
+fn serve<'a, T>(
+    signature: &Signature,
+    place: &'a OnceLock<Served<T>>,
+    emit: fn(&Plan) -> Code,
+    follow: impl FnOnce(Plan) -> Option<T>,
+) -> Result<&'a Served<T>> {
+    if let Some(served) = place.get() {
+        return Ok(served);
     }
+    let plan = host_plan(signature)?;
+    let code = emit(&plan);
+    let published = runtime::lock().arena.publish(&code);
+    let served = match published {
+        Ok(published) => Served::Code(published),
+        Err(refused) => Served::Plan(follow(plan).ok_or(refused)?),
+    };
+    // Another thread may have been faster; what it has is as good, and ours is dropped.
+    Ok(place.get_or_init(|| served))
 }
 
 pub(crate) fn host_plan(signature: &Signature) -> Result<Plan> {

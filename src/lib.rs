@@ -28,7 +28,8 @@
 //! A `.` among the arguments stands for the `...` of a variadic function's prototype: `printf("%d %g", 1, 2.0)` is called by
 //! `"i"` and `"s.id"`. Behind it C passes no `float` and no integer narrower than `int`, and neither does this.
 //!
-//! Machine code never lies in memory that is writable and executable at once; a fork leaves both processes whole; calls take no lock.
+//! Machine code never lies in memory that is writable and executable at once, and where the system permits none, all of this works
+//! without ([`generates_code`]); a fork leaves both processes whole; calls take no lock.
 //! `docs/ARCHITECTURE.md` tells how.
 
 mod activity;
@@ -37,6 +38,7 @@ mod code;
 mod compile;
 mod error;
 mod func;
+mod generic;
 mod known;
 mod library;
 mod object;
@@ -48,6 +50,7 @@ mod value;
 mod var;
 
 pub use callback::{Callback, RawCallback};
+pub use code::generates_code;
 pub use compile::Trampoline;
 pub use error::{Error, Result};
 pub use func::Function;
@@ -60,7 +63,7 @@ pub use var::Variable;
 /// What bindings to an interpreter build on: the engine without the closures and values of the Rust API.
 pub mod embed {
     pub use crate::activity::{Activity, register};
-    pub use crate::code::{Published, publish};
+    pub use crate::code::{Published, Wish, announce, publish, wish};
     pub use crate::compile::{Compiled, compile};
     pub use crate::known::{Known, known};
     pub use crate::object::{
@@ -71,6 +74,14 @@ pub mod embed {
     pub use crate::value::{float_to_slot, integer_to_slot, load, store};
     pub use crate::var::variable_code;
     pub use farcall_arch::endpoint::{CatchModel, ObjectModel, PointerField};
+
+    /// Calls and callbacks without code made for them: what follows a plan's moves one by one.
+    pub mod generic {
+        pub use crate::generic::machine::farcall_generic_forward as forward;
+        pub use crate::generic::{
+            Arguments, Entered, Gathered, Image, ResultArea, call, entry, thunks,
+        };
+    }
 }
 
 /// The README's examples, as tests.

@@ -4,8 +4,8 @@
 //! interpreter's layout of objects. There is one interpreter in a process, and its model is told once.
 
 use crate::activity;
-use crate::code::{Arena, Owner, Published};
-use crate::compile::{Cache, Compiled, compile, host_plan};
+use crate::code::{Arena, Owner, Published, publish};
+use crate::compile::{Cache, Compiled, Served, compile, host_plan};
 use crate::error::Result;
 use crate::runtime;
 use crate::sig::{Codes, Kind};
@@ -19,7 +19,8 @@ use std::sync::{Arc, OnceLock};
 /// Everything compiled for objects.
 #[derive(Default)]
 pub(crate) struct Objects {
-    /// Where call operations are, each within reach of the code that they share. There once there is an interpreter.
+    /// Where call operations are, each within reach of the code that they share. There once there is an interpreter, until the system
+    /// refuses memory for it.
     pub arena: Option<Arena>,
     calls: Cache<Codes, ObjectCode>,
     callbacks: Cache<Codes, ObjectCode>,
@@ -67,11 +68,11 @@ pub unsafe fn set_object_model(model: ObjectModel) {
     });
 }
 
-/// The call operation of function objects with these codes; `None` where there is no model, no emitter, or a code
+/// The call operation of function objects with these codes; `None` where there is no model, no emitter, no executable memory, or a code
 /// that always needs the interpreter's help. Such calls go through slots.
 ///
 /// # Errors
-/// Those of a bad signature, and [`crate::Error::ExecutableMemory`].
+/// Those of a bad signature.
 pub fn compile_objects(codes: &Codes) -> Result<Option<Arc<ObjectCode>>> {
     let Some(Some(interpreter)) = INTERPRETER.get() else {
         return Ok(None);
@@ -88,7 +89,11 @@ pub fn compile_objects(codes: &Codes) -> Result<Option<Arc<ObjectCode>>> {
     let (Some(code), Some(arena)) = (emitted, runtime.objects.arena.as_mut()) else {
         return Ok(None);
     };
-    let code = arena.publish(&code)?;
+    let Ok(code) = arena.publish(&code) else {
+        // What is refused now is refused later, and trying again would take addresses each time.
+        runtime.objects.arena = None;
+        return Ok(None);
+    };
     drop(runtime);
     let ours = Arc::new(ObjectCode { code, _slots: None });
     let (code, unused) = runtime::lock().objects.calls.add(codes.clone(), ours);
@@ -96,11 +101,11 @@ pub fn compile_objects(codes: &Codes) -> Result<Option<Arc<ObjectCode>>> {
     Ok(Some(code))
 }
 
-/// The entry of callbacks with these codes; `None` where there is no model, no emitter, or a code whose objects need memory. Such
-/// callbacks go through slots.
+/// The entry of callbacks with these codes; `None` where there is no model, no emitter, no executable memory, or a code whose objects
+/// need memory. Such callbacks go through slots.
 ///
 /// # Errors
-/// Those of a bad signature, and [`crate::Error::ExecutableMemory`].
+/// Those of a bad signature.
 pub fn compile_object_callback(codes: &Codes) -> Result<Option<Arc<ObjectCode>>> {
     let Some(Some(interpreter)) = INTERPRETER.get() else {
         return Ok(None);
@@ -112,13 +117,15 @@ pub fn compile_object_callback(codes: &Codes) -> Result<Option<Arc<ObjectCode>>>
         return Ok(None);
     };
     let compiled = compile(codes.signature()?);
-    let slots_entry = compiled.entry()?.as_ptr() as u64;
-    let plan = host_plan(compiled.signature())?;
-    let emitted = emit::callback_entry_objects(&plan, &interpreter.model, &is_signed, slots_entry);
-    let Some(code) = emitted else {
+    let Served::Code(slots_entry) = compiled.entry()? else {
         return Ok(None);
     };
-    let code = runtime::lock().arena.publish(&code)?;
+    let slots_entry = slots_entry.start().as_ptr() as u64;
+    let plan = host_plan(compiled.signature())?;
+    let code = emit::callback_entry_objects(&plan, &interpreter.model, &is_signed, slots_entry);
+    let Some(code) = code.and_then(|code| publish(&code).ok()) else {
+        return Ok(None);
+    };
     let ours = Arc::new(ObjectCode {
         code,
         _slots: Some(compiled),

@@ -7,6 +7,7 @@
 use crate::activity::Registered;
 use crate::code::Arena;
 use crate::compile::{Cache, Compiled};
+use crate::generic::thunks::Pool;
 use crate::known::Known;
 use crate::object::Objects;
 use crate::sys;
@@ -20,6 +21,8 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 pub(crate) struct Runtime {
     pub arena: Arena,
     pub thunks: Thunks,
+    /// The program's own thunks.
+    pub pool: Pool,
     pub signatures: Cache<Signature, Compiled>,
     pub texts: Cache<Box<[u8]>, Known>,
     pub objects: Objects,

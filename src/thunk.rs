@@ -1,7 +1,8 @@
 //! Thunks: the function pointers that C gets for callbacks.
 //!
 //! A thunk is a few instructions that never change. They load the address of the thunk's own [`Record`], which lies at a fixed
-//! distance in memory that is data, and jump to the entry it names. Blocks of them are written once. Making
+//! distance in memory that is data, and jump to the entry it names. Blocks of them are written once; where the system refuses that,
+//! thunks are taken that are part of the program ([`crate::generic::thunks`]). Making
 //! a callback fills in a record; freeing it points the record at an entry that reports the
 //! mistake of calling it, and puts the thunk at the end of a queue, so that it is long before the pointer means another callback.
 
@@ -9,6 +10,7 @@ use crate::activity::Inside;
 use crate::code::Arena;
 use crate::code::Published;
 use crate::error::{Error, Result};
+use crate::generic::{slots, thunks};
 use crate::sys;
 use farcall_arch::emit::{self, THUNK_SIZE, record};
 use std::collections::VecDeque;
@@ -27,20 +29,20 @@ pub type ObjectHandler =
 
 /// What a thunk leads to: the data behind it, as the generated code reads it.
 #[derive(Debug)]
-#[repr(C, align(32))]
+#[repr(C)]
 pub(crate) struct Record {
     pub entry: NonNull<u8>,
     pub context: *mut c_void,
     pub handler: Handler,
-    /// For entries on objects; no other looks at it.
-    pub object_handler: Option<ObjectHandler>,
+    /// For entries on objects the [`ObjectHandler`], for the one that follows a plan the [`farcall_arch::Plan`]; no other looks at it.
+    pub last: *const c_void,
 }
 
 const _: () = {
     assert!(offset_of!(Record, entry) == record::ENTRY as usize);
     assert!(offset_of!(Record, handler) == record::HANDLER as usize);
     assert!(offset_of!(Record, context) == record::CONTEXT as usize);
-    assert!(offset_of!(Record, object_handler) == record::OBJECT_HANDLER as usize);
+    assert!(offset_of!(Record, last) == record::OBJECT_HANDLER as usize);
     assert!(size_of::<Record>() == record::SIZE);
 };
 
@@ -63,6 +65,15 @@ impl Thunk {
     }
 }
 
+impl From<thunks::Pair> for Thunk {
+    fn from(pair: thunks::Pair) -> Thunk {
+        Thunk {
+            code: pair.thunk,
+            record: pair.record().cast(),
+        }
+    }
+}
+
 /// A closed thunk rests until this many others have been closed after it, while there are unused ones.
 const REST: usize = 256;
 
@@ -78,17 +89,25 @@ pub(crate) struct Thunks {
     unused: Vec<Thunk>,
     /// Bytes of the next block's code; 0 before the first.
     next_block: usize,
-    /// The entry of closed thunks, once there is a block.
+    /// The entry of closed thunks, once there is a block of code.
     closed_entry: Option<Published>,
 }
+
+/// How many of the program's own thunks are taken at a time.
+const BATCH: usize = 64;
 
 impl Thunks {
     /// Takes a free thunk and has it lead where `target` says.
     ///
     /// # Errors
     /// [`Error::ExecutableMemory`].
-    pub fn open(&mut self, arena: &mut Arena, target: Record) -> Result<Thunk> {
-        let thunk = self.take(arena)?;
+    pub fn open(
+        &mut self,
+        arena: &mut Arena,
+        pool: &mut thunks::Pool,
+        target: Record,
+    ) -> Result<Thunk> {
+        let thunk = self.take(arena, pool)?;
         // SAFETY: the record is data of this size, and the thunk is free: nobody else reads or writes it.
         unsafe { thunk.record.write(target) };
         Ok(thunk)
@@ -96,8 +115,9 @@ impl Thunks {
 
     /// Frees a thunk: calls through it are reported from now on, until it is opened again.
     pub fn close(&mut self, thunk: Thunk) {
-        let Some(entry) = &self.closed_entry else {
-            return;
+        let entry = match &self.closed_entry {
+            Some(entry) => entry.start(),
+            None => slots::closed_entry(),
         };
         let record = thunk.record.as_ptr();
         // SAFETY: the thunk is still its caller's. The context stays: a call that is just passing through may still read it, and
@@ -106,14 +126,21 @@ impl Thunks {
             (&raw mut (*record).handler).write_volatile(report_closed);
             // Thunks load the entry first, in this order: the closed entry never meets a handler that wants arguments.
             fence(Ordering::Release);
-            (&raw mut (*record).entry).write_volatile(entry.start());
+            (&raw mut (*record).entry).write_volatile(entry);
         }
         self.closed.push_back(thunk);
     }
 
-    fn take(&mut self, arena: &mut Arena) -> Result<Thunk> {
-        if self.closed.len() <= REST && self.unused.is_empty() {
-            self.add_block(arena)?;
+    fn take(&mut self, arena: &mut Arena, pool: &mut thunks::Pool) -> Result<Thunk> {
+        if self.closed.len() <= REST
+            && self.unused.is_empty()
+            && let Err(refused) = self.add_block(arena)
+        {
+            let pairs = std::iter::from_fn(|| pool.take()).take(BATCH);
+            self.unused.extend(pairs.map(Thunk::from));
+            if self.unused.is_empty() {
+                return Err(refused);
+            }
         }
         let rested = if self.closed.len() > REST {
             self.closed.pop_front()
@@ -183,28 +210,31 @@ mod tests {
     #[test]
     fn closed_thunk_is_not_given_out_again_before_its_rest_is_over() {
         let mut guard = runtime::lock();
-        let Runtime { arena, thunks, .. } = &mut *guard;
-        let open = |arena: &mut Arena, thunks: &mut Thunks| {
+        let Runtime {
+            arena,
+            thunks,
+            pool,
+            ..
+        } = &mut *guard;
+        let mut open = |thunks: &mut Thunks| {
             let target = Record {
                 entry: NonNull::dangling(),
                 handler: noop,
                 context: std::ptr::null_mut(),
-                object_handler: None,
+                last: std::ptr::null(),
             };
-            thunks.open(arena, target).expect("memory for thunks")
+            thunks.open(arena, pool, target).expect("memory for thunks")
         };
-        let first = open(arena, thunks);
+        let first = open(thunks);
         thunks.close(first);
-        let others = thunks.closed.len() - 1;
-        for _ in others..REST {
-            let next = open(arena, thunks);
+        // Those that were closed before it go first, as often as they can.
+        for _ in 0..REST {
+            let next = open(thunks);
             assert_ne!(next.code(), first.code());
             thunks.close(next);
         }
-        let reused = (0..=others)
-            .map(|_| open(arena, thunks))
-            .collect::<Vec<_>>();
-        assert_eq!(reused.last().map(Thunk::code), Some(first.code()));
-        reused.into_iter().for_each(|thunk| thunks.close(thunk));
+        let reused = open(thunks);
+        assert_eq!(reused.code(), first.code());
+        thunks.close(reused);
     }
 }

@@ -235,3 +235,9 @@ fn program_itself_is_opened_by_none() {
     let three = unsafe { abs.call(&[Value::Int(-3)]) };
     assert_eq!(three.expect("one int"), Value::Int(3));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn all_passes_where_executable_memory_is_refused() {
+    common::policy::all_pass_without("all_passes_where_executable_memory_is_refused");
+}

@@ -289,3 +289,9 @@ fn library_closed_inside_its_own_callback_stays_until_the_call_is_over() {
     assert_eq!(first.expect("open when it began"), Value::Int(6));
     assert!(matches!(second, Err(Error::Closed { .. })));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn all_passes_where_executable_memory_is_refused() {
+    common::policy::all_pass_without("all_passes_where_executable_memory_is_refused");
+}

@@ -28,6 +28,16 @@ fn executable() -> usize {
     sizes.sum()
 }
 
+/// Pages of memory: of addresses (0), resident (1).
+fn statm(field: usize) -> usize {
+    let statm = fs::read_to_string("/proc/self/statm").expect("Linux has it");
+    statm
+        .split(' ')
+        .nth(field)
+        .and_then(|pages| pages.parse().ok())
+        .expect("a number")
+}
+
 /// Runs `body` in a child process and says whether it ended well.
 fn in_child(body: impl FnOnce() -> bool) -> bool {
     // SAFETY: the child runs `body` and ends; what that touches is guarded across forks, or the child's alone.
@@ -144,33 +154,9 @@ fn signatures_without_end_do_not_take_memory_without_end() {
 }
 
 #[test]
-fn policy_against_executable_memory_is_an_error_that_names_it() {
-    const PR_SET_MDWE: i32 = 65;
-    const PR_MDWE_REFUSE_EXEC_GAIN: u64 = 1;
-    let fine = in_child(|| {
-        let address = common::func("i", "counted", "").address();
-        // SAFETY: the child alone is bound by it.
-        let set = unsafe { libc::prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) };
-        assert_eq!(set, 0, "this kernel has no PR_SET_MDWE");
-        let error = Function::at(address, "v", "bbbbbbbhhhq")
-            .expect_err("no memory")
-            .to_string();
-        error.starts_with("no executable memory: ") && error.contains("PR_SET_MDWE")
-    });
-    assert!(fine);
-}
-
-#[test]
 fn million_callbacks_made_and_freed_leave_memory_flat() {
     let fine = in_child(|| {
-        let resident = || -> usize {
-            let statm = fs::read_to_string("/proc/self/statm").expect("Linux has it");
-            statm
-                .split(' ')
-                .nth(1)
-                .and_then(|pages| pages.parse().ok())
-                .expect("a number")
-        };
+        let resident = || statm(1);
         let cycle = |times: usize| {
             for n in 0..times {
                 let callback = Callback::with_slots("i", "i", move |_, result| *result = n as u64);
@@ -182,6 +168,38 @@ fn million_callbacks_made_and_freed_leave_memory_flat() {
         cycle(1_000_000);
         println!("resident pages: {before}, then {}", resident());
         resident() < before + 256
+    });
+    assert!(fine);
+}
+
+#[test]
+fn all_passes_where_executable_memory_is_refused() {
+    common::policy::all_pass_without("all_passes_where_executable_memory_is_refused");
+}
+
+/// The program's own thunks are taken soon, and more of them need addresses.
+#[test]
+fn callbacks_beyond_the_memory_for_thunks_are_an_error() {
+    if !common::policy::is_set() {
+        let this = "callbacks_beyond_the_memory_for_thunks_are_an_error";
+        return common::policy::pass_under("mdwe", &["--exact", this]);
+    }
+    let fine = in_child(|| {
+        let limit = libc::rlimit {
+            rlim_cur: (statm(0) * 4096 + (1 << 20)) as u64,
+            rlim_max: libc::RLIM_INFINITY,
+        };
+        // SAFETY: the child alone is bound by it.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
+        let mut kept = Vec::with_capacity(4096);
+        let error = loop {
+            match Callback::with_slots("i", "i", |_, _| {}) {
+                Ok(callback) if kept.len() < kept.capacity() => kept.push(callback),
+                Ok(_) => return false,
+                Err(error) => break error.to_string(),
+            }
+        };
+        error.starts_with("no executable memory: ") && error.contains("PR_SET_MDWE")
     });
     assert!(fine);
 }

@@ -76,3 +76,19 @@ fn hundred_thousand_callbacks_live_at_once() {
         assert_eq!(answer(&callbacks[n as usize]), n);
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn all_passes_where_executable_memory_is_refused() {
+    common::policy::all_pass_without("all_passes_where_executable_memory_is_refused");
+}
+
+#[test]
+fn program_is_told_whether_code_is_made() {
+    #[cfg(target_os = "linux")]
+    let is_policy = common::policy::is_set();
+    #[cfg(not(target_os = "linux"))]
+    let is_policy = false;
+    let is_forbidden = std::env::var("FARCALL_CODE").as_deref() == Ok("never");
+    assert_eq!(farcall::generates_code(), !is_policy && !is_forbidden);
+}

@@ -1,6 +1,8 @@
 //! Exceptions that cross generated code. A panic of Rust's is one: on Unix it goes by the tables of `.eh_frame`, on
 //! Windows it is a structured exception, which goes by the function tables.
 
+mod common;
+
 use farcall::embed::compile;
 use farcall::{Codes, Function, Handler, RawCallback, Role};
 use std::ffi::c_void;
@@ -70,4 +72,10 @@ fn exception_of_a_handler_crosses_a_callbacks_entry() {
         unsafe { function(1, 2.0) };
     });
     assert_eq!(crossed, Some(CAUSE));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn all_passes_where_executable_memory_is_refused() {
+    common::policy::all_pass_without("all_passes_where_executable_memory_is_refused");
 }

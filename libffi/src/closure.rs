@@ -4,21 +4,20 @@
 //! thunk, which knows the record's place and jumps to the entry named there. So preparing a closure makes no code;
 //! it may be prepared again, and what a program reads or writes in it is what is used.
 //!
-//! The thunks are part of this library, and each has a cell of memory at a fixed distance, which is what [`ffi_closure_alloc`] gives
-//! out. When all are taken, the thunks' pages are mapped once more, with cells at the same distance. A closure larger than a cell
-//! lies elsewhere, and its cell holds no more than the way there.
+//! The thunks are part of this library ([`farcall::embed::generic::thunks`]), and each has a cell of memory at a fixed distance, which is
+//! what [`ffi_closure_alloc`] gives out. A closure larger than a cell lies elsewhere, and its cell holds no more than the way there.
 
 use crate::cif::{AbiNumber, Cif, Status};
 use crate::code;
+use crate::generic;
 use crate::intern::Found;
-use crate::machine::{self, IN_PLACE, THUNK_SIZE, THUNKS};
 use crate::shape;
-use crate::sys;
 use farcall::embed;
-use std::cell::UnsafeCell;
+use farcall::embed::generic::forward;
+use farcall::embed::generic::thunks::{self, CELL, Pair, RECORD};
 use std::ffi::c_void;
 use std::mem::offset_of;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 /// What a closure calls: `fun(cif, result, arguments, user_data)`.
 pub type Handler = unsafe extern "C-unwind" fn(
@@ -33,6 +32,17 @@ pub type Handler = unsafe extern "C-unwind" fn(
 const TRAMPOLINE: usize = 32;
 #[cfg(target_arch = "aarch64")]
 const TRAMPOLINE: usize = 24;
+
+/// What is written to a closure that is its own function: `endbr64`, `lea r10, [record]`, `jmp [r10]`.
+#[cfg(target_arch = "x86_64")]
+const IN_PLACE: [u8; 14] = [
+    0xf3, 0x0f, 0x1e, 0xfa, 0x4c, 0x8d, 0x15, 0x0d, 0, 0, 0, 0x41, 0xff, 0x22,
+];
+/// What is written to a closure that is its own function: `bti c`, `adr x16, record`, `ldr x17, [x16]`, `br x17`.
+#[cfg(target_arch = "aarch64")]
+const IN_PLACE: [u8; 16] = [
+    0x5f, 0x24, 0x03, 0xd5, 0x70, 0x00, 0x00, 0x10, 0x11, 0x02, 0x40, 0xf9, 0x20, 0x02, 0x1f, 0xd6,
+];
 
 /// `ffi_closure`: libffi's fields, whose first words are ours to use.
 #[derive(Debug)]
@@ -57,129 +67,12 @@ pub struct Record {
     pub user_data: *mut c_void,
 }
 
-/// Bytes from the start of a closure to its record.
-pub const RECORD: usize = offset_of!(Closure, record);
-
-/// Bytes of a cell.
-pub const CELL: usize = 64;
-
 const _: () = {
     assert!(size_of::<Closure>() == TRAMPOLINE + 24);
     assert!(size_of::<Closure>() <= CELL);
+    assert!(offset_of!(Closure, record) == RECORD);
     assert!(IN_PLACE.len() <= RECORD);
 };
-
-/// The memory of a closure, at a fixed distance from its thunk.
-#[repr(C, align(64))]
-pub struct Cell(UnsafeCell<[u8; CELL]>);
-
-// SAFETY: a cell is the closure's that it was given out for, and the program's to share.
-unsafe impl Sync for Cell {}
-
-/// A block of cells; pages of its own, so that its copies can be placed by pages.
-#[cfg_attr(target_arch = "x86_64", repr(C, align(4096)))]
-#[cfg_attr(target_arch = "aarch64", repr(C, align(65536)))]
-pub struct Cells([Cell; THUNKS]);
-
-/// The cells of the thunks in this library.
-pub static CELLS: Cells = Cells([const { Cell(UnsafeCell::new([0; CELL])) }; THUNKS]);
-
-/// A thunk and its cell.
-#[derive(Clone, Copy, Debug)]
-struct Pair {
-    thunk: *const u8,
-    cell: *mut u8,
-}
-
-/// All thunks and cells.
-struct Pool {
-    free: Vec<Pair>,
-    /// The thunks and cells of the newest block, and how many of them were never given out.
-    block: Option<Pair>,
-    unused: usize,
-    /// The first cells of all blocks.
-    blocks: Vec<*mut u8>,
-}
-
-struct Shared(UnsafeCell<Pool>);
-
-// SAFETY: the pool is used under the lock only.
-unsafe impl Sync for Shared {}
-
-static POOL: Shared = Shared(UnsafeCell::new(Pool {
-    free: Vec::new(),
-    block: None,
-    unused: 0,
-    blocks: Vec::new(),
-}));
-
-/// Does something with the pool, which nobody else does meanwhile.
-fn with_pool<T>(work: impl FnOnce(&mut Pool) -> T) -> T {
-    // SAFETY: the lock keeps other threads out, and none of the functions that come here calls another.
-    embed::exclusively(|| work(unsafe { &mut *POOL.0.get() }))
-}
-
-impl Pool {
-    fn take(&mut self) -> Option<Pair> {
-        if let Some(pair) = self.free.pop() {
-            return Some(pair);
-        }
-        if self.unused == 0 {
-            self.add_block()?;
-        }
-        self.unused -= 1;
-        let index = THUNKS - 1 - self.unused;
-        let block = self.block?;
-        // SAFETY: a block has so many thunks and cells.
-        unsafe {
-            Some(Pair {
-                thunk: block.thunk.add(index * THUNK_SIZE),
-                cell: block.cell.add(index * CELL),
-            })
-        }
-    }
-
-    fn add_block(&mut self) -> Option<()> {
-        let thunks = (&raw const machine::farcall_libffi_thunks).cast::<u8>();
-        let cells = (&raw const CELLS).cast_mut().cast::<u8>();
-        let block = match self.block {
-            None => Pair {
-                thunk: thunks,
-                cell: cells,
-            },
-            Some(_) => {
-                let distance = cells as usize - thunks as usize;
-                // SAFETY: the thunks are whole pages of this library.
-                let thunk = unsafe {
-                    sys::copy_code(thunks, THUNKS * THUNK_SIZE, distance, size_of::<Cells>())?
-                };
-                // SAFETY: the copy has the cells at that distance.
-                let cell = unsafe { thunk.add(distance).cast_mut() };
-                Pair { thunk, cell }
-            }
-        };
-        self.block = Some(block);
-        self.blocks.push(block.cell);
-        self.unused = THUNKS;
-        Some(())
-    }
-
-    /// The thunk and cell whose memory `closure` is, if it is a cell's.
-    fn pair_of(&self, closure: *mut u8) -> Option<Pair> {
-        let is_within = |cells: &&*mut u8| {
-            let offset = (closure as usize).wrapping_sub(**cells as usize);
-            offset < size_of::<Cells>()
-        };
-        let cells = *self.blocks.iter().find(is_within)?;
-        let first =
-            (&raw const CELLS) as usize - (&raw const machine::farcall_libffi_thunks) as usize;
-        let index = (closure as usize - cells as usize) / CELL;
-        Some(Pair {
-            thunk: (cells as usize - first + index * THUNK_SIZE) as *const u8,
-            cell: closure,
-        })
-    }
-}
 
 /// What lies before a closure that is larger than a cell.
 #[repr(C, align(16))]
@@ -202,21 +95,21 @@ pub unsafe extern "C" fn ffi_closure_alloc(size: usize, code: *mut *const c_void
     if code.is_null() {
         return ptr::null_mut();
     }
-    let Some(pair) = with_pool(Pool::take) else {
+    let Some(pair) = thunks::take() else {
         return ptr::null_mut();
     };
     let memory = if size <= CELL {
-        pair.cell
+        pair.cell.as_ptr()
     } else {
         // SAFETY: the pair has just been taken.
         unsafe { allocate_large(size, pair) }
     };
     if memory.is_null() {
-        with_pool(|pool| pool.free.push(pair));
+        thunks::put_back(pair);
         return ptr::null_mut();
     }
     // SAFETY: the caller has room for it.
-    unsafe { *code = pair.thunk.cast() };
+    unsafe { *code = pair.thunk.as_ptr().cast() };
     memory.cast()
 }
 
@@ -240,8 +133,8 @@ unsafe fn allocate_large(size: usize, pair: Pair) -> *mut u8 {
             size: layout.size(),
         });
         let closure = start.add(size_of::<Header>());
-        let record = pair.cell.add(RECORD).cast::<*const c_void>();
-        record.write(machine::farcall_libffi_forward as *const c_void);
+        let record = pair.record().as_ptr().cast::<*const c_void>();
+        record.write(forward as *const c_void);
         record.add(1).write(closure.add(RECORD).cast());
         closure
     }
@@ -253,26 +146,20 @@ unsafe fn allocate_large(size: usize, pair: Pair) -> *mut u8 {
 /// * `closure` is null or from there; nobody calls its function pointer any more, and it was not freed before.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ffi_closure_free(closure: *mut c_void) {
-    if closure.is_null() {
+    let Some(closure) = NonNull::new(closure.cast::<u8>()) else {
         return;
-    }
-    let closure = closure.cast::<u8>();
-    let was_cell = with_pool(|pool| {
-        let pair = pool.pair_of(closure);
-        pool.free.extend(pair);
-        pair.is_some()
-    });
-    if was_cell {
+    };
+    if thunks::put_back_cell(closure) {
         return;
     }
     // SAFETY: what is no cell was allocated behind a header.
     unsafe {
-        let start = closure.sub(size_of::<Header>());
+        let start = closure.as_ptr().sub(size_of::<Header>());
         let Header { pair, size } = start.cast::<Header>().read();
         if let Some(layout) = layout_of(size) {
             std::alloc::dealloc(start, layout);
         }
-        with_pool(|pool| pool.free.push(pair));
+        thunks::put_back(pair);
     }
 }
 
@@ -321,7 +208,7 @@ unsafe fn make_callable_in_place(closure: *mut Closure) {
     unsafe {
         let code = (&raw mut (*closure).code).cast::<u8>();
         code.copy_from_nonoverlapping(IN_PLACE.as_ptr(), IN_PLACE.len());
-        sys::synchronize_code(code, IN_PLACE.len());
+        embed::announce(std::slice::from_raw_parts(code, IN_PLACE.len()));
     }
 }
 
@@ -348,13 +235,12 @@ unsafe fn entry_of(cif: &Cif) -> Result<*const c_void, Status> {
     if shape::convention(cif.abi).is_none() {
         return Err(Status::BadAbi);
     }
+    let generic = generic_entry(cif.abi);
     // SAFETY: the caller vouches for the cif.
     match unsafe { cif.resolve() } {
         None => Err(Status::BadTypedef),
-        Some(Found::Interned(entry)) => {
-            Ok(code::closure_entry(entry).unwrap_or_else(|| generic_entry(cif.abi)))
-        }
-        Some(Found::Passing(_)) => Ok(generic_entry(cif.abi)),
+        Some(Found::Interned(entry)) => Ok(code::closure_entry(entry, generic)),
+        Some(Found::Passing(_)) => Ok(generic),
     }
 }
 
@@ -362,9 +248,9 @@ fn generic_entry(number: AbiNumber) -> *const c_void {
     match number {
         #[cfg(all(target_arch = "x86_64", unix))]
         shape::abi::WIN64 | shape::abi::GNUW64 => {
-            machine::farcall_libffi_win64_closure as *const c_void
+            generic::farcall_libffi_win64_closure as *const c_void
         }
-        _ => machine::farcall_libffi_closure as *const c_void,
+        _ => generic::farcall_libffi_closure as *const c_void,
     }
 }
 
@@ -393,9 +279,9 @@ pub unsafe extern "C" fn ffi_prep_go_closure(
         number if shape::convention(number).is_none() => return Status::BadAbi,
         #[cfg(all(target_arch = "x86_64", unix))]
         shape::abi::WIN64 | shape::abi::GNUW64 => {
-            machine::farcall_libffi_win64_go_closure as *const c_void
+            generic::farcall_libffi_win64_go_closure as *const c_void
         }
-        _ => machine::farcall_libffi_go_closure as *const c_void,
+        _ => generic::farcall_libffi_go_closure as *const c_void,
     };
     // SAFETY: the caller has memory for it.
     unsafe { closure.write(GoClosure { tramp, cif, fun }) };

@@ -6,30 +6,22 @@
 use crate::generic;
 use crate::intern::{Call, Detail, Entry};
 use crate::shape;
-use farcall::embed;
+use farcall::embed::{self, Wish};
 use farcall_arch::Plan;
 use farcall_arch::emit::{self, Code};
 use std::ffi::c_void;
 use std::panic;
-use std::sync::OnceLock;
 
 /// How many calls of a signature follow its plan. It takes about so many for code to pay.
 const WITHOUT_CODE: u32 = 8;
 
-/// The environment variable that has all signatures get code at once (`always`) or none ever (`never`), for tests.
-const VARIABLE: &str = "FARCALL_LIBFFI_CODE";
-
 /// How many calls of each signature go without code.
 fn calls_without_code() -> u32 {
-    static CALLS: OnceLock<u32> = OnceLock::new();
-    *CALLS.get_or_init(|| match std::env::var(VARIABLE).as_deref() {
-        Ok("always") => 0,
-        Ok("never") => NEVER,
-        _ => WITHOUT_CODE,
-    })
+    match embed::wish() {
+        Wish::Always => 0,
+        Wish::Never | Wish::None => WITHOUT_CODE,
+    }
 }
-
-const NEVER: u32 = u32::MAX;
 
 /// What an entry's functions are called through until there is code for them.
 pub const FIRST_CALLS: Call = first_calls;
@@ -92,27 +84,27 @@ unsafe extern "C-unwind" fn call_win64(
     }
 }
 
-/// The code that closures of a signature enter by, made for the first of them; `None` if there can be none.
-pub fn closure_entry(entry: &Entry) -> Option<*const c_void> {
+/// What closures of a signature enter by: code made for the first of them, or `generic` if there can be none.
+pub fn closure_entry(entry: &Entry, generic: *const c_void) -> *const c_void {
     let known = entry.closure();
     if !known.is_null() {
-        return Some(known);
+        return known;
     }
-    let detail = entry.detail();
+    let code = compiled_entry(entry.detail()).unwrap_or(generic);
+    entry.set_closure(code);
+    code
+}
+
+fn compiled_entry(detail: &Detail) -> Option<*const c_void> {
     // An entry calls a function of its own convention, and a closure's is one of this process's.
     if !detail.is_dense() || detail.plan.abi != shape::HOST {
         return None;
     }
-    let code = publish(emit::callback_entry_pointers, &detail.plan)?;
-    entry.set_closure(code);
-    Some(code)
+    publish(emit::callback_entry_pointers, &detail.plan)
 }
 
 /// Makes code, and makes it executable for as long as the process.
 fn publish(emit: fn(&Plan) -> Code, plan: &Plan) -> Option<*const c_void> {
-    if calls_without_code() == NEVER {
-        return None;
-    }
     // A fault of ours must not unwind through C.
     let published = panic::catch_unwind(|| embed::publish(&emit(plan)).ok()).ok()??;
     let start = published.start().as_ptr().cast_const().cast();

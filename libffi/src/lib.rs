@@ -8,7 +8,7 @@
 //!   ffi_cif ◄─────┘ token                    cif.rs
 //!      │
 //!      ├── ffi_call, call plans              run.rs      code made for the signature (code.rs), or else
-//!      └── closures                          closure.rs  the plan, step by step (generic.rs, over machine/)
+//!      └── closures                          closure.rs  the plan, step by step (generic.rs)
 //! ```
 //!
 //! Where values go is decided by `farcall-arch` alone. What is here is libffi's data: its structs, its numbers, its rules about memory
@@ -20,10 +20,8 @@ mod code;
 mod generic;
 mod intern;
 mod key;
-mod machine;
 pub mod raw;
 pub mod run;
 mod shape;
-mod sys;
 pub mod types;
 mod version;

@@ -1,7 +1,7 @@
 /* What programs rely on that libffi's own suite does not ask for. Prints a line a failure; exits with their number.
 
-   behaviour [mdwe] [full]: with mdwe, after telling the kernel that no memory is to become executable; with full, after preparing
-   more signatures than are remembered. */
+   behaviour [mdwe|seccomp] [full]: after telling the kernel that no memory is to become executable, one way or the other; with full,
+   after preparing more signatures than are remembered. */
 
 #include <ffi.h>
 #include <pthread.h>
@@ -11,8 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #ifdef __linux__
-#include <sys/mman.h>
-#include <sys/prctl.h>
+#include "../../tests/c/policy.h"
 #include <sys/wait.h>
 #include <unistd.h>
 #endif
@@ -381,9 +380,8 @@ static void nothing_is_writable_and_executable(void) {
     fclose(maps);
 }
 
-static void forbid_executable_memory(void) {
-    enum { SET_MDWE = 65, REFUSE_EXEC_GAIN = 1 };
-    if (prctl(SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0) != 0) {
+static void forbid_executable_memory(const char *policy) {
+    if (refuse_by(policy) != 0) {
         puts("SKIP: the kernel has no such policy");
         exit(0);
     }
@@ -392,11 +390,10 @@ static void forbid_executable_memory(void) {
 #endif
 
 int main(int argc, char **argv) {
-    if (argc > 1 && strcmp(argv[1], "mdwe") == 0) {
 #ifdef __linux__
-        forbid_executable_memory();
+    if (argc > 1 && strcmp(argv[1], "full") != 0)
+        forbid_executable_memory(argv[1]);
 #endif
-    }
     if (argc > 1 && strcmp(argv[argc - 1], "full") == 0)
         signatures_may_be_many();
     narrow_results_fill_a_word();

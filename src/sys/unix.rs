@@ -1,6 +1,9 @@
 //! Linux, and what it has in common with other Unix systems.
 
 mod debugger;
+mod program;
+
+pub(crate) use program::copy_code;
 
 use super::{ForkHooks, LoaderError};
 use farcall_arch::emit::{Code, unwind};
@@ -186,11 +189,11 @@ unsafe fn replace_pages(to: NonNull<u8>, from: NonNull<u8>, len: usize) -> io::R
 /// On x86-64 both follow the data side by themselves. Where instruction caches go by virtual addresses, code
 /// has to be announced at each address it is seen at: while it is put together, and again where it goes.
 #[cfg(target_arch = "x86_64")]
-fn synchronize_code(_bytes: &[u8]) {}
+pub(crate) fn synchronize_code(_bytes: &[u8]) {}
 
 /// As above.
 #[cfg(target_arch = "aarch64")]
-fn synchronize_code(bytes: &[u8]) {
+pub(crate) fn synchronize_code(bytes: &[u8]) {
     use dynasmrt::cache_control;
     cache_control::synchronize_icache(bytes);
     cache_control::prepare_for_execution(bytes);

@@ -1,5 +1,9 @@
 //! Windows on x86-64.
 
+mod program;
+
+pub(crate) use program::copy_code;
+
 use super::{ForkHooks, LoaderError};
 use farcall_arch::emit::{Code, unwind};
 use libloading::os::windows as loader;
@@ -75,14 +79,15 @@ pub(crate) unsafe fn make_executable(start: NonNull<u8>, len: usize) -> io::Resu
     if changed == 0 {
         return Err(io::Error::last_os_error());
     }
-    synchronize_code(start, len);
+    // SAFETY: the caller vouches for the range.
+    synchronize_code(unsafe { std::slice::from_raw_parts(start.as_ptr(), len) });
     Ok(())
 }
 
 /// What the system asks for after writing code, though processors of this kind do not.
-fn synchronize_code(start: NonNull<u8>, len: usize) {
+pub(crate) fn synchronize_code(bytes: &[u8]) {
     // SAFETY: it changes no memory.
-    unsafe { FlushInstructionCache(GetCurrentProcess(), start.as_ptr().cast(), len) };
+    unsafe { FlushInstructionCache(GetCurrentProcess(), bytes.as_ptr().cast(), bytes.len()) };
 }
 
 /// Memory for code. It is never given back.
@@ -153,8 +158,10 @@ impl CodeRange {
             target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
         }
         drop(view);
-        // SAFETY: the caller's offset lies within the range.
-        synchronize_code(unsafe { self.start.add(offset) }, bytes.len());
+        // SAFETY: the caller's range has just been written.
+        synchronize_code(unsafe {
+            std::slice::from_raw_parts(self.start.add(offset).as_ptr(), bytes.len())
+        });
         Ok(())
     }
 }

@@ -3,6 +3,8 @@
 #![allow(dead_code, unused_imports, reason = "each test program uses a part")]
 
 pub mod memory;
+#[cfg(target_os = "linux")]
+pub mod policy;
 
 use farcall::{Callback, Function, Library, Value};
 use std::path::PathBuf;
@@ -18,20 +20,26 @@ pub fn peer_path() -> &'static str {
             return library;
         }
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/c/peer.c");
-        let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
-        let name = format!("peer-{}.so", std::process::id());
-        let library = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let status = Command::new(&compiler)
-            .args([
-                "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-pthread", "-o",
-            ])
-            .arg(&library)
-            .arg(source)
-            .status()
-            .unwrap_or_else(|error| panic!("{compiler}: {error}"));
-        assert!(status.success(), "{compiler} failed");
+        let library = compiled(source, "peer.so", &["-O2", "-shared", "-fPIC", "-pthread"]);
         library.to_str().expect("a UTF-8 path").to_owned()
     })
+}
+
+/// What the C compiler makes of a file. Its name ends in `name`.
+pub fn compiled(source: &str, name: &str, args: &[&str]) -> PathBuf {
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    let name = format!("{}-{name}", std::process::id());
+    let output = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let status = Command::new(&compiler)
+        .args(["-Wall", "-Werror"])
+        .args(args)
+        .arg("-o")
+        .arg(&output)
+        .arg(source)
+        .status()
+        .unwrap_or_else(|error| panic!("{compiler}: {error}"));
+    assert!(status.success(), "{compiler} failed");
+    output
 }
 
 /// The library, opened anew. The first one stays open, so that its addresses and its state outlive each test.

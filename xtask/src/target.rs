@@ -148,10 +148,16 @@ static AARCH64_LINUX_GNU: Spec = Spec {
     ffi_skips: &["ports/unix/ffi_int_base.py", "ports/unix/ffi_int_long32.py"],
     libc_stand_in: None,
     module_skips: &[("dll_search", "it is about Windows")],
-    rust_skips: &[(
-        "policy_against_executable_memory_is_an_error_that_names_it",
-        "QEMU has no PR_SET_MDWE",
-    )],
+    rust_skips: &[
+        (
+            "all_passes_where_executable_memory_is_refused",
+            "QEMU has no policy against it",
+        ),
+        (
+            "callbacks_beyond_the_memory_for_thunks_are_an_error",
+            "QEMU has no policy against executable memory",
+        ),
+    ],
 };
 
 static X86_64_WINDOWS_GNU: Spec = Spec {

@@ -63,7 +63,7 @@ pub mod record {
     pub const OBJECT_HANDLER: u8 = 24;
     /// The last argument of the function that an entry on pointers calls.
     pub const USER_DATA: u8 = 24;
-    /// The record's size; a record's address is a multiple of it.
+    /// The record's size, and its distance from the next one.
     pub const SIZE: usize = 32;
 }
 

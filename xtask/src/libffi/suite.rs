@@ -69,11 +69,11 @@ const CONFIG: &str = "\
 #endif
 ";
 
-/// Each program runs with code made for every signature, and with none: see `libffi/src/code.rs`. It passes if it does both times.
+/// Each program runs with code made for every signature, and with none: see `src/code.rs`. It passes if it does both times.
 pub const WITH_CODE: [&str; 2] = ["always", "never"];
 
 /// The variable that says so.
-pub const CODE: &str = "FARCALL_LIBFFI_CODE";
+pub const CODE: &str = "FARCALL_CODE";
 
 /// How long a test may run. QEMU and Wine take a while.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -44,16 +44,16 @@ pub fn suite(target: Target) -> Result<Report> {
     Ok(report)
 }
 
-/// `libffi/tests/*.c`, with code for every signature and without any, and where the system knows how, with a policy against
+/// `libffi/tests/*.c`, with code for every signature and without any, and where the system knows how, with policies against
 /// executable memory.
 pub fn programs(target: Target) -> Result<Report> {
     let prefix = drop_in::build(target)?;
     let _runner = target.start_runner()?;
     let mut report = Report::default();
     let behaviour = compile(target, &prefix, "behaviour.c")?;
-    // The policy is the kernel's, and Windows has none.
+    // The policies are the kernel's, and Windows has none that Wine knows.
     let policies: &[&[&str]] = match target.spec().runner {
-        Runner::None | Runner::Qemu { .. } => &[&[], &["full"], &["mdwe"]],
+        Runner::None | Runner::Qemu { .. } => &[&[], &["full"], &["mdwe"], &["seccomp"]],
         Runner::Wine => &[&[], &["full"]],
     };
     for arguments in policies {

@@ -1,23 +1,21 @@
-//! Linux.
+//! The program's own code, mapped once more.
 
+use super::make_executable;
 use std::ffi::CString;
-#[cfg(target_arch = "aarch64")]
-use std::ffi::c_void;
-use std::os::fd::AsRawFd;
-use std::os::fd::{FromRawFd, OwnedFd};
-use std::ptr;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ptr::{self, NonNull};
 
-/// Maps pages of code of this library once more, and fresh memory `data_len` bytes long at `distance` behind them. `None` if the system
+/// Maps pages of code of this program once more, and fresh memory `data_len` bytes long at `distance` behind them. `None` if the system
 /// has no memory, or permits no such thing.
 ///
 /// # Safety
-/// * `code` points to `code_len` bytes of code of this library: whole pages, as are `distance` and `data_len`.
-pub unsafe fn copy_code(
+/// * `code` points to `code_len` bytes of code of this program: whole pages, as are `distance` and `data_len`.
+pub(crate) unsafe fn copy_code(
     code: *const u8,
     code_len: usize,
     distance: usize,
     data_len: usize,
-) -> Option<*const u8> {
+) -> Option<NonNull<u8>> {
     let len = distance + data_len;
     // SAFETY: a mapping at an address of the kernel's choice replaces nothing.
     let start = unsafe { map(ptr::null_mut(), len, libc::PROT_NONE, 0)? };
@@ -33,7 +31,7 @@ pub unsafe fn copy_code(
         }
         libc::munmap(start.add(code_len).cast(), distance - code_len);
     }
-    Some(start)
+    NonNull::new(start)
 }
 
 /// Private memory: what a child of fork() writes is its own.
@@ -59,12 +57,11 @@ unsafe fn copy_in_memory(code: *const u8, to: *mut u8, len: usize) -> bool {
             return false;
         }
         to.copy_from_nonoverlapping(code, len);
-        synchronize_code(to, len);
-        libc::mprotect(to.cast(), len, libc::PROT_READ | libc::PROT_EXEC) == 0
+        NonNull::new(to).is_some_and(|to| make_executable(to, len).is_ok())
     }
 }
 
-/// Maps the code from the file that the library was loaded from, which a policy against making memory executable permits.
+/// Maps the code from the file that it was loaded from, which a policy against making memory executable permits.
 ///
 /// # Safety
 /// * `to` is a range of the caller's, as long as the code.
@@ -129,26 +126,6 @@ impl<'a> Mapping<'a> {
             path,
         })
     }
-}
-
-/// Makes the instruction side of the processor see code that was written. On x86-64 it does by itself.
-///
-/// # Safety
-/// * The range is the caller's.
-#[cfg(target_arch = "x86_64")]
-pub unsafe fn synchronize_code(_start: *const u8, _len: usize) {}
-
-/// As above. The compiler's own library knows how.
-///
-/// # Safety
-/// * The range is the caller's.
-#[cfg(target_arch = "aarch64")]
-pub unsafe fn synchronize_code(start: *const u8, len: usize) {
-    unsafe extern "C" {
-        fn __clear_cache(start: *const c_void, end: *const c_void);
-    }
-    // SAFETY: the caller vouches for the range.
-    unsafe { __clear_cache(start.cast(), start.add(len).cast()) }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use super::THUNKS;
 use std::arch::global_asm;
 
-// farcall_libffi_call(frame, stack_len, fill, target)
+// farcall_generic_call(frame, stack_len, fill, target)
 //
 //   | return address |
 //   | saved rbp      | <- rbp
@@ -15,12 +15,12 @@ use std::arch::global_asm;
 //
 // The area is entered a page at a time, as no page of a stack may be passed over.
 global_asm!(
-    ".pushsection .text.farcall_libffi_call,\"ax\",@progbits",
-    ".globl farcall_libffi_call",
-    ".hidden farcall_libffi_call",
-    ".type farcall_libffi_call,@function",
+    ".pushsection .text.farcall_generic_call,\"ax\",@progbits",
+    ".globl farcall_generic_call",
+    ".hidden farcall_generic_call",
+    ".type farcall_generic_call,@function",
     ".p2align 4",
-    "farcall_libffi_call:",
+    "farcall_generic_call:",
     ".cfi_startproc",
     "endbr64",
     "push rbp",
@@ -81,79 +81,26 @@ global_asm!(
     ".cfi_def_cfa rsp, 8",
     "ret",
     ".cfi_endproc",
-    ".size farcall_libffi_call, . - farcall_libffi_call",
+    ".size farcall_generic_call, . - farcall_generic_call",
     ".popsection",
 );
 
-/// An entry of closures: registers into an image on the stack, `farcall_libffi_enter(record, image, stack, is_go)`, and back.
-/// What a Microsoft caller wants preserved on top of the others lies above the image.
-macro_rules! closure_entry {
-    ($name:literal, $is_go:literal, $saved:literal, [$($save:literal),*], [$($restore:literal),*]) => {
-        global_asm!(
-            concat!(".pushsection .text.", $name, ",\"ax\",@progbits"),
-            concat!(".globl ", $name),
-            concat!(".hidden ", $name),
-            concat!(".type ", $name, ",@function"),
-            ".p2align 4",
-            concat!($name, ":"),
-            ".cfi_startproc",
-            "endbr64",
-            concat!("sub rsp, 312 + ", $saved),
-            concat!(".cfi_def_cfa_offset 320 + ", $saved),
-            $($save,)*
-            "mov [rsp + 8], rcx",
-            "mov [rsp + 16], rdx",
-            "mov [rsp + 48], rsi",
-            "mov [rsp + 56], rdi",
-            "mov [rsp + 64], r8",
-            "mov [rsp + 72], r9",
-            "movaps [rsp + 128], xmm0",
-            "movaps [rsp + 144], xmm1",
-            "movaps [rsp + 160], xmm2",
-            "movaps [rsp + 176], xmm3",
-            "movaps [rsp + 192], xmm4",
-            "movaps [rsp + 208], xmm5",
-            "movaps [rsp + 224], xmm6",
-            "movaps [rsp + 240], xmm7",
-            "mov qword ptr [rsp + 288], 0",
-            "mov rdi, r10",
-            "mov rsi, rsp",
-            concat!("lea rdx, [rsp + 320 + ", $saved, "]"),
-            concat!("mov ecx, ", $is_go),
-            "call {enter}",
-            "mov rcx, [rsp + 288]",
-            "test rcx, rcx",
-            "jz 3f",
-            "dec rcx",
-            "jz 2f",
-            "fld tbyte ptr [rsp + 272]",
-            "2:",
-            "fld tbyte ptr [rsp + 256]",
-            "3:",
-            $($restore,)*
-            "mov rax, [rsp]",
-            "mov rdx, [rsp + 16]",
-            "movaps xmm0, [rsp + 128]",
-            "movaps xmm1, [rsp + 144]",
-            concat!("add rsp, 312 + ", $saved),
-            ".cfi_def_cfa_offset 8",
-            "ret",
-            ".cfi_endproc",
-            concat!(".size ", $name, ", . - ", $name),
-            ".popsection",
-            enter = sym crate::generic::enter,
-        );
+/// An entry of callbacks, called `$name`: registers into an image on the stack, `$enter(record, image, stack)`, and back. With
+/// `chain`, the record is where the static chain leads; with `win64`, callers are Microsoft's, and what they want preserved on
+/// top of the others lies above the image.
+#[macro_export]
+macro_rules! generic_entry {
+    ($name:literal, $enter:path) => {
+        $crate::generic_entry!(@ $name, $enter, "0", [], []);
     };
-}
-
-closure_entry!("farcall_libffi_closure", "0", "0", [], []);
-closure_entry!("farcall_libffi_go_closure", "1", "0", [], []);
-
-macro_rules! win64_closure_entry {
-    ($name:literal, $is_go:literal) => {
-        closure_entry!(
+    ($name:literal, $enter:path, chain) => {
+        $crate::generic_entry!($name, $enter);
+    };
+    ($name:literal, $enter:path, win64) => {
+        $crate::generic_entry!(
+            @
             $name,
-            $is_go,
+            $enter,
             "176",
             [
                 "mov [rsp + 304], rsi",
@@ -187,50 +134,120 @@ macro_rules! win64_closure_entry {
             ]
         );
     };
+    (@ $name:literal, $enter:path, $saved:literal, [$($save:literal),*], [$($restore:literal),*]) => {
+        ::core::arch::global_asm!(
+            concat!(".pushsection .text.", $name, ",\"ax\",@progbits"),
+            concat!(".globl ", $name),
+            concat!(".hidden ", $name),
+            concat!(".type ", $name, ",@function"),
+            ".p2align 4",
+            concat!($name, ":"),
+            ".cfi_startproc",
+            "endbr64",
+            concat!("sub rsp, 312 + ", $saved),
+            concat!(".cfi_def_cfa_offset 320 + ", $saved),
+            $($save,)*
+            "mov [rsp + 8], rcx",
+            "mov [rsp + 16], rdx",
+            "mov [rsp + 48], rsi",
+            "mov [rsp + 56], rdi",
+            "mov [rsp + 64], r8",
+            "mov [rsp + 72], r9",
+            "movaps [rsp + 128], xmm0",
+            "movaps [rsp + 144], xmm1",
+            "movaps [rsp + 160], xmm2",
+            "movaps [rsp + 176], xmm3",
+            "movaps [rsp + 192], xmm4",
+            "movaps [rsp + 208], xmm5",
+            "movaps [rsp + 224], xmm6",
+            "movaps [rsp + 240], xmm7",
+            "mov qword ptr [rsp + 288], 0",
+            "mov rdi, r10",
+            "mov rsi, rsp",
+            concat!("lea rdx, [rsp + 320 + ", $saved, "]"),
+            "call {enter}",
+            "mov rcx, [rsp + 288]",
+            "test rcx, rcx",
+            "jz 3f",
+            "dec rcx",
+            "jz 2f",
+            "fld tbyte ptr [rsp + 272]",
+            "2:",
+            "fld tbyte ptr [rsp + 256]",
+            "3:",
+            $($restore,)*
+            "mov rax, [rsp]",
+            "mov rdx, [rsp + 16]",
+            "movaps xmm0, [rsp + 128]",
+            "movaps xmm1, [rsp + 144]",
+            concat!("add rsp, 312 + ", $saved),
+            ".cfi_def_cfa_offset 8",
+            "ret",
+            ".cfi_endproc",
+            concat!(".size ", $name, ", . - ", $name),
+            ".popsection",
+            enter = sym $enter,
+        );
+    };
 }
 
-win64_closure_entry!("farcall_libffi_win64_closure", "0");
-win64_closure_entry!("farcall_libffi_win64_go_closure", "1");
-
-// A thunk finds its closure's record at a fixed distance, and jumps to the entry that it names.
+// A thunk finds its record at a fixed distance, and jumps to the entry that it names.
 global_asm!(
-    ".pushsection .text.farcall_libffi_thunks,\"ax\",@progbits",
-    ".globl farcall_libffi_thunks",
-    ".hidden farcall_libffi_thunks",
-    ".type farcall_libffi_thunks,@function",
+    ".pushsection .text.farcall_generic_thunks,\"ax\",@progbits",
+    ".globl farcall_generic_thunks",
+    ".hidden farcall_generic_thunks",
+    ".type farcall_generic_thunks,@function",
     ".p2align 12",
-    "farcall_libffi_thunks:",
+    "farcall_generic_thunks:",
     ".cfi_startproc",
-    ".set farcall_libffi_index, 0",
+    ".set farcall_generic_index, 0",
     ".rept {count}",
     "endbr64",
-    "lea r10, [rip + {cells} + {record} + farcall_libffi_index * {cell}]",
+    "lea r10, [rip + {cells} + {record} + farcall_generic_index * {cell}]",
     "jmp qword ptr [r10]",
     ".p2align 4, 0xcc",
-    ".set farcall_libffi_index, farcall_libffi_index + 1",
+    ".set farcall_generic_index, farcall_generic_index + 1",
     ".endr",
     ".cfi_endproc",
-    ".size farcall_libffi_thunks, . - farcall_libffi_thunks",
+    ".size farcall_generic_thunks, . - farcall_generic_thunks",
     ".popsection",
     count = const THUNKS,
-    cells = sym crate::closure::CELLS,
-    record = const crate::closure::RECORD,
-    cell = const crate::closure::CELL,
+    cells = sym crate::generic::thunks::CELLS,
+    record = const crate::generic::thunks::RECORD,
+    cell = const crate::generic::thunks::CELL,
 );
 
-// Goes on with the record whose address lies where a record's cif is: that of a closure too large for its cell.
+// A trampoline on slots: call(target, slots, result, plan), the plan being the record's context.
 global_asm!(
-    ".pushsection .text.farcall_libffi_forward,\"ax\",@progbits",
-    ".globl farcall_libffi_forward",
-    ".hidden farcall_libffi_forward",
-    ".type farcall_libffi_forward,@function",
+    ".pushsection .text.farcall_generic_trampoline,\"ax\",@progbits",
+    ".globl farcall_generic_trampoline",
+    ".hidden farcall_generic_trampoline",
+    ".type farcall_generic_trampoline,@function",
     ".p2align 4",
-    "farcall_libffi_forward:",
+    "farcall_generic_trampoline:",
+    ".cfi_startproc",
+    "endbr64",
+    "mov rcx, [r10 + 8]",
+    "jmp {call}",
+    ".cfi_endproc",
+    ".size farcall_generic_trampoline, . - farcall_generic_trampoline",
+    ".popsection",
+    call = sym crate::generic::slots::call,
+);
+
+// Goes on with the record whose address lies where a record's context is.
+global_asm!(
+    ".pushsection .text.farcall_generic_forward,\"ax\",@progbits",
+    ".globl farcall_generic_forward",
+    ".hidden farcall_generic_forward",
+    ".type farcall_generic_forward,@function",
+    ".p2align 4",
+    "farcall_generic_forward:",
     ".cfi_startproc",
     "endbr64",
     "mov r10, [r10 + 8]",
     "jmp qword ptr [r10]",
     ".cfi_endproc",
-    ".size farcall_libffi_forward, . - farcall_libffi_forward",
+    ".size farcall_generic_forward, . - farcall_generic_forward",
     ".popsection",
 );

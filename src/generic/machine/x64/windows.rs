@@ -3,7 +3,7 @@
 use super::THUNKS;
 use std::arch::global_asm;
 
-// farcall_libffi_call(frame, stack_len, fill, target)
+// farcall_generic_call(frame, stack_len, fill, target)
 //
 //   | return address      |
 //   | saved rbp, rbx, r12 | <- rbp
@@ -12,11 +12,11 @@ use std::arch::global_asm;
 //
 // The area is entered a page at a time, as the system wants it.
 global_asm!(
-    ".section .text$farcall_libffi_call,\"xr\"",
-    ".globl farcall_libffi_call",
+    ".section .text$farcall_generic_call,\"xr\"",
+    ".globl farcall_generic_call",
     ".p2align 4",
-    ".seh_proc farcall_libffi_call",
-    "farcall_libffi_call:",
+    ".seh_proc farcall_generic_call",
+    "farcall_generic_call:",
     "push rbp",
     ".seh_pushreg rbp",
     "push rbx",
@@ -63,10 +63,15 @@ global_asm!(
     ".text",
 );
 
-/// An entry of closures: registers into an image on the stack, `enter(record, image, stack, is_go)`, and back.
-macro_rules! closure_entry {
-    ($name:literal, $is_go:literal) => {
-        global_asm!(
+/// An entry of callbacks, called `$name`: registers into an image on the stack, `$enter(record, image, stack)`, and back. With
+/// `chain`, the record is where the static chain leads.
+#[macro_export]
+macro_rules! generic_entry {
+    ($name:literal, $enter:path, chain) => {
+        $crate::generic_entry!($name, $enter);
+    };
+    ($name:literal, $enter:path) => {
+        ::core::arch::global_asm!(
             concat!(".section .text$", $name, ",\"xr\""),
             concat!(".globl ", $name),
             ".p2align 4",
@@ -86,7 +91,6 @@ macro_rules! closure_entry {
             "mov rcx, r10",
             "lea rdx, [rsp + 32]",
             "lea r8, [rsp + 352]",
-            concat!("mov r9d, ", $is_go),
             "call {enter}",
             "mov rax, [rsp + 32]",
             "movaps xmm0, [rsp + 160]",
@@ -94,41 +98,50 @@ macro_rules! closure_entry {
             "ret",
             ".seh_endproc",
             ".text",
-            enter = sym crate::generic::enter,
+            enter = sym $enter,
         );
     };
 }
 
-closure_entry!("farcall_libffi_closure", "0");
-closure_entry!("farcall_libffi_go_closure", "1");
-
-// A thunk finds its closure's record at a fixed distance, and jumps to the entry that it names.
+// A thunk finds its record at a fixed distance, and jumps to the entry that it names.
 global_asm!(
-    ".section .text$farcall_libffi_thunks,\"xr\"",
-    ".globl farcall_libffi_thunks",
+    ".section .text$farcall_generic_thunks,\"xr\"",
+    ".globl farcall_generic_thunks",
     ".p2align 12",
-    "farcall_libffi_thunks:",
-    ".set farcall_libffi_index, 0",
+    "farcall_generic_thunks:",
+    ".set farcall_generic_index, 0",
     ".rept {count}",
     "endbr64",
-    "lea r10, [rip + {cells} + {record} + farcall_libffi_index * {cell}]",
+    "lea r10, [rip + {cells} + {record} + farcall_generic_index * {cell}]",
     "jmp qword ptr [r10]",
     ".p2align 4, 0xcc",
-    ".set farcall_libffi_index, farcall_libffi_index + 1",
+    ".set farcall_generic_index, farcall_generic_index + 1",
     ".endr",
     ".text",
     count = const THUNKS,
-    cells = sym crate::closure::CELLS,
-    record = const crate::closure::RECORD,
-    cell = const crate::closure::CELL,
+    cells = sym crate::generic::thunks::CELLS,
+    record = const crate::generic::thunks::RECORD,
+    cell = const crate::generic::thunks::CELL,
 );
 
-// Goes on with the record whose address lies where a record's cif is: that of a closure too large for its cell.
+// A trampoline on slots: call(target, slots, result, plan), the plan being the record's context.
 global_asm!(
-    ".section .text$farcall_libffi_forward,\"xr\"",
-    ".globl farcall_libffi_forward",
+    ".section .text$farcall_generic_trampoline,\"xr\"",
+    ".globl farcall_generic_trampoline",
     ".p2align 4",
-    "farcall_libffi_forward:",
+    "farcall_generic_trampoline:",
+    "mov r9, [r10 + 8]",
+    "jmp {call}",
+    ".text",
+    call = sym crate::generic::slots::call,
+);
+
+// Goes on with the record whose address lies where a record's context is.
+global_asm!(
+    ".section .text$farcall_generic_forward,\"xr\"",
+    ".globl farcall_generic_forward",
+    ".p2align 4",
+    "farcall_generic_forward:",
     "mov r10, [r10 + 8]",
     "jmp qword ptr [r10]",
     ".text",

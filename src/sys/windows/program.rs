@@ -1,22 +1,22 @@
-//! Windows.
+//! The program's own code, mapped once more.
 
-use std::ptr;
+use std::ptr::{self, NonNull};
 use windows_sys::Win32::System::Memory::{
     MEM_COMMIT, MEM_RELEASE, MEM_RESERVE, PAGE_EXECUTE_READ, PAGE_READWRITE, VirtualAlloc,
     VirtualFree, VirtualProtect,
 };
 
-/// Makes pages of code of this library anew, and fresh memory `data_len` bytes long at `distance` behind them. `None` if the system
+/// Makes pages of code of this program anew, and fresh memory `data_len` bytes long at `distance` behind them. `None` if the system
 /// has no memory, or permits no such thing.
 ///
 /// # Safety
-/// * `code` points to `code_len` bytes of code of this library: whole pages, as are `distance` and `data_len`.
-pub unsafe fn copy_code(
+/// * `code` points to `code_len` bytes of code of this program: whole pages, as are `distance` and `data_len`.
+pub(crate) unsafe fn copy_code(
     code: *const u8,
     code_len: usize,
     distance: usize,
     data_len: usize,
-) -> Option<*const u8> {
+) -> Option<NonNull<u8>> {
     // SAFETY: addresses of the system's choice; what follows gives them memory, or gives them back, and nobody else knows them.
     unsafe {
         let len = distance + data_len;
@@ -37,12 +37,6 @@ pub unsafe fn copy_code(
             VirtualFree(start.cast(), 0, MEM_RELEASE);
             return None;
         }
-        Some(start)
+        NonNull::new(start)
     }
 }
-
-/// Makes the instruction side of the processor see code that was written. On x86-64 it does by itself.
-///
-/// # Safety
-/// * The range is the caller's.
-pub unsafe fn synchronize_code(_start: *const u8, _len: usize) {}

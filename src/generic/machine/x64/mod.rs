@@ -1,6 +1,6 @@
 //! The machine code for x86-64.
 //!
-//! A process speaks one convention with this library, System V or Microsoft's, and each has a file of its own here.
+//! A process speaks one convention, System V or Microsoft's, and each has a file of its own here.
 
 #[cfg(unix)]
 mod sysv;
@@ -14,7 +14,7 @@ use std::mem::offset_of;
 #[derive(Clone, Copy, Default)]
 #[repr(C, align(16))]
 pub struct Image {
-    /// `rax` to `r15`, as far as they carry anything: arguments, results, the count of vector registers, Go's closure.
+    /// `rax` to `r15`, as far as they carry anything: arguments, results, the count of vector registers, the static chain.
     pub ints: [u64; 16],
     /// `xmm0` to `xmm7`.
     pub fps: [[u8; 16]; 8],
@@ -26,35 +26,33 @@ pub struct Image {
 
 impl Image {
     /// Has machine code take as many numbers off the x87's stack, or put them there, as the result has.
+    #[inline]
     pub fn expect(&mut self, plan: &Plan) {
         let is_x87 = |piece: &&Move| matches!(piece.place, Place::X87(_));
         self.x87_count = plan.ret.iter().filter(is_x87).count() as u64;
     }
 
     /// The bytes of `st(register)`.
+    #[inline]
     pub fn x87(&self, register: u8) -> [u8; 16] {
         self.x87[usize::from(register)]
     }
 
     /// Sets them.
+    #[inline]
     pub fn set_x87(&mut self, register: u8, bytes: [u8; 16]) {
         self.x87[usize::from(register)] = bytes;
     }
 }
 
-/// The register that leads to a closure's record, and to a Go closure.
+/// The register of the static chain, in which a thunk leaves its record's address, too.
 pub const STATIC_CHAIN: usize = 10;
 
-/// How many thunks there are, and with them closures that need no memory to be made executable.
+/// How many thunks there are, and with them function pointers that need no memory to be made executable.
 pub const THUNKS: usize = 1024;
 
 /// Bytes of a thunk.
 pub const THUNK_SIZE: usize = 16;
-
-/// What [`crate::closure`] writes to a closure that is its own function: `endbr64`, `lea r10, [record]`, `jmp [r10]`.
-pub const IN_PLACE: [u8; 14] = [
-    0xf3, 0x0f, 0x1e, 0xfa, 0x4c, 0x8d, 0x15, 0x0d, 0, 0, 0, 0x41, 0xff, 0x22,
-];
 
 const _: () = {
     assert!(offset_of!(Image, fps) == 128);

@@ -8,7 +8,7 @@ use std::mem::offset_of;
 #[derive(Clone, Copy, Default)]
 #[repr(C, align(16))]
 pub struct Image {
-    /// `x0` to `x19`, as far as they carry anything: `x0` to `x8`, and Go's closure.
+    /// `x0` to `x19`, as far as they carry anything: `x0` to `x8`, and the static chain.
     pub ints: [u64; 20],
     /// `v0` to `v7`.
     pub fps: [[u8; 16]; 8],
@@ -16,37 +16,35 @@ pub struct Image {
 
 impl Image {
     /// There is no further place for a result.
+    #[inline]
     pub fn expect(&mut self, _plan: &Plan) {}
 
     /// There is no such register: no plan speaks of one.
+    #[inline]
     pub fn x87(&self, _register: u8) -> [u8; 16] {
         [0; 16]
     }
 
     /// As above.
+    #[inline]
     pub fn set_x87(&mut self, _register: u8, _bytes: [u8; 16]) {}
 }
 
-/// The register that leads to a Go closure. `x16` leads to a closure's record.
+/// The register of the static chain. A thunk leaves its record's address in `x16`.
 pub const STATIC_CHAIN: usize = 18;
 
-/// How many thunks there are, and with them closures that need no memory to be made executable.
+/// How many thunks there are, and with them function pointers that need no memory to be made executable.
 pub const THUNKS: usize = 2048;
 
 /// Bytes of a thunk.
 pub const THUNK_SIZE: usize = 32;
-
-/// What [`crate::closure`] writes to a closure that is its own function: `bti c`, `adr x16, record`, `ldr x17, [x16]`, `br x17`.
-pub const IN_PLACE: [u8; 16] = [
-    0x5f, 0x24, 0x03, 0xd5, 0x70, 0x00, 0x00, 0x10, 0x11, 0x02, 0x40, 0xf9, 0x20, 0x02, 0x1f, 0xd6,
-];
 
 const _: () = {
     assert!(offset_of!(Image, fps) == 160);
     assert!(size_of::<Image>() == 288);
 };
 
-// farcall_libffi_call(frame, stack_len, fill, target)
+// farcall_generic_call(frame, stack_len, fill, target)
 //
 //   | saved x19, x20 |
 //   | saved x29, x30 | <- x29
@@ -54,12 +52,12 @@ const _: () = {
 //
 // The area is entered a page at a time, as no page of a stack may be passed over.
 global_asm!(
-    ".pushsection .text.farcall_libffi_call,\"ax\",@progbits",
-    ".globl farcall_libffi_call",
-    ".hidden farcall_libffi_call",
-    ".type farcall_libffi_call,@function",
+    ".pushsection .text.farcall_generic_call,\"ax\",@progbits",
+    ".globl farcall_generic_call",
+    ".hidden farcall_generic_call",
+    ".type farcall_generic_call,@function",
     ".p2align 4",
-    "farcall_libffi_call:",
+    "farcall_generic_call:",
     ".cfi_startproc",
     "hint #34",
     "stp x29, x30, [sp, #-32]!",
@@ -109,14 +107,22 @@ global_asm!(
     ".cfi_def_cfa_offset 0",
     "ret",
     ".cfi_endproc",
-    ".size farcall_libffi_call, . - farcall_libffi_call",
+    ".size farcall_generic_call, . - farcall_generic_call",
     ".popsection",
 );
 
-/// An entry of closures: registers into an image on the stack, `enter(record, image, stack, is_go)`, and back.
-macro_rules! closure_entry {
-    ($name:literal, $record:literal, $is_go:literal) => {
-        global_asm!(
+/// An entry of callbacks, called `$name`: registers into an image on the stack, `$enter(record, image, stack)`, and back. With
+/// `chain`, the record is where the static chain leads.
+#[macro_export]
+macro_rules! generic_entry {
+    ($name:literal, $enter:path) => {
+        $crate::generic_entry!(@ $name, $enter, "x16");
+    };
+    ($name:literal, $enter:path, chain) => {
+        $crate::generic_entry!(@ $name, $enter, "x18");
+    };
+    (@ $name:literal, $enter:path, $record:literal) => {
+        ::core::arch::global_asm!(
             concat!(".pushsection .text.", $name, ",\"ax\",@progbits"),
             concat!(".globl ", $name),
             concat!(".hidden ", $name),
@@ -142,7 +148,6 @@ macro_rules! closure_entry {
             concat!("mov x0, ", $record),
             "add x1, sp, #16",
             "add x2, sp, #304",
-            concat!("mov w3, ", $is_go),
             "bl {enter}",
             "ldp x0, x1, [sp, #16]",
             "ldp q0, q1, [sp, #176]",
@@ -155,58 +160,73 @@ macro_rules! closure_entry {
             ".cfi_endproc",
             concat!(".size ", $name, ", . - ", $name),
             ".popsection",
-            enter = sym crate::generic::enter,
+            enter = sym $enter,
         );
     };
 }
 
-closure_entry!("farcall_libffi_closure", "x16", "#0");
-closure_entry!("farcall_libffi_go_closure", "x18", "#1");
-
-// A thunk finds its closure's record at a fixed distance, and jumps to the entry that it names.
+// A thunk finds its record at a fixed distance, and jumps to the entry that it names.
 global_asm!(
-    ".pushsection .text.farcall_libffi_thunks,\"ax\",@progbits",
-    ".globl farcall_libffi_thunks",
-    ".hidden farcall_libffi_thunks",
-    ".type farcall_libffi_thunks,@function",
+    ".pushsection .text.farcall_generic_thunks,\"ax\",@progbits",
+    ".globl farcall_generic_thunks",
+    ".hidden farcall_generic_thunks",
+    ".type farcall_generic_thunks,@function",
     ".p2align 16",
-    "farcall_libffi_thunks:",
+    "farcall_generic_thunks:",
     ".cfi_startproc",
-    ".set farcall_libffi_index, 0",
+    ".set farcall_generic_index, 0",
     ".rept {count}",
     "hint #34",
-    "adrp x16, {cells} + {record} + farcall_libffi_index * {cell}",
-    "add x16, x16, :lo12:{cells} + {record} + farcall_libffi_index * {cell}",
+    "adrp x16, {cells} + {record} + farcall_generic_index * {cell}",
+    "add x16, x16, :lo12:{cells} + {record} + farcall_generic_index * {cell}",
     "ldr x17, [x16]",
     "br x17",
     "udf #0",
     "udf #0",
     "udf #0",
-    ".set farcall_libffi_index, farcall_libffi_index + 1",
+    ".set farcall_generic_index, farcall_generic_index + 1",
     ".endr",
     ".cfi_endproc",
-    ".size farcall_libffi_thunks, . - farcall_libffi_thunks",
+    ".size farcall_generic_thunks, . - farcall_generic_thunks",
     ".popsection",
     count = const THUNKS,
-    cells = sym crate::closure::CELLS,
-    record = const crate::closure::RECORD,
-    cell = const crate::closure::CELL,
+    cells = sym crate::generic::thunks::CELLS,
+    record = const crate::generic::thunks::RECORD,
+    cell = const crate::generic::thunks::CELL,
 );
 
-// Goes on with the record whose address lies where a record's cif is: that of a closure too large for its cell.
+// A trampoline on slots: call(target, slots, result, plan), the plan being the record's context.
 global_asm!(
-    ".pushsection .text.farcall_libffi_forward,\"ax\",@progbits",
-    ".globl farcall_libffi_forward",
-    ".hidden farcall_libffi_forward",
-    ".type farcall_libffi_forward,@function",
+    ".pushsection .text.farcall_generic_trampoline,\"ax\",@progbits",
+    ".globl farcall_generic_trampoline",
+    ".hidden farcall_generic_trampoline",
+    ".type farcall_generic_trampoline,@function",
     ".p2align 4",
-    "farcall_libffi_forward:",
+    "farcall_generic_trampoline:",
+    ".cfi_startproc",
+    "hint #34",
+    "ldr x3, [x16, #8]",
+    "b {call}",
+    ".cfi_endproc",
+    ".size farcall_generic_trampoline, . - farcall_generic_trampoline",
+    ".popsection",
+    call = sym crate::generic::slots::call,
+);
+
+// Goes on with the record whose address lies where a record's context is.
+global_asm!(
+    ".pushsection .text.farcall_generic_forward,\"ax\",@progbits",
+    ".globl farcall_generic_forward",
+    ".hidden farcall_generic_forward",
+    ".type farcall_generic_forward,@function",
+    ".p2align 4",
+    "farcall_generic_forward:",
     ".cfi_startproc",
     "hint #34",
     "ldr x16, [x16, #8]",
     "ldr x17, [x16]",
     "br x17",
     ".cfi_endproc",
-    ".size farcall_libffi_forward, . - farcall_libffi_forward",
+    ".size farcall_generic_forward, . - farcall_generic_forward",
     ".popsection",
 );

@@ -78,6 +78,10 @@ farcall_status farcall_callback_signature_new(const char *ret, size_t ret_len, c
 farcall_status farcall_signature_compile(const farcall_signature *signature, farcall_error *error);
 void farcall_signature_release(const farcall_signature *signature);
 
+// Whether signatures get code of their own. Where the system refuses executable memory, they are called through code that is there
+// from the start, which is slower.
+bool farcall_generates_code(void);
+
 // How MicroPython lays out its objects (representation A only), for code that works on objects directly. Offsets are
 // in bytes. ORDER farcall_pointer_field, farcall_object_model
 typedef struct {

@@ -142,6 +142,11 @@ static mp_obj_t ffi_func(mp_obj_t result, mp_obj_t address_in, mp_obj_t args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_3(ffi_func_obj, ffi_func);
 
+static mp_obj_t ffi_generates_code(void) {
+    return mp_obj_new_bool(farcall_generates_code());
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(ffi_generates_code_obj, ffi_generates_code);
+
 #if MICROPY_PY_BUILTINS_BYTEARRAY
 static mp_obj_t ffi_as_bytearray(mp_obj_t address_in, mp_obj_t size_in) {
     uint64_t address;
@@ -166,6 +171,7 @@ static const mp_rom_map_elem_t ffi_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_open), MP_ROM_PTR(&ffi_open_obj) },
     { MP_ROM_QSTR(MP_QSTR_func), MP_ROM_PTR(&ffi_func_obj) },
     { MP_ROM_QSTR(MP_QSTR_callback), MP_ROM_PTR(&ffi_callback_obj) },
+    { MP_ROM_QSTR(MP_QSTR_generates_code), MP_ROM_PTR(&ffi_generates_code_obj) },
     #if MICROPY_PY_BUILTINS_BYTEARRAY
     { MP_ROM_QSTR(MP_QSTR_as_bytearray), MP_ROM_PTR(&ffi_as_bytearray_obj) },
     #endif

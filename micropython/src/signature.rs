@@ -156,6 +156,12 @@ pub unsafe extern "C" fn farcall_signature_compile(
     })
 }
 
+/// See [`farcall::generates_code`].
+#[unsafe(no_mangle)]
+pub extern "C" fn farcall_generates_code() -> bool {
+    farcall::generates_code()
+}
+
 /// # Safety
 /// * `signature` is one of [`farcall_signature_new`]'s that has not been released; nothing uses it any more.
 #[unsafe(no_mangle)]

@@ -50,6 +50,11 @@ pub fn test(target: Target) -> Result<Report> {
     if !target.is_foreign() {
         return tests(&mut cargo(&["test", "--workspace", "--no-fail-fast"]));
     }
+    of_farcall(target, &[])
+}
+
+/// The tests of farcall itself, with more variables in their environment.
+pub fn of_farcall(target: Target, environment: &[(&str, &str)]) -> Result<Report> {
     let spec = target.spec();
     setup::ensure(spec.needs)?;
     let _runner = target.start_runner()?;
@@ -59,8 +64,11 @@ pub fn test(target: Target) -> Result<Report> {
     let mut cargo = cargo(&["test", "--package", "farcall", "--no-fail-fast"]);
     cargo
         .args(["--lib", "--tests"])
-        .env("FARCALL_TEST_PEER", peer);
-    target.cargo(&mut cargo)?;
+        .env("FARCALL_TEST_PEER", peer)
+        .envs(environment.iter().copied());
+    if target.is_foreign() {
+        target.cargo(&mut cargo)?;
+    }
     cargo.arg("--");
     for (test, _) in spec.rust_skips {
         cargo.args(["--skip", test]);

@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::Report;
 use super::cargo;
 use crate::conformance::{Program, SUBJECTS};
+use crate::libffi::suite::CODE;
 use crate::process;
 use crate::target::Target;
 
@@ -23,6 +24,22 @@ const COMPARISONS: [&[&str]; 5] = [
 /// The only compiler for wide types of System V in a Windows process: with clang's code a worker overflows its stack there, of which
 /// the cause is not known.
 const WIDE_SYSV64_ON_WINDOWS: &[&str] = &["--cc", "x86_64-w64-mingw32-gcc -fno-tree-vectorize"];
+
+/// What functions and callbacks without code of their own are compared by, in the target's own convention.
+const WITHOUT_CODE: &[&[&str]] = &[COMPARISONS[0], COMPARISONS[2]];
+
+/// Compares where no code can be made.
+pub fn without_code(target: Target) -> Result<Report> {
+    let program = Program::build(target)?;
+    let mut report = Report::default();
+    for options in WITHOUT_CODE {
+        let words: Vec<String> = options.iter().map(|word| (*word).to_owned()).collect();
+        let mut command = program.command(target.spec().triple, &words);
+        let (status, _) = process::tee(command.env(CODE, "never"))?;
+        report.add(status.success(), format!("conformance {}", words.join(" ")));
+    }
+    Ok(report)
+}
 
 /// Compares in every convention that the target runs code of.
 pub fn compare(target: Target) -> Result<Report> {

@@ -5,6 +5,7 @@ mod conformance;
 mod counts;
 mod docs;
 mod drop_in;
+mod hardened;
 mod interface;
 mod packaged;
 mod programs;
@@ -159,6 +160,12 @@ const STEPS: &[Step] = &[
         scripts::module,
     )
     .after("build"),
+    Step::each(
+        "hardened",
+        "all of it works where the system refuses executable memory",
+        hardened::hardened,
+    )
+    .after("build"),
     Step::once(
         "representation",
         "the module's tests pass with another representation of objects",
@@ -238,6 +245,14 @@ impl Report {
         } else {
             self.failures.push(failure.into());
         }
+    }
+
+    /// Adds another report, whose lines are about `what`.
+    fn join(&mut self, what: &str, other: Report) {
+        let named = |line: String| format!("{what}: {line}");
+        self.passed += other.passed;
+        self.failures.extend(other.failures.into_iter().map(named));
+        self.notes.extend(other.notes.into_iter().map(named));
     }
 }
 

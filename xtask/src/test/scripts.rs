@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::Report;
+use super::hardened::Refusal;
 use crate::libraries;
 use crate::micropython::{self, Module};
 use crate::paths;
@@ -26,41 +27,68 @@ const SKIP: &str = "SKIP\n";
 /// How many lines are shown before one that differs.
 const CONTEXT: usize = 5;
 
+/// Where scripts are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Folder {
+    Examples,
+    Module,
+}
+
 pub fn examples(target: Target) -> Result<Report> {
-    run_all(target, Module::Ours, "examples", &[], &[])
+    run_all(target, Module::Ours, Folder::Examples, None)
 }
 
 pub fn module(target: Target) -> Result<Report> {
-    module_in(target, Module::Ours)
+    run_all(target, Module::Ours, Folder::Module, None)
 }
 
 /// The module's tests where no machine code works on objects: every call goes through slots.
 pub fn representation() -> Result<Report> {
-    module_in(Target::default(), Module::OursOtherObjects)
+    let module = Module::OursOtherObjects;
+    run_all(Target::default(), module, Folder::Module, None)
 }
 
-fn module_in(target: Target, module: Module) -> Result<Report> {
-    let peer = paths::root().join("tests/module/peer.c");
-    let spec = target.spec();
-    let library = paths::micropython()?.join(format!("peer-{}.{}", spec.triple, spec.dll));
-    target.compile_library(&library, &[peer], &["-O2", "-pthread"])?;
-    let environment = [("FARCALL_PEER", library)];
-    run_all(
-        target,
-        module,
-        "tests/module",
-        &environment,
-        spec.module_skips,
-    )
+/// The scripts of a folder where no code can be made.
+pub fn refused(target: Target, folder: Folder, refusal: Refusal) -> Result<Report> {
+    run_all(target, Module::Ours, folder, Some(refusal))
+}
+
+impl Folder {
+    fn path(self) -> &'static str {
+        match self {
+            Folder::Examples => "examples",
+            Folder::Module => "tests/module",
+        }
+    }
+
+    /// What its scripts find in their environment.
+    fn environment(self, target: Target) -> Result<Vec<(&'static str, PathBuf)>> {
+        if self == Folder::Examples {
+            return Ok(Vec::new());
+        }
+        let peer = paths::root().join("tests/module/peer.c");
+        let spec = target.spec();
+        let library = paths::micropython()?.join(format!("peer-{}.{}", spec.triple, spec.dll));
+        target.compile_library(&library, &[peer], &["-O2", "-pthread"])?;
+        Ok(vec![("FARCALL_PEER", library)])
+    }
+
+    fn skips(self, target: Target) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Folder::Examples => &[],
+            Folder::Module => target.spec().module_skips,
+        }
+    }
 }
 
 fn run_all(
     target: Target,
     module: Module,
-    folder: &str,
-    environment: &[(&str, PathBuf)],
-    skips: &[(&str, &str)],
+    folder: Folder,
+    refusal: Option<Refusal>,
 ) -> Result<Report> {
+    let (environment, skips) = (folder.environment(target)?, folder.skips(target));
+    let folder = folder.path();
     libraries::ensure(target)?;
     let _runner = target.start_runner()?;
     let program = micropython::build_with(target, module, Output::OnFailure)?;
@@ -71,7 +99,10 @@ fn run_all(
     let mut report = Report::default();
     for script in scripts {
         let name = format!("{folder}/{script}.py");
-        let mut command = target.command(&program)?;
+        let mut command = match refusal {
+            Some(refusal) => refusal.command(target, &program)?,
+            None => target.command(&program)?,
+        };
         command
             .arg(&name)
             .envs(environment.iter().map(|(name, value)| (name, value)))

@@ -123,7 +123,7 @@ impl Pool {
             true => own,
             false => {
                 let distance = distance(own);
-                // SAFETY: the thunks are whole pages of this program.
+                // SAFETY: the thunks are whole pages of this program, and so are their cells.
                 let thunk = unsafe {
                     let code = own.thunk.as_ptr();
                     sys::copy_code(code, THUNKS * THUNK_SIZE, distance, size_of::<Cells>())?
@@ -157,6 +157,14 @@ fn own_block() -> Pair {
         thunk: unsafe { NonNull::new_unchecked(thunks.cast_mut().cast()) },
         cell: NonNull::from(&CELLS).cast(),
     }
+}
+
+/// The code of the program's own thunks: where it is, its length, and how far behind it its cells are.
+#[cfg(all(test, windows))]
+pub(crate) fn own_code() -> (*const u8, usize, usize) {
+    let own = own_block();
+    let code = own.thunk.as_ptr().cast_const();
+    (code, THUNKS * THUNK_SIZE, distance(own))
 }
 
 /// Bytes from a thunk's block to its cells. Linkers put data behind code.

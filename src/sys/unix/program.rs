@@ -1,8 +1,10 @@
 //! The program's own code, mapped once more.
 
 use super::make_executable;
-use std::ffi::CString;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::ptr::{self, NonNull};
 
 /// Maps pages of code of this program once more, and fresh memory `data_len` bytes long at `distance` behind them. `None` if the system
@@ -10,6 +12,7 @@ use std::ptr::{self, NonNull};
 ///
 /// # Safety
 /// * `code` points to `code_len` bytes of code of this program: whole pages, as are `distance` and `data_len`.
+/// * At that distance the program has as much data, zero at first.
 pub(crate) unsafe fn copy_code(
     code: *const u8,
     code_len: usize,
@@ -71,7 +74,7 @@ unsafe fn copy_from_file(code: *const u8, to: *mut u8, len: usize) -> bool {
     };
     let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
     let protection = libc::PROT_READ | libc::PROT_EXEC;
-    // SAFETY: the caller vouches for the ranges. The file may be another by now than the one that was loaded: its bytes tell.
+    // SAFETY: the caller vouches for the ranges. Whether it is still the file that was loaded, its bytes tell.
     unsafe {
         let mapped = libc::mmap(to.cast(), len, protection, flags, file.as_raw_fd(), offset);
         mapped != libc::MAP_FAILED
@@ -79,23 +82,18 @@ unsafe fn copy_from_file(code: *const u8, to: *mut u8, len: usize) -> bool {
     }
 }
 
-/// The file that `len` bytes at `address` are mapped from, and where in it they begin.
-fn file_of(address: usize, len: usize) -> Option<(OwnedFd, i64)> {
+/// The file that `len` bytes at `address` are mapped from, and where in it they begin. It may be another by now than it was, but not so
+/// short that there is nothing.
+fn file_of(address: usize, len: usize) -> Option<(File, i64)> {
     let maps = std::fs::read("/proc/self/maps").ok()?;
     let mapping = maps
         .split(|byte| *byte == b'\n')
         .filter_map(Mapping::parse)
         .find(|mapping| mapping.start <= address && address + len <= mapping.end)?;
-    let path = CString::new(mapping.path).ok()?;
-    // SAFETY: the path is a string.
-    let file = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
-    if file < 0 {
-        return None;
-    }
-    // SAFETY: it has just been opened.
-    let file = unsafe { OwnedFd::from_raw_fd(file) };
+    let file = File::open(OsStr::from_bytes(mapping.path)).ok()?;
     let offset = mapping.offset + (address - mapping.start);
-    Some((file, offset as i64))
+    let is_there = file.metadata().ok()?.len() >= (offset + len) as u64;
+    is_there.then_some((file, offset as i64))
 }
 
 /// A line of `/proc/self/maps`.

@@ -130,14 +130,55 @@ static void keep_exception(ffi_frame_t *frame, mp_obj_t exception) {
     }
 }
 
+// The vector registers that a callee gives back. nlr_push() does not keep them, as MicroPython looks at none after it caught
+// something; but C, which called us, does. Whoever catches here has no number in them of its own.
+#if defined(__aarch64__)
+typedef struct {
+    double low[8];
+} vectors_t;
+
+static inline void keep_vectors(vectors_t *kept) {
+    __asm__ volatile (
+        "stp d8, d9, [%0]\n"
+        "stp d10, d11, [%0, #16]\n"
+        "stp d12, d13, [%0, #32]\n"
+        "stp d14, d15, [%0, #48]\n"
+        : : "r" (kept) : "memory");
+}
+
+static inline void give_back_vectors(const vectors_t *kept) {
+    __asm__ volatile (
+        "ldp d8, d9, [%0]\n"
+        "ldp d10, d11, [%0, #16]\n"
+        "ldp d12, d13, [%0, #32]\n"
+        "ldp d14, d15, [%0, #48]\n"
+        : : "r" (kept) : "memory");
+}
+#else
+typedef struct {
+    char none;
+} vectors_t;
+
+static inline void keep_vectors(vectors_t *kept) {
+    (void)kept;
+}
+
+static inline void give_back_vectors(const vectors_t *kept) {
+    (void)kept;
+}
+#endif
+
 // Zero where an exception was raised.
 static uint64_t run_and_catch(mp_obj_fficallback_t *self, ffi_frame_t *frame, const uint64_t *args) {
     nlr_buf_t nlr;
+    vectors_t kept;
+    keep_vectors(&kept);
     if (nlr_push(&nlr) == 0) {
         uint64_t result = run_function(self, args);
         nlr_pop();
         return result;
     }
+    give_back_vectors(&kept);
     keep_exception(frame, MP_OBJ_FROM_PTR(nlr.ret_val));
     return 0;
 }

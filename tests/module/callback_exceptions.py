@@ -163,5 +163,18 @@ def unprintable(x):
 
 print(sum_calls(ffi.callback("i", unprintable, "i", lock=True), 1))
 
+# C has its registers back whatever the interpreter had in them: here the two numbers, up to the exception.
+import array
+import math
+
+kept = array.array("d", [0])
+keep_double = func("v", "keep_double", "CdS")
+for args in ("i", "id"):
+    interrupted = ffi.callback("v", lambda *_: math.pow(-1.5, 0.5), args)
+    try:
+        keep_double(interrupted, 2.5, kept)
+    except ValueError:
+        print(args, kept[0])
+
 # Afterwards everything is as before.
 print(sum_calls(ffi.callback("i", lambda x: x, "i"), 5))

@@ -242,6 +242,13 @@ PEER int call_beside_thread(int (*f)(int), int (*g)(int), int times) {
     return job.result;
 }
 
+// Needs a number again after the call, whatever became of that. Compilers keep it in a register that callees give back where the
+// machine has such.
+PEER void keep_double(void (*callback)(int, double), double value, double *kept) {
+    callback(1, value);
+    *kept = value;
+}
+
 // Variables, each with neighbours that a store must leave alone.
 PEER int8_t var_b[8] = { -1, 1, 2, 3, 4, 5, 6, 7 };
 PEER uint8_t var_B[8] = { 255, 1, 2, 3, 4, 5, 6, 7 };

@@ -147,7 +147,7 @@ pub fn announce(code: &[u8]) {
 }
 
 impl Arena {
-    /// For functions that share code, each of them no more than 2 GiB behind it.
+    /// For functions that share code, which begins each region, within reach of all in it.
     pub fn with_shared(owner: Owner, shared: Code) -> Arena {
         Arena {
             owner,

@@ -43,8 +43,8 @@ pub struct ObjectModel {
 }
 
 /// How an interpreter catches exceptions: a record on the stack, linked to its thread's state, names the place to go on at and
-/// holds the registers to go on with. Whoever raises takes the innermost record off, writes the exception and the place's address to
-/// it, to the word at the stack pointer, and returns there.
+/// holds the registers to go on with. Whoever raises takes the innermost record off, writes the exception to it, loads the registers and
+/// returns to that place: on x86-64 by writing its address to the word at the stack pointer, on AArch64 by `x30`.
 ///
 /// Offsets are in bytes from the start of the record unless they say otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,13 +62,17 @@ pub struct CatchModel {
     pub value: u32,
     /// The place to go on at.
     pub instruction_pointer: u32,
-    /// The stack pointer, at a word that holds the place's address.
+    /// The stack pointer; on x86-64 at the word for the place's address.
     pub stack_pointer: u32,
-    /// The callee-saved registers, as in [`SAVED`].
-    pub saved: [u32; 6],
+    /// The callee-saved integer registers, as many as there are, in the order of
+    /// [`Convention::callee_saved`](crate::abi::regs::Convention::callee_saved).
+    pub saved: [u32; MAX_SAVED],
 }
 
-/// The registers of [`CatchModel::saved`], by their number in the encoding of x86-64: rbx, rbp, r12 to r15.
+/// The most callee-saved integer registers: those of AArch64.
+pub const MAX_SAVED: usize = 11;
+
+/// Those of x86-64 under System V, by their number in the encoding: rbx, rbp, r12 to r15.
 pub const SAVED: [u8; 6] = [3, 5, 12, 13, 14, 15];
 
 /// A type, and where its objects hold a pointer.
@@ -142,14 +146,15 @@ pub struct ObjectCall {
 pub struct SharedEntries {
     /// Goes on in [`ObjectModel::call`], with all registers as the trampoline was called with them.
     pub call: u32,
-    /// The same from within the frame, with the stack pointer at the call frame.
+    /// The same from within the frame, with the stack pointer at the call frame, or at the frame record below it.
     pub leave: u32,
     /// The same, where some of these registers have changed: function and arguments are in registers of the trampolines' own, and the
     /// count is in its register.
     pub leave_restoring: u32,
-    /// Raises the exception that waits in the call frame at the stack pointer, whose first word is in a register.
+    /// Raises the exception that waits in the call frame, whose first word is in a register; the stack pointer is there as well.
     pub raise: u32,
-    /// Returns a new object: the number of its kind is in the first argument's register, its slot in the result's.
+    /// Returns a new object: the number of its kind is in the first argument's register, its slot in the result's, or in the second
+    /// argument's where the result's is the first.
     pub new_object: u32,
     /// Converts an object to a pointer, as [`Unbox::Pointer`] says.
     pub pointer: u32,

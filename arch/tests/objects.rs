@@ -2,15 +2,35 @@
 
 mod common;
 
+use common::frame::check_code;
 use common::{listing, signature};
+use farcall_arch::abi::Dialect;
+use farcall_arch::abi::regs::Isa;
+use farcall_arch::emit::Code;
 use farcall_arch::endpoint::{
     Boxing, CatchModel, ObjectCall, ObjectModel, PointerField, SharedEntries, Unbox,
 };
-use farcall_arch::{Abi, Signature, Type, emit, plan};
+use farcall_arch::{Abi, MAX_ARGS, Scalar, Signature, Type, emit, plan};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
 
-/// An interpreter that never was: addresses that tell in a listing what they are.
-fn model() -> ObjectModel {
+/// The conventions with an emitter for objects.
+const ABIS: [Abi; 2] = [Abi::SysV64, Abi::Aapcs64(Dialect::Linux)];
+
+/// An interpreter that never was: addresses that tell in a listing what they are. Thread-local words lie on the side of the
+/// thread pointer where a program's own are.
+fn model(abi: Abi) -> ObjectModel {
     let field = |ty, offset| PointerField { ty, offset };
+    let (innermost, state) = match abi.convention().isa {
+        Isa::X64 => (-64, -56),
+        Isa::A64 => (16, 24),
+    };
+    // As MicroPython has them.
+    let (size, stack_pointer, saved) = match abi.convention().isa {
+        Isa::X64 => (80, 32, [40, 24, 48, 56, 64, 72, 0, 0, 0, 0, 0]),
+        Isa::A64 => (120, 24, [32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112]),
+    };
     ObjectModel {
         none: 6,
         float_type: 0x1111_0000_0000,
@@ -20,34 +40,40 @@ fn model() -> ObjectModel {
         function_target: 16,
         function_library: 32,
         library_open: 8,
-        innermost: -64,
+        innermost,
         call: 0x4444_0000_0000,
         raise: 0x5555_0000_0000,
         new_float: 0x6666_0000_0000,
         new_object: 0x7777_0000_0000,
         catch: Some(CatchModel {
-            state: -56,
+            state,
             innermost: 40,
-            size: 80,
+            size,
             prev: 0,
             value: 8,
             instruction_pointer: 16,
-            stack_pointer: 32,
-            saved: [40, 24, 48, 56, 64, 72],
+            stack_pointer,
+            saved,
         }),
     }
 }
 
 /// Far ahead of the code, at addresses that tell in a listing what they are: backwards from there.
-const SHARED: SharedEntries = SharedEntries {
-    call: 0x1000_0000,
-    leave: 0x2000_0000,
-    leave_restoring: 0x2100_0000,
-    raise: 0x3000_0000,
-    new_object: 0x4000_0000,
-    pointer: 0x5000_0000,
-    function: 0x6000_0000,
-};
+fn shared(abi: Abi) -> SharedEntries {
+    let far = match abi.convention().isa {
+        Isa::X64 => 0x100_0000,
+        Isa::A64 => 0x10_0000,
+    };
+    SharedEntries {
+        call: 0x10 * far,
+        leave: 0x20 * far,
+        leave_restoring: 0x21 * far,
+        raise: 0x30 * far,
+        new_object: 0x40 * far,
+        pointer: 0x50 * far,
+        function: 0x60 * far,
+    }
+}
 
 /// The conversions that the types suggest: all pointers are pointers.
 fn call_of(signature: &Signature) -> ObjectCall {
@@ -79,13 +105,16 @@ fn call_operations_on_objects_are_as_reviewed() {
         ("pointers", "p(pqp)"),
         ("on-the-stack", "q(7qBfp)"),
     ];
-    for (name, text) in names {
+    for (abi, (name, text)) in ABIS
+        .into_iter()
+        .flat_map(|abi| names.map(|name| (abi, name)))
+    {
         let signature = signature(text);
-        let plan = plan(&signature, Abi::SysV64).expect("every scalar has a place");
-        let code = emit::call_objects(&plan, &call_of(&signature), &model(), &SHARED);
-        let code = code.expect("an emitter for SysV");
+        let plan = plan(&signature, abi).expect("every scalar has a place");
+        let code = emit::call_objects(&plan, &call_of(&signature), &model(abi), &shared(abi));
+        let code = code.expect("an emitter for objects");
         listing::assert_golden(
-            Abi::SysV64,
+            abi,
             &format!("objects-{name}"),
             &listing::of(&signature, &code),
         );
@@ -94,45 +123,152 @@ fn call_operations_on_objects_are_as_reviewed() {
 
 #[test]
 fn callback_entries_on_objects_are_as_reviewed() {
-    for (name, text) in [("compare", "i(pp)"), ("mixed", "v(bQq7i)")] {
+    let names = [("compare", "i(pp)"), ("mixed", "v(bQq7i)")];
+    for (abi, (name, text)) in ABIS
+        .into_iter()
+        .flat_map(|abi| names.map(|name| (abi, name)))
+    {
         let signature = signature(text);
-        let plan = plan(&signature, Abi::SysV64).expect("every scalar has a place");
-        let is_signed: Vec<bool> = signature
-            .args()
-            .iter()
-            .map(|ty| matches!(ty, Type::Scalar(scalar) if scalar.is_signed()))
-            .collect();
-        let code = emit::callback_entry_objects(&plan, &model(), &is_signed, 0xaaaa_0000_0000);
-        let code = code.expect("an emitter for SysV");
+        let code = callback_entry(abi, &signature, &model(abi));
         listing::assert_golden(
-            Abi::SysV64,
+            abi,
             &format!("object-callback-{name}"),
             &listing::of(&signature, &code),
         );
     }
 }
 
+fn callback_entry(abi: Abi, signature: &Signature, model: &ObjectModel) -> Code {
+    let plan = plan(signature, abi).expect("every scalar has a place");
+    let is_signed = |ty: &Type| matches!(ty, Type::Scalar(scalar) if scalar.is_signed());
+    let is_signed: Vec<bool> = signature.args().iter().map(is_signed).collect();
+    let code = emit::callback_entry_objects(&plan, model, &is_signed, 0xaaaa_0000_0000);
+    code.expect("an emitter for objects")
+}
+
 #[test]
 fn shared_code_for_objects_is_as_reviewed() {
-    let shared = emit::shared_for_objects(Abi::SysV64, &model()).expect("an emitter for SysV");
-    let title = format!("{:?}", shared.entries);
-    let listing = listing::of(title, &shared.code);
-    listing::assert_golden(Abi::SysV64, "objects-shared", &listing);
+    for abi in ABIS {
+        let shared = emit::shared_for_objects(abi, &model(abi)).expect("an emitter for objects");
+        let title = format!("{:?}", shared.entries);
+        let listing = listing::of(title, &shared.code);
+        listing::assert_golden(abi, "objects-shared", &listing);
+    }
+}
+
+/// Any signature of scalars, with any way to convert each of them.
+fn any_call() -> impl Strategy<Value = (Signature, ObjectCall)> {
+    let integers = [Unbox::Int, Unbox::Pointer, Unbox::Function];
+    let arg = (select(Scalar::ALL.to_vec()), select(integers.to_vec()));
+    let count = prop_oneof![8 => 0..=30usize, 1 => 500..=MAX_ARGS];
+    let args = count.prop_flat_map(move |count| vec(arg.clone(), count));
+    let boxing = select(vec![Boxing::Int(1), Boxing::Uint(2), Boxing::Object(6)]);
+    let ret = (proptest::option::of(select(Scalar::ALL.to_vec())), boxing);
+    (ret, args).prop_map(|((ret, boxing), args)| {
+        let unbox = |(scalar, unbox): &(Scalar, Unbox)| match scalar.is_float() {
+            true => Unbox::Number,
+            false => *unbox,
+        };
+        let call = ObjectCall {
+            args: args.iter().map(unbox).collect(),
+            ret: match ret {
+                None => Boxing::None,
+                Some(scalar) if scalar.is_float() => Boxing::Number,
+                Some(_) => boxing,
+            },
+        };
+        let types = args.iter().map(|&(scalar, _)| Type::Scalar(scalar));
+        let ret = ret.map_or(Type::Void, Type::Scalar);
+        let signature = Signature::new(ret, types.collect()).expect("scalars");
+        (signature, call)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        max_shrink_iters: 200,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn call_operations_keep_to_their_frame_and_registers(
+        abi in select(ABIS.to_vec()),
+        (signature, call) in any_call(),
+        innermost in any::<i32>(),
+    ) {
+        let plan = plan(&signature, abi).expect("every scalar has a place");
+        let model = ObjectModel { innermost, ..model(abi) };
+        let code = emit::call_objects(&plan, &call, &model, &shared(abi)).expect("an emitter for objects");
+        check_code(&code).map_err(|why| TestCaseError::fail(format!("{signature} under {abi}: {why}")))?;
+    }
+
+    #[test]
+    fn callback_entries_on_objects_keep_to_their_frame_and_registers(
+        abi in select(ABIS.to_vec()),
+        signature in any_callback(),
+        innermost in any::<i32>(),
+    ) {
+        let model = ObjectModel { innermost, ..model(abi) };
+        let code = callback_entry(abi, &signature, &model);
+        check_code(&code).map_err(|why| TestCaseError::fail(format!("{signature} under {abi}: {why}")))?;
+    }
+}
+
+/// Any signature that a callback on objects may have.
+fn any_callback() -> impl Strategy<Value = Signature> {
+    let integers = Scalar::ALL.into_iter().filter(|scalar| !scalar.is_float());
+    let integers: Vec<Type> = integers.map(Type::Scalar).collect();
+    let count = prop_oneof![8 => 0..=30usize, 1 => 500..=MAX_ARGS];
+    let arg = select(integers.clone());
+    let args = count.prop_flat_map(move |count| vec(arg.clone(), count));
+    let ret = prop_oneof![1 => Just(Type::Void), 4 => select(integers)];
+    (ret, args).prop_map(|(ret, mut args)| {
+        // The way out for a large one is there in any case.
+        args.truncate(MAX_ARGS - 1);
+        args.push(Type::POINTER);
+        Signature::new(ret, args).expect("scalars")
+    })
+}
+
+#[test]
+fn branches_of_the_longest_call_operations_reach() {
+    for (first, rest) in [
+        (Type::POINTER, Type::F32),
+        (Type::F32, Type::POINTER),
+        (Type::I64, Type::POINTER),
+    ] {
+        let args: Vec<Type> = std::iter::once(first)
+            .chain(vec![rest; MAX_ARGS - 1])
+            .collect();
+        let signature =
+            Signature::new(Type::POINTER, args).expect("as many arguments as there may be");
+        for abi in ABIS {
+            let plan = plan(&signature, abi).expect("every scalar has a place");
+            let model = ObjectModel {
+                float_type: u64::MAX,
+                ..model(abi)
+            };
+            let code = emit::call_objects(&plan, &call_of(&signature), &model, &shared(abi));
+            assert!(code.is_some());
+        }
+    }
 }
 
 #[test]
 fn conventions_without_an_emitter_for_objects_have_none() {
-    for abi in Abi::ALL.into_iter().filter(|abi| *abi != Abi::SysV64) {
+    for abi in Abi::ALL.into_iter().filter(|abi| !ABIS.contains(abi)) {
         let signature = signature("i(ii)");
         let plan = plan(&signature, abi).expect("every scalar has a place");
         assert_eq!(
-            emit::call_objects(&plan, &call_of(&signature), &model(), &SHARED),
+            emit::call_objects(&plan, &call_of(&signature), &model(abi), &shared(abi)),
             None
         );
         assert_eq!(
-            emit::callback_entry_objects(&plan, &model(), &[true, true], 0),
+            emit::callback_entry_objects(&plan, &model(abi), &[true, true], 0),
             None
         );
-        assert_eq!(emit::shared_for_objects(abi, &model()), None);
+        assert_eq!(emit::shared_for_objects(abi, &model(abi)), None);
     }
 }

@@ -5,10 +5,11 @@
 
 mod common;
 
-use common::decode::{Flow, Instruction, StackMove, Written, decode, dwarf_number};
+use common::decode::{Flow, StackMove, decode};
+use common::frame::check_code;
 use farcall_arch::abi::check::check;
-use farcall_arch::abi::regs::{Convention, Isa};
-use farcall_arch::emit::unwind::{FrameChangeKind, unwind_info};
+use farcall_arch::abi::regs::Isa;
+use farcall_arch::emit::unwind::unwind_info;
 use farcall_arch::emit::{self, Code, THUNK_SIZE, record};
 use farcall_arch::{
     Abi, Extend, Float, MAX_ARGS, Place, Plan, PlanError, Scalar, Signature, Struct, Type, Wide,
@@ -17,7 +18,6 @@ use farcall_arch::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use std::collections::BTreeSet;
 
 /// A type as C passes it behind a `...`.
 fn promoted(ty: &Type) -> Type {
@@ -232,184 +232,6 @@ const MISTAKES: [Mistake; 12] = [
         }
     },
 ];
-
-/// A step of more than this could jump over a guard page.
-const PAGE: i64 = 4096;
-
-/// How close to the stack pointer a frame must have been touched last. On x64 the call itself writes the return address; a callee on
-/// AArch64 counts on its caller to have touched all but 1024 bytes (AAPCS64 has no rule, but gcc's -fstack-clash-protection).
-fn near(isa: Isa) -> i64 {
-    match isa {
-        Isa::X64 => PAGE - 8,
-        Isa::A64 => 1024,
-    }
-}
-
-/// Runs over the instructions with the rules that any trampoline and any entry must keep.
-fn check_code(code: &Code) -> Result<(), String> {
-    let row = code.abi.convention();
-    let instructions = decode(code);
-    let boundaries: BTreeSet<u32> = instructions.iter().map(|i| i.offset).collect();
-    let mut frame = Frame::new(row.isa);
-    let (first, last) = (&instructions[0], &instructions[instructions.len() - 1]);
-    if !["endbr64", "bti c"].contains(&first.text.as_str()) {
-        return Err(format!("begins with {}", first.text));
-    }
-    if !matches!(last.flow, Flow::Return | Flow::Jump) {
-        return Err(format!("ends with {}", last.text));
-    }
-    for instruction in &instructions {
-        let complain = |why: &str| {
-            Err(format!(
-                "{} {}: {why}",
-                instruction.offset, instruction.text
-            ))
-        };
-        frame
-            .check_writes(row, instruction)
-            .or_else(|why| complain(&why))?;
-        frame
-            .check_access(instruction)
-            .or_else(|why| complain(&why))?;
-        frame.step(instruction)?;
-        frame.note(code, instruction.offset + instruction.len);
-        if frame.noted != frame.depth {
-            return complain(&format!(
-                "{} bytes deep, {} noted",
-                frame.depth, frame.noted
-            ));
-        }
-        match instruction.flow {
-            Flow::Call if (frame.depth % i64::from(row.stack_align)) != 0 => {
-                return complain("misaligned call");
-            }
-            Flow::Call if frame.depth - frame.touched > near(row.isa) => {
-                return complain("calls from a page that may not be there");
-            }
-            Flow::Return | Flow::Jump
-                if frame.depth != frame.at_entry || !frame.saved.is_empty() =>
-            {
-                return complain("leaves with a frame");
-            }
-            Flow::Branch(target)
-                if !u32::try_from(target).is_ok_and(|to| boundaries.contains(&to)) =>
-            {
-                return complain("leaves the code");
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// The stack frame, by what instructions do and by what the emitter noted.
-struct Frame {
-    isa: Isa,
-    at_entry: i64,
-    depth: i64,
-    noted: i64,
-    /// How deep the frame has been written to.
-    touched: i64,
-    /// The depth where the frame record is, once there is one.
-    record: Option<i64>,
-    /// DWARF numbers of registers whose old value is noted to be in the frame.
-    saved: BTreeSet<u16>,
-}
-
-impl Frame {
-    fn new(isa: Isa) -> Frame {
-        let at_entry = match isa {
-            Isa::X64 => 8,
-            Isa::A64 => 0,
-        };
-        Frame {
-            isa,
-            at_entry,
-            depth: at_entry,
-            noted: at_entry,
-            touched: at_entry,
-            record: None,
-            saved: BTreeSet::new(),
-        }
-    }
-
-    fn step(&mut self, instruction: &Instruction) -> Result<(), String> {
-        match instruction.stack {
-            StackMove::None => {}
-            StackMove::By(bytes) => self.depth -= bytes,
-            StackMove::ToFramePointer => self.depth = self.record.ok_or("no frame record yet")?,
-        }
-        if instruction.text.starts_with("push ") {
-            self.touched = self.depth;
-        }
-        if instruction.text == "mov x29, sp" {
-            self.record = Some(self.depth);
-        }
-        // The end of the loop that touches the pages of a frame to come.
-        if let Some(lowest) = instruction.text.strip_prefix("cmp rax, 0x") {
-            let lowest = u64::from_str_radix(lowest, 16).map_err(|error| error.to_string())?;
-            self.touched = self.depth - lowest as i64;
-        }
-        Ok(())
-    }
-
-    /// Takes in the notes for the instruction at `offset`.
-    fn note(&mut self, code: &Code, offset: u32) {
-        for change in code.frame.iter().filter(|change| change.offset == offset) {
-            match change.kind {
-                FrameChangeKind::CfaOffset(bytes) => self.noted = bytes.into(),
-                FrameChangeKind::Saved(register, _) => {
-                    self.saved.insert(register);
-                }
-                FrameChangeKind::Restored(register) => {
-                    self.saved.remove(&register);
-                }
-            }
-        }
-    }
-
-    /// What a callee gives back must have been saved; what belongs to the platform is not touched.
-    fn check_writes(&self, row: &Convention, instruction: &Instruction) -> Result<(), String> {
-        for &written in &instruction.writes {
-            let allowed = match written {
-                Written::Fp(register) => !row.callee_saved_fp.contains(&register),
-                Written::Int(register) if row.reserved.contains(&register) => false,
-                Written::Int(register) => {
-                    let keeps = row.callee_saved.contains(&register)
-                        || (self.isa, register) == (Isa::A64, 30);
-                    !keeps || self.saved.contains(&dwarf_number(self.isa, register))
-                }
-            };
-            if !allowed {
-                return Err(format!("{written:?} is not saved"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Nothing below the stack pointer is used, nothing above the frame is written, and no page is passed over on the way down.
-    fn check_access(&mut self, instruction: &Instruction) -> Result<(), String> {
-        let Some(access) = instruction.stack_access else {
-            return Ok(());
-        };
-        let pushed = match instruction.stack {
-            StackMove::By(bytes) if bytes < 0 => bytes,
-            _ => 0,
-        };
-        let end = access.offset + i64::from(access.size);
-        if access.offset < pushed || (access.is_write && end > self.depth - self.at_entry) {
-            return Err(format!("{access:?} in a frame of {} bytes", self.depth));
-        }
-        if access.is_write {
-            let deep = self.depth - access.offset;
-            if deep - self.touched > PAGE {
-                return Err(format!("jumps from {} to {deep} bytes", self.touched));
-            }
-            self.touched = self.touched.max(deep);
-        }
-        Ok(())
-    }
-}
 
 /// What an x64 prologue does, by the offset of the next instruction: pushes of a register, and bytes taken.
 #[derive(Debug, PartialEq, Eq)]

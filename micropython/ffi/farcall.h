@@ -113,7 +113,7 @@ typedef struct {
     size_t catch_value;
     size_t catch_instruction_pointer;
     size_t catch_stack_pointer;
-    size_t catch_saved[6]; // rbx, rbp, r12 to r15
+    size_t catch_saved[11]; // rbx, rbp, r12 to r15; or x19 to x29
 } farcall_object_model;
 farcall_status farcall_object_model_set(const farcall_object_model *model, farcall_error *error);
 

@@ -7,7 +7,7 @@
 
 // Objects are words with a tag, floats are doubles in memory, and thread-local variables of the program lie at a fixed
 // distance from the thread pointer. Where one of these does not hold, calls go through slots.
-#if defined(__x86_64__) && defined(__linux__) && (!defined(__PIC__) || defined(__PIE__)) \
+#if (defined(__x86_64__) || defined(__aarch64__)) && defined(__linux__) && (!defined(__PIC__) || defined(__PIE__)) \
     && MICROPY_OBJ_REPR == MICROPY_OBJ_REPR_A && MICROPY_OBJ_IMMEDIATE_OBJS \
     && MICROPY_FLOAT_IMPL == MICROPY_FLOAT_IMPL_DOUBLE
 
@@ -33,14 +33,24 @@ static const farcall_pointer_field functions[] = {
 
 static const char *thread_pointer(void) {
     const char *pointer;
+    #if defined(__x86_64__)
     __asm__ ("mov %%fs:0, %0" : "=r" (pointer));
+    #else
+    __asm__ ("mrs %0, tpidr_el0" : "=r" (pointer));
+    #endif
     return pointer;
 }
 
-#if MICROPY_NLR_X64 && !MICROPY_ENABLE_PYSTACK
+#if (MICROPY_NLR_X64 || MICROPY_NLR_AARCH64) && !MICROPY_ENABLE_PYSTACK
 
-// void ffi_watch_nlr_push(nlr_buf_t *nlr, const uintptr_t values[6], uintptr_t where[2]): calls nlr_push() with known
-// values in the callee-saved registers, and writes down where it will return to, and with which stack pointer.
+// Calls nlr_push() with known values in the callee-saved registers, as many as there are, and writes down where it will
+// return to, and with which stack pointer.
+void ffi_watch_nlr_push(nlr_buf_t *nlr, const uintptr_t *values, uintptr_t where[2]);
+
+#if MICROPY_NLR_X64
+
+#define FFI_SAVED_REGISTERS (6)
+
 __asm__ (
     ".pushsection .text\n"
     ".type ffi_watch_nlr_push, @function\n"
@@ -74,7 +84,43 @@ __asm__ (
     ".size ffi_watch_nlr_push, . - ffi_watch_nlr_push\n"
     ".popsection\n"
     );
-void ffi_watch_nlr_push(nlr_buf_t *nlr, const uintptr_t values[6], uintptr_t where[2]);
+
+#else
+
+#define FFI_SAVED_REGISTERS (11)
+
+__asm__ (
+    ".pushsection .text\n"
+    ".type ffi_watch_nlr_push, %function\n"
+    "ffi_watch_nlr_push:\n"
+    "    stp x29, x30, [sp, #-96]!\n"
+    "    stp x19, x20, [sp, #16]\n"
+    "    stp x21, x22, [sp, #32]\n"
+    "    stp x23, x24, [sp, #48]\n"
+    "    stp x25, x26, [sp, #64]\n"
+    "    stp x27, x28, [sp, #80]\n"
+    "    adr x9, 1f\n"
+    "    mov x10, sp\n"
+    "    stp x9, x10, [x2]\n"
+    "    ldp x19, x20, [x1]\n"
+    "    ldp x21, x22, [x1, #16]\n"
+    "    ldp x23, x24, [x1, #32]\n"
+    "    ldp x25, x26, [x1, #48]\n"
+    "    ldp x27, x28, [x1, #64]\n"
+    "    ldr x29, [x1, #80]\n"
+    "    bl nlr_push\n"
+    "1:  ldp x19, x20, [sp, #16]\n"
+    "    ldp x21, x22, [sp, #32]\n"
+    "    ldp x23, x24, [sp, #48]\n"
+    "    ldp x25, x26, [sp, #64]\n"
+    "    ldp x27, x28, [sp, #80]\n"
+    "    ldp x29, x30, [sp], #96\n"
+    "    ret\n"
+    ".size ffi_watch_nlr_push, . - ffi_watch_nlr_push\n"
+    ".popsection\n"
+    );
+
+#endif
 
 // The offset of the one register in an nlr_buf_t that holds a value.
 static bool find_register(const nlr_buf_t *nlr, uintptr_t value, size_t *offset) {
@@ -91,7 +137,10 @@ static bool find_register(const nlr_buf_t *nlr, uintptr_t value, size_t *offset)
 // No header says which register nlr_push() saves where, so it is watched. Where it does not do what is expected, callbacks use
 // it as it is.
 static void describe_catching(farcall_object_model *model) {
-    static const uintptr_t values[6] = { 0x5eed0b, 0x5eed0e, 0x5eed12, 0x5eed13, 0x5eed14, 0x5eed15 };
+    uintptr_t values[FFI_SAVED_REGISTERS];
+    for (size_t i = 0; i < MP_ARRAY_SIZE(values); ++i) {
+        values[i] = 0x5eed00 + i;
+    }
     nlr_buf_t nlr = { 0 };
     uintptr_t where[2];
     ffi_watch_nlr_push(&nlr, values, where);

@@ -1,7 +1,7 @@
 //! MicroPython's layout of objects, as its own headers have it and C reports it.
 
 use crate::report::{Failure, Report, Status, guard};
-use farcall::embed::{self, CatchModel, ObjectModel, PointerField};
+use farcall::embed::{self, CatchModel, MAX_SAVED, ObjectModel, PointerField};
 use std::slice;
 
 /// A type, and where its objects hold a pointer. ORDER farcall_pointer_field
@@ -38,7 +38,7 @@ pub struct Model {
     catch_value: usize,
     catch_instruction_pointer: usize,
     catch_stack_pointer: usize,
-    catch_saved: [usize; 6],
+    catch_saved: [usize; MAX_SAVED],
 }
 
 impl Model {
@@ -47,7 +47,7 @@ impl Model {
         if self.catch_size == 0 {
             return Ok(None);
         }
-        let mut saved = [0; 6];
+        let mut saved = [0; MAX_SAVED];
         for (to, from) in saved.iter_mut().zip(self.catch_saved) {
             *to = narrow(from)?;
         }

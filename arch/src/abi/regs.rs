@@ -31,6 +31,11 @@ pub mod a64 {
     pub const X8: u8 = 8;
     pub const X9: u8 = 9;
     pub const X10: u8 = 10;
+    pub const X11: u8 = 11;
+    pub const X12: u8 = 12;
+    pub const X13: u8 = 13;
+    pub const X14: u8 = 14;
+    pub const X15: u8 = 15;
     pub const X16: u8 = 16;
     pub const X17: u8 = 17;
     pub const X18: u8 = 18;

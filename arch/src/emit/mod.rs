@@ -43,6 +43,7 @@ mod entry_frame;
 pub mod unwind;
 mod x64;
 
+use crate::abi::Dialect;
 use crate::abi::regs::Isa;
 use crate::abi::{Abi, Move, Plan};
 use crate::endpoint::{ObjectCall, ObjectModel, SharedEntries};
@@ -79,8 +80,8 @@ pub struct Code {
     pub bytes: Vec<u8>,
     /// How the stack frame changes on the way, for [`unwind::eh_frame`].
     pub frame: Vec<FrameChange>,
-    /// Where it refers to code that it shares with others: offsets of distances of 32 bits, each of which is right if this code and the shared one
-    /// begin at the same place. See [`Code::behind_shared`].
+    /// Where it refers to code that it shares with others: offsets of distances of 32 bits, on AArch64 of direct branches. Each is right if this
+    /// code and the shared one begin at the same place. See [`Code::behind_shared`].
     pub to_shared: Vec<u32>,
 }
 
@@ -91,8 +92,12 @@ impl Code {
         for &link in &self.to_shared {
             let field = code.to_mut().bytes[link as usize..].first_chunk_mut();
             if let Some(field) = field {
-                let counted = u32::from_le_bytes(*field).wrapping_sub(distance);
-                *field = counted.to_le_bytes();
+                let link = u32::from_le_bytes(*field);
+                let link = match self.abi.convention().isa {
+                    Isa::X64 => link.wrapping_sub(distance),
+                    Isa::A64 => a64::branch_from_behind(link, distance),
+                };
+                *field = link.to_le_bytes();
             }
         }
         code
@@ -168,6 +173,9 @@ pub fn call_objects(
 ) -> Option<Code> {
     match plan.abi {
         Abi::SysV64 if plan.is_of_scalars() => Some(x64::objects::call(plan, call, model, shared)),
+        Abi::Aapcs64(Dialect::Linux) if plan.is_of_scalars() => {
+            Some(a64::objects::call(plan, call, model, shared))
+        }
         _ => None,
     }
 }
@@ -190,6 +198,9 @@ pub fn callback_entry_objects(
             is_signed,
             slots_entry,
         )),
+        (Abi::Aapcs64(Dialect::Linux), Some(catch)) if plan.is_of_scalars() => Some(
+            a64::object_callbacks::entry(plan, model, catch, is_signed, slots_entry),
+        ),
         _ => None,
     }
 }
@@ -198,6 +209,7 @@ pub fn callback_entry_objects(
 pub fn shared_for_objects(abi: Abi, model: &ObjectModel) -> Option<SharedCode> {
     match abi {
         Abi::SysV64 => Some(x64::shared::for_objects(abi, model)),
+        Abi::Aapcs64(Dialect::Linux) => Some(a64::shared::for_objects(abi, model)),
         _ => None,
     }
 }

@@ -23,6 +23,8 @@ pub struct Instruction {
     pub stack_access: Option<StackAccess>,
     pub stack: StackMove,
     pub flow: Flow,
+    /// The offset within the code whose address it takes, for control to come back there.
+    pub names: Option<u32>,
 }
 
 /// A register by its number in the encoding.
@@ -57,8 +59,10 @@ pub enum Flow {
     Return,
     /// To an address in a register or in memory.
     Jump,
-    /// To an offset within the code, or so it should be.
+    /// To an offset within the code, or so it should be, or on to the next instruction.
     Branch(i64),
+    /// To such an offset in any case.
+    Goto(i64),
 }
 
 /// Every instruction of `code`, first to last.
@@ -138,11 +142,22 @@ fn decode_x64(bytes: &[u8]) -> Vec<Instruction> {
             writes: writes.collect(),
             stack_access,
             stack: stack_move_x64(&instruction),
+            names: (instruction.mnemonic() == Mnemonic::Lea)
+                .then(|| instruction.is_ip_rel_memory_operand())
+                .and_then(|is_near| {
+                    let address = instruction.ip_rel_memory_address();
+                    is_near
+                        .then_some(address as u32)
+                        .filter(|_| address < bytes.len() as u64)
+                }),
             flow: match instruction.flow_control() {
                 FlowControl::Next => Flow::Next,
-                FlowControl::IndirectCall => Flow::Call,
+                FlowControl::IndirectCall | FlowControl::Call => Flow::Call,
                 FlowControl::Return => Flow::Return,
                 FlowControl::IndirectBranch => Flow::Jump,
+                FlowControl::UnconditionalBranch => {
+                    Flow::Goto(instruction.near_branch_target() as i64)
+                }
                 _ if instruction.mnemonic() == Mnemonic::Int3 => Flow::Next,
                 _ => Flow::Branch(instruction.near_branch_target() as i64),
             },
@@ -199,7 +214,7 @@ fn decode_a64(bytes: &[u8]) -> Vec<Instruction> {
             let mut writes: Vec<Written> = writes
                 .chain(moved_bases.map(|base| Written::Int(base as u8)))
                 .collect();
-            if decoded.opcode == Opcode::BLR {
+            if matches!(decoded.opcode, Opcode::BLR | Opcode::BL) {
                 writes.push(Written::Int(30));
             }
             Instruction {
@@ -209,14 +224,20 @@ fn decode_a64(bytes: &[u8]) -> Vec<Instruction> {
                 writes,
                 stack_access: a64_stack_access(word, &operands, is_store),
                 stack: a64_stack_move(decoded.opcode, &operands),
+                names: match (decoded.opcode, operands[1]) {
+                    (Opcode::ADR, Operand::PCOffset(by)) => {
+                        u32::try_from(i64::from(offset) + by).ok()
+                    }
+                    _ => None,
+                },
                 flow: match decoded.opcode {
-                    Opcode::BLR => Flow::Call,
+                    Opcode::BLR | Opcode::BL => Flow::Call,
                     Opcode::BR => Flow::Jump,
                     Opcode::RET => Flow::Return,
-                    Opcode::Bcc(_) => match operands[0] {
-                        Operand::PCOffset(by) => Flow::Branch(i64::from(offset) + by),
-                        ref other => panic!("a branch to {other:?}"),
-                    },
+                    Opcode::B => Flow::Goto(a64_target(offset, &operands[0])),
+                    Opcode::Bcc(_) => Flow::Branch(a64_target(offset, &operands[0])),
+                    Opcode::CBZ | Opcode::CBNZ => Flow::Branch(a64_target(offset, &operands[1])),
+                    Opcode::TBZ | Opcode::TBNZ => Flow::Branch(a64_target(offset, &operands[2])),
                     _ => Flow::Next,
                 },
             }
@@ -224,16 +245,28 @@ fn decode_a64(bytes: &[u8]) -> Vec<Instruction> {
         .collect()
 }
 
+fn a64_target(offset: u32, to: &Operand) -> i64 {
+    match *to {
+        Operand::PCOffset(by) => i64::from(offset) + by,
+        ref other => panic!("a branch to {other:?}"),
+    }
+}
+
 /// Whether it stores, and how many of its first operands it writes. Every instruction that the emitter may make is here.
 fn a64_kind(opcode: Opcode, text: &str) -> (bool, usize) {
     match opcode {
-        Opcode::STP | Opcode::STR | Opcode::STRB | Opcode::STRH => (true, 0),
+        Opcode::STP | Opcode::STR | Opcode::STRB | Opcode::STRH | Opcode::STLR | Opcode::STUR => {
+            (true, 0)
+        }
         Opcode::LDP => (false, 2),
         Opcode::LDR | Opcode::LDRB | Opcode::LDRH => (false, 1),
         Opcode::LDRSB | Opcode::LDRSH | Opcode::LDRSW | Opcode::LDAR => (false, 1),
         Opcode::ADD | Opcode::SUB | Opcode::ORR | Opcode::ADR | Opcode::FMOV => (false, 1),
         Opcode::SBFM | Opcode::UBFM | Opcode::SUBS | Opcode::CSEL | Opcode::MOVZ => (false, 1),
-        Opcode::Bcc(_) => (false, 0),
+        Opcode::AND | Opcode::ANDS | Opcode::ADDS | Opcode::MOVK | Opcode::MRS => (false, 1),
+        Opcode::FCVT | Opcode::SCVTF | Opcode::LDUR => (false, 1),
+        Opcode::B | Opcode::Bcc(_) | Opcode::BL => (false, 0),
+        Opcode::CBZ | Opcode::CBNZ | Opcode::TBZ | Opcode::TBNZ => (false, 0),
         Opcode::BLR | Opcode::BR | Opcode::RET | Opcode::HINT => (false, 0),
         other => panic!("{text}: no {other:?} was expected"),
     }

@@ -6,6 +6,7 @@
 )]
 
 pub mod decode;
+pub mod frame;
 pub mod listing;
 
 use farcall_arch::abi::regs::Isa;

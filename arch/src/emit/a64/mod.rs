@@ -28,6 +28,10 @@
 
 mod access;
 mod block;
+pub(super) mod object_callbacks;
+pub(super) mod objects;
+pub(super) mod shared;
+mod thread;
 mod values;
 
 use super::unwind::{FrameChange, FrameChangeKind};
@@ -36,7 +40,9 @@ use crate::abi::regs::a64::{SP, X9, X10, X16, X17, X19, X29, X30};
 use crate::abi::{Abi, Plan};
 use crate::layout::SLOT;
 use access::{Access, PAIR_UNITS};
-use dynasmrt::{DynasmApi, SimpleAssembler, dynasm};
+use dynasmrt::aarch64::Aarch64Relocation;
+use dynasmrt::{DynasmApi, SimpleAssembler, VecAssembler, dynasm};
+pub(super) use shared::branch_from_behind;
 
 // Jobs of registers. None of them carries an argument under any convention, and x8, which may come to, is not among
 // them. RESULT alone survives the call. A landing pad lets a branch by x16 or x17 pass as it does a call.
@@ -175,32 +181,42 @@ pub(super) fn thunks(abi: Abi, count: usize, distance: usize) -> Code {
 
 /// The code of one function while it grows.
 struct Emitter {
-    ops: SimpleAssembler,
+    ops: VecAssembler<Aarch64Relocation>,
     abi: Abi,
     frame: Vec<FrameChange>,
     /// Bytes between the stack pointer and the caller's frame.
     depth: u32,
+    to_shared: Vec<u32>,
 }
 
 impl Emitter {
     /// A function that other code may reach by an indirect jump or call: it begins with the landing pad for that.
     fn new(abi: Abi) -> Emitter {
-        let mut ops = SimpleAssembler::new();
-        dynasm!(ops ; .arch aarch64 ; hint BTI_C);
+        let mut asm = Emitter::without_landing_pad(abi);
+        dynasm!(asm.ops ; .arch aarch64 ; hint BTI_C);
+        asm
+    }
+
+    /// What other code reaches by direct branches.
+    fn without_landing_pad(abi: Abi) -> Emitter {
         Emitter {
-            ops,
+            ops: VecAssembler::new(0),
             abi,
             frame: Vec::new(),
             depth: 0,
+            to_shared: Vec::new(),
         }
     }
 
     fn finish(self) -> Code {
         Code {
             abi: self.abi,
-            bytes: self.ops.finalize(),
+            bytes: self
+                .ops
+                .finalize()
+                .expect("every label that is used is placed, within reach, and none twice"),
             frame: self.frame,
-            to_shared: Vec::new(),
+            to_shared: self.to_shared,
         }
     }
 
@@ -222,19 +238,34 @@ impl Emitter {
             ; .arch aarch64
             ; stp X(X29), X(X30), [sp, -(above as i32)]!
         );
-        self.note_depth(above);
-        self.note(FrameChangeKind::Saved(u16::from(X29), above));
-        self.note(FrameChangeKind::Saved(u16::from(X30), above - 8));
+        self.note_frame(above, 0);
         dynasm!(self.ops ; .arch aarch64 ; mov XSP(X29), sp);
         self.lower_stack(below);
     }
 
-    /// Takes down the frame of [`Emitter::enter`] once the stack pointer is at its record again, and returns.
-    fn leave(&mut self, above: u32) {
+    /// Says that what follows runs in the frame of [`Emitter::enter`].
+    fn note_frame(&mut self, above: u32, below: u32) {
+        self.note_depth(above + below);
+        self.note(FrameChangeKind::Saved(u16::from(X29), above));
+        self.note(FrameChangeKind::Saved(u16::from(X30), above - 8));
+    }
+
+    /// Takes down the frame of [`Emitter::enter`] once the stack pointer is at its record again.
+    fn take_down(&mut self, above: u32) {
         dynasm!(self.ops ; .arch aarch64 ; ldp X(X29), X(X30), [sp], above as i32);
+        self.note_no_frame();
+    }
+
+    /// Says that there is no frame from here on, as ahead of [`Emitter::enter`].
+    fn note_no_frame(&mut self) {
         self.note(FrameChangeKind::Restored(u16::from(X29)));
         self.note(FrameChangeKind::Restored(u16::from(X30)));
         self.note_depth(0);
+    }
+
+    /// Takes it down and returns.
+    fn leave(&mut self, above: u32) {
+        self.take_down(above);
         dynasm!(self.ops ; .arch aarch64 ; ret);
     }
 
@@ -281,6 +312,23 @@ impl Emitter {
 
     fn copy(&mut self, to: u8, from: u8) {
         dynasm!(self.ops ; .arch aarch64 ; mov X(to), X(from));
+    }
+
+    /// `to = value`, in as many instructions as it has quarters that are not zero.
+    fn constant(&mut self, to: u8, value: u64) {
+        let quarters = [0, 16, 32, 48].map(|shift| (shift, (value >> shift) as u16));
+        let mut wanted = quarters.into_iter().filter(|&(_, quarter)| quarter != 0);
+        let (shift, quarter) = wanted.next().unwrap_or((0, 0));
+        dynasm!(self.ops ; .arch aarch64 ; movz X(to), u32::from(quarter), LSL shift);
+        for (shift, quarter) in wanted {
+            dynasm!(self.ops ; .arch aarch64 ; movk X(to), u32::from(quarter), LSL shift);
+        }
+    }
+
+    /// Jumps to an absolute address.
+    fn jump_to(&mut self, address: u64) {
+        self.constant(FAR, address);
+        dynasm!(self.ops ; .arch aarch64 ; br X(FAR));
     }
 
     fn call_handler(&mut self, context: u8) {

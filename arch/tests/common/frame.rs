@@ -1,0 +1,258 @@
+//! What all emitted code must keep to, checked by going over it as a disassembler reads it, along with the frame notes that
+//! unwinding goes by.
+
+use super::decode::{Flow, Instruction, StackMove, Written, decode, dwarf_number};
+use farcall_arch::abi::regs::{Convention, Isa};
+use farcall_arch::emit::Code;
+use farcall_arch::emit::unwind::FrameChangeKind;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A step of more than this could jump over a guard page.
+const PAGE: i64 = 4096;
+
+/// How close to the stack pointer a frame must have been touched last. On x64 the call itself writes the return address; a callee on
+/// AArch64 counts on its caller to have touched all but 1024 bytes (AAPCS64 has no rule, but gcc's -fstack-clash-protection).
+fn near(isa: Isa) -> i64 {
+    match isa {
+        Isa::X64 => PAGE - 8,
+        Isa::A64 => 1024,
+    }
+}
+
+/// The offset within the code that an instruction leads to.
+fn target(instruction: &Instruction) -> Option<u32> {
+    match instruction.flow {
+        Flow::Branch(target) | Flow::Goto(target) => u32::try_from(target).ok(),
+        _ => instruction.names,
+    }
+}
+
+/// Runs over the instructions with the rules that any trampoline and any entry must keep. What follows the last of them that
+/// anything leads to is data.
+pub fn check_code(code: &Code) -> Result<(), String> {
+    let row = code.abi.convention();
+    let instructions = decode(code);
+    let boundaries: BTreeSet<u32> = instructions.iter().map(|i| i.offset).collect();
+    let mut frame = Frame::new(row.isa);
+    // The frame ahead of each instruction that others lead to, as far as that is known.
+    let targets: BTreeSet<u32> = instructions.iter().filter_map(target).collect();
+    let mut frames = BTreeMap::new();
+    // Stores to the stack, and how deep the frame was then.
+    let mut stores: BTreeSet<(i64, String)> = BTreeSet::new();
+    let first = &instructions[0];
+    if !["endbr64", "bti c"].contains(&first.text.as_str()) {
+        return Err(format!("begins with {}", first.text));
+    }
+    for instruction in &instructions {
+        let complain = |why: &str| {
+            Err(format!(
+                "{} {}: {why}",
+                instruction.offset, instruction.text
+            ))
+        };
+        let next = instruction.offset + instruction.len;
+        if targets.contains(&instruction.offset) {
+            frames.insert(instruction.offset, frame.clone());
+        }
+        let restored = (frame.depth, instruction.text.replacen("ld", "st", 1));
+        frame
+            .check_writes(row, instruction, stores.contains(&restored))
+            .or_else(|why| complain(&why))?;
+        frame
+            .check_access(instruction)
+            .or_else(|why| complain(&why))?;
+        if instruction
+            .stack_access
+            .is_some_and(|access| access.is_write)
+        {
+            stores.insert((frame.depth, instruction.text.clone()));
+        }
+        frame.step(instruction)?;
+        frame
+            .check_flow(row, instruction)
+            .or_else(|why| complain(&why))?;
+        let is_to_shared = |&link: &u32| (instruction.offset..next).contains(&link);
+        let leads_to = match instruction.flow {
+            Flow::Branch(_) | Flow::Goto(_) if code.to_shared.iter().any(is_to_shared) => {
+                frame.check_shared().or_else(|why| complain(&why))?;
+                None
+            }
+            Flow::Branch(target) | Flow::Goto(target) => Some(target),
+            _ => instruction.names.map(i64::from),
+        };
+        if let Some(target) = leads_to {
+            let Some(target) = u32::try_from(target)
+                .ok()
+                .filter(|to| boundaries.contains(to))
+            else {
+                return complain("leads out of the code");
+            };
+            let there = frames.entry(target).or_insert_with(|| frame.clone());
+            if (there.depth, &there.saved) != (frame.depth, &frame.saved) {
+                return complain("leads to another frame");
+            }
+        }
+        if matches!(instruction.flow, Flow::Return | Flow::Jump | Flow::Goto(_)) {
+            frame = match (frames.get(&next), frames.range(next..).next()) {
+                (Some(frame), _) => frame.clone(),
+                (None, None) => return Ok(()),
+                (None, Some(_)) => return complain("is followed by what nothing leads to"),
+            };
+        }
+        frame.note(code, next);
+        if frame.noted != frame.depth {
+            return complain(&format!(
+                "{} bytes deep, {} noted",
+                frame.depth, frame.noted
+            ));
+        }
+        if let Some(there) = frames.get(&next)
+            && (there.depth, &there.saved) != (frame.depth, &frame.saved)
+        {
+            return complain("runs on to another frame");
+        }
+    }
+    Err("runs on behind its end".to_owned())
+}
+
+/// The stack frame, by what instructions do and by what the emitter noted.
+#[derive(Clone)]
+struct Frame {
+    isa: Isa,
+    at_entry: i64,
+    depth: i64,
+    noted: i64,
+    /// How deep the frame has been written to.
+    touched: i64,
+    /// The depth where the frame record is, once there is one.
+    record: Option<i64>,
+    /// DWARF numbers of registers whose old value is noted to be in the frame.
+    saved: BTreeSet<u16>,
+}
+
+impl Frame {
+    fn new(isa: Isa) -> Frame {
+        let at_entry = match isa {
+            Isa::X64 => 8,
+            Isa::A64 => 0,
+        };
+        Frame {
+            isa,
+            at_entry,
+            depth: at_entry,
+            noted: at_entry,
+            touched: at_entry,
+            record: None,
+            saved: BTreeSet::new(),
+        }
+    }
+
+    fn step(&mut self, instruction: &Instruction) -> Result<(), String> {
+        match instruction.stack {
+            StackMove::None => {}
+            StackMove::By(bytes) => self.depth -= bytes,
+            StackMove::ToFramePointer => self.depth = self.record.ok_or("no frame record yet")?,
+        }
+        if instruction.text.starts_with("push ") {
+            self.touched = self.depth;
+        }
+        if instruction.text == "mov x29, sp" {
+            self.record = Some(self.depth);
+        }
+        // The end of the loop that touches the pages of a frame to come.
+        if let Some(lowest) = instruction.text.strip_prefix("cmp rax, 0x") {
+            let lowest = u64::from_str_radix(lowest, 16).map_err(|error| error.to_string())?;
+            self.touched = self.depth - lowest as i64;
+        }
+        Ok(())
+    }
+
+    /// Takes in the notes for the instruction at `offset`.
+    fn note(&mut self, code: &Code, offset: u32) {
+        for change in code.frame.iter().filter(|change| change.offset == offset) {
+            match change.kind {
+                FrameChangeKind::CfaOffset(bytes) => self.noted = bytes.into(),
+                FrameChangeKind::Saved(register, _) => {
+                    self.saved.insert(register);
+                }
+                FrameChangeKind::Restored(register) => {
+                    self.saved.remove(&register);
+                }
+            }
+        }
+    }
+
+    /// Calls find the stack aligned and touched; whoever leaves has taken its frame down.
+    fn check_flow(&self, row: &Convention, instruction: &Instruction) -> Result<(), String> {
+        let is_down = self.depth == self.at_entry && self.saved.is_empty();
+        let why = match instruction.flow {
+            Flow::Call if self.depth % i64::from(row.stack_align) != 0 => "misaligned call",
+            Flow::Call if self.depth - self.touched > near(row.isa) => {
+                "calls from a page that may not be there"
+            }
+            Flow::Return | Flow::Jump if !is_down => "leaves with a frame",
+            _ => return Ok(()),
+        };
+        Err(why.to_owned())
+    }
+
+    /// Shared code is entered without a frame, or with that of a trampoline without stack arguments.
+    fn check_shared(&self) -> Result<(), String> {
+        let (frame, saved) = match self.isa {
+            Isa::X64 => (24, 0),
+            Isa::A64 => (32, 2),
+        };
+        let entered = (self.depth - self.at_entry, self.saved.len());
+        match entered == (0, 0) || entered == (frame, saved) {
+            true => Ok(()),
+            false => Err(format!("goes on elsewhere with a frame of {entered:?}")),
+        }
+    }
+
+    /// What a callee gives back must have been saved; what belongs to the platform is not touched.
+    fn check_writes(
+        &self,
+        row: &Convention,
+        instruction: &Instruction,
+        is_loaded_back: bool,
+    ) -> Result<(), String> {
+        for &written in &instruction.writes {
+            let allowed = match written {
+                Written::Fp(register) => !row.callee_saved_fp.contains(&register) || is_loaded_back,
+                Written::Int(register) if row.reserved.contains(&register) => false,
+                Written::Int(register) => {
+                    let keeps = row.callee_saved.contains(&register)
+                        || (self.isa, register) == (Isa::A64, 30);
+                    !keeps || self.saved.contains(&dwarf_number(self.isa, register))
+                }
+            };
+            if !allowed {
+                return Err(format!("{written:?} is not saved"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing below the stack pointer is used, nothing above the frame is written, and no page is passed over on the way down.
+    fn check_access(&mut self, instruction: &Instruction) -> Result<(), String> {
+        let Some(access) = instruction.stack_access else {
+            return Ok(());
+        };
+        let pushed = match instruction.stack {
+            StackMove::By(bytes) if bytes < 0 => bytes,
+            _ => 0,
+        };
+        let end = access.offset + i64::from(access.size);
+        if access.offset < pushed || (access.is_write && end > self.depth - self.at_entry) {
+            return Err(format!("{access:?} in a frame of {} bytes", self.depth));
+        }
+        if access.is_write {
+            let deep = self.depth - access.offset;
+            if deep - self.touched > PAGE {
+                return Err(format!("jumps from {} to {deep} bytes", self.touched));
+            }
+            self.touched = self.touched.max(deep);
+        }
+        Ok(())
+    }
+}

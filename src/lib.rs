@@ -73,7 +73,9 @@ pub mod embed {
     pub use crate::thunk::ObjectHandler;
     pub use crate::value::{float_to_slot, integer_to_slot, load, store};
     pub use crate::var::variable_code;
-    pub use farcall_arch::endpoint::{CatchModel, MAX_SAVED, ObjectModel, PointerField};
+    pub use farcall_arch::endpoint::{
+        CatchModel, MAX_SAVED, ObjectModel, PointerField, ThreadPointer,
+    };
 
     /// Calls and callbacks without code made for them: what follows a plan's moves one by one.
     pub mod generic {

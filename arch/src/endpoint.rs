@@ -27,6 +27,8 @@ pub struct ObjectModel {
     pub function_library: u8,
     /// Where a library object holds a word that is null once it is closed.
     pub library_open: u8,
+    /// By what threads find their own words.
+    pub thread_pointer: ThreadPointer,
     /// Bytes from the thread pointer to the thread's word for calls: the address of its innermost frame (see [`call_frame`]) plus
     /// [`call_frame::TAG`], or [`NO_FRAME`], or 0 on a thread that has made no call yet.
     pub innermost: i32,
@@ -40,6 +42,17 @@ pub struct ObjectModel {
     pub new_object: u64,
     /// How exceptions are caught, where code for callbacks may do it.
     pub catch: Option<CatchModel>,
+}
+
+/// What holds the address of a thread's own memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThreadPointer {
+    /// The base of the segment fs: x86-64 with ELF.
+    Fs,
+    /// That of gs: Windows on x86-64.
+    Gs,
+    /// The register of that name: AArch64 with ELF.
+    TpidrEl0,
 }
 
 /// How an interpreter catches exceptions: a record on the stack, linked to its thread's state, names the place to go on at and
@@ -71,9 +84,6 @@ pub struct CatchModel {
 
 /// The most callee-saved integer registers: those of AArch64.
 pub const MAX_SAVED: usize = 11;
-
-/// Those of x86-64 under System V, by their number in the encoding: rbx, rbp, r12 to r15.
-pub const SAVED: [u8; 6] = [3, 5, 12, 13, 14, 15];
 
 /// A type, and where its objects hold a pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

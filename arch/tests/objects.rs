@@ -8,7 +8,7 @@ use farcall_arch::abi::Dialect;
 use farcall_arch::abi::regs::Isa;
 use farcall_arch::emit::Code;
 use farcall_arch::endpoint::{
-    Boxing, CatchModel, ObjectCall, ObjectModel, PointerField, SharedEntries, Unbox,
+    Boxing, CatchModel, ObjectCall, ObjectModel, PointerField, SharedEntries, ThreadPointer, Unbox,
 };
 use farcall_arch::{Abi, MAX_ARGS, Scalar, Signature, Type, emit, plan};
 use proptest::collection::vec;
@@ -16,15 +16,19 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 /// The conventions with an emitter for objects.
-const ABIS: [Abi; 2] = [Abi::SysV64, Abi::Aapcs64(Dialect::Linux)];
+const ABIS: [Abi; 3] = [Abi::SysV64, Abi::Win64, Abi::Aapcs64(Dialect::Linux)];
+
+/// Those that have one for callbacks as well.
+const CALLBACK_ABIS: [Abi; 2] = [Abi::SysV64, Abi::Aapcs64(Dialect::Linux)];
 
 /// An interpreter that never was: addresses that tell in a listing what they are. Thread-local words lie on the side of the
 /// thread pointer where a program's own are.
 fn model(abi: Abi) -> ObjectModel {
     let field = |ty, offset| PointerField { ty, offset };
-    let (innermost, state) = match abi.convention().isa {
-        Isa::X64 => (-64, -56),
-        Isa::A64 => (16, 24),
+    let (thread_pointer, innermost, state) = match abi {
+        Abi::Win64 => (ThreadPointer::Gs, 0x1490, 0x1498),
+        _ if abi.convention().isa == Isa::X64 => (ThreadPointer::Fs, -64, -56),
+        _ => (ThreadPointer::TpidrEl0, 16, 24),
     };
     // As MicroPython has them.
     let (size, stack_pointer, saved) = match abi.convention().isa {
@@ -40,6 +44,7 @@ fn model(abi: Abi) -> ObjectModel {
         function_target: 16,
         function_library: 32,
         library_open: 8,
+        thread_pointer,
         innermost,
         call: 0x4444_0000_0000,
         raise: 0x5555_0000_0000,
@@ -124,7 +129,7 @@ fn call_operations_on_objects_are_as_reviewed() {
 #[test]
 fn callback_entries_on_objects_are_as_reviewed() {
     let names = [("compare", "i(pp)"), ("mixed", "v(bQq7i)")];
-    for (abi, (name, text)) in ABIS
+    for (abi, (name, text)) in CALLBACK_ABIS
         .into_iter()
         .flat_map(|abi| names.map(|name| (abi, name)))
     {
@@ -206,7 +211,7 @@ proptest! {
 
     #[test]
     fn callback_entries_on_objects_keep_to_their_frame_and_registers(
-        abi in select(ABIS.to_vec()),
+        abi in select(CALLBACK_ABIS.to_vec()),
         signature in any_callback(),
         innermost in any::<i32>(),
     ) {
@@ -224,12 +229,7 @@ fn any_callback() -> impl Strategy<Value = Signature> {
     let arg = select(integers.clone());
     let args = count.prop_flat_map(move |count| vec(arg.clone(), count));
     let ret = prop_oneof![1 => Just(Type::Void), 4 => select(integers)];
-    (ret, args).prop_map(|(ret, mut args)| {
-        // The way out for a large one is there in any case.
-        args.truncate(MAX_ARGS - 1);
-        args.push(Type::POINTER);
-        Signature::new(ret, args).expect("scalars")
-    })
+    (ret, args).prop_map(|(ret, args)| Signature::new(ret, args).expect("scalars"))
 }
 
 #[test]
@@ -258,17 +258,23 @@ fn branches_of_the_longest_call_operations_reach() {
 
 #[test]
 fn conventions_without_an_emitter_for_objects_have_none() {
-    for abi in Abi::ALL.into_iter().filter(|abi| !ABIS.contains(abi)) {
-        let signature = signature("i(ii)");
+    let signature = signature("i(ii)");
+    for abi in Abi::ALL {
         let plan = plan(&signature, abi).expect("every scalar has a place");
-        assert_eq!(
-            emit::call_objects(&plan, &call_of(&signature), &model(abi), &shared(abi)),
-            None
-        );
-        assert_eq!(
-            emit::callback_entry_objects(&plan, &model(abi), &[true, true], 0),
-            None
-        );
-        assert_eq!(emit::shared_for_objects(abi, &model(abi)), None);
+        let call = emit::call_objects(&plan, &call_of(&signature), &model(abi), &shared(abi));
+        assert_eq!(call.is_some(), ABIS.contains(&abi));
+        let shared = emit::shared_for_objects(abi, &model(abi));
+        assert_eq!(shared.is_some(), ABIS.contains(&abi));
+        let entry = emit::callback_entry_objects(&plan, &model(abi), &[true, true], 0);
+        assert_eq!(entry.is_some(), CALLBACK_ABIS.contains(&abi));
     }
+}
+
+#[test]
+fn arguments_in_two_registers_at_once_go_through_slots() {
+    let signature = signature("i(p.d)");
+    let plan = plan(&signature, Abi::Win64).expect("every scalar has a place");
+    let model = model(Abi::Win64);
+    let code = emit::call_objects(&plan, &call_of(&signature), &model, &shared(Abi::Win64));
+    assert_eq!(code, None);
 }

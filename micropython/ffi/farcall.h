@@ -89,6 +89,13 @@ typedef struct {
     size_t offset; // where its objects hold a pointer
 } farcall_pointer_field;
 
+// What holds the address of a thread's own memory. ORDER farcall_thread_pointer
+typedef enum {
+    FARCALL_FS = 0, // the base of this segment
+    FARCALL_GS = 1,
+    FARCALL_TPIDR_EL0 = 2,
+} farcall_thread_pointer;
+
 typedef struct {
     const void *none; // the object
     const void *float_type;
@@ -100,6 +107,7 @@ typedef struct {
     size_t function_target; // in a function object: the C function
     size_t function_library; // and its library object
     size_t library_open; // in a library object: what is NULL once it is closed
+    farcall_thread_pointer thread_pointer;
     ptrdiff_t innermost; // from the thread pointer to the farcall_thread that tells the innermost frame
     const void *call; // mp_obj_t (*)(mp_obj_t, size_t, size_t, const mp_obj_t *), for whatever is not straightforward
     const void *raise; // void (*)(void *exception)

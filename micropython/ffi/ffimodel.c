@@ -5,9 +5,20 @@
 #include "py/objarray.h"
 #include "py/objstr.h"
 
-// Objects are words with a tag, floats are doubles in memory, and thread-local variables of the program lie at a fixed
-// distance from the thread pointer. Where one of these does not hold, calls go through slots.
-#if (defined(__x86_64__) || defined(__aarch64__)) && defined(__linux__) && (!defined(__PIC__) || defined(__PIE__)) \
+// Thread-local variables of a program lie at a fixed distance from the thread pointer on Linux. On Windows other words do.
+#if defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__)) && (!defined(__PIC__) || defined(__PIE__))
+#define HAS_THREAD_POINTER (1)
+#elif defined(_WIN64) && defined(__x86_64__)
+#define HAS_THREAD_POINTER (1)
+#include <windows.h>
+#include <winternl.h>
+#else
+#define HAS_THREAD_POINTER (0)
+#endif
+
+// Objects are words with a tag, floats are doubles in memory, and the thread pointer leads to a thread's own words. Where
+// one of these does not hold, calls go through slots.
+#if HAS_THREAD_POINTER \
     && MICROPY_OBJ_REPR == MICROPY_OBJ_REPR_A && MICROPY_OBJ_IMMEDIATE_OBJS \
     && MICROPY_FLOAT_IMPL == MICROPY_FLOAT_IMPL_DOUBLE
 
@@ -31,6 +42,25 @@ static const farcall_pointer_field functions[] = {
     { &fficallback_type, offsetof(mp_obj_fficallback_t, code) },
 };
 
+#if defined(_WIN64)
+
+// The thread pointer leads to the thread's environment block, and the first slots of TlsAlloc() lie in there.
+static bool describe_thread(farcall_object_model *model) {
+    DWORD slot = TlsAlloc();
+    if (slot >= MP_ARRAY_SIZE(((TEB *)NULL)->TlsSlots)) {
+        if (slot != TLS_OUT_OF_INDEXES) {
+            TlsFree(slot);
+        }
+        return false;
+    }
+    ffi_thread_slot = offsetof(TEB, TlsSlots) + slot * sizeof(PVOID);
+    model->thread_pointer = FARCALL_GS;
+    model->innermost = (ptrdiff_t)ffi_thread_slot;
+    return true;
+}
+
+#else
+
 static const char *thread_pointer(void) {
     const char *pointer;
     #if defined(__x86_64__)
@@ -41,7 +71,19 @@ static const char *thread_pointer(void) {
     return pointer;
 }
 
-#if (MICROPY_NLR_X64 || MICROPY_NLR_AARCH64) && !MICROPY_ENABLE_PYSTACK
+static bool describe_thread(farcall_object_model *model) {
+    #if defined(__x86_64__)
+    model->thread_pointer = FARCALL_FS;
+    #else
+    model->thread_pointer = FARCALL_TPIDR_EL0;
+    #endif
+    model->innermost = (const char *)&ffi_innermost - thread_pointer();
+    return true;
+}
+
+#endif
+
+#if (MICROPY_NLR_X64 || MICROPY_NLR_AARCH64) && !MICROPY_ENABLE_PYSTACK && !defined(_WIN64)
 
 // Calls nlr_push() with known values in the callee-saved registers, as many as there are, and writes down where it will
 // return to, and with which stack pointer.
@@ -170,6 +212,7 @@ void ffi_set_object_model(void) {
     if (done) {
         return;
     }
+    done = true;
     farcall_object_model model = {
         .none = mp_const_none,
         .float_type = &mp_type_float,
@@ -181,19 +224,20 @@ void ffi_set_object_model(void) {
         .function_target = offsetof(mp_obj_ffifunc_t, address),
         .function_library = offsetof(mp_obj_ffifunc_t, module),
         .library_open = offsetof(mp_obj_ffimod_t, library),
-        .innermost = (const char *)&ffi_innermost - thread_pointer(),
         .call = (const void *)ffifunc_call_slots,
         .raise = (const void *)nlr_jump,
         .new_float = (const void *)mp_obj_new_float,
         .new_object = (const void *)ffi_obj_from_slot,
     };
+    if (!describe_thread(&model)) {
+        return;
+    }
     describe_catching(&model);
     farcall_error error;
     farcall_status status = farcall_object_model_set(&model, &error);
     if (status != FARCALL_OK) {
         ffi_raise(status, &error);
     }
-    done = true;
 }
 
 #else

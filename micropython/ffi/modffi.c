@@ -4,7 +4,12 @@
 
 #include "modffi.h"
 
+#if defined(ffi_innermost)
+size_t ffi_thread_slot;
+FFI_THREAD_LOCAL volatile farcall_thread ffi_own_innermost;
+#else
 FFI_THREAD_LOCAL volatile farcall_thread ffi_innermost;
+#endif
 FFI_THREAD_LOCAL const mp_state_thread_t *ffi_known_state;
 
 static mp_obj_t keeper_del(mp_obj_t self_in) {

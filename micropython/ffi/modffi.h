@@ -43,7 +43,25 @@ typedef struct _ffi_frame_t {
 
 // The address of this thread's innermost frame plus FARCALL_FRAME_TAG; FARCALL_NO_FRAME if there is none, 0 ahead of the
 // first. The engine's code reads and writes it too.
+#if defined(_WIN64) && defined(__x86_64__)
+// Where compilers find thread-local variables on Windows, the engine's code cannot. A slot of TlsAlloc() may lie in the
+// thread's environment block, so many bytes from its start; 0 if there is none.
+extern size_t ffi_thread_slot;
+extern FFI_THREAD_LOCAL volatile farcall_thread ffi_own_innermost;
+
+static inline volatile farcall_thread *ffi_innermost_word(void) {
+    if (MP_UNLIKELY(ffi_thread_slot == 0)) {
+        return &ffi_own_innermost;
+    }
+    char *block; // the block begins with an NT_TIB, which has its own address at 0x30
+    __asm__ ("mov %%gs:0x30, %0" : "=r" (block));
+    return (volatile farcall_thread *)(block + ffi_thread_slot);
+}
+
+#define ffi_innermost (*ffi_innermost_word())
+#else
 extern FFI_THREAD_LOCAL volatile farcall_thread ffi_innermost;
+#endif
 
 // MicroPython's state of this thread, kept here because fetching it takes a call each time; NULL ahead of the first use.
 extern FFI_THREAD_LOCAL const mp_state_thread_t *ffi_known_state;

@@ -1,7 +1,7 @@
 //! MicroPython's layout of objects, as its own headers have it and C reports it.
 
 use crate::report::{Failure, Report, Status, guard};
-use farcall::embed::{self, CatchModel, MAX_SAVED, ObjectModel, PointerField};
+use farcall::embed::{self, CatchModel, MAX_SAVED, ObjectModel, PointerField, ThreadPointer};
 use std::slice;
 
 /// A type, and where its objects hold a pointer. ORDER farcall_pointer_field
@@ -26,6 +26,7 @@ pub struct Model {
     function_target: usize,
     function_library: usize,
     library_open: usize,
+    thread_pointer: u32,
     innermost: isize,
     call: usize,
     raise: usize,
@@ -42,6 +43,16 @@ pub struct Model {
 }
 
 impl Model {
+    /// ORDER farcall_thread_pointer
+    fn thread_pointer(&self) -> Result<ThreadPointer, Failure> {
+        match self.thread_pointer {
+            0 => Ok(ThreadPointer::Fs),
+            1 => Ok(ThreadPointer::Gs),
+            2 => Ok(ThreadPointer::TpidrEl0),
+            _ => Err(Failure::value("expected a thread pointer that is known")),
+        }
+    }
+
     /// How exceptions are caught, unless the record's size says that this is not known.
     fn catch(&self) -> Result<Option<CatchModel>, Failure> {
         if self.catch_size == 0 {
@@ -92,6 +103,7 @@ pub unsafe extern "C" fn farcall_object_model_set(
             function_target: narrow(model.function_target)?,
             function_library: narrow(model.function_library)?,
             library_open: narrow(model.library_open)?,
+            thread_pointer: model.thread_pointer()?,
             innermost: narrow(model.innermost)?,
             call: model.call as u64,
             raise: model.raise as u64,

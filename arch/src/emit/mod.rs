@@ -43,10 +43,9 @@ mod entry_frame;
 pub mod unwind;
 mod x64;
 
-use crate::abi::Dialect;
 use crate::abi::regs::Isa;
-use crate::abi::{Abi, Move, Plan};
-use crate::endpoint::{ObjectCall, ObjectModel, SharedEntries};
+use crate::abi::{Abi, Dialect, Move, Plan};
+use crate::endpoint::{ObjectCall, ObjectModel, SharedEntries, ThreadPointer};
 use crate::layout::SLOT;
 use entry_frame::{AREA_ALIGN, EntryFrame};
 use std::borrow::Cow;
@@ -171,12 +170,12 @@ pub fn call_objects(
     model: &ObjectModel,
     shared: &SharedEntries,
 ) -> Option<Code> {
-    match plan.abi {
-        Abi::SysV64 if plan.is_of_scalars() => Some(x64::objects::call(plan, call, model, shared)),
-        Abi::Aapcs64(Dialect::Linux) if plan.is_of_scalars() => {
-            Some(a64::objects::call(plan, call, model, shared))
-        }
-        _ => None,
+    if !plan.is_of_scalars() || !plan.mirrors.is_empty() {
+        return None;
+    }
+    match objects_on(plan.abi, model)? {
+        Isa::X64 => Some(x64::objects::call(plan, call, model, shared)),
+        Isa::A64 => Some(a64::objects::call(plan, call, model, shared)),
     }
 }
 
@@ -190,26 +189,40 @@ pub fn callback_entry_objects(
     is_signed: &[bool],
     slots_entry: u64,
 ) -> Option<Code> {
-    match (plan.abi, &model.catch) {
-        (Abi::SysV64, Some(catch)) if plan.is_of_scalars() => Some(x64::object_callbacks::entry(
+    let catch = model.catch.as_ref().filter(|_| plan.is_of_scalars())?;
+    match (objects_on(plan.abi, model)?, plan.abi) {
+        // Its callee-saved vector registers are more than an entry keeps.
+        (_, Abi::Win64) => None,
+        (Isa::X64, _) => Some(x64::object_callbacks::entry(
             plan,
             model,
             catch,
             is_signed,
             slots_entry,
         )),
-        (Abi::Aapcs64(Dialect::Linux), Some(catch)) if plan.is_of_scalars() => Some(
-            a64::object_callbacks::entry(plan, model, catch, is_signed, slots_entry),
-        ),
-        _ => None,
+        (Isa::A64, _) => Some(a64::object_callbacks::entry(
+            plan,
+            model,
+            catch,
+            is_signed,
+            slots_entry,
+        )),
     }
 }
 
 /// What the code of [`call_objects`] shares. `None` where no emitter for it exists.
 pub fn shared_for_objects(abi: Abi, model: &ObjectModel) -> Option<SharedCode> {
-    match abi {
-        Abi::SysV64 => Some(x64::shared::for_objects(abi, model)),
-        Abi::Aapcs64(Dialect::Linux) => Some(a64::shared::for_objects(abi, model)),
+    match objects_on(abi, model)? {
+        Isa::X64 => Some(x64::shared::for_objects(abi, model)),
+        Isa::A64 => Some(a64::shared::for_objects(abi, model)),
+    }
+}
+
+/// Which emitter for objects serves a convention, in a process whose threads find their own memory in a way that its machine has.
+fn objects_on(abi: Abi, model: &ObjectModel) -> Option<Isa> {
+    match (abi, model.thread_pointer) {
+        (Abi::SysV64 | Abi::Win64, ThreadPointer::Fs | ThreadPointer::Gs) => Some(Isa::X64),
+        (Abi::Aapcs64(Dialect::Linux), ThreadPointer::TpidrEl0) => Some(Isa::A64),
         _ => None,
     }
 }

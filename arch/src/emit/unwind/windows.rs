@@ -110,6 +110,7 @@ fn prologue(frame: &[FrameChange]) -> Vec<Step> {
         let offset = change.offset;
         match change.kind {
             FrameChangeKind::CfaOffset(now) if now < depth => break,
+            FrameChangeKind::CfaOffset(now) if now == depth => {}
             FrameChangeKind::CfaOffset(now) => {
                 let operation = Operation::Allocate(now - depth);
                 steps.push(Step { offset, operation });

@@ -19,7 +19,7 @@ use super::operand::{Address, read, write};
 use super::{Emitter, RECORD, SCRATCH};
 use crate::abi::regs::x64::{R11, RSP};
 use crate::abi::{Move, Place, Plan};
-use crate::endpoint::{CatchModel, NO_FRAME, ObjectModel, SAVED, call_frame};
+use crate::endpoint::{CatchModel, NO_FRAME, ObjectModel, call_frame};
 use crate::layout::SLOT;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 
@@ -77,7 +77,7 @@ pub(in crate::emit) fn entry(
         asm.box_argument(piece, is_signed, frame.size + 8, slots_with_frame);
     }
     asm.link_call(model, &frame);
-    asm.link_catch(catch, &frame, landing);
+    asm.link_catch(model, catch, &frame, landing);
     asm.address_of(objects, at(0));
     dynasm!(asm.ops
         ; .arch x64
@@ -117,10 +117,16 @@ pub(in crate::emit) fn entry(
 
     asm.note_depth(frame.size + 8);
     read!(asm, mov Rq(SCRATCH), QWORD pending);
-    dynasm!(asm.ops ; .arch x64 ; jmp =>keep ; =>slots_with_frame);
+    dynasm!(asm.ops ; .arch x64 ; jmp =>keep);
 
-    asm.note_depth(frame.size + 8);
-    asm.leave(frame.size);
+    // An argument of all bits may be large.
+    if plan.args.iter().any(|piece| piece.width == 8) {
+        asm.note_depth(frame.size + 8);
+        dynasm!(asm.ops ; .arch x64 ; =>slots_with_frame);
+        asm.leave(frame.size);
+    } else {
+        asm.note_depth(8);
+    }
     dynasm!(asm.ops ; .arch x64 ; =>slots);
     asm.jump_to(slots_entry);
     asm.finish()
@@ -129,10 +135,9 @@ pub(in crate::emit) fn entry(
 impl Emitter {
     /// The call that C is in, if this thread is in one that no exception waits for.
     fn find_caller(&mut self, model: &ObjectModel, none: DynamicLabel) {
-        let innermost = model.innermost;
+        self.load_of_thread(model, CALLER, model.innermost);
         dynasm!(self.ops
             ; .arch x64
-            ; fs mov Rq(CALLER), [innermost]
             ; cmp Rq(CALLER), NO_FRAME as i32
             ; jbe =>none
             ; test BYTE [BYTE Rq(CALLER) + PREV_OF_CALLER], BYTE call_frame::WAITS
@@ -174,10 +179,15 @@ impl Emitter {
     }
 
     /// The arguments are in their slots: every register that carried one is free.
-    fn link_catch(&mut self, catch: &CatchModel, frame: &Frame, landing: DynamicLabel) {
-        let state_word = catch.state;
+    fn link_catch(
+        &mut self,
+        model: &ObjectModel,
+        catch: &CatchModel,
+        frame: &Frame,
+        landing: DynamicLabel,
+    ) {
         let field = |offset| at(frame.catch + offset);
-        dynasm!(self.ops ; .arch x64 ; fs mov rax, [state_word]);
+        self.load_of_thread(model, SCRATCH, catch.state);
         let (state, prev) = (at(frame.state), field(catch.prev));
         let innermost = Address {
             base: SCRATCH,
@@ -192,7 +202,8 @@ impl Emitter {
         // Below the stack pointer, where whoever raises has frames of its own, and is done with them by then.
         dynasm!(self.ops ; .arch x64 ; lea Rq(CALLER), [rsp - 8]);
         write!(self, mov QWORD stack, Rq(CALLER));
-        for (register, offset) in SAVED.into_iter().zip(catch.saved) {
+        let saved = self.abi.convention().callee_saved;
+        for (&register, offset) in saved.iter().zip(catch.saved) {
             let place = field(offset);
             write!(self, mov QWORD place, Rq(register));
         }

@@ -157,12 +157,11 @@ impl<'a> Objects<'a> {
     /// Leaves unless this thread has made a call before and every argument that has to be a small integer is one: their tags are
     /// tested together. Then makes the call known to callbacks and to whoever closes the library.
     fn link(&mut self) {
-        let innermost = self.model.innermost;
         let prev = self.call_frame(call_frame::PREV);
         let tagged = self.call_frame(call_frame::TAG);
         let args = self.args;
         let asm = &mut self.asm;
-        dynasm!(asm.ops ; .arch x64 ; fs mov rax, [innermost]);
+        asm.load_of_thread(self.model, SCRATCH, self.model.innermost);
         write!(asm, mov QWORD prev, Rq(SCRATCH));
         for (unbox, index) in self.call.args.iter().zip(0..) {
             if *unbox == Unbox::Int {

@@ -14,7 +14,7 @@ use super::operand::{Address, read};
 use super::{Emitter, SCRATCH, TARGET};
 use crate::abi::Abi;
 use crate::abi::regs::x64::{R10, RSP};
-use crate::endpoint::{ObjectModel, PointerField, SharedEntries, call_frame};
+use crate::endpoint::{ObjectModel, PointerField, SharedEntries, ThreadPointer, call_frame};
 use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
 
 // Jobs of registers, beside those of the slots trampoline. Neither carries an argument under any convention.
@@ -86,8 +86,24 @@ impl Emitter {
 
     /// Stores a register to the thread's word.
     pub(super) fn set_innermost(&mut self, model: &ObjectModel, from: u8) {
-        let innermost = model.innermost;
-        dynasm!(self.ops ; .arch x64 ; fs mov [innermost], Rq(from));
+        self.address_of_thread(model);
+        dynasm!(self.ops ; .arch x64 ; mov [model.innermost], Rq(from));
+    }
+
+    /// Loads a word that lies so many bytes from the thread pointer.
+    pub(super) fn load_of_thread(&mut self, model: &ObjectModel, to: u8, offset: i32) {
+        self.address_of_thread(model);
+        dynasm!(self.ops ; .arch x64 ; mov Rq(to), [offset]);
+    }
+
+    /// Has the next instruction count an absolute address from the thread pointer (Intel SDM volume 2, section 2.1.1).
+    fn address_of_thread(&mut self, model: &ObjectModel) {
+        let segment = match model.thread_pointer {
+            ThreadPointer::Fs => 0x64,
+            ThreadPointer::Gs => 0x65,
+            ThreadPointer::TpidrEl0 => unreachable!("another machine's"),
+        };
+        self.ops.push(segment);
     }
 
     /// Converts the object in `rax` to a pointer, in `rax`, and returns; sets the carry flag for one that it does not know. Changes no

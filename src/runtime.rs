@@ -40,6 +40,18 @@ static RUNTIME: LazyLock<Mutex<Runtime>> = LazyLock::new(|| {
     Mutex::default()
 });
 
+/// Makes it all ahead of `main()`, or as the library is loaded: what another thread is just making when one forks stays half made in the
+/// child, and the hooks against that are part of it.
+#[cfg(target_os = "linux")]
+#[used]
+#[unsafe(link_section = ".init_array")]
+static AT_START: extern "C" fn() = {
+    extern "C" fn make() {
+        LazyLock::force(&RUNTIME);
+    }
+    make
+};
+
 /// Everything, for as long as the guard lives. The guard must be gone before foreign code runs, destructors included.
 pub(crate) fn lock() -> MutexGuard<'static, Runtime> {
     // A panic while the lock is held leaves nothing half done that a later user would trip over: every change of state is

@@ -52,7 +52,8 @@ impl Arguments for Slots {
     }
 }
 
-/// What every [`Trampoline`] comes to.
+/// What every [`Trampoline`] comes to. Like code made for the purpose, it may be left by a jump, as exceptions of an interpreter's own are: there is
+/// nothing in its frames, nor in those of what it calls, to be dropped.
 ///
 /// # Safety
 /// * As for [`crate::Trampoline`], the signature being the plan's.

@@ -7,6 +7,7 @@
 //! A cell has the size and the shape of libffi's closures, which end in a record.
 
 use super::machine::{self, THUNK_SIZE, THUNKS};
+use crate::code::{Wish, wish};
 use crate::runtime;
 use crate::sys;
 use std::cell::UnsafeCell;
@@ -118,20 +119,12 @@ impl Pool {
     }
 
     fn add_block(&mut self) -> Option<()> {
-        let own = own_block();
         let block = match self.blocks.is_empty() {
-            true => own,
-            false => {
-                let distance = distance(own);
-                // SAFETY: the thunks are whole pages of this program, and so are their cells.
-                let thunk = unsafe {
-                    let code = own.thunk.as_ptr();
-                    sys::copy_code(code, THUNKS * THUNK_SIZE, distance, size_of::<Cells>())?
-                };
-                // SAFETY: the copy has the cells at that distance.
-                let cell = unsafe { thunk.add(distance) };
-                Pair { thunk, cell }
-            }
+            true => own_block(),
+            false => match wish() {
+                Wish::Never => another_block(sys::map_code)?,
+                _ => another_block(sys::copy_code).or_else(|| another_block(sys::map_code))?,
+            },
         };
         self.blocks.push(block);
         self.unused = THUNKS;
@@ -159,17 +152,20 @@ fn own_block() -> Pair {
     }
 }
 
-/// The code of the program's own thunks: where it is, its length, and how far behind it its cells are.
-#[cfg(all(test, windows))]
-pub(crate) fn own_code() -> (*const u8, usize, usize) {
+/// The first pair of a block that is made of the program's own, in one of the two ways there are.
+fn another_block(
+    way: unsafe fn(*const u8, usize, usize, usize) -> Option<NonNull<u8>>,
+) -> Option<Pair> {
     let own = own_block();
-    let code = own.thunk.as_ptr().cast_const();
-    (code, THUNKS * THUNK_SIZE, distance(own))
-}
-
-/// Bytes from a thunk's block to its cells. Linkers put data behind code.
-fn distance(block: Pair) -> usize {
-    block.cell.addr().get() - block.thunk.addr().get()
+    // Linkers put data behind code.
+    let distance = own.cell.addr().get() - own.thunk.addr().get();
+    let (code, code_len) = (own.thunk.as_ptr(), THUNKS * THUNK_SIZE);
+    // SAFETY: the thunks are whole pages of this program, and so are their cells, which are zero at first.
+    unsafe {
+        let thunk = way(code, code_len, distance, size_of::<Cells>())?;
+        let cell = thunk.add(distance);
+        Some(Pair { thunk, cell })
+    }
 }
 
 #[cfg(test)]
@@ -193,5 +189,21 @@ mod tests {
         assert!(by_cell.iter().all(|pair| put_back_cell(pair.cell)));
         others.iter().copied().for_each(put_back);
         assert!(!put_back_cell(NonNull::from(&mut 0_u64).cast()));
+    }
+
+    #[test]
+    fn block_from_the_programs_file_has_cells_of_its_own() {
+        let [first, second] = [(); 2].map(|()| another_block(sys::map_code).expect("the file"));
+        let own = own_block();
+        // SAFETY: each block has that much code; the cells are nobody else's.
+        unsafe {
+            let code =
+                |pair: Pair| std::slice::from_raw_parts(pair.thunk.as_ptr(), THUNKS * THUNK_SIZE);
+            assert!(code(first) == code(own) && code(second) == code(own));
+            let [first, second] = [first, second].map(|pair| pair.nth(THUNKS - 1).cell);
+            assert_eq!((first.read(), second.read()), (0, 0));
+            first.write(1);
+            assert_eq!((first.read(), second.read()), (1, 0));
+        }
     }
 }

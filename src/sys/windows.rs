@@ -2,7 +2,7 @@
 
 mod program;
 
-pub(crate) use program::copy_code;
+pub(crate) use program::{copy_code, map_code};
 
 use super::{ForkHooks, LoaderError};
 use farcall_arch::emit::{Code, unwind};

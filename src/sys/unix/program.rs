@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::ptr::{self, NonNull};
 
-/// Maps pages of code of this program once more, and fresh memory `data_len` bytes long at `distance` behind them. `None` if the system
+/// A copy of pages of code of this program, and fresh memory `data_len` bytes long at `distance` behind it. `None` if the system
 /// has no memory, or permits no such thing.
 ///
 /// # Safety
@@ -19,16 +19,41 @@ pub(crate) unsafe fn copy_code(
     distance: usize,
     data_len: usize,
 ) -> Option<NonNull<u8>> {
+    // SAFETY: the caller vouches for all of it.
+    unsafe { place(code, code_len, distance, data_len, copy_in_memory) }
+}
+
+/// The same, but out of the file that the code was loaded from: a policy against making memory executable permits that.
+///
+/// # Safety
+/// * As for [`copy_code`].
+pub(crate) unsafe fn map_code(
+    code: *const u8,
+    code_len: usize,
+    distance: usize,
+    data_len: usize,
+) -> Option<NonNull<u8>> {
+    // SAFETY: the caller vouches for all of it.
+    unsafe { place(code, code_len, distance, data_len, copy_from_file) }
+}
+
+/// # Safety
+/// * As for [`copy_code`]. `copy` puts code into a range that it is given.
+unsafe fn place(
+    code: *const u8,
+    code_len: usize,
+    distance: usize,
+    data_len: usize,
+    copy: unsafe fn(*const u8, *mut u8, usize) -> bool,
+) -> Option<NonNull<u8>> {
     let len = distance + data_len;
     // SAFETY: a mapping at an address of the kernel's choice replaces nothing.
     let start = unsafe { map(ptr::null_mut(), len, libc::PROT_NONE, 0)? };
     // SAFETY: what follows replaces parts of the new mapping, or gives them back, and nobody else knows it.
     unsafe {
-        let data = start.add(distance);
         let writable = libc::PROT_READ | libc::PROT_WRITE;
-        let mapped = map(data, data_len, writable, libc::MAP_FIXED).is_some()
-            && (copy_in_memory(code, start, code_len) || copy_from_file(code, start, code_len));
-        if !mapped {
+        let data = map(start.add(distance), data_len, writable, libc::MAP_FIXED);
+        if data.is_none() || !copy(code, start, code_len) {
             libc::munmap(start.cast(), len);
             return None;
         }
@@ -64,7 +89,7 @@ unsafe fn copy_in_memory(code: *const u8, to: *mut u8, len: usize) -> bool {
     }
 }
 
-/// Maps the code from the file that it was loaded from, which a policy against making memory executable permits.
+/// Maps the code from the file that it was loaded from.
 ///
 /// # Safety
 /// * `to` is a range of the caller's, as long as the code.

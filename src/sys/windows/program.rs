@@ -19,29 +19,13 @@ use windows_sys::Win32::System::Memory::{
     VirtualQuery,
 };
 
-/// Makes pages of code of this program anew, and fresh memory `data_len` bytes long at `distance` behind them. `None` if the system
+/// A copy of pages of code of this program, and fresh memory `data_len` bytes long at `distance` behind it. `None` if the system
 /// has no memory, or permits no such thing.
 ///
 /// # Safety
 /// * `code` points to `code_len` bytes of code of this program: whole pages, as are `distance` and `data_len`.
 /// * At that distance the program has as much data, zero at first.
 pub(crate) unsafe fn copy_code(
-    code: *const u8,
-    code_len: usize,
-    distance: usize,
-    data_len: usize,
-) -> Option<NonNull<u8>> {
-    // SAFETY: the caller vouches for the code and the data.
-    unsafe {
-        copy_in_memory(code, code_len, distance, data_len).or_else(|| map_again(code, code_len))
-    }
-}
-
-/// Copies the code's bytes, and makes the pages executable.
-///
-/// # Safety
-/// * As for [`copy_code`].
-unsafe fn copy_in_memory(
     code: *const u8,
     code_len: usize,
     distance: usize,
@@ -71,12 +55,17 @@ unsafe fn copy_in_memory(
     }
 }
 
-/// Maps the program or DLL that the code is part of once more, as what it is: its parts have their own rights, which a policy
-/// against making memory executable permits, and its data is as it was in the beginning.
+/// The same, but out of the file that the code was loaded from. The whole of it is mapped once more, as what it is, a program: its parts have
+/// rights of their own, which a policy against making memory executable permits, and its data is as it was in the beginning.
 ///
 /// # Safety
 /// * As for [`copy_code`].
-unsafe fn map_again(code: *const u8, code_len: usize) -> Option<NonNull<u8>> {
+pub(crate) unsafe fn map_code(
+    code: *const u8,
+    code_len: usize,
+    _distance: usize,
+    _data_len: usize,
+) -> Option<NonNull<u8>> {
     let module = module_of(code)?;
     let file = file_of(module)?;
     let offset = code as usize - module as usize;
@@ -140,25 +129,4 @@ fn file_of(module: HMODULE) -> Option<File> {
         .access_mode(GENERIC_READ | GENERIC_EXECUTE)
         .open(path)
         .ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::generic::thunks;
-
-    #[test]
-    fn program_mapped_once_more_has_thunks_and_cells_of_its_own() {
-        let (code, code_len, distance) = thunks::own_code();
-        // SAFETY: the program's thunks have cells at that distance.
-        let (first, second) = unsafe { (map_again(code, code_len), map_again(code, code_len)) };
-        let (first, second) = (first.expect("mapped"), second.expect("mapped again"));
-        // SAFETY: the cells are as many bytes, and nobody else's.
-        unsafe {
-            let [first, second] = [first, second].map(|start| start.add(distance).cast::<u64>());
-            assert_eq!((first.read(), second.read()), (0, 0));
-            first.write(1);
-            assert_eq!((first.read(), second.read()), (1, 0));
-        }
-    }
 }

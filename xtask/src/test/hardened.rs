@@ -56,17 +56,20 @@ impl Refusal {
 
 /// What starts a program under a policy.
 fn launcher() -> Result<PathBuf> {
-    let launcher = paths::micropython()?.join("hardened");
+    Ok(paths::micropython()?.join("hardened"))
+}
+
+fn compile_launcher() -> Result<()> {
     let mut cc = Command::new(Target::default().spec().cc);
     cc.args(["-Wall", "-Werror", "-o"])
-        .arg(&launcher)
+        .arg(launcher()?)
         .arg(paths::root().join("tests/c/hardened.c"));
-    process::run(&mut cc, Output::OnFailure)?;
-    Ok(launcher)
+    process::run(&mut cc, Output::OnFailure)
 }
 
 /// The step. Rust's tests run under the kernel's policies by themselves, see `tests/common/policy.rs`.
 pub fn hardened(target: Target) -> Result<Report> {
+    compile_launcher()?;
     let mut report = cargo::of_farcall(target, &[(CODE, "never")])?;
     report.join(
         &Refusal::Variable.name(),

@@ -74,7 +74,7 @@ pub mod embed {
     pub use crate::value::{float_to_slot, integer_to_slot, load, store};
     pub use crate::var::variable_code;
     pub use farcall_arch::endpoint::{
-        CatchModel, MAX_SAVED, ObjectModel, PointerField, ThreadPointer,
+        CatchModel, KeptWord, MAX_SAVED, ObjectModel, PointerField, ThreadPointer,
     };
 
     /// Calls and callbacks without code made for them: what follows a plan's moves one by one.

@@ -80,6 +80,17 @@ pub struct CatchModel {
     /// The callee-saved integer registers, as many as there are, in the order of
     /// [`Convention::callee_saved`](crate::abi::regs::Convention::callee_saved).
     pub saved: [u32; MAX_SAVED],
+    /// What whoever raises sets back in the thread's state.
+    pub kept: Option<KeptWord>,
+}
+
+/// A word of a thread's state that a catch record holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptWord {
+    /// Where it is in the state.
+    pub state: u32,
+    /// Where it is in the record.
+    pub record: u32,
 }
 
 /// The most callee-saved integer registers: those of AArch64.

@@ -8,7 +8,8 @@ use farcall_arch::abi::Dialect;
 use farcall_arch::abi::regs::Isa;
 use farcall_arch::emit::Code;
 use farcall_arch::endpoint::{
-    Boxing, CatchModel, ObjectCall, ObjectModel, PointerField, SharedEntries, ThreadPointer, Unbox,
+    Boxing, CatchModel, KeptWord, ObjectCall, ObjectModel, PointerField, SharedEntries,
+    ThreadPointer, Unbox,
 };
 use farcall_arch::{Abi, MAX_ARGS, Scalar, Signature, Type, emit, plan};
 use proptest::collection::vec;
@@ -17,9 +18,6 @@ use proptest::sample::select;
 
 /// The conventions with an emitter for objects.
 const ABIS: [Abi; 3] = [Abi::SysV64, Abi::Win64, Abi::Aapcs64(Dialect::Linux)];
-
-/// Those that have one for callbacks as well.
-const CALLBACK_ABIS: [Abi; 2] = [Abi::SysV64, Abi::Aapcs64(Dialect::Linux)];
 
 /// An interpreter that never was: addresses that tell in a listing what they are. Thread-local words lie on the side of the
 /// thread pointer where a program's own are.
@@ -31,9 +29,14 @@ fn model(abi: Abi) -> ObjectModel {
         _ => (ThreadPointer::TpidrEl0, 16, 24),
     };
     // As MicroPython has them.
-    let (size, stack_pointer, saved) = match abi.convention().isa {
-        Isa::X64 => (80, 32, [40, 24, 48, 56, 64, 72, 0, 0, 0, 0, 0]),
-        Isa::A64 => (120, 24, [32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112]),
+    let (size, stack_pointer, saved) = match abi {
+        Abi::Win64 => (104, 32, [40, 24, 88, 80, 48, 56, 64, 72, 0, 0, 0]),
+        Abi::SysV64 => (80, 32, [40, 24, 48, 56, 64, 72, 0, 0, 0, 0, 0]),
+        _ => (120, 24, [32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112]),
+    };
+    let kept = KeptWord {
+        state: 32,
+        record: 96,
     };
     ObjectModel {
         none: 6,
@@ -59,6 +62,7 @@ fn model(abi: Abi) -> ObjectModel {
             instruction_pointer: 16,
             stack_pointer,
             saved,
+            kept: (abi == Abi::Win64).then_some(kept),
         }),
     }
 }
@@ -129,7 +133,7 @@ fn call_operations_on_objects_are_as_reviewed() {
 #[test]
 fn callback_entries_on_objects_are_as_reviewed() {
     let names = [("compare", "i(pp)"), ("mixed", "v(bQq7i)")];
-    for (abi, (name, text)) in CALLBACK_ABIS
+    for (abi, (name, text)) in ABIS
         .into_iter()
         .flat_map(|abi| names.map(|name| (abi, name)))
     {
@@ -211,7 +215,7 @@ proptest! {
 
     #[test]
     fn callback_entries_on_objects_keep_to_their_frame_and_registers(
-        abi in select(CALLBACK_ABIS.to_vec()),
+        abi in select(ABIS.to_vec()),
         signature in any_callback(),
         innermost in any::<i32>(),
     ) {
@@ -266,7 +270,7 @@ fn conventions_without_an_emitter_for_objects_have_none() {
         let shared = emit::shared_for_objects(abi, &model(abi));
         assert_eq!(shared.is_some(), ABIS.contains(&abi));
         let entry = emit::callback_entry_objects(&plan, &model(abi), &[true, true], 0);
-        assert_eq!(entry.is_some(), CALLBACK_ABIS.contains(&abi));
+        assert_eq!(entry.is_some(), ABIS.contains(&abi));
     }
 }
 

@@ -121,7 +121,9 @@ typedef struct {
     size_t catch_value;
     size_t catch_instruction_pointer;
     size_t catch_stack_pointer;
-    size_t catch_saved[11]; // rbx, rbp, r12 to r15; or x19 to x29
+    size_t catch_saved[11]; // rbx, rbp, rsi and rdi on Windows, r12 to r15; or x19 to x29
+    size_t catch_kept; // what raising sets back in the thread's state, 0 if there is nothing
+    size_t catch_kept_state; // and where it is in that state
 } farcall_object_model;
 farcall_status farcall_object_model_set(const farcall_object_model *model, farcall_error *error);
 

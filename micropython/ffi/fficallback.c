@@ -154,6 +154,40 @@ static inline void give_back_vectors(const vectors_t *kept) {
         "ldp d14, d15, [%0, #48]\n"
         : : "r" (kept) : "memory");
 }
+#elif defined(_WIN64) && defined(__x86_64__)
+typedef struct {
+    char whole[10][16];
+} vectors_t;
+
+static inline void keep_vectors(vectors_t *kept) {
+    __asm__ volatile (
+        "movups %%xmm6, (%0)\n"
+        "movups %%xmm7, 16(%0)\n"
+        "movups %%xmm8, 32(%0)\n"
+        "movups %%xmm9, 48(%0)\n"
+        "movups %%xmm10, 64(%0)\n"
+        "movups %%xmm11, 80(%0)\n"
+        "movups %%xmm12, 96(%0)\n"
+        "movups %%xmm13, 112(%0)\n"
+        "movups %%xmm14, 128(%0)\n"
+        "movups %%xmm15, 144(%0)\n"
+        : : "r" (kept) : "memory");
+}
+
+static inline void give_back_vectors(const vectors_t *kept) {
+    __asm__ volatile (
+        "movups (%0), %%xmm6\n"
+        "movups 16(%0), %%xmm7\n"
+        "movups 32(%0), %%xmm8\n"
+        "movups 48(%0), %%xmm9\n"
+        "movups 64(%0), %%xmm10\n"
+        "movups 80(%0), %%xmm11\n"
+        "movups 96(%0), %%xmm12\n"
+        "movups 112(%0), %%xmm13\n"
+        "movups 128(%0), %%xmm14\n"
+        "movups 144(%0), %%xmm15\n"
+        : : "r" (kept) : "memory");
+}
 #else
 typedef struct {
     char none;

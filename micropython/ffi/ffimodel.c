@@ -44,18 +44,29 @@ static const farcall_pointer_field functions[] = {
 
 #if defined(_WIN64)
 
-// The thread pointer leads to the thread's environment block, and the first slots of TlsAlloc() lie in there.
+// The thread pointer leads to the thread's environment block, and the first slots of TlsAlloc() lie in there. 0 for others.
+static size_t new_slot(void) {
+    DWORD index = TlsAlloc();
+    if (index < MP_ARRAY_SIZE(((TEB *)NULL)->TlsSlots)) {
+        return offsetof(TEB, TlsSlots) + index * sizeof(PVOID);
+    }
+    if (index != TLS_OUT_OF_INDEXES) {
+        TlsFree(index);
+    }
+    return 0;
+}
+
 static bool describe_thread(farcall_object_model *model) {
-    DWORD slot = TlsAlloc();
-    if (slot >= MP_ARRAY_SIZE(((TEB *)NULL)->TlsSlots)) {
-        if (slot != TLS_OUT_OF_INDEXES) {
-            TlsFree(slot);
-        }
+    size_t innermost = new_slot();
+    size_t state = new_slot();
+    if (innermost == 0 || state == 0) {
         return false;
     }
-    ffi_thread_slot = offsetof(TEB, TlsSlots) + slot * sizeof(PVOID);
+    ffi_innermost_slot = innermost;
+    ffi_known_state_slot = state;
     model->thread_pointer = FARCALL_GS;
-    model->innermost = (ptrdiff_t)ffi_thread_slot;
+    model->innermost = (ptrdiff_t)innermost;
+    model->catch_state = (ptrdiff_t)state;
     return true;
 }
 
@@ -78,18 +89,60 @@ static bool describe_thread(farcall_object_model *model) {
     model->thread_pointer = FARCALL_TPIDR_EL0;
     #endif
     model->innermost = (const char *)&ffi_innermost - thread_pointer();
+    model->catch_state = (const char *)&ffi_known_state - thread_pointer();
     return true;
 }
 
 #endif
 
-#if (MICROPY_NLR_X64 || MICROPY_NLR_AARCH64) && !MICROPY_ENABLE_PYSTACK && !defined(_WIN64)
+#if MICROPY_NLR_X64 || MICROPY_NLR_AARCH64
 
 // Calls nlr_push() with known values in the callee-saved registers, as many as there are, and writes down where it will
 // return to, and with which stack pointer.
 void ffi_watch_nlr_push(nlr_buf_t *nlr, const uintptr_t *values, uintptr_t where[2]);
 
-#if MICROPY_NLR_X64
+#if MICROPY_NLR_X64 && defined(_WIN64)
+
+#define FFI_SAVED_REGISTERS (8)
+
+__asm__ (
+    ".text\n"
+    "ffi_watch_nlr_push:\n"
+    "    push %rbx\n"
+    "    push %rbp\n"
+    "    push %rsi\n"
+    "    push %rdi\n"
+    "    push %r12\n"
+    "    push %r13\n"
+    "    push %r14\n"
+    "    push %r15\n"
+    "    sub $40, %rsp\n"
+    "    mov (%rdx), %rbx\n"
+    "    mov 8(%rdx), %rbp\n"
+    "    mov 16(%rdx), %rsi\n"
+    "    mov 24(%rdx), %rdi\n"
+    "    mov 32(%rdx), %r12\n"
+    "    mov 40(%rdx), %r13\n"
+    "    mov 48(%rdx), %r14\n"
+    "    mov 56(%rdx), %r15\n"
+    "    lea 1f(%rip), %rax\n"
+    "    mov %rax, (%r8)\n"
+    "    lea -8(%rsp), %rax\n"
+    "    mov %rax, 8(%r8)\n"
+    "    call nlr_push\n"
+    "1:  add $40, %rsp\n"
+    "    pop %r15\n"
+    "    pop %r14\n"
+    "    pop %r13\n"
+    "    pop %r12\n"
+    "    pop %rdi\n"
+    "    pop %rsi\n"
+    "    pop %rbp\n"
+    "    pop %rbx\n"
+    "    ret\n"
+    );
+
+#elif MICROPY_NLR_X64
 
 #define FFI_SAVED_REGISTERS (6)
 
@@ -192,10 +245,13 @@ static void describe_catching(farcall_object_model *model) {
     for (size_t i = 0; i < MP_ARRAY_SIZE(values); ++i) {
         known = known && find_register(&nlr, values[i], &model->catch_saved[i]);
     }
-    model->catch_state = (const char *)&ffi_known_state - thread_pointer();
     model->catch_innermost = offsetof(mp_state_thread_t, nlr_top);
     model->catch_prev = offsetof(nlr_buf_t, prev);
     model->catch_value = offsetof(nlr_buf_t, ret_val);
+    #if MICROPY_ENABLE_PYSTACK
+    model->catch_kept = offsetof(nlr_buf_t, pystack);
+    model->catch_kept_state = offsetof(mp_state_thread_t, pystack_cur);
+    #endif
     model->catch_size = known ? sizeof(nlr_buf_t) : 0;
 }
 

@@ -5,12 +5,12 @@
 #include "modffi.h"
 
 #if defined(ffi_innermost)
-size_t ffi_thread_slot;
-FFI_THREAD_LOCAL volatile farcall_thread ffi_own_innermost;
+size_t ffi_innermost_slot, ffi_known_state_slot;
+FFI_THREAD_LOCAL void *ffi_own_words[2];
 #else
 FFI_THREAD_LOCAL volatile farcall_thread ffi_innermost;
+FFI_THREAD_LOCAL ffi_known_state_t ffi_known_state;
 #endif
-FFI_THREAD_LOCAL const mp_state_thread_t *ffi_known_state;
 
 static mp_obj_t keeper_del(mp_obj_t self_in) {
     ffi_keeper_t *self = MP_OBJ_TO_PTR(self_in);

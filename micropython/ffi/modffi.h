@@ -41,30 +41,34 @@ typedef struct _ffi_frame_t {
     mp_obj_t pending; // that exception, which a callback ended in
 } ffi_frame_t;
 
-// The address of this thread's innermost frame plus FARCALL_FRAME_TAG; FARCALL_NO_FRAME if there is none, 0 ahead of the
-// first. The engine's code reads and writes it too.
+// Two words that each thread has of its own, and the engine's code reads and writes as well:
+//
+//   ffi_innermost     the address of the innermost frame plus FARCALL_FRAME_TAG; FARCALL_NO_FRAME if there is none, 0 ahead
+//                     of the first
+//   ffi_known_state   MicroPython's state of the thread, kept because fetching it takes a call each time; NULL ahead of the
+//                     first use
+typedef const mp_state_thread_t *ffi_known_state_t;
 #if defined(_WIN64) && defined(__x86_64__)
-// Where compilers find thread-local variables on Windows, the engine's code cannot. A slot of TlsAlloc() may lie in the
-// thread's environment block, so many bytes from its start; 0 if there is none.
-extern size_t ffi_thread_slot;
-extern FFI_THREAD_LOCAL volatile farcall_thread ffi_own_innermost;
+// Where compilers find thread-local variables on Windows, the engine's code cannot. Slots of TlsAlloc() may lie in the
+// thread's environment block, so many bytes from its start. Both are 0 if there are none.
+extern size_t ffi_innermost_slot, ffi_known_state_slot;
+extern FFI_THREAD_LOCAL void *ffi_own_words[2];
 
-static inline volatile farcall_thread *ffi_innermost_word(void) {
-    if (MP_UNLIKELY(ffi_thread_slot == 0)) {
-        return &ffi_own_innermost;
+static inline void *ffi_thread_word(size_t slot, size_t index) {
+    if (MP_UNLIKELY(slot == 0)) {
+        return &ffi_own_words[index];
     }
     char *block; // the block begins with an NT_TIB, which has its own address at 0x30
     __asm__ ("mov %%gs:0x30, %0" : "=r" (block));
-    return (volatile farcall_thread *)(block + ffi_thread_slot);
+    return block + slot;
 }
 
-#define ffi_innermost (*ffi_innermost_word())
+#define ffi_innermost (*(volatile farcall_thread *)ffi_thread_word(ffi_innermost_slot, 0))
+#define ffi_known_state (*(ffi_known_state_t *)ffi_thread_word(ffi_known_state_slot, 1))
 #else
 extern FFI_THREAD_LOCAL volatile farcall_thread ffi_innermost;
+extern FFI_THREAD_LOCAL ffi_known_state_t ffi_known_state;
 #endif
-
-// MicroPython's state of this thread, kept here because fetching it takes a call each time; NULL ahead of the first use.
-extern FFI_THREAD_LOCAL const mp_state_thread_t *ffi_known_state;
 
 // MicroPython's state of this thread; NULL in a thread that it did not make.
 static inline const mp_state_thread_t *ffi_state(void) {

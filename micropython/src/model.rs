@@ -1,7 +1,9 @@
 //! MicroPython's layout of objects, as its own headers have it and C reports it.
 
 use crate::report::{Failure, Report, Status, guard};
-use farcall::embed::{self, CatchModel, MAX_SAVED, ObjectModel, PointerField, ThreadPointer};
+use farcall::embed::{
+    self, CatchModel, KeptWord, MAX_SAVED, ObjectModel, PointerField, ThreadPointer,
+};
 use std::slice;
 
 /// A type, and where its objects hold a pointer. ORDER farcall_pointer_field
@@ -40,6 +42,8 @@ pub struct Model {
     catch_instruction_pointer: usize,
     catch_stack_pointer: usize,
     catch_saved: [usize; MAX_SAVED],
+    catch_kept: usize,
+    catch_kept_state: usize,
 }
 
 impl Model {
@@ -71,6 +75,18 @@ impl Model {
             instruction_pointer: narrow(self.catch_instruction_pointer)?,
             stack_pointer: narrow(self.catch_stack_pointer)?,
             saved,
+            kept: self.kept()?,
+        }))
+    }
+
+    /// A record begins with the one around it, so what it keeps of the state is never there.
+    fn kept(&self) -> Result<Option<KeptWord>, Failure> {
+        if self.catch_kept == 0 {
+            return Ok(None);
+        }
+        Ok(Some(KeptWord {
+            state: narrow(self.catch_kept_state)?,
+            record: narrow(self.catch_kept)?,
         }))
     }
 }

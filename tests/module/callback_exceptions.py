@@ -146,6 +146,31 @@ print(sum_calls(locked, 2))
 fine = ffi.callback("i", lambda x: x + 1, "i", lock=True)
 print(sum_calls(fine, 4))
 
+# It runs even while another callback's exception waits, on the interpreter as it was ahead of that.
+latest = 0
+
+
+def note(x):
+    global latest
+    latest = x
+    return deeper(x, 3)
+
+
+def deeper(x, depth):
+    return deeper(x, depth - 1) if depth else x
+
+
+def fail(x):
+    return deeper(x, 3) // 0
+
+
+noting = ffi.callback("i", note, "i", lock=True)
+failing = ffi.callback("i", fail, "i")
+try:
+    func("i", "call_both", "CC")(failing, noting)
+except ZeroDivisionError:
+    print("waited", latest)
+
 
 class Unprintable(Exception):
     def __str__(self):

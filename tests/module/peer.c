@@ -192,6 +192,10 @@ PEER int sum_calls(int (*f)(int), int times) {
     return sum;
 }
 
+PEER int call_both(int (*f)(int), int (*g)(int)) {
+    return f(1) + g(2);
+}
+
 static int (*kept)(int);
 
 PEER void keep(int (*f)(int)) {

@@ -190,17 +190,15 @@ pub fn callback_entry_objects(
     slots_entry: u64,
 ) -> Option<Code> {
     let catch = model.catch.as_ref().filter(|_| plan.is_of_scalars())?;
-    match (objects_on(plan.abi, model)?, plan.abi) {
-        // Its callee-saved vector registers are more than an entry keeps.
-        (_, Abi::Win64) => None,
-        (Isa::X64, _) => Some(x64::object_callbacks::entry(
+    match objects_on(plan.abi, model)? {
+        Isa::X64 => Some(x64::object_callbacks::entry(
             plan,
             model,
             catch,
             is_signed,
             slots_entry,
         )),
-        (Isa::A64, _) => Some(a64::object_callbacks::entry(
+        Isa::A64 => Some(a64::object_callbacks::entry(
             plan,
             model,
             catch,

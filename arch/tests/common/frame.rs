@@ -27,6 +27,17 @@ fn target(instruction: &Instruction) -> Option<u32> {
     }
 }
 
+/// The store that a load from the same place, to the same registers, takes back.
+fn store_of(load: &str) -> String {
+    match load
+        .strip_prefix("movups ")
+        .and_then(|operands| operands.split_once(", "))
+    {
+        Some((register, place)) => format!("movups {place}, {register}"),
+        None => load.replacen("ld", "st", 1),
+    }
+}
+
 /// Runs over the instructions with the rules that any trampoline and any entry must keep. What follows the last of them that
 /// anything leads to is data.
 pub fn check_code(code: &Code) -> Result<(), String> {
@@ -54,7 +65,7 @@ pub fn check_code(code: &Code) -> Result<(), String> {
         if targets.contains(&instruction.offset) {
             frames.insert(instruction.offset, frame.clone());
         }
-        let restored = (frame.depth, instruction.text.replacen("ld", "st", 1));
+        let restored = (frame.depth, store_of(&instruction.text));
         frame
             .check_writes(row, instruction, stores.contains(&restored))
             .or_else(|why| complain(&why))?;

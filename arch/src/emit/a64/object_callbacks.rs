@@ -23,7 +23,7 @@
 use super::access::{Access, File, in_pairs};
 use super::thread::{ABOVE, WAITS, in_call_frame};
 use super::{Emitter, FAR, RECORD, SCRATCH};
-use crate::abi::regs::a64::{SP, X11, X12};
+use crate::abi::regs::a64::{SP, X11, X12, X13};
 use crate::abi::{Move, Place, Plan};
 use crate::emit::{Code, record};
 use crate::endpoint::{CatchModel, NO_FRAME, ObjectModel, call_frame};
@@ -41,6 +41,9 @@ const EXCEPTION: u8 = SCRATCH[0];
 
 /// The thread's state, where the innermost record's address lies.
 const STATE: u8 = X12;
+
+/// What a catch record keeps of that state.
+const KEPT: u8 = X13;
 
 /// Offsets from the stack pointer.
 struct Frame {
@@ -220,6 +223,10 @@ impl Emitter {
             .chain(saved.zip(catch.saved))
             .map(|(register, offset)| Access::word(register, SP, frame.catch + offset))
             .collect();
+        if let Some(kept) = catch.kept {
+            self.load(&Access::word(KEPT, STATE, kept.state));
+            words.push(Access::word(KEPT, SP, frame.catch + kept.record));
+        }
         words.sort_by_key(|word| word.offset);
         self.store_all(&words);
         self.add(prev, SP, frame.catch);

@@ -6,13 +6,16 @@
 //!   | padding                  |
 //!   | call frame: pending, prev|  marks this thread as inside, for whoever closes a library
 //!   | the thread's state       |
+//!   | vector registers         |  those that C wants back
 //!   | catch record             |  where an exception goes on
-//!   | argument objects         | <- rsp at the call of the handler
+//!   | argument objects         |
+//!   | shadow space             | <- rsp at the call of the handler
 //! ```
 //!
 //! An exception never passes this frame. It comes out at the landing place, with the registers as they were saved, and
 //! is left in the frame of the call that C is in, which raises it when C returns. So is one that was left in this frame, by a callback
-//! that no call of ours was in between.
+//! that no call of ours was in between. An interpreter that never looks at a vector register after it caught something does not save
+//! those; C, which does, gets them back from here.
 
 use super::super::{Code, record};
 use super::operand::{Address, read, write};
@@ -30,9 +33,14 @@ const CALLER: u8 = R11;
 const PREV_OF_CALLER: i8 = call_frame::PREV as i8 - call_frame::TAG as i8;
 const PENDING_OF_CALLER: i8 = call_frame::PENDING as i8 - call_frame::TAG as i8;
 
+/// A vector register's size.
+const VECTOR: u32 = 16;
+
 /// Offsets from the stack pointer.
 struct Frame {
+    objects: u32,
     catch: u32,
+    vectors: u32,
     state: u32,
     call: u32,
     size: u32,
@@ -40,12 +48,17 @@ struct Frame {
 
 impl Frame {
     fn new(plan: &Plan, catch: &CatchModel) -> Frame {
-        let state = plan.arg_slots * SLOT + catch.size;
+        let row = plan.abi.convention();
+        let objects = row.shadow;
+        let vectors = objects + plan.arg_slots * SLOT + catch.size;
+        let state = vectors + row.callee_saved_fp.len() as u32 * VECTOR;
         let call = state + SLOT;
         // One more word than a multiple of 16: the return address is the other half.
         let size = (call + call_frame::SIZE + 8).next_multiple_of(16) - 8;
         Frame {
-            catch: plan.arg_slots * SLOT,
+            objects,
+            catch: objects + plan.arg_slots * SLOT,
+            vectors,
             state,
             call,
             size,
@@ -74,11 +87,11 @@ pub(in crate::emit) fn entry(
     asm.enter(frame.size);
     for piece in &plan.args {
         let is_signed = is_signed[piece.value as usize];
-        asm.box_argument(piece, is_signed, frame.size + 8, slots_with_frame);
+        asm.box_argument(piece, is_signed, &frame, slots_with_frame);
     }
     asm.link_call(model, &frame);
     asm.link_catch(model, catch, &frame, landing);
-    asm.address_of(objects, at(0));
+    asm.address_of(objects, at(frame.objects));
     dynasm!(asm.ops
         ; .arch x64
         ; mov Rq(context), [BYTE Rq(RECORD) + record::CONTEXT as i8]
@@ -100,6 +113,9 @@ pub(in crate::emit) fn entry(
     dynasm!(asm.ops ; .arch x64 ; ret ; =>landing);
 
     asm.note_depth(frame.size + 8);
+    for (register, place) in asm.vectors(&frame) {
+        read!(asm, movups Rx(register), XMMWORD place);
+    }
     let value = at(frame.catch + catch.value);
     read!(asm, mov Rq(SCRATCH), QWORD value);
     dynasm!(asm.ops ; .arch x64 ; =>keep);
@@ -146,11 +162,11 @@ impl Emitter {
     }
 
     /// Makes a small integer of an argument, or goes elsewhere with all arguments as they were.
-    fn box_argument(&mut self, piece: &Move, is_signed: bool, incoming: u32, large: DynamicLabel) {
+    fn box_argument(&mut self, piece: &Move, is_signed: bool, frame: &Frame, large: DynamicLabel) {
         let filled = match piece.place {
             Place::Int(register) => self.extend(register, piece),
             Place::Stack { offset, .. } => {
-                self.load(SCRATCH, at(incoming + offset), piece);
+                self.load(SCRATCH, at(frame.size + 8 + offset), piece);
                 SCRATCH
             }
             Place::Fp(_) | Place::X87(_) => {
@@ -167,7 +183,7 @@ impl Emitter {
             }
             _ => dynasm!(self.ops ; .arch x64 ; lea rax, [rax + rax + 1]),
         }
-        let object = at(piece.slot);
+        let object = at(frame.objects + piece.slot);
         write!(self, mov QWORD object, Rq(SCRATCH));
     }
 
@@ -186,6 +202,9 @@ impl Emitter {
         frame: &Frame,
         landing: DynamicLabel,
     ) {
+        for (register, place) in self.vectors(frame) {
+            write!(self, movups XMMWORD place, Rx(register));
+        }
         let field = |offset| at(frame.catch + offset);
         self.load_of_thread(model, SCRATCH, catch.state);
         let (state, prev) = (at(frame.state), field(catch.prev));
@@ -207,8 +226,23 @@ impl Emitter {
             let place = field(offset);
             write!(self, mov QWORD place, Rq(register));
         }
+        if let Some(kept) = catch.kept {
+            let place = field(kept.record);
+            let (base, offset) = (SCRATCH, kept.state);
+            read!(self, mov Rq(CALLER), QWORD Address { base, offset });
+            write!(self, mov QWORD place, Rq(CALLER));
+        }
         self.address_of(CALLER, field(0));
         write!(self, mov QWORD innermost, Rq(CALLER));
+    }
+
+    /// The vector registers that C gets back, and where they are kept.
+    fn vectors(&self, frame: &Frame) -> impl Iterator<Item = (u8, Address)> + use<> {
+        let first = frame.vectors;
+        let registers = self.abi.convention().callee_saved_fp;
+        (0..)
+            .zip(registers)
+            .map(move |(index, &register)| (register, at(first + index * VECTOR)))
     }
 
     fn unlink_catch(&mut self, catch: &CatchModel, frame: &Frame) {

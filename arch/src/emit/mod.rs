@@ -216,6 +216,11 @@ pub fn shared_for_objects(abi: Abi, model: &ObjectModel) -> Option<SharedCode> {
     }
 }
 
+/// Whether an argument of a callback may be no small integer: whatever has fewer than all bits is one.
+fn may_be_large(plan: &Plan) -> bool {
+    plan.args.iter().any(|piece| piece.width == SLOT)
+}
+
 /// Which emitter for objects serves a convention, in a process whose threads find their own memory in a way that its machine has.
 fn objects_on(abi: Abi, model: &ObjectModel) -> Option<Isa> {
     match (abi, model.thread_pointer) {

@@ -142,14 +142,7 @@ fn decode_x64(bytes: &[u8]) -> Vec<Instruction> {
             writes: writes.collect(),
             stack_access,
             stack: stack_move_x64(&instruction),
-            names: (instruction.mnemonic() == Mnemonic::Lea)
-                .then(|| instruction.is_ip_rel_memory_operand())
-                .and_then(|is_near| {
-                    let address = instruction.ip_rel_memory_address();
-                    is_near
-                        .then_some(address as u32)
-                        .filter(|_| address < bytes.len() as u64)
-                }),
+            names: named_x64(&instruction, bytes.len()),
             flow: match instruction.flow_control() {
                 FlowControl::Next => Flow::Next,
                 FlowControl::IndirectCall | FlowControl::Call => Flow::Call,
@@ -165,6 +158,12 @@ fn decode_x64(bytes: &[u8]) -> Vec<Instruction> {
         });
     }
     instructions
+}
+
+fn named_x64(instruction: &iced_x86::Instruction, len: usize) -> Option<u32> {
+    let address = instruction.ip_rel_memory_address();
+    let is_near = instruction.is_ip_rel_memory_operand() && address < len as u64;
+    (instruction.mnemonic() == Mnemonic::Lea && is_near).then_some(address as u32)
 }
 
 fn stack_move_x64(instruction: &iced_x86::Instruction) -> StackMove {

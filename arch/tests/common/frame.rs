@@ -41,89 +41,111 @@ fn store_of(load: &str) -> String {
 /// Runs over the instructions with the rules that any trampoline and any entry must keep. What follows the last of them that
 /// anything leads to is data.
 pub fn check_code(code: &Code) -> Result<(), String> {
-    let row = code.abi.convention();
     let instructions = decode(code);
-    let boundaries: BTreeSet<u32> = instructions.iter().map(|i| i.offset).collect();
-    let mut frame = Frame::new(row.isa);
-    // The frame ahead of each instruction that others lead to, as far as that is known.
-    let targets: BTreeSet<u32> = instructions.iter().filter_map(target).collect();
-    let mut frames = BTreeMap::new();
-    // Stores to the stack, and how deep the frame was then.
-    let mut stores: BTreeSet<(i64, String)> = BTreeSet::new();
     let first = &instructions[0];
     if !["endbr64", "bti c"].contains(&first.text.as_str()) {
         return Err(format!("begins with {}", first.text));
     }
+    let mut checker = Checker {
+        code,
+        row: code.abi.convention(),
+        boundaries: instructions.iter().map(|i| i.offset).collect(),
+        targets: instructions.iter().filter_map(target).collect(),
+        frame: Frame::new(code.abi.convention().isa),
+        frames: BTreeMap::new(),
+        stores: BTreeSet::new(),
+    };
     for instruction in &instructions {
-        let complain = |why: &str| {
-            Err(format!(
-                "{} {}: {why}",
-                instruction.offset, instruction.text
-            ))
-        };
-        let next = instruction.offset + instruction.len;
-        if targets.contains(&instruction.offset) {
-            frames.insert(instruction.offset, frame.clone());
+        let complain = |why| format!("{} {}: {why}", instruction.offset, instruction.text);
+        checker.check(instruction).map_err(complain)?;
+        if !checker.follow(instruction).map_err(complain)? {
+            return Ok(());
         }
-        let restored = (frame.depth, store_of(&instruction.text));
-        frame
-            .check_writes(row, instruction, stores.contains(&restored))
-            .or_else(|why| complain(&why))?;
-        frame
-            .check_access(instruction)
-            .or_else(|why| complain(&why))?;
+    }
+    Err("runs on behind its end".to_owned())
+}
+
+struct Checker<'a> {
+    code: &'a Code,
+    row: &'a Convention,
+    /// Where instructions begin.
+    boundaries: BTreeSet<u32>,
+    /// Where some of them lead to.
+    targets: BTreeSet<u32>,
+    /// The frame as it is now, and ahead of each target as far as that is known.
+    frame: Frame,
+    frames: BTreeMap<u32, Frame>,
+    /// Stores to the stack, and how deep the frame was then.
+    stores: BTreeSet<(i64, String)>,
+}
+
+impl Checker<'_> {
+    /// What the instruction itself does.
+    fn check(&mut self, instruction: &Instruction) -> Result<(), String> {
+        if self.targets.contains(&instruction.offset) {
+            self.frames.insert(instruction.offset, self.frame.clone());
+        }
+        let restored = (self.frame.depth, store_of(&instruction.text));
+        let is_loaded_back = self.stores.contains(&restored);
+        self.frame
+            .check_writes(self.row, instruction, is_loaded_back)?;
+        self.frame.check_access(instruction)?;
         if instruction
             .stack_access
             .is_some_and(|access| access.is_write)
         {
-            stores.insert((frame.depth, instruction.text.clone()));
+            let store = (self.frame.depth, instruction.text.clone());
+            self.stores.insert(store);
         }
-        frame.step(instruction)?;
-        frame
-            .check_flow(row, instruction)
-            .or_else(|why| complain(&why))?;
-        let is_to_shared = |&link: &u32| (instruction.offset..next).contains(&link);
-        let leads_to = match instruction.flow {
-            Flow::Branch(_) | Flow::Goto(_) if code.to_shared.iter().any(is_to_shared) => {
-                frame.check_shared().or_else(|why| complain(&why))?;
-                None
-            }
-            Flow::Branch(target) | Flow::Goto(target) => Some(target),
-            _ => instruction.names.map(i64::from),
-        };
-        if let Some(target) = leads_to {
-            let Some(target) = u32::try_from(target)
-                .ok()
-                .filter(|to| boundaries.contains(to))
-            else {
-                return complain("leads out of the code");
-            };
-            let there = frames.entry(target).or_insert_with(|| frame.clone());
-            if (there.depth, &there.saved) != (frame.depth, &frame.saved) {
-                return complain("leads to another frame");
-            }
+        self.frame.step(instruction)?;
+        self.frame.check_flow(self.row, instruction)
+    }
+
+    /// Goes on where it leads to. Says whether there is anything that it or another one leads to.
+    fn follow(&mut self, instruction: &Instruction) -> Result<bool, String> {
+        let next = instruction.offset + instruction.len;
+        let mut links = self.code.to_shared.iter();
+        if links.any(|link| (instruction.offset..next).contains(link)) {
+            self.frame.check_shared(instruction)?;
+        } else {
+            self.note_target(instruction)?;
         }
         if matches!(instruction.flow, Flow::Return | Flow::Jump | Flow::Goto(_)) {
-            frame = match (frames.get(&next), frames.range(next..).next()) {
-                (Some(frame), _) => frame.clone(),
-                (None, None) => return Ok(()),
-                (None, Some(_)) => return complain("is followed by what nothing leads to"),
-            };
+            match (self.frames.get(&next), self.frames.range(next..).next()) {
+                (Some(frame), _) => self.frame = frame.clone(),
+                (None, None) => return Ok(false),
+                (None, Some(_)) => return Err("is followed by what nothing leads to".to_owned()),
+            }
         }
-        frame.note(code, next);
-        if frame.noted != frame.depth {
-            return complain(&format!(
-                "{} bytes deep, {} noted",
-                frame.depth, frame.noted
-            ));
+        self.frame.note(self.code, next);
+        let Frame { depth, noted, .. } = self.frame;
+        if noted != depth {
+            return Err(format!("{depth} bytes deep, {noted} noted"));
         }
-        if let Some(there) = frames.get(&next)
-            && (there.depth, &there.saved) != (frame.depth, &frame.saved)
-        {
-            return complain("runs on to another frame");
+        match self.frames.get(&next) {
+            Some(there) if !there.is_like(&self.frame) => {
+                Err("runs on to another frame".to_owned())
+            }
+            _ => Ok(true),
         }
     }
-    Err("runs on behind its end".to_owned())
+
+    /// Wherever it leads to within the code, the frame is the same.
+    fn note_target(&mut self, instruction: &Instruction) -> Result<(), String> {
+        let target = match instruction.flow {
+            Flow::Branch(target) | Flow::Goto(target) => u32::try_from(target).ok(),
+            _ if instruction.names.is_none() => return Ok(()),
+            _ => instruction.names,
+        };
+        let Some(target) = target.filter(|target| self.boundaries.contains(target)) else {
+            return Err("leads out of the code".to_owned());
+        };
+        let now = &self.frame;
+        match self.frames.entry(target).or_insert_with(|| now.clone()) {
+            there if there.is_like(now) => Ok(()),
+            _ => Err("leads to another frame".to_owned()),
+        }
+    }
 }
 
 /// The stack frame, by what instructions do and by what the emitter noted.
@@ -207,8 +229,15 @@ impl Frame {
         Err(why.to_owned())
     }
 
-    /// Shared code is entered without a frame, or with that of a trampoline without stack arguments.
-    fn check_shared(&self) -> Result<(), String> {
+    fn is_like(&self, other: &Frame) -> bool {
+        (self.depth, &self.saved) == (other.depth, &other.saved)
+    }
+
+    /// Shared code goes on without a frame, or with that of a trampoline without stack arguments.
+    fn check_shared(&self, instruction: &Instruction) -> Result<(), String> {
+        if instruction.flow == Flow::Call {
+            return Ok(());
+        }
         let (frame, saved) = match self.isa {
             Isa::X64 => (24, 0),
             Isa::A64 => (32, 2),

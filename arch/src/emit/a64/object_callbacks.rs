@@ -25,7 +25,7 @@ use super::thread::{ABOVE, WAITS, in_call_frame};
 use super::{Emitter, FAR, RECORD, SCRATCH};
 use crate::abi::regs::a64::{SP, X11, X12, X13};
 use crate::abi::{Move, Place, Plan};
-use crate::emit::{Code, record};
+use crate::emit::{Code, may_be_large, record};
 use crate::endpoint::{CatchModel, NO_FRAME, ObjectModel, call_frame};
 use crate::layout::SLOT;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
@@ -115,8 +115,7 @@ pub(in crate::emit) fn entry(
     asm.raise_stack(frame.size);
     asm.leave(ABOVE);
 
-    // An argument of all bits may be large.
-    if plan.args.iter().any(|piece| piece.width == 8) {
+    if may_be_large(plan) {
         asm.note_frame(ABOVE, frame.size);
         dynasm!(asm.ops ; .arch aarch64 ; =>slots_with_frame);
         asm.raise_stack(frame.size);
@@ -139,9 +138,6 @@ impl Emitter {
             ; .arch aarch64
             ; cmp XSP(CALLER), NO_FRAME as u32
             ; b.ls =>none
-        );
-        dynasm!(self.ops
-            ; .arch aarch64
             ; ldur X(SCRATCH[0]), [X(CALLER), PREV_OF_CALLER]
             ; tbnz X(SCRATCH[0]), WAITS, =>none
         );

@@ -22,6 +22,7 @@ use super::operand::{Address, read, write};
 use super::{Emitter, RECORD, SCRATCH};
 use crate::abi::regs::x64::{R11, RSP};
 use crate::abi::{Move, Place, Plan};
+use crate::emit::may_be_large;
 use crate::endpoint::{CatchModel, NO_FRAME, ObjectModel, call_frame};
 use crate::layout::SLOT;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
@@ -77,7 +78,6 @@ pub(in crate::emit) fn entry(
     is_signed: &[bool],
     slots_entry: u64,
 ) -> Code {
-    let [context, objects] = [0, 1].map(|n| plan.abi.convention().int_args[n]);
     let frame = Frame::new(plan, catch);
     let mut asm = Emitter::new(plan.abi);
     let landing = asm.ops.new_dynamic_label();
@@ -91,17 +91,10 @@ pub(in crate::emit) fn entry(
     }
     asm.link_call(model, &frame);
     asm.link_catch(model, catch, &frame, landing);
-    asm.address_of(objects, at(frame.objects));
-    dynasm!(asm.ops
-        ; .arch x64
-        ; mov Rq(context), [BYTE Rq(RECORD) + record::CONTEXT as i8]
-        ; call QWORD [BYTE Rq(RECORD) + record::OBJECT_HANDLER as i8]
-    );
+    asm.call_object_handler(plan, &frame);
     asm.unlink_catch(catch, &frame);
-    let (prev, pending) = (
-        at(frame.call + call_frame::PREV),
-        at(frame.call + call_frame::PENDING),
-    );
+    let fields = [call_frame::PREV, call_frame::PENDING];
+    let [prev, pending] = fields.map(|field| at(frame.call + field));
     read!(asm, mov Rq(CALLER), QWORD prev);
     asm.test_byte(CALLER, call_frame::WAITS);
     dynasm!(asm.ops ; .arch x64 ; jne =>waiting);
@@ -119,15 +112,8 @@ pub(in crate::emit) fn entry(
     let value = at(frame.catch + catch.value);
     read!(asm, mov Rq(SCRATCH), QWORD value);
     dynasm!(asm.ops ; .arch x64 ; =>keep);
-    read!(asm, mov Rq(CALLER), QWORD prev);
-    dynasm!(asm.ops ; .arch x64 ; and Rq(CALLER), BYTE !call_frame::WAITS);
-    asm.set_innermost(model, CALLER);
-    dynasm!(asm.ops
-        ; .arch x64
-        ; mov [BYTE Rq(CALLER) + PENDING_OF_CALLER], rax
-        ; or BYTE [BYTE Rq(CALLER) + PREV_OF_CALLER], BYTE call_frame::WAITS
-        ; xor eax, eax
-    );
+    asm.keep_exception(model, prev);
+    dynasm!(asm.ops ; .arch x64 ; xor eax, eax);
     asm.leave(frame.size);
     dynasm!(asm.ops ; .arch x64 ; ret ; =>waiting);
 
@@ -135,8 +121,7 @@ pub(in crate::emit) fn entry(
     read!(asm, mov Rq(SCRATCH), QWORD pending);
     dynasm!(asm.ops ; .arch x64 ; jmp =>keep);
 
-    // An argument of all bits may be large.
-    if plan.args.iter().any(|piece| piece.width == 8) {
+    if may_be_large(plan) {
         asm.note_depth(frame.size + 8);
         dynasm!(asm.ops ; .arch x64 ; =>slots_with_frame);
         asm.leave(frame.size);
@@ -158,6 +143,18 @@ impl Emitter {
             ; jbe =>none
             ; test BYTE [BYTE Rq(CALLER) + PREV_OF_CALLER], BYTE call_frame::WAITS
             ; jne =>none
+        );
+    }
+
+    /// Leaves the exception in the scratch register to the call that C is in, and makes that the innermost one again.
+    fn keep_exception(&mut self, model: &ObjectModel, prev: Address) {
+        read!(self, mov Rq(CALLER), QWORD prev);
+        dynasm!(self.ops ; .arch x64 ; and Rq(CALLER), BYTE !call_frame::WAITS);
+        self.set_innermost(model, CALLER);
+        dynasm!(self.ops
+            ; .arch x64
+            ; mov [BYTE Rq(CALLER) + PENDING_OF_CALLER], rax
+            ; or BYTE [BYTE Rq(CALLER) + PREV_OF_CALLER], BYTE call_frame::WAITS
         );
     }
 
@@ -243,6 +240,16 @@ impl Emitter {
         (0..)
             .zip(registers)
             .map(move |(index, &register)| (register, at(first + index * VECTOR)))
+    }
+
+    fn call_object_handler(&mut self, plan: &Plan, frame: &Frame) {
+        let [context, objects] = [0, 1].map(|n| plan.abi.convention().int_args[n]);
+        self.address_of(objects, at(frame.objects));
+        dynasm!(self.ops
+            ; .arch x64
+            ; mov Rq(context), [BYTE Rq(RECORD) + record::CONTEXT as i8]
+            ; call QWORD [BYTE Rq(RECORD) + record::OBJECT_HANDLER as i8]
+        );
     }
 
     fn unlink_catch(&mut self, catch: &CatchModel, frame: &Frame) {

@@ -163,6 +163,8 @@ plans! {
     sysv64_binary128_fills_a_vector_register:
         SYSV, "g(g{g}G8d)" =>
         "xmm0 xmm1 [0:32] xmm2 xmm3 xmm4 xmm5 xmm6 xmm7 [32:8] [40:8] -> xmm0, stack 48, al 8";
+    sysv64_union_in_a_union_goes_to_memory_by_itself:
+        SYSV, "v(<{qb}<eD>><{qb}eD><{qb}<ei>><{qb}ei>)" => "[0:16] rdi+rsi [16:16] rdx+rcx ->, stack 32, al 0";
     sysv64_integers_take_over_both_eightbytes_of_an_x87_number:
         SYSV, "<e{ibi}>(<e{ibi}><ei>)" => "rdi+rsi [0:16] -> rax+rdx, stack 16, al 0";
     sysv64_union_merges_the_classes_of_its_members:

@@ -139,6 +139,21 @@ struct Eightbyte {
     used: u32,
 }
 
+impl Eightbyte {
+    const NOTHING: Eightbyte = Eightbyte {
+        class: Class::Nothing,
+        used: 0,
+    };
+
+    /// Both in one; `None` is MEMORY.
+    fn merge(self, other: Eightbyte) -> Option<Eightbyte> {
+        Some(Eightbyte {
+            class: merge(self.class, other.class)?,
+            used: self.used.max(other.used),
+        })
+    }
+}
+
 /// What one register takes of a value.
 struct Piece {
     offset: u32,
@@ -182,40 +197,50 @@ fn classify(ty: &Type) -> Option<[Eightbyte; 2]> {
     if ty.size() > 2 * EIGHTBYTE {
         return None;
     }
-    let nothing = Eightbyte {
-        class: Class::Nothing,
-        used: 0,
-    };
-    let mut eightbytes = [nothing; 2];
-    let mut is_memory = false;
-    ty.for_each_number(0, &mut |offset, number| {
-        if !offset.is_multiple_of(number.size()) {
-            is_memory = true;
-            return;
-        }
-        let (first, second) = classes(number);
-        let index = (offset / EIGHTBYTE) as usize;
-        let end = offset % EIGHTBYTE + number.size().min(EIGHTBYTE);
-        for (class, eightbyte) in [Some(first), second]
-            .into_iter()
-            .flatten()
-            .zip(&mut eightbytes[index..])
-        {
-            eightbyte.used = eightbyte.used.max(end);
-            match merge(eightbyte.class, class) {
-                Some(merged) => eightbyte.class = merged,
-                None => is_memory = true,
+    classify_at(ty, 0)
+}
+
+/// The classes of what lies `offset` bytes behind the start of a value. Members are classified each by itself, with the clean-up at the
+/// end, and then merged: what is MEMORY within a union stays so, whatever is beside it.
+fn classify_at(ty: &Type, offset: u32) -> Option<[Eightbyte; 2]> {
+    let mut eightbytes = [Eightbyte::NOTHING; 2];
+    if let Type::Struct(aggregate) = ty {
+        for member in aggregate.members() {
+            let classes = classify_at(&member.ty, offset + member.offset)?;
+            for (eightbyte, other) in eightbytes.iter_mut().zip(classes) {
+                *eightbyte = eightbyte.merge(other)?;
             }
         }
-    });
+    } else {
+        let mut is_memory = false;
+        ty.for_each_number(offset, &mut |offset, number| {
+            is_memory |= place_number(&mut eightbytes, offset, number).is_none();
+        });
+        if is_memory {
+            return None;
+        }
+    }
     // Clean-up, psABI 3.2.3: an upper half without its lower one.
     match eightbytes.map(|eightbyte| eightbyte.class) {
-        _ if is_memory => return None,
         [first, Class::X87Up] if first != Class::X87 => return None,
         [first, Class::SseUp] if first != Class::Sse => eightbytes[1].class = Class::Sse,
         _ => {}
     }
     Some(eightbytes)
+}
+
+/// Adds a number to the eightbytes that it lies in.
+fn place_number(eightbytes: &mut [Eightbyte; 2], offset: u32, number: Number) -> Option<()> {
+    if !offset.is_multiple_of(number.size()) {
+        return None;
+    }
+    let (first, second) = classes(number);
+    let used = offset % EIGHTBYTE + number.size().min(EIGHTBYTE);
+    let from = eightbytes.get_mut((offset / EIGHTBYTE) as usize..)?;
+    for (class, eightbyte) in [Some(first), second].into_iter().flatten().zip(from) {
+        *eightbyte = eightbyte.merge(Eightbyte { class, used })?;
+    }
+    Some(())
 }
 
 /// The classes of a number's eightbytes.

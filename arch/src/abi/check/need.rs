@@ -4,30 +4,35 @@ use super::{Abi, Convention, Place, Variadics};
 use crate::layout::{Number, SLOT};
 use crate::types::{Float, Signature, Type, Wide};
 
-/// What a byte of a value belongs to. Padding belongs to nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a byte of a value belongs to. Padding belongs to nothing. Of the things that a byte of a union may be, the last of these counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Byte {
-    Integer,
     /// A floating-point number that vector registers hold.
     Float,
     X87,
+    Integer,
 }
 
-/// A value, byte by byte. Of the things that a byte of a union may be, an integer counts most and an x87 number next.
+impl Byte {
+    fn of(number: Number) -> Byte {
+        match number {
+            Number::Integer(_) => Byte::Integer,
+            Number::Float(Float::F80) => Byte::X87,
+            Number::Float(_) => Byte::Float,
+        }
+    }
+}
+
+/// A value, byte by byte.
 pub(super) fn bytes(ty: &Type) -> Vec<Option<Byte>> {
     let mut bytes = vec![None; ty.size() as usize];
     ty.for_each_number(0, &mut |offset, number| {
-        let (kind, count) = match number {
-            Number::Integer(count) => (Byte::Integer, count),
-            Number::Float(Float::F80) => (Byte::X87, 10),
-            Number::Float(format) => (Byte::Float, format.size()),
+        let count = match number {
+            Number::Float(Float::F80) => 10,
+            _ => number.size(),
         };
         for byte in bytes.iter_mut().skip(offset as usize).take(count as usize) {
-            *byte = match (*byte, kind) {
-                (Some(Byte::Integer), _) | (_, Byte::Integer) => Some(Byte::Integer),
-                (Some(Byte::X87), _) | (_, Byte::X87) => Some(Byte::X87),
-                (_, Byte::Float) => Some(Byte::Float),
-            };
+            *byte = (*byte).max(Some(Byte::of(number)));
         }
     });
     bytes
@@ -191,23 +196,15 @@ fn eightbytes(ty: &Type) -> Option<Need> {
     let bytes = bytes(ty);
     let mut is_aligned = true;
     let mut is_quad = true;
-    // Of the first half of a union: vector and x87 numbers that met before an integer made one class of them.
-    let (mut has_integer, mut has_vector, mut has_x87, mut clashes) = (false, false, false, false);
     ty.for_each_number(0, &mut |offset, number| {
         is_aligned &= offset.is_multiple_of(number.size());
         is_quad &= number == Number::Float(Float::F128) || offset + number.size() <= 8;
-        if offset < 8 {
-            has_integer |= matches!(number, Number::Integer(_));
-            has_x87 |= number == Number::Float(Float::F80);
-            has_vector |= !matches!(number, Number::Integer(_) | Number::Float(Float::F80));
-            clashes |= has_x87 && has_vector && !has_integer;
-        }
     });
     // In a union an integer takes an eightbyte over from an x87 number. One that is left belongs in memory.
     let is_x87 = |half: &[Option<Byte>]| {
         half.contains(&Some(Byte::X87)) && !half.contains(&Some(Byte::Integer))
     };
-    if bytes.len() > 16 || !is_aligned || clashes || bytes.chunks(8).any(is_x87) {
+    if bytes.len() > 16 || !is_aligned || bytes.chunks(8).any(is_x87) || clashes(ty, 0) {
         return None;
     }
     let halves = bytes.chunks(8).map(|half| {
@@ -224,6 +221,43 @@ fn eightbytes(ty: &Type) -> Option<Need> {
         classes.truncate(1);
     }
     Some(Need::of(classes.into_iter().flatten().collect()))
+}
+
+/// Whether vector and x87 numbers meet in one half of a union, with no integer there before them, or the upper half of an x87
+/// number is left without its lower one.
+fn clashes(ty: &Type, start: u32) -> bool {
+    let Type::Struct(aggregate) = ty else {
+        return false;
+    };
+    let mut halves = [None; 2];
+    for member in aggregate.members() {
+        let at = start + member.offset;
+        if clashes(&member.ty, at) {
+            return true;
+        }
+        for (index, half) in (0..).zip(&mut halves) {
+            let next = most_in_half(&member.ty, at, index);
+            if matches!(
+                (*half).min(next).zip((*half).max(next)),
+                Some((Byte::Float, Byte::X87))
+            ) {
+                return true;
+            }
+            *half = (*half).max(next);
+        }
+    }
+    halves[1] == Some(Byte::X87) && halves[0] != Some(Byte::X87)
+}
+
+/// What counts most of the numbers in one half of a value that begins `start` bytes into it.
+fn most_in_half(ty: &Type, start: u32, half: u32) -> Option<Byte> {
+    let mut most = None;
+    ty.for_each_number(start, &mut |offset, number| {
+        if (offset / 8..=(offset + number.size() - 1) / 8).contains(&half) {
+            most = most.max(Some(Byte::of(number)));
+        }
+    });
+    most
 }
 
 /// AAPCS64: up to four numbers of one format without padding.

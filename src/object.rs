@@ -11,7 +11,7 @@ use crate::runtime;
 use crate::sig::{Codes, Kind};
 use crate::sys;
 use farcall_arch::emit;
-use farcall_arch::endpoint::{Boxing, ObjectCall, ObjectModel, SharedEntries, Unbox};
+use farcall_arch::endpoint::{Boxing, Delivery, ObjectCall, ObjectModel, SharedEntries, Unbox};
 use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
@@ -101,8 +101,8 @@ pub fn compile_objects(codes: &Codes) -> Result<Option<Arc<ObjectCode>>> {
     Ok(Some(code))
 }
 
-/// The entry of callbacks with these codes; `None` where there is no model, no emitter, no executable memory, or a code whose objects
-/// need memory. Such callbacks go through slots.
+/// The entry of callbacks with these codes; `None` where there is no model, no emitter, no executable memory, or a code
+/// that passes an object as it is. Such callbacks go through slots.
 ///
 /// # Errors
 /// Those of a bad signature.
@@ -113,7 +113,7 @@ pub fn compile_object_callback(codes: &Codes) -> Result<Option<Arc<ObjectCode>>>
     if let Some(known) = runtime::lock().objects.callbacks.get(codes) {
         return Ok(Some(known));
     }
-    let Some(is_signed) = small_arguments(codes) else {
+    let Some(deliveries) = deliveries(codes) else {
         return Ok(None);
     };
     let compiled = compile(codes.signature()?);
@@ -122,7 +122,7 @@ pub fn compile_object_callback(codes: &Codes) -> Result<Option<Arc<ObjectCode>>>
     };
     let slots_entry = slots_entry.start().as_ptr() as u64;
     let plan = host_plan(compiled.signature())?;
-    let code = emit::callback_entry_objects(&plan, &interpreter.model, &is_signed, slots_entry);
+    let code = emit::callback_entry_objects(&plan, &interpreter.model, &deliveries, slots_entry);
     let Some(code) = code.and_then(|code| publish(&code).ok()) else {
         return Ok(None);
     };
@@ -135,21 +135,16 @@ pub fn compile_object_callback(codes: &Codes) -> Result<Option<Arc<ObjectCode>>>
     Ok(Some(code))
 }
 
-/// Whether each argument of a callback has a sign, if all of them become small integers and no float is to be returned.
-fn small_arguments(codes: &Codes) -> Option<Vec<bool>> {
-    let is_signed = |kind| match kind {
-        Kind::Int => Some(true),
-        Kind::Uint | Kind::Pointer => Some(false),
-        _ => None,
+/// How each argument of a callback gets to the handler, unless one is an object as it is.
+fn deliveries(codes: &Codes) -> Option<Vec<Delivery>> {
+    let delivery = |kind| match kind {
+        Kind::Int => Some(Delivery::Signed),
+        Kind::Uint | Kind::Pointer => Some(Delivery::Unsigned),
+        Kind::Float | Kind::Double | Kind::Str | Kind::Bytes => Some(Delivery::Slot),
+        Kind::Void | Kind::Object | Kind::Callback => None,
     };
-    match codes.ret.kind() {
-        Kind::Float | Kind::Double => None,
-        _ => codes
-            .args
-            .iter()
-            .map(|code| is_signed(code.kind()))
-            .collect(),
-    }
+    let args = codes.args.iter().map(|code| delivery(code.kind()));
+    args.collect()
 }
 
 /// How a signature's values are converted, unless one of them is an object as it is: a C function that takes those is the interpreter's

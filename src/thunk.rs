@@ -23,9 +23,10 @@ use std::sync::atomic::{Ordering, fence};
 /// What a callback's entry calls: the context and a slot for each argument. The result's slot comes back.
 pub type Handler = unsafe extern "C" fn(context: *mut c_void, slots: *const u64) -> u64;
 
-/// What an entry on an interpreter's objects calls: the context and an object for each argument. The result's slot comes back.
+/// What an entry on an interpreter's objects calls: the context and an object for each argument, or its slot where an object needs memory. The
+/// result's slot comes back.
 pub type ObjectHandler =
-    unsafe extern "C" fn(context: *mut c_void, objects: *const *mut c_void) -> u64;
+    unsafe extern "C" fn(context: *mut c_void, objects: *mut *mut c_void) -> u64;
 
 /// What a thunk leads to: the data behind it, as the generated code reads it.
 #[derive(Debug)]

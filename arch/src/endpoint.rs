@@ -137,6 +137,17 @@ pub enum Unbox {
     Function,
 }
 
+/// How a callback's argument gets to its handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Delivery {
+    /// As a small integer, of a C integer with a sign.
+    Signed,
+    /// The same without a sign.
+    Unsigned,
+    /// As its slot: an object of it needs memory, and the handler makes it.
+    Slot,
+}
+
 /// How a result becomes an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Boxing {

@@ -8,7 +8,7 @@ use farcall_arch::abi::Dialect;
 use farcall_arch::abi::regs::Isa;
 use farcall_arch::emit::Code;
 use farcall_arch::endpoint::{
-    Boxing, CatchModel, KeptWord, ObjectCall, ObjectModel, PointerField, SharedEntries,
+    Boxing, CatchModel, Delivery, KeptWord, ObjectCall, ObjectModel, PointerField, SharedEntries,
     ThreadPointer, Unbox,
 };
 use farcall_arch::{Abi, MAX_ARGS, Scalar, Signature, Type, emit, plan};
@@ -132,7 +132,12 @@ fn call_operations_on_objects_are_as_reviewed() {
 
 #[test]
 fn callback_entries_on_objects_are_as_reviewed() {
-    let names = [("compare", "i(pp)"), ("mixed", "v(bQq7i)")];
+    let names = [
+        ("compare", "i(pp)"),
+        ("mixed", "v(bQq7i)"),
+        ("floats", "d(dif)"),
+        ("floats-on-the-stack", "f(9dfq8f)"),
+    ];
     for (abi, (name, text)) in ABIS
         .into_iter()
         .flat_map(|abi| names.map(|name| (abi, name)))
@@ -149,9 +154,13 @@ fn callback_entries_on_objects_are_as_reviewed() {
 
 fn callback_entry(abi: Abi, signature: &Signature, model: &ObjectModel) -> Code {
     let plan = plan(signature, abi).expect("every scalar has a place");
-    let is_signed = |ty: &Type| matches!(ty, Type::Scalar(scalar) if scalar.is_signed());
-    let is_signed: Vec<bool> = signature.args().iter().map(is_signed).collect();
-    let code = emit::callback_entry_objects(&plan, model, &is_signed, 0xaaaa_0000_0000);
+    let delivery = |ty: &Type| match ty {
+        Type::Scalar(scalar) if scalar.is_float() => Delivery::Slot,
+        Type::Scalar(scalar) if scalar.is_signed() => Delivery::Signed,
+        _ => Delivery::Unsigned,
+    };
+    let deliveries: Vec<Delivery> = signature.args().iter().map(delivery).collect();
+    let code = emit::callback_entry_objects(&plan, model, &deliveries, 0xaaaa_0000_0000);
     code.expect("an emitter for objects")
 }
 
@@ -269,7 +278,7 @@ fn conventions_without_an_emitter_for_objects_have_none() {
         assert_eq!(call.is_some(), ABIS.contains(&abi));
         let shared = emit::shared_for_objects(abi, &model(abi));
         assert_eq!(shared.is_some(), ABIS.contains(&abi));
-        let entry = emit::callback_entry_objects(&plan, &model(abi), &[true, true], 0);
+        let entry = emit::callback_entry_objects(&plan, &model(abi), &[Delivery::Signed; 2], 0);
         assert_eq!(entry.is_some(), ABIS.contains(&abi));
     }
 }

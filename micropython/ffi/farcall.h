@@ -55,8 +55,9 @@ typedef void (*farcall_trampoline)(const void *target, const uint64_t *args, uin
 typedef uint64_t (*farcall_handler)(void *context, const uint64_t *args);
 
 // The same on objects: what the machine code calls instead where the arguments are small integers and a call of ours is in
-// progress. It returns the result's slot, and may raise. `objects` are the arguments as mp_obj_t.
-typedef uint64_t (*farcall_object_handler)(void *context, void *const *objects);
+// progress. It returns the result's slot, and may raise. `objects` are the arguments: integers and 'p' and 'P' as mp_obj_t, the others
+// as slots. They are the handler's to write to.
+typedef uint64_t (*farcall_object_handler)(void *context, void **objects);
 
 // A signature, parsed and compiled; shared by everything that has the same one. ORDER farcall_signature
 typedef struct {

@@ -89,10 +89,37 @@ static inline uint64_t run_with_objects(mp_obj_fficallback_t *self, const mp_obj
     return unbox_result(self, value);
 }
 
-// What C reaches through the engine's machine code when a call of ours is in progress and small ints are all it passes. The
-// code catches what is raised.
-static uint64_t handle_objects(void *context, void *const *objects) {
+// What C reaches through the engine's machine code when a call of ours is in progress and all integers are small. The code
+// catches what is raised.
+static uint64_t handle_objects(void *context, void **objects) {
     return run_with_objects(context, (const mp_obj_t *)objects);
+}
+
+// Does the engine's machine code make objects of this kind?
+static bool is_boxed(farcall_kind kind) {
+    return ffi_kind_is_integer(kind) || kind == FARCALL_POINTER;
+}
+
+// The same where some arguments come as slots, because an object of them takes memory.
+static uint64_t handle_some_slots(void *context, void **objects) {
+    mp_obj_fficallback_t *self = context;
+    const farcall_signature *signature = self->signature;
+    for (size_t i = 0; i < signature->nargs; ++i) {
+        farcall_kind kind = (farcall_kind)signature->kinds[i + 1];
+        if (!is_boxed(kind)) {
+            objects[i] = ffi_obj_from_slot(kind, (uintptr_t)objects[i]);
+        }
+    }
+    return run_with_objects(self, (const mp_obj_t *)objects);
+}
+
+static farcall_object_handler object_handler_for(const farcall_signature *signature) {
+    for (size_t i = 0; i < signature->nargs; ++i) {
+        if (!is_boxed((farcall_kind)signature->kinds[i + 1])) {
+            return handle_some_slots;
+        }
+    }
+    return handle_objects;
 }
 
 // Boxes the arguments, calls the function, unboxes its result. Raises what goes wrong. It is a function of its own so
@@ -303,8 +330,8 @@ static mp_obj_t new_callback(mp_obj_t result, mp_obj_t function, mp_obj_t args, 
         ffi_raise(status, &error);
     }
     self->signature = keeper->signature;
-    status = farcall_callback_new(keeper->signature, handle_call, lock ? NULL : handle_objects, self,
-        &keeper->callback, &error);
+    farcall_object_handler object_handler = lock ? NULL : object_handler_for(self->signature);
+    status = farcall_callback_new(self->signature, handle_call, object_handler, self, &keeper->callback, &error);
     if (status != FARCALL_OK) {
         keeper->callback = NULL;
         ffi_raise(status, &error);

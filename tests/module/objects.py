@@ -31,9 +31,9 @@ def entry(callback):
     return bytes(ffi.as_bytearray(record, 8))
 
 
-# A callback for signal handlers goes through slots, as no call of ours is in progress where it is called; so does one that takes or
-# gives a float.
-for signature in ("v", "ipp", "iiI", "qQqQqQqQqQ", "vbBhH", "di", "id"):
+# A callback for signal handlers goes through slots, as no call of ours is in progress where it is called; so does one that takes an
+# object as it is.
+for signature in ("v", "ipp", "iiI", "qQqQqQqQqQ", "vbBhH", "ddf", "f" + 10 * "fd", "isS", "iO"):
     callbacks = [ffi.callback(signature[0], print, signature[1:], lock=lock) for lock in (False, True)]
     plain, locked = map(entry, callbacks)
-    print(signature, (plain != locked) == (is_direct and "d" not in signature))
+    print(signature, (plain != locked) == (is_direct and "O" not in signature))

@@ -44,8 +44,8 @@ pub mod unwind;
 mod x64;
 
 use crate::abi::regs::Isa;
-use crate::abi::{Abi, Dialect, Move, Plan};
-use crate::endpoint::{ObjectCall, ObjectModel, SharedEntries, ThreadPointer};
+use crate::abi::{Abi, Dialect, Move, Place, Plan};
+use crate::endpoint::{Delivery, ObjectCall, ObjectModel, SharedEntries, ThreadPointer};
 use crate::layout::SLOT;
 use entry_frame::{AREA_ALIGN, EntryFrame};
 use std::borrow::Cow;
@@ -179,14 +179,14 @@ pub fn call_objects(
     }
 }
 
-/// The entry of callbacks of this plan whose arguments are all integers or pointers, signed or not as `is_signed` says, on an interpreter's objects. It makes small
-/// integers of them, catches what is raised, and calls the record's object handler, `uint64_t (*)(void *context, const object *arguments)`,
-/// which gives the result's slot. Where an argument is no small integer, the thread unknown, or no call of ours in progress, it leaves for
-/// `slots_entry`, the entry of the same plan that [`callback_entry`] makes. `None` where no emitter for it exists.
+/// The entry of callbacks of this plan on an interpreter's objects. It makes small integers of arguments or leaves them as slots, as
+/// `deliveries` says of each, catches what is raised, and calls the record's object handler, `uint64_t (*)(void *context, object *arguments)`,
+/// which gives the result's slot. Where what is to be a small integer is none, the thread unknown, or no call of ours in progress, it leaves
+/// for `slots_entry`, the entry of the same plan that [`callback_entry`] makes. `None` where no emitter for it exists.
 pub fn callback_entry_objects(
     plan: &Plan,
     model: &ObjectModel,
-    is_signed: &[bool],
+    deliveries: &[Delivery],
     slots_entry: u64,
 ) -> Option<Code> {
     let catch = model.catch.as_ref().filter(|_| plan.is_of_scalars())?;
@@ -195,14 +195,14 @@ pub fn callback_entry_objects(
             plan,
             model,
             catch,
-            is_signed,
+            deliveries,
             slots_entry,
         )),
         Isa::A64 => Some(a64::object_callbacks::entry(
             plan,
             model,
             catch,
-            is_signed,
+            deliveries,
             slots_entry,
         )),
     }
@@ -216,9 +216,15 @@ pub fn shared_for_objects(abi: Abi, model: &ObjectModel) -> Option<SharedCode> {
     }
 }
 
-/// Whether an argument of a callback may be no small integer: whatever has fewer than all bits is one.
-fn may_be_large(plan: &Plan) -> bool {
-    plan.args.iter().any(|piece| piece.width == SLOT)
+/// Whether an argument of a callback may be no small integer though it is to be one: whatever has fewer than all bits is one.
+fn may_be_large(plan: &Plan, deliveries: &[Delivery]) -> bool {
+    plan.args
+        .iter()
+        .any(|piece| piece.width == SLOT && deliveries[piece.value as usize] != Delivery::Slot)
+}
+
+fn is_fp(piece: &Move) -> bool {
+    matches!(piece.place, Place::Fp(_))
 }
 
 /// Which emitter for objects serves a convention, in a process whose threads find their own memory in a way that its machine has.

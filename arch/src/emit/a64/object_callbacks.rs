@@ -22,11 +22,12 @@
 
 use super::access::{Access, File, in_pairs};
 use super::thread::{ABOVE, WAITS, in_call_frame};
+use super::values::register_of;
 use super::{Emitter, FAR, RECORD, SCRATCH};
 use crate::abi::regs::a64::{SP, X11, X12, X13};
 use crate::abi::{Move, Place, Plan};
-use crate::emit::{Code, may_be_large, record};
-use crate::endpoint::{CatchModel, NO_FRAME, ObjectModel, call_frame};
+use crate::emit::{Code, is_fp, may_be_large, record};
+use crate::endpoint::{CatchModel, Delivery, NO_FRAME, ObjectModel, call_frame};
 use crate::layout::SLOT;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 
@@ -70,7 +71,7 @@ pub(in crate::emit) fn entry(
     plan: &Plan,
     model: &ObjectModel,
     catch: &CatchModel,
-    is_signed: &[bool],
+    deliveries: &[Delivery],
     slots_entry: u64,
 ) -> Code {
     let row = plan.abi.convention();
@@ -81,7 +82,7 @@ pub(in crate::emit) fn entry(
     let [slots, slots_with_frame] = [(); 2].map(|()| asm.ops.new_dynamic_label());
     let word = asm.find_caller(model, slots);
     asm.enter(ABOVE, frame.size);
-    asm.box_arguments(plan, is_signed, ABOVE + frame.size, slots_with_frame);
+    asm.deliver_all(plan, deliveries, ABOVE + frame.size, slots_with_frame);
     let prev = in_call_frame(CALLER, call_frame::PREV);
     asm.store(&prev);
     asm.link_frame(word);
@@ -96,7 +97,7 @@ pub(in crate::emit) fn entry(
     dynasm!(asm.ops ; .arch aarch64 ; tbnz X(CALLER), WAITS, =>waiting);
     asm.set_innermost(model.innermost, CALLER);
     for piece in &plan.ret {
-        asm.extend(result, piece);
+        asm.register_to_result(result, piece);
     }
     asm.raise_stack(frame.size);
     asm.leave(ABOVE);
@@ -112,10 +113,13 @@ pub(in crate::emit) fn entry(
     dynasm!(asm.ops ; .arch aarch64 ; =>keep);
     asm.keep_exception(model, prev);
     dynasm!(asm.ops ; .arch aarch64 ; mov X(result), xzr);
+    for piece in plan.ret.iter().filter(|piece| is_fp(piece)) {
+        asm.register_to_result(result, piece);
+    }
     asm.raise_stack(frame.size);
     asm.leave(ABOVE);
 
-    if may_be_large(plan) {
+    if may_be_large(plan, deliveries) {
         asm.note_frame(ABOVE, frame.size);
         dynasm!(asm.ops ; .arch aarch64 ; =>slots_with_frame);
         asm.raise_stack(frame.size);
@@ -159,38 +163,44 @@ impl Emitter {
         );
     }
 
-    /// Makes small integers of the arguments, two at a time, or goes elsewhere with all of them as they were. `incoming` is the distance
-    /// from the stack pointer to the caller's.
-    fn box_arguments(
+    /// Puts the arguments where the handler looks for them, two at a time, or goes elsewhere with all of them as they were. `incoming` is
+    /// the distance from the stack pointer to the caller's.
+    fn deliver_all(
         &mut self,
         plan: &Plan,
-        is_signed: &[bool],
+        deliveries: &[Delivery],
         incoming: u32,
         large: DynamicLabel,
     ) {
         for two in plan.args.chunks(SCRATCH.len()) {
             let mut objects = Vec::new();
             for (piece, object) in two.iter().zip(SCRATCH) {
-                let is_signed = is_signed[piece.value as usize];
-                let from = self.incoming(piece, object, incoming);
-                self.tag(object, object, from, piece, is_signed, large);
-                objects.push(Access::word(object, SP, piece.slot));
+                let delivery = deliveries[piece.value as usize];
+                let (file, from) = self.incoming(piece, object, incoming);
+                objects.push(match delivery {
+                    Delivery::Slot => Access {
+                        file,
+                        ..Access::slot(piece, from, SP, piece.slot)
+                    },
+                    Delivery::Signed | Delivery::Unsigned => {
+                        let is_signed = delivery == Delivery::Signed;
+                        self.tag(object, object, from, piece, is_signed, large);
+                        Access::word(object, SP, piece.slot)
+                    }
+                });
             }
             self.store_all(&objects);
         }
     }
 
     /// The register that an argument is in, which is `scratch` for one that C passes on the stack.
-    fn incoming(&mut self, piece: &Move, scratch: u8, incoming: u32) -> u8 {
+    fn incoming(&mut self, piece: &Move, scratch: u8, incoming: u32) -> (File, u8) {
         match piece.place {
-            Place::Int(register) => register,
             Place::Stack { offset, .. } => {
                 self.load(&Access::of(piece, scratch, SP, incoming + offset));
-                scratch
+                (File::Int, scratch)
             }
-            Place::Fp(_) | Place::X87(_) => {
-                unreachable!("no float becomes an object without memory")
-            }
+            _ => register_of(piece).unwrap_or((File::Int, scratch)),
         }
     }
 

@@ -347,7 +347,7 @@ impl Emitter {
     }
 
     /// Moves a result from the slot that a register holds to where the convention wants it.
-    fn register_to_result(&mut self, slot: u8, piece: &Move) {
+    pub(super) fn register_to_result(&mut self, slot: u8, piece: &Move) {
         match register_of(piece) {
             Some((File::Int, register)) => self.extend_to(register, slot, piece),
             Some((File::Fp, register)) if piece.width == 4 => {
@@ -368,7 +368,7 @@ fn is_block(piece: &Move) -> bool {
 }
 
 /// The register that a piece is in, unless it is on the stack.
-fn register_of(piece: &Move) -> Option<(File, u8)> {
+pub(super) fn register_of(piece: &Move) -> Option<(File, u8)> {
     match piece.place {
         Place::Int(register) => Some((File::Int, register)),
         Place::Fp(register) => Some((File::Fp, register)),

@@ -22,8 +22,8 @@ use super::operand::{Address, read, write};
 use super::{Emitter, RECORD, SCRATCH};
 use crate::abi::regs::x64::{R11, RSP};
 use crate::abi::{Move, Place, Plan};
-use crate::emit::may_be_large;
-use crate::endpoint::{CatchModel, NO_FRAME, ObjectModel, call_frame};
+use crate::emit::{is_fp, may_be_large};
+use crate::endpoint::{CatchModel, Delivery, NO_FRAME, ObjectModel, call_frame};
 use crate::layout::SLOT;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 
@@ -75,7 +75,7 @@ pub(in crate::emit) fn entry(
     plan: &Plan,
     model: &ObjectModel,
     catch: &CatchModel,
-    is_signed: &[bool],
+    deliveries: &[Delivery],
     slots_entry: u64,
 ) -> Code {
     let frame = Frame::new(plan, catch);
@@ -86,8 +86,8 @@ pub(in crate::emit) fn entry(
     asm.find_caller(model, slots);
     asm.enter(frame.size);
     for piece in &plan.args {
-        let is_signed = is_signed[piece.value as usize];
-        asm.box_argument(piece, is_signed, &frame, slots_with_frame);
+        let delivery = deliveries[piece.value as usize];
+        asm.deliver(piece, delivery, &frame, slots_with_frame);
     }
     asm.link_call(model, &frame);
     asm.link_catch(model, catch, &frame, landing);
@@ -100,7 +100,7 @@ pub(in crate::emit) fn entry(
     dynasm!(asm.ops ; .arch x64 ; jne =>waiting);
     asm.set_innermost(model, CALLER);
     for piece in &plan.ret {
-        asm.extend(SCRATCH, piece);
+        asm.register_to_result(SCRATCH, piece);
     }
     asm.leave(frame.size);
     dynasm!(asm.ops ; .arch x64 ; ret ; =>landing);
@@ -114,6 +114,9 @@ pub(in crate::emit) fn entry(
     dynasm!(asm.ops ; .arch x64 ; =>keep);
     asm.keep_exception(model, prev);
     dynasm!(asm.ops ; .arch x64 ; xor eax, eax);
+    for piece in plan.ret.iter().filter(|piece| is_fp(piece)) {
+        asm.register_to_result(SCRATCH, piece);
+    }
     asm.leave(frame.size);
     dynasm!(asm.ops ; .arch x64 ; ret ; =>waiting);
 
@@ -121,7 +124,7 @@ pub(in crate::emit) fn entry(
     read!(asm, mov Rq(SCRATCH), QWORD pending);
     dynasm!(asm.ops ; .arch x64 ; jmp =>keep);
 
-    if may_be_large(plan) {
+    if may_be_large(plan, deliveries) {
         asm.note_depth(frame.size + 8);
         dynasm!(asm.ops ; .arch x64 ; =>slots_with_frame);
         asm.leave(frame.size);
@@ -158,29 +161,32 @@ impl Emitter {
         );
     }
 
-    /// Makes a small integer of an argument, or goes elsewhere with all arguments as they were.
-    fn box_argument(&mut self, piece: &Move, is_signed: bool, frame: &Frame, large: DynamicLabel) {
+    /// Puts an argument where the handler looks for it, or goes elsewhere with all arguments as they were.
+    fn deliver(&mut self, piece: &Move, delivery: Delivery, frame: &Frame, large: DynamicLabel) {
+        let object = at(frame.objects + piece.slot);
+        if delivery == Delivery::Slot {
+            return self.place_to_value(piece, frame.size + 8, object);
+        }
         let filled = match piece.place {
             Place::Int(register) => self.extend(register, piece),
             Place::Stack { offset, .. } => {
                 self.load(SCRATCH, at(frame.size + 8 + offset), piece);
                 SCRATCH
             }
-            Place::Fp(_) | Place::X87(_) => {
-                unreachable!("no float becomes an object without memory")
-            }
+            Place::Fp(_) | Place::X87(_) => unreachable!("no float is a small integer"),
         };
         if filled != SCRATCH {
             self.copy(SCRATCH, filled);
         }
-        match (piece.width, is_signed) {
-            (8, true) => dynasm!(self.ops ; .arch x64 ; add rax, rax ; jo =>large ; or rax, 1),
-            (8, false) => {
+        match (piece.width, delivery) {
+            (8, Delivery::Signed) => {
+                dynasm!(self.ops ; .arch x64 ; add rax, rax ; jo =>large ; or rax, 1)
+            }
+            (8, _) => {
                 dynasm!(self.ops ; .arch x64 ; add rax, rax ; jc =>large ; js =>large ; or rax, 1)
             }
             _ => dynasm!(self.ops ; .arch x64 ; lea rax, [rax + rax + 1]),
         }
-        let object = at(frame.objects + piece.slot);
         write!(self, mov QWORD object, Rq(SCRATCH));
     }
 

@@ -36,7 +36,7 @@ struct Frame<'a, A> {
     result: *mut c_void,
 }
 
-/// Calls `target`, with `chain` in the register of the static chain. Integers narrower than a word fill a word of the result.
+/// Calls `target`, with `chain`, unless it is null, in the register of the static chain. Integers narrower than a word fill a word of the result.
 ///
 /// # Safety
 /// * `plan` is of this machine. `target` is a function of its signature, and may be called by this thread, with these arguments.

@@ -50,7 +50,8 @@ const _: () = {
 //   | saved x29, x30 | <- x29
 //   | stack area     | <- sp at the calls
 //
-// The area is entered a page at a time, as no page of a stack may be passed over.
+// The area is entered a page at a time, as no page of a stack may be passed over. x18, which is the platform's on some systems, is left
+// alone unless there is a static chain.
 global_asm!(
     ".pushsection .text.farcall_generic_call,\"ax\",@progbits",
     ".globl farcall_generic_call",
@@ -91,7 +92,10 @@ global_asm!(
     "ldp x4, x5, [x19, #32]",
     "ldp x6, x7, [x19, #48]",
     "ldr x8, [x19, #64]",
-    "ldr x18, [x19, #144]",
+    "ldr x9, [x19, #144]",
+    "cbz x9, 4f",
+    "mov x18, x9",
+    "4:",
     "blr x20",
     "stp x0, x1, [x19]",
     "stp q0, q1, [x19, #160]",

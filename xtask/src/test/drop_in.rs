@@ -69,10 +69,27 @@ pub fn programs(target: Target) -> Result<Report> {
             report.add(ran.success(), format!("{name}: {}", ran.ending()));
         }
     }
+    if !matches!(target.spec().runner, Runner::Wine) {
+        edges(target, &prefix, &mut report)?;
+    }
     if !target.is_foreign() {
         backtraces(target, &prefix, &mut report)?;
     }
     Ok(report)
+}
+
+/// Values at the edge of memory, and very many closures. The program asks for things of Unix.
+fn edges(target: Target, prefix: &Path, report: &mut Report) -> Result<()> {
+    let program = compile(target, prefix, "edges.c")?;
+    for with_code in WITH_CODE {
+        let mut command = drop_in::command(target, prefix, &program)?;
+        command.env(CODE, with_code);
+        let ran = process::transcript(&mut command, Some(LIMIT))?;
+        print!("{}", ran.text());
+        let name = format!("edges {CODE}={with_code}");
+        report.add(ran.success(), format!("{name}: {}", ran.ending()));
+    }
+    Ok(())
 }
 
 /// A debugger sees every frame from a callee, and from a closure that a callee calls, to main().

@@ -81,7 +81,8 @@ pub fn unit(cases: &[Case], target: &Target, directions: &[Direction]) -> String
             text.push_str(&wide::source::definitions(case, signature, target));
         }
     }
-    for direction in directions {
+    // Callers first: behind a callee of a convention that is not its own GCC 12 may fail inside itself at a caller.
+    for direction in directions.iter().rev() {
         for case in cases {
             text.push('\n');
             text.push_str(&match (direction, &case.wide) {

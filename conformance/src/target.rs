@@ -153,20 +153,27 @@ const X86_64_WINDOWS_GNU: Target = Target {
     ..X86_64_LINUX_GNU
 };
 
-/// System V in a Windows process. Clang has no way to walk its variadic arguments there. GCC 12 fails inside itself at
-/// some callers (`choose_baseaddr`, where it saves `xmm6` to `xmm15`) if it vectorizes.
+/// System V in a Windows process, by GCC. GCC 12 fails inside itself at some callers (`choose_baseaddr`, where it saves `xmm6` to
+/// `xmm15`) if it vectorizes, and at any that it compiles behind certain functions of System V's: so it keeps them in the order in which
+/// they stand, callers first.
 const SYSV64_ON_WINDOWS: Target = Target {
     name: "x86_64-pc-windows-gnu:sysv64",
     abi: Abi::SysV64,
     is_native: false,
-    compilers: &[
-        "x86_64-w64-mingw32-gcc -fno-tree-vectorize",
-        "clang --target=x86_64-w64-mingw32",
-    ],
+    compilers: &["x86_64-w64-mingw32-gcc -fno-tree-vectorize -fno-toplevel-reorder"],
     attribute: "__attribute__((sysv_abi))",
     va_list: None,
     has_wide_variadics: false,
     ..X86_64_WINDOWS_GNU
+};
+
+/// The same by clang, which has no way to walk its variadic arguments there, and which returns x87 numbers in memory, as Windows'
+/// own convention does, where the psABI has them in `st0`.
+const SYSV64_ON_WINDOWS_BY_CLANG: Target = Target {
+    name: "x86_64-pc-windows-gnu:sysv64-clang",
+    compilers: &["clang --target=x86_64-w64-mingw32"],
+    wide_letters: "oOFD",
+    ..SYSV64_ON_WINDOWS
 };
 
 /// Apple's code in a Linux process. A caller there extends narrow arguments, and packs those on the stack.
@@ -206,12 +213,13 @@ const FOREIGN: &[&str] = &[
 ];
 
 /// Every target.
-pub static ALL: [&Target; 7] = [
+pub static ALL: [&Target; 8] = [
     &X86_64_LINUX_GNU,
     &AARCH64_LINUX_GNU,
     &X86_64_WINDOWS_GNU,
     &WIN64_ON_LINUX,
     &SYSV64_ON_WINDOWS,
+    &SYSV64_ON_WINDOWS_BY_CLANG,
     &AARCH64_APPLE_DARWIN,
     &AARCH64_WINDOWS_MSVC,
 ];

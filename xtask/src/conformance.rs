@@ -14,7 +14,7 @@ use crate::target::Target;
 use crate::wine;
 
 /// What is compared: by the name that `conformance/src/target.rs` has for it, with the target that runs it.
-pub const SUBJECTS: [(&str, Target); 7] = [
+pub const SUBJECTS: [(&str, Target); 8] = [
     ("x86_64-unknown-linux-gnu", Target::X86_64Linux),
     ("x86_64-unknown-linux-gnu:win64", Target::X86_64Linux),
     ("aarch64-unknown-linux-gnu", Target::Aarch64Linux),
@@ -22,6 +22,7 @@ pub const SUBJECTS: [(&str, Target); 7] = [
     ("aarch64-pc-windows-msvc", Target::Aarch64Linux),
     ("x86_64-pc-windows-gnu", Target::X86_64Windows),
     ("x86_64-pc-windows-gnu:sysv64", Target::X86_64Windows),
+    ("x86_64-pc-windows-gnu:sysv64-clang", Target::X86_64Windows),
 ];
 
 /// What to compare.

@@ -21,10 +21,6 @@ const COMPARISONS: [&[&str]; 5] = [
     &["--wide", "--n", "60"],
 ];
 
-/// The only compiler for wide types of System V in a Windows process: with clang's code a worker overflows its stack there, of which
-/// the cause is not known.
-const WIDE_SYSV64_ON_WINDOWS: &[&str] = &["--cc", "x86_64-w64-mingw32-gcc -fno-tree-vectorize"];
-
 /// What functions and callbacks without code of their own are compared by, in the target's own convention.
 const WITHOUT_CODE: &[&[&str]] = &[COMPARISONS[0], COMPARISONS[2]];
 
@@ -47,13 +43,7 @@ pub fn compare(target: Target) -> Result<Report> {
     let mut report = Report::default();
     for (name, _) in SUBJECTS.iter().filter(|subject| subject.1 == target) {
         for options in COMPARISONS {
-            let is_wide = options.contains(&"--wide");
-            let more = match *name {
-                "x86_64-pc-windows-gnu:sysv64" if is_wide => WIDE_SYSV64_ON_WINDOWS,
-                _ => &[],
-            };
-            let options = options.iter().chain(more);
-            let options: Vec<String> = options.map(|word| (*word).to_owned()).collect();
+            let options: Vec<String> = options.iter().map(|word| (*word).to_owned()).collect();
             println!("{name} {}", options.join(" "));
             let (status, _) = process::tee(&mut program.command(name, &options))?;
             report.add(status.success(), format!("{name} {}", options.join(" ")));

@@ -16,15 +16,7 @@
 #include <unistd.h>
 #endif
 
-static int failures;
-
-#define CHECK(condition)                                            \
-    do {                                                            \
-        if (!(condition)) {                                         \
-            failures++;                                             \
-            printf("%s: not so: %s\n", __func__, #condition);       \
-        }                                                           \
-    } while (0)
+#include "check.h"
 
 static int add(int a, int b) { return a + b; }
 static double add_doubles(double a, double b) { return a + b; }

@@ -13,15 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int failures;
-
-#define CHECK(condition)                                            \
-    do {                                                            \
-        if (!(condition)) {                                         \
-            failures++;                                             \
-            printf("%s: not so: %s\n", __func__, #condition);       \
-        }                                                           \
-    } while (0)
+#include "check.h"
 
 /* Enough calls for a signature to get code of its own. */
 enum { CALLS = 12, LARGEST = 33, GUARD = 0xee };

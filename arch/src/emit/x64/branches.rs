@@ -3,7 +3,7 @@
 //! How far a branch reaches is known only once all is emitted. So a function with many of them is emitted twice: with long
 //! branches, which tells the distances, and then with short ones wherever these do. Nothing moves further away by that.
 //!
-//! How far those reach is known only when the code is published ([`super::super::Code::to_shared`]).
+//! How far the latter reach is known only when the code is published ([`super::super::Code::to_shared`]).
 
 use super::Emitter;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};

@@ -244,7 +244,8 @@ impl<'a> Objects<'a> {
                 dynasm!(self.asm.ops ; .arch x64 ; sar Rq(register), 1 ; =>back);
             }
         }
-        // What a small integer is above 32 bits, no function looks at that takes an argument of 32: its sign, if it is in range.
+        // A small integer in range fills the register with its sign already. One out of range leaves something above the 32 bits that the callee
+        // looks at; every convention here leaves those to the caller (psABI 3.2.3; Microsoft, "x64 calling convention").
         if piece.width < 4 {
             self.asm.extend_to(register, register, piece);
         }

@@ -51,9 +51,9 @@ fn slots(bencher: Bencher, address: *const c_void, ret: &str, args: &str, checke
         bencher.bench_local(|| unsafe { function.call_slots(&slots) });
         return;
     }
-    let (trampoline, mut result) = (black_box(function.trampoline()), 0);
+    let mut result = 0;
     // SAFETY: as above; there is a slot for each argument and one for the result.
-    bencher.bench_local(|| unsafe { trampoline(address, slots.as_ptr(), &mut result) });
+    bencher.bench_local(|| unsafe { function.call_unchecked(slots.as_ptr(), &mut result) });
 }
 
 /// Calls with values that are checked against their types.

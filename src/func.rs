@@ -1,28 +1,27 @@
 //! C functions.
 
-use crate::activity::Inside;
 use crate::callback;
-use crate::compile::Trampoline;
 use crate::error::{Error, Result};
-use crate::known::{Known, known};
-use crate::library::Shared;
-use crate::sig::{Codes, Position, Role};
 use crate::value::{self, Value};
+use farcall_cdecl::{Codes, Position, Role};
+use farcall_engine::epoch::Inside;
+use farcall_engine::{self as engine, Compiled};
 use std::ffi::c_void;
 use std::fmt;
 use std::sync::Arc;
 
 /// A C function with its signature, ready to be called.
 ///
-/// A function holds everything a call needs: the address, the code compiled for its types, and the library it is from. No later
-/// step takes a signature again.
+/// A function holds everything a call needs: the address, what its types compile to, and the library it is from. No later
+/// step takes a signature again. Making one reads the signature; machine code follows once it has been called some times.
 #[derive(Clone)]
 pub struct Function {
     address: *const c_void,
-    known: Arc<Known>,
-    trampoline: Trampoline,
-    name: Option<Box<str>>,
-    library: Option<Arc<Shared>>,
+    arg_count: usize,
+    compiled: Arc<Compiled>,
+    library: Option<Arc<engine::Library>>,
+    codes: Arc<Codes>,
+    name: Option<Arc<str>>,
 }
 
 // SAFETY: `address` is a number until a call, and calls are unsafe: their callers answer for the thread they run on.
@@ -37,7 +36,7 @@ impl Function {
     /// The function at `address`, with the types that its result and arguments have.
     ///
     /// # Errors
-    /// [`Error::Null`], those of a bad signature, and [`Error::ExecutableMemory`].
+    /// [`Error::Null`], and those of a bad signature.
     pub fn at(address: *const c_void, ret: &str, args: &str) -> Result<Function> {
         Function::new(address, ret, args, None, None)
     }
@@ -47,26 +46,27 @@ impl Function {
         ret: &str,
         args: &str,
         name: Option<&str>,
-        library: Option<Arc<Shared>>,
+        library: Option<Arc<engine::Library>>,
     ) -> Result<Function> {
         if address.is_null() {
             return Err(Error::Null { what: "function" });
         }
-        let known = known(ret, args, Role::Function)?;
+        let codes = Codes::parse(ret, args, Role::Function)?;
         Ok(Function {
             address,
-            trampoline: known.compiled.trampoline()?,
-            known,
-            name: name.map(Box::from),
+            arg_count: codes.args.len(),
+            compiled: engine::compile(codes.signature()?, None)?,
             library,
+            codes: Arc::new(codes),
+            name: name.map(Arc::from),
         })
     }
 
     /// Calls it. Integers must be within the range of their types.
     ///
     /// # Errors
-    /// [`Error::ArgumentCount`], [`Error::WrongKind`], [`Error::OutOfRange`], [`Error::Closed`]: the function was not called
-    /// then.
+    /// [`Error::ArgumentCount`], [`Error::Closed`], and
+    /// [`CodeError`](crate::CodeError) for a value that its code does not take: the function was not called then.
     ///
     /// # Panics
     /// When a closure of a [`crate::Callback`] panicked during the call: its panic goes on here.
@@ -77,21 +77,28 @@ impl Function {
     ///   the function does with it, for as long as it does.
     /// * Nothing it needs has been unloaded by other means than [`crate::Library::close`].
     pub unsafe fn call(&self, args: &[Value]) -> Result<Value> {
-        self.check_count(args.len())?;
-        let mut inline = [0; INLINE_SLOTS];
-        let mut heap = Vec::new();
-        let slots = if args.len() <= INLINE_SLOTS {
-            &mut inline[..args.len()]
-        } else {
-            heap.resize(args.len(), 0);
-            &mut heap[..]
-        };
-        for (index, (arg, code)) in args.iter().zip(&self.known.codes.args).enumerate() {
-            slots[index] = value::to_slot(*arg, *code, Position::Argument(index))?;
+        if args.len() != self.arg_count {
+            return Err(self.wrong_count(args.len()));
         }
+        let fill = |slots: &mut [u64]| -> Result<()> {
+            for (index, (arg, code)) in args.iter().zip(&self.codes.args).enumerate() {
+                slots[index] = value::to_slot(*arg, *code, Position::Argument(index))?;
+            }
+            Ok(())
+        };
         // SAFETY: the slots hold the values that the caller vouches for, as their types want them.
-        let result = unsafe { self.call_slots(slots)? };
-        Ok(value::from_slot(result, self.known.codes.ret))
+        let result = unsafe {
+            if args.len() <= INLINE_SLOTS {
+                let mut slots = [0; INLINE_SLOTS];
+                fill(&mut slots)?;
+                self.call_checked(slots.as_ptr())?
+            } else {
+                let mut slots = vec![0; args.len()];
+                fill(&mut slots)?;
+                self.call_checked(slots.as_ptr())?
+            }
+        };
+        Ok(value::from_slot(result, self.codes.ret))
     }
 
     /// Calls it with slots, one for each argument, and returns the result's slot; 0 for `v`. Integers are taken
@@ -105,42 +112,61 @@ impl Function {
     ///
     /// # Safety
     /// * As for [`Function::call`], the values being those that the slots hold.
+    #[inline]
     pub unsafe fn call_slots(&self, slots: &[u64]) -> Result<u64> {
-        self.check_count(slots.len())?;
-        if self
-            .library
-            .as_ref()
-            .is_some_and(|library| !library.is_open())
+        if slots.len() != self.arg_count {
+            return Err(self.wrong_count(slots.len()));
+        }
+        // SAFETY: there are as many slots as arguments, and the rest is the caller's promise.
+        unsafe { self.call_checked(slots.as_ptr()) }
+    }
+
+    /// # Safety
+    /// * As for [`Function::call_slots`]; there are as many slots as arguments.
+    #[inline]
+    unsafe fn call_checked(&self, slots: *const u64) -> Result<u64> {
+        let inside = Inside::enter();
+        // Looked at only now: from here on the library stays loaded even if another thread closes it.
+        if let Some(library) = &self.library
+            && !library.is_open()
         {
-            return Err(Error::Closed { what: self.name() });
+            inside.leave();
+            return Err(self.closed());
         }
         let mut result = 0;
-        let inside = Inside::enter();
-        // SAFETY: the trampoline was compiled for the function's signature, there are as many slots as it reads, and
-        // the rest is the caller's promise.
-        unsafe { (self.trampoline)(self.address, slots.as_ptr(), &mut result) };
-        drop(inside);
-        callback::resume_panic();
+        // SAFETY: the signature is the function's, and the rest is the caller's promise.
+        unsafe { self.call_unchecked(slots, &mut result) };
+        if inside.leave_and_ask() {
+            callback::resume_panic();
+        }
         Ok(result)
     }
 
-    fn check_count(&self, got: usize) -> Result<()> {
-        let wanted = self.known.codes.args.len();
-        if got == wanted {
-            return Ok(());
-        }
-        let (function, codes) = (self.name(), self.known.codes.args_text());
-        Err(Error::ArgumentCount {
-            function,
-            codes,
-            wanted,
-            got,
-        })
+    /// The call itself, for callers that keep their own books: nothing is checked, and nothing keeps the library loaded.
+    ///
+    /// # Safety
+    /// * As for [`Function::call_slots`]; there are as many slots as arguments, and `result` points to a slot.
+    /// * The library is not closed meanwhile.
+    #[inline(always)]
+    pub unsafe fn call_unchecked(&self, slots: *const u64, result: *mut u64) {
+        let compiled = Arc::as_ptr(&self.compiled);
+        // SAFETY: the signature is the function's, and the rest is the caller's promise.
+        unsafe { self.compiled.call()(self.address, slots, result, compiled) };
     }
 
-    /// The compiled code itself, for callers that keep their own books: it checks nothing.
-    pub fn trampoline(&self) -> Trampoline {
-        self.trampoline
+    #[cold]
+    fn wrong_count(&self, got: usize) -> Error {
+        Error::ArgumentCount {
+            function: self.name(),
+            codes: self.codes.args_text(),
+            wanted: self.arg_count,
+            got,
+        }
+    }
+
+    #[cold]
+    fn closed(&self) -> Error {
+        Error::Closed { what: self.name() }
     }
 
     fn name(&self) -> String {
@@ -157,7 +183,7 @@ impl Function {
 
     /// Its result's and arguments' codes.
     pub fn codes(&self) -> &Codes {
-        &self.known.codes
+        &self.codes
     }
 }
 
@@ -168,7 +194,7 @@ impl fmt::Debug for Function {
             "Function({} at {:p}, {})",
             self.name(),
             self.address,
-            self.known.codes
+            self.codes
         )
     }
 }

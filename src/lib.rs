@@ -32,59 +32,21 @@
 //! without ([`generates_code`]); a fork leaves both processes whole; calls take no lock.
 //! `docs/ARCHITECTURE.md` tells how.
 
-mod activity;
 mod callback;
-mod code;
-mod compile;
 mod error;
 mod func;
-mod generic;
-mod known;
 mod library;
-mod object;
-mod runtime;
-mod sig;
-mod sys;
-mod thunk;
 mod value;
 mod var;
 
-pub use callback::{Callback, RawCallback};
-pub use code::generates_code;
-pub use compile::Trampoline;
-pub use error::{Error, Result};
+pub use callback::Callback;
+pub use error::{CodeError, EngineError, Error, Result};
+pub use farcall_cdecl::{Codes, Kind, Position, Role, TypeCode, VARIADIC};
+pub use farcall_engine::generates_code;
 pub use func::Function;
 pub use library::Library;
-pub use sig::{Codes, Kind, Position, Role, TypeCode, VARIADIC};
-pub use thunk::Handler;
 pub use value::Value;
 pub use var::Variable;
-
-/// What bindings to an interpreter build on: the engine without the closures and values of the Rust API.
-pub mod embed {
-    pub use crate::activity::{Activity, register};
-    pub use crate::code::{Published, Wish, announce, publish, wish};
-    pub use crate::compile::{Compiled, compile};
-    pub use crate::known::{Known, known};
-    pub use crate::object::{
-        ObjectCode, compile_object_callback, compile_objects, set_object_model,
-    };
-    pub use crate::runtime::exclusively;
-    pub use crate::thunk::ObjectHandler;
-    pub use crate::value::{float_to_slot, integer_to_slot, load, store};
-    pub use crate::var::variable_code;
-    pub use farcall_arch::endpoint::{
-        CatchModel, KeptWord, MAX_SAVED, ObjectModel, PointerField, ThreadPointer,
-    };
-
-    /// Calls and callbacks without code made for them: what follows a plan's moves one by one.
-    pub mod generic {
-        pub use crate::generic::machine::farcall_generic_forward as forward;
-        pub use crate::generic::{
-            Arguments, Entered, Gathered, Image, ResultArea, call, entry, thunks,
-        };
-    }
-}
 
 /// The README's examples, as tests.
 #[cfg(doctest)]

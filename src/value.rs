@@ -1,11 +1,10 @@
-//! Values and slots: the one place where numbers are narrowed and widened.
+//! Values, and how they lie in slots.
 //!
 //! A slot is eight bytes. Integers lie in it extended to all 64 bits by the sign of their type, pointers as they are, a
 //! `double` as its bits, a `float` in the low four bytes.
 
-use crate::error::{Error, Result};
-use crate::sig::{Kind, Position, TypeCode};
-use farcall_arch::{Scalar, Type};
+use crate::error::{CodeError, Error, Result};
+use farcall_cdecl::{Kind, Position, TypeCode, float_to_slot, integer_to_slot};
 use std::ffi::{CStr, c_void};
 use std::fmt;
 
@@ -83,69 +82,35 @@ impl From<&CStr> for Value {
 /// The slot that holds `value` as the type `code`.
 ///
 /// # Errors
-/// [`Error::OutOfRange`], [`Error::FloatRange`] and [`Error::WrongKind`]. A `double` for an `f` is rounded; no other
+/// [`CodeError::OutOfRange`], [`CodeError::FloatRange`] and [`CodeError::WrongKind`]. A `double` for an `f` is rounded; no other
 /// number changes.
+#[inline]
 pub fn to_slot(value: Value, code: TypeCode, position: Position) -> Result<u64> {
+    let number = |value: i128| Ok(integer_to_slot(value, code, position)?);
     match (code.kind(), value) {
-        (Kind::Int | Kind::Uint, Value::Int(value)) => {
-            integer_to_slot(value.into(), code, position)
-        }
-        (Kind::Int | Kind::Uint, Value::Uint(value)) => {
-            integer_to_slot(value.into(), code, position)
-        }
+        (Kind::Int | Kind::Uint, Value::Int(value)) => number(value.into()),
+        (Kind::Int | Kind::Uint, Value::Uint(value)) => number(value.into()),
         (Kind::Float, Value::Float(value)) => Ok(value.to_bits().into()),
-        (Kind::Float, Value::Double(value)) => float_to_slot(value, position),
+        (Kind::Float, Value::Double(value)) => Ok(float_to_slot(value, position)?),
         (Kind::Double, Value::Double(value)) => Ok(value.to_bits()),
         (Kind::Double, Value::Float(value)) => Ok(f64::from(value).to_bits()),
         (kind, Value::Pointer(value)) if kind.is_word() => Ok(value as u64),
         (kind, Value::Uint(value)) if kind.is_word() => Ok(value),
         (Kind::Void, Value::Void) => Ok(0),
-        (kind, value) => Err(Error::WrongKind {
-            position,
-            code: code.letter(),
-            kind,
-            got: value.to_string(),
-        }),
+        (kind, value) => Err(wrong_kind(kind, value, code, position)),
     }
 }
 
-/// The slot of an integer that must be within its type's range.
-///
-/// # Errors
-/// [`Error::OutOfRange`].
-pub fn integer_to_slot(value: i128, code: TypeCode, position: Position) -> Result<u64> {
-    let (min, max) = integer_range(code.ty());
-    if value < min || value > max {
-        let got = value.to_string();
-        return Err(Error::OutOfRange {
-            position,
-            code: code.letter(),
-            min,
-            max,
-            got,
-        });
-    }
-    Ok(value as u64)
-}
-
-/// The slot of a number that must be within the range of `float`, to which it is rounded. Infinities are.
-///
-/// # Errors
-/// [`Error::FloatRange`].
-pub fn float_to_slot(got: f64, position: Position) -> Result<u64> {
-    let rounded = got as f32;
-    if got.is_finite() && rounded.is_infinite() {
-        return Err(Error::FloatRange { position, got });
-    }
-    Ok(rounded.to_bits().into())
-}
-
-fn integer_range(ty: Type) -> (i128, i128) {
-    let bits = ty.size() * 8;
-    match ty {
-        Type::Scalar(scalar) if scalar.is_signed() => (-(1 << (bits - 1)), (1 << (bits - 1)) - 1),
-        _ => (0, (1 << bits) - 1),
-    }
+#[cold]
+fn wrong_kind(kind: Kind, value: Value, code: TypeCode, position: Position) -> Error {
+    let (code, got) = (code.letter(), value.to_string());
+    let error = CodeError::WrongKind {
+        position,
+        code,
+        kind,
+        got,
+    };
+    error.into()
 }
 
 /// The value that a slot holds.
@@ -162,72 +127,12 @@ pub fn from_slot(slot: u64, code: TypeCode) -> Value {
     }
 }
 
-/// Reads a C object into a slot. Its address need not be aligned.
-///
-/// # Safety
-/// * `address` points to an object of the code's type that may be read.
-pub unsafe fn load(code: TypeCode, address: *const c_void) -> u64 {
-    let Type::Scalar(scalar) = code.ty() else {
-        return 0;
-    };
-    // SAFETY: the caller vouches for as many bytes as the type has.
-    unsafe {
-        match scalar {
-            Scalar::I8 => address.cast::<i8>().read_unaligned() as u64,
-            Scalar::U8 => address.cast::<u8>().read_unaligned().into(),
-            Scalar::I16 => address.cast::<i16>().read_unaligned() as u64,
-            Scalar::U16 => address.cast::<u16>().read_unaligned().into(),
-            Scalar::I32 => address.cast::<i32>().read_unaligned() as u64,
-            Scalar::U32 | Scalar::F32 => address.cast::<u32>().read_unaligned().into(),
-            Scalar::I64 | Scalar::U64 | Scalar::F64 => address.cast::<u64>().read_unaligned(),
-        }
-    }
-}
-
-/// Writes the low bytes of a slot, as many as the type has, to a C object. Its address need not be aligned.
-///
-/// # Safety
-/// * `address` points to an object of the code's type that may be written.
-pub unsafe fn store(code: TypeCode, address: *mut c_void, slot: u64) {
-    let bytes = slot.to_le_bytes();
-    // SAFETY: the caller vouches for as many bytes as the type has, and none has more than a slot.
-    unsafe {
-        address
-            .cast::<u8>()
-            .copy_from(bytes.as_ptr(), code.ty().size() as usize)
-    };
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn code(letter: char) -> TypeCode {
         TypeCode::new(letter).expect("a known code")
-    }
-
-    #[test]
-    fn integers_at_the_ends_of_their_range_fit_and_beyond_are_errors() {
-        for letter in "bBhHiIlLqQ".chars() {
-            let (min, max) = integer_range(code(letter).ty());
-            for fits in [min, max] {
-                let slot = integer_to_slot(fits, code(letter), Position::Result).expect("in range");
-                let back = match from_slot(slot, code(letter)) {
-                    Value::Int(value) => i128::from(value),
-                    Value::Uint(value) => i128::from(value),
-                    other => panic!("{letter}: {other}"),
-                };
-                assert_eq!(back, fits, "{letter}");
-            }
-            for beyond in [min - 1, max + 1] {
-                let error = integer_to_slot(beyond, code(letter), Position::Argument(1));
-                let text = error.expect_err("out of range").to_string();
-                assert_eq!(
-                    text,
-                    format!("argument 2: expected '{letter}' ({min}..={max}), got {beyond}")
-                );
-            }
-        }
     }
 
     #[test]

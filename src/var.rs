@@ -1,9 +1,10 @@
 //! C variables.
 
 use crate::error::{Error, Result};
-use crate::library::Shared;
-use crate::sig::{Kind, Position, TypeCode};
 use crate::value::{self, Value};
+use farcall_cdecl::{Position, TypeCode};
+use farcall_engine::epoch::Inside;
+use farcall_engine::{self as engine, slot};
 use std::ffi::c_void;
 use std::fmt;
 use std::sync::Arc;
@@ -14,30 +15,13 @@ pub struct Variable {
     address: *mut c_void,
     code: TypeCode,
     name: String,
-    library: Option<Arc<Shared>>,
+    library: Option<Arc<engine::Library>>,
 }
 
 // SAFETY: `address` is a number until an access, and accesses are unsafe: their callers answer for races.
 unsafe impl Send for Variable {}
 // SAFETY: as above.
 unsafe impl Sync for Variable {}
-
-/// The code of a variable's type.
-///
-/// # Errors
-/// Those of a bad code, and [`Error::MisplacedCode`] for `v`.
-pub fn variable_code(code: &str) -> Result<TypeCode> {
-    let position = Position::Variable;
-    let code = TypeCode::parse(code, position)?;
-    if code.kind() == Kind::Void {
-        return Err(Error::MisplacedCode {
-            position,
-            code: 'v',
-            role: "a variable",
-        });
-    }
-    Ok(code)
-}
 
 impl Variable {
     /// The variable at `address`, of the type `code`.
@@ -52,14 +36,14 @@ impl Variable {
         address: *mut c_void,
         code: &str,
         name: String,
-        library: Option<Arc<Shared>>,
+        library: Option<Arc<engine::Library>>,
     ) -> Result<Variable> {
         if address.is_null() {
             return Err(Error::Null { what: "variable" });
         }
         Ok(Variable {
             address,
-            code: variable_code(code)?,
+            code: TypeCode::of_variable(code)?,
             name,
             library,
         })
@@ -73,12 +57,11 @@ impl Variable {
     /// # Safety
     /// * There is a variable of this type at the address, and nobody writes it now.
     pub unsafe fn get(&self) -> Result<Value> {
-        self.check_open()?;
-        // SAFETY: the caller vouches for the variable.
-        Ok(value::from_slot(
-            unsafe { value::load(self.code, self.address) },
-            self.code,
-        ))
+        self.while_open(|| {
+            // SAFETY: the caller vouches for the variable.
+            let slot = unsafe { slot::load(&self.code.ty(), self.address) };
+            value::from_slot(slot, self.code)
+        })
     }
 
     /// Changes its value. An integer must be within the range of the type.
@@ -90,20 +73,24 @@ impl Variable {
     /// * There is a variable of this type at the address, it may be written, and nobody else accesses it now.
     /// * A pointer stored in it stays good for as long as C may use it.
     pub unsafe fn set(&self, value: Value) -> Result<()> {
-        self.check_open()?;
         let slot = value::to_slot(value, self.code, Position::Variable)?;
-        // SAFETY: the caller vouches for the variable.
-        unsafe { value::store(self.code, self.address, slot) };
-        Ok(())
+        self.while_open(|| {
+            // SAFETY: the caller vouches for the variable.
+            unsafe { slot::store(&self.code.ty(), self.address, slot) };
+        })
     }
 
-    fn check_open(&self) -> Result<()> {
-        match &self.library {
-            Some(library) if !library.is_open() => Err(Error::Closed {
-                what: self.name.clone(),
-            }),
-            _ => Ok(()),
-        }
+    /// Does `work` while the library cannot be unloaded.
+    fn while_open<T>(&self, work: impl FnOnce() -> T) -> Result<T> {
+        let inside = Inside::enter();
+        let done = match &self.library {
+            Some(library) if !library.is_open() => None,
+            _ => Some(work()),
+        };
+        inside.leave();
+        done.ok_or_else(|| Error::Closed {
+            what: self.name.clone(),
+        })
     }
 
     /// Where the variable lies.

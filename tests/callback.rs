@@ -3,7 +3,7 @@
 mod common;
 
 use common::{call, func};
-use farcall::{Callback, Error, Function, Value};
+use farcall::{Callback, CodeError, Error, Function, Value};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -228,7 +228,10 @@ fn function_pointer_of_unknown_signature_is_no_argument_of_a_callback() {
         error.to_string(),
         "argument 2: 'C' is no type for an argument of a callback"
     );
-    assert!(matches!(error, Error::MisplacedCode { .. }));
+    assert!(matches!(
+        error,
+        Error::Codes(CodeError::MisplacedCode { .. })
+    ));
 }
 
 #[test]

@@ -3,8 +3,8 @@
 
 mod common;
 
-use farcall::embed::compile;
-use farcall::{Codes, Function, Handler, RawCallback, Role};
+use farcall::{Codes, Role};
+use farcall_engine::{Callback, Handler, compile};
 use std::ffi::c_void;
 use std::panic::{self, AssertUnwindSafe};
 
@@ -40,16 +40,17 @@ fn exception_of_a_callee_crosses_trampolines_with_frames_of_every_kind() {
         ("i", &pages),
     ] {
         // No callee of any signature reads what it was passed before it panics.
-        let function = Function::at(panics as *const c_void, ret, args).expect("a function");
+        let codes = Codes::parse(ret, args, Role::Function).expect("good codes");
+        let compiled = compile(codes.signature().expect("a signature"), None).expect("a plan");
+        let made = farcall_engine::Trampoline::new(compiled).expect("code or a thunk");
         // SAFETY: a trampoline has no cleanup of its own to be passed over, so it may be left by unwinding.
-        let trampoline = unsafe {
-            std::mem::transmute::<farcall::Trampoline, Trampoline>(function.trampoline())
-        };
+        let trampoline =
+            unsafe { std::mem::transmute::<std::ptr::NonNull<u8>, Trampoline>(made.start()) };
         let slots = vec![0; args.len()];
         let mut result = 0;
         // SAFETY: there is a slot for each argument, and one for the result.
         let crossed =
-            cause(|| unsafe { trampoline(function.address(), slots.as_ptr(), &mut result) });
+            cause(|| unsafe { trampoline(panics as *const c_void, slots.as_ptr(), &mut result) });
         assert_eq!(crossed, Some(CAUSE), "{ret}({args})");
     }
 }
@@ -57,13 +58,13 @@ fn exception_of_a_callee_crosses_trampolines_with_frames_of_every_kind() {
 #[test]
 fn exception_of_a_handler_crosses_a_callbacks_entry() {
     let codes = Codes::parse("i", "id", Role::Callback).expect("good codes");
-    let compiled = compile(codes.signature().expect("a signature"));
+    let compiled = compile(codes.signature().expect("a signature"), None).expect("a plan");
     type Unwinding = unsafe extern "C-unwind" fn(*mut c_void, *const u64) -> u64;
     // SAFETY: the same type, but that it may unwind; so may the only caller, below.
     let handler = unsafe { std::mem::transmute::<Unwinding, Handler>(handler_that_panics) };
     // SAFETY: it is called below alone.
     let callback =
-        unsafe { RawCallback::new(compiled, handler, std::ptr::null_mut()) }.expect("memory");
+        unsafe { Callback::new(compiled, handler, None, std::ptr::null_mut()) }.expect("memory");
     type Function = unsafe extern "C-unwind" fn(i32, f64) -> i32;
     // SAFETY: it is of this signature.
     let function = unsafe { std::mem::transmute::<*const c_void, Function>(callback.code()) };

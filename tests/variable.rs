@@ -2,7 +2,7 @@
 
 mod common;
 
-use farcall::{Error, Value, Variable};
+use farcall::{CodeError, Error, Value, Variable};
 use std::ffi::c_long;
 
 #[test]
@@ -70,11 +70,14 @@ fn value_out_of_range_is_an_error_and_the_variable_stays() {
         let before = variable.get().expect("open");
         for value in [Value::Int(-1), Value::Int(65536), Value::Uint(1 << 40)] {
             let error = variable.set(value).expect_err("out of range");
-            assert!(matches!(error, Error::OutOfRange { .. }), "{error}");
+            assert!(
+                matches!(error, Error::Codes(CodeError::OutOfRange { .. })),
+                "{error}"
+            );
         }
         assert!(matches!(
             variable.set(Value::Double(1.0)),
-            Err(Error::WrongKind { .. })
+            Err(Error::Codes(CodeError::WrongKind { .. }))
         ));
         assert_eq!(variable.get().expect("open"), before);
     }

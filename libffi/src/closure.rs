@@ -4,17 +4,16 @@
 //! thunk, which knows the record's place and jumps to the entry named there. So preparing a closure makes no code;
 //! it may be prepared again, and what a program reads or writes in it is what is used.
 //!
-//! The thunks are part of this library ([`farcall::embed::generic::thunks`]), and each has a cell of memory at a fixed distance, which is
+//! The thunks are part of this library ([`farcall_engine::pool`]), and each has a cell of memory at a fixed distance, which is
 //! what [`ffi_closure_alloc`] gives out. A closure larger than a cell lies elsewhere, and its cell holds no more than the way there.
 
 use crate::cif::{AbiNumber, Cif, Status};
 use crate::code;
-use crate::generic;
 use crate::intern::Found;
+use crate::interp;
 use crate::shape;
-use farcall::embed;
-use farcall::embed::generic::forward;
-use farcall::embed::generic::thunks::{self, CELL, Pair, RECORD};
+use farcall_engine as engine;
+use farcall_engine::pool::{self, CELL, Pair, RECORD};
 use std::ffi::c_void;
 use std::mem::offset_of;
 use std::ptr::{self, NonNull};
@@ -95,7 +94,7 @@ pub unsafe extern "C" fn ffi_closure_alloc(size: usize, code: *mut *const c_void
     if code.is_null() {
         return ptr::null_mut();
     }
-    let Some(pair) = thunks::take() else {
+    let Some(pair) = pool::take() else {
         return ptr::null_mut();
     };
     let memory = if size <= CELL {
@@ -105,7 +104,7 @@ pub unsafe extern "C" fn ffi_closure_alloc(size: usize, code: *mut *const c_void
         unsafe { allocate_large(size, pair) }
     };
     if memory.is_null() {
-        thunks::put_back(pair);
+        pool::put_back(pair);
         return ptr::null_mut();
     }
     // SAFETY: the caller has room for it.
@@ -134,7 +133,7 @@ unsafe fn allocate_large(size: usize, pair: Pair) -> *mut u8 {
         });
         let closure = start.add(size_of::<Header>());
         let record = pair.record().as_ptr().cast::<*const c_void>();
-        record.write(forward as *const c_void);
+        record.write(pool::forward());
         record.add(1).write(closure.add(RECORD).cast());
         closure
     }
@@ -149,7 +148,7 @@ pub unsafe extern "C" fn ffi_closure_free(closure: *mut c_void) {
     let Some(closure) = NonNull::new(closure.cast::<u8>()) else {
         return;
     };
-    if thunks::put_back_cell(closure) {
+    if pool::put_back_cell(closure) {
         return;
     }
     // SAFETY: what is no cell was allocated behind a header.
@@ -159,7 +158,7 @@ pub unsafe extern "C" fn ffi_closure_free(closure: *mut c_void) {
         if let Some(layout) = layout_of(size) {
             std::alloc::dealloc(start, layout);
         }
-        thunks::put_back(pair);
+        pool::put_back(pair);
     }
 }
 
@@ -208,7 +207,7 @@ unsafe fn make_callable_in_place(closure: *mut Closure) {
     unsafe {
         let code = (&raw mut (*closure).code).cast::<u8>();
         code.copy_from_nonoverlapping(IN_PLACE.as_ptr(), IN_PLACE.len());
-        embed::announce(std::slice::from_raw_parts(code, IN_PLACE.len()));
+        engine::sync_icache(std::slice::from_raw_parts(code, IN_PLACE.len()));
     }
 }
 
@@ -235,22 +234,22 @@ unsafe fn entry_of(cif: &Cif) -> Result<*const c_void, Status> {
     if shape::convention(cif.abi).is_none() {
         return Err(Status::BadAbi);
     }
-    let generic = generic_entry(cif.abi);
+    let follows_plan = plan_entry(cif.abi);
     // SAFETY: the caller vouches for the cif.
     match unsafe { cif.resolve() } {
         None => Err(Status::BadTypedef),
-        Some(Found::Interned(entry)) => Ok(code::closure_entry(entry, generic)),
-        Some(Found::Passing(_)) => Ok(generic),
+        Some(Found::Interned(entry)) => Ok(code::closure_entry(entry, follows_plan)),
+        Some(Found::Passing(_)) => Ok(follows_plan),
     }
 }
 
-fn generic_entry(number: AbiNumber) -> *const c_void {
+fn plan_entry(number: AbiNumber) -> *const c_void {
     match number {
         #[cfg(all(target_arch = "x86_64", unix))]
         shape::abi::WIN64 | shape::abi::GNUW64 => {
-            generic::farcall_libffi_win64_closure as *const c_void
+            interp::farcall_libffi_win64_closure as *const c_void
         }
-        _ => generic::farcall_libffi_closure as *const c_void,
+        _ => interp::farcall_libffi_closure as *const c_void,
     }
 }
 
@@ -279,9 +278,9 @@ pub unsafe extern "C" fn ffi_prep_go_closure(
         number if shape::convention(number).is_none() => return Status::BadAbi,
         #[cfg(all(target_arch = "x86_64", unix))]
         shape::abi::WIN64 | shape::abi::GNUW64 => {
-            generic::farcall_libffi_win64_go_closure as *const c_void
+            interp::farcall_libffi_win64_go_closure as *const c_void
         }
-        _ => generic::farcall_libffi_go_closure as *const c_void,
+        _ => interp::farcall_libffi_go_closure as *const c_void,
     };
     // SAFETY: the caller has memory for it.
     unsafe { closure.write(GoClosure { tramp, cif, fun }) };

@@ -8,12 +8,11 @@ use crate::cif::Token;
 use crate::code;
 use crate::key::{Key, ShortKey};
 use crate::types::BadType;
-use farcall::embed;
-use farcall_arch::{Plan, Signature};
+use farcall_arch::Plan;
+use farcall_engine::{self as engine, Compiled};
 use std::ffi::c_void;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// What a signature's functions are called through.
@@ -34,21 +33,22 @@ pub type Call = unsafe extern "C-unwind" fn(
 /// What is known of a signature beside its code.
 #[derive(Debug)]
 pub struct Detail {
-    /// Where its values go.
-    pub plan: Plan,
-    /// What the plan is of: the arguments that have a value.
-    pub signature: Signature,
+    /// The arguments that have a value, where they go, and the code for that.
+    pub compiled: Compiled,
     /// For each of these, its place among all arguments.
     pub positions: Vec<u32>,
     /// How many arguments are named, if it was prepared as variadic.
     pub fixed: Option<usize>,
     /// How many arguments there are.
     pub count: usize,
-    /// The code of functions whose convention is not this process's, once there is some.
-    pub foreign: OnceLock<usize>,
 }
 
 impl Detail {
+    /// Where its values go.
+    pub fn plan(&self) -> &Plan {
+        self.compiled.plan()
+    }
+
     /// Whether each pointer to an argument is at the argument's own place in the plan, as generated code takes them.
     pub fn is_dense(&self) -> bool {
         self.positions.len() == self.count
@@ -65,7 +65,6 @@ pub struct Entry {
     closure: AtomicPtr<c_void>,
     hash: AtomicU64,
     len: AtomicU32,
-    calls: AtomicU32,
     words: AtomicPtr<u64>,
     detail: AtomicPtr<Detail>,
 }
@@ -165,7 +164,7 @@ pub fn find(
     if key.is_oversized() {
         return Ok(Found::Passing(detail));
     }
-    Ok(embed::exclusively(|| add(key, detail)))
+    Ok(engine::exclusively(|| add(key, detail)))
 }
 
 /// The key's entry, or the bucket where its number belongs.
@@ -241,7 +240,6 @@ impl Entry {
             closure: AtomicPtr::new(ptr::null_mut()),
             hash: AtomicU64::new(0),
             len: AtomicU32::new(0),
-            calls: AtomicU32::new(0),
             words: AtomicPtr::new(ptr::null_mut()),
             detail: AtomicPtr::new(ptr::null_mut()),
         }
@@ -286,11 +284,6 @@ impl Entry {
     pub fn call(&self) -> Call {
         // SAFETY: only functions of this type are stored there, and one is before anybody sees the entry.
         unsafe { std::mem::transmute::<*mut c_void, Call>(self.call.load(Ordering::Acquire)) }
-    }
-
-    /// Counts a call that goes through no code of its own yet; returns how many there were before.
-    pub fn count_call(&self) -> u32 {
-        self.calls.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Has calls go through other code from now on.

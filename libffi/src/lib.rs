@@ -8,7 +8,7 @@
 //!   ffi_cif ◄─────┘ token                    cif.rs
 //!      │
 //!      ├── ffi_call, call plans              run.rs      code made for the signature (code.rs), or else
-//!      └── closures                          closure.rs  the plan, step by step (generic.rs)
+//!      └── closures                          closure.rs  the plan, step by step (interp.rs)
 //! ```
 //!
 //! Where values go is decided by `farcall-arch` alone. What is here is libffi's data: its structs, its numbers, its rules about memory
@@ -17,8 +17,8 @@
 pub mod cif;
 pub mod closure;
 mod code;
-mod generic;
 mod intern;
+mod interp;
 mod key;
 pub mod raw;
 pub mod run;

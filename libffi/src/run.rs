@@ -2,8 +2,8 @@
 
 use crate::cif::Cif;
 use crate::code;
-use crate::generic;
 use crate::intern::{self, Call, Entry, Found};
+use crate::interp;
 use farcall_arch::emit::MAX_REGISTER_RESULT;
 use std::ffi::c_void;
 use std::ptr;
@@ -52,7 +52,7 @@ unsafe fn call_otherwise(
             Some(Found::Interned(entry)) => {
                 // A result in memory has room in the trampoline if none is given; any other is stored, and has it here.
                 let mut unwanted = Unwanted([0; MAX_REGISTER_RESULT]);
-                let is_in_memory = entry.detail().plan.hidden.is_some();
+                let is_in_memory = entry.detail().plan().hidden.is_some();
                 let result = if result.is_null() && !is_in_memory {
                     unwanted.0.as_mut_ptr().cast()
                 } else {
@@ -61,7 +61,7 @@ unsafe fn call_otherwise(
                 entry.call()(target, values, result, entry);
             }
             Some(Found::Passing(detail)) => {
-                generic::call_with(&detail, target, values, result, ptr::null());
+                interp::call_with(&detail, target, values, result, ptr::null());
             }
             // It was never prepared, or its types are no longer what they were.
             None => {}
@@ -84,7 +84,7 @@ pub unsafe extern "C-unwind" fn ffi_call_go(
     // SAFETY: the caller vouches for the cif and the call.
     unsafe {
         if let Some(found) = (*cif).resolve() {
-            generic::call_with(found.detail(), target, values, result, closure);
+            interp::call_with(found.detail(), target, values, result, closure);
         }
     }
 }

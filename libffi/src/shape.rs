@@ -4,8 +4,8 @@ use crate::cif::AbiNumber;
 use crate::intern::Detail;
 use crate::types::{BadType, FfiType, code, elements};
 use farcall_arch::types::Float;
-use farcall_arch::{Abi, Signature, Struct, StructError, Type, plan};
-use std::sync::OnceLock;
+use farcall_arch::{Abi, Signature, Struct, StructError, Type};
+use farcall_engine::Compiled;
 
 /// The numbers of calling conventions (`ffi_abi`), which differ from target to target.
 #[allow(missing_docs, reason = "named as in ffitarget.h")]
@@ -55,15 +55,6 @@ pub fn convention(number: AbiNumber) -> Option<Abi> {
     }
 }
 
-/// The convention of this library's own functions.
-pub const HOST: Abi = if cfg!(target_arch = "aarch64") {
-    Abi::Aapcs64(farcall_arch::abi::Dialect::Linux)
-} else if cfg!(windows) {
-    Abi::Win64
-} else {
-    Abi::SysV64
-};
-
 /// What is kept of a signature that was not known before.
 ///
 /// # Errors
@@ -98,14 +89,12 @@ pub unsafe fn describe(
         Some(_) => Signature::variadic(ret, types, named),
     };
     let signature = signature.map_err(|_| BadType)?;
-    let plan = plan(&signature, abi).map_err(|_| BadType)?;
+    let compiled = Compiled::new(signature, abi, None).map_err(|_| BadType)?;
     Ok(Detail {
-        plan,
-        signature,
+        compiled,
         positions,
         fixed,
         count: args.len(),
-        foreign: OnceLock::new(),
     })
 }
 

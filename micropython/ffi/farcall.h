@@ -46,9 +46,11 @@ typedef enum {
     FARCALL_CALLBACK = 9, // C
 } farcall_kind;
 
-// Compiled code that calls `target` with `args` (one slot each) and leaves the result in `*result` (untouched for
-// a void result; may then be NULL).
-typedef void (*farcall_trampoline)(const void *target, const uint64_t *args, uint64_t *result);
+// Calls `target` with `args` (one slot each) and leaves the result in `*result` (untouched for a void result; may then be NULL).
+// `signature` is the one that the address is from.
+struct _farcall_signature;
+typedef void (*farcall_call)(const void *target, const uint64_t *args, uint64_t *result,
+    const struct _farcall_signature *signature);
 
 // What a callback's machine code calls: `args` holds one slot per argument. It returns the slot of what C receives
 // (anything for a void result).
@@ -59,24 +61,23 @@ typedef uint64_t (*farcall_handler)(void *context, const uint64_t *args);
 // as slots. They are the handler's to write to.
 typedef uint64_t (*farcall_object_handler)(void *context, void **objects);
 
-// A signature, parsed and compiled; shared by everything that has the same one. ORDER farcall_signature
-typedef struct {
-    farcall_trampoline volatile call; // NULL until farcall_signature_compile() has been called
-    const void *object_call; // the call operation of function objects, see farcall_object_model; may be NULL
+// A signature; shared by everything that has the same one. The first calls follow its plan; code is made once there were some.
+// ORDER farcall_signature
+typedef struct _farcall_signature {
+    farcall_call volatile call; // what serves calls at the moment
+    const void *volatile object_call; // the call operation of function objects, see farcall_object_model; NULL until there is one
     const char *codes; // the result's code, then the arguments', NUL-terminated: "is.id" for int (*)(const char *, ...)
     const uint8_t *kinds; // farcall_kind of the result, then of the arguments
     size_t nargs;
 } farcall_signature;
 
-// Parses and compiles. `ret` and `args` need not be NUL-terminated. On success `*out` must go to
+// Reads and plans; no code is made yet. `ret` and `args` need not be NUL-terminated. On success `*out` must go to
 // farcall_signature_release() once.
 farcall_status farcall_signature_new(const char *ret, size_t ret_len, const char *args, size_t args_len,
     const farcall_signature **out, farcall_error *error);
 // The same for a callback: codes that only a callback's roles forbid are refused here ('C' as an argument).
 farcall_status farcall_callback_signature_new(const char *ret, size_t ret_len, const char *args, size_t args_len,
     const farcall_signature **out, farcall_error *error);
-// Makes the code behind `call`, which few signatures need that have an `object_call`.
-farcall_status farcall_signature_compile(const farcall_signature *signature, farcall_error *error);
 void farcall_signature_release(const farcall_signature *signature);
 
 // Whether signatures get code of their own. Where the system refuses executable memory, they are called through code that is there

@@ -95,7 +95,7 @@ static uint64_t handle_objects(void *context, void **objects) {
     return run_with_objects(context, (const mp_obj_t *)objects);
 }
 
-// Does the engine's machine code make objects of this kind?
+// Does the engine's machine code make objects of this kind? ORDER farcall_delivery
 static bool is_boxed(farcall_kind kind) {
     return ffi_kind_is_integer(kind) || kind == FARCALL_POINTER;
 }

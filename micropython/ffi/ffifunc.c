@@ -4,6 +4,14 @@
 
 #include "modffi.h"
 
+// Has the engine's own code serve this function from now on, if there is some by now.
+static inline void take_object_call(mp_obj_ffifunc_t *self) {
+    const void *object_call = self->signature->object_call;
+    if (MP_UNLIKELY(object_call != NULL)) {
+        memcpy(&self->call, &object_call, sizeof(self->call));
+    }
+}
+
 mp_obj_t ffi_new_func(mp_obj_t result, mp_obj_t args, void *address, const mp_obj_ffimod_t *module, mp_obj_t name) {
     size_t result_len, args_len;
     vstr_t scratch;
@@ -26,9 +34,7 @@ mp_obj_t ffi_new_func(mp_obj_t result, mp_obj_t args, void *address, const mp_ob
     self->name = name;
     self->keeper = keeper;
     self->call = ffifunc_call_slots;
-    if (self->signature->object_call != NULL) {
-        memcpy(&self->call, &self->signature->object_call, sizeof(self->call));
-    }
+    take_object_call(self);
     self->may_raise = strchr(self->signature->codes, 'O') != NULL;
     return MP_OBJ_FROM_PTR(self);
 }
@@ -45,18 +51,6 @@ static void ffifunc_print(const mp_print_t *print, mp_obj_t self_in, mp_print_ki
     mp_printf(print, " %c(%s)>", self->signature->codes[0], self->signature->codes + 1);
 }
 
-// The code that takes slots is made when the first call needs it.
-static farcall_trampoline get_trampoline(const farcall_signature *signature) {
-    if (MP_UNLIKELY(signature->call == NULL)) {
-        farcall_error error;
-        farcall_status status = farcall_signature_compile(signature, &error);
-        if (status != FARCALL_OK) {
-            ffi_raise(status, &error);
-        }
-    }
-    return signature->call;
-}
-
 // Runs when an exception leaves a call by jumping over it.
 typedef struct _abandoned_call_t {
     nlr_jump_callback_node_t node;
@@ -69,12 +63,12 @@ static void abandon_call(void *ctx) {
 
 // A function that takes or gives objects is one of the interpreter's own, found in the program itself, and such a
 // function may raise: it then jumps over this frame, which has to be unlinked all the same.
-static MP_NOINLINE void call_that_may_raise(farcall_trampoline trampoline, const void *address, const ffi_frame_t *frame,
+static MP_NOINLINE void call_that_may_raise(const mp_obj_ffifunc_t *self, const ffi_frame_t *frame,
     const uint64_t *slots, uint64_t *result) {
     abandoned_call_t call;
     call.frame = frame;
     nlr_push_jump_callback(&call.node, abandon_call);
-    trampoline(address, slots, result);
+    self->signature->call(self->address, slots, result, self->signature);
     nlr_pop_jump_callback(false);
 }
 
@@ -90,7 +84,7 @@ mp_obj_t ffifunc_call_slots(mp_obj_t self_in, size_t n_args, size_t n_kw, const 
     if (MP_UNLIKELY(ffi_innermost != FARCALL_NO_FRAME || n_args > 16)) {
         ffi_check_stack(ffi_state(), n_args);
     }
-    farcall_trampoline trampoline = get_trampoline(signature);
+    take_object_call(self);
 
     uint64_t slots[n_args + 1];
     uint64_t *result = &slots[n_args];
@@ -108,9 +102,9 @@ mp_obj_t ffifunc_call_slots(mp_obj_t self_in, size_t n_args, size_t n_kw, const 
     bool closed = self->module->library == NULL;
     if (MP_LIKELY(!closed)) {
         if (MP_UNLIKELY(self->may_raise)) {
-            call_that_may_raise(trampoline, self->address, &frame, slots, result);
+            call_that_may_raise(self, &frame, slots, result);
         } else {
-            trampoline(self->address, slots, result);
+            signature->call(self->address, slots, result, signature);
         }
     }
     ffi_unlink(&frame);

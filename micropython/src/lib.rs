@@ -7,8 +7,9 @@ mod model;
 mod report;
 mod signature;
 
-use farcall::embed::{self, Activity, ObjectHandler};
-use farcall::{Handler, Library, RawCallback, TypeCode};
+use farcall_cdecl::TypeCode;
+use farcall_engine::epoch::{self, Mark};
+use farcall_engine::{Callback, Handler, Library, ObjectHandler, slot};
 use report::{Failure, Report, Status, guard};
 use signature::Signature;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -45,7 +46,7 @@ unsafe fn c_text<'a>(start: *const c_char) -> Result<&'a str, Failure> {
 
 /// # Safety
 /// * `callback` is a signature of `farcall_signature_new()` that has not been released.
-/// * As for [`RawCallback::new`], until [`farcall_callback_free`].
+/// * As for [`Callback::new`], until [`farcall_callback_free`].
 /// * `out` points to a place for the result, `report` to one for an error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_callback_new(
@@ -53,20 +54,15 @@ pub unsafe extern "C" fn farcall_callback_new(
     handler: Handler,
     object_handler: Option<ObjectHandler>,
     context: *mut c_void,
-    out: *mut *mut RawCallback,
+    out: *mut *mut Callback,
     report: *mut Report,
 ) -> Status {
     guard(report, || {
         // SAFETY: the caller vouches for the signature.
         let signature = unsafe { &*signature };
-        let callback = match (signature.object_entry(), object_handler) {
-            // SAFETY: the caller vouches for handlers and context.
-            (Some(code), Some(objects)) => unsafe {
-                RawCallback::with_objects(code, handler, objects, context)?
-            },
-            // SAFETY: as above.
-            _ => unsafe { RawCallback::new(signature.compiled(), handler, context)? },
-        };
+        // SAFETY: the caller vouches for handlers and context.
+        let callback =
+            unsafe { Callback::new(signature.compiled(), handler, object_handler, context)? };
         // SAFETY: the caller has a place for it.
         unsafe { out.write(Box::into_raw(Box::new(callback))) };
         Ok(())
@@ -76,7 +72,7 @@ pub unsafe extern "C" fn farcall_callback_new(
 /// # Safety
 /// * `callback` is one of [`farcall_callback_new`] that has not been freed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn farcall_callback_code(callback: *const RawCallback) -> *const c_void {
+pub unsafe extern "C" fn farcall_callback_code(callback: *const Callback) -> *const c_void {
     // SAFETY: the caller vouches for it.
     unsafe { (*callback).code() }
 }
@@ -84,7 +80,7 @@ pub unsafe extern "C" fn farcall_callback_code(callback: *const RawCallback) -> 
 /// # Safety
 /// * `callback` is one of [`farcall_callback_new`] that has not been freed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn farcall_callback_free(callback: *mut RawCallback) {
+pub unsafe extern "C" fn farcall_callback_free(callback: *mut Callback) {
     // SAFETY: it was boxed by farcall_callback_new, and is its caller's last use of it.
     drop(unsafe { Box::from_raw(callback) });
 }
@@ -107,12 +103,7 @@ pub unsafe extern "C" fn farcall_library_open(
             false => Some(unsafe { c_text(path)? }),
         };
         // SAFETY: the caller vouches for the library.
-        let library = unsafe {
-            match flags {
-                -1 => Library::open(path)?,
-                flags => Library::open_with_flags(path, flags)?,
-            }
-        };
+        let library = unsafe { Library::open(path, (flags != -1).then_some(flags))? };
         // SAFETY: the caller has a place for it.
         unsafe { out.write(Box::into_raw(Box::new(library))) };
         Ok(())
@@ -132,7 +123,7 @@ pub unsafe extern "C" fn farcall_library_symbol(
 ) -> Status {
     guard(report, || {
         // SAFETY: the caller vouches for both.
-        let address = unsafe { (*library).addr(c_text(name)?)? };
+        let address = unsafe { (*library).symbol(c_text(name)?)? };
         // SAFETY: the caller has a place for it.
         unsafe { out.write(address) };
         Ok(())
@@ -159,10 +150,10 @@ pub unsafe extern "C" fn farcall_library_close(library: *mut Library) {
 /// # Safety
 /// * `thread` is a variable of the calling thread's own, and of no other; nothing but that thread writes to it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn farcall_thread_register(thread: *mut Activity) {
+pub unsafe extern "C" fn farcall_thread_register(thread: *mut Mark) {
     if let Some(thread) = NonNull::new(thread) {
         // SAFETY: the caller vouches for the variable: C's thread-local variables exist until the thread has ended.
-        unsafe { embed::register(thread) };
+        unsafe { epoch::register(thread) };
     }
 }
 
@@ -178,7 +169,7 @@ pub unsafe extern "C" fn farcall_variable_kind(
 ) -> Status {
     guard(report, || {
         // SAFETY: the caller vouches for the bytes.
-        let code = embed::variable_code(unsafe { text(code, len)? })?;
+        let code = TypeCode::of_variable(unsafe { text(code, len)? })?;
         // SAFETY: the caller has a place for it; farcall_kind is an enum of C's, as wide as an int.
         unsafe { out.write(code.kind() as c_int) };
         Ok(())
@@ -191,7 +182,7 @@ pub unsafe extern "C" fn farcall_variable_kind(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_variable_load(code: c_char, address: *const c_void) -> u64 {
     // SAFETY: the caller vouches for the variable.
-    TypeCode::new(letter(code)).map_or(0, |code| unsafe { embed::load(code, address) })
+    TypeCode::new(letter(code)).map_or(0, |code| unsafe { slot::load(&code.ty(), address) })
 }
 
 /// # Safety
@@ -207,9 +198,9 @@ pub unsafe extern "C" fn farcall_variable_store(
 ) -> Status {
     guard(report, || {
         if let Some(code) = TypeCode::new(letter(code)) {
-            let slot = signature::variable_slot(code, value)?;
+            let word = signature::variable_slot(code, value)?;
             // SAFETY: the caller vouches for the variable.
-            unsafe { embed::store(code, address, slot) };
+            unsafe { slot::store(&code.ty(), address, word) };
         }
         Ok(())
     })

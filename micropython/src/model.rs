@@ -1,8 +1,8 @@
 //! MicroPython's layout of objects, as its own headers have it and C reports it.
 
 use crate::report::{Failure, Report, Status, guard};
-use farcall::embed::{
-    self, CatchModel, KeptWord, MAX_SAVED, ObjectModel, PointerField, ThreadPointer,
+use farcall_arch::endpoint::{
+    CatchModel, KeptWord, MAX_SAVED, ObjectModel, PointerField, ThreadPointer,
 };
 use std::slice;
 
@@ -128,7 +128,7 @@ pub unsafe extern "C" fn farcall_object_model_set(
             catch: model.catch()?,
         };
         // SAFETY: the caller vouches for the model.
-        unsafe { embed::set_object_model(model) };
+        unsafe { farcall_engine::set_object_model(model) };
         Ok(())
     })
 }

@@ -1,6 +1,5 @@
 //! Errors on their way to C.
 
-use farcall::Error;
 use std::ffi::c_char;
 use std::panic::{self, AssertUnwindSafe};
 
@@ -57,11 +56,26 @@ impl Failure {
 const ENOENT: i32 = 2;
 const ENOEXEC: i32 = 8;
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
+impl From<farcall_cdecl::Error> for Failure {
+    fn from(error: farcall_cdecl::Error) -> Failure {
+        use farcall_cdecl::Error;
+        let status = match &error {
+            Error::WrongKind { .. } => Status::Type,
+            Error::OutOfRange { .. } | Error::FloatRange { .. } => Status::Overflow,
+            _ => Status::Value,
+        };
+        Failure {
+            status,
+            code: 0,
+            text: error.to_string(),
+        }
+    }
+}
+
+impl From<farcall_engine::Error> for Failure {
+    fn from(error: farcall_engine::Error) -> Failure {
+        use farcall_engine::Error;
         let (status, code) = match &error {
-            Error::WrongKind { .. } | Error::ArgumentCount { .. } => (Status::Type, 0),
-            Error::OutOfRange { .. } | Error::FloatRange { .. } => (Status::Overflow, 0),
             // A file that is there and no library leaves no number behind.
             Error::Open { code: 0, .. } => (Status::Os, ENOEXEC),
             Error::Open { code, .. } => (Status::Os, *code),

@@ -2,73 +2,209 @@
 
 use crate::report::{Failure, Report, Status, guard};
 use crate::text;
-use farcall::embed::{self, Compiled, Known, ObjectCode};
-use farcall::{Kind, Position, Role, TypeCode};
+use farcall_arch::endpoint::{Boxing, Delivery, ObjectCall, Unbox};
+use farcall_cdecl::{Codes, Kind, Position, Role, TypeCode, float_to_slot, integer_to_slot};
+use farcall_engine::{
+    self as engine, Cache, Compiled, Conversion, Direction, Endpoint, Guarded, Served,
+};
 use std::ffi::{CString, c_char, c_void};
+use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// A signature, parsed and compiled, and shared by all that is written the same. C reads the fields up to `nargs`.
+/// What C calls a function on slots by: an [`engine::SlotsCall`] that is told of the signature.
+type Call = unsafe extern "C-unwind" fn(
+    target: *const c_void,
+    slots: *const u64,
+    result: *mut u64,
+    signature: *const Signature,
+);
+
+/// A signature, read and planned, and shared by all that is written the same. C reads the fields up to `nargs`.
 /// ORDER farcall_signature
 #[derive(Debug)]
 #[repr(C)]
 pub struct Signature {
+    /// A [`Call`].
     call: AtomicPtr<c_void>,
-    object_call: *const c_void,
+    /// The call operation of function objects, once there is one.
+    object_call: AtomicPtr<c_void>,
     codes: *const c_char,
     kinds: *const u8,
     nargs: usize,
     // What the pointers above point into, and what keeps the code alive.
     _letters: CString,
     _kinds: Box<[u8]>,
-    object_code: Option<Arc<ObjectCode>>,
     compiled: Arc<Compiled>,
-    /// What this is kept with, counted once for each that has been handed to C.
-    known: *const Known,
 }
 
-// SAFETY: the pointers are to memory of its own that does not change, to code, and to what it is kept with.
+// SAFETY: the pointers are to memory of its own that does not change, and to code.
 unsafe impl Send for Signature {}
 // SAFETY: as above.
 unsafe impl Sync for Signature {}
 
 impl Signature {
-    fn new(known: &Arc<Known>, role: Role) -> Result<Signature, Failure> {
-        let codes = &known.codes;
-        let object_code = match role {
-            Role::Function => embed::compile_objects(codes)?,
-            Role::Callback => embed::compile_object_callback(codes)?,
+    fn new(ret: &str, args: &str, role: Role) -> Result<Signature, Failure> {
+        let codes = Codes::parse(ret, args, role)?;
+        let conversion = match role {
+            Role::Function => object_call(&codes).map(Conversion::Call),
+            Role::Callback => deliveries(&codes).map(Conversion::Entry),
         };
+        let compiled = engine::compile(codes.signature()?, conversion)?;
         let letters = format!("{}{}", codes.ret.letter(), codes.args_text());
         let letters =
             CString::new(letters).map_err(|_| Failure::value("expected type codes, got a NUL"))?;
         let all = std::iter::once(&codes.ret).chain(&codes.args);
         let kinds: Box<[u8]> = all.map(|code| code.kind() as u8).collect();
+        let object_call = AtomicPtr::new(ptr::null_mut());
+        if let Served::Code(start) = compiled.now(Direction::Call, Endpoint::Objects) {
+            object_call.store(start.as_ptr().cast(), Ordering::Relaxed);
+        }
         Ok(Signature {
-            call: AtomicPtr::default(),
-            object_call: match (&object_code, role) {
-                (Some(code), Role::Function) => code.start(),
-                _ => std::ptr::null(),
-            },
+            call: AtomicPtr::new(first_calls as Call as *mut c_void),
+            object_call,
             codes: letters.as_ptr(),
             kinds: kinds.as_ptr(),
             nargs: codes.args.len(),
             _letters: letters,
             _kinds: kinds,
-            object_code,
-            compiled: known.compiled.clone(),
-            known: Arc::as_ptr(known),
+            compiled,
         })
-    }
-
-    /// The entry on objects, of a callback's signature that has one.
-    pub(crate) fn object_entry(&self) -> Option<Arc<ObjectCode>> {
-        self.object_code.clone()
     }
 
     pub(crate) fn compiled(&self) -> Arc<Compiled> {
         self.compiled.clone()
     }
+
+    /// Counts a call on slots, and leaves code for the calls to come where that pays by now.
+    fn count_call(&self) {
+        let compiled = &*self.compiled;
+        match compiled.serve(Direction::Call, Endpoint::Objects) {
+            Served::Code(start) => {
+                self.object_call
+                    .store(start.as_ptr().cast(), Ordering::Release);
+            }
+            Served::Plan => return,
+            Served::PlanForGood => {}
+        }
+        // Calls that come here in spite of that have something out of the ordinary about them, or objects as they are.
+        let call = match compiled.serve(Direction::Call, Endpoint::Slots) {
+            // SAFETY: a trampoline on slots is a function of this type, but for the last argument, which it leaves alone.
+            Served::Code(start) => unsafe { std::mem::transmute::<NonNull<u8>, Call>(start) },
+            Served::PlanForGood => follow_plan,
+            Served::Plan => return,
+        };
+        self.call.store(call as *mut c_void, Ordering::Release);
+    }
+}
+
+/// What C calls functions by until there is code.
+unsafe extern "C-unwind" fn first_calls(
+    target: *const c_void,
+    slots: *const u64,
+    result: *mut u64,
+    signature: *const Signature,
+) {
+    // SAFETY: C vouches for the signature and the call.
+    unsafe {
+        (*signature).count_call();
+        follow_plan(target, slots, result, signature);
+    }
+}
+
+unsafe extern "C-unwind" fn follow_plan(
+    target: *const c_void,
+    slots: *const u64,
+    result: *mut u64,
+    signature: *const Signature,
+) {
+    // SAFETY: C vouches for the signature and the call.
+    unsafe { engine::interp::call_slots((*signature).compiled.plan(), target, slots, result) }
+}
+
+/// How each argument of a callback gets to the handler, unless one is an object as it is. ORDER farcall_delivery
+fn deliveries(codes: &Codes) -> Option<Vec<Delivery>> {
+    let delivery = |kind| match kind {
+        Kind::Int => Some(Delivery::Signed),
+        Kind::Uint | Kind::Pointer => Some(Delivery::Unsigned),
+        Kind::Float | Kind::Double | Kind::Str | Kind::Bytes => Some(Delivery::Slot),
+        Kind::Void | Kind::Object | Kind::Callback => None,
+    };
+    let args = codes.args.iter().map(|code| delivery(code.kind()));
+    args.collect()
+}
+
+/// How a signature's values are converted, unless one of them is an object as it is: a C function that takes those is the interpreter's
+/// own, and may raise through its caller.
+fn object_call(codes: &Codes) -> Option<ObjectCall> {
+    let unbox = |kind| match kind {
+        Kind::Int | Kind::Uint => Some(Unbox::Int),
+        Kind::Float | Kind::Double => Some(Unbox::Number),
+        Kind::Pointer | Kind::Str | Kind::Bytes => Some(Unbox::Pointer),
+        Kind::Callback => Some(Unbox::Function),
+        Kind::Void | Kind::Object => None,
+    };
+    let kind = codes.ret.kind();
+    let ret = match kind {
+        Kind::Void => Boxing::None,
+        Kind::Int => Boxing::Int(kind as u8),
+        Kind::Uint | Kind::Pointer => Boxing::Uint(kind as u8),
+        Kind::Float | Kind::Double => Boxing::Number,
+        Kind::Str | Kind::Bytes => Boxing::Object(kind as u8),
+        Kind::Callback | Kind::Object => return None,
+    };
+    let args = codes.args.iter().map(|code| unbox(code.kind()));
+    Some(ObjectCall {
+        args: args.collect::<Option<_>>()?,
+        ret,
+    })
+}
+
+/// The bytes of the longest text that is remembered. What is longer is read each time.
+const LONGEST: usize = 64;
+
+/// A role and the text of a signature, put together.
+struct Text {
+    bytes: [u8; LONGEST],
+    len: usize,
+}
+
+impl Text {
+    /// None for what is too long. A result's code is one byte, so no two signatures have the same text.
+    fn new(ret: &str, args: &str, role: Role) -> Option<Text> {
+        let len = 2 + args.len();
+        let mut bytes = [0; LONGEST];
+        let &[ret] = ret.as_bytes() else { return None };
+        bytes.get_mut(2..len)?.copy_from_slice(args.as_bytes());
+        bytes[0] = role as u8;
+        bytes[1] = ret;
+        Some(Text { bytes, len })
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+/// Signatures by their text.
+static SEEN: Guarded<Cache<Box<[u8]>, Signature>> = Guarded::new(Cache::new());
+
+/// Reads a signature, unless it has been read before.
+fn known(ret: &str, args: &str, role: Role) -> Result<Arc<Signature>, Failure> {
+    let text = Text::new(ret, args, role);
+    if let Some(text) = &text
+        && let Some(known) = SEEN.with(|seen| seen.get(text.as_bytes()))
+    {
+        return Ok(known);
+    }
+    let signature = Arc::new(Signature::new(ret, args, role)?);
+    let Some(text) = text else {
+        return Ok(signature);
+    };
+    let key = text.as_bytes().into();
+    let (signature, unused) = SEEN.with(|seen| seen.add(key, signature));
+    engine::epoch::forget(unused);
+    Ok(signature)
 }
 
 /// # Safety
@@ -83,16 +219,9 @@ pub unsafe extern "C" fn farcall_signature_new(
     out: *mut *const Signature,
     report: *mut Report,
 ) -> Status {
+    let (ret, args) = ((ret, ret_len), (args, args_len));
     // SAFETY: the duties are the same.
-    unsafe {
-        new(
-            Role::Function,
-            (ret, ret_len),
-            (args, args_len),
-            out,
-            report,
-        )
-    }
+    unsafe { new(Role::Function, ret, args, out, report) }
 }
 
 /// # Safety
@@ -106,16 +235,9 @@ pub unsafe extern "C" fn farcall_callback_signature_new(
     out: *mut *const Signature,
     report: *mut Report,
 ) -> Status {
+    let (ret, args) = ((ret, ret_len), (args, args_len));
     // SAFETY: the duties are the same.
-    unsafe {
-        new(
-            Role::Callback,
-            (ret, ret_len),
-            (args, args_len),
-            out,
-            report,
-        )
-    }
+    unsafe { new(Role::Callback, ret, args, out, report) }
 }
 
 unsafe fn new(
@@ -127,39 +249,18 @@ unsafe fn new(
 ) -> Status {
     guard(report, || {
         // SAFETY: the caller vouches for the bytes.
-        let known = unsafe { embed::known(text(ret.0, ret.1)?, text(args.0, args.1)?, role)? };
-        let signature: *const Signature = known.binding(|| Signature::new(&known, role))?;
+        let signature = unsafe { known(text(ret.0, ret.1)?, text(args.0, args.1)?, role)? };
         // C's reference, until farcall_signature_release().
-        std::mem::forget(known);
         // SAFETY: the caller has a place for it.
-        unsafe { out.write(signature) };
+        unsafe { out.write(Arc::into_raw(signature)) };
         Ok(())
     })
 }
 
-/// # Safety
-/// * `signature` is one of [`farcall_signature_new`]'s that has not been released.
-/// * `report` points to a place for an error.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn farcall_signature_compile(
-    signature: *const Signature,
-    report: *mut Report,
-) -> Status {
-    guard(report, || {
-        // SAFETY: the caller vouches for the signature.
-        let signature = unsafe { &*signature };
-        let trampoline = signature.compiled.trampoline()?;
-        signature
-            .call
-            .store(trampoline as *mut c_void, Ordering::Release);
-        Ok(())
-    })
-}
-
-/// See [`farcall::generates_code`].
+/// See [`farcall_engine::generates_code`].
 #[unsafe(no_mangle)]
 pub extern "C" fn farcall_generates_code() -> bool {
-    farcall::generates_code()
+    engine::generates_code()
 }
 
 /// # Safety
@@ -167,16 +268,20 @@ pub extern "C" fn farcall_generates_code() -> bool {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_signature_release(signature: *const Signature) {
     // SAFETY: new() kept a reference for it, which its caller gives up.
-    unsafe { Arc::from_raw((*signature).known) }.release();
+    let signature = unsafe { Arc::from_raw(signature) };
+    // Where that is the last of it, a thread may be inside the code still.
+    if Arc::strong_count(&signature) == 1 {
+        engine::epoch::forget(vec![signature]);
+    }
 }
 
 /// The slot of a value that is stored in a variable: a signed or unsigned number, a double's bits, or a word.
 pub(crate) fn variable_slot(code: TypeCode, value: u64) -> Result<u64, Failure> {
     let position = Position::Variable;
     Ok(match code.kind() {
-        Kind::Int => embed::integer_to_slot((value as i64).into(), code, position)?,
-        Kind::Uint => embed::integer_to_slot(value.into(), code, position)?,
-        Kind::Float => embed::float_to_slot(f64::from_bits(value), position)?,
+        Kind::Int => integer_to_slot((value as i64).into(), code, position)?,
+        Kind::Uint => integer_to_slot(value.into(), code, position)?,
+        Kind::Float => float_to_slot(f64::from_bits(value), position)?,
         _ => value,
     })
 }

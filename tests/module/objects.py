@@ -1,5 +1,5 @@
 # Calls take and give objects directly wherever code is made and small ints are words with the lowest bit set; elsewhere, and where
-# the interpreter has to help, they go through slots.
+# the interpreter has to help, they go through slots. Code is made once a signature has been used some times.
 
 import ffi
 from support.peer import func, peer
@@ -12,11 +12,25 @@ def operation(function):
     return bytes(ffi.as_bytearray(id(function) + 24, 8))
 
 
+# Calls a function often enough for code to pay. What it is called with is null, zero or empty.
+def use(function, codes):
+    null = {"d": 0.0, "f": 0.0, "p": None, "C": None, "s": "", "S": b""}
+    args = [null.get(code, 0) for code in codes]
+    for _ in range(64):
+        function(*args)
+
+
 slots = operation(func("O", "pass_p", "O"))
-print(operation(func("p", "pass_p", "O")) == slots)
+function = func("p", "pass_p", "O")
+use(function, "O")
+print(operation(function) == slots)
 for signature in ("v", "iii", "ddd", "ffi", "ppsC", "spqQbBhHlLiI", "q" + 20 * "dq"):
-    function = func(signature[0], "answer", signature[1:])
-    print(signature, (operation(function) != slots) == is_direct)
+    function = func(signature[0], "pass_p", signature[1:])
+    first = operation(function)
+    use(function, signature[1:])
+    print(signature, first == slots, (operation(function) != slots) == is_direct)
+    # One that is made now has the code at once.
+    print(operation(func(signature[0], "pass_p", signature[1:])) == operation(function))
 
 
 # The code that C enters, by the record of a callback's thunk, which the thunk finds at a distance from its own second instruction.
@@ -33,7 +47,21 @@ def entry(callback):
 
 # A callback for signal handlers goes through slots, as no call of ours is in progress where it is called; so does one that takes an
 # object as it is.
+def ignore(*args):
+    return 0
+
+
+# The same without memory for the arguments, as a callback for signal handlers must do.
+ignore_few = {0: lambda: 0, 2: lambda a, b: 0, 4: lambda a, b, c, d: 0, 9: lambda a, b, c, d, e, f, g, h, i: 0}
+
 for signature in ("v", "ipp", "iiI", "qQqQqQqQqQ", "vbBhH", "ddf", "f" + 10 * "fd", "isS", "iO"):
-    callbacks = [ffi.callback(signature[0], print, signature[1:], lock=lock) for lock in (False, True)]
+    callbacks = [ffi.callback(signature[0], ignore, signature[1:], lock=lock) for lock in (False, True)]
+    first = list(map(entry, callbacks))
+    print(signature, first[0] == first[1])
+    use(ffi.func(signature[0], callbacks[0].cfun(), signature[1:]), signature[1:])
     plain, locked = map(entry, callbacks)
-    print(signature, (plain != locked) == (is_direct and "O" not in signature))
+    print((plain != locked) == ffi.generates_code())
+    if not set(signature) & set("dfsSO"):
+        callback = ffi.callback(signature[0], ignore_few[len(signature) - 1], signature[1:], lock=True)
+        use(ffi.func(signature[0], callback.cfun(), signature[1:]), signature[1:])
+        print((entry(callback) != plain) == is_direct, (entry(callback) != first[1]) == ffi.generates_code())

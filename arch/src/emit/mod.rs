@@ -63,8 +63,8 @@ pub mod record {
     pub const OBJECT_HANDLER: u8 = 24;
     /// The last argument of the function that an entry on pointers calls.
     pub const USER_DATA: u8 = 24;
-    /// The record's size, and its distance from the next one.
-    pub const SIZE: usize = 32;
+    /// The record's size, and its distance from the next one. The last word is no code's business.
+    pub const SIZE: usize = 40;
 }
 
 /// The bytes of one thunk.

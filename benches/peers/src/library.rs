@@ -1,7 +1,7 @@
 //! The C side: shared objects that `cargo xtask bench` compiled, and the libffis behind them.
 
 use anyhow::{Context, Result, anyhow};
-use farcall::{Handler, Trampoline};
+use farcall_engine::Handler;
 use libloading::os::unix::{Library, Symbol};
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::path::Path;
@@ -13,6 +13,9 @@ pub type ClosureHandler =
 pub type Caller = unsafe extern "C" fn(*const c_void, *const u64, *mut u64, u64);
 /// `ffi_call` or `ffi_call_plan_invoke`.
 pub type LibffiCall = unsafe extern "C" fn();
+
+/// A trampoline on slots.
+pub type Trampoline = unsafe extern "C" fn(*const c_void, *const u64, *mut u64);
 
 /// Calls a trampoline so many times.
 pub type SlotsLoop = unsafe extern "C" fn(Trampoline, *const c_void, *const u64, *mut u64, u64);

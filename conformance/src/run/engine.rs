@@ -7,8 +7,8 @@ use super::bare::Bare;
 use crate::codes::Case;
 use crate::target::Target;
 use anyhow::Result;
-use farcall::embed::compile;
-use farcall::{Callback, Codes, Function, Handler, RawCallback, Role, VARIADIC};
+use farcall::{Callback, Codes, Function, Role, VARIADIC};
+use farcall_engine::{Handler, Trampoline, compile};
 use std::any::Any;
 use std::ffi::c_void;
 
@@ -104,10 +104,10 @@ fn letters(case: &Case) -> (String, String) {
 impl Engine for Farcall {
     fn trampoline(&self, case: &Case) -> Result<Made<*const c_void>> {
         let (ret, args) = letters(case);
-        // The trampoline is told its target at each call; the function wants one that is not null.
-        let anywhere = std::ptr::from_ref(case).cast();
-        let function = Function::at(anywhere, &ret, &args)?;
-        Ok(Made::new(function.trampoline() as *const c_void, function))
+        let codes = Codes::parse(&ret, &args, Role::Function)?;
+        let trampoline = Trampoline::new(compile(codes.signature()?, None)?)?;
+        let start = trampoline.start().as_ptr().cast_const().cast();
+        Ok(Made::new(start, trampoline))
     }
 
     unsafe fn function(&self, case: &Case, target: *const c_void) -> Result<Option<SlotFunction>> {
@@ -131,11 +131,11 @@ impl Engine for Farcall {
         }
         let (ret, args) = letters(case);
         let codes = Codes::parse(&ret, &args, Role::Callback)?;
-        let compiled = compile(codes.signature()?);
+        let compiled = compile(codes.signature()?, None)?;
         // SAFETY: the caller says that it is one.
         let handler = unsafe { std::mem::transmute::<*const c_void, Handler>(handler) };
         // SAFETY: the caller vouches for handler and context.
-        let raw = unsafe { RawCallback::new(compiled, handler, context)? };
+        let raw = unsafe { farcall_engine::Callback::new(compiled, handler, None, context)? };
         Ok(Made::new(raw.code(), raw))
     }
 

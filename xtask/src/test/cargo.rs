@@ -33,7 +33,9 @@ pub fn clippy(target: Target) -> Result<Report> {
     let mut cargo = cargo(&["clippy", "--all-targets"]);
     if target.is_foreign() {
         setup::ensure(target.spec().needs)?;
-        cargo.args(["--package", "farcall", "--package", "farcall-micropython"]);
+        for package in ["farcall", "farcall-engine", "farcall-micropython"] {
+            cargo.args(["--package", package]);
+        }
         target.cargo(&mut cargo)?;
     } else {
         cargo.arg("--workspace");
@@ -61,8 +63,9 @@ pub fn of_farcall(target: Target, environment: &[(&str, &str)]) -> Result<Report
     let peer = paths::micropython()?.join(format!("rust-peer-{}.{}", spec.triple, spec.dll));
     let source = paths::root().join("tests/c/peer.c");
     target.compile_library(&peer, &[source], &["-O2", "-Wall", "-Werror", "-pthread"])?;
-    let mut cargo = cargo(&["test", "--package", "farcall", "--no-fail-fast"]);
+    let mut cargo = cargo(&["test", "--no-fail-fast"]);
     cargo
+        .args(["--package", "farcall", "--package", "farcall-engine"])
         .args(["--lib", "--tests"])
         .env("FARCALL_TEST_PEER", peer)
         .envs(environment.iter().copied());
@@ -87,6 +90,8 @@ pub fn test_release() -> Result<Report> {
         "--release",
         "--package",
         "farcall",
+        "--package",
+        "farcall-engine",
         "--no-fail-fast",
     ]))
 }

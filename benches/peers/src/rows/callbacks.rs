@@ -5,8 +5,8 @@ use crate::library::Caller;
 use crate::sampler::Peer;
 use crate::signatures::Case;
 use anyhow::Result;
-use farcall::embed::{Compiled, compile};
-use farcall::{Codes, Handler, RawCallback, Role};
+use farcall::{Codes, Role};
+use farcall_engine::{Callback, Compiled, Direction, Endpoint, Handler, compile};
 use std::ffi::c_void;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -14,13 +14,15 @@ use std::sync::Arc;
 /// The code for callbacks of a case's signature.
 pub fn compiled(case: &Case) -> Result<Arc<Compiled>> {
     let codes = Codes::parse(case.ret, case.args, Role::Callback)?;
-    Ok(compile(codes.signature()?))
+    let compiled = compile(codes.signature()?, None)?;
+    compiled.serve_with_code(Direction::Entry, Endpoint::Slots);
+    Ok(compiled)
 }
 
 /// A callback whose handler needs no context.
-pub fn raw(compiled: &Arc<Compiled>, handler: Handler) -> Result<RawCallback> {
+pub fn raw(compiled: &Arc<Compiled>, handler: Handler) -> Result<Callback> {
     // SAFETY: the handlers of the C side only read their slots and write the result.
-    Ok(unsafe { RawCallback::new(compiled.clone(), handler, std::ptr::null_mut()) }?)
+    Ok(unsafe { Callback::new(compiled.clone(), handler, None, std::ptr::null_mut()) }?)
 }
 
 /// C calls a function pointer: a C function, a callback of farcall's, a closure of each libffi. All of them do the same.

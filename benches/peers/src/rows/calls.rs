@@ -1,11 +1,10 @@
 //! Calls of C functions whose arguments lie in memory.
 
-use super::{Bench, Purpose};
-use crate::library::{CCase, LibffiCall, LibffiLoop, SlotsLoop};
+use super::{Bench, Purpose, functions};
+use crate::library::{CCase, LibffiCall, LibffiLoop, SlotsLoop, Trampoline};
 use crate::sampler::Peer;
 use crate::signatures::Case;
 use anyhow::Result;
-use farcall::{Function, Trampoline};
 use std::cell::Cell;
 use std::ffi::c_void;
 
@@ -20,10 +19,10 @@ pub fn from_slots(bench: &Bench, purpose: Purpose) -> Result<()> {
             Purpose::Time => c.ends,
             Purpose::Check => c.weighed,
         };
-        let function = Function::at(target, case.ret, case.args)?;
+        let (_made, trampoline) = functions::trampoline(case.ret, case.args)?;
         let slots = |n: usize, call| in_slots(case, c.slots_loops[n], call, target);
         let mut runs = vec![
-            ("farcall".to_owned(), slots(0, function.trampoline())),
+            ("farcall".to_owned(), slots(0, trampoline)),
             ("c".to_owned(), slots(1, c.typed_call)),
         ];
         through_libffi(bench, case, c, target, &mut runs)?;

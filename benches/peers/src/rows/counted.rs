@@ -1,6 +1,6 @@
 //! Work without a clock, for a tool that counts instructions: one kind of work, as often as there are rounds.
 
-use super::{Bench, callbacks};
+use super::{Bench, callbacks, functions};
 use anyhow::{Result, bail};
 use farcall::Function;
 use std::hint::black_box;
@@ -15,7 +15,8 @@ pub fn work(bench: &Bench, path: &str) -> Result<()> {
     let function = || Function::at(c.ends, case.ret, case.args);
     match kind {
         "trampoline" => {
-            let (call, slots) = (function()?.trampoline(), case.slots.as_ptr());
+            let (_made, call) = functions::trampoline(case.ret, case.args)?;
+            let slots = case.slots.as_ptr();
             // SAFETY: the trampoline is for the case's function, and there is a slot for each argument.
             unsafe { (c.slots_loops[0])(call, c.ends, slots, &mut result, count) };
         }

@@ -42,26 +42,21 @@ fn register_arguments(bench: &Bench, letter: char, most: usize) -> Result<()> {
     let slots = vec![0; most];
     let functions = (0..=most).map(|count| {
         let args: String = std::iter::repeat_n(letter, count).collect();
-        Ok(Function::at(target, "v", &args)?)
+        functions::trampoline("v", &args)
     });
-    let functions: Vec<Function> = functions.collect::<Result<_>>()?;
-    let peers = functions.iter().enumerate().map(|(count, function)| {
-        let slots = &slots;
-        let mut result = 0;
-        Peer::new(format!("{count}"), move |times| {
-            // SAFETY: there are as many slots as the trampoline reads. The caller of a C function cleans up
-            // behind it, so a function without parameters does not mind arguments.
-            unsafe {
-                call(
-                    function.trampoline(),
-                    target,
-                    slots.as_ptr(),
-                    &mut result,
-                    times,
-                )
-            };
-        })
-    });
+    let functions: Vec<_> = functions.collect::<Result<_>>()?;
+    let peers = functions
+        .iter()
+        .enumerate()
+        .map(|(count, (_, trampoline))| {
+            let slots = &slots;
+            let mut result = 0;
+            Peer::new(format!("{count}"), move |times| {
+                // SAFETY: there are as many slots as the trampoline reads. The caller of a C function cleans up
+                // behind it, so a function without parameters does not mind arguments.
+                unsafe { call(*trampoline, target, slots.as_ptr(), &mut result, times) };
+            })
+        });
     let row = format!("flat/arguments/{letter}");
     bench.sampler.row(&row, peers.collect());
     Ok(())
@@ -123,12 +118,13 @@ fn live_callbacks(bench: &Bench) -> Result<()> {
 fn with_signatures(bench: &Bench, count: usize) -> Result<()> {
     let c = bench.c.case("add2")?;
     let target = c.ends;
-    let function = Function::at(target, "i", "ii")?;
+    let (_made, trampoline) = functions::trampoline("i", "ii")?;
+    let _function = Function::at(target, "i", "ii")?;
     let others = (1..count).map(|number| {
         let args = functions::fresh_signature(number);
-        Ok(Function::at(target, "i", &args)?)
+        functions::trampoline("i", &args)
     });
-    let _others: Vec<Function> = others.collect::<Result<_>>()?;
+    let _others: Vec<_> = others.collect::<Result<_>>()?;
     let slots = [1, 2];
     let in_loop = |n: usize, trampoline| {
         let call = c.slots_loops[n];
@@ -139,7 +135,7 @@ fn with_signatures(bench: &Bench, count: usize) -> Result<()> {
         }
     };
     let mut peers = [
-        Peer::new("call", in_loop(0, function.trampoline())),
+        Peer::new("call", in_loop(0, trampoline)),
         Peer::new("seen", |times| {
             for _ in 0..times {
                 black_box(Function::at(target, "i", "ii")).expect("a known signature");

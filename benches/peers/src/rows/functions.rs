@@ -1,9 +1,11 @@
 //! Making functions: of a signature that is known already, and of a new one.
 
 use super::Bench;
+use crate::library::Trampoline;
 use crate::sampler::{self, Peer};
 use anyhow::Result;
-use farcall::Function;
+use farcall::{Codes, Function, Role};
+use farcall_engine as engine;
 use std::hint::black_box;
 
 /// New signatures in one round.
@@ -18,6 +20,15 @@ const LETTERS: [char; 6] = ['i', 'q', 'd', 'f', 'B', 'h'];
 pub fn fresh_signature(number: usize) -> String {
     let digit = |place: u32| LETTERS[number / 6_usize.pow(place) % 6];
     (0..4 + number as u32 % 3).map(digit).collect()
+}
+
+/// The code that calls functions of a signature, which must be kept while it is in use.
+pub fn trampoline(ret: &str, args: &str) -> Result<(engine::Trampoline, Trampoline)> {
+    let codes = Codes::parse(ret, args, Role::Function)?;
+    let made = engine::Trampoline::new(engine::compile(codes.signature()?, None)?)?;
+    // SAFETY: it is a function of this type.
+    let call = unsafe { std::mem::transmute::<std::ptr::NonNull<u8>, Trampoline>(made.start()) };
+    Ok((made, call))
 }
 
 /// `Function::at` with a signature seen before, and with new ones. All of these functions are kept.

@@ -3,7 +3,6 @@
 use super::{Bench, callbacks, functions};
 use crate::sampler;
 use anyhow::{Context, Result, ensure};
-use farcall::Function;
 use std::fs;
 
 /// How many signatures, and how many callbacks.
@@ -56,13 +55,12 @@ impl Memory {
 }
 
 /// As many signatures, all in use.
-pub fn of_signatures(bench: &Bench) -> Result<()> {
-    let address = bench.c.case("none")?.ends;
+pub fn of_signatures() -> Result<()> {
     let mut kept = Vec::with_capacity(SIGNATURES);
     let before = Memory::now()?;
     for number in 0..SIGNATURES {
         let args = functions::fresh_signature(number);
-        kept.push(Function::at(address, "v", &args)?);
+        kept.push(functions::trampoline("v", &args)?);
     }
     Memory::now()?.print_growth(&before, "memory/signatures", "farcall");
     Ok(())

@@ -49,7 +49,7 @@ const GROUPS: &[Group] = &[
     Group::new("made", |bench, _| callbacks::made_and_freed(bench)),
     Group::new("prepared", |bench, _| calls::prepared_each_time(bench)),
     Group::new("func", |bench, _| functions::seen_and_first(bench)),
-    Group::new("signatures", |bench, _| memory::of_signatures(bench)),
+    Group::new("signatures", |_, _| memory::of_signatures()),
     Group::new("callbacks", memory::of_callbacks),
     Group::new("flat", flat::all),
     Group::new("instructions", |bench, _| {

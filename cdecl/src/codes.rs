@@ -1,0 +1,367 @@
+//! The letters of MicroPython's `ffi` module, and the signatures they spell.
+//!
+//! One letter is one type. [`TypeCode`] says of each what C type it stands for and how a value of it is treated
+//! ([`Kind`]). What a shape looks like in registers is `farcall_arch`'s matter.
+
+use crate::error::{Error, Result};
+use farcall_arch::{Signature, Type};
+use std::ffi::c_long;
+use std::fmt;
+
+/// Stands in a string of argument codes where a variadic function's prototype has its `...`.
+pub const VARIADIC: char = '.';
+
+/// Every code, for messages.
+pub(crate) const ALL_CODES: &str = "v b B h H i I l L q Q f d p P s S O C";
+
+/// How values of a type code are treated by an interpreter. The numbers are part of the C interface (ORDER farcall_kind).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// No value.
+    Void = 0,
+    /// A signed integer.
+    Int = 1,
+    /// An unsigned integer.
+    Uint = 2,
+    /// A C `float`.
+    Float = 3,
+    /// A C `double`.
+    Double = 4,
+    /// A pointer to anything.
+    Pointer = 5,
+    /// A pointer to a NUL-terminated string, shown as text.
+    Str = 6,
+    /// A pointer to a NUL-terminated string, shown as bytes.
+    Bytes = 7,
+    /// The interpreter's own representation of an object, a word.
+    Object = 8,
+    /// A pointer to a function.
+    Callback = 9,
+}
+
+impl Kind {
+    /// The kind of value that is wanted for it, for messages.
+    pub(crate) fn wanted(self) -> &'static str {
+        match self {
+            Kind::Void => "nothing",
+            Kind::Int => "a signed integer",
+            Kind::Uint => "an unsigned integer",
+            Kind::Float | Kind::Double => "a number",
+            Kind::Pointer | Kind::Str | Kind::Bytes => "a pointer",
+            Kind::Object => "an object",
+            Kind::Callback => "a function pointer",
+        }
+    }
+
+    /// Whether a value is a pointer of some sort, a word without a sign.
+    pub fn is_word(self) -> bool {
+        match self {
+            Kind::Pointer | Kind::Str | Kind::Bytes | Kind::Object | Kind::Callback => true,
+            Kind::Void | Kind::Int | Kind::Uint | Kind::Float | Kind::Double => false,
+        }
+    }
+}
+
+/// One letter of a signature string, known to be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TypeCode {
+    letter: u8,
+    kind: Kind,
+}
+
+impl TypeCode {
+    /// The code that `letter` is, if it is one.
+    pub fn new(letter: char) -> Option<TypeCode> {
+        let kind = match letter {
+            'v' => Kind::Void,
+            'b' | 'h' | 'i' | 'l' | 'q' => Kind::Int,
+            'B' | 'H' | 'I' | 'L' | 'Q' => Kind::Uint,
+            'f' => Kind::Float,
+            'd' => Kind::Double,
+            'p' | 'P' => Kind::Pointer,
+            's' => Kind::Str,
+            'S' => Kind::Bytes,
+            'O' => Kind::Object,
+            'C' => Kind::Callback,
+            _ => return None,
+        };
+        Some(TypeCode {
+            letter: letter as u8,
+            kind,
+        })
+    }
+
+    /// The code that `text` consists of.
+    ///
+    /// # Errors
+    /// [`Error::NotOneCode`] unless it is one letter, [`Error::UnknownCode`] for another letter.
+    pub fn parse(text: &str, position: Position) -> Result<TypeCode> {
+        let mut letters = text.chars();
+        match (letters.next(), letters.next()) {
+            (Some(got), None) => TypeCode::new(got).ok_or(Error::UnknownCode { position, got }),
+            _ => Err(Error::NotOneCode {
+                position,
+                got: text.to_owned(),
+            }),
+        }
+    }
+
+    /// The code of a variable's type.
+    ///
+    /// # Errors
+    /// Those of [`TypeCode::parse`], and [`Error::MisplacedCode`] for `v`.
+    pub fn of_variable(text: &str) -> Result<TypeCode> {
+        let code = TypeCode::parse(text, Position::Variable)?;
+        if code.kind == Kind::Void {
+            return Err(misplaced('v', Position::Variable, "a variable"));
+        }
+        Ok(code)
+    }
+
+    /// The letter.
+    pub fn letter(self) -> char {
+        char::from(self.letter)
+    }
+
+    /// How values are treated.
+    pub fn kind(self) -> Kind {
+        self.kind
+    }
+
+    /// The C type's shape in this process: `long` has the width that its compilers give it.
+    pub fn ty(self) -> Type {
+        const LONG_IS_64: bool = size_of::<c_long>() == 8;
+        match self.letter {
+            b'v' => Type::Void,
+            b'b' => Type::I8,
+            b'B' => Type::U8,
+            b'h' => Type::I16,
+            b'H' => Type::U16,
+            b'i' => Type::I32,
+            b'I' => Type::U32,
+            b'l' if LONG_IS_64 => Type::I64,
+            b'l' => Type::I32,
+            b'L' if LONG_IS_64 => Type::U64,
+            b'L' => Type::U32,
+            b'q' => Type::I64,
+            b'Q' => Type::U64,
+            b'f' => Type::F32,
+            b'd' => Type::F64,
+            _ => Type::POINTER,
+        }
+    }
+}
+
+/// Which value of a signature a message is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Position {
+    /// The result.
+    Result,
+    /// An argument, the first being 0; shown counted from 1.
+    Argument(usize),
+    /// A variable.
+    Variable,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Position::Result => f.write_str("result"),
+            Position::Argument(index) => write!(f, "argument {}", index + 1),
+            Position::Variable => f.write_str("variable"),
+        }
+    }
+}
+
+/// Which way values go: it decides which codes make sense where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// We call C.
+    Function,
+    /// C calls us.
+    Callback,
+}
+
+/// The codes of a function's result and arguments, checked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Codes {
+    /// The result's code.
+    pub ret: TypeCode,
+    /// The arguments' codes, variadic ones included.
+    pub args: Vec<TypeCode>,
+    /// How many arguments come before the [`VARIADIC`] mark, if there is one.
+    pub fixed: Option<usize>,
+}
+
+impl Codes {
+    /// Reads a result code and a string of argument codes. A [`VARIADIC`] mark among these stands where the function's
+    /// prototype has its `...`.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCode`], [`Error::NotOneCode`], and [`Error::MisplacedCode`] for `v` as an argument; for `C` where
+    /// a value of it would come from C: there it would be an address of unknown signature; and for a mark in a callback, which
+    /// could not know what it was called with.
+    pub fn parse(ret: &str, args: &str, role: Role) -> Result<Codes> {
+        let ret = TypeCode::parse(ret, Position::Result)?;
+        if ret.kind == Kind::Callback && role == Role::Function {
+            return Err(misplaced(ret.letter(), Position::Result, "a result"));
+        }
+        let mut codes = Codes {
+            ret,
+            args: Vec::with_capacity(args.len()),
+            fixed: None,
+        };
+        for got in args.chars() {
+            let position = Position::Argument(codes.args.len());
+            match got {
+                VARIADIC if codes.fixed.is_none() && role == Role::Function => {
+                    codes.fixed = Some(codes.args.len());
+                }
+                VARIADIC if role == Role::Callback => {
+                    return Err(misplaced(VARIADIC, position, "an argument of a callback"));
+                }
+                _ => codes.args.push(argument(got, position, role)?),
+            }
+        }
+        Ok(codes)
+    }
+
+    /// The signature they spell.
+    ///
+    /// # Errors
+    /// [`Error::Signature`] for too many arguments, and for a variadic one of a type that C promotes.
+    pub fn signature(&self) -> Result<Signature> {
+        let args = self.args.iter().map(|code| code.ty()).collect();
+        Ok(match self.fixed {
+            None => Signature::new(self.ret.ty(), args)?,
+            Some(fixed) => Signature::variadic(self.ret.ty(), args, fixed)?,
+        })
+    }
+
+    /// The arguments' letters, with the mark.
+    pub fn args_text(&self) -> String {
+        let mut text: String = self.args.iter().map(|code| code.letter()).collect();
+        if let Some(fixed) = self.fixed {
+            // Letters are of one byte each.
+            text.insert(fixed, VARIADIC);
+        }
+        text
+    }
+}
+
+/// The code of an argument.
+fn argument(got: char, position: Position, role: Role) -> Result<TypeCode> {
+    let code = TypeCode::new(got).ok_or(Error::UnknownCode { position, got })?;
+    match (code.kind, role) {
+        (Kind::Void, _) => Err(misplaced(got, position, "an argument")),
+        (Kind::Callback, Role::Callback) => {
+            Err(misplaced(got, position, "an argument of a callback"))
+        }
+        _ => Ok(code),
+    }
+}
+
+fn misplaced(code: char, position: Position, role: &'static str) -> Error {
+    Error::MisplacedCode {
+        position,
+        code,
+        role,
+    }
+}
+
+impl fmt::Display for Codes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({})", self.ret.letter(), self.args_text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_codes_are_the_letters_that_parse() {
+        let parsed: Vec<String> = (' '..='~')
+            .filter_map(TypeCode::new)
+            .map(|code| code.letter().to_string())
+            .collect();
+        let mut listed: Vec<String> = ALL_CODES.split(' ').map(str::to_owned).collect();
+        listed.sort();
+        assert_eq!(parsed, listed);
+    }
+
+    #[test]
+    fn unknown_letter_is_an_error_that_names_it_and_its_place() {
+        let error = Codes::parse("i", "idZ", Role::Function)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("argument 3: ") && error.ends_with("got 'Z'"),
+            "{error}"
+        );
+        let error = Codes::parse("é", "", Role::Function)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("result: ") && error.ends_with("got 'é'"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn variadic_mark_divides_the_arguments_and_counts_as_none() {
+        let codes = Codes::parse("i", "s.id", Role::Function).expect("good codes");
+        assert_eq!((codes.args.len(), codes.fixed), (3, Some(1)));
+        assert_eq!(codes.to_string(), "i(s.id)");
+        assert_eq!(codes.signature().expect("a signature").fixed(), Some(1));
+        let none_given = Codes::parse("i", "s.", Role::Function).expect("good codes");
+        assert_eq!((none_given.args.len(), none_given.fixed), (1, Some(1)));
+    }
+
+    #[test]
+    fn variadic_mark_is_refused_twice_and_in_callbacks_and_before_what_c_promotes() {
+        let error = |text: &str, role| {
+            let codes = Codes::parse("i", text, role).and_then(|codes| codes.signature());
+            codes.unwrap_err().to_string()
+        };
+        let twice = error("s.i.d", Role::Function);
+        assert!(
+            twice.starts_with("argument 3: ") && twice.ends_with("got '.'"),
+            "{twice}"
+        );
+        let callback = error("s.i", Role::Callback);
+        assert_eq!(
+            callback,
+            "argument 2: '.' is no type for an argument of a callback"
+        );
+        let promoted = error("s.if", Role::Function);
+        assert!(
+            promoted.starts_with("argument 3: expected int"),
+            "{promoted}"
+        );
+    }
+
+    #[test]
+    fn result_of_no_or_two_letters_is_an_error() {
+        for text in ["", "ii"] {
+            let error = Codes::parse(text, "", Role::Function)
+                .unwrap_err()
+                .to_string();
+            assert_eq!(
+                error,
+                format!("result: expected one type code, got {text:?}")
+            );
+        }
+    }
+
+    #[test]
+    fn void_and_function_codes_are_refused_where_they_mean_nothing() {
+        assert!(Codes::parse("v", "", Role::Function).is_ok());
+        assert!(Codes::parse("v", "v", Role::Function).is_err());
+        assert!(Codes::parse("i", "C", Role::Function).is_ok());
+        assert!(Codes::parse("C", "", Role::Function).is_err());
+        assert!(Codes::parse("C", "", Role::Callback).is_ok());
+        assert!(Codes::parse("i", "C", Role::Callback).is_err());
+    }
+}

@@ -1,0 +1,13 @@
+//! How a C signature is written, and what it says: type codes, one letter a type.
+//!
+//! Text becomes a [`farcall_arch::Signature`] here, and an error names the place in the text. Nothing here asks the operating
+//! system, calls a function, or looks at memory.
+#![forbid(unsafe_code)]
+
+mod codes;
+mod error;
+mod number;
+
+pub use codes::{Codes, Kind, Position, Role, TypeCode, VARIADIC};
+pub use error::{Error, Result};
+pub use number::{float_to_slot, integer_to_slot};

@@ -1,0 +1,76 @@
+//! Numbers into slots: the one place where a number is checked against the range of its type.
+//!
+//! A slot is eight bytes. An integer lies in it extended to all 64 bits by the sign of its type, a `float` in the low four bytes.
+
+use crate::codes::{Position, TypeCode};
+use crate::error::{Error, Result};
+use farcall_arch::Type;
+
+/// The slot of an integer that must be within its type's range.
+///
+/// # Errors
+/// [`Error::OutOfRange`].
+pub fn integer_to_slot(value: i128, code: TypeCode, position: Position) -> Result<u64> {
+    let (min, max) = integer_range(code.ty());
+    if value < min || value > max {
+        return Err(Error::OutOfRange {
+            position,
+            code: code.letter(),
+            min,
+            max,
+            got: value.to_string(),
+        });
+    }
+    Ok(value as u64)
+}
+
+/// The slot of a number that must be within the range of `float`, to which it is rounded. Infinities are.
+///
+/// # Errors
+/// [`Error::FloatRange`].
+pub fn float_to_slot(got: f64, position: Position) -> Result<u64> {
+    let rounded = got as f32;
+    if got.is_finite() && rounded.is_infinite() {
+        return Err(Error::FloatRange { position, got });
+    }
+    Ok(rounded.to_bits().into())
+}
+
+fn integer_range(ty: Type) -> (i128, i128) {
+    let bits = ty.size() * 8;
+    match ty {
+        Type::Scalar(scalar) if scalar.is_signed() => (-(1 << (bits - 1)), (1 << (bits - 1)) - 1),
+        _ => (0, (1 << bits) - 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_at_the_ends_of_their_range_fit_and_beyond_are_errors() {
+        for letter in "bBhHiIlLqQ".chars() {
+            let code = TypeCode::new(letter).expect("a known code");
+            let (min, max) = integer_range(code.ty());
+            let is_signed = letter.is_ascii_lowercase();
+            for fits in [min, max] {
+                let slot = integer_to_slot(fits, code, Position::Result).expect("in range");
+                let back = if is_signed {
+                    i128::from(slot as i64)
+                } else {
+                    i128::from(slot)
+                };
+                assert_eq!(back, fits, "{letter}");
+            }
+            for beyond in [min - 1, max + 1] {
+                let error = integer_to_slot(beyond, code, Position::Argument(1));
+                let text = error.expect_err("out of range").to_string();
+                assert_eq!(
+                    text,
+                    format!("argument 2: expected '{letter}' ({min}..={max}), got {beyond}")
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! A signature with its plan and its code: planned once, and shared by all functions and callbacks that have it.
+//!
+//! Code has two keys: the direction, a call or an entry, and the [`Endpoint`], which is how values lie on the side that is not
+//! C's. It is made when [`crate::policy`] says so.
+
+use crate::arena::{Published, publish};
+use crate::cache::Cache;
+use crate::epoch;
+use crate::error::Result;
+use crate::interp;
+use crate::lock::{Guarded, lock};
+use crate::objects::{self, Conversion};
+use crate::policy;
+use crate::sys;
+use farcall_arch::{Abi, Plan, Signature, emit, plan};
+use std::ffi::c_void;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+
+/// How values lie on the side of a call or an entry that is not C's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// In slots of eight bytes, one after the other.
+    Slots,
+    /// Wherever pointers lead, one for each value.
+    Pointers,
+    /// In the objects of an interpreter.
+    Objects,
+}
+
+/// Who calls whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// We call C.
+    Call,
+    /// C calls us.
+    Entry,
+}
+
+const ENDPOINTS: usize = 3;
+const DIRECTIONS: usize = 2;
+
+/// What calls of C functions on slots go through: code made for the signature, or what does without.
+///
+/// # Safety
+/// Calling one calls `target`:
+/// * `target` is a function of the signature, and may be called by this thread now, with these arguments.
+/// * `slots` points to as many 8-byte slots as the plan has for arguments: an integer in the low bytes of its slot, a
+///   `float` in the low four bytes, a `double` or a pointer in all.
+/// * `result` points to the result's slots; for a `void` result it is not used. A narrow integer fills its slot, extended by its
+///   sign; a `float` fills its low four bytes and leaves the others as they were.
+/// * `compiled` is what the address is from.
+pub type SlotsCall = unsafe extern "C-unwind" fn(
+    target: *const c_void,
+    slots: *const u64,
+    result: *mut u64,
+    compiled: *const Compiled,
+);
+
+/// What serves a signature at the moment, in one direction and at one endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// Code that was made for it, valid for as long as what served it.
+    Code(NonNull<u8>),
+    /// Its plan, for the time being.
+    Plan,
+    /// Its plan, for good: there is no code for it, or the system refuses memory for it.
+    PlanForGood,
+}
+
+/// A place for code that may be made later. Filled once, without waiting for anybody.
+#[derive(Debug, Default)]
+struct Place {
+    /// Null ahead of that.
+    published: AtomicPtr<Published>,
+    uses: AtomicU32,
+}
+
+/// Stands in a [`Place`] for code that there will not be.
+fn none_for_good() -> *mut Published {
+    NonNull::dangling().as_ptr()
+}
+
+impl Place {
+    const fn new() -> Place {
+        Place {
+            published: AtomicPtr::new(ptr::null_mut()),
+            uses: AtomicU32::new(0),
+        }
+    }
+
+    fn get(&self) -> Served {
+        let published = self.published.load(Ordering::Acquire);
+        if published.is_null() {
+            Served::Plan
+        } else if published == none_for_good() {
+            Served::PlanForGood
+        } else {
+            // SAFETY: it came from a box, and the place keeps it for as long as it lives itself.
+            Served::Code(unsafe { (*published).start() })
+        }
+    }
+
+    /// Fills the place, unless another thread has been faster: what it has is as good, and ours is dropped.
+    fn fill(&self, published: Option<Published>) {
+        let ours = published.map_or(none_for_good(), |code| Box::into_raw(Box::new(code)));
+        let filled = self.published.compare_exchange(
+            ptr::null_mut(),
+            ours,
+            Ordering::AcqRel,
+            Ordering::Relaxed,
+        );
+        if filled.is_err() && ours != none_for_good() {
+            // SAFETY: it is the box of a moment ago, and nobody has seen it.
+            drop(unsafe { Box::from_raw(ours) });
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let published = *self.published.get_mut();
+        if !published.is_null() && published != none_for_good() {
+            // SAFETY: it came from a box, and this is the last use of it.
+            drop(unsafe { Box::from_raw(published) });
+        }
+    }
+}
+
+/// A signature under a convention, with its plan, and with its code as far as there is any.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Compiled {
+    /// A [`SlotsCall`]. ORDER farcall_compiled
+    call: AtomicPtr<c_void>,
+    places: [[Place; ENDPOINTS]; DIRECTIONS],
+    plan: Plan,
+    signature: Signature,
+    conversion: Option<Conversion>,
+}
+
+impl Compiled {
+    /// The plan for a signature; no code yet.
+    ///
+    /// # Errors
+    /// [`crate::Error::Plan`].
+    pub fn new(signature: Signature, abi: Abi, conversion: Option<Conversion>) -> Result<Compiled> {
+        Ok(Compiled {
+            call: AtomicPtr::new(first_calls as SlotsCall as *mut c_void),
+            places: [const { [const { Place::new() }; ENDPOINTS] }; DIRECTIONS],
+            plan: plan(&signature, abi)?,
+            signature,
+            conversion,
+        })
+    }
+
+    /// What was compiled.
+    pub fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// Where its values go.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What calls on slots go through at the moment.
+    #[inline(always)]
+    pub fn call(&self) -> SlotsCall {
+        let call = self.call.load(Ordering::Acquire);
+        // SAFETY: nothing but functions of this type is stored there.
+        unsafe { std::mem::transmute::<*mut c_void, SlotsCall>(call) }
+    }
+
+    /// Counts a use, makes code where that pays by now, and says what serves it.
+    pub fn serve(&self, direction: Direction, endpoint: Endpoint) -> Served {
+        let place = self.place(direction, endpoint);
+        match place.get() {
+            Served::Plan => {}
+            served => return served,
+        }
+        if place.uses.fetch_add(1, Ordering::Relaxed) < policy::uses_without_code() {
+            return Served::Plan;
+        }
+        self.serve_with_code(direction, endpoint)
+    }
+
+    /// Makes the code that can be made, without waiting until it pays, and says what serves it.
+    pub fn serve_with_code(&self, direction: Direction, endpoint: Endpoint) -> Served {
+        let place = self.place(direction, endpoint);
+        if place.get() == Served::Plan {
+            place.fill(self.publish(direction, endpoint));
+        }
+        place.get()
+    }
+
+    /// What serves it, without counting that as a use.
+    pub fn now(&self, direction: Direction, endpoint: Endpoint) -> Served {
+        match policy::uses_without_code() {
+            0 => self.serve_with_code(direction, endpoint),
+            _ => self.place(direction, endpoint).get(),
+        }
+    }
+
+    fn place(&self, direction: Direction, endpoint: Endpoint) -> &Place {
+        &self.places[direction as usize][endpoint as usize]
+    }
+
+    fn publish(&self, direction: Direction, endpoint: Endpoint) -> Option<Published> {
+        let plan = &self.plan;
+        let code = match (direction, endpoint) {
+            (Direction::Call, Endpoint::Slots) => emit::call(plan),
+            (Direction::Call, Endpoint::Pointers) => emit::call_pointers(plan),
+            (Direction::Entry, Endpoint::Slots) => emit::callback_entry(plan),
+            (Direction::Entry, Endpoint::Pointers) => emit::callback_entry_pointers(plan),
+            (Direction::Call, Endpoint::Objects) => {
+                let Some(Conversion::Call(call)) = &self.conversion else {
+                    return None;
+                };
+                return objects::publish_call(plan, call);
+            }
+            (Direction::Entry, Endpoint::Objects) => {
+                let Some(Conversion::Entry(deliveries)) = &self.conversion else {
+                    return None;
+                };
+                let Served::Code(slots) = self.serve_with_code(direction, Endpoint::Slots) else {
+                    return None;
+                };
+                return objects::publish_entry(plan, deliveries, slots.as_ptr() as u64);
+            }
+        };
+        publish(&code).ok()
+    }
+}
+
+/// What calls on slots go through until there is code.
+unsafe extern "C-unwind" fn first_calls(
+    target: *const c_void,
+    slots: *const u64,
+    result: *mut u64,
+    compiled: *const Compiled,
+) {
+    // SAFETY: the caller vouches for it.
+    let compiled_now = unsafe { &*compiled };
+    let call: SlotsCall = match compiled_now.serve(Direction::Call, Endpoint::Slots) {
+        // SAFETY: a trampoline on slots is a function of this type, but for the last argument, which it leaves alone.
+        Served::Code(start) => unsafe { std::mem::transmute::<NonNull<u8>, SlotsCall>(start) },
+        Served::PlanForGood => follow_plan,
+        // SAFETY: the caller vouches for the call.
+        Served::Plan => return unsafe { follow_plan(target, slots, result, compiled) },
+    };
+    compiled_now
+        .call
+        .store(call as *mut c_void, Ordering::Release);
+    // SAFETY: the caller vouches for the call.
+    unsafe { call(target, slots, result, compiled) }
+}
+
+unsafe extern "C-unwind" fn follow_plan(
+    target: *const c_void,
+    slots: *const u64,
+    result: *mut u64,
+    compiled: *const Compiled,
+) {
+    // SAFETY: the caller vouches for the call.
+    unsafe { interp::call_slots((*compiled).plan(), target, slots, result) }
+}
+
+/// What tells one compiled signature of this process's convention from another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    signature: Signature,
+    conversion: Option<Conversion>,
+}
+
+static CACHE: Guarded<Cache<Key, Compiled>> = Guarded::new(Cache::new());
+
+/// The compiled form of a signature under this process's own convention: found by its content, or planned now.
+///
+/// # Errors
+/// [`crate::Error::Plan`].
+pub fn compile(signature: Signature, conversion: Option<Conversion>) -> Result<Arc<Compiled>> {
+    let key = Key {
+        signature,
+        conversion,
+    };
+    if let Some(compiled) = CACHE.get(&mut lock()).get(&key) {
+        return Ok(compiled);
+    }
+    let (signature, conversion) = (key.signature.clone(), key.conversion.clone());
+    let compiled = Arc::new(Compiled::new(signature, sys::host_abi(), conversion)?);
+    let (compiled, unused) = CACHE.get(&mut lock()).add(key, compiled);
+    epoch::forget(unused);
+    Ok(compiled)
+}

@@ -1,0 +1,52 @@
+//! What can go wrong on the run side, and all texts that say so.
+
+use std::io;
+
+/// A `Result` with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A signature that the calling convention has no place for.
+    #[error(transparent)]
+    Plan(#[from] farcall_arch::PlanError),
+    /// The system gave no executable memory.
+    #[error(
+        "no executable memory: {0} (a policy such as PR_SET_MDWE, MemoryDenyWriteExecute or SELinux may forbid it)"
+    )]
+    ExecutableMemory(#[source] io::Error),
+    /// A library that the loader did not open.
+    #[error("{text}")]
+    Open {
+        /// What was to be opened; `None` for the program itself.
+        path: Option<String>,
+        /// The system's error number, 0 if it gave none.
+        code: i32,
+        /// The loader's own words.
+        text: String,
+    },
+    /// A symbol that a library does not have.
+    #[error("{library}: no symbol '{name}': {text}")]
+    Symbol {
+        /// The library.
+        library: String,
+        /// The symbol.
+        name: String,
+        /// The loader's own words.
+        text: String,
+    },
+    /// A library that has been closed.
+    #[error("{what} is closed")]
+    Closed {
+        /// What it was.
+        what: String,
+    },
+    /// A name with a NUL byte inside.
+    #[error("expected a name without NUL bytes, got {name:?}")]
+    NulInName {
+        /// The name.
+        name: String,
+    },
+}

@@ -1,0 +1,164 @@
+//! The machine code for AArch64.
+
+use farcall_arch::Plan;
+use std::arch::global_asm;
+use std::mem::offset_of;
+
+/// The registers, by their number.
+#[derive(Clone, Copy, Default)]
+#[repr(C, align(16))]
+pub struct Image {
+    /// `x0` to `x19`, as far as they carry anything: `x0` to `x8`, and the static chain.
+    pub ints: [u64; 20],
+    /// `v0` to `v7`.
+    pub fps: [[u8; 16]; 8],
+}
+
+impl Image {
+    /// There is no further place for a result.
+    #[inline]
+    pub fn expect(&mut self, _plan: &Plan) {}
+
+    /// There is no such register: no plan speaks of one.
+    #[inline]
+    pub fn x87(&self, _register: u8) -> [u8; 16] {
+        [0; 16]
+    }
+
+    /// As above.
+    #[inline]
+    pub fn set_x87(&mut self, _register: u8, _bytes: [u8; 16]) {}
+}
+
+/// The register of the static chain. A thunk leaves its record's address in `x16`.
+pub const STATIC_CHAIN: usize = 18;
+
+const _: () = {
+    assert!(offset_of!(Image, fps) == 160);
+    assert!(size_of::<Image>() == 288);
+};
+
+// farcall_interp_call(frame, stack_len, fill, target)
+//
+//   | saved x19, x20 |
+//   | saved x29, x30 | <- x29
+//   | stack area     | <- sp at the calls
+//
+// The area is entered a page at a time, as no page of a stack may be passed over. x18, which is the platform's on some systems, is left
+// alone unless there is a static chain.
+global_asm!(
+    ".pushsection .text.farcall_interp_call,\"ax\",@progbits",
+    ".globl farcall_interp_call",
+    ".hidden farcall_interp_call",
+    ".type farcall_interp_call,@function",
+    ".p2align 4",
+    "farcall_interp_call:",
+    ".cfi_startproc",
+    "hint #34",
+    "stp x29, x30, [sp, #-32]!",
+    ".cfi_def_cfa_offset 32",
+    ".cfi_offset x29, -32",
+    ".cfi_offset x30, -24",
+    "mov x29, sp",
+    ".cfi_def_cfa_register x29",
+    "stp x19, x20, [sp, #16]",
+    ".cfi_offset x19, -16",
+    ".cfi_offset x20, -8",
+    "mov x19, x0",
+    "mov x20, x3",
+    "2:",
+    "cmp x1, #1, lsl #12",
+    "b.ls 3f",
+    "sub sp, sp, #1, lsl #12",
+    "str xzr, [sp]",
+    "sub x1, x1, #1, lsl #12",
+    "b 2b",
+    "3:",
+    "sub sp, sp, x1",
+    "mov x1, sp",
+    "blr x2",
+    "ldp q0, q1, [x19, #160]",
+    "ldp q2, q3, [x19, #192]",
+    "ldp q4, q5, [x19, #224]",
+    "ldp q6, q7, [x19, #256]",
+    "ldp x0, x1, [x19]",
+    "ldp x2, x3, [x19, #16]",
+    "ldp x4, x5, [x19, #32]",
+    "ldp x6, x7, [x19, #48]",
+    "ldr x8, [x19, #64]",
+    "ldr x9, [x19, #144]",
+    "cbz x9, 4f",
+    "mov x18, x9",
+    "4:",
+    "blr x20",
+    "stp x0, x1, [x19]",
+    "stp q0, q1, [x19, #160]",
+    "stp q2, q3, [x19, #192]",
+    "mov sp, x29",
+    ".cfi_def_cfa_register sp",
+    "ldp x19, x20, [sp, #16]",
+    ".cfi_restore x19",
+    ".cfi_restore x20",
+    "ldp x29, x30, [sp], #32",
+    ".cfi_restore x29",
+    ".cfi_restore x30",
+    ".cfi_def_cfa_offset 0",
+    "ret",
+    ".cfi_endproc",
+    ".size farcall_interp_call, . - farcall_interp_call",
+    ".popsection",
+);
+
+/// An entry of callbacks, called `$name`: registers into an image on the stack, `$enter(record, image, stack)`, and back. With
+/// `chain`, the record is where the static chain leads.
+#[macro_export]
+macro_rules! interp_entry {
+    ($name:literal, $enter:path) => {
+        $crate::interp_entry!(@ $name, $enter, "x16");
+    };
+    ($name:literal, $enter:path, chain) => {
+        $crate::interp_entry!(@ $name, $enter, "x18");
+    };
+    (@ $name:literal, $enter:path, $record:literal) => {
+        ::core::arch::global_asm!(
+            concat!(".pushsection .text.", $name, ",\"ax\",@progbits"),
+            concat!(".globl ", $name),
+            concat!(".hidden ", $name),
+            concat!(".type ", $name, ",@function"),
+            ".p2align 4",
+            concat!($name, ":"),
+            ".cfi_startproc",
+            "hint #34",
+            "stp x29, x30, [sp, #-304]!",
+            ".cfi_def_cfa_offset 304",
+            ".cfi_offset x29, -304",
+            ".cfi_offset x30, -296",
+            "mov x29, sp",
+            "stp x0, x1, [sp, #16]",
+            "stp x2, x3, [sp, #32]",
+            "stp x4, x5, [sp, #48]",
+            "stp x6, x7, [sp, #64]",
+            "str x8, [sp, #80]",
+            "stp q0, q1, [sp, #176]",
+            "stp q2, q3, [sp, #208]",
+            "stp q4, q5, [sp, #240]",
+            "stp q6, q7, [sp, #272]",
+            concat!("mov x0, ", $record),
+            "add x1, sp, #16",
+            "add x2, sp, #304",
+            "bl {enter}",
+            "ldp x0, x1, [sp, #16]",
+            "ldp q0, q1, [sp, #176]",
+            "ldp q2, q3, [sp, #208]",
+            "ldp x29, x30, [sp], #304",
+            ".cfi_restore x29",
+            ".cfi_restore x30",
+            ".cfi_def_cfa_offset 0",
+            "ret",
+            ".cfi_endproc",
+            concat!(".size ", $name, ", . - ", $name),
+            ".popsection",
+            enter = sym $enter,
+        );
+    };
+}

@@ -1,0 +1,80 @@
+//! The machine code that is there from the start: a call with any registers and any stack, and the entry of any callback.
+//!
+//! Each is written once for a machine, knows registers and nothing of signatures, and comes with unwind information, so that
+//! exceptions pass. Calls and entries exchange an [`Image`] of the registers with Rust.
+
+#[cfg(target_arch = "aarch64")]
+mod a64;
+#[cfg(target_arch = "aarch64")]
+pub use a64::*;
+#[cfg(target_arch = "x86_64")]
+mod x64;
+#[cfg(target_arch = "x86_64")]
+pub use x64::*;
+
+use farcall_arch::Place;
+use std::ffi::c_void;
+use std::ptr;
+
+/// Fills the registers' image, which `frame` begins with, and the stack area at `stack` of a call that is about to be made.
+pub type Fill = unsafe extern "C" fn(frame: *mut c_void, stack: *mut u8);
+
+unsafe extern "C-unwind" {
+    /// Calls `target` with the registers and the stack area, `stack_len` bytes long, that `fill` leaves, and puts the result's
+    /// registers into the image.
+    ///
+    /// # Safety
+    /// * `frame` points to something that begins with an [`Image`], and is what `fill` wants.
+    /// * `stack_len` is a multiple of 16.
+    /// * What `fill` leaves is a call of `target` that the caller of this vouches for.
+    pub fn farcall_interp_call(
+        frame: *mut c_void,
+        stack_len: usize,
+        fill: Fill,
+        target: *const c_void,
+    );
+}
+
+impl Image {
+    /// The bytes of a register.
+    #[inline]
+    pub fn get(&self, place: Place) -> [u8; 16] {
+        match place {
+            Place::Int(register) => {
+                let mut bytes = [0; 16];
+                bytes[..8].copy_from_slice(&self.ints[usize::from(register)].to_le_bytes());
+                bytes
+            }
+            Place::Fp(register) => self.fps[usize::from(register)],
+            Place::X87(register) => self.x87(register),
+            Place::Stack { .. } => [0; 16],
+        }
+    }
+
+    /// Sets them; of an integer register there are eight.
+    #[inline]
+    pub fn set(&mut self, place: Place, bytes: [u8; 16]) {
+        match place {
+            Place::Int(register) => self.ints[usize::from(register)] = super::word(&bytes),
+            Place::Fp(register) => self.fps[usize::from(register)] = bytes,
+            Place::X87(register) => self.set_x87(register, bytes),
+            Place::Stack { .. } => {}
+        }
+    }
+
+    /// Where the bytes are of an argument that arrives there, the stack arguments being at `stack`.
+    ///
+    /// # Safety
+    /// * The place lies within the stack arguments, if it is there.
+    #[inline]
+    pub unsafe fn at(&mut self, place: Place, stack: *mut u8) -> *mut u8 {
+        match place {
+            Place::Int(register) => ptr::from_mut(&mut self.ints[usize::from(register)]).cast(),
+            Place::Fp(register) => self.fps[usize::from(register)].as_mut_ptr(),
+            // SAFETY: the caller vouches for the place.
+            Place::Stack { offset, .. } => unsafe { stack.add(offset as usize) },
+            // No argument is in one.
+            Place::X87(_) => ptr::null_mut(),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The machine code for x86-64.
+//!
+//! A process speaks one convention, System V or Microsoft's, and each has a file of its own here.
+
+#[cfg(unix)]
+mod sysv;
+#[cfg(windows)]
+mod windows;
+
+use farcall_arch::{Move, Place, Plan};
+use std::mem::offset_of;
+
+/// The registers, by their number in the machine's encoding.
+#[derive(Clone, Copy, Default)]
+#[repr(C, align(16))]
+pub struct Image {
+    /// `rax` to `r15`, as far as they carry anything: arguments, results, the count of vector registers, the static chain.
+    pub ints: [u64; 16],
+    /// `xmm0` to `xmm7`.
+    pub fps: [[u8; 16]; 8],
+    /// `st(0)` and `st(1)` of a result, in that order.
+    pub x87: [[u8; 16]; 2],
+    /// How many of them the result has.
+    pub x87_count: u64,
+}
+
+impl Image {
+    /// Has machine code take as many numbers off the x87's stack, or put them there, as the result has.
+    #[inline]
+    pub fn expect(&mut self, plan: &Plan) {
+        let is_x87 = |piece: &&Move| matches!(piece.place, Place::X87(_));
+        self.x87_count = plan.ret.iter().filter(is_x87).count() as u64;
+    }
+
+    /// The bytes of `st(register)`.
+    #[inline]
+    pub fn x87(&self, register: u8) -> [u8; 16] {
+        self.x87[usize::from(register)]
+    }
+
+    /// Sets them.
+    #[inline]
+    pub fn set_x87(&mut self, register: u8, bytes: [u8; 16]) {
+        self.x87[usize::from(register)] = bytes;
+    }
+}
+
+/// The register of the static chain.
+pub const STATIC_CHAIN: usize = 10;
+
+const _: () = {
+    assert!(offset_of!(Image, fps) == 128);
+    assert!(offset_of!(Image, x87) == 256);
+    assert!(offset_of!(Image, x87_count) == 288);
+    assert!(size_of::<Image>() == 304);
+};

@@ -1,0 +1,42 @@
+//! The run side of farcall, without a face: executable memory, thunks, plans that are followed without code, and what keeps all of
+//! that alive.
+//!
+//! ```text
+//! Signature ──plan──► Compiled ──serve──► code, published in an arena       compiled.rs, policy.rs, arena.rs
+//!                         │         └────► its plan, followed                interp/
+//!                         └──► Callback: a thunk, its record, its entry      callback.rs, thunk/, record.rs
+//! ```
+//!
+//! Whoever uses this brings what a user holds: the Rust crate, libffi's C interface, and MicroPython's module do. None of this is a
+//! promise to anybody else.
+
+mod arena;
+mod cache;
+mod callback;
+mod compiled;
+pub mod epoch;
+mod error;
+pub mod interp;
+mod library;
+mod lock;
+mod objects;
+mod policy;
+mod record;
+pub mod slot;
+mod sys;
+mod thunk;
+mod trampoline;
+
+pub use arena::{Published, generates_code, publish};
+pub use cache::{Cache, LIMIT};
+pub use callback::Callback;
+pub use compiled::{Compiled, Direction, Endpoint, Served, SlotsCall, compile};
+pub use error::{Error, Result};
+pub use library::Library;
+pub use lock::{Guarded, exclusively};
+pub use objects::{Conversion, set_object_model};
+pub use policy::{Wish, wish};
+pub use record::{Handler, ObjectHandler};
+pub use sys::{host_abi, sync_icache};
+pub use thunk::pool;
+pub use trampoline::Trampoline;

@@ -1,0 +1,115 @@
+//! Shared libraries: open, look up, close.
+
+use crate::epoch;
+use crate::error::{Error, Result};
+use crate::sys;
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A shared library, or the program itself.
+#[derive(Debug)]
+pub struct Library {
+    name: String,
+    is_open: AtomicBool,
+    loaded: Mutex<Option<sys::LoadedLibrary>>,
+    handle: usize,
+}
+
+impl Library {
+    /// Opens a library by its path or by a name that the loader searches for; the program itself, with all it has loaded,
+    /// for `None`. `flags` are the loader's: those of `dlopen`, or of `LoadLibraryExW`. Without them every symbol that the library
+    /// needs is resolved now, and its own are not lent to libraries opened later.
+    ///
+    /// # Errors
+    /// [`Error::Open`] with the loader's own words; [`Error::NulInName`].
+    ///
+    /// # Safety
+    /// * The library's initialisers, which run now, and its finalisers, which run when it is closed, are sound to run.
+    pub unsafe fn open(path: Option<&str>, flags: Option<i32>) -> Result<Library> {
+        if let Some(name) = path.filter(|path| path.contains('\0')) {
+            return Err(Error::NulInName {
+                name: name.to_owned(),
+            });
+        }
+        // What was closed while in use may have come free by now.
+        epoch::reap();
+        let flags = flags.unwrap_or(sys::DEFAULT_OPEN_FLAGS);
+        // SAFETY: the caller vouches for the library.
+        let loaded = unsafe { sys::LoadedLibrary::open(path, flags) };
+        let loaded = loaded.map_err(|error| Error::Open {
+            path: path.map(str::to_owned),
+            code: error.code,
+            text: error.text,
+        })?;
+        let (loaded, handle) = loaded.handle();
+        Ok(Library {
+            name: path.unwrap_or("the program").to_owned(),
+            is_open: AtomicBool::new(true),
+            loaded: Mutex::new(Some(loaded)),
+            handle: handle as usize,
+        })
+    }
+
+    /// What it was opened as.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The loader's handle, for display.
+    pub fn handle(&self) -> *mut c_void {
+        self.handle as *mut c_void
+    }
+
+    /// Whether it has not been closed. A thread that asks this while it is counted as inside ([`epoch::Inside`]) may use the library
+    /// for as long as it is.
+    #[inline(always)]
+    pub fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::Acquire)
+    }
+
+    /// The address of the symbol called `name`.
+    ///
+    /// # Errors
+    /// [`Error::Symbol`] where there is none, or where it is null; [`Error::Closed`]; [`Error::NulInName`].
+    pub fn symbol(&self, name: &str) -> Result<*mut c_void> {
+        if name.contains('\0') {
+            return Err(Error::NulInName {
+                name: name.to_owned(),
+            });
+        }
+        let loaded = self.loaded();
+        let Some(loaded) = loaded.as_ref() else {
+            return Err(Error::Closed {
+                what: self.name.clone(),
+            });
+        };
+        let missing = |text| Error::Symbol {
+            library: self.name.clone(),
+            name: name.to_owned(),
+            text,
+        };
+        match loaded.symbol(name) {
+            Ok(address) if address.is_null() => Err(missing("its address is NULL".to_owned())),
+            Ok(address) => Ok(address),
+            Err(error) => Err(missing(error.text)),
+        }
+    }
+
+    /// Closes it for all who use it. Closing it again does nothing.
+    ///
+    /// While a thread is inside a foreign call, the library may be what it is inside of: it then stays mapped
+    /// until a later moment at which no thread is. Addresses taken from it dangle after that.
+    pub fn close(&self) {
+        self.is_open.store(false, Ordering::Release);
+        let loaded = self.loaded().take();
+        if let Some(loaded) = loaded {
+            epoch::retire(Box::new(loaded));
+            epoch::reap();
+        }
+    }
+
+    fn loaded(&self) -> MutexGuard<'_, Option<sys::LoadedLibrary>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,170 @@
+//! The one lock of the process, as a token that is passed.
+//!
+//! Whatever changes rarely (code memory, thunks, the cache, the list of threads) belongs to the file that it is about, as a
+//! [`Guarded`] static. Nobody gets at it without a [`Held`], and there is one only while its thread holds the lock. No call of a C
+//! function and no callback takes it.
+//!
+//! Nothing foreign runs while it is held, destructors of users' values included. So `fork()` can wait for it: the child then
+//! finds everything whole.
+
+use crate::sys;
+use std::cell::UnsafeCell;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The proof that this thread holds the lock.
+pub(crate) struct Held(());
+
+/// A value that is reached only while the lock is held.
+pub struct Guarded<T>(UnsafeCell<T>);
+
+// SAFETY: `get` wants a `&mut Held`, of which there is one at a time in the process.
+unsafe impl<T: Send> Sync for Guarded<T> {}
+
+impl<T> std::fmt::Debug for Guarded<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Guarded(..)")
+    }
+}
+
+impl<T> Guarded<T> {
+    /// The value, behind the lock.
+    pub const fn new(value: T) -> Guarded<T> {
+        Guarded(UnsafeCell::new(value))
+    }
+
+    /// Does `work` with the value under the lock. `work` must neither call foreign code, destructors of users' values included, nor
+    /// take the lock again.
+    pub fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+        work(self.get(&mut lock()))
+    }
+
+    /// The value, for as long as the token is lent.
+    pub(crate) fn get<'a>(&'a self, _: &'a mut Held) -> &'a mut T {
+        // SAFETY: the only token is borrowed for as long as the result lives, so there is no second reference.
+        unsafe { &mut *self.0.get() }
+    }
+}
+
+/// The lock, held for as long as this lives. It must be gone before foreign code runs.
+pub(crate) struct Lock {
+    held: Held,
+    _guard: MutexGuard<'static, ()>,
+}
+
+impl Deref for Lock {
+    type Target = Held;
+
+    fn deref(&self) -> &Held {
+        &self.held
+    }
+}
+
+impl DerefMut for Lock {
+    fn deref_mut(&mut self) -> &mut Held {
+        &mut self.held
+    }
+}
+
+static MUTEX: Mutex<()> = Mutex::new(());
+
+/// Takes the lock.
+pub(crate) fn lock() -> Lock {
+    watch_forks();
+    Lock {
+        held: Held(()),
+        // A panic under the lock leaves nothing half done that a later user would trip over: every change of state is one
+        // assignment at the end.
+        _guard: MUTEX.lock().unwrap_or_else(PoisonError::into_inner),
+    }
+}
+
+/// Runs `work` while no other thread runs any of this, or makes code or thunks, and no fork happens.
+///
+/// `work` must neither call foreign code nor anything that takes the lock.
+pub fn exclusively<T>(work: impl FnOnce() -> T) -> T {
+    let _lock = lock();
+    work()
+}
+
+/// Whether the fork hooks are in place.
+static IS_WATCHING: AtomicBool = AtomicBool::new(false);
+
+/// Puts the fork hooks in place, ahead of the first time that the lock is taken.
+///
+/// Nobody takes the lock before the hooks are there. So a fork that comes too early for them finds the lock free. Threads that get here
+/// at the same time may each put them in place: the hooks count.
+#[inline]
+fn watch_forks() {
+    if !IS_WATCHING.load(Ordering::Acquire) {
+        sys::around_fork(&sys::ForkHooks {
+            before: before_fork,
+            after: after_fork,
+        });
+        IS_WATCHING.store(true, Ordering::Release);
+    }
+}
+
+/// The lock of the thread that is forking, and how many of its hooks have run.
+struct AcrossFork {
+    guard: Option<MutexGuard<'static, ()>>,
+    depth: usize,
+}
+
+// SAFETY: only the thread that is forking reaches the guard, and it is the one that took the lock.
+unsafe impl Send for AcrossFork {}
+
+static ACROSS_FORK: Guarded<AcrossFork> = Guarded::new(AcrossFork {
+    guard: None,
+    depth: 0,
+});
+
+/// The thread that is forking, as the address of something that it has of its own; 0 if none is.
+static FORKING: AtomicUsize = AtomicUsize::new(0);
+
+/// How many forks lie between this process and the one that first took the lock.
+static GENERATION: AtomicUsize = AtomicUsize::new(0);
+
+/// A number that is another one in a child of `fork()`, where all other threads are gone.
+pub(crate) fn generation() -> usize {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+fn this_thread() -> usize {
+    thread_local!(static OWN: u8 = const { 0 });
+    OWN.with(|own| &raw const *own as usize)
+}
+
+fn before_fork() {
+    let me = this_thread();
+    let is_first = FORKING.load(Ordering::Relaxed) != me;
+    let guard = is_first.then(|| MUTEX.lock().unwrap_or_else(PoisonError::into_inner));
+    FORKING.store(me, Ordering::Relaxed);
+    // This thread holds the lock: since just now, or since this ran before in the course of the same fork.
+    let mut held = Held(());
+    let state = ACROSS_FORK.get(&mut held);
+    state.depth += 1;
+    if guard.is_some() {
+        state.guard = guard;
+    }
+}
+
+fn after_fork(in_child: bool) {
+    if FORKING.load(Ordering::Relaxed) != this_thread() {
+        return;
+    }
+    // This thread, or in the child its only copy, holds the lock since before_fork().
+    let mut held = Held(());
+    let state = ACROSS_FORK.get(&mut held);
+    state.depth -= 1;
+    if state.depth > 0 {
+        return;
+    }
+    FORKING.store(0, Ordering::Relaxed);
+    if in_child {
+        GENERATION.fetch_add(1, Ordering::Relaxed);
+    }
+    let guard = state.guard.take();
+    drop(guard);
+}

@@ -1,0 +1,73 @@
+//! The interpreter whose objects code works on, and what all of that code shares.
+//!
+//! There is one interpreter in a process, and it tells once how it lays out its objects.
+
+use crate::arena::{Published, SHARING, publish_in};
+use crate::lock::lock;
+use crate::sys;
+use farcall_arch::endpoint::{Delivery, ObjectCall, ObjectModel, SharedEntries};
+use farcall_arch::{Plan, emit};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How the values of a signature become objects, and objects values. It depends on more than the signature: an interpreter has several
+/// ways to treat a pointer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Conversion {
+    /// Of a function's arguments and its result.
+    Call(ObjectCall),
+    /// Of a callback's arguments.
+    Entry(Vec<Delivery>),
+}
+
+/// An interpreter's model of objects, and where the code begins that depends on it alone.
+struct Interpreter {
+    model: ObjectModel,
+    shared: SharedEntries,
+}
+
+static INTERPRETER: OnceLock<Option<Interpreter>> = OnceLock::new();
+
+/// What was refused once is refused later, and trying again would take addresses each time.
+static IS_REFUSED: AtomicBool = AtomicBool::new(false);
+
+/// Tells how the interpreter lays out its objects, once. Later calls change nothing.
+///
+/// # Safety
+/// * The model is true for as long as the process lives, and each function in it has the type that its description states.
+pub unsafe fn set_object_model(model: ObjectModel) {
+    INTERPRETER.get_or_init(|| {
+        let shared = emit::shared_for_objects(sys::host_abi(), &model)?;
+        SHARING.get(&mut lock()).share(shared.code);
+        Some(Interpreter {
+            model,
+            shared: shared.entries,
+        })
+    });
+}
+
+/// The call operation of function objects; `None` where there is no model, no emitter, or no executable memory.
+pub(crate) fn publish_call(plan: &Plan, call: &ObjectCall) -> Option<Published> {
+    let interpreter = INTERPRETER.get()?.as_ref()?;
+    if IS_REFUSED.load(Ordering::Relaxed) {
+        return None;
+    }
+    let code = emit::call_objects(plan, call, &interpreter.model, &interpreter.shared)?;
+    let published = publish_in(&SHARING, &mut lock(), &code).ok();
+    if published.is_none() {
+        IS_REFUSED.store(true, Ordering::Relaxed);
+    }
+    published
+}
+
+/// The entry of callbacks on objects, which leaves for `slots_entry` when an argument is out of the ordinary; `None` as for
+/// [`publish_call`].
+pub(crate) fn publish_entry(
+    plan: &Plan,
+    deliveries: &[Delivery],
+    slots_entry: u64,
+) -> Option<Published> {
+    let interpreter = INTERPRETER.get()?.as_ref()?;
+    let code = emit::callback_entry_objects(plan, &interpreter.model, deliveries, slots_entry)?;
+    crate::arena::publish(&code).ok()
+}

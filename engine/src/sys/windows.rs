@@ -1,0 +1,436 @@
+//! Windows on x86-64.
+
+mod program;
+
+pub(crate) use program::{copy_code, map_code};
+
+use super::{ForkHooks, LoaderError};
+use farcall_arch::emit::{Code, unwind};
+use libloading::os::windows as loader;
+use std::borrow::Cow;
+use std::error::Error as _;
+use std::ffi::{CString, c_void};
+use std::io;
+use std::mem::MaybeUninit;
+use std::ptr::{self, NonNull};
+use std::sync::OnceLock;
+use windows_sys::Win32::Foundation::{
+    CloseHandle, ERROR_ACCESS_DENIED, ERROR_FILE_NOT_FOUND, ERROR_MOD_NOT_FOUND,
+    ERROR_NOT_ENOUGH_MEMORY, ERROR_PATH_NOT_FOUND, HANDLE, HMODULE, INVALID_HANDLE_VALUE,
+    SetLastError,
+};
+use windows_sys::Win32::System::Diagnostics::Debug::{
+    FlushInstructionCache, IMAGE_RUNTIME_FUNCTION_ENTRY, IMAGE_RUNTIME_FUNCTION_ENTRY_0,
+    RtlAddFunctionTable, RtlDeleteFunctionTable,
+};
+use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
+use windows_sys::Win32::System::Memory::{
+    CreateFileMappingW, FILE_MAP, FILE_MAP_EXECUTE, FILE_MAP_READ, FILE_MAP_WRITE, MEM_COMMIT,
+    MEM_RELEASE, MEM_RESERVE, MEMORY_MAPPED_VIEW_ADDRESS, MapViewOfFile, PAGE_EXECUTE_READ,
+    PAGE_EXECUTE_READWRITE, PAGE_READWRITE, UnmapViewOfFile, VirtualAlloc, VirtualFree,
+    VirtualProtect,
+};
+use windows_sys::Win32::System::ProcessStatus::K32EnumProcessModules;
+use windows_sys::Win32::System::SystemInformation::GetSystemInfo;
+use windows_sys::Win32::System::Threading::{FlushProcessWriteBuffers, GetCurrentProcess};
+
+/// The size of a memory page, in bytes.
+pub(crate) fn page_size() -> usize {
+    static SIZE: OnceLock<usize> = OnceLock::new();
+    *SIZE.get_or_init(|| {
+        let mut info = MaybeUninit::uninit();
+        // SAFETY: the call fills in the structure it is given.
+        let info = unsafe {
+            GetSystemInfo(info.as_mut_ptr());
+            info.assume_init()
+        };
+        info.dwPageSize as usize
+    })
+}
+
+/// Fresh zeroed memory that can be written; `len` is a multiple of the page size.
+pub(crate) fn allocate(len: usize) -> io::Result<NonNull<u8>> {
+    // SAFETY: memory at an address of the system's choice replaces nothing.
+    let start = unsafe { VirtualAlloc(ptr::null(), len, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE) };
+    NonNull::new(start.cast()).ok_or_else(io::Error::last_os_error)
+}
+
+/// Gives memory back.
+///
+/// # Safety
+/// * `start` is from [`allocate`], and nothing uses the memory any more.
+pub(crate) unsafe fn release(start: NonNull<u8>, _len: usize) {
+    // SAFETY: the caller vouches for the memory, which is released as a whole.
+    unsafe { VirtualFree(start.as_ptr().cast(), 0, MEM_RELEASE) };
+}
+
+/// Makes pages executable that were written, and writable no more.
+///
+/// # Errors
+/// The system's, where a policy forbids it (Arbitrary Code Guard): the pages stay as they were.
+///
+/// # Safety
+/// * The range consists of whole pages from [`allocate`] which nothing will write again.
+pub(crate) unsafe fn make_executable(start: NonNull<u8>, len: usize) -> io::Result<()> {
+    let mut before = 0;
+    let address = start.as_ptr().cast();
+    // SAFETY: the caller vouches for the range; nobody writes there, so nobody loses a right they use.
+    let changed = unsafe { VirtualProtect(address, len, PAGE_EXECUTE_READ, &mut before) };
+    if changed == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the caller vouches for the range.
+    sync_icache(unsafe { std::slice::from_raw_parts(start.as_ptr(), len) });
+    Ok(())
+}
+
+/// What the system asks for after writing code, though processors of this kind do not.
+pub fn sync_icache(bytes: &[u8]) {
+    // SAFETY: it changes no memory.
+    unsafe { FlushInstructionCache(GetCurrentProcess(), bytes.as_ptr().cast(), bytes.len()) };
+}
+
+/// Memory for code. It is never given back.
+///
+/// It is a section that is mapped for execution, and for as long as something is being written, for that at another address as
+/// well. Neither mapping ever has both rights. Code that is running in the same page is not disturbed, because its
+/// bytes do not change. There is no fork() here that would have two processes share the section.
+pub(crate) struct CodeRange {
+    section: HANDLE,
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: `section` and `start` name things of the process that no thread owns; writing takes `&mut self`.
+unsafe impl Send for CodeRange {}
+
+impl CodeRange {
+    /// Makes `len` bytes, a multiple of the page size. What is never written will hold `filler`.
+    pub fn reserve(len: usize, filler: u8) -> io::Result<CodeRange> {
+        let (high, low) = ((len as u64 >> 32) as u32, len as u32);
+        let (none, rights) = (ptr::null(), PAGE_EXECUTE_READWRITE);
+        // SAFETY: a section without a name, backed by the paging file, is nobody else's.
+        let section = unsafe {
+            CreateFileMappingW(INVALID_HANDLE_VALUE, none, rights, high, low, ptr::null())
+        };
+        if section.is_null() {
+            return Err(io::Error::last_os_error());
+        }
+        let filled = View::map(section, FILE_MAP_WRITE).and_then(|view| {
+            // SAFETY: the view is the whole section, and nobody else knows it.
+            unsafe { view.0.write_bytes(filler, len) };
+            drop(view);
+            View::map(section, FILE_MAP_READ | FILE_MAP_EXECUTE)
+        });
+        match filled {
+            Ok(view) => Ok(CodeRange {
+                section,
+                start: view.keep(),
+                len,
+            }),
+            Err(error) => {
+                // SAFETY: the handle was made above, and nobody else has it.
+                unsafe { CloseHandle(section) };
+                Err(error)
+            }
+        }
+    }
+
+    /// The first address.
+    pub fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    /// How many bytes there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Puts code `offset` bytes behind the start, all of it or, with an error, nothing.
+    ///
+    /// # Safety
+    /// * The bytes lie within the range, and no code in use where they go. Other code in the same pages may be in use.
+    pub unsafe fn write(&mut self, offset: usize, bytes: &[u8]) -> io::Result<()> {
+        let view = View::map(self.section, FILE_MAP_WRITE)?;
+        // SAFETY: the view is the whole section, which the caller's bytes lie in, and it was mapped just now: nobody else knows it.
+        unsafe {
+            let target = view.0.add(offset).as_ptr();
+            target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        }
+        drop(view);
+        // SAFETY: the caller's range has just been written.
+        sync_icache(unsafe {
+            std::slice::from_raw_parts(self.start.add(offset).as_ptr(), bytes.len())
+        });
+        Ok(())
+    }
+}
+
+/// A section where it can be seen, until this is dropped.
+struct View(NonNull<u8>);
+
+impl View {
+    fn map(section: HANDLE, rights: FILE_MAP) -> io::Result<View> {
+        // SAFETY: a view at an address of the system's choice replaces nothing.
+        let view = unsafe { MapViewOfFile(section, rights, 0, 0, 0) };
+        let start = NonNull::new(view.Value.cast()).ok_or_else(io::Error::last_os_error)?;
+        Ok(View(start))
+    }
+
+    /// Its address, for good.
+    fn keep(self) -> NonNull<u8> {
+        let start = self.0;
+        std::mem::forget(self);
+        start
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        let address = MEMORY_MAPPED_VIEW_ADDRESS {
+            Value: self.0.as_ptr().cast(),
+        };
+        // SAFETY: the view is this value's own.
+        unsafe { UnmapViewOfFile(address) };
+    }
+}
+
+/// Where the unwind information of `code` lies, from its first byte.
+fn unwind_offset(code: &Code) -> usize {
+    code.bytes.len().next_multiple_of(4)
+}
+
+/// The bytes to publish for `code`: its own and, as the unwinder only looks within 4 GiB of them, what it goes by.
+pub(crate) fn with_unwind_data(code: &Code) -> Cow<'_, [u8]> {
+    let Some(info) = unwind::unwind_info(code) else {
+        return Cow::Borrowed(&code.bytes);
+    };
+    let mut bytes = code.bytes.clone();
+    bytes.resize(unwind_offset(code), 0);
+    bytes.extend(info);
+    Cow::Owned(bytes)
+}
+
+/// What the unwinder has been told about one piece of code: a table with one function. Nothing for code without a frame, which
+/// the system takes for a leaf function, as it is one.
+pub(crate) struct UnwindEntry(Option<Box<IMAGE_RUNTIME_FUNCTION_ENTRY>>);
+
+impl std::fmt::Debug for UnwindEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("UnwindEntry")
+            .field(&self.0.is_some())
+            .finish()
+    }
+}
+
+impl UnwindEntry {
+    /// Tells the unwinder about code.
+    ///
+    /// # Safety
+    /// * What [`with_unwind_data`] made of `code` is published at `start`, until [`UnwindEntry::unregister`].
+    pub unsafe fn register(code: &Code, start: NonNull<u8>) -> UnwindEntry {
+        if code.frame.is_empty() {
+            return UnwindEntry(None);
+        }
+        let entry = Box::new(IMAGE_RUNTIME_FUNCTION_ENTRY {
+            BeginAddress: 0,
+            EndAddress: code.bytes.len() as u32,
+            Anonymous: IMAGE_RUNTIME_FUNCTION_ENTRY_0 {
+                UnwindInfoAddress: unwind_offset(code) as u32,
+            },
+        });
+        // SAFETY: the table describes the code at its address and stays in place: the box's content does not move, and
+        // unregister() comes before it is dropped, or it never is.
+        unsafe { RtlAddFunctionTable(&*entry, 1, start.as_ptr() as u64) };
+        UnwindEntry(Some(entry))
+    }
+
+    /// Takes it back.
+    ///
+    /// # Safety
+    /// * It is done once, and no thread executes the code.
+    pub unsafe fn unregister(&self) {
+        if let Some(entry) = &self.0 {
+            // SAFETY: the table was registered, and the caller vouches for the rest.
+            unsafe { RtlDeleteFunctionTable(&**entry) };
+        }
+    }
+}
+
+/// Windows does not fork.
+pub(crate) fn around_fork(_: &'static ForkHooks) {}
+
+/// Whether [`fence_all_threads`] always works here. Where it does not, each thread fences for itself.
+pub(crate) const FENCES_ALL_THREADS: bool = true;
+
+/// Makes every running thread of this process pass a full memory fence before this returns, so that plain stores which they did
+/// before are seen here. True: the system can always do that.
+pub(crate) fn fence_all_threads() -> bool {
+    // SAFETY: it touches no memory of ours.
+    unsafe { FlushProcessWriteBuffers() };
+    true
+}
+
+/// A library that the loader has opened, closed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct LoadedLibrary {
+    library: loader::Library,
+    /// The program: what it has loaded counts as part of it.
+    is_program: bool,
+}
+
+/// The search that a name or a path asks for by itself: see [`LoadedLibrary::open`].
+pub(crate) const DEFAULT_OPEN_FLAGS: i32 = 0;
+
+// C's numbers, as in errno.h.
+const ENOENT: i32 = 2;
+const ENOMEM: i32 = 12;
+const EACCES: i32 = 13;
+
+impl LoadedLibrary {
+    /// Opens a DLL; the program itself, with all it has loaded, without a path. `flags` are those of `LoadLibraryExW`.
+    ///
+    /// A bare name is searched for as Windows does for every program: the program's folder, the system's, the current
+    /// one, `PATH`; `.dll` is added where there is no extension. A path is taken as it is, relative to the current
+    /// folder, with slashes of either kind, and the DLLs that it needs are searched for in its own folder first.
+    ///
+    /// # Safety
+    /// * The library's initialisers, which run now, and its finalisers, which run when it is dropped, are sound to run.
+    pub unsafe fn open(path: Option<&str>, flags: i32) -> Result<LoadedLibrary, LoaderError> {
+        // The last error of an earlier call must not be taken for the loader's word.
+        // SAFETY: the last error is the thread's own.
+        unsafe { SetLastError(0) };
+        let opened = match path {
+            None => loader::Library::this(),
+            Some(path) if !path.contains(['/', '\\', ':']) => {
+                // SAFETY: the caller vouches for the initialisers.
+                unsafe { loader::Library::load_with_flags(path, flags as u32) }
+            }
+            Some(path) => {
+                // The search in the library's own folder wants an absolute path, and backslashes.
+                let absolute = std::path::absolute(path).unwrap_or_else(|_| path.into());
+                let search = match flags {
+                    DEFAULT_OPEN_FLAGS => loader::LOAD_WITH_ALTERED_SEARCH_PATH,
+                    flags => flags as u32,
+                };
+                // SAFETY: the caller vouches for the initialisers.
+                unsafe { loader::Library::load_with_flags(absolute, search) }
+            }
+        };
+        let system = io::Error::last_os_error().raw_os_error().unwrap_or(0);
+        match opened {
+            Ok(library) => Ok(LoadedLibrary {
+                library,
+                is_program: path.is_none(),
+            }),
+            Err(error) => Err(LoaderError {
+                code: c_error(system),
+                text: words(path.unwrap_or("the program"), &error),
+            }),
+        }
+    }
+
+    /// The address of a symbol, which may be null.
+    pub fn symbol(&self, name: &str) -> Result<*mut c_void, LoaderError> {
+        // SAFETY: only the address is asked for; what it is used as is the user's claim.
+        let symbol = unsafe { self.library.get::<*mut c_void>(name.as_bytes()) };
+        match symbol {
+            Ok(symbol) => Ok(symbol.as_raw_ptr()),
+            Err(error) => {
+                let elsewhere = self.is_program.then(|| symbol_anywhere(name)).flatten();
+                elsewhere.ok_or_else(|| LoaderError {
+                    code: ENOENT,
+                    text: words(name, &error),
+                })
+            }
+        }
+    }
+
+    /// The loader's handle, for display.
+    pub fn handle(self) -> (LoadedLibrary, *mut c_void) {
+        let handle = self.library.into_raw();
+        // SAFETY: the handle was given up the line before, and is not closed.
+        let library = unsafe { loader::Library::from_raw(handle) };
+        (LoadedLibrary { library, ..self }, handle as *mut c_void)
+    }
+}
+
+/// A symbol of any DLL in the process, the one loaded first if several have it. `ntdll` comes first by that order and last
+/// here: it has some of the C library's functions for the system's own use, and they are not the program's.
+fn symbol_anywhere(name: &str) -> Option<*mut c_void> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: the name is a constant that ends in a NUL. The DLL is never unloaded.
+    let last = unsafe { GetModuleHandleW(windows_sys::w!("ntdll.dll")) };
+    let modules = modules().into_iter().filter(|&module| module != last);
+    modules.chain([last]).find_map(|module| {
+        // SAFETY: the loader finds nothing in a module that is gone by now. What the address is used as is the user's claim.
+        let address = unsafe { GetProcAddress(module, name.as_ptr().cast()) };
+        address.map(|address| address as *mut c_void)
+    })
+}
+
+/// The program and its DLLs, in the order in which they were loaded. None where the system does not say.
+fn modules() -> Vec<HMODULE> {
+    let mut modules: Vec<HMODULE> = vec![ptr::null_mut(); 64];
+    loop {
+        let room = size_of_val(modules.as_slice()) as u32;
+        let mut wanted = 0;
+        // SAFETY: the list has as many bytes as the call is told.
+        let listed = unsafe {
+            K32EnumProcessModules(GetCurrentProcess(), modules.as_mut_ptr(), room, &mut wanted)
+        };
+        if listed == 0 {
+            return Vec::new();
+        }
+        let count = wanted as usize / size_of::<HMODULE>();
+        let is_whole = count <= modules.len();
+        modules.resize(count, ptr::null_mut());
+        if is_whole {
+            return modules;
+        }
+    }
+}
+
+/// The system's words about `what`: the loader's error says which call failed, and its cause says why.
+fn words(what: &str, error: &libloading::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{what}: {cause}"),
+        None => format!("{what}: {error}"),
+    }
+}
+
+/// C's number for an error of the system's, where it has one.
+fn c_error(system: i32) -> i32 {
+    match system as u32 {
+        ERROR_MOD_NOT_FOUND | ERROR_FILE_NOT_FOUND | ERROR_PATH_NOT_FOUND => ENOENT,
+        ERROR_ACCESS_DENIED => EACCES,
+        ERROR_NOT_ENOUGH_MEMORY => ENOMEM,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(path: Option<&str>) -> LoadedLibrary {
+        // SAFETY: the C library is running already.
+        unsafe { LoadedLibrary::open(path, DEFAULT_OPEN_FLAGS) }.expect("it is there")
+    }
+
+    #[test]
+    fn program_has_the_functions_of_its_c_library() {
+        let from = |path| open(path).symbol("abs").expect("C has it");
+        assert_eq!(from(None), from(Some("msvcrt")));
+        assert_ne!(from(None), from(Some("ntdll")));
+    }
+
+    #[test]
+    fn program_without_the_symbol_is_an_error_that_names_it() {
+        let error = open(None)
+            .symbol("no_such_symbol")
+            .expect_err("nobody has it");
+        assert_eq!(error.code, ENOENT);
+        assert!(error.text.contains("no_such_symbol"), "{}", error.text);
+    }
+}

@@ -3,6 +3,11 @@
 //! An emitter walks a [`Plan`] and knows one instruction set. It holds no rule of any calling convention, asks
 //! nothing of the machine it runs on, and cannot fail: all that could go wrong went wrong in the planner.
 //!
+//! Each machine has a folder, with the same files in both: `mod` (the emitter and its frame), `call` (trampolines on slots and on
+//! pointers), `entry` (callback entries on slots and on pointers), `values` (moves between memory and places), `access` (one load or
+//! store), `block` (copies of any size), `branches`, `objects` and `object_entry` (calls and entries on objects), `shared` (what calls
+//! on objects share), `thread` (the thread's own words), `thunk`.
+//!
 //! # The trampoline on slots
 //! [`call`] makes a function of the plan's own convention, `void (*)(const void *target, const uint64_t *slots,
 //! uint64_t *result)`. It loads the arguments' slots, calls `target`, and leaves the result in `*result`. A narrow integer is
@@ -191,14 +196,14 @@ pub fn callback_entry_objects(
 ) -> Option<Code> {
     let catch = model.catch.as_ref().filter(|_| plan.is_of_scalars())?;
     match objects_on(plan.abi, model)? {
-        Isa::X64 => Some(x64::object_callbacks::entry(
+        Isa::X64 => Some(x64::object_entry::entry(
             plan,
             model,
             catch,
             deliveries,
             slots_entry,
         )),
-        Isa::A64 => Some(a64::object_callbacks::entry(
+        Isa::A64 => Some(a64::object_entry::entry(
             plan,
             model,
             catch,

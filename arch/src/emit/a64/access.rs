@@ -22,6 +22,29 @@ pub(super) enum File {
     Fp,
 }
 
+/// A place in memory: `offset` bytes above what `base` points to.
+#[derive(Clone, Copy)]
+pub(super) struct Address {
+    pub base: u8,
+    pub offset: u32,
+}
+
+impl Address {
+    pub(super) fn plus(self, bytes: u32) -> Address {
+        let offset = self.offset + bytes;
+        Address { offset, ..self }
+    }
+
+    /// Memory of `width` bytes as a register is loaded from it or stored to it.
+    pub(super) fn access(self, file: File, register: u8, width: u32) -> Access {
+        Access {
+            file,
+            width,
+            ..Access::word(register, self.base, self.offset)
+        }
+    }
+}
+
 /// A register and the memory it is loaded from or stored to: `offset` bytes above what `base` points to.
 #[derive(Clone, Copy)]
 pub(super) struct Access {

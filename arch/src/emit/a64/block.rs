@@ -5,7 +5,7 @@
     reason = "dynasm! expands to conversions of operands to u32"
 )]
 
-use super::access::{Access, File};
+use super::access::{Address, File};
 use super::{Emitter, FAR, SCRATCH};
 use dynasmrt::{DynasmApi, dynasm};
 
@@ -17,29 +17,6 @@ const STEP: u32 = 16;
 
 /// What steps of that width go through: no argument or result is ever in it.
 const BLOCK: u8 = 16;
-
-/// A place in memory: `offset` bytes above what `base` points to.
-#[derive(Clone, Copy)]
-pub(super) struct Address {
-    pub base: u8,
-    pub offset: u32,
-}
-
-impl Address {
-    fn plus(self, bytes: u32) -> Address {
-        let offset = self.offset + bytes;
-        Address { offset, ..self }
-    }
-
-    /// Memory of `width` bytes as a register is loaded from it or stored to it.
-    fn access(self, file: File, register: u8, width: u32) -> Access {
-        Access {
-            file,
-            width,
-            ..Access::word(register, self.base, self.offset)
-        }
-    }
-}
 
 impl Emitter {
     /// Copies `width` bytes, and reads and writes no others. Clobbers the second scratch register and a vector register; of a

@@ -28,21 +28,27 @@
 
 mod access;
 mod block;
-pub(super) mod object_callbacks;
+mod branches;
+mod call;
+mod entry;
+pub(super) mod object_entry;
 pub(super) mod objects;
 pub(super) mod shared;
 mod thread;
+mod thunk;
 mod values;
 
+use super::Code;
 use super::unwind::{FrameChange, FrameChangeKind};
-use super::{Code, Endpoint, EntryFrame, THUNK_SIZE, record, unwanted_size};
+use crate::abi::Abi;
 use crate::abi::regs::a64::{SP, X9, X10, X16, X17, X19, X29, X30};
-use crate::abi::{Abi, Plan};
-use crate::layout::SLOT;
-use access::{Access, PAIR_UNITS};
+use access::Access;
+pub(super) use branches::branch_from_behind;
+pub(super) use call::call;
 use dynasmrt::aarch64::Aarch64Relocation;
-use dynasmrt::{DynasmApi, SimpleAssembler, VecAssembler, dynasm};
-pub(super) use shared::branch_from_behind;
+use dynasmrt::{DynasmApi, VecAssembler, dynasm};
+pub(super) use entry::callback_entry;
+pub(super) use thunk::{closed_entry, thunks};
 
 // Jobs of registers. None of them carries an argument under any convention, and x8, which may come to, is not among
 // them. RESULT alone survives the call. A landing pad lets a branch by x16 or x17 pass as it does a call.
@@ -63,121 +69,6 @@ const GUARD_PAGE: u32 = 4096;
 
 /// The bytes of a frame record: the caller's `x29` and the return address.
 const FRAME_RECORD: u32 = 16;
-
-const _: () = assert!(
-    record::HANDLER == record::CONTEXT + 8,
-    "call_handler loads the two as a pair"
-);
-
-pub(super) fn call(plan: &Plan, endpoint: Endpoint) -> Code {
-    let row = plan.abi.convention();
-    let [target, values, result] = [0, 1, 2].map(|n| row.int_args[n]);
-    let mut asm = Emitter::new(plan.abi);
-    let unwanted_result = plan.stack + plan.copies;
-    let area = unwanted_result + unwanted_size(plan, endpoint);
-    // Without a frame of its own the trampoline leaves the callee its caller's.
-    let is_tail = plan.ret.is_empty() && area <= row.shadow;
-    let above = if plan.ret.is_empty() {
-        FRAME_RECORD
-    } else {
-        FRAME_RECORD + 2 * SLOT
-    };
-    if !is_tail {
-        asm.enter(above, 0);
-        if !plan.ret.is_empty() {
-            asm.save_result_register();
-            asm.copy(RESULT, result);
-        }
-        asm.lower_stack(area);
-    }
-    asm.copy(TARGET, target);
-    if let Some(hidden) = plan.hidden {
-        asm.pass_result_address(hidden.pointer, result, endpoint, unwanted_result);
-    }
-    asm.load_arguments(plan, endpoint, values);
-    if is_tail {
-        dynasm!(asm.ops ; .arch aarch64 ; br X(TARGET));
-        return asm.finish();
-    }
-    dynasm!(asm.ops ; .arch aarch64 ; blr X(TARGET));
-    asm.store_result(plan, endpoint, RESULT);
-    asm.raise_stack(area);
-    if !plan.ret.is_empty() {
-        asm.restore_result_register();
-    }
-    asm.leave(above);
-    asm.finish()
-}
-
-pub(super) fn callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
-    let row = plan.abi.convention();
-    let mut asm = Emitter::new(plan.abi);
-    let own = EntryFrame::new(plan, endpoint, row.shadow).end;
-    let own = own.next_multiple_of(row.stack_align);
-    let (above, below) = if FRAME_RECORD + own <= PAIR_UNITS * 8 {
-        (FRAME_RECORD + own, 0)
-    } else {
-        (FRAME_RECORD, own)
-    };
-    let start = row.shadow + if below == 0 { FRAME_RECORD } else { 0 };
-    let layout = EntryFrame::new(plan, endpoint, start);
-    asm.enter(above, below);
-    if let (Some(hidden), Some(at)) = (plan.hidden, layout.hidden) {
-        asm.store(&Access::word(hidden.pointer, SP, at));
-    }
-    asm.store_arguments(plan, &layout, above + below);
-    asm.pass_values(plan, endpoint, &layout);
-    asm.finish_callback(plan, endpoint, &layout);
-    asm.raise_stack(below);
-    asm.leave(above);
-    asm.finish()
-}
-
-pub(super) fn closed_entry(abi: Abi) -> Code {
-    let row = abi.convention();
-    let mut asm = Emitter::new(abi);
-    asm.enter(FRAME_RECORD, row.shadow);
-    asm.call_handler(row.int_args[0]);
-    for &register in row.int_rets {
-        dynasm!(asm.ops ; .arch aarch64 ; mov X(register), xzr);
-    }
-    for &register in row.fp_rets {
-        dynasm!(asm.ops ; .arch aarch64 ; fmov D(register), xzr);
-    }
-    asm.raise_stack(row.shadow);
-    asm.leave(FRAME_RECORD);
-    asm.finish()
-}
-
-/// The entry is loaded with acquire semantics: who finds the entry of closed thunks must not find, an instruction later, a
-/// handler from before the closing. On x86-64 loads are never seen out of order.
-pub(super) fn thunks(abi: Abi, count: usize, distance: usize) -> Code {
-    const { assert!(record::ENTRY == 0, "ldar has no offset") };
-    // The landing pad: adr counts from itself.
-    const BEFORE_ADR: usize = 4;
-    const ADR_REACH: usize = 1 << 20;
-    let mut ops = SimpleAssembler::new();
-    for index in 0..count {
-        let to_record = distance + index * record::SIZE - index * THUNK_SIZE - BEFORE_ADR;
-        assert!(
-            to_record < ADR_REACH,
-            "a thunk's record lies within 1 MiB, not {to_record} bytes away"
-        );
-        dynasm!(ops
-            ; .arch aarch64
-            ; hint BTI_C
-            ; adr X(RECORD), to_record as i32
-            ; ldar X(FAR), [X(RECORD)]
-            ; br X(FAR)
-        );
-    }
-    Code {
-        abi,
-        bytes: ops.finalize(),
-        frame: Vec::new(),
-        to_shared: Vec::new(),
-    }
-}
 
 /// The code of one function while it grows.
 struct Emitter {
@@ -251,7 +142,7 @@ impl Emitter {
     }
 
     /// Takes down the frame of [`Emitter::enter`] once the stack pointer is at its record again.
-    fn take_down(&mut self, above: u32) {
+    fn leave(&mut self, above: u32) {
         dynasm!(self.ops ; .arch aarch64 ; ldp X(X29), X(X30), [sp], above as i32);
         self.note_no_frame();
     }
@@ -263,9 +154,7 @@ impl Emitter {
         self.note_depth(0);
     }
 
-    /// Takes it down and returns.
-    fn leave(&mut self, above: u32) {
-        self.take_down(above);
+    fn ret(&mut self) {
         dynasm!(self.ops ; .arch aarch64 ; ret);
     }
 
@@ -329,13 +218,5 @@ impl Emitter {
     fn jump_to(&mut self, address: u64) {
         self.constant(FAR, address);
         dynasm!(self.ops ; .arch aarch64 ; br X(FAR));
-    }
-
-    fn call_handler(&mut self, context: u8) {
-        dynasm!(self.ops
-            ; .arch aarch64
-            ; ldp X(context), X(FAR), [X(RECORD), i32::from(record::CONTEXT)]
-            ; blr X(FAR)
-        );
     }
 }

@@ -289,7 +289,7 @@ impl Objects<'_> {
             (Boxing::Object(kind), Some(_)) => return self.box_object(kind),
         }
         self.leave_frame();
-        dynasm!(self.asm.ops ; .arch aarch64 ; ret);
+        self.asm.ret();
     }
 
     fn box_object(&mut self, kind: u8) {
@@ -303,7 +303,7 @@ impl Objects<'_> {
 
     fn leave_frame(&mut self) {
         self.asm.raise_stack(self.plan.stack);
-        self.asm.take_down(ABOVE);
+        self.asm.leave(ABOVE);
     }
 
     fn detour(&mut self, kind: Detour) -> (DynamicLabel, DynamicLabel) {

@@ -30,11 +30,6 @@ pub(super) const OBJECT: u8 = SCRATCH[0];
 /// Holds the call frame's first word when the C function has returned.
 pub(super) const PREV: u8 = X10;
 
-// Direct branches, and how far they reach (Arm ARM, C6.2: B, BL).
-const B: u32 = 0x1400_0000;
-const BL: u32 = 0x9400_0000;
-const DISTANCE: u32 = 0x03ff_ffff;
-
 pub(in crate::emit) fn for_objects(abi: Abi, model: &ObjectModel) -> SharedCode {
     let mut asm = Emitter::without_landing_pad(abi);
     let mut entries = SharedEntries::default();
@@ -47,7 +42,7 @@ pub(in crate::emit) fn for_objects(abi: Abi, model: &ObjectModel) -> SharedCode 
     entries.leave = asm.begin(ABOVE);
     asm.load(&in_call_frame(PREV, call_frame::PREV));
     asm.set_innermost(model.innermost, PREV);
-    asm.take_down(ABOVE);
+    asm.leave(ABOVE);
     entries.call = asm.begin(0);
     asm.jump_to(model.call);
 
@@ -55,7 +50,7 @@ pub(in crate::emit) fn for_objects(abi: Abi, model: &ObjectModel) -> SharedCode 
     asm.clear_waits(PREV);
     asm.set_innermost(model.innermost, PREV);
     asm.load(&in_call_frame(function, call_frame::PENDING));
-    asm.take_down(ABOVE);
+    asm.leave(ABOVE);
     asm.jump_to(model.raise);
 
     entries.new_object = asm.begin(0);
@@ -71,12 +66,6 @@ pub(in crate::emit) fn for_objects(abi: Abi, model: &ObjectModel) -> SharedCode 
     }
 }
 
-/// A direct branch as it is further back by `distance` bytes from where it leads to.
-pub(in crate::emit) fn branch_from_behind(branch: u32, distance: u32) -> u32 {
-    let words = (branch & DISTANCE).wrapping_sub(distance / 4);
-    branch & !DISTANCE | words & DISTANCE
-}
-
 impl Emitter {
     /// Begins a part that is entered with a frame of so many bytes; returns where.
     fn begin(&mut self, frame: u32) -> u32 {
@@ -86,22 +75,6 @@ impl Emitter {
             _ => self.note_frame(frame, 0),
         }
         self.ops.offset().0 as u32
-    }
-
-    /// Goes on in shared code that begins so many bytes behind the start of all shared code.
-    pub(super) fn branch_to_shared(&mut self, to: u32) {
-        self.refer(B, to);
-    }
-
-    pub(super) fn call_shared(&mut self, to: u32) {
-        self.refer(BL, to);
-    }
-
-    fn refer(&mut self, branch: u32, to: u32) {
-        let here = self.ops.offset().0 as u32;
-        let words = to.wrapping_sub(here) / 4;
-        self.to_shared.push(here);
-        self.ops.push_u32(branch | words & DISTANCE);
     }
 
     /// A thread's word without the mark of an exception.

@@ -5,8 +5,8 @@
     reason = "dynasm! expands to conversions of operands to i32"
 )]
 
-use super::operand::{Address, read, write};
-use super::pieces::{is_register_sized, stack};
+use super::access::{Address, read, stack, write};
+use super::values::is_register_sized;
 use super::{Emitter, RECORD, SCRATCH};
 use crate::abi::regs::x64::{R10, R11};
 use crate::abi::{HiddenResult, Move, Place, Plan};
@@ -38,7 +38,7 @@ pub(in crate::emit) fn callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
         asm.finish_result(plan, endpoint, &layout);
     }
     asm.leave(frame);
-    dynasm!(asm.ops ; .arch x64 ; ret);
+    asm.ret();
     asm.finish()
 }
 
@@ -124,6 +124,15 @@ impl Emitter {
             );
         }
         self.call_handler(first);
+    }
+
+    /// Calls the record's handler with its context; the other argument is in place.
+    pub(super) fn call_handler(&mut self, context: u8) {
+        dynasm!(self.ops
+            ; .arch x64
+            ; mov Rq(context), [BYTE Rq(RECORD) + record::CONTEXT as i8]
+            ; call QWORD [BYTE Rq(RECORD) + record::HANDLER as i8]
+        );
     }
 
     /// Returns the slot that the handler gave back in a register.

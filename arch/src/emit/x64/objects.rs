@@ -15,9 +15,10 @@
 //! arguments' address move to registers that no argument wants.
 
 use super::super::Code;
+use super::access::{Address, read, write};
 use super::branches::{Branches, When};
-use super::operand::{Address, read, write};
-use super::shared::{ARGS, FRAME, FUNCTION, PREV, call_frame_at};
+use super::shared::{ARGS, FRAME, FUNCTION, PREV};
+use super::thread::call_frame_at;
 use super::{Emitter, SCRATCH, TARGET};
 use crate::abi::regs::x64::{R10, RSP};
 use crate::abi::{Move, Place, Plan};
@@ -309,7 +310,7 @@ impl<'a> Objects<'a> {
             (Boxing::Object(kind), Some(_)) => return self.box_object(kind),
         }
         self.asm.leave(self.frame_size());
-        dynasm!(self.asm.ops ; .arch x64 ; ret);
+        self.asm.ret();
     }
 
     fn box_float(&mut self, piece: &Move) {
@@ -388,7 +389,7 @@ impl<'a> Objects<'a> {
         self.asm.note_depth(frame + 8);
         let slow = self.slow;
         dynasm!(self.asm.ops ; .arch x64 ; =>slow);
-        self.asm.leave(stack);
+        self.asm.raise_stack(stack);
         if is_of_integers(self.call) {
             self.asm.branch_to_shared(When::Always, self.shared.leave);
         } else {
@@ -401,7 +402,7 @@ impl<'a> Objects<'a> {
             let raise = self.raise;
             self.asm.note_depth(frame + 8);
             dynasm!(self.asm.ops ; .arch x64 ; =>raise);
-            self.asm.leave(stack);
+            self.asm.raise_stack(stack);
             self.asm.branch_to_shared(When::Always, self.shared.raise);
         }
     }

@@ -10,11 +10,12 @@
 //! ```
 
 use super::super::SharedCode;
-use super::operand::{Address, read};
+use super::access::read;
+use super::thread::call_frame_at;
 use super::{Emitter, SCRATCH, TARGET};
 use crate::abi::Abi;
-use crate::abi::regs::x64::{R10, RSP};
-use crate::endpoint::{ObjectModel, PointerField, SharedEntries, ThreadPointer, call_frame};
+use crate::abi::regs::x64::R10;
+use crate::endpoint::{ObjectModel, PointerField, SharedEntries, call_frame};
 use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
 
 // Jobs of registers, beside those of the slots trampoline. Neither carries an argument under any convention.
@@ -66,12 +67,6 @@ pub(in crate::emit) fn for_objects(abi: Abi, model: &ObjectModel) -> SharedCode 
     }
 }
 
-/// A field of the call frame, where `stack` bytes of arguments lie below it.
-pub(super) fn call_frame_at(stack: u32, field: u32) -> Address {
-    let (base, offset) = (RSP, stack + field);
-    Address { base, offset }
-}
-
 impl Emitter {
     /// Begins a part that is entered with a frame of so many bytes; returns where.
     fn begin(&mut self, frame: u32) -> u32 {
@@ -82,28 +77,6 @@ impl Emitter {
     fn load_prev(&mut self, to: u8) {
         let prev = call_frame_at(0, call_frame::PREV);
         read!(self, mov Rq(to), QWORD prev);
-    }
-
-    /// Stores a register to the thread's word.
-    pub(super) fn set_innermost(&mut self, model: &ObjectModel, from: u8) {
-        self.address_of_thread(model);
-        dynasm!(self.ops ; .arch x64 ; mov [model.innermost], Rq(from));
-    }
-
-    /// Loads a word that lies so many bytes from the thread pointer.
-    pub(super) fn load_of_thread(&mut self, model: &ObjectModel, to: u8, offset: i32) {
-        self.address_of_thread(model);
-        dynasm!(self.ops ; .arch x64 ; mov Rq(to), [offset]);
-    }
-
-    /// Has the next instruction count an absolute address from the thread pointer (Intel SDM volume 2, section 2.1.1).
-    fn address_of_thread(&mut self, model: &ObjectModel) {
-        let segment = match model.thread_pointer {
-            ThreadPointer::Fs => 0x64,
-            ThreadPointer::Gs => 0x65,
-            ThreadPointer::TpidrEl0 => unreachable!("another machine's"),
-        };
-        self.ops.push(segment);
     }
 
     /// Converts the object in `rax` to a pointer, in `rax`, and returns; sets the carry flag for one that it does not know. Changes no

@@ -18,7 +18,7 @@
 //! those; C, which does, gets them back from here.
 
 use super::super::{Code, record};
-use super::operand::{Address, read, write};
+use super::access::{Address, read, write};
 use super::{Emitter, RECORD, SCRATCH};
 use crate::abi::regs::x64::{R11, RSP};
 use crate::abi::{Move, Place, Plan};

@@ -101,6 +101,7 @@ pub(in crate::emit) fn entry(
     }
     asm.raise_stack(frame.size);
     asm.leave(ABOVE);
+    asm.ret();
 
     asm.note_frame(ABOVE, frame.size);
     dynasm!(asm.ops ; .arch aarch64 ; =>waiting);
@@ -118,12 +119,13 @@ pub(in crate::emit) fn entry(
     }
     asm.raise_stack(frame.size);
     asm.leave(ABOVE);
+    asm.ret();
 
     if may_be_large(plan, deliveries) {
         asm.note_frame(ABOVE, frame.size);
         dynasm!(asm.ops ; .arch aarch64 ; =>slots_with_frame);
         asm.raise_stack(frame.size);
-        asm.take_down(ABOVE);
+        asm.leave(ABOVE);
     }
     dynasm!(asm.ops ; .arch aarch64 ; =>slots);
     asm.jump_to(slots_entry);

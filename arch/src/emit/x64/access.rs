@@ -5,9 +5,15 @@
 //! encoded here (Intel SDM volume 2, sections 2.1 and 2.2.1); the tests read them with a disassembler that knows
 //! nothing of this.
 
-use super::Emitter;
+#![allow(
+    clippy::useless_conversion,
+    reason = "dynasm! expands to conversions of operands to i32"
+)]
+
+use super::{Emitter, SCRATCH};
 use crate::abi::regs::x64::{RBP, RSP};
-use dynasmrt::DynasmApi;
+use crate::abi::{Extend, Move};
+use dynasmrt::{DynasmApi, dynasm};
 
 /// A place in memory: `offset` bytes above what `base` points to.
 #[derive(Clone, Copy)]
@@ -140,16 +146,16 @@ macro_rules! form {
 /// `op register, size [address]`.
 macro_rules! read {
     ($asm:ident, $op:ident $kind:ident($register:expr), $size:ident $from:expr) => {{
-        use $crate::emit::x64::operand::{Form, form};
-        $asm.access(&const { form!($op $kind $size) }, $register, $from)
+        use $crate::emit::x64::access::Form;
+        $asm.access(&const { $crate::emit::x64::access::form!($op $kind $size) }, $register, $from)
     }};
 }
 
 /// `op size [address], register`.
 macro_rules! write {
     ($asm:ident, $op:ident $size:ident $to:expr, $kind:ident($register:expr)) => {{
-        use $crate::emit::x64::operand::{Form, form};
-        $asm.access(&const { form!($op $size $kind) }, $register, $to)
+        use $crate::emit::x64::access::Form;
+        $asm.access(&const { $crate::emit::x64::access::form!($op $size $kind) }, $register, $to)
     }};
 }
 
@@ -204,4 +210,75 @@ impl Emitter {
         self.access(&Form::wide(&[0x83]), COMPARE, address);
         self.ops.push(0);
     }
+
+    /// Loads all of a register.
+    pub(super) fn load_word(&mut self, to: u8, from: Address) {
+        read!(self, mov Rq(to), QWORD from);
+    }
+
+    /// Loads a piece, extended to the whole register. One of 3, 5, 6 or 7 bytes is loaded in parts
+    /// ([`Emitter::load_parts`]).
+    pub(super) fn load(&mut self, to: u8, from: Address, piece: &Move) {
+        match (piece.extend, piece.width) {
+            (Extend::Sign, 1) => read!(self, movsx Rq(to), BYTE from),
+            (Extend::Sign, 2) => read!(self, movsx Rq(to), WORD from),
+            (Extend::Sign, _) => read!(self, movsxd Rq(to), DWORD from),
+            (Extend::Zero | Extend::None, 1) => read!(self, movzx Rd(to), BYTE from),
+            (Extend::Zero | Extend::None, 2) => read!(self, movzx Rd(to), WORD from),
+            (Extend::Zero, _) | (Extend::None, 4) => read!(self, mov Rd(to), DWORD from),
+            (Extend::None, width @ (3 | 5..=7)) => self.load_parts(to, from, width),
+            (Extend::None, _) => read!(self, mov Rq(to), QWORD from),
+        }
+    }
+
+    /// Stores the low `size` bytes of the scratch register.
+    pub(super) fn store(&mut self, to: Address, size: u32) {
+        self.store_register(to, SCRATCH, size);
+    }
+
+    /// Stores the low bytes of a register: 1, 2, 4 or 8.
+    pub(super) fn store_register(&mut self, to: Address, register: u8, size: u32) {
+        match size {
+            1 => write!(self, mov BYTE to, Rb(register)),
+            2 => write!(self, mov WORD to, Rw(register)),
+            4 => write!(self, mov DWORD to, Rd(register)),
+            _ => write!(self, mov QWORD to, Rq(register)),
+        }
+    }
+
+    /// Stores a float of `width` bytes.
+    pub(super) fn store_fp(&mut self, to: Address, register: u8, width: u32) {
+        match width {
+            4 => write!(self, movss DWORD to, Rx(register)),
+            _ => write!(self, movsd QWORD to, Rx(register)),
+        }
+    }
+
+    /// Extends a piece from the low bits of a register to all of one, and says which one.
+    pub(super) fn extend(&mut self, from: u8, piece: &Move) -> u8 {
+        if piece.extend == Extend::None {
+            return from;
+        }
+        self.extend_to(SCRATCH, from, piece);
+        SCRATCH
+    }
+
+    /// Extends a piece from the low bits of one register to all of another, or of the same.
+    pub(super) fn extend_to(&mut self, to: u8, from: u8, piece: &Move) {
+        match (piece.extend, piece.width) {
+            (Extend::None, _) if to == from => {}
+            (Extend::None, _) => self.copy(to, from),
+            (Extend::Sign, 1) => dynasm!(self.ops ; .arch x64 ; movsx Rq(to), Rb(from)),
+            (Extend::Sign, 2) => dynasm!(self.ops ; .arch x64 ; movsx Rq(to), Rw(from)),
+            (Extend::Sign, _) => dynasm!(self.ops ; .arch x64 ; movsxd Rq(to), Rd(from)),
+            (Extend::Zero, 1) => dynasm!(self.ops ; .arch x64 ; movzx Rd(to), Rb(from)),
+            (Extend::Zero, 2) => dynasm!(self.ops ; .arch x64 ; movzx Rd(to), Rw(from)),
+            (Extend::Zero, _) => dynasm!(self.ops ; .arch x64 ; mov Rd(to), Rd(from)),
+        }
+    }
+}
+
+/// A place above the stack pointer.
+pub(super) const fn stack(offset: u32) -> Address {
+    Address { base: RSP, offset }
 }

@@ -1,0 +1,186 @@
+//! Callback entries: C's arguments become slots or pointers, the handler's result becomes C's.
+
+#![allow(
+    clippy::useless_conversion,
+    reason = "dynasm! expands to conversions of operands to u32"
+)]
+
+use super::access::{Access, Address, PAIR_UNITS};
+use super::values::{is_block, register_of};
+use super::{Emitter, FAR, FRAME_RECORD, RECORD, SCRATCH};
+use crate::abi::regs::a64::SP;
+use crate::abi::{Move, Place, Plan};
+use crate::emit::{Code, Endpoint, EntryFrame, record};
+use dynasmrt::{DynasmApi, dynasm};
+
+const _: () = assert!(
+    record::HANDLER == record::CONTEXT + 8,
+    "call_handler loads the two as a pair"
+);
+
+/// Holds a value's address while the value is loaded.
+const POINTER: u8 = SCRATCH[0];
+
+pub(in crate::emit) fn callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
+    let row = plan.abi.convention();
+    let mut asm = Emitter::new(plan.abi);
+    let own = EntryFrame::new(plan, endpoint, row.shadow).end;
+    let own = own.next_multiple_of(row.stack_align);
+    let (above, below) = if FRAME_RECORD + own <= PAIR_UNITS * 8 {
+        (FRAME_RECORD + own, 0)
+    } else {
+        (FRAME_RECORD, own)
+    };
+    let start = row.shadow + if below == 0 { FRAME_RECORD } else { 0 };
+    let layout = EntryFrame::new(plan, endpoint, start);
+    asm.enter(above, below);
+    if let (Some(hidden), Some(at)) = (plan.hidden, layout.hidden) {
+        asm.store(&Access::word(hidden.pointer, SP, at));
+    }
+    asm.store_arguments(plan, &layout, above + below);
+    asm.pass_values(plan, endpoint, &layout);
+    asm.finish_callback(plan, endpoint, &layout);
+    asm.raise_stack(below);
+    asm.leave(above);
+    asm.ret();
+    asm.finish()
+}
+
+impl Emitter {
+    /// Stores the arguments to slots, or lists pointers to them. `incoming` is the distance from the stack pointer to the
+    /// caller's.
+    pub(super) fn store_arguments(&mut self, plan: &Plan, layout: &EntryFrame, incoming: u32) {
+        let (blocks, scalars): (Vec<&Move>, Vec<&Move>) =
+            plan.args.iter().partition(|piece| is_block(piece));
+        let whole: Vec<Move> = scalars
+            .iter()
+            .map(|piece| Endpoint::Slots.piece(piece))
+            .collect();
+        let stores = self.registers_to_memory(&whole, SP, |piece| layout.cell(piece));
+        self.store_all(&stores);
+        let on_stack = scalars.iter().filter_map(|piece| match piece.place {
+            Place::Stack { offset, .. } => Some((
+                Access::of(piece, SCRATCH[0], SP, incoming + offset),
+                Access::slot(piece, SCRATCH[0], SP, layout.cell(piece)?),
+            )),
+            Place::Int(_) | Place::Fp(_) | Place::X87(_) => None,
+        });
+        self.copy_all(on_stack.collect());
+        for piece in blocks {
+            if let Some(offset) = layout.cell(piece) {
+                let from = self.block_of(piece, incoming);
+                self.copy_block(Address { base: SP, offset }, from, piece.width);
+            }
+        }
+        self.list_values(plan, layout, incoming);
+    }
+
+    /// Where C keeps a value that it passes in memory.
+    fn block_of(&mut self, piece: &Move, incoming: u32) -> Address {
+        let at = |base| Address { base, offset: 0 };
+        match (piece.place, piece.copy) {
+            (Place::Stack { offset, .. }, None) => Address {
+                base: SP,
+                offset: incoming + offset,
+            },
+            (Place::Stack { offset, .. }, Some(_)) => {
+                self.load(&Access::word(POINTER, SP, incoming + offset));
+                at(POINTER)
+            }
+            (Place::Int(register), _) => at(register),
+            (Place::Fp(_) | Place::X87(_), _) => {
+                unreachable!("an address is an integer, and what such a register holds is no block")
+            }
+        }
+    }
+
+    /// Lists the values' addresses, where pointers are wanted.
+    fn list_values(&mut self, plan: &Plan, layout: &EntryFrame, incoming: u32) {
+        for piece in plan
+            .args
+            .iter()
+            .filter(|piece| layout.cell(piece).is_none())
+        {
+            let from = self.block_of(piece, incoming);
+            let address = if from.base == SP {
+                self.add(POINTER, SP, from.offset);
+                POINTER
+            } else {
+                from.base
+            };
+            self.store(&Access::word(address, SP, layout.pointer(piece.value)));
+        }
+        for (value, cell) in layout.pointed_cells() {
+            self.add(POINTER, SP, cell);
+            self.store(&Access::word(POINTER, SP, layout.pointer(value)));
+        }
+    }
+
+    /// Calls the handler.
+    pub(super) fn pass_values(&mut self, plan: &Plan, endpoint: Endpoint, layout: &EntryFrame) {
+        let row = plan.abi.convention();
+        let [first, second, third] = [0, 1, 2].map(|n| row.int_args[n]);
+        let (values, result) = match endpoint {
+            Endpoint::Slots => (second, third),
+            Endpoint::Pointers => (third, second),
+        };
+        self.add(values, SP, layout.values);
+        match (endpoint, layout.hidden, layout.result) {
+            (Endpoint::Pointers, Some(at), _) => self.load(&Access::word(result, SP, at)),
+            (_, _, Some(at)) if !layout.returns_slot => self.add(result, SP, at),
+            _ => {}
+        }
+        if endpoint == Endpoint::Pointers {
+            let user_data = u32::from(record::USER_DATA);
+            self.load(&Access::word(row.int_args[3], RECORD, user_data));
+        }
+        self.call_handler(first);
+    }
+
+    pub(super) fn call_handler(&mut self, context: u8) {
+        dynasm!(self.ops
+            ; .arch aarch64
+            ; ldp X(context), X(FAR), [X(RECORD), i32::from(record::CONTEXT)]
+            ; blr X(FAR)
+        );
+    }
+
+    /// Returns to C what the handler gave back.
+    pub(super) fn finish_callback(&mut self, plan: &Plan, endpoint: Endpoint, layout: &EntryFrame) {
+        if layout.returns_slot {
+            let slot = plan.abi.convention().int_rets[0];
+            match (&plan.ret[..], layout.result) {
+                ([piece], _) => return self.register_to_result(slot, piece),
+                (_, Some(at)) => self.store(&Access::word(slot, SP, at)),
+                _ => {}
+            }
+        }
+        let Some(at) = layout.result else { return };
+        if let (Some(hidden), Some(address)) = (plan.hidden, layout.hidden) {
+            debug_assert_eq!(
+                endpoint,
+                Endpoint::Slots,
+                "a pointer goes to C's own memory"
+            );
+            self.load(&Access::word(POINTER, SP, address));
+            let to = Address {
+                base: POINTER,
+                offset: 0,
+            };
+            let from = Address {
+                base: SP,
+                offset: at,
+            };
+            self.copy_block(to, from, hidden.size);
+        }
+        for piece in &plan.ret {
+            if let Some((file, register)) = register_of(piece) {
+                let piece = Endpoint::Slots.piece(piece);
+                self.load(&Access {
+                    file,
+                    ..Access::of(&piece, register, SP, at + piece.offset)
+                });
+            }
+        }
+    }
+}

@@ -8,7 +8,7 @@ mod common;
 use common::decode::{Flow, StackMove, decode};
 use common::frame::check_code;
 use farcall_arch::abi::check::check;
-use farcall_arch::abi::regs::Isa;
+use farcall_arch::abi::regs::{Gpr, Isa};
 use farcall_arch::emit::unwind::unwind_info;
 use farcall_arch::emit::{self, Code, THUNK_SIZE, record};
 use farcall_arch::{
@@ -212,7 +212,7 @@ const MISTAKES: [Mistake; 12] = [
     },
     |plan, _| {
         if let Some(hidden) = &mut plan.hidden {
-            hidden.pointer += 1;
+            hidden.pointer = Gpr::new(hidden.pointer.number() + 1);
         }
     },
     |plan, _| plan.ret.truncate(plan.ret.len().saturating_sub(1)),

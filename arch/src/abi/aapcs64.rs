@@ -27,7 +27,7 @@ use super::{
     Abi, Allocator, Dialect, HiddenResult, Move, Place, Plan, PlanError, Value, for_each_arg,
     scalar_result,
 };
-use crate::abi::regs::Variadics;
+use crate::abi::regs::{Gpr, Variadics};
 use crate::layout::{Number, SLOT};
 use crate::types::{Float, Scalar, Signature, Type};
 
@@ -208,7 +208,7 @@ fn place_result(
         }
         _ if ty.size() <= MAX_COMPOSITE => {
             let places = (0..ty.size().div_ceil(SLOT)).zip(row.int_rets);
-            let piece = |(n, &register): (u32, &u8)| {
+            let piece = |(n, &register): (u32, &Gpr)| {
                 let (offset, width) = word_of(ty, n);
                 value.piece(offset, width, Place::Int(register))
             };

@@ -13,7 +13,7 @@ mod win64;
 use crate::layout::SLOT;
 use crate::types::{Scalar, Signature, Type};
 use core::fmt;
-use regs::Convention;
+use regs::{Convention, Fpr, Gpr};
 
 /// A calling convention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,10 +69,10 @@ impl fmt::Display for Abi {
 /// Where a piece of a value lies at the moment of the call, or of the return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// An integer register, by its number in the machine's encoding.
-    Int(u8),
-    /// A floating-point register, likewise.
-    Fp(u8),
+    /// An integer register.
+    Int(Gpr),
+    /// A floating-point register.
+    Fp(Fpr),
     /// A register of the x87 stack, counted from its top. Results only.
     X87(u8),
     /// Memory above the stack pointer.
@@ -119,13 +119,42 @@ pub struct Move {
     pub copy: Option<u32>,
 }
 
+/// Where C keeps an argument that it passes in memory. Offsets are bytes from the stack pointer, as it is at the call instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Memory {
+    /// Among the stack arguments.
+    OnStack { offset: u32 },
+    /// In a copy ([`Move::copy`]) that this register points to.
+    ByRegister { register: Gpr, copy: u32 },
+    /// In a copy that a word among the stack arguments points to.
+    ByWord { offset: u32, copy: u32 },
+}
+
+impl Move {
+    /// Where the bytes are, if they are not in a register.
+    pub(crate) fn memory(&self) -> Option<Memory> {
+        match (self.place, self.copy) {
+            (Place::Stack { offset, .. }, None) => Some(Memory::OnStack { offset }),
+            (Place::Stack { offset, .. }, Some(copy)) => Some(Memory::ByWord { offset, copy }),
+            (Place::Int(register), Some(copy)) => Some(Memory::ByRegister { register, copy }),
+            (Place::Int(_), None) | (Place::Fp(_) | Place::X87(_), _) => None,
+        }
+    }
+
+    /// The same, unless the bytes pass through one register on their way.
+    pub(crate) fn block(&self) -> Option<Memory> {
+        let passes_register = self.copy.is_none() && matches!(self.width, 1 | 2 | 4 | 8);
+        self.memory().filter(|_| !passes_register)
+    }
+}
+
 /// A result that the callee writes to memory of the caller's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HiddenResult {
     /// The integer register in which the callee finds the memory's address.
-    pub pointer: u8,
+    pub pointer: Gpr,
     /// The integer register in which it gives that address back.
-    pub returned: Option<u8>,
+    pub returned: Option<Gpr>,
     /// The result's bytes.
     pub size: u32,
 }
@@ -230,18 +259,19 @@ impl core::error::Error for PlanError {}
 ///
 /// ```
 /// use farcall_arch::abi::Dialect;
+/// use farcall_arch::abi::regs::x64::{RDX, XMM0, XMM1};
 /// use farcall_arch::{Abi, Place, Signature, Type, plan};
 ///
 /// // int printf(const char *, ...), called with a double.
 /// let printf = Signature::variadic(Type::I32, vec![Type::POINTER, Type::F64], 1)?;
 ///
 /// let sysv = plan(&printf, Abi::SysV64)?;
-/// assert_eq!(sysv.args[1].place, Place::Fp(0)); // xmm0, and al says that there is one
+/// assert_eq!(sysv.args[1].place, Place::Fp(XMM0)); // and al says that there is one
 /// assert_eq!(sysv.vector_args, Some(1));
 ///
 /// let win64 = plan(&printf, Abi::Win64)?;
-/// assert_eq!(win64.args[1].place, Place::Fp(1)); // xmm1, as the second argument
-/// assert_eq!(win64.mirrors[0].place, Place::Int(2)); // rdx as well
+/// assert_eq!(win64.args[1].place, Place::Fp(XMM1)); // as the second argument
+/// assert_eq!(win64.mirrors[0].place, Place::Int(RDX)); // as well
 /// assert_eq!(win64.stack, 32); // shadow space
 ///
 /// let apple = plan(&printf, Abi::Aapcs64(Dialect::Apple))?;

@@ -1,7 +1,7 @@
 //! What a callback entry keeps on its stack, apart from what its instruction set saves there.
 
 use super::Endpoint;
-use crate::abi::{Move, Place, Plan};
+use crate::abi::{Memory, Move, Plan};
 use crate::layout::SLOT;
 
 /// What results and wide values are aligned to.
@@ -12,8 +12,8 @@ pub(super) struct EntryFrame {
     endpoint: Endpoint,
     /// The slots, or the pointers to the values.
     pub values: u32,
-    /// By value: its slots, or the memory that its pieces are put together in. A value that C passes in memory is pointed to there.
-    cells: Vec<Option<u32>>,
+    /// By value.
+    cells: Vec<Cell>,
     /// Where the handler leaves a result, or its slot is put, if it does not go straight to where C wants it.
     pub result: Option<u32>,
     /// Where the address is kept at which C wants the result.
@@ -22,6 +22,15 @@ pub(super) struct EntryFrame {
     pub returns_slot: bool,
     /// The end of all that.
     pub end: u32,
+}
+
+/// Where the handler finds a value.
+#[derive(Clone, Copy)]
+pub(super) enum Cell {
+    /// In its slots, or in memory that its pieces are put together in.
+    At(u32),
+    /// Where C passes it.
+    InPlace(Memory),
 }
 
 impl EntryFrame {
@@ -54,10 +63,20 @@ impl EntryFrame {
         }
     }
 
-    /// Where a piece goes, unless its value is pointed to where it is.
-    pub(super) fn cell(&self, piece: &Move) -> Option<u32> {
-        let cell = self.cells.get(piece.value as usize).copied().flatten()?;
-        Some(cell + piece.offset)
+    /// Where the handler finds a piece.
+    pub(super) fn cell(&self, piece: &Move) -> Cell {
+        match self.cells[piece.value as usize] {
+            Cell::At(cell) => Cell::At(cell + piece.offset),
+            in_place => in_place,
+        }
+    }
+
+    /// Where a piece goes, unless its value stays in its place.
+    pub(super) fn offset(&self, piece: &Move) -> Option<u32> {
+        match self.cell(piece) {
+            Cell::At(offset) => Some(offset),
+            Cell::InPlace(_) => None,
+        }
     }
 
     /// Where the pointer to a value goes.
@@ -71,20 +90,23 @@ impl EntryFrame {
             Endpoint::Slots => &[],
             Endpoint::Pointers => &self.cells[..],
         };
-        (0..)
-            .zip(cells)
-            .filter_map(|(value, cell)| Some((value, (*cell)?)))
+        (0..).zip(cells).filter_map(|(value, cell)| match *cell {
+            Cell::At(offset) => Some((value, offset)),
+            Cell::InPlace(_) => None,
+        })
     }
 }
 
 /// Each value's first slot.
-fn slots_of(plan: &Plan, end: &mut u32) -> Vec<Option<u32>> {
+fn slots_of(plan: &Plan, end: &mut u32) -> Vec<Cell> {
     let slots = take(end, plan.arg_slots * SLOT, SLOT);
-    values(plan).map(|value| Some(slots + value.slot)).collect()
+    values(plan)
+        .map(|value| Cell::At(slots + value.slot))
+        .collect()
 }
 
 /// Pointers for all values, and behind them memory for those that C passes in registers, or not in one piece.
-fn cells_of(plan: &Plan, end: &mut u32) -> Vec<Option<u32>> {
+fn cells_of(plan: &Plan, end: &mut u32) -> Vec<Cell> {
     let values = values(plan).collect::<Vec<_>>();
     take(end, values.len() as u32 * SLOT, SLOT);
     let behind = values.iter().skip(1).map(|value| value.slot);
@@ -92,7 +114,10 @@ fn cells_of(plan: &Plan, end: &mut u32) -> Vec<Option<u32>> {
     let cell = |(value, end_slot): (&Value<'_>, u32)| {
         let size = end_slot - value.slot;
         let align = if size > SLOT { AREA_ALIGN } else { SLOT };
-        (!value.is_in_memory()).then(|| take(end, size, align))
+        match value.memory() {
+            Some(memory) => Cell::InPlace(memory),
+            None => Cell::At(take(end, size, align)),
+        }
     };
     values.iter().zip(ends).map(cell).collect()
 }
@@ -105,11 +130,11 @@ struct Value<'a> {
 }
 
 impl Value<'_> {
-    /// Whether C passes it in memory, as one block.
-    fn is_in_memory(&self) -> bool {
+    /// Where C passes it in memory, if all of it is together there.
+    fn memory(&self) -> Option<Memory> {
         match self.pieces {
-            [piece] => piece.copy.is_some() || matches!(piece.place, Place::Stack { .. }),
-            _ => false,
+            [piece] => piece.memory(),
+            _ => None,
         }
     }
 }

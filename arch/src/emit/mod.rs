@@ -52,7 +52,7 @@ use crate::abi::regs::Isa;
 use crate::abi::{Abi, Dialect, Move, Place, Plan};
 use crate::endpoint::{Delivery, ObjectCall, ObjectModel, SharedEntries, ThreadPointer};
 use crate::layout::SLOT;
-use entry_frame::{AREA_ALIGN, EntryFrame};
+use entry_frame::AREA_ALIGN;
 use std::borrow::Cow;
 use unwind::FrameChange;
 

@@ -99,33 +99,20 @@ fn list(letters: &mut Chars<'_>) -> (Vec<Type>, Option<(u32, u32)>) {
     (types, None)
 }
 
-const X64_NAMES: [&str; 16] = [
-    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
-    "r14", "r15",
-];
-
-/// An integer register's name, of its full width.
-pub fn int_name(isa: Isa, register: u8) -> String {
-    match isa {
-        Isa::X64 => X64_NAMES[usize::from(register)].to_owned(),
-        Isa::A64 => format!("x{register}"),
-    }
-}
-
 /// Where a piece goes, without the rest: a register's name, or `[offset:size]` from the stack pointer at the call; `*` before a place
 /// that holds the address of a copy.
 pub fn place(abi: Abi, piece: &Move) -> String {
     let isa = abi.convention().isa;
     let place = match (piece.place, isa) {
-        (Place::Int(register), _) => int_name(isa, register),
-        (Place::Fp(register), Isa::X64) => format!("xmm{register}"),
+        (Place::Int(register), _) => register.name(isa),
+        (Place::Fp(register), Isa::X64) => register.name(isa),
         (Place::Fp(register), Isa::A64) => {
             let view = match piece.width {
                 4 => 's',
                 8 => 'd',
                 _ => 'q',
             };
-            format!("{view}{register}")
+            format!("{view}{}", register.number())
         }
         (Place::X87(register), _) => format!("st{register}"),
         (Place::Stack { offset, size }, _) => format!("[{offset}:{size}]"),
@@ -161,7 +148,7 @@ pub fn places(plan: &Plan) -> String {
         text += &format!(" {}", ret.join("+"));
     }
     if let Some(hidden) = plan.hidden {
-        text += &format!(" *{}", int_name(plan.abi.convention().isa, hidden.pointer));
+        text += &format!(" *{}", hidden.pointer.name(plan.abi.convention().isa));
     }
     text += &format!(", stack {}", plan.stack);
     if plan.copies > 0 {

@@ -15,7 +15,7 @@
 
 mod need;
 
-use super::regs::{Convention, Variadics};
+use super::regs::{Convention, Fpr, Gpr, Variadics};
 use super::{Abi, Extend, Move, Place, Plan};
 use crate::layout::SLOT;
 use crate::types::{Signature, Type, Wide};
@@ -28,12 +28,13 @@ type Verdict = Result<(), String>;
 ///
 /// ```
 /// use farcall_arch::abi::check::check;
+/// use farcall_arch::abi::regs::x64::XMM0;
 /// use farcall_arch::{Abi, Place, Signature, Type, plan};
 ///
 /// let signature = Signature::new(Type::Void, vec![Type::I32, Type::F64])?;
 /// let mut plan = plan(&signature, Abi::Win64)?;
 /// assert_eq!(check(&signature, &plan), Ok(()));
-/// plan.args[1].place = Place::Fp(0); // as if the two files were counted apart
+/// plan.args[1].place = Place::Fp(XMM0); // as if the two files were counted apart
 /// assert_eq!(check(&signature, &plan), Err("value 1: Fp(0) is out of turn".to_owned()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -194,7 +195,7 @@ fn check_piece(piece: &Move, ty: &Type) -> Result<(), String> {
     }
 }
 
-fn check_registers(moves: &[Move], ints: &[u8], fps: &[u8]) -> Verdict {
+fn check_registers(moves: &[Move], ints: &[Gpr], fps: &[Fpr]) -> Verdict {
     let stranger = moves.iter().find(|piece| match piece.place {
         Place::Int(register) => !ints.contains(&register),
         Place::Fp(register) => !fps.contains(&register),
@@ -329,11 +330,11 @@ fn check_mirrors(signature: &Signature, plan: &Plan, row: &Convention) -> Verdic
         |piece: &&Move| is_variadic && row.variadics == Variadics::Mirrored && is_fp(piece);
     let wanted: Vec<&Move> = plan.args.iter().filter(mirrored).collect();
     let is_mirror = |(mirror, piece): (&Move, &&Move)| {
-        let position = |list: &[u8], wanted| list.iter().position(|&register| register == wanted);
         let positions = match (mirror.place, piece.place) {
-            (Place::Int(int), Place::Fp(fp)) => {
-                (position(row.int_args, int), position(row.fp_args, fp))
-            }
+            (Place::Int(int), Place::Fp(fp)) => (
+                row.int_args.iter().position(|&register| register == int),
+                row.fp_args.iter().position(|&register| register == fp),
+            ),
             _ => (None, None),
         };
         let same = Move {
@@ -352,8 +353,8 @@ fn check_overlap<'a>(moves: impl Iterator<Item = &'a Move>) -> Verdict {
     let mut taken = HashSet::new();
     for piece in moves {
         let cells: Vec<(u8, u32)> = match piece.place {
-            Place::Int(register) => vec![(0, u32::from(register))],
-            Place::Fp(register) => vec![(1, u32::from(register))],
+            Place::Int(register) => vec![(0, u32::from(register.number()))],
+            Place::Fp(register) => vec![(1, u32::from(register.number()))],
             Place::X87(register) => vec![(2, u32::from(register))],
             Place::Stack { offset, size } => {
                 (offset..offset + size).map(|byte| (3, byte)).collect()

@@ -5,17 +5,18 @@
     reason = "dynasm! expands to conversions of operands to u32"
 )]
 
-use super::access::{Access, Address, File, in_pairs};
-use super::values::{is_block, register_of};
+use super::access::{Access, Address, Register, in_pairs};
+use super::values::register_of;
 use super::{Emitter, FRAME_RECORD, RESULT, SCRATCH, TARGET};
+use crate::abi::regs::Gpr;
 use crate::abi::regs::a64::SP;
-use crate::abi::{Move, Place, Plan};
+use crate::abi::{Memory, Move, Place, Plan};
 use crate::emit::{Code, Endpoint, unwanted_size};
 use crate::layout::SLOT;
 use dynasmrt::{DynasmApi, dynasm};
 
 /// Holds a value's address while the value is loaded.
-const POINTER: u8 = SCRATCH[0];
+const POINTER: Gpr = SCRATCH[0];
 
 pub(in crate::emit) fn call(plan: &Plan, endpoint: Endpoint) -> Code {
     let row = plan.abi.convention();
@@ -61,7 +62,7 @@ pub(in crate::emit) fn call(plan: &Plan, endpoint: Endpoint) -> Code {
 impl Emitter {
     /// Puts the address at which the callee writes its result where it looks for it. Endpoints with pointers may want no
     /// result, and say so by null: then it goes to `unwanted` bytes above the stack pointer.
-    fn pass_result_address(&mut self, to: u8, result: u8, endpoint: Endpoint, unwanted: u32) {
+    fn pass_result_address(&mut self, to: Gpr, result: Gpr, endpoint: Endpoint, unwanted: u32) {
         match endpoint {
             Endpoint::Slots => self.copy(to, result),
             Endpoint::Pointers => {
@@ -77,18 +78,20 @@ impl Emitter {
 
     /// Copies and stack arguments first, as they pass through scratch registers; the register that holds the values' address
     /// after all others.
-    fn load_arguments(&mut self, plan: &Plan, endpoint: Endpoint, values: u8) {
-        let (blocks, scalars): (Vec<&Move>, Vec<&Move>) =
-            plan.args.iter().partition(|piece| is_block(piece));
-        for piece in blocks {
+    fn load_arguments(&mut self, plan: &Plan, endpoint: Endpoint, values: Gpr) {
+        let mut scalars = Vec::new();
+        for piece in &plan.args {
+            let Some(memory) = piece.block() else {
+                scalars.push(piece);
+                continue;
+            };
             let from = self.source(endpoint, values, piece, POINTER);
-            let offset = match (piece.copy, piece.place) {
-                (Some(copy), _) => plan.stack + copy,
-                (None, Place::Stack { offset, .. }) => offset,
-                (None, Place::Int(_) | Place::Fp(_) | Place::X87(_)) => continue,
+            let offset = match memory {
+                Memory::OnStack { offset } => offset,
+                Memory::ByRegister { copy, .. } | Memory::ByWord { copy, .. } => plan.stack + copy,
             };
             self.copy_block(Address { base: SP, offset }, from, piece.width);
-            if let (Some(_), Place::Stack { offset: at, .. }) = (piece.copy, piece.place) {
+            if let Memory::ByWord { offset: at, .. } = memory {
                 self.add(POINTER, SP, offset);
                 self.store(&Access::word(POINTER, SP, at));
             }
@@ -106,7 +109,7 @@ impl Emitter {
     }
 
     /// Where a piece lies on the interpreter's side, of which `values` holds the address. A pointer to the value passes through `pointer`.
-    fn source(&mut self, endpoint: Endpoint, values: u8, piece: &Move, pointer: u8) -> Address {
+    fn source(&mut self, endpoint: Endpoint, values: Gpr, piece: &Move, pointer: Gpr) -> Address {
         match endpoint {
             Endpoint::Slots => Address {
                 base: values,
@@ -122,7 +125,7 @@ impl Emitter {
         }
     }
 
-    fn slots_to_stack(&mut self, pieces: &[&Move], slots: u8) {
+    fn slots_to_stack(&mut self, pieces: &[&Move], slots: Gpr) {
         let on_stack = pieces.iter().filter_map(|piece| match piece.place {
             Place::Stack { offset, size } => {
                 let piece = Endpoint::Slots.piece(piece);
@@ -140,27 +143,19 @@ impl Emitter {
     }
 
     /// Loads what belongs in registers from its slots, whatever holds the slots' address last.
-    fn slots_to_registers(&mut self, plan: &Plan, pieces: &[&Move], slots: u8) {
+    fn slots_to_registers(&mut self, plan: &Plan, pieces: &[&Move], slots: Gpr) {
         let pieces = pieces.iter().copied().chain(&plan.mirrors);
         let loads: Vec<Access> = pieces
             .filter_map(|piece| {
-                let (file, register) = register_of(piece)?;
+                let register = register_of(piece)?;
                 let piece = Endpoint::Slots.piece(piece);
-                Some(Access {
-                    file,
-                    ..Access::of(&piece, register, slots, piece.slot)
-                })
+                Some(Access::of(&piece, register, slots, piece.slot))
             })
             .collect();
         let mut groups = in_pairs(&loads);
-        let is_last = |register| (File::Int, register) == (File::Int, slots);
-        groups.sort_by_key(|group| {
-            group
-                .iter()
-                .any(|load| load.file == File::Int && is_last(load.register))
-        });
+        groups.sort_by_key(|group| group.has(slots));
         for group in groups {
-            self.load_group(group);
+            self.load_group(&group);
         }
         self.pass_copies(plan);
     }
@@ -174,7 +169,7 @@ impl Emitter {
         }
     }
 
-    fn values_to_stack(&mut self, pieces: &[&Move], values: u8) {
+    fn values_to_stack(&mut self, pieces: &[&Move], values: Gpr) {
         for piece in pieces {
             if let Place::Stack { offset, size } = piece.place {
                 let from = self.source(Endpoint::Pointers, values, piece, POINTER);
@@ -188,34 +183,25 @@ impl Emitter {
     }
 
     /// Each register holds its value's address first; a floating-point one cannot, and integers in parts must not.
-    fn values_to_registers(&mut self, plan: &Plan, pieces: &[&Move], values: u8) {
+    fn values_to_registers(&mut self, plan: &Plan, pieces: &[&Move], values: Gpr) {
         let mut pieces: Vec<&Move> = pieces.iter().copied().chain(&plan.mirrors).collect();
         pieces.sort_by_key(|piece| piece.place == Place::Int(values));
         for piece in pieces {
-            let Some((file, register)) = register_of(piece) else {
+            let Some(register) = register_of(piece) else {
                 continue;
             };
-            let is_odd = !piece.width.is_power_of_two();
-            let pointer = if file == File::Int && !is_odd {
-                register
-            } else {
-                POINTER
+            let pointer = match register {
+                Register::Int(register) if piece.width.is_power_of_two() => register,
+                _ => POINTER,
             };
             let from = self.source(Endpoint::Pointers, values, piece, pointer);
-            if is_odd {
-                self.load_parts(register, from, piece.width);
-            } else {
-                self.load(&Access {
-                    file,
-                    ..Access::of(piece, register, from.base, from.offset)
-                });
-            }
+            self.load(&Access::of(piece, register, from.base, from.offset));
         }
         self.pass_copies(plan);
     }
 
     /// Stores a result that is in registers to the memory that `result` points to.
-    fn store_result(&mut self, plan: &Plan, endpoint: Endpoint, result: u8) {
+    fn store_result(&mut self, plan: &Plan, endpoint: Endpoint, result: Gpr) {
         let pieces = plan.ret.iter().map(|piece| endpoint.piece(piece));
         let (whole, odd): (Vec<Move>, Vec<Move>) =
             pieces.partition(|piece| piece.width.is_power_of_two());

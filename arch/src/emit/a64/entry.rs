@@ -6,11 +6,13 @@
 )]
 
 use super::access::{Access, Address, PAIR_UNITS};
-use super::values::{is_block, register_of};
+use super::values::register_of;
 use super::{Emitter, FAR, FRAME_RECORD, RECORD, SCRATCH};
+use crate::abi::regs::Gpr;
 use crate::abi::regs::a64::SP;
-use crate::abi::{Move, Place, Plan};
-use crate::emit::{Code, Endpoint, EntryFrame, record};
+use crate::abi::{Memory, Move, Place, Plan};
+use crate::emit::entry_frame::{Cell, EntryFrame};
+use crate::emit::{Code, Endpoint, record};
 use dynasmrt::{DynasmApi, dynasm};
 
 const _: () = assert!(
@@ -19,7 +21,7 @@ const _: () = assert!(
 );
 
 /// Holds a value's address while the value is loaded.
-const POINTER: u8 = SCRATCH[0];
+const POINTER: Gpr = SCRATCH[0];
 
 pub(in crate::emit) fn callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
     let row = plan.abi.convention();
@@ -50,25 +52,24 @@ impl Emitter {
     /// Stores the arguments to slots, or lists pointers to them. `incoming` is the distance from the stack pointer to the
     /// caller's.
     pub(super) fn store_arguments(&mut self, plan: &Plan, layout: &EntryFrame, incoming: u32) {
-        let (blocks, scalars): (Vec<&Move>, Vec<&Move>) =
-            plan.args.iter().partition(|piece| is_block(piece));
+        let scalars = plan.args.iter().filter(|piece| piece.block().is_none());
         let whole: Vec<Move> = scalars
-            .iter()
+            .clone()
             .map(|piece| Endpoint::Slots.piece(piece))
             .collect();
-        let stores = self.registers_to_memory(&whole, SP, |piece| layout.cell(piece));
+        let stores = self.registers_to_memory(&whole, SP, |piece| layout.offset(piece));
         self.store_all(&stores);
-        let on_stack = scalars.iter().filter_map(|piece| match piece.place {
+        let on_stack = scalars.filter_map(|piece| match piece.place {
             Place::Stack { offset, .. } => Some((
                 Access::of(piece, SCRATCH[0], SP, incoming + offset),
-                Access::slot(piece, SCRATCH[0], SP, layout.cell(piece)?),
+                Access::slot(piece, SCRATCH[0], SP, layout.offset(piece)?),
             )),
             Place::Int(_) | Place::Fp(_) | Place::X87(_) => None,
         });
         self.copy_all(on_stack.collect());
-        for piece in blocks {
-            if let Some(offset) = layout.cell(piece) {
-                let from = self.block_of(piece, incoming);
+        for piece in &plan.args {
+            if let (Some(memory), Some(offset)) = (piece.block(), layout.offset(piece)) {
+                let from = self.passed_in(memory, incoming);
                 self.copy_block(Address { base: SP, offset }, from, piece.width);
             }
         }
@@ -76,32 +77,25 @@ impl Emitter {
     }
 
     /// Where C keeps a value that it passes in memory.
-    fn block_of(&mut self, piece: &Move, incoming: u32) -> Address {
-        let at = |base| Address { base, offset: 0 };
-        match (piece.place, piece.copy) {
-            (Place::Stack { offset, .. }, None) => Address {
-                base: SP,
-                offset: incoming + offset,
-            },
-            (Place::Stack { offset, .. }, Some(_)) => {
+    fn passed_in(&mut self, memory: Memory, incoming: u32) -> Address {
+        let at = |base, offset| Address { base, offset };
+        match memory {
+            Memory::OnStack { offset } => at(SP, incoming + offset),
+            Memory::ByRegister { register, .. } => at(register, 0),
+            Memory::ByWord { offset, .. } => {
                 self.load(&Access::word(POINTER, SP, incoming + offset));
-                at(POINTER)
-            }
-            (Place::Int(register), _) => at(register),
-            (Place::Fp(_) | Place::X87(_), _) => {
-                unreachable!("an address is an integer, and what such a register holds is no block")
+                at(POINTER, 0)
             }
         }
     }
 
     /// Lists the values' addresses, where pointers are wanted.
     fn list_values(&mut self, plan: &Plan, layout: &EntryFrame, incoming: u32) {
-        for piece in plan
-            .args
-            .iter()
-            .filter(|piece| layout.cell(piece).is_none())
-        {
-            let from = self.block_of(piece, incoming);
+        for piece in &plan.args {
+            let Cell::InPlace(memory) = layout.cell(piece) else {
+                continue;
+            };
+            let from = self.passed_in(memory, incoming);
             let address = if from.base == SP {
                 self.add(POINTER, SP, from.offset);
                 POINTER
@@ -137,7 +131,7 @@ impl Emitter {
         self.call_handler(first);
     }
 
-    pub(super) fn call_handler(&mut self, context: u8) {
+    pub(super) fn call_handler(&mut self, context: Gpr) {
         dynasm!(self.ops
             ; .arch aarch64
             ; ldp X(context), X(FAR), [X(RECORD), i32::from(record::CONTEXT)]
@@ -174,12 +168,9 @@ impl Emitter {
             self.copy_block(to, from, hidden.size);
         }
         for piece in &plan.ret {
-            if let Some((file, register)) = register_of(piece) {
+            if let Some(register) = register_of(piece) {
                 let piece = Endpoint::Slots.piece(piece);
-                self.load(&Access {
-                    file,
-                    ..Access::of(&piece, register, SP, at + piece.offset)
-                });
+                self.load(&Access::of(&piece, register, SP, at + piece.offset));
             }
         }
     }

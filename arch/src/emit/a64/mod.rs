@@ -41,6 +41,7 @@ mod values;
 use super::Code;
 use super::unwind::{FrameChange, FrameChangeKind};
 use crate::abi::Abi;
+use crate::abi::regs::Gpr;
 use crate::abi::regs::a64::{SP, X9, X10, X16, X17, X19, X29, X30};
 use access::Access;
 pub(super) use branches::branch_from_behind;
@@ -52,11 +53,11 @@ pub(super) use thunk::{closed_entry, thunks};
 
 // Jobs of registers. None of them carries an argument under any convention, and x8, which may come to, is not among
 // them. RESULT alone survives the call. A landing pad lets a branch by x16 or x17 pass as it does a call.
-const TARGET: u8 = X16;
-const RECORD: u8 = X16;
-const FAR: u8 = X17;
-const RESULT: u8 = X19;
-const SCRATCH: [u8; 2] = [X9, X10];
+const TARGET: Gpr = X16;
+const RECORD: Gpr = X16;
+const FAR: Gpr = X17;
+const RESULT: Gpr = X19;
+const SCRATCH: [Gpr; 2] = [X9, X10];
 
 /// `bti c` among the hints: the landing pad for calls, and for jumps by x16 and x17. A no-op where that is off.
 const BTI_C: u32 = 34;
@@ -137,8 +138,8 @@ impl Emitter {
     /// Says that what follows runs in the frame of [`Emitter::enter`].
     fn note_frame(&mut self, above: u32, below: u32) {
         self.note_depth(above + below);
-        self.note(FrameChangeKind::Saved(u16::from(X29), above));
-        self.note(FrameChangeKind::Saved(u16::from(X30), above - 8));
+        self.note(FrameChangeKind::Saved(dwarf(X29), above));
+        self.note(FrameChangeKind::Saved(dwarf(X30), above - 8));
     }
 
     /// Takes down the frame of [`Emitter::enter`] once the stack pointer is at its record again.
@@ -149,8 +150,8 @@ impl Emitter {
 
     /// Says that there is no frame from here on, as ahead of [`Emitter::enter`].
     fn note_no_frame(&mut self) {
-        self.note(FrameChangeKind::Restored(u16::from(X29)));
-        self.note(FrameChangeKind::Restored(u16::from(X30)));
+        self.note(FrameChangeKind::Restored(dwarf(X29)));
+        self.note(FrameChangeKind::Restored(dwarf(X30)));
         self.note_depth(0);
     }
 
@@ -191,20 +192,20 @@ impl Emitter {
     fn save_result_register(&mut self) {
         self.store(&Access::word(RESULT, SP, FRAME_RECORD));
         let below = self.depth - FRAME_RECORD;
-        self.note(FrameChangeKind::Saved(u16::from(RESULT), below));
+        self.note(FrameChangeKind::Saved(dwarf(RESULT), below));
     }
 
     fn restore_result_register(&mut self) {
         self.load(&Access::word(RESULT, SP, FRAME_RECORD));
-        self.note(FrameChangeKind::Restored(u16::from(RESULT)));
+        self.note(FrameChangeKind::Restored(dwarf(RESULT)));
     }
 
-    fn copy(&mut self, to: u8, from: u8) {
+    fn copy(&mut self, to: Gpr, from: Gpr) {
         dynasm!(self.ops ; .arch aarch64 ; mov X(to), X(from));
     }
 
     /// `to = value`, in as many instructions as it has quarters that are not zero.
-    fn constant(&mut self, to: u8, value: u64) {
+    fn constant(&mut self, to: Gpr, value: u64) {
         let quarters = [0, 16, 32, 48].map(|shift| (shift, (value >> shift) as u16));
         let mut wanted = quarters.into_iter().filter(|&(_, quarter)| quarter != 0);
         let (shift, quarter) = wanted.next().unwrap_or((0, 0));
@@ -219,4 +220,9 @@ impl Emitter {
         self.constant(FAR, address);
         dynasm!(self.ops ; .arch aarch64 ; br X(FAR));
     }
+}
+
+/// DWARF's number of a register: its own (IHI 0057, section 4.1).
+fn dwarf(register: Gpr) -> u16 {
+    register.number().into()
 }

@@ -20,10 +20,11 @@
     reason = "dynasm! expands to conversions of operands to u32"
 )]
 
-use super::access::{Access, File, in_pairs};
+use super::access::{Access, Register, in_pairs};
 use super::thread::{ABOVE, WAITS, in_call_frame};
 use super::values::register_of;
 use super::{Emitter, FAR, RECORD, SCRATCH};
+use crate::abi::regs::Gpr;
 use crate::abi::regs::a64::{SP, X11, X12, X13};
 use crate::abi::{Move, Place, Plan};
 use crate::emit::{Code, is_fp, may_be_large, record};
@@ -32,19 +33,19 @@ use crate::layout::SLOT;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 
 /// The thread's word, which tells the frame of the call that C is in. It carries no argument under any convention.
-const CALLER: u8 = X11;
+const CALLER: Gpr = X11;
 
 /// Fields of that frame, counted from the thread's word.
 const PREV_OF_CALLER: i32 = call_frame::PREV as i32 - call_frame::TAG as i32;
 const PENDING_OF_CALLER: i32 = call_frame::PENDING as i32 - call_frame::TAG as i32;
 
-const EXCEPTION: u8 = SCRATCH[0];
+const EXCEPTION: Gpr = SCRATCH[0];
 
 /// The thread's state, where the innermost record's address lies.
-const STATE: u8 = X12;
+const STATE: Gpr = X12;
 
 /// What a catch record keeps of that state.
-const KEPT: u8 = X13;
+const KEPT: Gpr = X13;
 
 /// Offsets from the stack pointer.
 struct Frame {
@@ -108,7 +109,7 @@ pub(in crate::emit) fn entry(
     asm.load(&in_call_frame(EXCEPTION, call_frame::PENDING));
     dynasm!(asm.ops ; .arch aarch64 ; b =>keep ; =>landing);
     for group in in_pairs(&asm.vectors(&frame)) {
-        asm.load_group(group);
+        asm.load_group(&group);
     }
     asm.load(&Access::word(EXCEPTION, SP, frame.catch + catch.value));
     dynasm!(asm.ops ; .arch aarch64 ; =>keep);
@@ -136,10 +137,7 @@ impl Emitter {
     /// The call that C is in, if this thread is in one that no exception waits for. Gives the thread's word.
     fn find_caller(&mut self, model: &ObjectModel, none: DynamicLabel) -> Access {
         let word = self.thread_word(model.innermost);
-        self.load(&Access {
-            register: CALLER,
-            ..word
-        });
+        self.load(&word.with(CALLER));
         dynasm!(self.ops
             ; .arch aarch64
             ; cmp XSP(CALLER), NO_FRAME as u32
@@ -178,13 +176,13 @@ impl Emitter {
             let mut objects = Vec::new();
             for (piece, object) in two.iter().zip(SCRATCH) {
                 let delivery = deliveries[piece.value as usize];
-                let (file, from) = self.incoming(piece, object, incoming);
-                objects.push(match delivery {
-                    Delivery::Slot => Access {
-                        file,
-                        ..Access::slot(piece, from, SP, piece.slot)
-                    },
-                    Delivery::Signed | Delivery::Unsigned => {
+                let from = self.incoming(piece, object, incoming);
+                objects.push(match (delivery, from) {
+                    // A float is never a small integer.
+                    (Delivery::Slot, _) | (_, Register::Fp(_)) => {
+                        Access::slot(piece, from, SP, piece.slot)
+                    }
+                    (Delivery::Signed | Delivery::Unsigned, Register::Int(from)) => {
                         let is_signed = delivery == Delivery::Signed;
                         self.tag(object, object, from, piece, is_signed, large);
                         Access::word(object, SP, piece.slot)
@@ -196,13 +194,13 @@ impl Emitter {
     }
 
     /// The register that an argument is in, which is `scratch` for one that C passes on the stack.
-    fn incoming(&mut self, piece: &Move, scratch: u8, incoming: u32) -> (File, u8) {
+    fn incoming(&mut self, piece: &Move, scratch: Gpr, incoming: u32) -> Register {
         match piece.place {
             Place::Stack { offset, .. } => {
                 self.load(&Access::of(piece, scratch, SP, incoming + offset));
-                (File::Int, scratch)
+                scratch.into()
             }
-            _ => register_of(piece).unwrap_or((File::Int, scratch)),
+            _ => register_of(piece).unwrap_or(scratch.into()),
         }
     }
 
@@ -212,10 +210,7 @@ impl Emitter {
         self.store_all(&vectors);
         let [prev, stack] = SCRATCH;
         let state = self.thread_word(catch.state);
-        self.load(&Access {
-            register: STATE,
-            ..state
-        });
+        self.load(&state.with(STATE));
         let innermost = Access::word(prev, STATE, catch.innermost);
         self.load(&innermost);
         dynasm!(self.ops ; .arch aarch64 ; adr X(CALLER), =>landing);
@@ -244,10 +239,7 @@ impl Emitter {
     fn unlink_catch(&mut self, catch: &CatchModel, frame: &Frame) {
         let [state, prev] = SCRATCH;
         let word = self.thread_word(catch.state);
-        self.load(&Access {
-            register: state,
-            ..word
-        });
+        self.load(&word.with(state));
         self.load(&Access::word(prev, SP, frame.catch + catch.prev));
         self.store(&Access::word(prev, state, catch.innermost));
     }
@@ -257,14 +249,11 @@ impl Emitter {
         let registers = self.abi.convention().callee_saved_fp.iter();
         (0..)
             .zip(registers)
-            .map(|(index, &register)| Access {
-                file: File::Fp,
-                ..Access::word(register, SP, frame.vectors + index * SLOT)
-            })
+            .map(|(index, &register)| Access::word(register, SP, frame.vectors + index * SLOT))
             .collect()
     }
 
-    fn copy_stack_pointer(&mut self, to: u8) {
+    fn copy_stack_pointer(&mut self, to: Gpr) {
         dynasm!(self.ops ; .arch aarch64 ; mov XSP(to), sp);
     }
 }

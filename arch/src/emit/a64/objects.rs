@@ -15,11 +15,12 @@
     reason = "dynasm! expands to conversions of operands to u32"
 )]
 
-use super::access::{Access, File, in_pairs};
+use super::access::{Access, Register, in_pairs};
 use super::shared::{ARGS, FUNCTION, OBJECT, PREV};
 use super::thread::{ABOVE, WAITS, in_call_frame};
 use super::{Emitter, SCRATCH, TARGET};
-use crate::abi::regs::a64::{SP, X13, X14};
+use crate::abi::regs::a64::{SP, V16, X13, X14};
+use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Extend, Move, Place, Plan};
 use crate::emit::Code;
 use crate::endpoint::{Boxing, ObjectCall, ObjectModel, SharedEntries, Unbox, call_frame};
@@ -27,14 +28,14 @@ use crate::layout::SLOT;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 
 // Jobs of registers, beside those that the shared code knows. They carry no argument under any convention either.
-const FLOAT_TYPE: u8 = X13;
-const SPARE: u8 = SCRATCH[1];
+const FLOAT_TYPE: Gpr = X13;
+const SPARE: Gpr = SCRATCH[1];
 
 /// The lowest bits of the thread's word and of all objects that have to be small integers come together here.
-const TAGS: u8 = X14;
+const TAGS: Gpr = X14;
 
 /// What floats on the stack pass through: no argument or result is ever in it.
-const SPARE_FP: u8 = 16;
+const SPARE_FP: Fpr = V16;
 
 /// The call operation of functions of one signature.
 pub(in crate::emit) fn call(
@@ -62,9 +63,9 @@ pub(in crate::emit) fn call(
 /// Code off the fast path. It goes on where it left, or not at all.
 enum Detour {
     /// The object in the register is a pointer, or nothing known.
-    Convert { register: u8, with: u32 },
+    Convert { register: Gpr, with: u32 },
     /// The object in the first scratch register is a small integer, or nothing known; a float is wanted of this size.
-    Integer { register: u8, width: u32 },
+    Integer { register: Fpr, width: u32 },
     /// The result fits no small integer.
     Large { kind: u8 },
 }
@@ -93,10 +94,7 @@ impl Objects<'_> {
         self.asm.copy(FUNCTION, function);
         self.asm.copy(ARGS, args);
         let word = self.asm.thread_word(self.model.innermost);
-        self.asm.load(&Access {
-            register: TAGS,
-            ..word
-        });
+        self.asm.load(&word.with(TAGS));
         self.asm.store(&in_call_frame(TAGS, call_frame::PREV));
         self.unbox_all();
         self.asm.link_frame(word);
@@ -112,7 +110,7 @@ impl Objects<'_> {
     }
 
     /// The registers of the call operation's own arguments: the function, the counts of arguments and of keywords, the arguments' address.
-    fn first_registers(&self) -> [u8; 4] {
+    fn first_registers(&self) -> [Gpr; 4] {
         [0, 1, 2, 3].map(|n| self.plan.abi.convention().int_args[n])
     }
 
@@ -153,13 +151,13 @@ impl Objects<'_> {
     }
 
     fn unbox_to_stack(&mut self, piece: &Move, unbox: Unbox, offset: u32, size: u32) {
-        let (file, register) = match unbox {
-            Unbox::Number => (File::Fp, SPARE_FP),
-            Unbox::Int | Unbox::Pointer | Unbox::Function => (File::Int, OBJECT),
+        let (register, unboxed) = match unbox {
+            Unbox::Number => (OBJECT, Register::Fp(SPARE_FP)),
+            Unbox::Int | Unbox::Pointer | Unbox::Function => (OBJECT, Register::Int(OBJECT)),
         };
-        match (file, self.converter(unbox)) {
-            (File::Fp, _) => self.unbox_float(piece, register),
-            (File::Int, Some(with)) => {
+        match (unboxed, self.converter(unbox)) {
+            (Register::Fp(unboxed), _) => self.unbox_float(piece, unboxed),
+            (Register::Int(_), Some(with)) => {
                 self.asm.load(&object(piece, register));
                 // Its detour may be out of a shorter branch's reach.
                 let (start, back) = self.detour(Detour::Convert { register, with });
@@ -167,27 +165,26 @@ impl Objects<'_> {
                 self.asm.untag(register, piece);
                 dynasm!(self.asm.ops ; .arch aarch64 ; =>back);
             }
-            (File::Int, None) => {
+            (Register::Int(_), None) => {
                 self.asm.load(&object(piece, register));
                 self.note_tag(register);
                 self.asm.untag(register, piece);
             }
         }
         self.asm.store(&Access {
-            file,
             width: size,
-            ..Access::word(register, SP, offset)
+            ..Access::word(unboxed, SP, offset)
         });
     }
 
     /// Loads all of them before any is tested, two by two where they are neighbours.
-    fn unbox_words(&mut self, words: &[(&Move, Unbox, u8)]) {
+    fn unbox_words(&mut self, words: &[(&Move, Unbox, Gpr)]) {
         let loads: Vec<Access> = words
             .iter()
             .map(|&(piece, _, register)| object(piece, register))
             .collect();
         for group in in_pairs(&loads) {
-            self.asm.load_group(group);
+            self.asm.load_group(&group);
         }
         for &(_, unbox, register) in words {
             if unbox == Unbox::Int {
@@ -218,11 +215,11 @@ impl Objects<'_> {
     }
 
     /// Has the object in a register tested for a small integer's tag later on.
-    fn note_tag(&mut self, register: u8) {
+    fn note_tag(&mut self, register: Gpr) {
         dynasm!(self.asm.ops ; .arch aarch64 ; and X(TAGS), X(TAGS), X(register));
     }
 
-    fn unbox_float(&mut self, piece: &Move, register: u8) {
+    fn unbox_float(&mut self, piece: &Move, register: Fpr) {
         self.asm.load(&object(piece, OBJECT));
         let width = piece.width;
         let (start, back) = self.detour(Detour::Integer { register, width });
@@ -234,10 +231,8 @@ impl Objects<'_> {
             ; cmp X(SPARE), X(FLOAT_TYPE)
             ; b.ne =>slow
         );
-        self.asm.load(&Access {
-            file: File::Fp,
-            ..Access::word(register, OBJECT, self.model.float_value.into())
-        });
+        let value = self.model.float_value.into();
+        self.asm.load(&Access::word(register, OBJECT, value));
         self.asm.narrow(register, width);
         dynasm!(self.asm.ops ; .arch aarch64 ; =>back);
     }
@@ -330,7 +325,7 @@ impl Objects<'_> {
         }
     }
 
-    fn convert(&mut self, register: u8, with: u32, back: DynamicLabel) {
+    fn convert(&mut self, register: Gpr, with: u32, back: DynamicLabel) {
         if register != OBJECT {
             self.asm.copy(OBJECT, register);
         }
@@ -343,7 +338,7 @@ impl Objects<'_> {
         dynasm!(self.asm.ops ; .arch aarch64 ; b =>back);
     }
 
-    fn unbox_number_from_integer(&mut self, register: u8, width: u32, back: DynamicLabel) {
+    fn unbox_number_from_integer(&mut self, register: Fpr, width: u32, back: DynamicLabel) {
         let slow = self.slow;
         dynasm!(self.asm.ops
             ; .arch aarch64
@@ -375,13 +370,13 @@ impl Objects<'_> {
 }
 
 /// A piece's argument, as an object, to be loaded to an integer register.
-fn object(piece: &Move, register: u8) -> Access {
+fn object(piece: &Move, register: Gpr) -> Access {
     Access::word(register, ARGS, piece.value * SLOT)
 }
 
 impl Emitter {
     /// Takes a small integer's value, or as many of its low bits as the piece has, extended.
-    fn untag(&mut self, register: u8, piece: &Move) {
+    fn untag(&mut self, register: Gpr, piece: &Move) {
         let bits = piece.width * 8;
         match piece.extend {
             Extend::None => dynasm!(self.ops ; .arch aarch64 ; asr X(register), X(register), 1),
@@ -398,9 +393,9 @@ impl Emitter {
     /// all bits can be.
     pub(super) fn tag(
         &mut self,
-        to: u8,
-        through: u8,
-        from: u8,
+        to: Gpr,
+        through: Gpr,
+        from: Gpr,
         piece: &Move,
         is_signed: bool,
         large: DynamicLabel,
@@ -429,7 +424,7 @@ impl Emitter {
     }
 
     /// Makes a `float` of a `double` if that is what is wanted.
-    fn narrow(&mut self, register: u8, width: u32) {
+    fn narrow(&mut self, register: Fpr, width: u32) {
         if width == 4 {
             dynasm!(self.ops ; .arch aarch64 ; fcvt S(register), D(register));
         }

@@ -17,18 +17,19 @@ use super::access::Access;
 use super::thread::{ABOVE, in_call_frame};
 use super::{Emitter, FAR, SCRATCH};
 use crate::abi::Abi;
+use crate::abi::regs::Gpr;
 use crate::abi::regs::a64::{X10, X11, X12};
 use crate::emit::SharedCode;
 use crate::endpoint::{ObjectModel, PointerField, SharedEntries, call_frame};
 use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
 
 // Jobs of registers, beside those of the slots trampoline. None of them carries an argument under any convention.
-pub(super) const FUNCTION: u8 = X11;
-pub(super) const ARGS: u8 = X12;
-pub(super) const OBJECT: u8 = SCRATCH[0];
+pub(super) const FUNCTION: Gpr = X11;
+pub(super) const ARGS: Gpr = X12;
+pub(super) const OBJECT: Gpr = SCRATCH[0];
 
 /// Holds the call frame's first word when the C function has returned.
-pub(super) const PREV: u8 = X10;
+pub(super) const PREV: Gpr = X10;
 
 pub(in crate::emit) fn for_objects(abi: Abi, model: &ObjectModel) -> SharedCode {
     let mut asm = Emitter::without_landing_pad(abi);
@@ -78,7 +79,7 @@ impl Emitter {
     }
 
     /// A thread's word without the mark of an exception.
-    pub(super) fn clear_waits(&mut self, word: u8) {
+    pub(super) fn clear_waits(&mut self, word: Gpr) {
         dynasm!(self.ops ; .arch aarch64 ; and XSP(word), X(word), !(call_frame::WAITS as u64));
     }
 

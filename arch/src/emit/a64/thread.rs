@@ -7,12 +7,13 @@
 
 use super::access::Access;
 use super::{Emitter, FAR, FRAME_RECORD, SCRATCH};
+use crate::abi::regs::Gpr;
 use crate::abi::regs::a64::{X15, X29};
 use crate::endpoint::call_frame;
 use dynasmrt::{DynasmApi, dynasm};
 
 /// Holds the thread pointer, or the address of a word found by it. It carries no argument under any convention.
-const THREAD: u8 = X15;
+const THREAD: Gpr = X15;
 
 /// `TPIDR_EL0`, as `mrs` names it: op0 3, op1 3, CRn 13, CRm 0, op2 2, of which op0 has one bit (Arm ARM, C5.2).
 const TPIDR_EL0: u32 = 1 << 14 | 3 << 11 | 13 << 7 | 2;
@@ -30,7 +31,7 @@ pub(super) const ABOVE: u32 = FRAME_RECORD + call_frame::SIZE;
 pub(super) const WAITS: u32 = call_frame::WAITS.trailing_zeros();
 
 /// A field of the call frame.
-pub(super) fn in_call_frame(register: u8, field: u32) -> Access {
+pub(super) fn in_call_frame(register: Gpr, field: u32) -> Access {
     Access::word(register, X29, CALL_FRAME + field)
 }
 
@@ -65,12 +66,12 @@ impl Emitter {
 
     /// Makes this call the innermost one, once the thread's word is kept in the call frame. Goes by the first scratch register.
     pub(super) fn link_frame(&mut self, word: Access) {
-        self.add(word.register, X29, CALL_FRAME + call_frame::TAG);
+        self.add(SCRATCH[0], X29, CALL_FRAME + call_frame::TAG);
         self.store(&word);
     }
 
     /// Stores a register to the thread's word. Whoever sees that this thread is out of a call also sees all that it did inside.
-    pub(super) fn set_innermost(&mut self, innermost: i32, from: u8) {
+    pub(super) fn set_innermost(&mut self, innermost: i32, from: Gpr) {
         self.thread_address(innermost);
         dynasm!(self.ops ; .arch aarch64 ; stlr X(from), [XSP(THREAD)]);
     }

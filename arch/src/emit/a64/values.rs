@@ -6,7 +6,8 @@
 )]
 
 use super::Emitter;
-use super::access::{Access, File};
+use super::access::{Access, Register};
+use crate::abi::regs::Gpr;
 use crate::abi::{Move, Place};
 use dynasmrt::{DynasmApi, dynasm};
 
@@ -15,30 +16,29 @@ impl Emitter {
     pub(super) fn registers_to_memory<'a>(
         &mut self,
         pieces: impl IntoIterator<Item = &'a Move>,
-        base: u8,
+        base: Gpr,
         offset: impl Fn(&Move) -> Option<u32>,
     ) -> Vec<Access> {
         let mut stores = Vec::new();
         for piece in pieces {
-            if let (Some((file, register)), Some(offset)) = (register_of(piece), offset(piece)) {
-                self.extend(register, piece);
-                stores.push(Access {
-                    file,
-                    ..Access::slot(piece, register, base, offset)
-                });
+            if let (Some(register), Some(offset)) = (register_of(piece), offset(piece)) {
+                if let Register::Int(register) = register {
+                    self.extend(register, piece);
+                }
+                stores.push(Access::slot(piece, register, base, offset));
             }
         }
         stores
     }
 
     /// Moves a result from the slot that a register holds to where the convention wants it.
-    pub(super) fn register_to_result(&mut self, slot: u8, piece: &Move) {
+    pub(super) fn register_to_result(&mut self, slot: Gpr, piece: &Move) {
         match register_of(piece) {
-            Some((File::Int, register)) => self.extend_to(register, slot, piece),
-            Some((File::Fp, register)) if piece.width == 4 => {
+            Some(Register::Int(register)) => self.extend_to(register, slot, piece),
+            Some(Register::Fp(register)) if piece.width == 4 => {
                 dynasm!(self.ops ; .arch aarch64 ; fmov S(register), W(slot));
             }
-            Some((File::Fp, register)) => {
+            Some(Register::Fp(register)) => {
                 dynasm!(self.ops ; .arch aarch64 ; fmov D(register), X(slot));
             }
             None => {}
@@ -46,17 +46,11 @@ impl Emitter {
     }
 }
 
-/// Whether a piece is moved from memory to memory other than through one register.
-pub(super) fn is_block(piece: &Move) -> bool {
-    let is_on_stack = matches!(piece.place, Place::Stack { .. });
-    piece.copy.is_some() || is_on_stack && !matches!(piece.width, 1 | 2 | 4 | 8)
-}
-
 /// The register that a piece is in, unless it is on the stack.
-pub(super) fn register_of(piece: &Move) -> Option<(File, u8)> {
+pub(super) fn register_of(piece: &Move) -> Option<Register> {
     match piece.place {
-        Place::Int(register) => Some((File::Int, register)),
-        Place::Fp(register) => Some((File::Fp, register)),
+        Place::Int(register) => Some(Register::Int(register)),
+        Place::Fp(register) => Some(Register::Fp(register)),
         Place::X87(_) | Place::Stack { .. } => None,
     }
 }

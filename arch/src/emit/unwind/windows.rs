@@ -4,7 +4,7 @@
 //! pointer, pops, and the return, which is what the emitter ends every frame with.
 
 use super::{FrameChange, FrameChangeKind};
-use crate::abi::regs::{Isa, x64};
+use crate::abi::regs::{Gpr, Isa, x64};
 use crate::emit::Code;
 
 const VERSION: u8 = 1;
@@ -20,8 +20,8 @@ const SMALL: u32 = 128;
 /// The largest allocation whose size in words fits the code's second half.
 const LARGE: u32 = 8 * u16::MAX as u32;
 
-/// x64 register numbers by their DWARF numbers (psABI figure 3.36), as far as those differ.
-const BY_DWARF_NUMBER: [u8; 8] = [
+/// x64 registers by their DWARF numbers (psABI figure 3.36), as far as those differ.
+const BY_DWARF_NUMBER: [Gpr; 8] = [
     x64::RAX,
     x64::RDX,
     x64::RCX,
@@ -79,7 +79,7 @@ struct Step {
 
 #[derive(Clone, Copy)]
 enum Operation {
-    Push(u8),
+    Push(Gpr),
     Allocate(u32),
 }
 
@@ -88,7 +88,7 @@ impl Operation {
     fn words(self) -> Vec<u16> {
         let code = |operation: u8, info: u8| u16::from(operation | info << 4) << 8;
         match self {
-            Operation::Push(register) => vec![code(PUSH_NONVOL, register)],
+            Operation::Push(register) => vec![code(PUSH_NONVOL, register.number())],
             Operation::Allocate(bytes) if bytes <= SMALL => {
                 vec![code(ALLOC_SMALL, (bytes / 8 - 1) as u8)]
             }
@@ -118,9 +118,9 @@ fn prologue(frame: &[FrameChange]) -> Vec<Step> {
             }
             FrameChangeKind::Saved(register, _) => {
                 let register = usize::from(register);
-                let number = BY_DWARF_NUMBER.get(register).copied();
+                let saved = BY_DWARF_NUMBER.get(register).copied();
                 if let Some(step) = steps.last_mut().filter(|step| step.offset == offset) {
-                    step.operation = Operation::Push(number.unwrap_or(register as u8));
+                    step.operation = Operation::Push(saved.unwrap_or(Gpr::new(register as u8)));
                 }
             }
             FrameChangeKind::Restored(_) => break,

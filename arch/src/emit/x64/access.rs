@@ -12,13 +12,14 @@
 
 use super::{Emitter, SCRATCH};
 use crate::abi::regs::x64::{RBP, RSP};
+use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Extend, Move};
 use dynasmrt::{DynasmApi, dynasm};
 
 /// A place in memory: `offset` bytes above what `base` points to.
 #[derive(Clone, Copy)]
 pub(super) struct Address {
-    pub base: u8,
+    pub base: Gpr,
     pub offset: u32,
 }
 
@@ -143,11 +144,21 @@ macro_rules! form {
     };
 }
 
+/// A register's number, if it is of the kind that an operand asks for: the kinds are the assembler's.
+macro_rules! number {
+    (Rx($register:expr)) => {
+        $crate::abi::regs::Fpr::number($register)
+    };
+    ($kind:ident($register:expr)) => {
+        $crate::abi::regs::Gpr::number($register)
+    };
+}
+
 /// `op register, size [address]`.
 macro_rules! read {
     ($asm:ident, $op:ident $kind:ident($register:expr), $size:ident $from:expr) => {{
         use $crate::emit::x64::access::Form;
-        $asm.access(&const { $crate::emit::x64::access::form!($op $kind $size) }, $register, $from)
+        $asm.access(&const { $crate::emit::x64::access::form!($op $kind $size) }, $crate::emit::x64::access::number!($kind($register)), $from)
     }};
 }
 
@@ -155,15 +166,16 @@ macro_rules! read {
 macro_rules! write {
     ($asm:ident, $op:ident $size:ident $to:expr, $kind:ident($register:expr)) => {{
         use $crate::emit::x64::access::Form;
-        $asm.access(&const { $crate::emit::x64::access::form!($op $size $kind) }, $register, $to)
+        $asm.access(&const { $crate::emit::x64::access::form!($op $size $kind) }, $crate::emit::x64::access::number!($kind($register)), $to)
     }};
 }
 
-pub(super) use {form, read, write};
+pub(super) use {form, number, read, write};
 
 impl Emitter {
+    /// One instruction. `register` is a register's number, or tells which of several operations it is that share an opcode.
     pub(super) fn access(&mut self, form: &Form, register: u8, address: Address) {
-        let Address { base, offset } = address;
+        let (base, offset) = (address.base.number(), address.offset);
         if let Some(prefix) = form.prefix {
             self.ops.push(prefix);
         }
@@ -174,13 +186,13 @@ impl Emitter {
         self.ops.extend(form.opcode);
         // The low bits of two registers stand for something else here: of rsp for an index, of rbp for no base at all.
         let displacement = match i8::try_from(offset as i32) {
-            Ok(0) if base & 7 != RBP => 0,
+            Ok(0) if base & 7 != RBP.number() => 0,
             Ok(_) => 1,
             Err(_) => 2,
         };
         self.ops
             .push(displacement << 6 | (register & 7) << 3 | base & 7);
-        if base & 7 == RSP {
+        if base & 7 == RSP.number() {
             self.ops.push(0x24);
         }
         match displacement {
@@ -191,7 +203,8 @@ impl Emitter {
     }
 
     /// Compares the low 32 bits of a register with a number. The assembler's own `cmp` has no form for a byte.
-    pub(super) fn compare(&mut self, register: u8, number: u32) {
+    pub(super) fn compare(&mut self, register: Gpr, number: u32) {
+        let register = register.number();
         if register >= 8 {
             self.ops.push(0x41);
         }
@@ -212,13 +225,13 @@ impl Emitter {
     }
 
     /// Loads all of a register.
-    pub(super) fn load_word(&mut self, to: u8, from: Address) {
+    pub(super) fn load_word(&mut self, to: Gpr, from: Address) {
         read!(self, mov Rq(to), QWORD from);
     }
 
     /// Loads a piece, extended to the whole register. One of 3, 5, 6 or 7 bytes is loaded in parts
     /// ([`Emitter::load_parts`]).
-    pub(super) fn load(&mut self, to: u8, from: Address, piece: &Move) {
+    pub(super) fn load(&mut self, to: Gpr, from: Address, piece: &Move) {
         match (piece.extend, piece.width) {
             (Extend::Sign, 1) => read!(self, movsx Rq(to), BYTE from),
             (Extend::Sign, 2) => read!(self, movsx Rq(to), WORD from),
@@ -237,7 +250,7 @@ impl Emitter {
     }
 
     /// Stores the low bytes of a register: 1, 2, 4 or 8.
-    pub(super) fn store_register(&mut self, to: Address, register: u8, size: u32) {
+    pub(super) fn store_register(&mut self, to: Address, register: Gpr, size: u32) {
         match size {
             1 => write!(self, mov BYTE to, Rb(register)),
             2 => write!(self, mov WORD to, Rw(register)),
@@ -247,7 +260,7 @@ impl Emitter {
     }
 
     /// Stores a float of `width` bytes.
-    pub(super) fn store_fp(&mut self, to: Address, register: u8, width: u32) {
+    pub(super) fn store_fp(&mut self, to: Address, register: Fpr, width: u32) {
         match width {
             4 => write!(self, movss DWORD to, Rx(register)),
             _ => write!(self, movsd QWORD to, Rx(register)),
@@ -255,7 +268,7 @@ impl Emitter {
     }
 
     /// Extends a piece from the low bits of a register to all of one, and says which one.
-    pub(super) fn extend(&mut self, from: u8, piece: &Move) -> u8 {
+    pub(super) fn extend(&mut self, from: Gpr, piece: &Move) -> Gpr {
         if piece.extend == Extend::None {
             return from;
         }
@@ -264,7 +277,7 @@ impl Emitter {
     }
 
     /// Extends a piece from the low bits of one register to all of another, or of the same.
-    pub(super) fn extend_to(&mut self, to: u8, from: u8, piece: &Move) {
+    pub(super) fn extend_to(&mut self, to: Gpr, from: Gpr, piece: &Move) {
         match (piece.extend, piece.width) {
             (Extend::None, _) if to == from => {}
             (Extend::None, _) => self.copy(to, from),

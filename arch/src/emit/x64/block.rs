@@ -7,11 +7,12 @@
 
 use super::access::{Address, read, write};
 use super::{Emitter, SCRATCH};
-use crate::abi::regs::x64::RAX;
+use crate::abi::regs::x64::{RAX, XMM0};
+use crate::abi::regs::{Fpr, Gpr};
 use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
 
 /// What blocks are copied through. No block is copied while it holds an argument or a result.
-const BLOCK: u8 = 0;
+const BLOCK: Fpr = XMM0;
 
 /// A block of more bytes is copied in a loop.
 const LONG_BLOCK: u32 = 128;
@@ -19,7 +20,7 @@ const LONG_BLOCK: u32 = 128;
 impl Emitter {
     /// Copies `width` bytes, and reads and writes no others. Clobbers the scratch register and a vector register; of a long block
     /// `pointer` as well, which may be the base to copy from.
-    pub(super) fn copy_block(&mut self, to: Address, from: Address, width: u32, pointer: u8) {
+    pub(super) fn copy_block(&mut self, to: Address, from: Address, width: u32, pointer: Gpr) {
         let step = match width {
             16.. => 16,
             8.. => 8,
@@ -50,9 +51,9 @@ impl Emitter {
         to: Address,
         from: Address,
         bytes: u32,
-        pointer: u8,
+        pointer: Gpr,
     ) -> (Address, Address) {
-        const { assert!(SCRATCH == RAX && BLOCK == 0) };
+        const { assert!(SCRATCH.number() == RAX.number() && BLOCK.number() == XMM0.number()) };
         let end = to.offset + bytes;
         self.address_of(pointer, from.plus(bytes));
         dynasm!(self.ops
@@ -88,7 +89,7 @@ impl Emitter {
 
     /// Loads an integer of 3, 5, 6 or 7 bytes and reads no others: two parts are put together, which may overlap. Clobbers the scratch
     /// register, which is neither `to` nor the base.
-    pub(super) fn load_parts(&mut self, to: u8, from: Address, width: u32) {
+    pub(super) fn load_parts(&mut self, to: Gpr, from: Address, width: u32) {
         let high = if width == 3 { 1 } else { width - 4 };
         match width {
             3 => read!(self, movzx Rd(SCRATCH), WORD from.plus(high)),
@@ -104,7 +105,7 @@ impl Emitter {
     }
 
     /// Stores any number of low bytes of a register, which is used up.
-    pub(super) fn store_parts(&mut self, to: Address, register: u8, size: u32) {
+    pub(super) fn store_parts(&mut self, to: Address, register: Gpr, size: u32) {
         let mut done = 0;
         for part in [4, 2, 1] {
             if size & part != 0 {

@@ -10,14 +10,15 @@
 use super::access::{Address, Form, read, stack, write};
 use super::values::is_register_sized;
 use super::{Emitter, RESULT, SCRATCH, TARGET};
+use crate::abi::regs::Gpr;
 use crate::abi::regs::x64::R10;
-use crate::abi::{Extend, Move, Place, Plan};
+use crate::abi::{Extend, Memory, Move, Place, Plan};
 use crate::emit::{Code, Endpoint, unwanted_size};
 use crate::layout::SLOT;
 use dynasmrt::{DynasmApi, dynasm};
 
 /// Holds a value's address while the value is loaded. In a trampoline it is as free as the scratch register.
-const POINTER: u8 = R10;
+const POINTER: Gpr = R10;
 
 /// The most arguments that are pushed. Each push is a step for unwinders, and Windows' counts a prologue's in bytes.
 const MOST: usize = 16;
@@ -106,7 +107,7 @@ impl Pushed<'_> {
 impl Emitter {
     /// Puts the address at which the callee writes its result where it looks for it. Endpoints with pointers may want no
     /// result, and say so by null: then it goes to `unwanted` bytes above the stack pointer.
-    fn pass_result_address(&mut self, to: u8, result: u8, endpoint: Endpoint, unwanted: u32) {
+    fn pass_result_address(&mut self, to: Gpr, result: Gpr, endpoint: Endpoint, unwanted: u32) {
         match endpoint {
             Endpoint::Slots => self.copy(to, result),
             Endpoint::Pointers => {
@@ -122,7 +123,13 @@ impl Emitter {
 
     /// Copies first, then stack arguments that have not been pushed, as both pass through scratch registers; the register that holds the
     /// values' address after all others; the count of vector registers last.
-    fn load_arguments(&mut self, plan: &Plan, pushed: &Pushed<'_>, endpoint: Endpoint, values: u8) {
+    fn load_arguments(
+        &mut self,
+        plan: &Plan,
+        pushed: &Pushed<'_>,
+        endpoint: Endpoint,
+        values: Gpr,
+    ) {
         for piece in &plan.args {
             if let Some(copy) = piece.copy {
                 let from = self.source(endpoint, values, piece, POINTER);
@@ -137,27 +144,23 @@ impl Emitter {
             Place::Int(_) | Place::Fp(_) | Place::X87(_) => 1,
         });
         for piece in pieces {
-            match piece.copy {
-                Some(copy) => self.pass_copy(piece.place, stack(plan.stack + copy)),
-                None => self.load_argument(&endpoint.piece(piece), endpoint, values),
+            match piece.memory() {
+                Some(Memory::ByRegister { register, copy }) => {
+                    self.address_of(register, stack(plan.stack + copy));
+                }
+                Some(Memory::ByWord { offset, copy }) => {
+                    self.address_of(SCRATCH, stack(plan.stack + copy));
+                    write!(self, mov QWORD stack(offset), Rq(SCRATCH));
+                }
+                Some(Memory::OnStack { .. }) | None => {
+                    self.load_argument(&endpoint.piece(piece), endpoint, values);
+                }
             }
         }
         self.count_vector_args(plan);
     }
 
-    /// Passes the address of a copy.
-    fn pass_copy(&mut self, place: Place, copy: Address) {
-        match place {
-            Place::Int(register) => self.address_of(register, copy),
-            Place::Stack { offset, .. } => {
-                self.address_of(SCRATCH, copy);
-                write!(self, mov QWORD stack(offset), Rq(SCRATCH));
-            }
-            Place::Fp(_) | Place::X87(_) => {}
-        }
-    }
-
-    fn load_argument(&mut self, piece: &Move, endpoint: Endpoint, values: u8) {
+    fn load_argument(&mut self, piece: &Move, endpoint: Endpoint, values: Gpr) {
         let is_whole = piece.width.is_power_of_two();
         match piece.place {
             Place::Stack { offset, .. } if !is_register_sized(piece) => {
@@ -181,7 +184,7 @@ impl Emitter {
     }
 
     /// Where a piece lies on the interpreter's side, of which `values` holds the address. A pointer to the value passes through `pointer`.
-    fn source(&mut self, endpoint: Endpoint, values: u8, piece: &Move, pointer: u8) -> Address {
+    fn source(&mut self, endpoint: Endpoint, values: Gpr, piece: &Move, pointer: Gpr) -> Address {
         match endpoint {
             Endpoint::Slots => Address {
                 base: values,
@@ -202,7 +205,7 @@ impl Emitter {
     }
 
     /// Stores a result that is in registers to the memory that `result` points to.
-    fn store_result(&mut self, plan: &Plan, endpoint: Endpoint, result: u8) {
+    fn store_result(&mut self, plan: &Plan, endpoint: Endpoint, result: Gpr) {
         for piece in &plan.ret {
             let (base, offset) = (result, piece.offset);
             self.place_to_value(&endpoint.piece(piece), 0, Address { base, offset });
@@ -218,7 +221,7 @@ impl Emitter {
     }
 
     /// Pushes arguments, and makes room for what the convention has below them.
-    fn push_arguments(&mut self, pushed: &Pushed<'_>, endpoint: Endpoint, values: u8) {
+    fn push_arguments(&mut self, pushed: &Pushed<'_>, endpoint: Endpoint, values: Gpr) {
         for piece in &pushed.0 {
             let from = self.source(endpoint, values, piece, SCRATCH);
             // Behind a float there is the rest of its slot, and of its word on the stack.

@@ -6,19 +6,20 @@
 )]
 
 use super::access::{Address, read, stack, write};
-use super::values::is_register_sized;
 use super::{Emitter, RECORD, SCRATCH};
+use crate::abi::regs::Gpr;
 use crate::abi::regs::x64::{R10, R11};
-use crate::abi::{HiddenResult, Move, Place, Plan};
-use crate::emit::{Code, Endpoint, EntryFrame, record};
+use crate::abi::{HiddenResult, Memory, Plan};
+use crate::emit::entry_frame::{Cell, EntryFrame};
+use crate::emit::{Code, Endpoint, record};
 use crate::layout::SLOT;
 use dynasmrt::{DynasmApi, dynasm};
 
 /// Holds addresses of values on their way. An entry has no use for it otherwise.
-const POINTER: u8 = R11;
+const POINTER: Gpr = R11;
 
 /// Once the handler has returned, the record is no longer needed.
-const SPARE: u8 = R10;
+const SPARE: Gpr = R10;
 
 pub(in crate::emit) fn callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
     let row = plan.abi.convention();
@@ -45,26 +46,25 @@ pub(in crate::emit) fn callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
 impl Emitter {
     /// Registers first: what else there is to copy passes through some of them.
     fn store_arguments(&mut self, plan: &Plan, layout: &EntryFrame, incoming: u32) {
-        let is_in_memory =
-            |piece: &&Move| piece.copy.is_some() || !is_register_sized_or_vector(piece);
-        let (blocks, registers): (Vec<&Move>, Vec<&Move>) =
-            plan.args.iter().partition(is_in_memory);
-        for piece in registers {
+        for piece in plan.args.iter().filter(|piece| piece.block().is_none()) {
             match layout.cell(piece) {
-                Some(cell) => {
+                Cell::At(cell) => {
                     let whole = Endpoint::Slots.piece(piece);
                     self.place_to_value(&whole, incoming, stack(cell));
                 }
-                None => self.point_to(piece, layout, incoming),
+                Cell::InPlace(memory) => self.point_to(piece.value, memory, layout, incoming),
             }
         }
-        for piece in blocks {
-            match layout.cell(piece) {
-                Some(cell) => {
-                    let from = self.block_of(piece, incoming);
+        for piece in &plan.args {
+            match (piece.block(), layout.cell(piece)) {
+                (None, _) => {}
+                (Some(memory), Cell::At(cell)) => {
+                    let from = self.passed_in(memory, incoming);
                     self.copy_block(stack(cell), from, piece.width, POINTER);
                 }
-                None => self.point_to(piece, layout, incoming),
+                (Some(_), Cell::InPlace(memory)) => {
+                    self.point_to(piece.value, memory, layout, incoming);
+                }
             }
         }
         for (value, cell) in layout.pointed_cells() {
@@ -74,24 +74,21 @@ impl Emitter {
     }
 
     /// Where C keeps a value that it passes in memory.
-    fn block_of(&mut self, piece: &Move, incoming: u32) -> Address {
+    fn passed_in(&mut self, memory: Memory, incoming: u32) -> Address {
         let at = |base| Address { base, offset: 0 };
-        match (piece.place, piece.copy) {
-            (Place::Stack { offset, .. }, None) => stack(incoming + offset),
-            (Place::Stack { offset, .. }, Some(_)) => {
+        match memory {
+            Memory::OnStack { offset } => stack(incoming + offset),
+            Memory::ByRegister { register, .. } => at(register),
+            Memory::ByWord { offset, .. } => {
                 read!(self, mov Rq(POINTER), QWORD stack(incoming + offset));
                 at(POINTER)
-            }
-            (Place::Int(register), _) => at(register),
-            (Place::Fp(_) | Place::X87(_), _) => {
-                unreachable!("an address is an integer, and what such a register holds is no block")
             }
         }
     }
 
     /// Lists the address of a value that C passes in memory, where it is.
-    fn point_to(&mut self, piece: &Move, layout: &EntryFrame, incoming: u32) {
-        let from = self.block_of(piece, incoming);
+    fn point_to(&mut self, value: u32, memory: Memory, layout: &EntryFrame, incoming: u32) {
+        let from = self.passed_in(memory, incoming);
         let address = match from {
             Address { base, offset: 0 } => base,
             _ => {
@@ -99,7 +96,7 @@ impl Emitter {
                 SCRATCH
             }
         };
-        write!(self, mov QWORD stack(layout.pointer(piece.value)), Rq(address));
+        write!(self, mov QWORD stack(layout.pointer(value)), Rq(address));
     }
 
     /// Calls the handler.
@@ -127,7 +124,7 @@ impl Emitter {
     }
 
     /// Calls the record's handler with its context; the other argument is in place.
-    pub(super) fn call_handler(&mut self, context: u8) {
+    pub(super) fn call_handler(&mut self, context: Gpr) {
         dynasm!(self.ops
             ; .arch x64
             ; mov Rq(context), [BYTE Rq(RECORD) + record::CONTEXT as i8]
@@ -181,11 +178,6 @@ impl Emitter {
             read!(self, mov Rq(returned), QWORD stack(at));
         }
     }
-}
-
-/// Whether a piece is in a register, or passes through one.
-fn is_register_sized_or_vector(piece: &Move) -> bool {
-    !matches!(piece.place, Place::Stack { .. }) || is_register_sized(piece)
 }
 
 const _: () = assert!(SLOT == 8, "a pointer fills a slot");

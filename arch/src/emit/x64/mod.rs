@@ -41,6 +41,7 @@ mod values;
 use super::Code;
 use super::unwind::{FrameChange, FrameChangeKind};
 use crate::abi::Abi;
+use crate::abi::regs::Gpr;
 use crate::abi::regs::x64::{R10, R11, RAX, RBX};
 use access::{Address, read};
 use branches::Branches;
@@ -52,10 +53,10 @@ pub(super) use thunk::{closed_entry, thunks};
 
 // Jobs of registers. None of the four carries an argument under any convention, so they hold through
 // the loading of arguments; RESULT alone survives the call.
-const TARGET: u8 = R11;
-const RECORD: u8 = R10;
-const RESULT: u8 = RBX;
-const SCRATCH: u8 = RAX;
+const TARGET: Gpr = R11;
+const RECORD: Gpr = R10;
+const RESULT: Gpr = RBX;
+const SCRATCH: Gpr = RAX;
 
 /// A frame larger than this is entered step by step, so that the guard page below a stack is never jumped over.
 const GUARD_PAGE: u32 = 4096;
@@ -130,7 +131,7 @@ impl Emitter {
 
     fn push_result_register(&mut self) {
         // By its own name, which takes a byte less than by its number.
-        const { assert!(RESULT == RBX) };
+        const { assert!(RESULT.number() == RBX.number()) };
         dynasm!(self.ops ; .arch x64 ; push rbx);
         self.note_depth(self.depth + 8);
         self.note(FrameChangeKind::Saved(DWARF_RBX, self.depth));
@@ -199,11 +200,11 @@ impl Emitter {
         dynasm!(self.ops ; .arch x64 ; ret);
     }
 
-    fn copy(&mut self, to: u8, from: u8) {
+    fn copy(&mut self, to: Gpr, from: Gpr) {
         dynasm!(self.ops ; .arch x64 ; mov Rq(to), Rq(from));
     }
 
-    fn address_of(&mut self, to: u8, address: Address) {
+    fn address_of(&mut self, to: Gpr, address: Address) {
         match address.offset {
             0 => self.copy(to, address.base),
             _ => read!(self, lea Rq(to), QWORD address),
@@ -211,7 +212,7 @@ impl Emitter {
     }
 
     /// Tests bits of the low byte of a register.
-    fn test_byte(&mut self, register: u8, bits: i8) {
+    fn test_byte(&mut self, register: Gpr, bits: i8) {
         dynasm!(self.ops ; .arch x64 ; test Rb(register), BYTE bits);
     }
 

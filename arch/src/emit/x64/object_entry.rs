@@ -21,6 +21,7 @@ use super::super::{Code, record};
 use super::access::{Address, read, write};
 use super::{Emitter, RECORD, SCRATCH};
 use crate::abi::regs::x64::{R11, RSP};
+use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Move, Place, Plan};
 use crate::emit::{is_fp, may_be_large};
 use crate::endpoint::{CatchModel, Delivery, NO_FRAME, ObjectModel, call_frame};
@@ -28,7 +29,7 @@ use crate::layout::SLOT;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 
 /// The thread's word, which tells the frame of the call that C is in. It carries no argument under any convention.
-const CALLER: u8 = R11;
+const CALLER: Gpr = R11;
 
 /// Fields of that frame, counted from the thread's word.
 const PREV_OF_CALLER: i8 = call_frame::PREV as i8 - call_frame::TAG as i8;
@@ -164,16 +165,16 @@ impl Emitter {
     /// Puts an argument where the handler looks for it, or goes elsewhere with all arguments as they were.
     fn deliver(&mut self, piece: &Move, delivery: Delivery, frame: &Frame, large: DynamicLabel) {
         let object = at(frame.objects + piece.slot);
-        if delivery == Delivery::Slot {
-            return self.place_to_value(piece, frame.size + 8, object);
-        }
-        let filled = match piece.place {
-            Place::Int(register) => self.extend(register, piece),
-            Place::Stack { offset, .. } => {
+        let filled = match (delivery, piece.place) {
+            // A float is never a small integer.
+            (Delivery::Slot, _) | (_, Place::Fp(_) | Place::X87(_)) => {
+                return self.place_to_value(piece, frame.size + 8, object);
+            }
+            (_, Place::Int(register)) => self.extend(register, piece),
+            (_, Place::Stack { offset, .. }) => {
                 self.load(SCRATCH, at(frame.size + 8 + offset), piece);
                 SCRATCH
             }
-            Place::Fp(_) | Place::X87(_) => unreachable!("no float is a small integer"),
         };
         if filled != SCRATCH {
             self.copy(SCRATCH, filled);
@@ -240,7 +241,7 @@ impl Emitter {
     }
 
     /// The vector registers that C gets back, and where they are kept.
-    fn vectors(&self, frame: &Frame) -> impl Iterator<Item = (u8, Address)> + use<> {
+    fn vectors(&self, frame: &Frame) -> impl Iterator<Item = (Fpr, Address)> + use<> {
         let first = frame.vectors;
         let registers = self.abi.convention().callee_saved_fp;
         (0..)

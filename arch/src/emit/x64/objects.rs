@@ -21,13 +21,14 @@ use super::shared::{ARGS, FRAME, FUNCTION, PREV};
 use super::thread::call_frame_at;
 use super::{Emitter, SCRATCH, TARGET};
 use crate::abi::regs::x64::{R10, RSP};
+use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Move, Place, Plan};
 use crate::endpoint::{Boxing, ObjectCall, ObjectModel, SharedEntries, Unbox, call_frame};
 use crate::layout::SLOT;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 
 /// Free once the C function has returned.
-const SPARE: u8 = R10;
+const SPARE: Gpr = R10;
 
 /// The call operation of functions of one signature.
 pub(in crate::emit) fn call(
@@ -44,9 +45,9 @@ pub(in crate::emit) fn call(
 /// Code off the fast path. It goes on where it left, or not at all.
 enum Detour {
     /// The object in the register is a pointer, or nothing known.
-    Convert { register: u8, with: u32 },
+    Convert { register: Gpr, with: u32 },
     /// The object in the scratch register is a small integer, or nothing known; a float is wanted of this size.
-    Integer { register: u8, width: u32 },
+    Integer { register: Fpr, width: u32 },
     /// The scratch register holds a result that fits no small integer; or twice it, as one does that overflowed.
     Large { kind: u8, is_doubled: bool },
 }
@@ -59,8 +60,8 @@ struct Objects<'a> {
     model: &'a ObjectModel,
     shared: &'a SharedEntries,
     /// Where the function and the address of the arguments are until the arguments are loaded.
-    function: u8,
-    args: u8,
+    function: Gpr,
+    args: Gpr,
     /// Leads to the function that does everything.
     slow: DynamicLabel,
     /// Leads to the exception that waits.
@@ -129,7 +130,7 @@ impl<'a> Objects<'a> {
     }
 
     /// The registers of the call operation's own arguments: the function, the counts of arguments and of keywords, the arguments' address.
-    fn first_registers(&self) -> [u8; 4] {
+    fn first_registers(&self) -> [Gpr; 4] {
         [0, 1, 2, 3].map(|n| self.plan.abi.convention().int_args[n])
     }
 
@@ -137,7 +138,7 @@ impl<'a> Objects<'a> {
         self.plan.stack + FRAME
     }
 
-    fn field_of(&self, base: u8, offset: u8) -> Address {
+    fn field_of(&self, base: Gpr, offset: u8) -> Address {
         let offset = offset.into();
         Address { base, offset }
     }
@@ -191,7 +192,7 @@ impl<'a> Objects<'a> {
     /// arguments' address is the last of all.
     fn unbox_all(&mut self) {
         let row = self.plan.abi.convention();
-        let (float_type, spare_fp) = (row.int_args[0], row.fp_args.len() as u8);
+        let (float_type, spare_fp) = (row.int_args[0], Fpr::new(row.fp_args.len() as u8));
         if self.call.args.contains(&Unbox::Number) {
             dynasm!(self.asm.ops ; .arch x64 ; mov Rq(float_type), QWORD self.model.float_type as i64);
         }
@@ -229,7 +230,7 @@ impl<'a> Objects<'a> {
         }
     }
 
-    fn unbox_integer(&mut self, object: Address, unbox: Unbox, register: u8, piece: &Move) {
+    fn unbox_integer(&mut self, object: Address, unbox: Unbox, register: Gpr, piece: &Move) {
         self.asm.load_word(register, object);
         let converter = match unbox {
             Unbox::Pointer => Some(self.shared.pointer),
@@ -252,7 +253,7 @@ impl<'a> Objects<'a> {
         }
     }
 
-    fn unbox_float(&mut self, object: Address, float_type: u8, register: u8, width: u32) {
+    fn unbox_float(&mut self, object: Address, float_type: Gpr, register: Fpr, width: u32) {
         self.asm.load_word(SCRATCH, object);
         let (integer, back) = self.detour(Detour::Integer { register, width });
         dynasm!(self.asm.ops ; .arch x64 ; test al, 3);
@@ -360,7 +361,7 @@ impl<'a> Objects<'a> {
         }
     }
 
-    fn convert(&mut self, register: u8, with: u32, back: DynamicLabel) {
+    fn convert(&mut self, register: Gpr, with: u32, back: DynamicLabel) {
         if register != SCRATCH {
             self.asm.copy(SCRATCH, register);
         }
@@ -372,7 +373,7 @@ impl<'a> Objects<'a> {
         self.asm.branch(When::Always, back);
     }
 
-    fn unbox_number_from_integer(&mut self, register: u8, width: u32, back: DynamicLabel) {
+    fn unbox_number_from_integer(&mut self, register: Fpr, width: u32, back: DynamicLabel) {
         dynasm!(self.asm.ops ; .arch x64 ; test al, 1);
         self.asm.branch(When::Equal, self.slow);
         dynasm!(self.asm.ops ; .arch x64 ; sar rax, 1 ; cvtsi2sd Rx(register), rax);

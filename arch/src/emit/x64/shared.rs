@@ -14,16 +14,17 @@ use super::access::read;
 use super::thread::call_frame_at;
 use super::{Emitter, SCRATCH, TARGET};
 use crate::abi::Abi;
+use crate::abi::regs::Gpr;
 use crate::abi::regs::x64::R10;
 use crate::endpoint::{ObjectModel, PointerField, SharedEntries, call_frame};
 use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
 
 // Jobs of registers, beside those of the slots trampoline. Neither carries an argument under any convention.
-pub(super) const FUNCTION: u8 = TARGET;
-pub(super) const ARGS: u8 = R10;
+pub(super) const FUNCTION: Gpr = TARGET;
+pub(super) const ARGS: Gpr = R10;
 
 /// Holds the call frame's first word when the C function has returned.
-pub(super) const PREV: u8 = R10;
+pub(super) const PREV: Gpr = R10;
 
 /// What a trampoline's frame takes above its stack arguments: the call frame, and what makes the stack a multiple of 16 together
 /// with the return address.
@@ -74,7 +75,7 @@ impl Emitter {
         self.ops.offset().0 as u32
     }
 
-    fn load_prev(&mut self, to: u8) {
+    fn load_prev(&mut self, to: Gpr) {
         let prev = call_frame_at(0, call_frame::PREV);
         read!(self, mov Rq(to), QWORD prev);
     }

@@ -7,6 +7,7 @@
 
 use super::Emitter;
 use super::access::Address;
+use crate::abi::regs::Gpr;
 use crate::abi::regs::x64::RSP;
 use crate::endpoint::{ObjectModel, ThreadPointer};
 use dynasmrt::{DynasmApi, dynasm};
@@ -19,13 +20,13 @@ pub(super) fn call_frame_at(stack: u32, field: u32) -> Address {
 
 impl Emitter {
     /// Stores a register to the thread's word.
-    pub(super) fn set_innermost(&mut self, model: &ObjectModel, from: u8) {
+    pub(super) fn set_innermost(&mut self, model: &ObjectModel, from: Gpr) {
         self.address_of_thread(model);
         dynasm!(self.ops ; .arch x64 ; mov [model.innermost], Rq(from));
     }
 
     /// Loads a word that lies so many bytes from the thread pointer.
-    pub(super) fn load_of_thread(&mut self, model: &ObjectModel, to: u8, offset: i32) {
+    pub(super) fn load_of_thread(&mut self, model: &ObjectModel, to: Gpr, offset: i32) {
         self.address_of_thread(model);
         dynasm!(self.ops ; .arch x64 ; mov Rq(to), [offset]);
     }

@@ -7,6 +7,7 @@
 
 use super::access::{Address, read, stack, write};
 use super::{Emitter, SCRATCH};
+use crate::abi::regs::Gpr;
 use crate::abi::{Extend, Move, Place};
 use dynasmrt::{DynasmApi, dynasm};
 
@@ -62,7 +63,7 @@ impl Emitter {
     }
 
     /// Moves a result from the slot that a register holds to where the convention wants it.
-    pub(super) fn register_to_result(&mut self, slot: u8, piece: &Move) {
+    pub(super) fn register_to_result(&mut self, slot: Gpr, piece: &Move) {
         match piece.place {
             Place::Int(register) => self.extend_to(register, slot, piece),
             Place::Fp(register) if piece.width == 4 => {

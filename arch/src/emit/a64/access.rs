@@ -5,7 +5,7 @@
     reason = "dynasm! expands to conversions of operands to u32"
 )]
 
-use super::{Emitter, FAR, SCRATCH};
+use super::{Emitter, FAR};
 use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Extend, Move};
 use dynasmrt::{DynasmApi, dynasm};
@@ -186,12 +186,13 @@ impl Emitter {
         }
     }
 
-    /// Copies memory to memory, two pieces at a time through the scratch registers.
-    pub(super) fn copy_all(&mut self, copies: Vec<(Access, Access)>) {
-        for two in copies.chunks(SCRATCH.len()) {
-            let through = two.iter().zip(SCRATCH);
-            let (loads, stores): (Vec<_>, Vec<_>) = through
-                .map(|(&(from, to), register)| (from.with(register), to.with(register)))
+    /// Copies memory to memory, as many pieces at a time as there are registers to go through.
+    pub(super) fn copy_all(&mut self, copies: Vec<(Access, Access)>, through: &[Gpr]) {
+        for some in copies.chunks(through.len()) {
+            let (loads, stores): (Vec<_>, Vec<_>) = some
+                .iter()
+                .zip(through)
+                .map(|(&(from, to), &register)| (from.with(register), to.with(register)))
                 .unzip();
             for group in in_pairs(&loads) {
                 self.load_group(&group);

@@ -5,7 +5,7 @@
     reason = "dynasm! expands to conversions of operands to u32"
 )]
 
-use super::access::{Access, Address, Register, in_pairs};
+use super::access::{Access, Address, Group, Register, in_pairs};
 use super::values::register_of;
 use super::{Emitter, FRAME_RECORD, RESULT, SCRATCH, TARGET};
 use crate::abi::regs::Gpr;
@@ -96,108 +96,88 @@ impl Emitter {
                 self.store(&Access::word(POINTER, SP, at));
             }
         }
-        match endpoint {
-            Endpoint::Slots => {
-                self.slots_to_stack(&scalars, values);
-                self.slots_to_registers(plan, &scalars, values);
-            }
-            Endpoint::Pointers => {
-                self.values_to_stack(&scalars, values);
-                self.values_to_registers(plan, &scalars, values);
-            }
-        }
+        self.load_to_stack(&scalars, endpoint, values);
+        scalars.extend(&plan.mirrors);
+        self.load_to_registers(&scalars, endpoint, values);
+        self.pass_copies(plan);
     }
 
-    /// Where a piece lies on the interpreter's side, of which `values` holds the address. A pointer to the value passes through `pointer`.
-    fn source(&mut self, endpoint: Endpoint, values: Gpr, piece: &Move, pointer: Gpr) -> Address {
-        match endpoint {
-            Endpoint::Slots => Address {
-                base: values,
-                offset: piece.slot,
-            },
-            Endpoint::Pointers => {
-                self.load(&Access::word(pointer, values, piece.value * SLOT));
-                Address {
-                    base: pointer,
-                    offset: piece.offset,
-                }
-            }
-        }
-    }
-
-    fn slots_to_stack(&mut self, pieces: &[&Move], slots: Gpr) {
-        let on_stack = pieces.iter().filter_map(|piece| match piece.place {
-            Place::Stack { offset, size } => {
-                let piece = Endpoint::Slots.piece(piece);
-                Some((
-                    Access::of(&piece, SCRATCH[0], slots, piece.slot),
-                    Access {
-                        width: size,
-                        ..Access::word(SCRATCH[0], SP, offset)
-                    },
-                ))
-            }
+    /// Loads stack arguments through the scratch registers.
+    fn load_to_stack(&mut self, pieces: &[&Move], endpoint: Endpoint, values: Gpr) {
+        // A pointer takes the first of them.
+        let through = match endpoint {
+            Endpoint::Slots => &SCRATCH[..],
+            Endpoint::Pointers => &SCRATCH[1..],
+        };
+        let on_stack = pieces.iter().filter_map(|&piece| match piece.place {
+            Place::Stack { offset, size } => Some((piece, offset, size)),
             Place::Int(_) | Place::Fp(_) | Place::X87(_) => None,
         });
-        self.copy_all(on_stack.collect());
+        for some in on_stack.collect::<Vec<_>>().chunks(through.len()) {
+            let copies = some.iter().map(|&(piece, offset, width)| {
+                let piece = endpoint.piece(piece);
+                let from = self.source(endpoint, values, &piece, POINTER);
+                let to = Access {
+                    width,
+                    ..Access::word(POINTER, SP, offset)
+                };
+                (Access::of(&piece, POINTER, from.base, from.offset), to)
+            });
+            let copies = copies.collect();
+            self.copy_all(copies, through);
+        }
     }
 
-    /// Loads what belongs in registers from its slots, whatever holds the slots' address last.
-    fn slots_to_registers(&mut self, plan: &Plan, pieces: &[&Move], slots: Gpr) {
-        let pieces = pieces.iter().copied().chain(&plan.mirrors);
-        let loads: Vec<Access> = pieces
-            .filter_map(|piece| {
-                let register = register_of(piece)?;
-                let piece = Endpoint::Slots.piece(piece);
-                Some(Access::of(&piece, register, slots, piece.slot))
-            })
-            .collect();
-        let mut groups = in_pairs(&loads);
-        groups.sort_by_key(|group| group.has(slots));
-        for group in groups {
+    /// Loads what belongs in registers, the one that holds `values` last. Slots that are neighbours are loaded two by two.
+    fn load_to_registers(&mut self, pieces: &[&Move], endpoint: Endpoint, values: Gpr) {
+        let in_registers = pieces.iter().filter_map(|&piece| {
+            let piece = endpoint.piece(piece);
+            let register = register_of(&piece)?;
+            // An integer register holds its value's address first, unless it is filled part by part.
+            let pointer = match register {
+                Register::Int(register) if piece.width.is_power_of_two() => register,
+                Register::Int(_) | Register::Fp(_) => POINTER,
+            };
+            let (listed, from) = source(endpoint, values, &piece, pointer);
+            let load = Access::of(&piece, register, from.base, from.offset);
+            Some((listed, load))
+        });
+        let (listed, loads): (Vec<Option<Access>>, Vec<Access>) = in_registers.unzip();
+        let mut groups: Vec<(Option<Access>, Group<'_>)> = match endpoint {
+            Endpoint::Slots => in_pairs(&loads)
+                .into_iter()
+                .map(|group| (None, group))
+                .collect(),
+            Endpoint::Pointers => listed
+                .into_iter()
+                .zip(loads.iter().map(Group::One))
+                .collect(),
+        };
+        groups.sort_by_key(|(_, group)| group.has(values));
+        for (listed, group) in groups {
+            if let Some(listed) = listed {
+                self.load(&listed);
+            }
             self.load_group(&group);
         }
-        self.pass_copies(plan);
+    }
+
+    /// Where a piece lies on the interpreter's side ([`source`]), once its value's address is loaded if need be.
+    fn source(&mut self, endpoint: Endpoint, values: Gpr, piece: &Move, pointer: Gpr) -> Address {
+        let (listed, from) = source(endpoint, values, piece, pointer);
+        if let Some(listed) = listed {
+            self.load(&listed);
+        }
+        from
     }
 
     /// Loads the addresses of copies.
     fn pass_copies(&mut self, plan: &Plan) {
         for piece in &plan.args {
-            if let (Some(copy), Place::Int(register)) = (piece.copy, piece.place) {
+            if let Some(Memory::ByRegister { register, copy }) = piece.memory() {
                 self.add(register, SP, plan.stack + copy);
             }
         }
-    }
-
-    fn values_to_stack(&mut self, pieces: &[&Move], values: Gpr) {
-        for piece in pieces {
-            if let Place::Stack { offset, size } = piece.place {
-                let from = self.source(Endpoint::Pointers, values, piece, POINTER);
-                self.load(&Access::of(piece, SCRATCH[1], from.base, from.offset));
-                self.store(&Access {
-                    width: size,
-                    ..Access::word(SCRATCH[1], SP, offset)
-                });
-            }
-        }
-    }
-
-    /// Each register holds its value's address first; a floating-point one cannot, and integers in parts must not.
-    fn values_to_registers(&mut self, plan: &Plan, pieces: &[&Move], values: Gpr) {
-        let mut pieces: Vec<&Move> = pieces.iter().copied().chain(&plan.mirrors).collect();
-        pieces.sort_by_key(|piece| piece.place == Place::Int(values));
-        for piece in pieces {
-            let Some(register) = register_of(piece) else {
-                continue;
-            };
-            let pointer = match register {
-                Register::Int(register) if piece.width.is_power_of_two() => register,
-                _ => POINTER,
-            };
-            let from = self.source(Endpoint::Pointers, values, piece, pointer);
-            self.load(&Access::of(piece, register, from.base, from.offset));
-        }
-        self.pass_copies(plan);
     }
 
     /// Stores a result that is in registers to the memory that `result` points to.
@@ -215,6 +195,27 @@ impl Emitter {
                 };
                 self.store_parts(register, to, piece.width);
             }
+        }
+    }
+}
+
+/// Where a piece lies on the interpreter's side, of which `values` holds the address; and how its value's address is loaded, where
+/// that is listed.
+fn source(
+    endpoint: Endpoint,
+    values: Gpr,
+    piece: &Move,
+    pointer: Gpr,
+) -> (Option<Access>, Address) {
+    match endpoint {
+        Endpoint::Slots => {
+            let (base, offset) = (values, piece.slot);
+            (None, Address { base, offset })
+        }
+        Endpoint::Pointers => {
+            let (base, offset) = (pointer, piece.offset);
+            let listed = Access::word(pointer, values, piece.value * SLOT);
+            (Some(listed), Address { base, offset })
         }
     }
 }

@@ -66,7 +66,7 @@ impl Emitter {
             )),
             Place::Int(_) | Place::Fp(_) | Place::X87(_) => None,
         });
-        self.copy_all(on_stack.collect());
+        self.copy_all(on_stack.collect(), &SCRATCH);
         for piece in &plan.args {
             if let (Some(memory), Some(offset)) = (piece.block(), layout.offset(piece)) {
                 let from = self.passed_in(memory, incoming);

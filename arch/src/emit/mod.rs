@@ -45,11 +45,14 @@
 
 mod a64;
 mod entry_frame;
+mod object_entry;
+mod objects;
+mod shared;
 pub mod unwind;
 mod x64;
 
 use crate::abi::regs::Isa;
-use crate::abi::{Abi, Dialect, Move, Place, Plan};
+use crate::abi::{Abi, Dialect, Move, Plan};
 use crate::endpoint::{Delivery, ObjectCall, ObjectModel, SharedEntries, ThreadPointer};
 use crate::layout::SLOT;
 use entry_frame::AREA_ALIGN;
@@ -179,8 +182,8 @@ pub fn call_objects(
         return None;
     }
     match objects_on(plan.abi, model)? {
-        Isa::X64 => Some(x64::objects::call(plan, call, model, shared)),
-        Isa::A64 => Some(a64::objects::call(plan, call, model, shared)),
+        ObjectMachine::X64(segment) => Some(x64::objects::call(segment, plan, call, model, shared)),
+        ObjectMachine::A64 => Some(a64::objects::call(plan, call, model, shared)),
     }
 }
 
@@ -196,14 +199,15 @@ pub fn callback_entry_objects(
 ) -> Option<Code> {
     let catch = model.catch.as_ref().filter(|_| plan.is_of_scalars())?;
     match objects_on(plan.abi, model)? {
-        Isa::X64 => Some(x64::object_entry::entry(
+        ObjectMachine::X64(segment) => Some(x64::object_entry::entry(
+            segment,
             plan,
             model,
             catch,
             deliveries,
             slots_entry,
         )),
-        Isa::A64 => Some(a64::object_entry::entry(
+        ObjectMachine::A64 => Some(a64::object_entry::entry(
             plan,
             model,
             catch,
@@ -216,27 +220,23 @@ pub fn callback_entry_objects(
 /// What the code of [`call_objects`] shares. `None` where no emitter for it exists.
 pub fn shared_for_objects(abi: Abi, model: &ObjectModel) -> Option<SharedCode> {
     match objects_on(abi, model)? {
-        Isa::X64 => Some(x64::shared::for_objects(abi, model)),
-        Isa::A64 => Some(a64::shared::for_objects(abi, model)),
+        ObjectMachine::X64(segment) => Some(x64::shared::for_objects(segment, abi, model)),
+        ObjectMachine::A64 => Some(a64::shared::for_objects(abi, model)),
     }
 }
 
-/// Whether an argument of a callback may be no small integer though it is to be one: whatever has fewer than all bits is one.
-fn may_be_large(plan: &Plan, deliveries: &[Delivery]) -> bool {
-    plan.args
-        .iter()
-        .any(|piece| piece.width == SLOT && deliveries[piece.value as usize] != Delivery::Slot)
+/// A machine with an emitter for objects, and by what its threads find their own words.
+enum ObjectMachine {
+    X64(x64::Segment),
+    A64,
 }
 
-fn is_fp(piece: &Move) -> bool {
-    matches!(piece.place, Place::Fp(_))
-}
-
-/// Which emitter for objects serves a convention, in a process whose threads find their own memory in a way that its machine has.
-fn objects_on(abi: Abi, model: &ObjectModel) -> Option<Isa> {
+/// Picks the emitter for objects if this convention's machine has the model's thread pointer.
+fn objects_on(abi: Abi, model: &ObjectModel) -> Option<ObjectMachine> {
     match (abi, model.thread_pointer) {
-        (Abi::SysV64 | Abi::Win64, ThreadPointer::Fs | ThreadPointer::Gs) => Some(Isa::X64),
-        (Abi::Aapcs64(Dialect::Linux), ThreadPointer::TpidrEl0) => Some(Isa::A64),
+        (Abi::SysV64 | Abi::Win64, ThreadPointer::Fs) => Some(ObjectMachine::X64(x64::Segment::Fs)),
+        (Abi::SysV64 | Abi::Win64, ThreadPointer::Gs) => Some(ObjectMachine::X64(x64::Segment::Gs)),
+        (Abi::Aapcs64(Dialect::Linux), ThreadPointer::TpidrEl0) => Some(ObjectMachine::A64),
         _ => None,
     }
 }

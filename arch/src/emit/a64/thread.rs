@@ -8,9 +8,17 @@
 use super::access::Access;
 use super::{Emitter, FAR, FRAME_RECORD, SCRATCH};
 use crate::abi::regs::Gpr;
-use crate::abi::regs::a64::{X15, X29};
+use crate::abi::regs::a64::{X10, X11, X12, X15, X29};
 use crate::endpoint::call_frame;
 use dynasmrt::{DynasmApi, dynasm};
+
+// Jobs of registers, beside those of the trampoline on slots. None of them carries an argument under any convention.
+pub(super) const FUNCTION: Gpr = X11;
+pub(super) const ARGS: Gpr = X12;
+pub(super) const OBJECT: Gpr = SCRATCH[0];
+
+/// Holds the call frame's first word when the C function has returned.
+pub(super) const PREV: Gpr = X10;
 
 /// Holds the thread pointer, or the address of a word found by it. It carries no argument under any convention.
 const THREAD: Gpr = X15;
@@ -27,6 +35,12 @@ const CALL_FRAME: u32 = FRAME_RECORD;
 /// The bytes of both.
 pub(super) const ABOVE: u32 = FRAME_RECORD + call_frame::SIZE;
 
+/// What [`Emitter::thread_word`] gave, while that stands.
+pub(super) fn known_thread_word(offset: i32) -> Access {
+    let near = u32::try_from(offset).ok().filter(|near| *near < FAR_AWAY);
+    Access::word(SCRATCH[0], THREAD, near.unwrap_or(0))
+}
+
 /// The number of the bit that tells of an exception.
 pub(super) const WAITS: u32 = call_frame::WAITS.trailing_zeros();
 
@@ -39,16 +53,12 @@ impl Emitter {
     /// The word `offset` bytes from the thread pointer, to be loaded to the first scratch register or stored from it. It stands as long as the
     /// register for the thread pointer is not used again.
     pub(super) fn thread_word(&mut self, offset: i32) -> Access {
-        match u32::try_from(offset) {
-            Ok(near) if near < FAR_AWAY => {
-                dynasm!(self.ops ; .arch aarch64 ; mrs X(THREAD), TPIDR_EL0);
-                Access::word(SCRATCH[0], THREAD, near)
-            }
-            _ => {
-                self.thread_address(offset);
-                Access::word(SCRATCH[0], THREAD, 0)
-            }
+        let word = known_thread_word(offset);
+        match word.offset {
+            0 => self.thread_address(offset),
+            _ => dynasm!(self.ops ; .arch aarch64 ; mrs X(THREAD), TPIDR_EL0),
         }
+        word
     }
 
     /// That word's address, in the register for it.
@@ -70,8 +80,13 @@ impl Emitter {
         self.store(&word);
     }
 
-    /// Stores a register to the thread's word. Whoever sees that this thread is out of a call also sees all that it did inside.
-    pub(super) fn set_innermost(&mut self, innermost: i32, from: Gpr) {
+    /// A thread's word without the mark of an exception.
+    pub(super) fn unmark(&mut self, word: Gpr) {
+        dynasm!(self.ops ; .arch aarch64 ; and XSP(word), X(word), !(call_frame::WAITS as u64));
+    }
+
+    /// Stores a register to the thread's word for calls. Whoever sees that this thread is out of a call also sees all that it did inside.
+    pub(super) fn store_innermost(&mut self, innermost: i32, from: Gpr) {
         self.thread_address(innermost);
         dynasm!(self.ops ; .arch aarch64 ; stlr X(from), [XSP(THREAD)]);
     }

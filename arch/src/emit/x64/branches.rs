@@ -64,7 +64,7 @@ impl Emitter {
     }
 
     /// A branch to shared code that begins so many bytes behind the start of all shared code.
-    pub(super) fn branch_to_shared(&mut self, when: When, to: u32) {
+    pub(super) fn branch_to_shared_when(&mut self, when: When, to: u32) {
         // The opcodes of jumps with a distance of 32 bits (Intel SDM volume 2, chapter 3, Jcc and JMP).
         match when {
             When::Always => self.refer(&[0xe9], to),

@@ -49,6 +49,7 @@ pub(super) use call::call;
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 pub(super) use entry::callback_entry;
+pub(super) use thread::Segment;
 pub(super) use thunk::{closed_entry, thunks};
 
 // Jobs of registers. None of the four carries an argument under any convention, so they hold through
@@ -83,6 +84,8 @@ struct Emitter {
     depth: u32,
     branches: Branches,
     to_shared: Vec<u32>,
+    /// By which the thread's own words are found.
+    segment: Segment,
 }
 
 impl Emitter {
@@ -102,6 +105,7 @@ impl Emitter {
             depth: 8,
             branches: Branches::default(),
             to_shared: Vec::new(),
+            segment: Segment::Fs,
         }
     }
 

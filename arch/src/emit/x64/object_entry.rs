@@ -1,37 +1,37 @@
-//! Entries of callbacks on an interpreter's own objects.
+//! Entries on objects: the steps of [`crate::emit::object_entry`].
 //!
 //! ```text
 //!   | C's stack arguments      |
 //!   | return address           |
 //!   | padding                  |
-//!   | call frame: pending, prev|  marks this thread as inside, for whoever closes a library
+//!   | call frame: pending, prev|
 //!   | the thread's state       |
 //!   | vector registers         |  those that C wants back
 //!   | catch record             |  where an exception goes on
 //!   | argument objects         |
 //!   | shadow space             | <- rsp at the call of the handler
 //! ```
-//!
-//! An exception never passes this frame. It comes out at the landing place, with the registers as they were saved, and
-//! is left in the frame of the call that C is in, which raises it when C returns. So is one that was left in this frame, by a callback
-//! that no call of ours was in between. An interpreter that never looks at a vector register after it caught something does not save
-//! those; C, which does, gets them back from here.
 
-use super::super::{Code, record};
-use super::access::{Address, read, write};
+#![allow(
+    clippy::useless_conversion,
+    reason = "dynasm! expands to conversions of operands to i32"
+)]
+
+use super::access::{Address, read, stack, write};
+use super::thread::Segment;
 use super::{Emitter, RECORD, SCRATCH};
-use crate::abi::regs::x64::{R11, RSP};
+use crate::abi::regs::x64::R11;
 use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Move, Place, Plan};
-use crate::emit::{is_fp, may_be_large};
+use crate::emit::object_entry::{EntryJob, EntrySteps, emit_entry};
+use crate::emit::{Code, record};
 use crate::endpoint::{CatchModel, Delivery, NO_FRAME, ObjectModel, call_frame};
 use crate::layout::SLOT;
-use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
+use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
 
-/// The thread's word, which tells the frame of the call that C is in. It carries no argument under any convention.
 const CALLER: Gpr = R11;
 
-/// Fields of that frame, counted from the thread's word.
+/// Fields of the frame of the call that C is in, counted from the thread's word.
 const PREV_OF_CALLER: i8 = call_frame::PREV as i8 - call_frame::TAG as i8;
 const PENDING_OF_CALLER: i8 = call_frame::PENDING as i8 - call_frame::TAG as i8;
 
@@ -49,7 +49,8 @@ struct Frame {
 }
 
 impl Frame {
-    fn new(plan: &Plan, catch: &CatchModel) -> Frame {
+    fn of(job: &EntryJob<'_>) -> Frame {
+        let (plan, catch) = (job.plan, job.catch);
         let row = plan.abi.convention();
         let objects = row.shadow;
         let vectors = objects + plan.arg_slots * SLOT + catch.size;
@@ -68,79 +69,28 @@ impl Frame {
     }
 }
 
-fn at(offset: u32) -> Address {
-    Address { base: RSP, offset }
-}
-
 pub(in crate::emit) fn entry(
+    segment: Segment,
     plan: &Plan,
     model: &ObjectModel,
     catch: &CatchModel,
     deliveries: &[Delivery],
     slots_entry: u64,
 ) -> Code {
-    let frame = Frame::new(plan, catch);
     let mut asm = Emitter::new(plan.abi);
-    let landing = asm.ops.new_dynamic_label();
-    let (keep, waiting) = (asm.ops.new_dynamic_label(), asm.ops.new_dynamic_label());
-    let (slots, slots_with_frame) = (asm.ops.new_dynamic_label(), asm.ops.new_dynamic_label());
-    asm.find_caller(model, slots);
-    asm.enter(frame.size);
-    for piece in &plan.args {
-        let delivery = deliveries[piece.value as usize];
-        asm.deliver(piece, delivery, &frame, slots_with_frame);
-    }
-    asm.link_call(model, &frame);
-    asm.link_catch(model, catch, &frame, landing);
-    asm.call_object_handler(plan, &frame);
-    asm.unlink_catch(catch, &frame);
-    let fields = [call_frame::PREV, call_frame::PENDING];
-    let [prev, pending] = fields.map(|field| at(frame.call + field));
-    read!(asm, mov Rq(CALLER), QWORD prev);
-    asm.test_byte(CALLER, call_frame::WAITS);
-    dynasm!(asm.ops ; .arch x64 ; jne =>waiting);
-    asm.set_innermost(model, CALLER);
-    for piece in &plan.ret {
-        asm.register_to_result(SCRATCH, piece);
-    }
-    asm.leave(frame.size);
-    dynasm!(asm.ops ; .arch x64 ; ret ; =>landing);
-
-    asm.note_depth(frame.size + 8);
-    for (register, place) in asm.vectors(&frame) {
-        read!(asm, movups Rx(register), XMMWORD place);
-    }
-    let value = at(frame.catch + catch.value);
-    read!(asm, mov Rq(SCRATCH), QWORD value);
-    dynasm!(asm.ops ; .arch x64 ; =>keep);
-    asm.keep_exception(model, prev);
-    dynasm!(asm.ops ; .arch x64 ; xor eax, eax);
-    for piece in plan.ret.iter().filter(|piece| is_fp(piece)) {
-        asm.register_to_result(SCRATCH, piece);
-    }
-    asm.leave(frame.size);
-    dynasm!(asm.ops ; .arch x64 ; ret ; =>waiting);
-
-    asm.note_depth(frame.size + 8);
-    read!(asm, mov Rq(SCRATCH), QWORD pending);
-    dynasm!(asm.ops ; .arch x64 ; jmp =>keep);
-
-    if may_be_large(plan, deliveries) {
-        asm.note_depth(frame.size + 8);
-        dynasm!(asm.ops ; .arch x64 ; =>slots_with_frame);
-        asm.leave(frame.size);
-    } else {
-        asm.note_depth(8);
-    }
-    dynasm!(asm.ops ; .arch x64 ; =>slots);
-    asm.jump_to(slots_entry);
+    asm.segment = segment;
+    let job = EntryJob::new(&mut asm, plan, model, catch, deliveries);
+    emit_entry(&mut asm, &job, slots_entry);
     asm.finish()
 }
 
-impl Emitter {
-    /// The call that C is in, if this thread is in one that no exception waits for.
-    fn find_caller(&mut self, model: &ObjectModel, none: DynamicLabel) {
-        self.load_of_thread(model, CALLER, model.innermost);
+impl EntrySteps for Emitter {
+    const CALLER: Gpr = CALLER;
+    const PENDING_FIRST: bool = false;
+
+    fn find_caller(&mut self, job: &EntryJob<'_>) {
+        let none = job.slots;
+        self.load_of_thread(CALLER, job.model.innermost);
         dynasm!(self.ops
             ; .arch x64
             ; cmp Rq(CALLER), NO_FRAME as i32
@@ -150,11 +100,116 @@ impl Emitter {
         );
     }
 
-    /// Leaves the exception in the scratch register to the call that C is in, and makes that the innermost one again.
-    fn keep_exception(&mut self, model: &ObjectModel, prev: Address) {
-        read!(self, mov Rq(CALLER), QWORD prev);
+    fn enter_entry(&mut self, job: &EntryJob<'_>) {
+        self.enter(Frame::of(job).size);
+    }
+
+    fn note_entry(&mut self, job: &EntryJob<'_>) {
+        self.note_depth(Frame::of(job).size + 8);
+    }
+
+    fn note_left(&mut self) {
+        self.note_depth(8);
+    }
+
+    fn leave_entry(&mut self, job: &EntryJob<'_>) {
+        self.leave(Frame::of(job).size);
+    }
+
+    fn deliver(&mut self, job: &EntryJob<'_>) {
+        for arg in &job.plan.args {
+            self.deliver_one(job, arg);
+        }
+    }
+
+    fn link_entry(&mut self, job: &EntryJob<'_>) {
+        let call = Frame::of(job).call;
+        write!(self, mov QWORD stack(call + call_frame::PREV), Rq(CALLER));
+        self.address_of(SCRATCH, stack(call + call_frame::TAG));
+        self.store_innermost(job.model.innermost, SCRATCH);
+    }
+
+    fn link_catch(&mut self, job: &EntryJob<'_>) {
+        let (catch, frame, landing) = (job.catch, Frame::of(job), job.landing);
+        for (register, place) in self.vectors(&frame) {
+            write!(self, movups XMMWORD place, Rx(register));
+        }
+        let field = |offset| stack(frame.catch + offset);
+        self.load_of_thread(SCRATCH, catch.state);
+        let innermost = Address {
+            base: SCRATCH,
+            offset: catch.innermost,
+        };
+        write!(self, mov QWORD stack(frame.state), Rq(SCRATCH));
+        read!(self, mov Rq(CALLER), QWORD innermost);
+        write!(self, mov QWORD field(catch.prev), Rq(CALLER));
+        dynasm!(self.ops ; .arch x64 ; lea Rq(CALLER), [=>landing]);
+        write!(self, mov QWORD field(catch.instruction_pointer), Rq(CALLER));
+        // Below the stack pointer, where whoever raises has frames of its own, and is done with them by then.
+        dynasm!(self.ops ; .arch x64 ; lea Rq(CALLER), [rsp - 8]);
+        write!(self, mov QWORD field(catch.stack_pointer), Rq(CALLER));
+        let saved = self.abi.convention().callee_saved;
+        for (&register, offset) in saved.iter().zip(catch.saved) {
+            write!(self, mov QWORD field(offset), Rq(register));
+        }
+        if let Some(kept) = catch.kept {
+            let (base, offset) = (SCRATCH, kept.state);
+            read!(self, mov Rq(CALLER), QWORD Address { base, offset });
+            write!(self, mov QWORD field(kept.record), Rq(CALLER));
+        }
+        self.address_of(CALLER, field(0));
+        write!(self, mov QWORD innermost, Rq(CALLER));
+    }
+
+    fn call_object_handler(&mut self, job: &EntryJob<'_>) {
+        let [context, objects] = [0, 1].map(|n| self.abi.convention().int_args[n]);
+        self.address_of(objects, stack(Frame::of(job).objects));
+        dynasm!(self.ops
+            ; .arch x64
+            ; mov Rq(context), [BYTE Rq(RECORD) + record::CONTEXT as i8]
+            ; call QWORD [BYTE Rq(RECORD) + record::OBJECT_HANDLER as i8]
+        );
+    }
+
+    fn unlink_catch(&mut self, job: &EntryJob<'_>) {
+        let (catch, frame) = (job.catch, Frame::of(job));
+        read!(self, mov Rq(RECORD), QWORD stack(frame.state));
+        read!(self, mov Rq(CALLER), QWORD stack(frame.catch + catch.prev));
+        let innermost = Address {
+            base: RECORD,
+            offset: catch.innermost,
+        };
+        write!(self, mov QWORD innermost, Rq(CALLER));
+    }
+
+    fn load_caller(&mut self, job: &EntryJob<'_>) {
+        let pending = job.pending;
+        read!(self, mov Rq(CALLER), QWORD prev(job));
+        self.test_byte(CALLER, call_frame::WAITS);
+        dynasm!(self.ops ; .arch x64 ; jne =>pending);
+    }
+
+    fn return_result(&mut self, result: &Move) {
+        self.register_to_result(SCRATCH, result);
+    }
+
+    fn load_caught(&mut self, job: &EntryJob<'_>) {
+        let frame = Frame::of(job);
+        for (register, place) in self.vectors(&frame) {
+            read!(self, movups Rx(register), XMMWORD place);
+        }
+        read!(self, mov Rq(SCRATCH), QWORD stack(frame.catch + job.catch.value));
+    }
+
+    fn load_left(&mut self, job: &EntryJob<'_>) {
+        let pending = Frame::of(job).call + call_frame::PENDING;
+        read!(self, mov Rq(SCRATCH), QWORD stack(pending));
+    }
+
+    fn keep_exception(&mut self, job: &EntryJob<'_>) {
+        read!(self, mov Rq(CALLER), QWORD prev(job));
         dynasm!(self.ops ; .arch x64 ; and Rq(CALLER), BYTE !call_frame::WAITS);
-        self.set_innermost(model, CALLER);
+        self.store_innermost(job.model.innermost, CALLER);
         dynasm!(self.ops
             ; .arch x64
             ; mov [BYTE Rq(CALLER) + PENDING_OF_CALLER], rax
@@ -162,24 +217,31 @@ impl Emitter {
         );
     }
 
-    /// Puts an argument where the handler looks for it, or goes elsewhere with all arguments as they were.
-    fn deliver(&mut self, piece: &Move, delivery: Delivery, frame: &Frame, large: DynamicLabel) {
-        let object = at(frame.objects + piece.slot);
-        let filled = match (delivery, piece.place) {
+    fn clear_result(&mut self) {
+        dynasm!(self.ops ; .arch x64 ; xor eax, eax);
+    }
+}
+
+impl Emitter {
+    fn deliver_one(&mut self, job: &EntryJob<'_>, arg: &Move) {
+        let (frame, large) = (Frame::of(job), job.slots_from_frame);
+        let (object, incoming) = (stack(frame.objects + arg.slot), frame.size + 8);
+        let delivery = job.delivery(arg);
+        let filled = match (delivery, arg.place) {
             // A float is never a small integer.
             (Delivery::Slot, _) | (_, Place::Fp(_) | Place::X87(_)) => {
-                return self.place_to_value(piece, frame.size + 8, object);
+                return self.place_to_value(arg, incoming, object);
             }
-            (_, Place::Int(register)) => self.extend(register, piece),
+            (_, Place::Int(register)) => self.extend(register, arg),
             (_, Place::Stack { offset, .. }) => {
-                self.load(SCRATCH, at(frame.size + 8 + offset), piece);
+                self.load(SCRATCH, stack(incoming + offset), arg);
                 SCRATCH
             }
         };
         if filled != SCRATCH {
             self.copy(SCRATCH, filled);
         }
-        match (piece.width, delivery) {
+        match (arg.width, delivery) {
             (8, Delivery::Signed) => {
                 dynasm!(self.ops ; .arch x64 ; add rax, rax ; jo =>large ; or rax, 1)
             }
@@ -191,82 +253,17 @@ impl Emitter {
         write!(self, mov QWORD object, Rq(SCRATCH));
     }
 
-    fn link_call(&mut self, model: &ObjectModel, frame: &Frame) {
-        let prev = at(frame.call + call_frame::PREV);
-        write!(self, mov QWORD prev, Rq(CALLER));
-        self.address_of(SCRATCH, at(frame.call + call_frame::TAG));
-        self.set_innermost(model, SCRATCH);
-    }
-
-    /// The arguments are in their slots: every register that carried one is free.
-    fn link_catch(
-        &mut self,
-        model: &ObjectModel,
-        catch: &CatchModel,
-        frame: &Frame,
-        landing: DynamicLabel,
-    ) {
-        for (register, place) in self.vectors(frame) {
-            write!(self, movups XMMWORD place, Rx(register));
-        }
-        let field = |offset| at(frame.catch + offset);
-        self.load_of_thread(model, SCRATCH, catch.state);
-        let (state, prev) = (at(frame.state), field(catch.prev));
-        let innermost = Address {
-            base: SCRATCH,
-            offset: catch.innermost,
-        };
-        write!(self, mov QWORD state, Rq(SCRATCH));
-        read!(self, mov Rq(CALLER), QWORD innermost);
-        write!(self, mov QWORD prev, Rq(CALLER));
-        dynasm!(self.ops ; .arch x64 ; lea Rq(CALLER), [=>landing]);
-        let (instruction, stack) = (field(catch.instruction_pointer), field(catch.stack_pointer));
-        write!(self, mov QWORD instruction, Rq(CALLER));
-        // Below the stack pointer, where whoever raises has frames of its own, and is done with them by then.
-        dynasm!(self.ops ; .arch x64 ; lea Rq(CALLER), [rsp - 8]);
-        write!(self, mov QWORD stack, Rq(CALLER));
-        let saved = self.abi.convention().callee_saved;
-        for (&register, offset) in saved.iter().zip(catch.saved) {
-            let place = field(offset);
-            write!(self, mov QWORD place, Rq(register));
-        }
-        if let Some(kept) = catch.kept {
-            let place = field(kept.record);
-            let (base, offset) = (SCRATCH, kept.state);
-            read!(self, mov Rq(CALLER), QWORD Address { base, offset });
-            write!(self, mov QWORD place, Rq(CALLER));
-        }
-        self.address_of(CALLER, field(0));
-        write!(self, mov QWORD innermost, Rq(CALLER));
-    }
-
     /// The vector registers that C gets back, and where they are kept.
     fn vectors(&self, frame: &Frame) -> impl Iterator<Item = (Fpr, Address)> + use<> {
         let first = frame.vectors;
         let registers = self.abi.convention().callee_saved_fp;
         (0..)
             .zip(registers)
-            .map(move |(index, &register)| (register, at(first + index * VECTOR)))
+            .map(move |(index, &register)| (register, stack(first + index * VECTOR)))
     }
+}
 
-    fn call_object_handler(&mut self, plan: &Plan, frame: &Frame) {
-        let [context, objects] = [0, 1].map(|n| plan.abi.convention().int_args[n]);
-        self.address_of(objects, at(frame.objects));
-        dynasm!(self.ops
-            ; .arch x64
-            ; mov Rq(context), [BYTE Rq(RECORD) + record::CONTEXT as i8]
-            ; call QWORD [BYTE Rq(RECORD) + record::OBJECT_HANDLER as i8]
-        );
-    }
-
-    fn unlink_catch(&mut self, catch: &CatchModel, frame: &Frame) {
-        let (state, prev) = (at(frame.state), at(frame.catch + catch.prev));
-        read!(self, mov Rq(RECORD), QWORD state);
-        read!(self, mov Rq(CALLER), QWORD prev);
-        let innermost = Address {
-            base: RECORD,
-            offset: catch.innermost,
-        };
-        write!(self, mov QWORD innermost, Rq(CALLER));
-    }
+/// The thread's word as it was before the entry.
+fn prev(job: &EntryJob<'_>) -> Address {
+    stack(Frame::of(job).call + call_frame::PREV)
 }

@@ -5,39 +5,54 @@
     reason = "dynasm! expands to conversions of operands to i32"
 )]
 
-use super::Emitter;
-use super::access::Address;
+use super::access::{Address, stack};
+use super::{Emitter, TARGET};
 use crate::abi::regs::Gpr;
-use crate::abi::regs::x64::RSP;
-use crate::endpoint::{ObjectModel, ThreadPointer};
+use crate::abi::regs::x64::R10;
+use crate::endpoint::call_frame;
 use dynasmrt::{DynasmApi, dynasm};
 
-/// A field of the call frame, where `stack` bytes of arguments lie below it.
-pub(super) fn call_frame_at(stack: u32, field: u32) -> Address {
-    let (base, offset) = (RSP, stack + field);
-    Address { base, offset }
+// Jobs of registers, beside those of the trampoline on slots. Neither carries an argument under any convention.
+pub(super) const FUNCTION: Gpr = TARGET;
+pub(super) const ARGS: Gpr = R10;
+
+/// Holds the call frame's first word when the C function has returned.
+pub(super) const PREV: Gpr = R10;
+
+/// What the frame of a call on objects takes above its stack arguments: the call frame, and what makes the stack a multiple of 16 together
+/// with the return address.
+pub(super) const FRAME: u32 = call_frame::SIZE + 8;
+
+/// The segment whose base is the thread pointer.
+#[derive(Clone, Copy)]
+pub(in crate::emit) enum Segment {
+    Fs,
+    Gs,
+}
+
+/// A field of the call frame, where so many bytes of stack arguments lie below it.
+pub(super) fn call_frame_at(below: u32, field: u32) -> Address {
+    stack(below + field)
 }
 
 impl Emitter {
-    /// Stores a register to the thread's word.
-    pub(super) fn set_innermost(&mut self, model: &ObjectModel, from: Gpr) {
-        self.address_of_thread(model);
-        dynasm!(self.ops ; .arch x64 ; mov [model.innermost], Rq(from));
+    /// Stores a register to the thread's word for calls, which lies so many bytes from the thread pointer.
+    pub(super) fn store_innermost(&mut self, innermost: i32, from: Gpr) {
+        self.count_from_thread_pointer();
+        dynasm!(self.ops ; .arch x64 ; mov [innermost], Rq(from));
     }
 
     /// Loads a word that lies so many bytes from the thread pointer.
-    pub(super) fn load_of_thread(&mut self, model: &ObjectModel, to: Gpr, offset: i32) {
-        self.address_of_thread(model);
+    pub(super) fn load_of_thread(&mut self, to: Gpr, offset: i32) {
+        self.count_from_thread_pointer();
         dynasm!(self.ops ; .arch x64 ; mov Rq(to), [offset]);
     }
 
     /// Has the next instruction count an absolute address from the thread pointer (Intel SDM volume 2, section 2.1.1).
-    fn address_of_thread(&mut self, model: &ObjectModel) {
-        let segment = match model.thread_pointer {
-            ThreadPointer::Fs => 0x64,
-            ThreadPointer::Gs => 0x65,
-            ThreadPointer::TpidrEl0 => unreachable!("another machine's"),
-        };
-        self.ops.push(segment);
+    fn count_from_thread_pointer(&mut self) {
+        self.ops.push(match self.segment {
+            Segment::Fs => 0x64,
+            Segment::Gs => 0x65,
+        });
     }
 }

@@ -11,7 +11,7 @@ use crate::runtime;
 use crate::sig::{Codes, Kind};
 use crate::sys;
 use farcall_arch::emit;
-use farcall_arch::endpoint::{Boxing, Delivery, ObjectCall, ObjectModel, SharedEntries, Unbox};
+use farcall_arch::endpoint::{Boxing, Delivery, ObjectCall, ObjectModel, SharedOffsets, Unbox};
 use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
@@ -29,7 +29,7 @@ pub(crate) struct Objects {
 /// An interpreter's model of objects, and where the code begins that depends on it alone.
 struct Interpreter {
     model: ObjectModel,
-    shared: SharedEntries,
+    shared: SharedOffsets,
 }
 
 static INTERPRETER: OnceLock<Option<Interpreter>> = OnceLock::new();
@@ -63,7 +63,7 @@ pub unsafe fn set_object_model(model: ObjectModel) {
         runtime::lock().objects.arena = Some(Arena::with_shared(Owner::Objects, shared.code));
         Some(Interpreter {
             model,
-            shared: shared.entries,
+            shared: shared.offsets,
         })
     });
 }
@@ -152,7 +152,7 @@ fn deliveries(codes: &Codes) -> Option<Vec<Delivery>> {
 fn object_call(codes: &Codes) -> Option<ObjectCall> {
     let unbox = |kind| match kind {
         Kind::Int | Kind::Uint => Some(Unbox::Int),
-        Kind::Float | Kind::Double => Some(Unbox::Number),
+        Kind::Float | Kind::Double => Some(Unbox::Float),
         Kind::Pointer | Kind::Str | Kind::Bytes => Some(Unbox::Pointer),
         Kind::Callback => Some(Unbox::Function),
         Kind::Void | Kind::Object => None,
@@ -162,7 +162,7 @@ fn object_call(codes: &Codes) -> Option<ObjectCall> {
         Kind::Void => Boxing::None,
         Kind::Int => Boxing::Int(kind as u8),
         Kind::Uint | Kind::Pointer => Boxing::Uint(kind as u8),
-        Kind::Float | Kind::Double => Boxing::Number,
+        Kind::Float | Kind::Double => Boxing::Float,
         Kind::Str | Kind::Bytes => Boxing::Object(kind as u8),
         Kind::Callback | Kind::Object => return None,
     };

@@ -31,6 +31,6 @@ pub mod layout;
 pub mod structs;
 pub mod types;
 
-pub use abi::{Abi, Extend, HiddenResult, Move, Place, Plan, PlanError, plan};
+pub use abi::{Abi, Extend, Move, Place, Plan, PlanError, Sret, plan};
 pub use structs::{Member, Struct, StructError};
 pub use types::{Float, MAX_ARGS, Scalar, Signature, SignatureError, Type, Wide};

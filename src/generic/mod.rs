@@ -57,7 +57,7 @@ pub unsafe fn call<A: Arguments>(
     };
     frame.image.ints[machine::STATIC_CHAIN] = chain as u64;
     frame.image.expect(plan);
-    let unwanted = match plan.hidden {
+    let unwanted = match plan.sret {
         Some(hidden) if result.is_null() => hidden.size.next_multiple_of(STACK_ALIGN),
         _ => 0,
     };
@@ -90,7 +90,7 @@ unsafe extern "C" fn fill<A: Arguments>(frame: *mut c_void, stack: *mut u8) {
     // SAFETY: the frame is call()'s.
     let frame = unsafe { &mut *frame.cast::<Frame<'_, A>>() };
     let plan = frame.plan;
-    if let Some(hidden) = plan.hidden {
+    if let Some(hidden) = plan.sret {
         let copies = (plan.stack + plan.copies) as usize;
         // SAFETY: a result that nobody wants has its room behind the copies.
         let unwanted = unsafe { stack.add(copies) };

@@ -48,7 +48,7 @@ struct Slots(*const u64);
 impl Arguments for Slots {
     unsafe fn piece(&self, piece: &Move) -> *const u8 {
         // SAFETY: a plan's slots lie within the list.
-        unsafe { self.0.cast::<u8>().add(piece.slot as usize) }
+        unsafe { self.0.cast::<u8>().add(piece.slot_offset as usize) }
     }
 }
 
@@ -129,7 +129,7 @@ unsafe extern "C-unwind" fn enter(record: *const Record, image: &mut Image, stac
     unsafe {
         entered.store_arguments(slots.as_mut_ptr());
         run(record, slots, plan.ret_slots, result);
-        if let Some((hidden, to)) = plan.hidden.zip(entered.hidden()) {
+        if let Some((hidden, to)) = plan.sret.zip(entered.hidden()) {
             let to = to.cast::<u8>();
             to.copy_from_nonoverlapping(result.as_ptr().cast(), hidden.size as usize);
         }
@@ -289,8 +289,8 @@ mod tests {
             let noise = |n: u64| (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let slots: Vec<u64> = (0..plan.arg_slots.into()).map(noise).collect();
             let returned: Vec<u64> = (0..plan.ret_slots.into()).map(|n| noise(n + 99)).collect();
-            let pieces: Vec<_> = plan.args.iter().map(|it| (it.slot, it.width)).collect();
-            let ret: Vec<_> = match plan.hidden {
+            let pieces: Vec<_> = plan.args.iter().map(|it| (it.slot_offset, it.width)).collect();
+            let ret: Vec<_> = match plan.sret {
                 Some(hidden) => vec![(0, hidden.size)],
                 None => plan.ret.iter().map(|it| (it.offset, it.width)).collect(),
             };

@@ -66,7 +66,7 @@ impl fmt::Display for Abi {
     }
 }
 
-/// Where a piece of a value lies at the moment of the call, or of the return.
+/// Where bytes of a value lie at the moment of the call, or of the return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// An integer register.
@@ -95,16 +95,16 @@ pub enum Extend {
     Sign,
 }
 
-/// One piece of one value on its way between the interpreter's side and a [`Place`]. It reads the same in both directions.
+/// Some bytes of one value on their way between the interpreter's side and a [`Place`]. It reads the same in both directions.
 ///
-/// A scalar is one piece. Other values have one for each register they lie in, or a single one if they lie in memory. Padding at
-/// the end of a value may belong to no piece.
+/// A scalar is one move. Other values have one for each register they lie in, or a single one if they lie in memory. Padding at
+/// the end of a value may belong to no move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Move {
     /// The argument's index; 0 for a result.
     pub value: u32,
     /// Bytes from the first slot of the list (of the arguments, or of the result).
-    pub slot: u32,
+    pub slot_offset: u32,
     /// Bytes from the start of the value, where it is found by a pointer of its own.
     pub offset: u32,
     /// Bytes that are moved: up to 8 with an integer register, whatever their number; 4, 8 or 16 with a floating-point register; 10 with
@@ -148,9 +148,9 @@ impl Move {
     }
 }
 
-/// A result that the callee writes to memory of the caller's.
+/// A result in memory: the callee writes it to memory of the caller's, whose address is passed along (LLVM's `sret`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HiddenResult {
+pub struct Sret {
     /// The integer register in which the callee finds the memory's address.
     pub pointer: Gpr,
     /// The integer register in which it gives that address back.
@@ -164,15 +164,15 @@ pub struct HiddenResult {
 pub struct Plan {
     /// The convention.
     pub abi: Abi,
-    /// The arguments' pieces, in the order of the arguments.
+    /// The arguments' moves, in the order of the arguments.
     pub args: Vec<Move>,
-    /// Second copies of arguments' pieces, in registers where a callee may look for them instead. A caller makes them; a callee
+    /// Second copies of arguments, in registers where a callee may look for them instead. A caller makes them; a callee
     /// finds everything in `args`.
     pub mirrors: Vec<Move>,
-    /// The result's pieces; none for `void`, and none for a result in memory.
+    /// The result's moves; none for `void`, and none for a result in memory.
     pub ret: Vec<Move>,
     /// Where a result in memory goes. Its pointer is no argument and stands in no other list.
-    pub hidden: Option<HiddenResult>,
+    pub sret: Option<Sret>,
     /// How many slots the arguments take on the interpreter's side.
     pub arg_slots: u32,
     /// How many slots the result takes there.
@@ -187,13 +187,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether each value is one piece of a register's size, and none in memory of its own: true of every signature of scalars.
+    /// Whether each value is one move of a register's size, and none in memory of its own: true of every signature of scalars.
     pub fn is_of_scalars(&self) -> bool {
-        let mut pieces = self.args.iter().chain(&self.ret);
-        let is_scalar = |piece: &Move| {
-            piece.offset == 0 && matches!(piece.width, 1 | 2 | 4 | 8) && piece.copy.is_none()
-        };
-        self.hidden.is_none() && pieces.all(is_scalar)
+        let mut moves = self.args.iter().chain(&self.ret);
+        let is_scalar =
+            |mv: &Move| mv.offset == 0 && matches!(mv.width, 1 | 2 | 4 | 8) && mv.copy.is_none();
+        self.sret.is_none() && moves.all(is_scalar)
     }
 }
 
@@ -374,15 +373,15 @@ impl Allocator {
     }
 
     /// The register for the address of a result in memory, which comes before all arguments where it is one of theirs.
-    fn take_hidden_result(&mut self, size: u32) -> HiddenResult {
-        let pointer = self.row.result_pointer;
+    fn take_sret(&mut self, size: u32) -> Sret {
+        let pointer = self.row.sret;
         if self.row.int_args.first() == Some(&pointer) {
             self.ints += 1;
             self.fps += usize::from(self.row.positional);
         }
-        HiddenResult {
+        Sret {
             pointer,
-            returned: self.row.result_pointer_returned,
+            returned: self.row.sret_returned,
             size,
         }
     }
@@ -397,7 +396,7 @@ impl Allocator {
 #[derive(Clone, Copy)]
 struct Value<'a> {
     index: u32,
-    slot: u32,
+    slot_offset: u32,
     ty: &'a Type,
 }
 
@@ -405,7 +404,7 @@ impl Value<'_> {
     fn result(ty: &Type) -> Value<'_> {
         Value {
             index: 0,
-            slot: 0,
+            slot_offset: 0,
             ty,
         }
     }
@@ -419,15 +418,15 @@ impl Value<'_> {
         };
         Move {
             extend,
-            ..self.piece(0, scalar.size(), place)
+            ..self.part(0, scalar.size(), place)
         }
     }
 
     /// The move of `width` bytes, `offset` bytes from the value's start.
-    fn piece(&self, offset: u32, width: u32, place: Place) -> Move {
+    fn part(&self, offset: u32, width: u32, place: Place) -> Move {
         Move {
             value: self.index,
-            slot: self.slot + offset,
+            slot_offset: self.slot_offset + offset,
             offset,
             width,
             extend: Extend::None,
@@ -438,7 +437,7 @@ impl Value<'_> {
 
     /// The move of the whole value to memory on the stack.
     fn whole(&self, place: Place) -> Move {
-        self.piece(0, self.ty.size(), place)
+        self.part(0, self.ty.size(), place)
     }
 
     /// The move of the value to a copy whose address is passed as an integer is.
@@ -477,8 +476,12 @@ fn for_each_arg(
 ) -> Result<u32, PlanError> {
     let mut slots = 0;
     for (index, ty) in signature.args().iter().enumerate() {
-        let (index, slot) = (index as u32, slots * SLOT);
-        place(Value { index, slot, ty })?;
+        let (index, slot_offset) = (index as u32, slots * SLOT);
+        place(Value {
+            index,
+            slot_offset,
+            ty,
+        })?;
         slots += ty.slots();
     }
     Ok(slots)

@@ -181,9 +181,9 @@ pub struct Convention {
     /// Floating-point results, in order.
     pub fp_rets: &'static [Fpr],
     /// The integer register that holds the address of a result in memory.
-    pub result_pointer: Gpr,
+    pub sret: Gpr,
     /// The integer register in which a callee gives that address back.
-    pub result_pointer_returned: Option<Gpr>,
+    pub sret_returned: Option<Gpr>,
     /// Bytes that a scalar argument takes on the stack at least, and is aligned to at least.
     pub stack_word: u32,
     /// The stack pointer's alignment at a call instruction, in bytes.
@@ -216,8 +216,8 @@ pub static SYSV64: Convention = Convention {
     variadics: Variadics::LikeOthers,
     int_rets: &[x64::RAX, x64::RDX],
     fp_rets: &Fpr::row::<2>(0),
-    result_pointer: x64::RDI,
-    result_pointer_returned: Some(x64::RAX),
+    sret: x64::RDI,
+    sret_returned: Some(x64::RAX),
     stack_word: 8,
     stack_align: 16,
     shadow: 0,
@@ -240,8 +240,8 @@ pub static WIN64: Convention = Convention {
     variadics: Variadics::Mirrored,
     int_rets: &[x64::RAX],
     fp_rets: &Fpr::row::<1>(0),
-    result_pointer: x64::RCX,
-    result_pointer_returned: Some(x64::RAX),
+    sret: x64::RCX,
+    sret_returned: Some(x64::RAX),
     stack_word: 8,
     stack_align: 16,
     shadow: 32,
@@ -276,8 +276,8 @@ const AAPCS64: Convention = Convention {
     variadics: Variadics::LikeOthers,
     int_rets: &Gpr::row::<2>(0),
     fp_rets: &Fpr::row::<4>(0),
-    result_pointer: a64::X8,
-    result_pointer_returned: None,
+    sret: a64::X8,
+    sret_returned: None,
     stack_word: 8,
     stack_align: 16,
     shadow: 0,

@@ -15,8 +15,7 @@
 //! extended on the way out, and nothing is taken for extended on the way in.
 
 use super::{
-    Abi, Allocator, HiddenResult, Move, Place, Plan, PlanError, Value, for_each_arg, regs,
-    scalar_result,
+    Abi, Allocator, Move, Place, Plan, PlanError, Sret, Value, for_each_arg, regs, scalar_result,
 };
 use crate::layout::Number;
 use crate::types::{Float, Signature, Type};
@@ -24,7 +23,7 @@ use crate::types::{Float, Signature, Type};
 pub(super) fn plan(signature: &Signature) -> Result<Plan, PlanError> {
     let row = &regs::SYSV64;
     let mut allocator = Allocator::new(row);
-    let (ret, hidden) = place_result(&mut allocator, signature.ret());
+    let (ret, sret) = place_result(&mut allocator, signature.ret());
     let mut args = Vec::with_capacity(signature.args().len());
     let arg_slots = for_each_arg(signature, |arg| place_arg(&mut allocator, arg, &mut args))?;
     Ok(Plan {
@@ -32,7 +31,7 @@ pub(super) fn plan(signature: &Signature) -> Result<Plan, PlanError> {
         args,
         mirrors: Vec::new(),
         ret,
-        hidden,
+        sret,
         arg_slots,
         ret_slots: signature.ret().slots(),
         stack: allocator.stack_size(),
@@ -74,12 +73,12 @@ fn place_arg(
         } else {
             allocator.take_int()
         };
-        args.extend(place.map(|place| arg.piece(offset, width, place)));
+        args.extend(place.map(|place| arg.part(offset, width, place)));
     }
     Ok(())
 }
 
-fn place_result(allocator: &mut Allocator, ty: &Type) -> (Vec<Move>, Option<HiddenResult>) {
+fn place_result(allocator: &mut Allocator, ty: &Type) -> (Vec<Move>, Option<Sret>) {
     let row = allocator.row;
     let value = Value::result(ty);
     match ty {
@@ -87,18 +86,18 @@ fn place_result(allocator: &mut Allocator, ty: &Type) -> (Vec<Move>, Option<Hidd
         Type::Scalar(scalar) => return (vec![scalar_result(row, ty, *scalar)], None),
         Type::Complex(Float::F80) => {
             let part =
-                |n: u8| value.piece(u32::from(n) * Float::F80.size(), X87_BYTES, Place::X87(n));
+                |n: u8| value.part(u32::from(n) * Float::F80.size(), X87_BYTES, Place::X87(n));
             return (vec![part(0), part(1)], None);
         }
         Type::Wide(_) | Type::Complex(_) | Type::Struct(_) => {}
     }
     match classify(ty) {
         Some([first, second]) if (first.class, second.class) == (Class::X87, Class::X87Up) => {
-            (vec![value.piece(0, X87_BYTES, Place::X87(0))], None)
+            (vec![value.part(0, X87_BYTES, Place::X87(0))], None)
         }
         _ => match register_pieces(ty) {
             Some(pieces) => (result_pieces(row, value, &pieces), None),
-            None => (Vec::new(), Some(allocator.take_hidden_result(ty.size()))),
+            None => (Vec::new(), Some(allocator.take_sret(ty.size()))),
         },
     }
 }
@@ -111,7 +110,7 @@ fn result_pieces(row: &regs::Convention, value: Value<'_>, pieces: &[Piece]) -> 
             true => fps.next().map(|&register| Place::Fp(register)),
             false => ints.next().map(|&register| Place::Int(register)),
         };
-        place.map(|place| value.piece(piece.offset, piece.width, place))
+        place.map(|place| value.part(piece.offset, piece.width, place))
     };
     pieces.iter().filter_map(place).collect()
 }

@@ -15,7 +15,7 @@
 //! low four bytes of a slot, and the other four are left as they were. `result` is not touched for `void`.
 //!
 //! A wider value lies in as many slots as it needs, one after the other. Arguments need no other alignment than a slot's; a
-//! result does if the callee writes it there itself, being one that is returned in memory ([`Plan::hidden`]).
+//! result does if the callee writes it there itself, being one that is returned in memory ([`Plan::sret`]).
 //!
 //! # The trampoline on pointers
 //! [`call_pointers`] makes `void (*)(const void *target, void *const *values, void *result)`. Argument n is read through
@@ -53,7 +53,7 @@ mod x64;
 
 use crate::abi::regs::Isa;
 use crate::abi::{Abi, Dialect, Move, Plan};
-use crate::endpoint::{Delivery, ObjectCall, ObjectModel, SharedEntries, ThreadPointer};
+use crate::endpoint::{Delivery, ObjectCall, ObjectModel, SharedOffsets, ThreadPointer};
 use crate::layout::SLOT;
 use entry_frame::AREA_ALIGN;
 use std::borrow::Cow;
@@ -117,7 +117,7 @@ pub struct SharedCode {
     /// One after the other.
     pub code: Code,
     /// Where to enter it.
-    pub entries: SharedEntries,
+    pub offsets: SharedOffsets,
 }
 
 /// The most bytes of a result that is returned in registers: four binary128 numbers under AAPCS64.
@@ -131,23 +131,23 @@ enum Endpoint {
 }
 
 impl Endpoint {
-    /// A piece as it is read and written on this side: of a slot's odd bytes, those up to the next power of two belong to it.
-    fn piece(self, piece: &Move) -> Move {
-        let is_odd = piece.width < SLOT && !piece.width.is_power_of_two();
+    /// A move as it reads and writes on this side: in a slot, an odd number of bytes is rounded up to the next power of two.
+    fn widened(self, mv: &Move) -> Move {
+        let is_odd = mv.width < SLOT && !mv.width.is_power_of_two();
         match self {
             Endpoint::Slots if is_odd => Move {
-                width: piece.width.next_power_of_two(),
-                ..*piece
+                width: mv.width.next_power_of_two(),
+                ..*mv
             },
-            Endpoint::Slots | Endpoint::Pointers => *piece,
+            Endpoint::Slots | Endpoint::Pointers => *mv,
         }
     }
 }
 
 /// Bytes that a trampoline keeps for a result in memory that its caller may not want.
 fn unwanted_size(plan: &Plan, endpoint: Endpoint) -> u32 {
-    match (plan.hidden, endpoint) {
-        (Some(hidden), Endpoint::Pointers) => hidden.size.next_multiple_of(AREA_ALIGN),
+    match (plan.sret, endpoint) {
+        (Some(sret), Endpoint::Pointers) => sret.size.next_multiple_of(AREA_ALIGN),
         _ => 0,
     }
 }
@@ -176,7 +176,7 @@ pub fn call_objects(
     plan: &Plan,
     call: &ObjectCall,
     model: &ObjectModel,
-    shared: &SharedEntries,
+    shared: &SharedOffsets,
 ) -> Option<Code> {
     if !plan.is_of_scalars() || !plan.mirrors.is_empty() {
         return None;

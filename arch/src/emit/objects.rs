@@ -6,7 +6,7 @@
 
 use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Abi, Move, Plan};
-use crate::endpoint::{Boxing, ObjectCall, ObjectModel, SharedEntries, Unbox};
+use crate::endpoint::{Boxing, ObjectCall, ObjectModel, SharedOffsets, Unbox};
 use crate::layout::SLOT;
 use dynasmrt::DynamicLabel;
 
@@ -102,7 +102,7 @@ pub(super) struct CallJob<'a> {
     pub plan: &'a Plan,
     pub call: &'a ObjectCall,
     pub model: &'a ObjectModel,
-    pub shared: &'a SharedEntries,
+    pub shared: &'a SharedOffsets,
     /// Leads to the slow path.
     pub slow_path: DynamicLabel,
     /// The same from where there is no frame yet.
@@ -135,7 +135,7 @@ impl<'a> CallJob<'a> {
         plan: &'a Plan,
         call: &'a ObjectCall,
         model: &'a ObjectModel,
-        shared: &'a SharedEntries,
+        shared: &'a SharedOffsets,
     ) -> CallJob<'a> {
         CallJob {
             plan,
@@ -159,7 +159,7 @@ impl<'a> CallJob<'a> {
         match unbox {
             Unbox::Pointer => Some(self.shared.pointer),
             Unbox::Function => Some(self.shared.function),
-            Unbox::Int | Unbox::Number => None,
+            Unbox::Int | Unbox::Float => None,
         }
     }
 
@@ -209,7 +209,7 @@ fn box_result<M: CallSteps>(asm: &mut M, job: &mut CallJob<'_>) {
         }
         (Boxing::Int(kind), Some(_)) => box_word(asm, job, kind, true),
         (Boxing::Uint(kind), Some(_)) => box_word(asm, job, kind, false),
-        (Boxing::Number, Some(result)) => {
+        (Boxing::Float, Some(result)) => {
             asm.pass_float(job, result);
             asm.leave_call(job);
             return asm.jump_to(job.model.new_float);

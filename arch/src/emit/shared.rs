@@ -6,7 +6,7 @@
 use super::objects::{Machine, operation_args};
 use crate::abi::Abi;
 use crate::abi::regs::Gpr;
-use crate::endpoint::{ObjectModel, PointerField, SharedEntries};
+use crate::endpoint::{ObjectModel, PointerField, SharedOffsets};
 
 /// The parts of shared code as one machine does them.
 pub(super) trait SharedSteps: Machine {
@@ -34,36 +34,36 @@ pub(super) fn emit_shared<M: SharedSteps>(
     asm: &mut M,
     abi: Abi,
     model: &ObjectModel,
-) -> SharedEntries {
+) -> SharedOffsets {
     let [function, _, keywords, args] = operation_args(abi);
-    let mut entries = SharedEntries {
+    let mut offsets = SharedOffsets {
         leave_restoring: asm.begin_in_frame(),
-        ..SharedEntries::default()
+        ..SharedOffsets::default()
     };
     asm.copy(function, M::FUNCTION);
     asm.clear(keywords);
     asm.copy(args, M::ARGS);
-    entries.leave = asm.begin_in_frame();
+    offsets.leave = asm.begin_in_frame();
     let prev = asm.load_prev();
     asm.set_innermost(model, prev);
     asm.leave_frame();
-    entries.call = asm.begin_frameless();
+    offsets.slow_path = asm.begin_frameless();
     asm.jump_to(model.call);
 
-    entries.raise = asm.begin_in_frame();
+    offsets.raise = asm.begin_in_frame();
     asm.clear_waits(M::PREV);
     asm.set_innermost(model, M::PREV);
     asm.load_pending(function);
     asm.leave_frame();
     asm.jump_to(model.raise);
 
-    entries.new_object = asm.begin_frameless();
+    offsets.new_object = asm.begin_frameless();
     asm.pass_slot();
     asm.jump_to(model.new_object);
 
-    entries.pointer = asm.begin_frameless();
+    offsets.pointer = asm.begin_frameless();
     asm.convert_pointer(model.none, &[&model.buffers, &model.functions]);
-    entries.function = asm.begin_frameless();
+    offsets.function = asm.begin_frameless();
     asm.convert_pointer(model.none, &[&model.functions]);
-    entries
+    offsets
 }

@@ -1,4 +1,4 @@
-//! Pieces between registers and memory: which instruction, which offset, which two together.
+//! Between registers and memory: which instruction, which offset, which two together.
 
 #![allow(
     clippy::useless_conversion,
@@ -80,30 +80,20 @@ impl Access {
         }
     }
 
-    /// A piece as it lies in memory, extended to the whole register by a load.
-    pub(super) fn of(
-        piece: &Move,
-        register: impl Into<Register>,
-        base: Gpr,
-        offset: u32,
-    ) -> Access {
+    /// A move's bytes as they lie in memory, extended to the whole register by a load.
+    pub(super) fn of(mv: &Move, register: impl Into<Register>, base: Gpr, offset: u32) -> Access {
         Access {
-            width: piece.width,
-            extend: piece.extend,
+            width: mv.width,
+            extend: mv.extend,
             ..Access::word(register, base, offset)
         }
     }
 
-    /// A slot that a store fills with an extended piece: all of it, if that means anything.
-    pub(super) fn slot(
-        piece: &Move,
-        register: impl Into<Register>,
-        base: Gpr,
-        offset: u32,
-    ) -> Access {
-        let fills_slot = piece.extend != Extend::None;
+    /// A slot that a store fills with a move's extended bytes: all of it, if extension means anything.
+    pub(super) fn slot(mv: &Move, register: impl Into<Register>, base: Gpr, offset: u32) -> Access {
+        let fills_slot = mv.extend != Extend::None;
         Access {
-            width: if fills_slot { 8 } else { piece.width },
+            width: if fills_slot { 8 } else { mv.width },
             ..Access::word(register, base, offset)
         }
     }
@@ -186,7 +176,7 @@ impl Emitter {
         }
     }
 
-    /// Copies memory to memory, as many pieces at a time as there are registers to go through.
+    /// Copies memory to memory, as many moves at a time as there are registers to go through.
     pub(super) fn copy_all(&mut self, copies: Vec<(Access, Access)>, through: &[Gpr]) {
         for some in copies.chunks(through.len()) {
             let (loads, stores): (Vec<_>, Vec<_>) = some
@@ -309,14 +299,14 @@ impl Emitter {
         }
     }
 
-    /// Extends a piece from the low bits of a register to all of it.
-    pub(super) fn extend(&mut self, r: Gpr, piece: &Move) {
-        self.extend_to(r, r, piece);
+    /// Extends a move's bytes from the low bits of a register to all of it.
+    pub(super) fn extend(&mut self, r: Gpr, mv: &Move) {
+        self.extend_to(r, r, mv);
     }
 
-    /// Extends a piece from the low bits of one register to all of another, or of the same.
-    pub(super) fn extend_to(&mut self, to: Gpr, from: Gpr, piece: &Move) {
-        match (piece.extend, piece.width) {
+    /// Extends a move's bytes from the low bits of one register to all of another, or of the same.
+    pub(super) fn extend_to(&mut self, to: Gpr, from: Gpr, mv: &Move) {
+        match (mv.extend, mv.width) {
             (Extend::None, _) if to == from => {}
             (Extend::None, _) => dynasm!(self.ops ; .arch aarch64 ; mov X(to), X(from)),
             (Extend::Sign, 1) => dynasm!(self.ops ; .arch aarch64 ; sxtb X(to), W(from)),

@@ -40,8 +40,8 @@ pub(in crate::emit) fn call(plan: &Plan, endpoint: Endpoint) -> Code {
         asm.lower_stack(area);
     }
     asm.copy(TARGET, target);
-    if let Some(hidden) = plan.hidden {
-        asm.pass_result_address(hidden.pointer, result, endpoint, unwanted_result);
+    if let Some(sret) = plan.sret {
+        asm.pass_sret(sret.pointer, result, endpoint, unwanted_result);
     }
     asm.load_arguments(plan, endpoint, values);
     if is_tail {
@@ -62,7 +62,7 @@ pub(in crate::emit) fn call(plan: &Plan, endpoint: Endpoint) -> Code {
 impl Emitter {
     /// Puts the address at which the callee writes its result where it looks for it. Endpoints with pointers may want no
     /// result, and say so by null: then it goes to `unwanted` bytes above the stack pointer.
-    fn pass_result_address(&mut self, to: Gpr, result: Gpr, endpoint: Endpoint, unwanted: u32) {
+    fn pass_sret(&mut self, to: Gpr, result: Gpr, endpoint: Endpoint, unwanted: u32) {
         match endpoint {
             Endpoint::Slots => self.copy(to, result),
             Endpoint::Pointers => {
@@ -80,17 +80,17 @@ impl Emitter {
     /// after all others.
     fn load_arguments(&mut self, plan: &Plan, endpoint: Endpoint, values: Gpr) {
         let mut scalars = Vec::new();
-        for piece in &plan.args {
-            let Some(memory) = piece.block() else {
-                scalars.push(piece);
+        for mv in &plan.args {
+            let Some(memory) = mv.block() else {
+                scalars.push(mv);
                 continue;
             };
-            let from = self.source(endpoint, values, piece, POINTER);
+            let from = self.source(endpoint, values, mv, POINTER);
             let offset = match memory {
                 Memory::OnStack { offset } => offset,
                 Memory::ByRegister { copy, .. } | Memory::ByWord { copy, .. } => plan.stack + copy,
             };
-            self.copy_block(Address { base: SP, offset }, from, piece.width);
+            self.copy_block(Address { base: SP, offset }, from, mv.width);
             if let Memory::ByWord { offset: at, .. } = memory {
                 self.add(POINTER, SP, offset);
                 self.store(&Access::word(POINTER, SP, at));
@@ -103,25 +103,25 @@ impl Emitter {
     }
 
     /// Loads stack arguments through the scratch registers.
-    fn load_to_stack(&mut self, pieces: &[&Move], endpoint: Endpoint, values: Gpr) {
+    fn load_to_stack(&mut self, moves: &[&Move], endpoint: Endpoint, values: Gpr) {
         // A pointer takes the first of them.
         let through = match endpoint {
             Endpoint::Slots => &SCRATCH[..],
             Endpoint::Pointers => &SCRATCH[1..],
         };
-        let on_stack = pieces.iter().filter_map(|&piece| match piece.place {
-            Place::Stack { offset, size } => Some((piece, offset, size)),
+        let on_stack = moves.iter().filter_map(|&mv| match mv.place {
+            Place::Stack { offset, size } => Some((mv, offset, size)),
             Place::Int(_) | Place::Fp(_) | Place::X87(_) => None,
         });
         for some in on_stack.collect::<Vec<_>>().chunks(through.len()) {
-            let copies = some.iter().map(|&(piece, offset, width)| {
-                let piece = endpoint.piece(piece);
-                let from = self.source(endpoint, values, &piece, POINTER);
+            let copies = some.iter().map(|&(mv, offset, width)| {
+                let mv = endpoint.widened(mv);
+                let from = self.source(endpoint, values, &mv, POINTER);
                 let to = Access {
                     width,
                     ..Access::word(POINTER, SP, offset)
                 };
-                (Access::of(&piece, POINTER, from.base, from.offset), to)
+                (Access::of(&mv, POINTER, from.base, from.offset), to)
             });
             let copies = copies.collect();
             self.copy_all(copies, through);
@@ -129,17 +129,17 @@ impl Emitter {
     }
 
     /// Loads what belongs in registers, the one that holds `values` last. Slots that are neighbours are loaded two by two.
-    fn load_to_registers(&mut self, pieces: &[&Move], endpoint: Endpoint, values: Gpr) {
-        let in_registers = pieces.iter().filter_map(|&piece| {
-            let piece = endpoint.piece(piece);
-            let register = register_of(&piece)?;
+    fn load_to_registers(&mut self, moves: &[&Move], endpoint: Endpoint, values: Gpr) {
+        let in_registers = moves.iter().filter_map(|&mv| {
+            let mv = endpoint.widened(mv);
+            let register = register_of(&mv)?;
             // An integer register holds its value's address first, unless it is filled part by part.
             let pointer = match register {
-                Register::Int(register) if piece.width.is_power_of_two() => register,
+                Register::Int(register) if mv.width.is_power_of_two() => register,
                 Register::Int(_) | Register::Fp(_) => POINTER,
             };
-            let (listed, from) = source(endpoint, values, &piece, pointer);
-            let load = Access::of(&piece, register, from.base, from.offset);
+            let (listed, from) = source(endpoint, values, &mv, pointer);
+            let load = Access::of(&mv, register, from.base, from.offset);
             Some((listed, load))
         });
         let (listed, loads): (Vec<Option<Access>>, Vec<Access>) = in_registers.unzip();
@@ -162,9 +162,9 @@ impl Emitter {
         }
     }
 
-    /// Where a piece lies on the interpreter's side ([`source`]), once its value's address is loaded if need be.
-    fn source(&mut self, endpoint: Endpoint, values: Gpr, piece: &Move, pointer: Gpr) -> Address {
-        let (listed, from) = source(endpoint, values, piece, pointer);
+    /// Where a move's bytes lie on the interpreter's side ([`source`]), once its value's address is loaded if need be.
+    fn source(&mut self, endpoint: Endpoint, values: Gpr, mv: &Move, pointer: Gpr) -> Address {
+        let (listed, from) = source(endpoint, values, mv, pointer);
         if let Some(listed) = listed {
             self.load(&listed);
         }
@@ -173,8 +173,8 @@ impl Emitter {
 
     /// Loads the addresses of copies.
     fn pass_copies(&mut self, plan: &Plan) {
-        for piece in &plan.args {
-            if let Some(Memory::ByRegister { register, copy }) = piece.memory() {
+        for mv in &plan.args {
+            if let Some(Memory::ByRegister { register, copy }) = mv.memory() {
                 self.add(register, SP, plan.stack + copy);
             }
         }
@@ -182,39 +182,33 @@ impl Emitter {
 
     /// Stores a result that is in registers to the memory that `result` points to.
     fn store_result(&mut self, plan: &Plan, endpoint: Endpoint, result: Gpr) {
-        let pieces = plan.ret.iter().map(|piece| endpoint.piece(piece));
-        let (whole, odd): (Vec<Move>, Vec<Move>) =
-            pieces.partition(|piece| piece.width.is_power_of_two());
-        let stores = self.registers_to_memory(&whole, result, |piece| Some(piece.offset));
+        let moves = plan.ret.iter().map(|mv| endpoint.widened(mv));
+        let (whole, odd): (Vec<Move>, Vec<Move>) = moves.partition(|mv| mv.width.is_power_of_two());
+        let stores = self.registers_to_memory(&whole, result, |mv| Some(mv.offset));
         self.store_all(&stores);
-        for piece in odd {
-            if let Place::Int(register) = piece.place {
+        for mv in odd {
+            if let Place::Int(register) = mv.place {
                 let to = Address {
                     base: result,
-                    offset: piece.offset,
+                    offset: mv.offset,
                 };
-                self.store_parts(register, to, piece.width);
+                self.store_parts(register, to, mv.width);
             }
         }
     }
 }
 
-/// Where a piece lies on the interpreter's side, of which `values` holds the address; and how its value's address is loaded, where
+/// Where a move's bytes lie on the interpreter's side, of which `values` holds the address; and how its value's address is loaded, where
 /// that is listed.
-fn source(
-    endpoint: Endpoint,
-    values: Gpr,
-    piece: &Move,
-    pointer: Gpr,
-) -> (Option<Access>, Address) {
+fn source(endpoint: Endpoint, values: Gpr, mv: &Move, pointer: Gpr) -> (Option<Access>, Address) {
     match endpoint {
         Endpoint::Slots => {
-            let (base, offset) = (values, piece.slot);
+            let (base, offset) = (values, mv.slot_offset);
             (None, Address { base, offset })
         }
         Endpoint::Pointers => {
-            let (base, offset) = (pointer, piece.offset);
-            let listed = Access::word(pointer, values, piece.value * SLOT);
+            let (base, offset) = (pointer, mv.offset);
+            let listed = Access::word(pointer, values, mv.value * SLOT);
             (Some(listed), Address { base, offset })
         }
     }

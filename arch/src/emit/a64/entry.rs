@@ -36,8 +36,8 @@ pub(in crate::emit) fn callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
     let start = row.shadow + if below == 0 { FRAME_RECORD } else { 0 };
     let layout = EntryFrame::new(plan, endpoint, start);
     asm.enter(above, below);
-    if let (Some(hidden), Some(at)) = (plan.hidden, layout.hidden) {
-        asm.store(&Access::word(hidden.pointer, SP, at));
+    if let (Some(sret), Some(at)) = (plan.sret, layout.sret) {
+        asm.store(&Access::word(sret.pointer, SP, at));
     }
     asm.store_arguments(plan, &layout, above + below);
     asm.pass_values(plan, endpoint, &layout);
@@ -52,25 +52,25 @@ impl Emitter {
     /// Stores the arguments to slots, or lists pointers to them. `incoming` is the distance from the stack pointer to the
     /// caller's.
     pub(super) fn store_arguments(&mut self, plan: &Plan, layout: &EntryFrame, incoming: u32) {
-        let scalars = plan.args.iter().filter(|piece| piece.block().is_none());
+        let scalars = plan.args.iter().filter(|mv| mv.block().is_none());
         let whole: Vec<Move> = scalars
             .clone()
-            .map(|piece| Endpoint::Slots.piece(piece))
+            .map(|mv| Endpoint::Slots.widened(mv))
             .collect();
-        let stores = self.registers_to_memory(&whole, SP, |piece| layout.offset(piece));
+        let stores = self.registers_to_memory(&whole, SP, |mv| layout.offset(mv));
         self.store_all(&stores);
-        let on_stack = scalars.filter_map(|piece| match piece.place {
+        let on_stack = scalars.filter_map(|mv| match mv.place {
             Place::Stack { offset, .. } => Some((
-                Access::of(piece, SCRATCH[0], SP, incoming + offset),
-                Access::slot(piece, SCRATCH[0], SP, layout.offset(piece)?),
+                Access::of(mv, SCRATCH[0], SP, incoming + offset),
+                Access::slot(mv, SCRATCH[0], SP, layout.offset(mv)?),
             )),
             Place::Int(_) | Place::Fp(_) | Place::X87(_) => None,
         });
         self.copy_all(on_stack.collect(), &SCRATCH);
-        for piece in &plan.args {
-            if let (Some(memory), Some(offset)) = (piece.block(), layout.offset(piece)) {
+        for mv in &plan.args {
+            if let (Some(memory), Some(offset)) = (mv.block(), layout.offset(mv)) {
                 let from = self.passed_in(memory, incoming);
-                self.copy_block(Address { base: SP, offset }, from, piece.width);
+                self.copy_block(Address { base: SP, offset }, from, mv.width);
             }
         }
         self.list_values(plan, layout, incoming);
@@ -91,8 +91,8 @@ impl Emitter {
 
     /// Lists the values' addresses, where pointers are wanted.
     fn list_values(&mut self, plan: &Plan, layout: &EntryFrame, incoming: u32) {
-        for piece in &plan.args {
-            let Cell::InPlace(memory) = layout.cell(piece) else {
+        for mv in &plan.args {
+            let Cell::InPlace(memory) = layout.cell(mv) else {
                 continue;
             };
             let from = self.passed_in(memory, incoming);
@@ -102,7 +102,7 @@ impl Emitter {
             } else {
                 from.base
             };
-            self.store(&Access::word(address, SP, layout.pointer(piece.value)));
+            self.store(&Access::word(address, SP, layout.pointer(mv.value)));
         }
         for (value, cell) in layout.pointed_cells() {
             self.add(POINTER, SP, cell);
@@ -119,7 +119,7 @@ impl Emitter {
             Endpoint::Pointers => (third, second),
         };
         self.add(values, SP, layout.values);
-        match (endpoint, layout.hidden, layout.result) {
+        match (endpoint, layout.sret, layout.result) {
             (Endpoint::Pointers, Some(at), _) => self.load(&Access::word(result, SP, at)),
             (_, _, Some(at)) if !layout.returns_slot => self.add(result, SP, at),
             _ => {}
@@ -144,13 +144,13 @@ impl Emitter {
         if layout.returns_slot {
             let slot = plan.abi.convention().int_rets[0];
             match (&plan.ret[..], layout.result) {
-                ([piece], _) => return self.register_to_result(slot, piece),
+                ([mv], _) => return self.register_to_result(slot, mv),
                 (_, Some(at)) => self.store(&Access::word(slot, SP, at)),
                 _ => {}
             }
         }
         let Some(at) = layout.result else { return };
-        if let (Some(hidden), Some(address)) = (plan.hidden, layout.hidden) {
+        if let (Some(sret), Some(address)) = (plan.sret, layout.sret) {
             debug_assert_eq!(
                 endpoint,
                 Endpoint::Slots,
@@ -165,12 +165,12 @@ impl Emitter {
                 base: SP,
                 offset: at,
             };
-            self.copy_block(to, from, hidden.size);
+            self.copy_block(to, from, sret.size);
         }
-        for piece in &plan.ret {
-            if let Some(register) = register_of(piece) {
-                let piece = Endpoint::Slots.piece(piece);
-                self.load(&Access::of(&piece, register, SP, at + piece.offset));
+        for mv in &plan.ret {
+            if let Some(register) = register_of(mv) {
+                let mv = Endpoint::Slots.widened(mv);
+                self.load(&Access::of(&mv, register, SP, at + mv.offset));
             }
         }
     }

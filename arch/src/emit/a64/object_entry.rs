@@ -6,7 +6,7 @@
 //!   | x29, x30                 | <- x29
 //!   | padding                  |
 //!   | d8 to d15                |
-//!   | catch record             |  where an exception goes on
+//!   | jump buffer             |  where an exception goes on
 //!   | argument objects         | <- sp
 //! ```
 
@@ -36,10 +36,10 @@ const PENDING_OF_CALLER: i32 = call_frame::PENDING as i32 - call_frame::TAG as i
 
 const EXCEPTION: Gpr = SCRATCH[0];
 
-/// The thread's state, where the innermost record's address lies.
+/// The thread's state, where the innermost jump buffer's address lies.
 const STATE: Gpr = X12;
 
-/// What a catch record keeps of that state.
+/// What a jump buffer keeps of that state.
 const KEPT: Gpr = X13;
 
 /// Offsets from the stack pointer.
@@ -151,7 +151,7 @@ impl EntrySteps for Emitter {
             .collect();
         if let Some(kept) = catch.kept {
             self.load(&Access::word(KEPT, STATE, kept.state));
-            words.push(Access::word(KEPT, SP, frame.catch + kept.record));
+            words.push(Access::word(KEPT, SP, frame.catch + kept.jump_buffer));
         }
         words.sort_by_key(|word| word.offset);
         self.store_all(&words);
@@ -227,7 +227,7 @@ impl Emitter {
         match (delivery, self.incoming(arg, object, incoming)) {
             // A float is never a small integer.
             (Delivery::Slot, from) | (_, from @ Register::Fp(_)) => {
-                Access::slot(arg, from, SP, arg.slot)
+                Access::slot(arg, from, SP, arg.slot_offset)
             }
             (_, Register::Int(from)) => {
                 if arg.width < SLOT {
@@ -236,19 +236,19 @@ impl Emitter {
                     let is_signed = delivery == Delivery::Signed;
                     self.tag_word(object, object, from, is_signed, job.slots_from_frame);
                 }
-                Access::word(object, SP, arg.slot)
+                Access::word(object, SP, arg.slot_offset)
             }
         }
     }
 
     /// The register that an argument is in, which is `scratch` for one that C passes on the stack.
-    fn incoming(&mut self, piece: &Move, scratch: Gpr, incoming: u32) -> Register {
-        match piece.place {
+    fn incoming(&mut self, mv: &Move, scratch: Gpr, incoming: u32) -> Register {
+        match mv.place {
             Place::Stack { offset, .. } => {
-                self.load(&Access::of(piece, scratch, SP, incoming + offset));
+                self.load(&Access::of(mv, scratch, SP, incoming + offset));
                 scratch.into()
             }
-            _ => register_of(piece).unwrap_or(scratch.into()),
+            _ => register_of(mv).unwrap_or(scratch.into()),
         }
     }
 

@@ -21,7 +21,7 @@ use crate::emit::Code;
 use crate::emit::objects::{
     CallJob, CallSteps, Detour, LinkTime, Machine, emit_call, operation_args,
 };
-use crate::endpoint::{ObjectCall, ObjectModel, SharedEntries, Unbox, call_frame};
+use crate::endpoint::{ObjectCall, ObjectModel, SharedOffsets, Unbox, call_frame};
 use crate::layout::SLOT;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 
@@ -40,7 +40,7 @@ pub(in crate::emit) fn call(
     plan: &Plan,
     call: &ObjectCall,
     model: &ObjectModel,
-    shared: &SharedEntries,
+    shared: &SharedOffsets,
 ) -> Code {
     let mut asm = Emitter::new(plan.abi);
     let job = CallJob::new(&mut asm, plan, call, model, shared);
@@ -139,7 +139,7 @@ impl CallSteps for Emitter {
     /// Stack arguments first, as they pass through scratch registers. Integers last: their tags are tested together.
     fn unbox(&mut self, job: &mut CallJob<'_>) {
         let plan = job.plan;
-        if job.call.args.contains(&Unbox::Number) {
+        if job.call.args.contains(&Unbox::Float) {
             self.constant(FLOAT_TYPE, job.model.float_type);
         }
         for arg in &plan.args {
@@ -239,7 +239,7 @@ impl CallSteps for Emitter {
         self.branch_to_shared(job.shared.raise);
         self.note_no_frame();
         self.place(job.wrong_count);
-        self.branch_to_shared(job.shared.call);
+        self.branch_to_shared(job.shared.slow_path);
     }
 }
 
@@ -247,7 +247,7 @@ impl Emitter {
     fn unbox_to_stack(&mut self, job: &mut CallJob<'_>, arg: &Move, offset: u32, size: u32) {
         let unbox = job.unbox(arg);
         let unboxed = match (unbox, job.converter(unbox)) {
-            (Unbox::Number, _) => {
+            (Unbox::Float, _) => {
                 self.unbox_float(job, arg, SPARE_FP);
                 Access::word(SPARE_FP, SP, offset)
             }
@@ -327,10 +327,10 @@ impl Emitter {
         self.place(detour.back);
     }
 
-    /// Takes a small integer's value, or as many of its low bits as the piece has, extended.
-    fn untag(&mut self, register: Gpr, piece: &Move) {
-        let bits = piece.width * 8;
-        match piece.extend {
+    /// Takes a small integer's value, or as many of its low bits as the move has, extended.
+    fn untag(&mut self, register: Gpr, mv: &Move) {
+        let bits = mv.width * 8;
+        match mv.extend {
             Extend::None => dynasm!(self.ops ; .arch aarch64 ; asr X(register), X(register), 1),
             Extend::Sign => {
                 dynasm!(self.ops ; .arch aarch64 ; sbfx X(register), X(register), 1, bits)
@@ -342,9 +342,9 @@ impl Emitter {
     }
 
     /// Makes a small integer of one of fewer than all bits, through another register.
-    pub(super) fn tag_narrow(&mut self, to: Gpr, through: Gpr, from: Gpr, piece: &Move) {
-        let bits = piece.width * 8;
-        match piece.extend {
+    pub(super) fn tag_narrow(&mut self, to: Gpr, through: Gpr, from: Gpr, mv: &Move) {
+        let bits = mv.width * 8;
+        match mv.extend {
             Extend::Sign => {
                 dynasm!(self.ops ; .arch aarch64 ; sbfiz X(through), X(from), 1, bits);
             }

@@ -24,9 +24,9 @@ use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
 
 pub(in crate::emit) fn for_objects(abi: Abi, model: &ObjectModel) -> SharedCode {
     let mut asm = Emitter::without_landing_pad(abi);
-    let entries = emit_shared(&mut asm, abi, model);
+    let offsets = emit_shared(&mut asm, abi, model);
     let code = asm.finish();
-    SharedCode { code, entries }
+    SharedCode { code, offsets }
 }
 
 impl SharedSteps for Emitter {

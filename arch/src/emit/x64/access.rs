@@ -229,10 +229,10 @@ impl Emitter {
         read!(self, mov Rq(to), QWORD from);
     }
 
-    /// Loads a piece, extended to the whole register. One of 3, 5, 6 or 7 bytes is loaded in parts
+    /// Loads a move's bytes, extended to the whole register. One of 3, 5, 6 or 7 bytes is loaded in parts
     /// ([`Emitter::load_parts`]).
-    pub(super) fn load(&mut self, to: Gpr, from: Address, piece: &Move) {
-        match (piece.extend, piece.width) {
+    pub(super) fn load(&mut self, to: Gpr, from: Address, mv: &Move) {
+        match (mv.extend, mv.width) {
             (Extend::Sign, 1) => read!(self, movsx Rq(to), BYTE from),
             (Extend::Sign, 2) => read!(self, movsx Rq(to), WORD from),
             (Extend::Sign, _) => read!(self, movsxd Rq(to), DWORD from),
@@ -267,18 +267,18 @@ impl Emitter {
         }
     }
 
-    /// Extends a piece from the low bits of a register to all of one, and says which one.
-    pub(super) fn extend(&mut self, from: Gpr, piece: &Move) -> Gpr {
-        if piece.extend == Extend::None {
+    /// Extends a move's bytes from the low bits of a register to all of one, and says which one.
+    pub(super) fn extend(&mut self, from: Gpr, mv: &Move) -> Gpr {
+        if mv.extend == Extend::None {
             return from;
         }
-        self.extend_to(SCRATCH, from, piece);
+        self.extend_to(SCRATCH, from, mv);
         SCRATCH
     }
 
-    /// Extends a piece from the low bits of one register to all of another, or of the same.
-    pub(super) fn extend_to(&mut self, to: Gpr, from: Gpr, piece: &Move) {
-        match (piece.extend, piece.width) {
+    /// Extends a move's bytes from the low bits of one register to all of another, or of the same.
+    pub(super) fn extend_to(&mut self, to: Gpr, from: Gpr, mv: &Move) {
+        match (mv.extend, mv.width) {
             (Extend::None, _) if to == from => {}
             (Extend::None, _) => self.copy(to, from),
             (Extend::Sign, 1) => dynasm!(self.ops ; .arch x64 ; movsx Rq(to), Rb(from)),

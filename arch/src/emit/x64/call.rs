@@ -40,9 +40,9 @@ pub(in crate::emit) fn call(plan: &Plan, endpoint: Endpoint) -> Code {
     let frame = if is_tail { 0 } else { area + misaligned };
     let pushed = Pushed::of(plan);
     asm.enter(frame - pushed.end());
-    let hidden = plan.hidden.map(|hidden| Place::Int(hidden.pointer));
-    let pieces = plan.args.iter().chain(&plan.mirrors);
-    let mut places = pieces.map(|piece| piece.place).chain(hidden);
+    let sret = plan.sret.map(|sret| Place::Int(sret.pointer));
+    let moves = plan.args.iter().chain(&plan.mirrors);
+    let mut places = moves.map(|mv| mv.place).chain(sret);
     let callee = if places.any(|place| place == Place::Int(target)) {
         asm.copy(TARGET, target);
         TARGET
@@ -52,8 +52,8 @@ pub(in crate::emit) fn call(plan: &Plan, endpoint: Endpoint) -> Code {
     if keeps_result {
         asm.copy(RESULT, result);
     }
-    if let Some(hidden) = plan.hidden {
-        asm.pass_result_address(hidden.pointer, result, endpoint, unwanted_result);
+    if let Some(sret) = plan.sret {
+        asm.pass_sret(sret.pointer, result, endpoint, unwanted_result);
     }
     asm.push_arguments(&pushed, endpoint, values);
     asm.load_arguments(plan, &pushed, endpoint, values);
@@ -77,23 +77,23 @@ struct Pushed<'a>(Vec<&'a Move>);
 
 impl Pushed<'_> {
     fn of(plan: &Plan) -> Pushed<'_> {
-        let offset = |piece: &Move| match piece.place {
+        let offset = |mv: &Move| match mv.place {
             Place::Stack { offset, .. } => Some(offset),
             Place::Int(_) | Place::Fp(_) | Place::X87(_) => None,
         };
-        let mut pieces: Vec<&Move> = plan.args.iter().collect();
-        pieces.retain(|piece| offset(piece).is_some());
-        pieces.sort_by_key(|piece| std::cmp::Reverse(offset(piece)));
+        let mut moves: Vec<&Move> = plan.args.iter().collect();
+        moves.retain(|mv| offset(mv).is_some());
+        moves.sort_by_key(|mv| std::cmp::Reverse(offset(mv)));
         let adjoin = |pair: &[&Move]| offset(pair[0]) == offset(pair[1]).map(|below| below + SLOT);
-        match plan.is_of_scalars() && pieces.len() <= MOST && pieces.windows(2).all(adjoin) {
-            true => Pushed(pieces),
+        match plan.is_of_scalars() && moves.len() <= MOST && moves.windows(2).all(adjoin) {
+            true => Pushed(moves),
             false => Pushed::default(),
         }
     }
 
     /// Bytes from the stack pointer at the call to where the highest ends.
     fn end(&self) -> u32 {
-        match self.0.first().map(|piece| piece.place) {
+        match self.0.first().map(|mv| mv.place) {
             Some(Place::Stack { offset, .. }) => offset + SLOT,
             _ => 0,
         }
@@ -107,7 +107,7 @@ impl Pushed<'_> {
 impl Emitter {
     /// Puts the address at which the callee writes its result where it looks for it. Endpoints with pointers may want no
     /// result, and say so by null: then it goes to `unwanted` bytes above the stack pointer.
-    fn pass_result_address(&mut self, to: Gpr, result: Gpr, endpoint: Endpoint, unwanted: u32) {
+    fn pass_sret(&mut self, to: Gpr, result: Gpr, endpoint: Endpoint, unwanted: u32) {
         match endpoint {
             Endpoint::Slots => self.copy(to, result),
             Endpoint::Pointers => {
@@ -130,21 +130,21 @@ impl Emitter {
         endpoint: Endpoint,
         values: Gpr,
     ) {
-        for piece in &plan.args {
-            if let Some(copy) = piece.copy {
-                let from = self.source(endpoint, values, piece, POINTER);
-                self.copy_block(stack(plan.stack + copy), from, piece.width, POINTER);
+        for mv in &plan.args {
+            if let Some(copy) = mv.copy {
+                let from = self.source(endpoint, values, mv, POINTER);
+                self.copy_block(stack(plan.stack + copy), from, mv.width, POINTER);
             }
         }
-        let mut pieces: Vec<&Move> = plan.args.iter().chain(&plan.mirrors).collect();
-        pieces.retain(|piece| !pushed.contains(piece.place));
-        pieces.sort_by_key(|piece| match piece.place {
+        let mut moves: Vec<&Move> = plan.args.iter().chain(&plan.mirrors).collect();
+        moves.retain(|mv| !pushed.contains(mv.place));
+        moves.sort_by_key(|mv| match mv.place {
             Place::Stack { .. } => 0,
             Place::Int(register) if register == values => 2,
             Place::Int(_) | Place::Fp(_) | Place::X87(_) => 1,
         });
-        for piece in pieces {
-            match piece.memory() {
+        for mv in moves {
+            match mv.memory() {
                 Some(Memory::ByRegister { register, copy }) => {
                     self.address_of(register, stack(plan.stack + copy));
                 }
@@ -153,52 +153,52 @@ impl Emitter {
                     write!(self, mov QWORD stack(offset), Rq(SCRATCH));
                 }
                 Some(Memory::OnStack { .. }) | None => {
-                    self.load_argument(&endpoint.piece(piece), endpoint, values);
+                    self.load_argument(&endpoint.widened(mv), endpoint, values);
                 }
             }
         }
         self.count_vector_args(plan);
     }
 
-    fn load_argument(&mut self, piece: &Move, endpoint: Endpoint, values: Gpr) {
-        let is_whole = piece.width.is_power_of_two();
-        match piece.place {
-            Place::Stack { offset, .. } if !is_register_sized(piece) => {
-                let from = self.source(endpoint, values, piece, POINTER);
-                self.copy_block(stack(offset), from, piece.width, POINTER);
+    fn load_argument(&mut self, mv: &Move, endpoint: Endpoint, values: Gpr) {
+        let is_whole = mv.width.is_power_of_two();
+        match mv.place {
+            Place::Stack { offset, .. } if !is_register_sized(mv) => {
+                let from = self.source(endpoint, values, mv, POINTER);
+                self.copy_block(stack(offset), from, mv.width, POINTER);
             }
             // The register itself holds the address first; putting parts together takes the scratch register besides.
             Place::Int(register) if is_whole => {
-                let from = self.source(endpoint, values, piece, register);
-                self.value_to_place(piece, from);
+                let from = self.source(endpoint, values, mv, register);
+                self.value_to_place(mv, from);
             }
             Place::Int(_) => {
-                let from = self.source(endpoint, values, piece, POINTER);
-                self.value_to_place(piece, from);
+                let from = self.source(endpoint, values, mv, POINTER);
+                self.value_to_place(mv, from);
             }
             Place::Fp(_) | Place::X87(_) | Place::Stack { .. } => {
-                let from = self.source(endpoint, values, piece, SCRATCH);
-                self.value_to_place(piece, from);
+                let from = self.source(endpoint, values, mv, SCRATCH);
+                self.value_to_place(mv, from);
             }
         }
     }
 
-    /// Where a piece lies on the interpreter's side, of which `values` holds the address. A pointer to the value passes through `pointer`.
-    fn source(&mut self, endpoint: Endpoint, values: Gpr, piece: &Move, pointer: Gpr) -> Address {
+    /// Where a move's bytes lie on the interpreter's side, of which `values` holds the address. A pointer to the value passes through `pointer`.
+    fn source(&mut self, endpoint: Endpoint, values: Gpr, mv: &Move, pointer: Gpr) -> Address {
         match endpoint {
             Endpoint::Slots => Address {
                 base: values,
-                offset: piece.slot,
+                offset: mv.slot_offset,
             },
             Endpoint::Pointers => {
                 let listed = Address {
                     base: values,
-                    offset: piece.value * SLOT,
+                    offset: mv.value * SLOT,
                 };
                 read!(self, mov Rq(pointer), QWORD listed);
                 Address {
                     base: pointer,
-                    offset: piece.offset,
+                    offset: mv.offset,
                 }
             }
         }
@@ -206,9 +206,9 @@ impl Emitter {
 
     /// Stores a result that is in registers to the memory that `result` points to.
     fn store_result(&mut self, plan: &Plan, endpoint: Endpoint, result: Gpr) {
-        for piece in &plan.ret {
-            let (base, offset) = (result, piece.offset);
-            self.place_to_value(&endpoint.piece(piece), 0, Address { base, offset });
+        for mv in &plan.ret {
+            let (base, offset) = (result, mv.offset);
+            self.place_to_value(&endpoint.widened(mv), 0, Address { base, offset });
         }
     }
 
@@ -222,14 +222,14 @@ impl Emitter {
 
     /// Pushes arguments, and makes room for what the convention has below them.
     fn push_arguments(&mut self, pushed: &Pushed<'_>, endpoint: Endpoint, values: Gpr) {
-        for piece in &pushed.0 {
-            let from = self.source(endpoint, values, piece, SCRATCH);
+        for mv in &pushed.0 {
+            let from = self.source(endpoint, values, mv, SCRATCH);
             // Behind a float there is the rest of its slot, and of its word on the stack.
-            let is_word = endpoint == Endpoint::Slots && piece.extend == Extend::None;
-            if piece.width == SLOT || is_word {
+            let is_word = endpoint == Endpoint::Slots && mv.extend == Extend::None;
+            if mv.width == SLOT || is_word {
                 self.push_memory(from);
             } else {
-                self.load(SCRATCH, from, piece);
+                self.load(SCRATCH, from, mv);
                 dynasm!(self.ops ; .arch x64 ; push rax);
             }
             self.note_depth(self.depth + SLOT);

@@ -9,7 +9,7 @@ use super::access::{Address, read, stack, write};
 use super::{Emitter, RECORD, SCRATCH};
 use crate::abi::regs::Gpr;
 use crate::abi::regs::x64::{R10, R11};
-use crate::abi::{HiddenResult, Memory, Plan};
+use crate::abi::{Memory, Plan, Sret};
 use crate::emit::entry_frame::{Cell, EntryFrame};
 use crate::emit::{Code, Endpoint, record};
 use crate::layout::SLOT;
@@ -28,8 +28,8 @@ pub(in crate::emit) fn callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
     // One more word than a multiple of 16: the return address is the other half.
     let frame = (layout.end + 8).next_multiple_of(16) - 8;
     asm.enter(frame);
-    if let (Some(hidden), Some(at)) = (plan.hidden, layout.hidden) {
-        write!(asm, mov QWORD stack(at), Rq(hidden.pointer));
+    if let (Some(sret), Some(at)) = (plan.sret, layout.sret) {
+        write!(asm, mov QWORD stack(at), Rq(sret.pointer));
     }
     asm.store_arguments(plan, &layout, frame + 8);
     asm.pass_values(plan, endpoint, &layout);
@@ -46,24 +46,24 @@ pub(in crate::emit) fn callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
 impl Emitter {
     /// Registers first: what else there is to copy passes through some of them.
     fn store_arguments(&mut self, plan: &Plan, layout: &EntryFrame, incoming: u32) {
-        for piece in plan.args.iter().filter(|piece| piece.block().is_none()) {
-            match layout.cell(piece) {
+        for mv in plan.args.iter().filter(|mv| mv.block().is_none()) {
+            match layout.cell(mv) {
                 Cell::At(cell) => {
-                    let whole = Endpoint::Slots.piece(piece);
+                    let whole = Endpoint::Slots.widened(mv);
                     self.place_to_value(&whole, incoming, stack(cell));
                 }
-                Cell::InPlace(memory) => self.point_to(piece.value, memory, layout, incoming),
+                Cell::InPlace(memory) => self.point_to(mv.value, memory, layout, incoming),
             }
         }
-        for piece in &plan.args {
-            match (piece.block(), layout.cell(piece)) {
+        for mv in &plan.args {
+            match (mv.block(), layout.cell(mv)) {
                 (None, _) => {}
                 (Some(memory), Cell::At(cell)) => {
                     let from = self.passed_in(memory, incoming);
-                    self.copy_block(stack(cell), from, piece.width, POINTER);
+                    self.copy_block(stack(cell), from, mv.width, POINTER);
                 }
                 (Some(_), Cell::InPlace(memory)) => {
-                    self.point_to(piece.value, memory, layout, incoming);
+                    self.point_to(mv.value, memory, layout, incoming);
                 }
             }
         }
@@ -108,7 +108,7 @@ impl Emitter {
             Endpoint::Pointers => (third, second),
         };
         self.address_of(values, stack(layout.values));
-        match (endpoint, layout.hidden, layout.result) {
+        match (endpoint, layout.sret, layout.result) {
             (Endpoint::Pointers, Some(at), _) => read!(self, mov Rq(result), QWORD stack(at)),
             (_, _, Some(at)) if !layout.returns_slot => self.address_of(result, stack(at)),
             _ => {}
@@ -136,7 +136,7 @@ impl Emitter {
     fn finish_slot(&mut self, plan: &Plan, layout: &EntryFrame) {
         let slot = plan.abi.convention().int_rets[0];
         match (&plan.ret[..], layout.result) {
-            ([piece], _) => self.register_to_result(slot, piece),
+            ([mv], _) => self.register_to_result(slot, mv),
             (_, Some(at)) => {
                 write!(self, mov QWORD stack(at), Rq(slot));
                 self.finish_result(plan, Endpoint::Slots, layout);
@@ -147,34 +147,28 @@ impl Emitter {
 
     /// Returns the result that the handler left in memory.
     fn finish_result(&mut self, plan: &Plan, endpoint: Endpoint, layout: &EntryFrame) {
-        if let (Some(hidden), Some(at)) = (plan.hidden, layout.hidden) {
-            self.finish_hidden(endpoint, layout, hidden, at);
+        if let (Some(sret), Some(at)) = (plan.sret, layout.sret) {
+            self.finish_sret(endpoint, layout, sret, at);
         }
         let Some(at) = layout.result else { return };
         // The x87 stack is filled from below.
-        for piece in plan.ret.iter().rev() {
-            let whole = Endpoint::Slots.piece(piece);
-            self.value_to_place(&whole, stack(at + piece.offset));
+        for mv in plan.ret.iter().rev() {
+            let whole = Endpoint::Slots.widened(mv);
+            self.value_to_place(&whole, stack(at + mv.offset));
         }
     }
 
     /// The result goes to C's memory, unless the handler wrote it there, and C gets the address back.
-    fn finish_hidden(
-        &mut self,
-        endpoint: Endpoint,
-        layout: &EntryFrame,
-        hidden: HiddenResult,
-        at: u32,
-    ) {
+    fn finish_sret(&mut self, endpoint: Endpoint, layout: &EntryFrame, sret: Sret, at: u32) {
         if let (Endpoint::Slots, Some(result)) = (endpoint, layout.result) {
             read!(self, mov Rq(POINTER), QWORD stack(at));
             let to = Address {
                 base: POINTER,
                 offset: 0,
             };
-            self.copy_block(to, stack(result), hidden.size, SPARE);
+            self.copy_block(to, stack(result), sret.size, SPARE);
         }
-        if let Some(returned) = hidden.returned {
+        if let Some(returned) = sret.returned {
             read!(self, mov Rq(returned), QWORD stack(at));
         }
     }

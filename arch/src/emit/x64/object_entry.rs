@@ -7,7 +7,7 @@
 //!   | call frame: pending, prev|
 //!   | the thread's state       |
 //!   | vector registers         |  those that C wants back
-//!   | catch record             |  where an exception goes on
+//!   | jump buffer             |  where an exception goes on
 //!   | argument objects         |
 //!   | shadow space             | <- rsp at the call of the handler
 //! ```
@@ -155,7 +155,7 @@ impl EntrySteps for Emitter {
         if let Some(kept) = catch.kept {
             let (base, offset) = (SCRATCH, kept.state);
             read!(self, mov Rq(CALLER), QWORD Address { base, offset });
-            write!(self, mov QWORD field(kept.record), Rq(CALLER));
+            write!(self, mov QWORD field(kept.jump_buffer), Rq(CALLER));
         }
         self.address_of(CALLER, field(0));
         write!(self, mov QWORD innermost, Rq(CALLER));
@@ -225,7 +225,7 @@ impl EntrySteps for Emitter {
 impl Emitter {
     fn deliver_one(&mut self, job: &EntryJob<'_>, arg: &Move) {
         let (frame, large) = (Frame::of(job), job.slots_from_frame);
-        let (object, incoming) = (stack(frame.objects + arg.slot), frame.size + 8);
+        let (object, incoming) = (stack(frame.objects + arg.slot_offset), frame.size + 8);
         let delivery = job.delivery(arg);
         let filled = match (delivery, arg.place) {
             // A float is never a small integer.

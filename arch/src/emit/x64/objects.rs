@@ -26,7 +26,7 @@ use crate::emit::Code;
 use crate::emit::objects::{
     CallJob, CallSteps, Detour, LinkTime, Machine, emit_call, operation_args,
 };
-use crate::endpoint::{ObjectCall, ObjectModel, SharedEntries, Unbox, call_frame};
+use crate::endpoint::{ObjectCall, ObjectModel, SharedOffsets, Unbox, call_frame};
 use crate::layout::SLOT;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 
@@ -39,7 +39,7 @@ pub(in crate::emit) fn call(
     plan: &Plan,
     call: &ObjectCall,
     model: &ObjectModel,
-    shared: &SharedEntries,
+    shared: &SharedOffsets,
 ) -> Code {
     let emit = |branches| {
         let mut asm = Emitter::new(plan.abi);
@@ -102,9 +102,9 @@ impl CallSteps for Emitter {
     fn check_counts(&mut self, job: &CallJob<'_>) {
         let [_, count, keywords, _] = operation_args(self.abi);
         self.compare(count, job.call.args.len() as u32);
-        self.branch_to_shared_when(When::NotEqual, job.shared.call);
+        self.branch_to_shared_when(When::NotEqual, job.shared.slow_path);
         dynasm!(self.ops ; .arch x64 ; test Rd(keywords), Rd(keywords));
-        self.branch_to_shared_when(When::NotEqual, job.shared.call);
+        self.branch_to_shared_when(When::NotEqual, job.shared.slow_path);
     }
 
     fn enter_call(&mut self, job: &CallJob<'_>) {
@@ -155,7 +155,7 @@ impl CallSteps for Emitter {
         }
         let row = self.abi.convention();
         let (float_type, spare) = (row.int_args[0], Fpr::new(row.fp_args.len() as u8));
-        if job.call.args.contains(&Unbox::Number) {
+        if job.call.args.contains(&Unbox::Float) {
             dynasm!(self.ops ; .arch x64 ; mov Rq(float_type), QWORD job.model.float_type as i64);
         }
         let mut moves: Vec<&Move> = job.plan.args.iter().collect();
@@ -169,7 +169,7 @@ impl CallSteps for Emitter {
             match (arg.place, job.unbox(arg)) {
                 (Place::Fp(register), _) => self.unbox_float(job, arg, register),
                 (Place::Int(register), _) => self.unbox_word(job, arg, register),
-                (Place::Stack { offset, .. }, Unbox::Number) => {
+                (Place::Stack { offset, .. }, Unbox::Float) => {
                     self.unbox_float(job, arg, spare);
                     self.store_fp(stack(offset), spare, arg.width);
                 }

@@ -27,9 +27,9 @@ use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
 pub(in crate::emit) fn for_objects(segment: Segment, abi: Abi, model: &ObjectModel) -> SharedCode {
     let mut asm = Emitter::without_landing_pad(abi);
     asm.segment = segment;
-    let entries = emit_shared(&mut asm, abi, model);
+    let offsets = emit_shared(&mut asm, abi, model);
     let code = asm.finish();
-    SharedCode { code, entries }
+    SharedCode { code, offsets }
 }
 
 impl SharedSteps for Emitter {

@@ -1,4 +1,4 @@
-//! Pieces of values on their way between the interpreter's side and the places of the convention.
+//! Moves between the interpreter's side and the places of the convention.
 
 #![allow(
     clippy::useless_conversion,
@@ -12,41 +12,41 @@ use crate::abi::{Extend, Move, Place};
 use dynasmrt::{DynasmApi, dynasm};
 
 impl Emitter {
-    /// Moves a piece from the interpreter's side to where the convention wants it. Clobbers the scratch register for a stack
+    /// Makes a move from the interpreter's side to where the convention wants it. Clobbers the scratch register for a stack
     /// argument, and where parts of an integer are put together.
-    pub(super) fn value_to_place(&mut self, piece: &Move, from: Address) {
-        match (piece.place, piece.width) {
-            (Place::Int(register), _) => self.load(register, from, piece),
+    pub(super) fn value_to_place(&mut self, mv: &Move, from: Address) {
+        match (mv.place, mv.width) {
+            (Place::Int(register), _) => self.load(register, from, mv),
             (Place::Fp(register), 4) => read!(self, movss Rx(register), DWORD from),
             (Place::Fp(register), 8) => read!(self, movsd Rx(register), QWORD from),
             (Place::Fp(register), _) => read!(self, movups Rx(register), XMMWORD from),
             (Place::X87(_), _) => self.load_x87(from),
             (Place::Stack { offset, size }, _) => {
-                self.load(SCRATCH, from, piece);
+                self.load(SCRATCH, from, mv);
                 self.store(stack(offset), size);
             }
         }
     }
 
-    /// Moves a piece from where the convention put it to the interpreter's side. `incoming` is the distance from the stack pointer to
+    /// Makes a move from where the convention put it to the interpreter's side. `incoming` is the distance from the stack pointer to
     /// the stack arguments. Clobbers the scratch register for narrow integers and stack arguments.
-    pub(super) fn place_to_value(&mut self, piece: &Move, incoming: u32, to: Address) {
-        match (piece.place, piece.width) {
-            (Place::Int(register), 1 | 2 | 4 | 8) if piece.extend == Extend::None => {
-                self.store_register(to, register, piece.width);
+    pub(super) fn place_to_value(&mut self, mv: &Move, incoming: u32, to: Address) {
+        match (mv.place, mv.width) {
+            (Place::Int(register), 1 | 2 | 4 | 8) if mv.extend == Extend::None => {
+                self.store_register(to, register, mv.width);
             }
-            (Place::Int(register), _) if piece.extend == Extend::None => {
-                self.store_parts(to, register, piece.width);
+            (Place::Int(register), _) if mv.extend == Extend::None => {
+                self.store_parts(to, register, mv.width);
             }
             (Place::Int(register), _) => {
-                let filled = self.extend(register, piece);
+                let filled = self.extend(register, mv);
                 write!(self, mov QWORD to, Rq(filled));
             }
             (Place::Fp(register), 16) => write!(self, movups XMMWORD to, Rx(register)),
             (Place::Fp(register), width) => self.store_fp(to, register, width),
             (Place::X87(_), _) => self.store_x87(to),
             (Place::Stack { offset, .. }, _) => {
-                self.load(SCRATCH, stack(incoming + offset), piece);
+                self.load(SCRATCH, stack(incoming + offset), mv);
                 write!(self, mov QWORD to, Rq(SCRATCH));
             }
         }
@@ -63,10 +63,10 @@ impl Emitter {
     }
 
     /// Moves a result from the slot that a register holds to where the convention wants it.
-    pub(super) fn register_to_result(&mut self, slot: Gpr, piece: &Move) {
-        match piece.place {
-            Place::Int(register) => self.extend_to(register, slot, piece),
-            Place::Fp(register) if piece.width == 4 => {
+    pub(super) fn register_to_result(&mut self, slot: Gpr, mv: &Move) {
+        match mv.place {
+            Place::Int(register) => self.extend_to(register, slot, mv),
+            Place::Fp(register) if mv.width == 4 => {
                 dynasm!(self.ops ; .arch x64 ; movd Rx(register), Rd(slot));
             }
             Place::Fp(register) => dynasm!(self.ops ; .arch x64 ; movq Rx(register), Rq(slot)),
@@ -75,7 +75,7 @@ impl Emitter {
     }
 }
 
-/// Whether one register can hold a piece on its way.
-pub(super) fn is_register_sized(piece: &Move) -> bool {
-    matches!(piece.width, 1 | 2 | 4 | 8)
+/// Whether the bytes can pass through one register.
+pub(super) fn is_register_sized(mv: &Move) -> bool {
+    matches!(mv.width, 1 | 2 | 4 | 8)
 }

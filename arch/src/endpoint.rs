@@ -2,10 +2,11 @@
 //!
 //! A `Slots` trampoline leaves the conversion of values to its caller. An *objects* trampoline is the interpreter's call
 //! operation itself: it gets the function object and its arguments, tests their tags, unboxes them, calls, boxes the
-//! result and returns it. Whatever is not on that path leaves, out of line, for one function that does everything.
+//! result and returns it. Whatever is not on that path takes the slow path: it goes on, out of line, in one C function that handles
+//! everything.
 //!
-//! Nothing about an interpreter is known here. An [`ObjectModel`] says where things lie, and what the words mean that need no
-//! memory; its owner computes it from the interpreter's own headers.
+//! No interpreter is known here. An [`ObjectModel`] says where fields lie and which words stand for values without memory. Its owner
+//! computes it from the interpreter's own headers.
 
 /// How an interpreter lays out its values. Small integers are words with the lowest bit set and the value above it; a word whose
 /// two lowest bits are clear is a pointer to an object, which begins with the address of its type.
@@ -27,12 +28,12 @@ pub struct ObjectModel {
     pub function_library: u8,
     /// Where a library object holds a word that is null once it is closed.
     pub library_open: u8,
-    /// By what threads find their own words.
+    /// How threads find their own words.
     pub thread_pointer: ThreadPointer,
     /// Bytes from the thread pointer to the thread's word for calls: the address of its innermost frame (see [`call_frame`]) plus
     /// [`call_frame::TAG`], or [`NO_FRAME`], or 0 on a thread that has made no call yet.
     pub innermost: i32,
-    /// The call operation that does everything: `object (*)(function, count, keyword count, arguments)`.
+    /// The slow path, the call operation that handles everything: `object (*)(function, count, keyword count, arguments)`.
     pub call: u64,
     /// Raises an exception and does not return: `void (*)(object)`.
     pub raise: u64,
@@ -172,7 +173,7 @@ pub struct ObjectCall {
     pub ret: Boxing,
 }
 
-/// Where code that all trampolines of one interpreter share begins, for each purpose: bytes from the start of what
+/// Where the parts of the code begin that all trampolines of one interpreter share: bytes from the start of what
 /// [`crate::emit::shared_for_objects`] makes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SharedOffsets {

@@ -289,7 +289,11 @@ mod tests {
             let noise = |n: u64| (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let slots: Vec<u64> = (0..plan.arg_slots.into()).map(noise).collect();
             let returned: Vec<u64> = (0..plan.ret_slots.into()).map(|n| noise(n + 99)).collect();
-            let pieces: Vec<_> = plan.args.iter().map(|it| (it.slot_offset, it.width)).collect();
+            let pieces: Vec<_> = plan
+                .args
+                .iter()
+                .map(|it| (it.slot_offset, it.width))
+                .collect();
             let ret: Vec<_> = match plan.sret {
                 Some(hidden) => vec![(0, hidden.size)],
                 None => plan.ret.iter().map(|it| (it.offset, it.width)).collect(),

@@ -3,8 +3,7 @@
 //! Integers and pointers are class INTEGER and take the next of `rdi rsi rdx rcx r8 r9`; `float` and `double` are class SSE
 //! and take the next of `xmm0`-`xmm7`. The two files are counted apart. What finds no register takes the next eightbyte of
 //! the stack, in the order of the arguments, whatever registers later arguments still find. Variadic arguments are
-//! passed no differently; `al` bounds the vector registers in use, and as a function declared without its `...` is
-//! called correctly too if every call says so, every plan says so.
+//! passed no differently. `al` bounds the vector registers in use; we always set it, so undeclared variadics work too.
 //!
 //! Larger values are classified eightbyte by eightbyte. Either all of one find registers or all of it is on the stack, as it
 //! is from the start if it has class MEMORY. `__int128` goes as a structure of two integers would, `complex` as one of two

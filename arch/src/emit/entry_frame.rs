@@ -20,7 +20,7 @@ pub(super) struct EntryFrame {
     pub sret: Option<u32>,
     /// Whether the handler gives the result back in a register, as a slot.
     pub returns_slot: bool,
-    /// The end of all that.
+    /// Where all parts end.
     pub end: u32,
 }
 

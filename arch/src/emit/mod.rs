@@ -1,47 +1,46 @@
 //! Machine code for plans: trampolines by which the interpreter's side calls C, and entries by which C calls back.
 //!
 //! An emitter walks a [`Plan`] and knows one instruction set. It holds no rule of any calling convention, asks
-//! nothing of the machine it runs on, and cannot fail: all that could go wrong went wrong in the planner.
+//! nothing of the machine it runs on, and cannot fail: the planner has rejected everything that cannot be encoded.
 //!
 //! Each machine has a folder, with the same files in both: `mod` (the emitter and its frame), `call` (trampolines on slots and on
 //! pointers), `entry` (callback entries on slots and on pointers), `values` (moves between memory and places), `access` (one load or
-//! store), `block` (copies of any size), `branches`, `objects` and `object_entry` (calls and entries on objects), `shared` (what calls
+//! store), `block` (copies of any size), `branches`, `objects` and `object_entry` (calls and entries on objects), `shared` (the code that calls
 //! on objects share), `thread` (the thread's own words), `thunk`.
 //!
 //! # The trampoline on slots
 //! [`call`] makes a function of the plan's own convention, `void (*)(const void *target, const uint64_t *slots,
-//! uint64_t *result)`. It loads the arguments' slots, calls `target`, and leaves the result in `*result`. A narrow integer is
-//! taken from the low bytes of its slot; a result is extended to its whole slot. A `float` lies in the
-//! low four bytes of a slot, and the other four are left as they were. `result` is not touched for `void`.
+//! uint64_t *result)`. It loads the arguments from their slots, calls `target`, and stores the result to `*result`. A narrow integer is
+//! taken from the low bytes of its slot; a narrow result is extended to the whole slot. A `float` lies in the
+//! low four bytes of a slot, and the other four are left as they were. For `void`, `result` is not touched.
 //!
-//! A wider value lies in as many slots as it needs, one after the other. Arguments need no other alignment than a slot's; a
-//! result does if the callee writes it there itself, being one that is returned in memory ([`Plan::sret`]).
+//! A wider value lies in as many consecutive slots as it needs. Arguments need only a slot's alignment. A result that the callee
+//! writes to memory itself ([`Plan::sret`]) needs its type's.
 //!
 //! # The trampoline on pointers
 //! [`call_pointers`] makes `void (*)(const void *target, void *const *values, void *result)`. Argument n is read through
-//! `values[n]`, and no byte of it more than its size. A result is written as libffi has it: an integer fills eight
-//! bytes, everything else takes its own size, but for an x87 number, of which ten bytes are written. `result` must not be null, as there is no
-//! test for that, with one exception: a result that is returned in memory may be thrown away like that. All others have at most
-//! [`MAX_REGISTER_RESULT`] bytes.
+//! `values[n]`, and no byte beyond its size is read. A result is written as libffi does: an integer fills eight bytes, an x87 number
+//! ten, and everything else its own size. `result` must not be null, which is not tested, unless the result is returned in memory: then
+//! null discards it. Other results have at most [`MAX_REGISTER_RESULT`] bytes.
 //!
 //! # The callback entry on slots
 //! C calls a thunk; the thunk loads the address of its [`record`] and jumps to the entry that the record names. The
 //! entry, made by [`callback_entry`], stores its arguments into slots on its own stack, extended as above, and calls the
-//! record's handler, a function of the same convention, `uint64_t (*)(void *context, const uint64_t *slots)`. What the handler
-//! returns is the result's slot. A result of more slots than one it leaves in memory, and is `void (*)(void *context, const
-//! uint64_t *slots, uint64_t *result)`, with `result` at a multiple of 16.
+//! record's handler, a function of the same convention, `uint64_t (*)(void *context, const uint64_t *slots)`. The handler returns
+//! the result's slot. For a result of several slots the handler is `void (*)(void *context, const uint64_t *slots, uint64_t *result)`
+//! and writes to `result`, which is aligned to 16.
 //!
 //! # The callback entry on pointers
 //! The entry that [`callback_entry_pointers`] makes calls `void (*)(void *context, void *result, void **values, void *user_data)`, whose first and
-//! last arguments are the record's. `values[n]` points to argument n, at its alignment, be it where C keeps it or in a copy.
-//! `result` points to at least 16 bytes at a multiple of 16, or, if C wants the result in memory of its own, to that. An integer's
-//! low bytes are what is returned.
+//! last arguments are the record's. `values[n]` points to argument n, aligned for its type, either where C keeps it or in a copy.
+//! `result` points to at least 16 bytes, aligned to 16, or to C's own memory if C wants the result there. Of an integer the low bytes
+//! are returned.
 //!
-//! # What all of it keeps to
-//! Both ends of a trampoline and of an entry speak the plan's convention, whatever that of the process is: on Linux a Win64
+//! # What holds for all of it
+//! Both ends of a trampoline and of an entry follow the plan's convention, even if the process has another: on Linux a Win64
 //! trampoline is called as an `extern "win64"` function. Every address that C can reach begins with a landing pad
 //! (`endbr64`, `bti c`). Nothing below the stack pointer is used; the stack is aligned at every call; frames larger than a
-//! page are touched page by page. Flags, rounding modes and the platform's register are left alone.
+//! page are touched page by page. Control flags, rounding modes and the platform register are left alone.
 
 mod a64;
 mod entry_frame;
@@ -59,13 +58,13 @@ use entry_frame::AREA_ALIGN;
 use std::borrow::Cow;
 use unwind::FrameChange;
 
-/// The data behind each thunk: what its entry finds at the address it is handed. Offsets in bytes.
+/// A thunk's data: what its entry finds at the address that the thunk passes. Offsets in bytes.
 pub mod record {
     /// The entry that the thunk jumps to.
     pub const ENTRY: u8 = 0;
     /// The first argument of the function that the entry calls.
     pub const CONTEXT: u8 = 8;
-    /// That function. From the entry to the user data the order is that of libffi's closures, which are records themselves.
+    /// That function. The fields have the order of libffi's closures, which are records themselves.
     pub const HANDLER: u8 = 16;
     /// The function that an entry on objects calls.
     pub const OBJECT_HANDLER: u8 = 24;
@@ -85,15 +84,15 @@ pub struct Code {
     pub abi: Abi,
     /// The instructions; execution starts with the first.
     pub bytes: Vec<u8>,
-    /// How the stack frame changes on the way, for [`unwind::eh_frame`].
+    /// How the stack frame changes, for [`unwind::eh_frame`].
     pub frame: Vec<FrameChange>,
-    /// Where it refers to code that it shares with others: offsets of distances of 32 bits, on AArch64 of direct branches. Each is right if this
-    /// code and the shared one begin at the same place. See [`Code::behind_shared`].
+    /// Offsets of the references to shared code: 32-bit displacements, on AArch64 direct branches. Each is right if this code and the
+    /// shared code begin at the same address. See [`Code::behind_shared`].
     pub to_shared: Vec<u32>,
 }
 
 impl Code {
-    /// The same code, for a place so many bytes behind the start of the code that it shares with others.
+    /// The same code, to be placed `distance` bytes after the start of the shared code.
     pub fn behind_shared(&self, distance: u32) -> Cow<'_, Code> {
         let mut code = Cow::Borrowed(self);
         for &link in &self.to_shared {
@@ -111,12 +110,12 @@ impl Code {
     }
 }
 
-/// The code that the trampolines of one interpreter share, and where its parts begin.
+/// The code that the trampolines of one interpreter share, and the offsets of its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SharedCode {
-    /// One after the other.
+    /// All parts.
     pub code: Code,
-    /// Where to enter it.
+    /// Where each part begins.
     pub offsets: SharedOffsets,
 }
 
@@ -144,7 +143,7 @@ impl Endpoint {
     }
 }
 
-/// Bytes that a trampoline keeps for a result in memory that its caller may not want.
+/// Bytes that a trampoline reserves for a result in memory that its caller may discard.
 fn unwanted_size(plan: &Plan, endpoint: Endpoint) -> u32 {
     match (plan.sret, endpoint) {
         (Some(sret), Endpoint::Pointers) => sret.size.next_multiple_of(AREA_ALIGN),
@@ -170,8 +169,8 @@ fn emit_call(plan: &Plan, endpoint: Endpoint) -> Code {
 }
 
 /// The call operation of an interpreter's function objects of this plan: `object (*)(function, size_t count, size_t keyword count,
-/// const object *arguments)`. It unboxes the arguments, calls, boxes the result, and leaves for the model's own functions wherever
-/// that is not straightforward, through code that it shares with others of the model. `None` where no emitter for it exists.
+/// const object *arguments)`. It unboxes the arguments, calls, and boxes the result. Whatever is not straightforward takes
+/// the slow path, through shared code. `None` if there is no emitter for the convention.
 pub fn call_objects(
     plan: &Plan,
     call: &ObjectCall,
@@ -189,8 +188,8 @@ pub fn call_objects(
 
 /// The entry of callbacks of this plan on an interpreter's objects. It makes small integers of arguments or leaves them as slots, as
 /// `deliveries` says of each, catches what is raised, and calls the record's object handler, `uint64_t (*)(void *context, object *arguments)`,
-/// which gives the result's slot. Where what is to be a small integer is none, the thread unknown, or no call of ours in progress, it leaves
-/// for `slots_entry`, the entry of the same plan that [`callback_entry`] makes. `None` where no emitter for it exists.
+/// which returns the result's slot. If an argument overflows a small integer, or the thread has no call of ours in progress, it jumps
+/// to `slots_entry`, the plan's [`callback_entry`]. `None` if there is no emitter for the convention.
 pub fn callback_entry_objects(
     plan: &Plan,
     model: &ObjectModel,
@@ -217,7 +216,7 @@ pub fn callback_entry_objects(
     }
 }
 
-/// What the code of [`call_objects`] shares. `None` where no emitter for it exists.
+/// The code that all of [`call_objects`]' share. `None` if there is no emitter for the convention.
 pub fn shared_for_objects(abi: Abi, model: &ObjectModel) -> Option<SharedCode> {
     match objects_on(abi, model)? {
         ObjectMachine::X64(segment) => Some(x64::shared::for_objects(segment, abi, model)),
@@ -225,7 +224,7 @@ pub fn shared_for_objects(abi: Abi, model: &ObjectModel) -> Option<SharedCode> {
     }
 }
 
-/// A machine with an emitter for objects, and by what its threads find their own words.
+/// A machine with an emitter for objects, and how its threads find their own words.
 enum ObjectMachine {
     X64(x64::Segment),
     A64,
@@ -258,8 +257,8 @@ fn emit_callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
     }
 }
 
-/// The entry of callbacks that have been closed, whatever their signature was: it calls the record's handler with
-/// the context alone, and returns zero in every result register.
+/// The entry of closed callbacks of any signature: it calls the record's handler with the context alone, and returns zero in every
+/// result register.
 pub fn closed_entry(abi: Abi) -> Code {
     match abi.convention().isa {
         Isa::X64 => x64::closed_entry(abi),
@@ -267,8 +266,8 @@ pub fn closed_entry(abi: Abi) -> Code {
     }
 }
 
-/// `count` thunks of [`THUNK_SIZE`] bytes, the first of which finds its record `distance` bytes behind its own
-/// start and each further one the next record.
+/// `count` thunks of [`THUNK_SIZE`] bytes, the first of which finds its record `distance` bytes after its own
+/// start, the second the next record, and so on.
 ///
 /// # Panics
 /// If a record would lie out of the instruction set's reach: `distance` is a constant of the caller's.
@@ -279,7 +278,7 @@ pub fn thunks(abi: Abi, count: usize, distance: usize) -> Code {
     }
 }
 
-/// The byte to fill unused code memory with: execution that gets there traps at once.
+/// The byte that fills unused code memory: executing it traps.
 pub fn filler(abi: Abi) -> u8 {
     match abi.convention().isa {
         Isa::X64 => x64::FILLER,

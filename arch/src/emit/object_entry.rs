@@ -1,9 +1,8 @@
 //! Entries of callbacks on an interpreter's own objects: the order of their steps, once for all machines.
 //!
-//! An exception never passes this frame. It comes out at the landing place, with the registers as they were saved, and is left in the
-//! frame of the call that C is in, which raises it when C returns. So is one that was left in this frame, by a callback that no call of
-//! ours was in between. An interpreter that never looks at a vector register after it caught something does not save those; C, which
-//! does, gets them back from here.
+//! An exception never passes this frame. It is caught at the landing place, with the saved registers restored, and is kept in the
+//! frame of the call that C is in, which raises it when C returns. The same happens to an exception that a callback inside this one
+//! kept in this frame. The interpreter's jump buffers need not hold vector registers; C needs them, so they are saved here.
 
 use super::objects::Machine;
 use crate::abi::regs::Gpr;
@@ -44,9 +43,9 @@ pub(super) trait EntrySteps: Machine {
 
     /// Gives C the vector registers back, and loads the exception that was caught.
     fn load_caught(&mut self, job: &EntryJob<'_>);
-    /// Loads the exception that was left in this frame.
-    fn load_left(&mut self, job: &EntryJob<'_>);
-    /// Leaves the exception to the call that C is in, and makes that the innermost one again.
+    /// Loads the exception that was kept in this frame.
+    fn load_kept(&mut self, job: &EntryJob<'_>);
+    /// Keeps the exception in the frame of the call that C is in, and makes that the innermost one again.
     fn keep_exception(&mut self, job: &EntryJob<'_>);
     /// Makes zero of the result's slot.
     fn clear_result(&mut self);
@@ -60,13 +59,13 @@ pub(super) struct EntryJob<'a> {
     deliveries: &'a [Delivery],
     /// Leads to where whoever raises goes on.
     pub landing: DynamicLabel,
-    /// Leads to where an exception is taken over that was left in this frame.
+    /// Leads to where an exception is taken over that was kept in this frame.
     pub pending: DynamicLabel,
     /// Leads to the entry on slots, while there is no frame.
     pub slots: DynamicLabel,
     /// The same, from within the frame.
     pub slots_from_frame: DynamicLabel,
-    /// Leads to where an exception is left to the call around.
+    /// Leads to where an exception is kept in the frame of the call around.
     keep: DynamicLabel,
 }
 
@@ -103,7 +102,7 @@ impl<'a> EntryJob<'a> {
     }
 }
 
-/// The entry, which leaves for `slots_entry` wherever it cannot go on.
+/// The entry, which jumps to `slots_entry` wherever it cannot go on.
 pub(super) fn emit_entry<M: EntrySteps>(asm: &mut M, job: &EntryJob<'_>, slots_entry: u64) {
     asm.find_caller(job);
     asm.enter_entry(job);
@@ -141,14 +140,14 @@ pub(super) fn emit_entry<M: EntrySteps>(asm: &mut M, job: &EntryJob<'_>, slots_e
     asm.jump_to(slots_entry);
 }
 
-/// Where an exception goes on that was left in this frame.
+/// Where an exception is taken over that was kept in this frame.
 fn take_over<M: EntrySteps>(asm: &mut M, job: &EntryJob<'_>) {
     asm.place(job.pending);
-    asm.load_left(job);
+    asm.load_kept(job);
     asm.branch_to(job.keep);
 }
 
-/// Where an exception goes on that was raised. C gets zero for a result.
+/// The landing place: where a raised exception is caught. C gets zero for a result.
 fn land<M: EntrySteps>(asm: &mut M, job: &EntryJob<'_>) {
     asm.place(job.landing);
     asm.load_caught(job);

@@ -1,8 +1,8 @@
 //! Calls on an interpreter's own objects: the order of their steps, once for all machines.
 //!
-//! The fast path falls through from top to bottom. Branches off it go forward, to a few instructions behind the return, or to code
-//! that all calls share ([`super::shared`]). Up to the call each of them may take the slow path, the interpreter's C function that does
-//! everything, because nothing has happened yet but that the call frame may be linked.
+//! The fast path falls through from top to bottom. Branches off it go forward, to a few instructions after the return, or to code
+//! that all calls share ([`super::shared`]). Up to the call each of them may take the slow path, the interpreter's C function that handles
+//! everything: nothing has happened yet that the shared code does not undo.
 
 use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Abi, Move, Plan};
@@ -27,10 +27,10 @@ pub(super) trait Machine {
     const PREV: Gpr;
 
     fn new_label(&mut self) -> DynamicLabel;
-    /// What is emitted next is where the label leads.
+    /// Binds the label to what is emitted next.
     fn place(&mut self, label: DynamicLabel);
     fn branch_to(&mut self, label: DynamicLabel);
-    /// Goes on in shared code that begins so many bytes behind the start of all shared code.
+    /// Jumps to the shared code at this offset.
     fn branch_to_shared(&mut self, to: u32);
     fn call_shared(&mut self, to: u32);
     /// Jumps to an absolute address.
@@ -43,7 +43,7 @@ pub(super) trait Machine {
 
 /// When a call becomes known to callbacks and to whoever closes the library.
 pub(super) enum LinkTime {
-    /// As soon as the tags are tested. Whatever fails later takes the call back.
+    /// As soon as the tags are tested. Whatever fails later unlinks it again.
     BeforeUnboxing,
     /// Once the arguments are in their places. Their tags are tested on the way.
     AfterUnboxing,
@@ -85,13 +85,13 @@ pub(super) trait CallSteps: Machine {
     /// Takes the frame down.
     fn leave_call(&mut self, job: &CallJob<'_>);
 
-    /// Begins what is out of line: the frame is as it was on the fast path.
+    /// Begins out-of-line code: the frame is as on the fast path.
     fn begin_detour(&mut self, job: &CallJob<'_>);
-    /// Follows the call of shared code that converts an object: it tells what it does not know by a flag.
+    /// After shared code has converted an object: branches if the flag says that its type is unknown.
     fn branch_unless_converted(&mut self, label: DynamicLabel);
     /// Takes the slow path unless the object is a small integer, and makes a float of it.
     fn unbox_float_of_integer(&mut self, job: &CallJob<'_>, register: Fpr, width: u32);
-    /// Has a result as it was before [`CallSteps::box_word`] found it too large.
+    /// Restores a result to what it was before [`CallSteps::box_word`] found it too large.
     fn restore_large(&mut self, is_signed: bool);
     /// The ways out that are not taken back: to the slow path, and to the exception that waits.
     fn emit_ways_out(&mut self, job: &CallJob<'_>);
@@ -121,9 +121,9 @@ pub(super) struct DetourLabels {
 
 /// Code off the fast path. It goes on where it left, or takes the slow path.
 pub(super) enum Detour {
-    /// The object in the register is a pointer, or nothing known.
+    /// The object in the register is a pointer, or of unknown type.
     Convert { register: Gpr, with: u32 },
-    /// The object in its register is a small integer, or nothing known; a float is wanted of this size.
+    /// The object in [`Machine::OBJECT`] is a small integer, or of unknown type; a float of this size is wanted.
     Integer { register: Fpr, width: u32 },
     /// The result fits no small integer.
     Large { kind: u8, is_signed: bool },

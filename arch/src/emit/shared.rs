@@ -25,7 +25,7 @@ pub(super) trait SharedSteps: Machine {
     fn clear_waits(&mut self, word: Gpr);
     /// Passes the result's slot on to the function that makes objects.
     fn pass_slot(&mut self);
-    /// Converts the object in [`Machine::OBJECT`] to a pointer, there, and returns; tells by a flag of one that it does not know.
+    /// Converts the object in [`Machine::OBJECT`] to a pointer, there, and returns; a flag says whether its type is unknown.
     fn convert_pointer(&mut self, none: i32, known: &[&[PointerField]]);
 }
 

@@ -1,5 +1,5 @@
 //! Branches to code that a function shares with others. How far they reach is known only when the code is published
-//! ([`super::super::Code::to_shared`]). Branches within a function need no choice of a form here, as they do on x86-64.
+//! ([`super::super::Code::to_shared`]). Branches within a function have one form here, unlike on x86-64.
 
 use super::Emitter;
 use dynasmrt::DynasmApi;
@@ -9,14 +9,14 @@ const B: u32 = 0x1400_0000;
 const BL: u32 = 0x9400_0000;
 const DISTANCE: u32 = 0x03ff_ffff;
 
-/// A direct branch as it is further back by `distance` bytes from where it leads to.
+/// A direct branch that has moved `distance` bytes further from its target.
 pub(in crate::emit) fn branch_from_behind(branch: u32, distance: u32) -> u32 {
     let words = (branch & DISTANCE).wrapping_sub(distance / 4);
     branch & !DISTANCE | words & DISTANCE
 }
 
 impl Emitter {
-    /// Goes on in shared code that begins so many bytes behind the start of all shared code.
+    /// Jumps to the shared code at this offset.
     pub(super) fn branch_to_shared(&mut self, to: u32) {
         self.refer(B, to);
     }

@@ -60,8 +60,8 @@ pub(in crate::emit) fn call(plan: &Plan, endpoint: Endpoint) -> Code {
 }
 
 impl Emitter {
-    /// Puts the address at which the callee writes its result where it looks for it. Endpoints with pointers may want no
-    /// result, and say so by null: then it goes to `unwanted` bytes above the stack pointer.
+    /// Passes the address that the callee writes its result to. On pointers, null discards the result: then it goes to `unwanted`
+    /// bytes above the stack pointer.
     fn pass_sret(&mut self, to: Gpr, result: Gpr, endpoint: Endpoint, unwanted: u32) {
         match endpoint {
             Endpoint::Slots => self.copy(to, result),

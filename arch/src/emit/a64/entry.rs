@@ -89,7 +89,7 @@ impl Emitter {
         }
     }
 
-    /// Lists the values' addresses, where pointers are wanted.
+    /// Lists the values' addresses, if the handler wants pointers.
     fn list_values(&mut self, plan: &Plan, layout: &EntryFrame, incoming: u32) {
         for mv in &plan.args {
             let Cell::InPlace(memory) = layout.cell(mv) else {

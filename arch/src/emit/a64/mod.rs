@@ -1,8 +1,8 @@
-//! The AArch64 emitter. It walks plans; which register is whose it never knows by itself.
+//! The AArch64 emitter. It follows plans, and has no rule of its own about which register holds what.
 //!
 //! Frames, from high addresses to low. The stack pointer stays fixed between entry and exit, so its distance from
-//! the caller's frame is all that an unwinder needs; `x29` points to the frame record besides, for those that follow
-//! the chain of records. A callback entry whose frame one instruction can make has its record below the slots:
+//! the caller's frame is all that an unwinder needs. `x29` also points to the frame record, for tools that follow
+//! the chain of frame records. A callback entry whose frame one instruction can make has its record below the slots:
 //!
 //! ```text
 //!   trampoline                          callback entry, small       callback entry, large
@@ -18,7 +18,7 @@
 //!
 //! Each part is there only if the signature needs it.
 //!
-//! Eight bytes on each side of each other in memory go in pairs, as compilers do it. Sources: "Arm Architecture Reference Manual"
+//! Adjacent 8-byte accesses are paired. Sources: "Arm Architecture Reference Manual"
 //! (DDI 0487), part C6; "DWARF for the Arm 64-bit Architecture" (IHI 0057), section 4.1.
 
 #![allow(
@@ -51,8 +51,8 @@ use dynasmrt::{DynasmApi, VecAssembler, dynasm};
 pub(super) use entry::callback_entry;
 pub(super) use thunk::{closed_entry, thunks};
 
-// Jobs of registers. None of them carries an argument under any convention, and x8, which may come to, is not among
-// them. RESULT alone survives the call. A landing pad lets a branch by x16 or x17 pass as it does a call.
+// Jobs of registers. None of them carries an argument or the address of a result (x8) under any convention. Only RESULT
+// survives the call. A landing pad lets a branch by x16 or x17 pass as it does a call.
 const TARGET: Gpr = X16;
 const RECORD: Gpr = X16;
 const FAR: Gpr = X17;
@@ -65,13 +65,13 @@ const BTI_C: u32 = 34;
 /// A quarter of `udf #0`.
 pub(super) const FILLER: u8 = 0;
 
-/// A frame larger than this is entered step by step, so that the guard page below a stack is never jumped over.
+/// A frame larger than this is entered in steps that touch each page, so that the guard page below a stack is hit.
 const GUARD_PAGE: u32 = 4096;
 
 /// The bytes of a frame record: the caller's `x29` and the return address.
 const FRAME_RECORD: u32 = 16;
 
-/// The code of one function while it grows.
+/// The code of one function, as far as it is emitted.
 struct Emitter {
     ops: VecAssembler<Aarch64Relocation>,
     abi: Abi,
@@ -82,14 +82,14 @@ struct Emitter {
 }
 
 impl Emitter {
-    /// A function that other code may reach by an indirect jump or call: it begins with the landing pad for that.
+    /// A function that indirect jumps and calls may reach: it begins with a landing pad.
     fn new(abi: Abi) -> Emitter {
         let mut asm = Emitter::without_landing_pad(abi);
         dynasm!(asm.ops ; .arch aarch64 ; hint BTI_C);
         asm
     }
 
-    /// What other code reaches by direct branches.
+    /// Code that is reached by direct branches only.
     fn without_landing_pad(abi: Abi) -> Emitter {
         Emitter {
             ops: VecAssembler::new(0),
@@ -124,7 +124,7 @@ impl Emitter {
         self.note(FrameChangeKind::CfaOffset(depth));
     }
 
-    /// Makes a frame with its record at the bottom of `above` bytes, then room for `below` more.
+    /// Makes a frame of `above` bytes with the frame record at the bottom, then room for `below` more.
     fn enter(&mut self, above: u32, below: u32) {
         dynasm!(self.ops
             ; .arch aarch64
@@ -142,7 +142,7 @@ impl Emitter {
         self.note(FrameChangeKind::Saved(dwarf(X30), above - 8));
     }
 
-    /// Takes down the frame of [`Emitter::enter`] once the stack pointer is at its record again.
+    /// Takes down the frame of [`Emitter::enter`] once the stack pointer is at the frame record again.
     fn leave(&mut self, above: u32) {
         dynasm!(self.ops ; .arch aarch64 ; ldp X(X29), X(X30), [sp], above as i32);
         self.note_no_frame();
@@ -175,7 +175,7 @@ impl Emitter {
             dynasm!(self.ops ; .arch aarch64 ; sub sp, sp, left);
             self.note_depth(self.depth + left);
         }
-        // A callee may go on for most of a page without touching it.
+        // A callee may move the stack pointer by most of a page without touching it.
         if left >= GUARD_PAGE / 4 {
             dynasm!(self.ops ; .arch aarch64 ; str xzr, [sp]);
         }

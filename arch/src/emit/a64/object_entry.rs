@@ -195,7 +195,7 @@ impl EntrySteps for Emitter {
         self.load(&Access::word(EXCEPTION, SP, frame.catch + job.catch.value));
     }
 
-    fn load_left(&mut self, _: &EntryJob<'_>) {
+    fn load_kept(&mut self, _: &EntryJob<'_>) {
         self.load(&in_call_frame(EXCEPTION, call_frame::PENDING));
     }
 

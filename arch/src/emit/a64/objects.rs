@@ -29,7 +29,7 @@ use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 const FLOAT_TYPE: Gpr = X13;
 const SPARE: Gpr = SCRATCH[1];
 
-/// The lowest bits of the thread's word and of all objects that have to be small integers come together here.
+/// The lowest bits of the thread's word and of all objects that have to be small integers are collected here with `and`.
 const TAGS: Gpr = X14;
 
 /// What floats on the stack pass through: no argument or result is ever in it.
@@ -254,7 +254,7 @@ impl Emitter {
             (_, Some(with)) => {
                 let register = OBJECT;
                 self.load(&object(arg, register));
-                // Its detour may be out of a shorter branch's reach.
+                // The detour may be out of `tbz`'s reach.
                 let detour = job.detour(self, Detour::Convert { register, with });
                 let start = detour.start;
                 dynasm!(self.ops ; .arch aarch64 ; tst X(register), 1 ; b.eq =>start);
@@ -275,7 +275,7 @@ impl Emitter {
         });
     }
 
-    /// Loads all of them before any is tested, two by two where they are neighbours.
+    /// Loads all of them, in pairs where they are adjacent, before any is tested.
     fn unbox_words(&mut self, job: &mut CallJob<'_>, words: &[(&Move, Gpr)]) {
         let loads: Vec<Access> = words
             .iter()
@@ -304,7 +304,7 @@ impl Emitter {
         }
     }
 
-    /// Has the object in a register tested for a small integer's tag later on.
+    /// Has [`CallSteps::test_tags`] test the object in a register, too.
     fn note_tag(&mut self, register: Gpr) {
         dynasm!(self.ops ; .arch aarch64 ; and X(TAGS), X(TAGS), X(register));
     }

@@ -68,8 +68,8 @@ impl SharedSteps for Emitter {
     /// It is in the second argument's register: the result's is the first.
     fn pass_slot(&mut self) {}
 
-    /// Converts the object in its register to a pointer, there, and returns; clears the carry flag for one that it does not know, and sets it for
-    /// all others. Changes no other register but the second scratch register and the one for constants.
+    /// Converts the object in its register to a pointer, there, and returns; clears the carry flag for an object of unknown type, and
+    /// sets it for all others. Otherwise it changes only the second scratch register and the one for constants.
     fn convert_pointer(&mut self, none: i32, known: &[&[PointerField]]) {
         let ty = SCRATCH[1];
         let [null, unknown] = [(); 2].map(|()| self.ops.new_dynamic_label());
@@ -87,17 +87,17 @@ impl SharedSteps for Emitter {
             self.constant(FAR, field.ty);
             dynasm!(self.ops ; .arch aarch64 ; cmp X(ty), X(FAR) ; b.ne =>next);
             self.load(&Access::word(OBJECT, OBJECT, field.offset.into()));
-            // Tells a closed function by its null, which alone is less than one.
+            // Null means a closed function: it alone is below one, which clears carry.
             dynasm!(self.ops ; .arch aarch64 ; cmp XSP(OBJECT), 1 ; ret ; =>next);
         }
         dynasm!(self.ops
             ; .arch aarch64
             ; =>unknown
-            // Of what is no sum or difference there is no carry.
+            // `tst` clears carry.
             ; tst xzr, xzr
             ; ret
             ; =>null
-            // Equals are compared with carry.
+            // The equal `cmp` left carry set.
             ; mov X(OBJECT), xzr
             ; ret
         );

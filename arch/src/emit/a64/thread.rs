@@ -26,7 +26,7 @@ const THREAD: Gpr = X15;
 /// `TPIDR_EL0`, as `mrs` names it: op0 3, op1 3, CRn 13, CRm 0, op2 2, of which op0 has one bit (Arm ARM, C5.2).
 const TPIDR_EL0: u32 = 1 << 14 | 3 << 11 | 13 << 7 | 2;
 
-/// Offsets from here on are out of [`Emitter::add`]'s reach.
+/// Offsets from this one on are out of [`Emitter::add`]'s reach.
 const FAR_AWAY: u32 = 1 << 24;
 
 /// Where the call frame lies above `x29`: just behind the frame record.
@@ -35,7 +35,7 @@ const CALL_FRAME: u32 = FRAME_RECORD;
 /// The bytes of both.
 pub(super) const ABOVE: u32 = FRAME_RECORD + call_frame::SIZE;
 
-/// What [`Emitter::thread_word`] gave, while that stands.
+/// What [`Emitter::thread_word`] returned, while that is valid.
 pub(super) fn known_thread_word(offset: i32) -> Access {
     let near = u32::try_from(offset).ok().filter(|near| *near < FAR_AWAY);
     Access::word(SCRATCH[0], THREAD, near.unwrap_or(0))
@@ -50,8 +50,8 @@ pub(super) fn in_call_frame(register: Gpr, field: u32) -> Access {
 }
 
 impl Emitter {
-    /// The word `offset` bytes from the thread pointer, to be loaded to the first scratch register or stored from it. It stands as long as the
-    /// register for the thread pointer is not used again.
+    /// The word `offset` bytes from the thread pointer, to be loaded to the first scratch register or stored from it. It is valid until the
+    /// register for the thread pointer is used again.
     pub(super) fn thread_word(&mut self, offset: i32) -> Access {
         let word = known_thread_word(offset);
         match word.offset {
@@ -74,7 +74,7 @@ impl Emitter {
         }
     }
 
-    /// Makes this call the innermost one, once the thread's word is kept in the call frame. Goes by the first scratch register.
+    /// Makes this call the innermost one, once the thread's word is kept in the call frame. Uses the first scratch register.
     pub(super) fn link_frame(&mut self, word: Access) {
         self.add(SCRATCH[0], X29, CALL_FRAME + call_frame::TAG);
         self.store(&word);
@@ -85,7 +85,7 @@ impl Emitter {
         dynasm!(self.ops ; .arch aarch64 ; and XSP(word), X(word), !(call_frame::WAITS as u64));
     }
 
-    /// Stores a register to the thread's word for calls. Whoever sees that this thread is out of a call also sees all that it did inside.
+    /// Stores a register to the thread's word for calls. It is a release store: a thread that sees this one out of a call also sees all that it did inside.
     pub(super) fn store_innermost(&mut self, innermost: i32, from: Gpr) {
         self.thread_address(innermost);
         dynasm!(self.ops ; .arch aarch64 ; stlr X(from), [XSP(THREAD)]);

@@ -10,8 +10,8 @@ use crate::abi::Abi;
 use crate::emit::{Code, THUNK_SIZE, record};
 use dynasmrt::{DynasmApi, SimpleAssembler, dynasm};
 
-/// The entry is loaded with acquire semantics: who finds the entry of closed thunks must not find, an instruction later, a
-/// handler from before the closing. On x86-64 loads are never seen out of order.
+/// The entry is loaded with acquire semantics: a thread that sees the entry of closed thunks must not load, an instruction later, a
+/// handler from before the closing. x86-64 does not reorder loads.
 pub(in crate::emit) fn thunks(abi: Abi, count: usize, distance: usize) -> Code {
     const { assert!(record::ENTRY == 0, "ldar has no offset") };
     // The landing pad: adr counts from itself.

@@ -1,6 +1,6 @@
 //! `UNWIND_INFO`: what Windows unwinds x64 code by, after Microsoft's "x64 exception handling".
 //!
-//! It tells of the prologue only. Epilogues the system recognises by their instructions: an addition to the stack
+//! It describes the prologue only. The system recognises epilogues by their instructions: an addition to the stack
 //! pointer, pops, and the return, which is what the emitter ends every frame with.
 
 use super::{FrameChange, FrameChangeKind};
@@ -14,10 +14,10 @@ const PUSH_NONVOL: u8 = 0;
 const ALLOC_LARGE: u8 = 1;
 const ALLOC_SMALL: u8 = 2;
 
-/// The largest allocation that one code can tell.
+/// The largest allocation that fits one UNWIND_CODE.
 const SMALL: u32 = 128;
 
-/// The largest allocation whose size in words fits the code's second half.
+/// The largest allocation whose size in words fits a second UNWIND_CODE.
 const LARGE: u32 = 8 * u16::MAX as u32;
 
 /// x64 registers by their DWARF numbers (psABI figure 3.36), as far as those differ.
@@ -33,7 +33,7 @@ const BY_DWARF_NUMBER: [Gpr; 8] = [
 ];
 
 /// The `UNWIND_INFO` of `code`, which belongs at a multiple of four within 4 GiB behind it. None for code that has no frame,
-/// which needs none: the system takes a function it knows nothing of for one whose return address is on top of the stack.
+/// which needs none: the system takes an unknown function for one without a frame.
 ///
 /// ```
 /// use farcall_arch::emit::{self, unwind::unwind_info};

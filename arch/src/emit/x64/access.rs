@@ -77,7 +77,7 @@ impl Form {
     }
 }
 
-/// Stands in the place of a register where the opcode is that of several operations with a number.
+/// ModRM opcode extension (/7) of `cmp` with an immediate.
 const COMPARE: u8 = 7;
 
 /// The form of an instruction, by its name and its operands' kinds in the order in which they are written.
@@ -173,7 +173,7 @@ macro_rules! write {
 pub(super) use {form, number, read, write};
 
 impl Emitter {
-    /// One instruction. `register` is a register's number, or tells which of several operations it is that share an opcode.
+    /// One instruction. `register` is a register's number or a ModRM opcode extension.
     pub(super) fn access(&mut self, form: &Form, register: u8, address: Address) {
         let (base, offset) = (address.base.number(), address.offset);
         if let Some(prefix) = form.prefix {
@@ -202,7 +202,7 @@ impl Emitter {
         }
     }
 
-    /// Compares the low 32 bits of a register with a number. The assembler's own `cmp` has no form for a byte.
+    /// Compares the low 32 bits of a register with an immediate. The assembler's own `cmp` has no form for a byte.
     pub(super) fn compare(&mut self, register: Gpr, number: u32) {
         let register = register.number();
         if register >= 8 {

@@ -20,7 +20,7 @@ use dynasmrt::{DynasmApi, dynasm};
 /// Holds a value's address while the value is loaded. In a trampoline it is as free as the scratch register.
 const POINTER: Gpr = R10;
 
-/// The most arguments that are pushed. Each push is a step for unwinders, and Windows' counts a prologue's in bytes.
+/// The most arguments that are pushed. Each push is a step for unwinders, and Windows' format counts a prologue's bytes in one byte.
 const MOST: usize = 16;
 
 pub(in crate::emit) fn call(plan: &Plan, endpoint: Endpoint) -> Code {
@@ -30,7 +30,7 @@ pub(in crate::emit) fn call(plan: &Plan, endpoint: Endpoint) -> Code {
     let keeps_result = !plan.ret.is_empty();
     let unwanted_result = plan.stack + plan.copies;
     let area = unwanted_result + unwanted_size(plan, endpoint);
-    // Without a frame of its own the trampoline leaves the callee its caller's, shadow space included.
+    // Without a frame of its own, the trampoline leaves its caller's frame to the callee, shadow space included.
     let is_tail = !keeps_result && area <= row.shadow;
     if keeps_result {
         asm.push_result_register();
@@ -105,8 +105,8 @@ impl Pushed<'_> {
 }
 
 impl Emitter {
-    /// Puts the address at which the callee writes its result where it looks for it. Endpoints with pointers may want no
-    /// result, and say so by null: then it goes to `unwanted` bytes above the stack pointer.
+    /// Passes the address that the callee writes its result to. On pointers, null discards the result: then it goes to `unwanted`
+    /// bytes above the stack pointer.
     fn pass_sret(&mut self, to: Gpr, result: Gpr, endpoint: Endpoint, unwanted: u32) {
         match endpoint {
             Endpoint::Slots => self.copy(to, result),
@@ -224,7 +224,7 @@ impl Emitter {
     fn push_arguments(&mut self, pushed: &Pushed<'_>, endpoint: Endpoint, values: Gpr) {
         for mv in &pushed.0 {
             let from = self.source(endpoint, values, mv, SCRATCH);
-            // Behind a float there is the rest of its slot, and of its word on the stack.
+            // The rest of a float's slot may go to the rest of its stack word.
             let is_word = endpoint == Endpoint::Slots && mv.extend == Extend::None;
             if mv.width == SLOT || is_word {
                 self.push_memory(from);
@@ -241,7 +241,7 @@ impl Emitter {
     }
 
     fn push_memory(&mut self, from: Address) {
-        // The opcode of several operations, of which 6 is this one (Intel SDM volume 2, table A-6).
+        // ModRM opcode extension (/6) of `push` (Intel SDM volume 2, table A-6).
         const PUSH: u8 = 6;
         self.access(&Form::new(&[0xff]), PUSH, from);
     }

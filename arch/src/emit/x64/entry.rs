@@ -25,7 +25,7 @@ pub(in crate::emit) fn callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
     let row = plan.abi.convention();
     let layout = EntryFrame::new(plan, endpoint, row.shadow);
     let mut asm = Emitter::new(plan.abi);
-    // One more word than a multiple of 16: the return address is the other half.
+    // An odd number of words: with the return address it is a multiple of 16.
     let frame = (layout.end + 8).next_multiple_of(16) - 8;
     asm.enter(frame);
     if let (Some(sret), Some(at)) = (plan.sret, layout.sret) {
@@ -44,7 +44,7 @@ pub(in crate::emit) fn callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
 }
 
 impl Emitter {
-    /// Registers first: what else there is to copy passes through some of them.
+    /// Registers first, as memory is copied through some of them.
     fn store_arguments(&mut self, plan: &Plan, layout: &EntryFrame, incoming: u32) {
         for mv in plan.args.iter().filter(|mv| mv.block().is_none()) {
             match layout.cell(mv) {
@@ -86,7 +86,7 @@ impl Emitter {
         }
     }
 
-    /// Lists the address of a value that C passes in memory, where it is.
+    /// Lists the address of a value that stays where C passes it in memory.
     fn point_to(&mut self, value: u32, memory: Memory, layout: &EntryFrame, incoming: u32) {
         let from = self.passed_in(memory, incoming);
         let address = match from {

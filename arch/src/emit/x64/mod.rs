@@ -1,4 +1,4 @@
-//! The x86-64 emitter. It walks plans; which register is whose it never knows by itself.
+//! The x86-64 emitter. It follows plans, and has no rule of its own about which register holds what.
 //!
 //! Frames, from high addresses to low. Both keep the stack pointer fixed once they are made, so its distance from the caller's
 //! frame is all that an unwinder needs. A trampoline's frame may be made by pushing the stack arguments.
@@ -17,7 +17,7 @@
 //!
 //! Each part is there only if the signature needs it.
 //!
-//! Nothing below the stack pointer is ever used, so a red zone plays no part. The direction flag is clear whenever a function is
+//! Nothing below the stack pointer is used, so no red zone is needed. The direction flag is clear whenever a function is
 //! entered or left, as every convention demands, and nothing here sets it. No instruction touches MXCSR, and the x87 only where a
 //! result lies in its registers.
 
@@ -53,13 +53,13 @@ pub(super) use thread::Segment;
 pub(super) use thunk::{closed_entry, thunks};
 
 // Jobs of registers. None of the four carries an argument under any convention, so they hold through
-// the loading of arguments; RESULT alone survives the call.
+// the loading of arguments; only RESULT survives the call.
 const TARGET: Gpr = R11;
 const RECORD: Gpr = R10;
 const RESULT: Gpr = RBX;
 const SCRATCH: Gpr = RAX;
 
-/// A frame larger than this is entered step by step, so that the guard page below a stack is never jumped over.
+/// A frame larger than this is entered in steps that touch each page, so that the guard page below a stack is hit.
 const GUARD_PAGE: u32 = 4096;
 
 /// A frame of more pages is touched in a loop.
@@ -75,7 +75,7 @@ pub(super) const FILLER: u8 = 0xcc;
 /// DWARF's number for rbx (psABI figure 3.36).
 const DWARF_RBX: u16 = 3;
 
-/// The code of one function while it grows.
+/// The code of one function, as far as it is emitted.
 struct Emitter {
     ops: VecAssembler<X64Relocation>,
     abi: Abi,
@@ -84,19 +84,19 @@ struct Emitter {
     depth: u32,
     branches: Branches,
     to_shared: Vec<u32>,
-    /// By which the thread's own words are found.
+    /// The segment of the thread pointer.
     segment: Segment,
 }
 
 impl Emitter {
-    /// A function that other code may reach by an indirect jump or call: it begins with the landing pad for that.
+    /// A function that indirect jumps and calls may reach: it begins with a landing pad.
     fn new(abi: Abi) -> Emitter {
         let mut asm = Emitter::without_landing_pad(abi);
         dynasm!(asm.ops ; .arch x64 ; .bytes ENDBR64);
         asm
     }
 
-    /// What other code reaches by direct jumps and calls.
+    /// Code that is reached by direct jumps and calls only.
     fn without_landing_pad(abi: Abi) -> Emitter {
         Emitter {
             ops: VecAssembler::new(0),
@@ -134,7 +134,7 @@ impl Emitter {
     }
 
     fn push_result_register(&mut self) {
-        // By its own name, which takes a byte less than by its number.
+        // Named, as the assembler's form for a register by number takes a byte more.
         const { assert!(RESULT.number() == RBX.number()) };
         dynasm!(self.ops ; .arch x64 ; push rbx);
         self.note_depth(self.depth + 8);

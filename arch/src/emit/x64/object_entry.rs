@@ -56,7 +56,7 @@ impl Frame {
         let vectors = objects + plan.arg_slots * SLOT + catch.size;
         let state = vectors + row.callee_saved_fp.len() as u32 * VECTOR;
         let call = state + SLOT;
-        // One more word than a multiple of 16: the return address is the other half.
+        // An odd number of words: with the return address it is a multiple of 16.
         let size = (call + call_frame::SIZE + 8).next_multiple_of(16) - 8;
         Frame {
             objects,
@@ -145,7 +145,7 @@ impl EntrySteps for Emitter {
         write!(self, mov QWORD field(catch.prev), Rq(CALLER));
         dynasm!(self.ops ; .arch x64 ; lea Rq(CALLER), [=>landing]);
         write!(self, mov QWORD field(catch.instruction_pointer), Rq(CALLER));
-        // Below the stack pointer, where whoever raises has frames of its own, and is done with them by then.
+        // The word below the stack pointer: whoever raises is done with its own frames there by then.
         dynasm!(self.ops ; .arch x64 ; lea Rq(CALLER), [rsp - 8]);
         write!(self, mov QWORD field(catch.stack_pointer), Rq(CALLER));
         let saved = self.abi.convention().callee_saved;
@@ -201,7 +201,7 @@ impl EntrySteps for Emitter {
         read!(self, mov Rq(SCRATCH), QWORD stack(frame.catch + job.catch.value));
     }
 
-    fn load_left(&mut self, job: &EntryJob<'_>) {
+    fn load_kept(&mut self, job: &EntryJob<'_>) {
         let pending = Frame::of(job).call + call_frame::PENDING;
         read!(self, mov Rq(SCRATCH), QWORD stack(pending));
     }

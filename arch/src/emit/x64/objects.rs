@@ -7,8 +7,8 @@
 //!   | stack arguments, shadow | <- rsp at the call
 //! ```
 //!
-//! Where all arguments are small integers, one test of their tags comes before any register changes. Otherwise the function and the
-//! arguments' address move to registers that no argument wants.
+//! If all arguments are small integers, one test of their tags comes before any register changes. Otherwise the function and the
+//! arguments' address move to registers that carry no argument.
 
 #![allow(
     clippy::useless_conversion,
@@ -260,7 +260,7 @@ impl CallSteps for Emitter {
 
     fn restore_large(&mut self, is_signed: bool) {
         if is_signed {
-            // The sign went into the carry flag when the value was doubled.
+            // Doubling moved the sign into the carry flag.
             dynasm!(self.ops ; .arch x64 ; rcr rax, 1);
         }
     }
@@ -300,8 +300,8 @@ impl Emitter {
                 self.place(detour.back);
             }
         }
-        // A small integer in range fills the register with its sign already. One out of range leaves something above the 32 bits that the callee
-        // looks at; every convention here leaves those to the caller (psABI 3.2.3; Microsoft, "x64 calling convention").
+        // A small integer in range fills the register with its sign already. One out of range leaves bits above the 32 that the callee
+        // reads; every convention here leaves those to the caller (psABI 3.2.3; Microsoft, "x64 calling convention").
         if arg.width < 4 {
             self.extend_to(register, register, arg);
         }

@@ -69,7 +69,7 @@ impl SharedSteps for Emitter {
         self.copy(second, SCRATCH);
     }
 
-    /// Converts the object in `rax` to a pointer, in `rax`, and returns; sets the carry flag for one that it does not know. Changes no
+    /// Converts the object in `rax` to a pointer, in `rax`, and returns; sets the carry flag for an object of unknown type. Changes no
     /// other register.
     fn convert_pointer(&mut self, none: i32, known: &[&[PointerField]]) {
         let (null, unknown) = (self.ops.new_dynamic_label(), self.ops.new_dynamic_label());
@@ -93,7 +93,7 @@ impl SharedSteps for Emitter {
                 ; pop rcx
             );
             self.note_depth(8);
-            // Clears the carry flag, and tells a closed function by its null.
+            // Clears carry; null means a closed function.
             dynasm!(self.ops ; .arch x64 ; test rax, rax ; je =>unknown ; ret ; =>next);
             self.note_depth(16);
         }

@@ -30,25 +30,25 @@ pub(in crate::emit) enum Segment {
     Gs,
 }
 
-/// A field of the call frame, where so many bytes of stack arguments lie below it.
+/// A field of the call frame, with `below` bytes of stack arguments under it.
 pub(super) fn call_frame_at(below: u32, field: u32) -> Address {
     stack(below + field)
 }
 
 impl Emitter {
-    /// Stores a register to the thread's word for calls, which lies so many bytes from the thread pointer.
+    /// Stores a register to the thread's word for calls, which lies `innermost` bytes from the thread pointer.
     pub(super) fn store_innermost(&mut self, innermost: i32, from: Gpr) {
         self.count_from_thread_pointer();
         dynasm!(self.ops ; .arch x64 ; mov [innermost], Rq(from));
     }
 
-    /// Loads a word that lies so many bytes from the thread pointer.
+    /// Loads the word `offset` bytes from the thread pointer.
     pub(super) fn load_of_thread(&mut self, to: Gpr, offset: i32) {
         self.count_from_thread_pointer();
         dynasm!(self.ops ; .arch x64 ; mov Rq(to), [offset]);
     }
 
-    /// Has the next instruction count an absolute address from the thread pointer (Intel SDM volume 2, section 2.1.1).
+    /// Segment prefix: the next instruction's address is relative to the thread pointer (Intel SDM volume 2, section 2.1.1).
     fn count_from_thread_pointer(&mut self) {
         self.ops.push(match self.segment {
             Segment::Fs => 0x64,

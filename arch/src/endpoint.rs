@@ -2,10 +2,11 @@
 //!
 //! A `Slots` trampoline leaves the conversion of values to its caller. An *objects* trampoline is the interpreter's call
 //! operation itself: it gets the function object and its arguments, tests their tags, unboxes them, calls, boxes the
-//! result and returns it. Whatever is not on that path leaves, out of line, for one function that does everything.
+//! result and returns it. Whatever is not on that path takes the slow path: it goes on, out of line, in one C function that handles
+//! everything.
 //!
-//! Nothing about an interpreter is known here. An [`ObjectModel`] says where things lie, and what the words mean that need no
-//! memory; its owner computes it from the interpreter's own headers.
+//! No interpreter is known here. An [`ObjectModel`] says where fields lie and which words stand for values without memory. Its owner
+//! computes it from the interpreter's own headers.
 
 /// How an interpreter lays out its values. Small integers are words with the lowest bit set and the value above it; a word whose
 /// two lowest bits are clear is a pointer to an object, which begins with the address of its type.
@@ -27,12 +28,12 @@ pub struct ObjectModel {
     pub function_library: u8,
     /// Where a library object holds a word that is null once it is closed.
     pub library_open: u8,
-    /// By what threads find their own words.
+    /// How threads find their own words.
     pub thread_pointer: ThreadPointer,
     /// Bytes from the thread pointer to the thread's word for calls: the address of its innermost frame (see [`call_frame`]) plus
     /// [`call_frame::TAG`], or [`NO_FRAME`], or 0 on a thread that has made no call yet.
     pub innermost: i32,
-    /// The call operation that does everything: `object (*)(function, count, keyword count, arguments)`.
+    /// The slow path, the call operation that handles everything: `object (*)(function, count, keyword count, arguments)`.
     pub call: u64,
     /// Raises an exception and does not return: `void (*)(object)`.
     pub raise: u64,
@@ -55,21 +56,21 @@ pub enum ThreadPointer {
     TpidrEl0,
 }
 
-/// How an interpreter catches exceptions: a record on the stack, linked to its thread's state, names the place to go on at and
-/// holds the registers to go on with. Whoever raises takes the innermost record off, writes the exception to it, loads the registers and
+/// How an interpreter catches exceptions: a jump buffer on the stack, linked to its thread's state, names the place to go on at and
+/// holds the registers to go on with. Whoever raises takes the innermost one off, writes the exception to it, loads the registers and
 /// returns to that place: on x86-64 by writing its address to the word at the stack pointer, on AArch64 by `x30`.
 ///
-/// Offsets are in bytes from the start of the record unless they say otherwise.
+/// Offsets are in bytes from the start of the jump buffer unless they say otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CatchModel {
     /// Bytes from the thread pointer to a word that holds the address of the thread's state; 0 in a thread that is none of the
     /// interpreter's, or has made no call yet.
     pub state: i32,
-    /// Where in that state the innermost record's address lies.
+    /// Where in that state the innermost jump buffer's address lies.
     pub innermost: u32,
-    /// The record's size.
+    /// The jump buffer's size.
     pub size: u32,
-    /// The record around it.
+    /// The one around it.
     pub prev: u32,
     /// The exception.
     pub value: u32,
@@ -84,13 +85,13 @@ pub struct CatchModel {
     pub kept: Option<KeptWord>,
 }
 
-/// A word of a thread's state that a catch record holds.
+/// A word of a thread's state that a jump buffer holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeptWord {
     /// Where it is in the state.
     pub state: u32,
-    /// Where it is in the record.
-    pub record: u32,
+    /// Where it is in the jump buffer.
+    pub jump_buffer: u32,
 }
 
 /// The most callee-saved integer registers: those of AArch64.
@@ -130,7 +131,7 @@ pub enum Unbox {
     /// From a small integer.
     Int,
     /// From a float or a small integer.
-    Number,
+    Float,
     /// From none, a small integer, a buffer or a function.
     Pointer,
     /// From none, a small integer or a function.
@@ -158,7 +159,7 @@ pub enum Boxing {
     /// The same without a sign.
     Uint(u8),
     /// A float.
-    Number,
+    Float,
     /// An object of the kind with this number.
     Object(u8),
 }
@@ -172,12 +173,12 @@ pub struct ObjectCall {
     pub ret: Boxing,
 }
 
-/// Where code that all trampolines of one interpreter share begins, for each purpose: bytes from the start of what
+/// Where the parts of the code begin that all trampolines of one interpreter share: bytes from the start of what
 /// [`crate::emit::shared_for_objects`] makes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SharedEntries {
-    /// Goes on in [`ObjectModel::call`], with all registers as the trampoline was called with them.
-    pub call: u32,
+pub struct SharedOffsets {
+    /// The slow path: goes on in [`ObjectModel::call`], with all registers as the trampoline was called with them.
+    pub slow_path: u32,
     /// The same from within the frame, with the stack pointer at the call frame, or at the frame record below it.
     pub leave: u32,
     /// The same, where some of these registers have changed: function and arguments are in registers of the trampolines' own, and the

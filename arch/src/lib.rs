@@ -11,12 +11,13 @@
 //! and emitted on every host, so every convention is tested on every host.
 //!
 //! ```
+//! use farcall_arch::abi::regs::x64::{RDI, XMM0};
 //! use farcall_arch::{Abi, Place, Signature, Type, emit, plan};
 //!
 //! let signature = Signature::new(Type::I32, vec![Type::F64, Type::I32])?;
 //! let plan = plan(&signature, Abi::SysV64)?;
-//! assert!(matches!(plan.args[0].place, Place::Fp(0)));       // xmm0
-//! assert!(matches!(plan.args[1].place, Place::Int(7)));      // rdi, by its number in the encoding
+//! assert!(matches!(plan.args[0].place, Place::Fp(XMM0)));
+//! assert!(matches!(plan.args[1].place, Place::Int(RDI)));
 //! let code = emit::call(&plan);
 //! assert!(!code.bytes.is_empty());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -30,6 +31,6 @@ pub mod layout;
 pub mod structs;
 pub mod types;
 
-pub use abi::{Abi, Extend, HiddenResult, Move, Place, Plan, PlanError, plan};
+pub use abi::{Abi, Extend, Move, Place, Plan, PlanError, Sret, plan};
 pub use structs::{Member, Struct, StructError};
 pub use types::{Float, MAX_ARGS, Scalar, Signature, SignatureError, Type, Wide};

@@ -95,7 +95,7 @@ impl fmt::Display for Wide {
     }
 }
 
-/// A binary floating-point format. What `long double` is on a platform is for those to say who speak of C types.
+/// A binary floating-point format. Callers choose what `long double` means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "each name is its own description")]
 pub enum Float {

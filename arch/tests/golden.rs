@@ -101,24 +101,24 @@ fn thunks_and_closed_entry_are_as_reviewed() {
 
 fn head(signature: &Signature, plan: &Plan) -> String {
     let mut text = format!("{signature} under {}\n{}\n\n", plan.abi, places(plan));
-    let args = plan.args.iter().map(|piece| ("argument", piece));
-    let mirrors = plan.mirrors.iter().map(|piece| ("mirror of", piece));
-    let ret = plan.ret.iter().map(|piece| ("result", piece));
-    for (what, piece) in args.chain(mirrors).chain(ret) {
+    let args = plan.args.iter().map(|mv| ("argument", mv));
+    let mirrors = plan.mirrors.iter().map(|mv| ("mirror of", mv));
+    let ret = plan.ret.iter().map(|mv| ("result", mv));
+    for (what, mv) in args.chain(mirrors).chain(ret) {
         let number = match what {
             "result" => String::new(),
-            _ => format!("{}", piece.value + 1),
+            _ => format!("{}", mv.value + 1),
         };
-        let extend = match piece.extend {
+        let extend = match mv.extend {
             Extend::None => "",
             Extend::Sign => "sign-extended",
             Extend::Zero => "zero-extended",
         };
         let line = format!(
             "{what:9} {number:2}  slot byte {:3}, {} wide  {:8}  {extend}",
-            piece.slot,
-            piece.width,
-            place(plan.abi, piece),
+            mv.slot_offset,
+            mv.width,
+            place(plan.abi, mv),
         );
         writeln!(text, "{}", line.trim_end()).expect("a String takes everything");
     }

@@ -8,7 +8,7 @@ use farcall_arch::abi::Dialect;
 use farcall_arch::abi::regs::Isa;
 use farcall_arch::emit::Code;
 use farcall_arch::endpoint::{
-    Boxing, CatchModel, Delivery, KeptWord, ObjectCall, ObjectModel, PointerField, SharedEntries,
+    Boxing, CatchModel, Delivery, KeptWord, ObjectCall, ObjectModel, PointerField, SharedOffsets,
     ThreadPointer, Unbox,
 };
 use farcall_arch::{Abi, MAX_ARGS, Scalar, Signature, Type, emit, plan};
@@ -36,7 +36,7 @@ fn model(abi: Abi) -> ObjectModel {
     };
     let kept = KeptWord {
         state: 32,
-        record: 96,
+        jump_buffer: 96,
     };
     ObjectModel {
         none: 6,
@@ -68,13 +68,13 @@ fn model(abi: Abi) -> ObjectModel {
 }
 
 /// Far ahead of the code, at addresses that tell in a listing what they are: backwards from there.
-fn shared(abi: Abi) -> SharedEntries {
+fn shared(abi: Abi) -> SharedOffsets {
     let far = match abi.convention().isa {
         Isa::X64 => 0x100_0000,
         Isa::A64 => 0x10_0000,
     };
-    SharedEntries {
-        call: 0x10 * far,
+    SharedOffsets {
+        slow_path: 0x10 * far,
         leave: 0x20 * far,
         leave_restoring: 0x21 * far,
         raise: 0x30 * far,
@@ -88,13 +88,13 @@ fn shared(abi: Abi) -> SharedEntries {
 fn call_of(signature: &Signature) -> ObjectCall {
     let is_float = |ty: &Type| matches!(ty, Type::Scalar(scalar) if scalar.is_float());
     let args = signature.args().iter().map(|ty| match ty {
-        ty if is_float(ty) => Unbox::Number,
+        ty if is_float(ty) => Unbox::Float,
         ty if *ty == Type::POINTER => Unbox::Pointer,
         _ => Unbox::Int,
     });
     let ret = match signature.ret() {
         Type::Void => Boxing::None,
-        ty if is_float(ty) => Boxing::Number,
+        ty if is_float(ty) => Boxing::Float,
         ty if *ty == Type::POINTER => Boxing::Uint(5),
         _ => Boxing::Int(1),
     };
@@ -168,7 +168,7 @@ fn callback_entry(abi: Abi, signature: &Signature, model: &ObjectModel) -> Code 
 fn shared_code_for_objects_is_as_reviewed() {
     for abi in ABIS {
         let shared = emit::shared_for_objects(abi, &model(abi)).expect("an emitter for objects");
-        let title = format!("{:?}", shared.entries);
+        let title = format!("{:?}", shared.offsets);
         let listing = listing::of(title, &shared.code);
         listing::assert_golden(abi, "objects-shared", &listing);
     }
@@ -184,14 +184,14 @@ fn any_call() -> impl Strategy<Value = (Signature, ObjectCall)> {
     let ret = (proptest::option::of(select(Scalar::ALL.to_vec())), boxing);
     (ret, args).prop_map(|((ret, boxing), args)| {
         let unbox = |(scalar, unbox): &(Scalar, Unbox)| match scalar.is_float() {
-            true => Unbox::Number,
+            true => Unbox::Float,
             false => *unbox,
         };
         let call = ObjectCall {
             args: args.iter().map(unbox).collect(),
             ret: match ret {
                 None => Boxing::None,
-                Some(scalar) if scalar.is_float() => Boxing::Number,
+                Some(scalar) if scalar.is_float() => Boxing::Float,
                 Some(_) => boxing,
             },
         };

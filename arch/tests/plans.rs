@@ -312,7 +312,7 @@ fn narrow_integers_are_filled_by_their_type_in_every_convention() {
     ];
     for abi in Abi::ALL {
         let plan = plan(&signature, abi).expect("every type has a place");
-        let filled = plan.args.iter().map(|piece| (piece.width, piece.extend));
+        let filled = plan.args.iter().map(|mv| (mv.width, mv.extend));
         assert_eq!(filled.collect::<Vec<_>>(), wanted, "{abi}");
         let ret = &plan.ret[0];
         assert_eq!((ret.width, ret.extend), (2, Extend::Sign), "{abi}");

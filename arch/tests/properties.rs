@@ -8,7 +8,7 @@ mod common;
 use common::decode::{Flow, StackMove, decode};
 use common::frame::check_code;
 use farcall_arch::abi::check::check;
-use farcall_arch::abi::regs::Isa;
+use farcall_arch::abi::regs::{Gpr, Isa};
 use farcall_arch::emit::unwind::unwind_info;
 use farcall_arch::emit::{self, Code, THUNK_SIZE, record};
 use farcall_arch::{
@@ -182,8 +182,8 @@ const MISTAKES: [Mistake; 12] = [
     },
     |plan, at| {
         if !plan.args.is_empty() {
-            let piece = at.get_mut(&mut plan.args);
-            piece.extend = match piece.extend {
+            let mv = at.get_mut(&mut plan.args);
+            mv.extend = match mv.extend {
                 Extend::None | Extend::Zero => Extend::Sign,
                 Extend::Sign => Extend::Zero,
             };
@@ -191,15 +191,15 @@ const MISTAKES: [Mistake; 12] = [
     },
     |plan, at| {
         if !plan.args.is_empty() {
-            at.get_mut(&mut plan.args).slot += 8;
+            at.get_mut(&mut plan.args).slot_offset += 8;
         }
     },
     |plan, _| plan.stack += 16,
     |plan, _| plan.copies += 16,
     |plan, at| {
         if !plan.args.is_empty() {
-            let piece = at.get_mut(&mut plan.args);
-            piece.copy = match piece.copy {
+            let mv = at.get_mut(&mut plan.args);
+            mv.copy = match mv.copy {
                 Some(copy) => Some(copy + 16),
                 None => Some(0),
             };
@@ -211,8 +211,8 @@ const MISTAKES: [Mistake; 12] = [
         }
     },
     |plan, _| {
-        if let Some(hidden) = &mut plan.hidden {
-            hidden.pointer += 1;
+        if let Some(sret) = &mut plan.sret {
+            sret.pointer = Gpr::new(sret.pointer.number() + 1);
         }
     },
     |plan, _| plan.ret.truncate(plan.ret.len().saturating_sub(1)),
@@ -222,11 +222,11 @@ const MISTAKES: [Mistake; 12] = [
         }
     },
     |plan, at| {
-        let stacked = |piece: &&mut farcall_arch::Move| matches!(piece.place, Place::Stack { .. });
+        let stacked = |mv: &&mut farcall_arch::Move| matches!(mv.place, Place::Stack { .. });
         let mut stacked: Vec<_> = plan.args.iter_mut().filter(stacked).collect();
         if !stacked.is_empty() {
-            let piece = at.get_mut(&mut stacked);
-            if let Place::Stack { offset, .. } = &mut piece.place {
+            let mv = at.get_mut(&mut stacked);
+            if let Place::Stack { offset, .. } = &mut mv.place {
                 *offset += 8;
             }
         }

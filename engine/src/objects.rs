@@ -5,7 +5,7 @@
 use crate::arena::{Published, SHARING, publish_in};
 use crate::lock::lock;
 use crate::sys;
-use farcall_arch::endpoint::{Delivery, ObjectCall, ObjectModel, SharedEntries};
+use farcall_arch::endpoint::{Delivery, ObjectCall, ObjectModel, SharedOffsets};
 use farcall_arch::{Plan, emit};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,7 @@ pub enum Conversion {
 /// An interpreter's model of objects, and where the code begins that depends on it alone.
 struct Interpreter {
     model: ObjectModel,
-    shared: SharedEntries,
+    shared: SharedOffsets,
 }
 
 static INTERPRETER: OnceLock<Option<Interpreter>> = OnceLock::new();
@@ -41,7 +41,7 @@ pub unsafe fn set_object_model(model: ObjectModel) {
         SHARING.get(&mut lock()).share(shared.code);
         Some(Interpreter {
             model,
-            shared: shared.entries,
+            shared: shared.offsets,
         })
     });
 }

@@ -124,9 +124,9 @@ fn wide_values_pass_as_they_do_through_code() {
         let noise = |n: u64| (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let slots: Vec<u64> = (0..plan.arg_slots.into()).map(noise).collect();
         let returned: Vec<u64> = (0..plan.ret_slots.into()).map(|n| noise(n + 99)).collect();
-        let pieces: Vec<_> = plan.args.iter().map(|it| (it.slot, it.width)).collect();
-        let ret: Vec<_> = match plan.hidden {
-            Some(hidden) => vec![(0, hidden.size)],
+        let pieces: Vec<_> = plan.args.iter().map(|it| (it.slot_offset, it.width)).collect();
+        let ret: Vec<_> = match plan.sret {
+            Some(sret) => vec![(0, sret.size)],
             None => plan.ret.iter().map(|it| (it.offset, it.width)).collect(),
         };
         let ways = [[false; 2], [false, true], [true, false], [true; 2]];

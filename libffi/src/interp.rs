@@ -145,7 +145,7 @@ unsafe fn run(
         pointers[detail.positions[argument] as usize] = value;
     });
     let mut own: ResultArea = Default::default();
-    let result = entered.hidden().unwrap_or(own.as_mut_ptr().cast());
+    let result = entered.sret().unwrap_or(own.as_mut_ptr().cast());
     // SAFETY: the closure's maker vouches for its function; arguments and result are as the signature has them.
     unsafe {
         fun(cif, result, pointers.as_mut_ptr(), user_data);

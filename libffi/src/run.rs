@@ -52,7 +52,7 @@ unsafe fn call_otherwise(
             Some(Found::Interned(entry)) => {
                 // A result in memory has room in the trampoline if none is given; any other is stored, and has it here.
                 let mut unwanted = Unwanted([0; MAX_REGISTER_RESULT]);
-                let is_in_memory = entry.detail().plan().hidden.is_some();
+                let is_in_memory = entry.detail().plan().sret.is_some();
                 let result = if result.is_null() && !is_in_memory {
                     unwanted.0.as_mut_ptr().cast()
                 } else {

@@ -86,7 +86,7 @@ impl Model {
         }
         Ok(Some(KeptWord {
             state: narrow(self.catch_kept_state)?,
-            record: narrow(self.catch_kept)?,
+            jump_buffer: narrow(self.catch_kept)?,
         }))
     }
 }

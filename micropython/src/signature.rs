@@ -139,7 +139,7 @@ fn deliveries(codes: &Codes) -> Option<Vec<Delivery>> {
 fn object_call(codes: &Codes) -> Option<ObjectCall> {
     let unbox = |kind| match kind {
         Kind::Int | Kind::Uint => Some(Unbox::Int),
-        Kind::Float | Kind::Double => Some(Unbox::Number),
+        Kind::Float | Kind::Double => Some(Unbox::Float),
         Kind::Pointer | Kind::Str | Kind::Bytes => Some(Unbox::Pointer),
         Kind::Callback => Some(Unbox::Function),
         Kind::Void | Kind::Object => None,
@@ -149,7 +149,7 @@ fn object_call(codes: &Codes) -> Option<ObjectCall> {
         Kind::Void => Boxing::None,
         Kind::Int => Boxing::Int(kind as u8),
         Kind::Uint | Kind::Pointer => Boxing::Uint(kind as u8),
-        Kind::Float | Kind::Double => Boxing::Number,
+        Kind::Float | Kind::Double => Boxing::Float,
         Kind::Str | Kind::Bytes => Boxing::Object(kind as u8),
         Kind::Callback | Kind::Object => return None,
     };

@@ -24,10 +24,9 @@
 //! on the way out, on every dialect, and take nothing for extended on the way in.
 //!
 use super::{
-    Abi, Allocator, Dialect, HiddenResult, Move, Place, Plan, PlanError, Value, for_each_arg,
-    scalar_result,
+    Abi, Allocator, Dialect, Move, Place, Plan, PlanError, Sret, Value, for_each_arg, scalar_result,
 };
-use crate::abi::regs::Variadics;
+use crate::abi::regs::{Gpr, Variadics};
 use crate::layout::{Number, SLOT};
 use crate::types::{Float, Scalar, Signature, Type};
 
@@ -41,7 +40,7 @@ pub(super) fn plan(signature: &Signature, dialect: Dialect) -> Result<Plan, Plan
     let abi = Abi::Aapcs64(dialect);
     let row = abi.convention();
     let mut allocator = Allocator::new(row);
-    let (ret, hidden) = place_result(&mut allocator, signature.ret())?;
+    let (ret, sret) = place_result(&mut allocator, signature.ret())?;
     let mut args = Vec::with_capacity(signature.args().len());
     let arg_slots = for_each_arg(signature, |arg| {
         let argument = Some(arg.index as usize);
@@ -61,7 +60,7 @@ pub(super) fn plan(signature: &Signature, dialect: Dialect) -> Result<Plan, Plan
         args,
         mirrors: Vec::new(),
         ret,
-        hidden,
+        sret,
         arg_slots,
         ret_slots: signature.ret().slots(),
         stack: allocator.stack_size(),
@@ -128,7 +127,7 @@ fn place_homogeneous(
     if rule == Rule::Standard && allocator.fps + count as usize <= row.fp_args.len() {
         for n in 0..count {
             let place = allocator.take_fp();
-            args.extend(place.map(|place| members.piece(arg, n, place)));
+            args.extend(place.map(|place| members.member(arg, n, place)));
         }
         return;
     }
@@ -171,7 +170,7 @@ fn place_composite(allocator: &mut Allocator, arg: Value<'_>, rule: Rule, args: 
     for n in 0..in_registers {
         let (offset, width) = word_of(arg.ty, n);
         let place = allocator.take_int();
-        args.extend(place.map(|place| arg.piece(offset, width, place)));
+        args.extend(place.map(|place| arg.part(offset, width, place)));
     }
     if in_registers == words {
         return;
@@ -182,7 +181,7 @@ fn place_composite(allocator: &mut Allocator, arg: Value<'_>, rule: Rule, args: 
     let start = in_registers * SLOT;
     let align = if in_registers == 0 { align } else { SLOT };
     let place = allocator.take_stack((words - in_registers) * SLOT, align);
-    args.push(arg.piece(start, arg.ty.size() - start, place));
+    args.push(arg.part(start, arg.ty.size() - start, place));
 }
 
 /// Where word `n` of a value begins, and how many bytes of it there are.
@@ -194,7 +193,7 @@ fn word_of(ty: &Type, n: u32) -> (u32, u32) {
 fn place_result(
     allocator: &mut Allocator,
     ty: &Type,
-) -> Result<(Vec<Move>, Option<HiddenResult>), PlanError> {
+) -> Result<(Vec<Move>, Option<Sret>), PlanError> {
     refuse_x87(ty, None)?;
     let row = allocator.row;
     let value = Value::result(ty);
@@ -203,18 +202,18 @@ fn place_result(
         (Type::Scalar(scalar), _) => (vec![scalar_result(row, ty, *scalar)], None),
         (_, Some(members)) => {
             let places = (0..members.count).zip(row.fp_rets);
-            let pieces = places.map(|(n, &register)| members.piece(value, n, Place::Fp(register)));
-            (pieces.collect(), None)
+            let moves = places.map(|(n, &register)| members.member(value, n, Place::Fp(register)));
+            (moves.collect(), None)
         }
         _ if ty.size() <= MAX_COMPOSITE => {
             let places = (0..ty.size().div_ceil(SLOT)).zip(row.int_rets);
-            let piece = |(n, &register): (u32, &u8)| {
+            let mv = |(n, &register): (u32, &Gpr)| {
                 let (offset, width) = word_of(ty, n);
-                value.piece(offset, width, Place::Int(register))
+                value.part(offset, width, Place::Int(register))
             };
-            (places.map(piece).collect(), None)
+            (places.map(mv).collect(), None)
         }
-        _ => (Vec::new(), Some(allocator.take_hidden_result(ty.size()))),
+        _ => (Vec::new(), Some(allocator.take_sret(ty.size()))),
     })
 }
 
@@ -227,8 +226,8 @@ struct Homogeneous {
 
 impl Homogeneous {
     /// The move of member `n`.
-    fn piece(self, value: Value<'_>, n: u32, place: Place) -> Move {
-        value.piece(n * self.format.size(), self.format.size(), place)
+    fn member(self, value: Value<'_>, n: u32, place: Place) -> Move {
+        value.part(n * self.format.size(), self.format.size(), place)
     }
 }
 

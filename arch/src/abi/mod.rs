@@ -13,7 +13,7 @@ mod win64;
 use crate::layout::SLOT;
 use crate::types::{Scalar, Signature, Type};
 use core::fmt;
-use regs::Convention;
+use regs::{Convention, Fpr, Gpr};
 
 /// A calling convention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,13 +66,13 @@ impl fmt::Display for Abi {
     }
 }
 
-/// Where a piece of a value lies at the moment of the call, or of the return.
+/// Where bytes of a value lie at the moment of the call, or of the return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// An integer register, by its number in the machine's encoding.
-    Int(u8),
-    /// A floating-point register, likewise.
-    Fp(u8),
+    /// An integer register.
+    Int(Gpr),
+    /// A floating-point register.
+    Fp(Fpr),
     /// A register of the x87 stack, counted from its top. Results only.
     X87(u8),
     /// Memory above the stack pointer.
@@ -95,16 +95,16 @@ pub enum Extend {
     Sign,
 }
 
-/// One piece of one value on its way between the interpreter's side and a [`Place`]. It reads the same in both directions.
+/// Some bytes of one value on their way between the interpreter's side and a [`Place`]. It reads the same in both directions.
 ///
-/// A scalar is one piece. Other values have one for each register they lie in, or a single one if they lie in memory. Padding at
-/// the end of a value may belong to no piece.
+/// A scalar is one move. Other values have one for each register they lie in, or a single one if they lie in memory. Padding at
+/// the end of a value may belong to no move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Move {
     /// The argument's index; 0 for a result.
     pub value: u32,
     /// Bytes from the first slot of the list (of the arguments, or of the result).
-    pub slot: u32,
+    pub slot_offset: u32,
     /// Bytes from the start of the value, where it is found by a pointer of its own.
     pub offset: u32,
     /// Bytes that are moved: up to 8 with an integer register, whatever their number; 4, 8 or 16 with a floating-point register; 10 with
@@ -119,13 +119,42 @@ pub struct Move {
     pub copy: Option<u32>,
 }
 
-/// A result that the callee writes to memory of the caller's.
+/// Where C keeps an argument that it passes in memory. Offsets are bytes from the stack pointer, as it is at the call instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HiddenResult {
+pub(crate) enum Memory {
+    /// Among the stack arguments.
+    OnStack { offset: u32 },
+    /// In a copy ([`Move::copy`]) that this register points to.
+    ByRegister { register: Gpr, copy: u32 },
+    /// In a copy that a word among the stack arguments points to.
+    ByWord { offset: u32, copy: u32 },
+}
+
+impl Move {
+    /// Where the bytes are, if they are not in a register.
+    pub(crate) fn memory(&self) -> Option<Memory> {
+        match (self.place, self.copy) {
+            (Place::Stack { offset, .. }, None) => Some(Memory::OnStack { offset }),
+            (Place::Stack { offset, .. }, Some(copy)) => Some(Memory::ByWord { offset, copy }),
+            (Place::Int(register), Some(copy)) => Some(Memory::ByRegister { register, copy }),
+            (Place::Int(_), None) | (Place::Fp(_) | Place::X87(_), _) => None,
+        }
+    }
+
+    /// The same, unless the bytes pass through one register on their way.
+    pub(crate) fn block(&self) -> Option<Memory> {
+        let passes_register = self.copy.is_none() && matches!(self.width, 1 | 2 | 4 | 8);
+        self.memory().filter(|_| !passes_register)
+    }
+}
+
+/// A result in memory: the callee writes it to memory of the caller's, whose address is passed along (LLVM's `sret`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sret {
     /// The integer register in which the callee finds the memory's address.
-    pub pointer: u8,
+    pub pointer: Gpr,
     /// The integer register in which it gives that address back.
-    pub returned: Option<u8>,
+    pub returned: Option<Gpr>,
     /// The result's bytes.
     pub size: u32,
 }
@@ -135,15 +164,15 @@ pub struct HiddenResult {
 pub struct Plan {
     /// The convention.
     pub abi: Abi,
-    /// The arguments' pieces, in the order of the arguments.
+    /// The arguments' moves, in the order of the arguments.
     pub args: Vec<Move>,
-    /// Second copies of arguments' pieces, in registers where a callee may look for them instead. A caller makes them; a callee
+    /// Second copies of arguments, in registers where a callee may look for them instead. A caller makes them; a callee
     /// finds everything in `args`.
     pub mirrors: Vec<Move>,
-    /// The result's pieces; none for `void`, and none for a result in memory.
+    /// The result's moves; none for `void`, and none for a result in memory.
     pub ret: Vec<Move>,
     /// Where a result in memory goes. Its pointer is no argument and stands in no other list.
-    pub hidden: Option<HiddenResult>,
+    pub sret: Option<Sret>,
     /// How many slots the arguments take on the interpreter's side.
     pub arg_slots: u32,
     /// How many slots the result takes there.
@@ -158,13 +187,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether each value is one piece of a register's size, and none in memory of its own: true of every signature of scalars.
+    /// Whether each value is one move of a register's size, and none in memory of its own: true of every signature of scalars.
     pub fn is_of_scalars(&self) -> bool {
-        let mut pieces = self.args.iter().chain(&self.ret);
-        let is_scalar = |piece: &Move| {
-            piece.offset == 0 && matches!(piece.width, 1 | 2 | 4 | 8) && piece.copy.is_none()
-        };
-        self.hidden.is_none() && pieces.all(is_scalar)
+        let mut moves = self.args.iter().chain(&self.ret);
+        let is_scalar =
+            |mv: &Move| mv.offset == 0 && matches!(mv.width, 1 | 2 | 4 | 8) && mv.copy.is_none();
+        self.sret.is_none() && moves.all(is_scalar)
     }
 }
 
@@ -230,18 +258,19 @@ impl core::error::Error for PlanError {}
 ///
 /// ```
 /// use farcall_arch::abi::Dialect;
+/// use farcall_arch::abi::regs::x64::{RDX, XMM0, XMM1};
 /// use farcall_arch::{Abi, Place, Signature, Type, plan};
 ///
 /// // int printf(const char *, ...), called with a double.
 /// let printf = Signature::variadic(Type::I32, vec![Type::POINTER, Type::F64], 1)?;
 ///
 /// let sysv = plan(&printf, Abi::SysV64)?;
-/// assert_eq!(sysv.args[1].place, Place::Fp(0)); // xmm0, and al says that there is one
+/// assert_eq!(sysv.args[1].place, Place::Fp(XMM0)); // and al says that there is one
 /// assert_eq!(sysv.vector_args, Some(1));
 ///
 /// let win64 = plan(&printf, Abi::Win64)?;
-/// assert_eq!(win64.args[1].place, Place::Fp(1)); // xmm1, as the second argument
-/// assert_eq!(win64.mirrors[0].place, Place::Int(2)); // rdx as well
+/// assert_eq!(win64.args[1].place, Place::Fp(XMM1)); // as the second argument
+/// assert_eq!(win64.mirrors[0].place, Place::Int(RDX)); // as well
 /// assert_eq!(win64.stack, 32); // shadow space
 ///
 /// let apple = plan(&printf, Abi::Aapcs64(Dialect::Apple))?;
@@ -344,15 +373,15 @@ impl Allocator {
     }
 
     /// The register for the address of a result in memory, which comes before all arguments where it is one of theirs.
-    fn take_hidden_result(&mut self, size: u32) -> HiddenResult {
-        let pointer = self.row.result_pointer;
+    fn take_sret(&mut self, size: u32) -> Sret {
+        let pointer = self.row.sret;
         if self.row.int_args.first() == Some(&pointer) {
             self.ints += 1;
             self.fps += usize::from(self.row.positional);
         }
-        HiddenResult {
+        Sret {
             pointer,
-            returned: self.row.result_pointer_returned,
+            returned: self.row.sret_returned,
             size,
         }
     }
@@ -367,7 +396,7 @@ impl Allocator {
 #[derive(Clone, Copy)]
 struct Value<'a> {
     index: u32,
-    slot: u32,
+    slot_offset: u32,
     ty: &'a Type,
 }
 
@@ -375,7 +404,7 @@ impl Value<'_> {
     fn result(ty: &Type) -> Value<'_> {
         Value {
             index: 0,
-            slot: 0,
+            slot_offset: 0,
             ty,
         }
     }
@@ -389,15 +418,15 @@ impl Value<'_> {
         };
         Move {
             extend,
-            ..self.piece(0, scalar.size(), place)
+            ..self.part(0, scalar.size(), place)
         }
     }
 
     /// The move of `width` bytes, `offset` bytes from the value's start.
-    fn piece(&self, offset: u32, width: u32, place: Place) -> Move {
+    fn part(&self, offset: u32, width: u32, place: Place) -> Move {
         Move {
             value: self.index,
-            slot: self.slot + offset,
+            slot_offset: self.slot_offset + offset,
             offset,
             width,
             extend: Extend::None,
@@ -408,7 +437,7 @@ impl Value<'_> {
 
     /// The move of the whole value to memory on the stack.
     fn whole(&self, place: Place) -> Move {
-        self.piece(0, self.ty.size(), place)
+        self.part(0, self.ty.size(), place)
     }
 
     /// The move of the value to a copy whose address is passed as an integer is.
@@ -447,8 +476,12 @@ fn for_each_arg(
 ) -> Result<u32, PlanError> {
     let mut slots = 0;
     for (index, ty) in signature.args().iter().enumerate() {
-        let (index, slot) = (index as u32, slots * SLOT);
-        place(Value { index, slot, ty })?;
+        let (index, slot_offset) = (index as u32, slots * SLOT);
+        place(Value {
+            index,
+            slot_offset,
+            ty,
+        })?;
         slots += ty.slots();
     }
     Ok(slots)

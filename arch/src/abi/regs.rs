@@ -1,49 +1,140 @@
 //! The table of calling conventions: one row each, the only place that counts registers.
-//!
-//! Registers go by their number in the machine's encoding, which is what the emitters want.
+
+use core::fmt;
+
+/// A general-purpose register, by its number in the machine's encoding.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Gpr(u8);
+
+/// A floating-point or vector register, by its number in the machine's encoding.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fpr(u8);
+
+/// What both kinds of registers have.
+macro_rules! numbered {
+    ($register:ident) => {
+        impl $register {
+            /// The register of that number.
+            pub const fn new(number: u8) -> $register {
+                $register(number)
+            }
+
+            /// Its number in the machine's encoding.
+            pub const fn number(self) -> u8 {
+                self.0
+            }
+
+            /// `N` registers in a row.
+            const fn row<const N: usize>(first: u8) -> [$register; N] {
+                let mut row = [$register(first); N];
+                let mut n = 0;
+                while n < N {
+                    row[n] = $register(first + n as u8);
+                    n += 1;
+                }
+                row
+            }
+        }
+
+        impl From<$register> for u8 {
+            fn from(register: $register) -> u8 {
+                register.0
+            }
+        }
+
+        impl From<$register> for usize {
+            fn from(register: $register) -> usize {
+                register.0.into()
+            }
+        }
+
+        /// By its number: which machine's it is, it does not know.
+        impl fmt::Debug for $register {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+numbered!(Gpr);
+numbered!(Fpr);
+
+impl Gpr {
+    /// Its name on a machine, of its full width.
+    pub fn name(self, isa: Isa) -> String {
+        const X64: [&str; 16] = [
+            "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11",
+            "r12", "r13", "r14", "r15",
+        ];
+        match (isa, X64.get(usize::from(self))) {
+            (Isa::X64, Some(&name)) => name.to_owned(),
+            (Isa::X64, None) => format!("r{}", self.0),
+            (Isa::A64, _) if self == a64::SP => "sp".to_owned(),
+            (Isa::A64, _) => format!("x{}", self.0),
+        }
+    }
+}
+
+impl Fpr {
+    /// Its name on a machine, of its full width.
+    pub fn name(self, isa: Isa) -> String {
+        match isa {
+            Isa::X64 => format!("xmm{}", self.0),
+            Isa::A64 => format!("v{}", self.0),
+        }
+    }
+}
 
 /// x86-64 register numbers (Intel SDM volume 2, table 3-1).
 #[allow(missing_docs, reason = "the names are Intel's")]
 pub mod x64 {
-    pub const RAX: u8 = 0;
-    pub const RCX: u8 = 1;
-    pub const RDX: u8 = 2;
-    pub const RBX: u8 = 3;
-    pub const RSP: u8 = 4;
-    pub const RBP: u8 = 5;
-    pub const RSI: u8 = 6;
-    pub const RDI: u8 = 7;
-    pub const R8: u8 = 8;
-    pub const R9: u8 = 9;
-    pub const R10: u8 = 10;
-    pub const R11: u8 = 11;
-    pub const R12: u8 = 12;
-    pub const R13: u8 = 13;
-    pub const R14: u8 = 14;
-    pub const R15: u8 = 15;
+    use super::{Fpr, Gpr};
+
+    pub const RAX: Gpr = Gpr::new(0);
+    pub const RCX: Gpr = Gpr::new(1);
+    pub const RDX: Gpr = Gpr::new(2);
+    pub const RBX: Gpr = Gpr::new(3);
+    pub const RSP: Gpr = Gpr::new(4);
+    pub const RBP: Gpr = Gpr::new(5);
+    pub const RSI: Gpr = Gpr::new(6);
+    pub const RDI: Gpr = Gpr::new(7);
+    pub const R8: Gpr = Gpr::new(8);
+    pub const R9: Gpr = Gpr::new(9);
+    pub const R10: Gpr = Gpr::new(10);
+    pub const R11: Gpr = Gpr::new(11);
+    pub const R12: Gpr = Gpr::new(12);
+    pub const R13: Gpr = Gpr::new(13);
+    pub const R14: Gpr = Gpr::new(14);
+    pub const R15: Gpr = Gpr::new(15);
+    pub const XMM0: Fpr = Fpr::new(0);
+    pub const XMM1: Fpr = Fpr::new(1);
 }
 
 /// AArch64 register numbers (Arm ARM, section C1.2.5): number 31 is the stack pointer as a base, zero as a value.
 #[allow(missing_docs, reason = "the names are Arm's")]
 pub mod a64 {
-    pub const X0: u8 = 0;
-    pub const X1: u8 = 1;
-    pub const X8: u8 = 8;
-    pub const X9: u8 = 9;
-    pub const X10: u8 = 10;
-    pub const X11: u8 = 11;
-    pub const X12: u8 = 12;
-    pub const X13: u8 = 13;
-    pub const X14: u8 = 14;
-    pub const X15: u8 = 15;
-    pub const X16: u8 = 16;
-    pub const X17: u8 = 17;
-    pub const X18: u8 = 18;
-    pub const X19: u8 = 19;
-    pub const X29: u8 = 29;
-    pub const X30: u8 = 30;
-    pub const SP: u8 = 31;
-    pub const XZR: u8 = 31;
+    use super::{Fpr, Gpr};
+
+    pub const X0: Gpr = Gpr::new(0);
+    pub const X1: Gpr = Gpr::new(1);
+    pub const X8: Gpr = Gpr::new(8);
+    pub const X9: Gpr = Gpr::new(9);
+    pub const X10: Gpr = Gpr::new(10);
+    pub const X11: Gpr = Gpr::new(11);
+    pub const X12: Gpr = Gpr::new(12);
+    pub const X13: Gpr = Gpr::new(13);
+    pub const X14: Gpr = Gpr::new(14);
+    pub const X15: Gpr = Gpr::new(15);
+    pub const X16: Gpr = Gpr::new(16);
+    pub const X17: Gpr = Gpr::new(17);
+    pub const X18: Gpr = Gpr::new(18);
+    pub const X19: Gpr = Gpr::new(19);
+    pub const X29: Gpr = Gpr::new(29);
+    pub const X30: Gpr = Gpr::new(30);
+    pub const SP: Gpr = Gpr::new(31);
+    pub const XZR: Gpr = Gpr::new(31);
+    pub const V16: Fpr = Fpr::new(16);
 }
 
 /// The instruction sets that there are emitters for.
@@ -77,22 +168,22 @@ pub struct Convention {
     /// The instructions of its functions.
     pub isa: Isa,
     /// Integer and pointer arguments, in order.
-    pub int_args: &'static [u8],
+    pub int_args: &'static [Gpr],
     /// Floating-point arguments, in order.
-    pub fp_args: &'static [u8],
+    pub fp_args: &'static [Fpr],
     /// Whether an argument takes the register of its own position in the list of its class, and leaves that of the other class
     /// unused. Otherwise the two lists are counted apart.
     pub positional: bool,
     /// What becomes of arguments of variadic functions.
     pub variadics: Variadics,
     /// Integer and pointer results, in order.
-    pub int_rets: &'static [u8],
+    pub int_rets: &'static [Gpr],
     /// Floating-point results, in order.
-    pub fp_rets: &'static [u8],
+    pub fp_rets: &'static [Fpr],
     /// The integer register that holds the address of a result in memory.
-    pub result_pointer: u8,
+    pub sret: Gpr,
     /// The integer register in which a callee gives that address back.
-    pub result_pointer_returned: Option<u8>,
+    pub sret_returned: Option<Gpr>,
     /// Bytes that a scalar argument takes on the stack at least, and is aligned to at least.
     pub stack_word: u32,
     /// The stack pointer's alignment at a call instruction, in bytes.
@@ -102,11 +193,11 @@ pub struct Convention {
     /// Bytes below the stack pointer that a signal handler leaves alone. No code made here uses any.
     pub red_zone: u32,
     /// Integer registers that a callee gives back as it found them, the stack pointer aside.
-    pub callee_saved: &'static [u8],
+    pub callee_saved: &'static [Gpr],
     /// Floating-point registers that a callee gives back; on AArch64 their low halves only.
-    pub callee_saved_fp: &'static [u8],
+    pub callee_saved_fp: &'static [Fpr],
     /// Integer registers that belong to the platform: no code made here reads or writes them.
-    pub reserved: &'static [u8],
+    pub reserved: &'static [Gpr],
     /// Whether a caller says in `al` how many vector registers carry arguments.
     pub counts_vector_args: bool,
     /// Whether a value of several integer registers that is aligned to 16 bytes begins with an even-numbered one.
@@ -120,13 +211,13 @@ pub static SYSV64: Convention = Convention {
     name: "SysV x86-64",
     isa: Isa::X64,
     int_args: &[x64::RDI, x64::RSI, x64::RDX, x64::RCX, x64::R8, x64::R9],
-    fp_args: &[0, 1, 2, 3, 4, 5, 6, 7],
+    fp_args: &Fpr::row::<8>(0),
     positional: false,
     variadics: Variadics::LikeOthers,
     int_rets: &[x64::RAX, x64::RDX],
-    fp_rets: &[0, 1],
-    result_pointer: x64::RDI,
-    result_pointer_returned: Some(x64::RAX),
+    fp_rets: &Fpr::row::<2>(0),
+    sret: x64::RDI,
+    sret_returned: Some(x64::RAX),
     stack_word: 8,
     stack_align: 16,
     shadow: 0,
@@ -144,13 +235,13 @@ pub static WIN64: Convention = Convention {
     name: "Win64",
     isa: Isa::X64,
     int_args: &[x64::RCX, x64::RDX, x64::R8, x64::R9],
-    fp_args: &[0, 1, 2, 3],
+    fp_args: &Fpr::row::<4>(0),
     positional: true,
     variadics: Variadics::Mirrored,
     int_rets: &[x64::RAX],
-    fp_rets: &[0],
-    result_pointer: x64::RCX,
-    result_pointer_returned: Some(x64::RAX),
+    fp_rets: &Fpr::row::<1>(0),
+    sret: x64::RCX,
+    sret_returned: Some(x64::RAX),
     stack_word: 8,
     stack_align: 16,
     shadow: 32,
@@ -165,7 +256,7 @@ pub static WIN64: Convention = Convention {
         x64::R14,
         x64::R15,
     ],
-    callee_saved_fp: &[6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
+    callee_saved_fp: &Fpr::row::<10>(6),
     reserved: &[],
     counts_vector_args: false,
     even_pairs: false,
@@ -179,20 +270,20 @@ pub static WIN64: Convention = Convention {
 const AAPCS64: Convention = Convention {
     name: "AAPCS64",
     isa: Isa::A64,
-    int_args: &[0, 1, 2, 3, 4, 5, 6, 7],
-    fp_args: &[0, 1, 2, 3, 4, 5, 6, 7],
+    int_args: &Gpr::row::<8>(0),
+    fp_args: &Fpr::row::<8>(0),
     positional: false,
     variadics: Variadics::LikeOthers,
-    int_rets: &[0, 1],
-    fp_rets: &[0, 1, 2, 3],
-    result_pointer: a64::X8,
-    result_pointer_returned: None,
+    int_rets: &Gpr::row::<2>(0),
+    fp_rets: &Fpr::row::<4>(0),
+    sret: a64::X8,
+    sret_returned: None,
     stack_word: 8,
     stack_align: 16,
     shadow: 0,
     red_zone: 0,
-    callee_saved: &[19, 20, 21, 22, 23, 24, 25, 26, 27, 28, a64::X29],
-    callee_saved_fp: &[8, 9, 10, 11, 12, 13, 14, 15],
+    callee_saved: &Gpr::row::<11>(19),
+    callee_saved_fp: &Fpr::row::<8>(8),
     reserved: &[a64::X18],
     counts_vector_args: false,
     even_pairs: true,

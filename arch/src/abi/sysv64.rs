@@ -3,8 +3,7 @@
 //! Integers and pointers are class INTEGER and take the next of `rdi rsi rdx rcx r8 r9`; `float` and `double` are class SSE
 //! and take the next of `xmm0`-`xmm7`. The two files are counted apart. What finds no register takes the next eightbyte of
 //! the stack, in the order of the arguments, whatever registers later arguments still find. Variadic arguments are
-//! passed no differently; `al` bounds the vector registers in use, and as a function declared without its `...` is
-//! called correctly too if every call says so, every plan says so.
+//! passed no differently. `al` bounds the vector registers in use; we always set it, so undeclared variadics work too.
 //!
 //! Larger values are classified eightbyte by eightbyte. Either all of one find registers or all of it is on the stack, as it
 //! is from the start if it has class MEMORY. `__int128` goes as a structure of two integers would, `complex` as one of two
@@ -15,8 +14,7 @@
 //! extended on the way out, and nothing is taken for extended on the way in.
 
 use super::{
-    Abi, Allocator, HiddenResult, Move, Place, Plan, PlanError, Value, for_each_arg, regs,
-    scalar_result,
+    Abi, Allocator, Move, Place, Plan, PlanError, Sret, Value, for_each_arg, regs, scalar_result,
 };
 use crate::layout::Number;
 use crate::types::{Float, Signature, Type};
@@ -24,7 +22,7 @@ use crate::types::{Float, Signature, Type};
 pub(super) fn plan(signature: &Signature) -> Result<Plan, PlanError> {
     let row = &regs::SYSV64;
     let mut allocator = Allocator::new(row);
-    let (ret, hidden) = place_result(&mut allocator, signature.ret());
+    let (ret, sret) = place_result(&mut allocator, signature.ret());
     let mut args = Vec::with_capacity(signature.args().len());
     let arg_slots = for_each_arg(signature, |arg| place_arg(&mut allocator, arg, &mut args))?;
     Ok(Plan {
@@ -32,7 +30,7 @@ pub(super) fn plan(signature: &Signature) -> Result<Plan, PlanError> {
         args,
         mirrors: Vec::new(),
         ret,
-        hidden,
+        sret,
         arg_slots,
         ret_slots: signature.ret().slots(),
         stack: allocator.stack_size(),
@@ -74,12 +72,12 @@ fn place_arg(
         } else {
             allocator.take_int()
         };
-        args.extend(place.map(|place| arg.piece(offset, width, place)));
+        args.extend(place.map(|place| arg.part(offset, width, place)));
     }
     Ok(())
 }
 
-fn place_result(allocator: &mut Allocator, ty: &Type) -> (Vec<Move>, Option<HiddenResult>) {
+fn place_result(allocator: &mut Allocator, ty: &Type) -> (Vec<Move>, Option<Sret>) {
     let row = allocator.row;
     let value = Value::result(ty);
     match ty {
@@ -87,18 +85,18 @@ fn place_result(allocator: &mut Allocator, ty: &Type) -> (Vec<Move>, Option<Hidd
         Type::Scalar(scalar) => return (vec![scalar_result(row, ty, *scalar)], None),
         Type::Complex(Float::F80) => {
             let part =
-                |n: u8| value.piece(u32::from(n) * Float::F80.size(), X87_BYTES, Place::X87(n));
+                |n: u8| value.part(u32::from(n) * Float::F80.size(), X87_BYTES, Place::X87(n));
             return (vec![part(0), part(1)], None);
         }
         Type::Wide(_) | Type::Complex(_) | Type::Struct(_) => {}
     }
     match classify(ty) {
         Some([first, second]) if (first.class, second.class) == (Class::X87, Class::X87Up) => {
-            (vec![value.piece(0, X87_BYTES, Place::X87(0))], None)
+            (vec![value.part(0, X87_BYTES, Place::X87(0))], None)
         }
         _ => match register_pieces(ty) {
             Some(pieces) => (result_pieces(row, value, &pieces), None),
-            None => (Vec::new(), Some(allocator.take_hidden_result(ty.size()))),
+            None => (Vec::new(), Some(allocator.take_sret(ty.size()))),
         },
     }
 }
@@ -111,7 +109,7 @@ fn result_pieces(row: &regs::Convention, value: Value<'_>, pieces: &[Piece]) -> 
             true => fps.next().map(|&register| Place::Fp(register)),
             false => ints.next().map(|&register| Place::Int(register)),
         };
-        place.map(|place| value.piece(piece.offset, piece.width, place))
+        place.map(|place| value.part(piece.offset, piece.width, place))
     };
     pieces.iter().filter_map(place).collect()
 }

@@ -17,7 +17,7 @@
 //! Bits beyond a narrow integer are undefined here; they are filled all the same, as everywhere.
 
 use super::{
-    Abi, Allocator, Extend, HiddenResult, Move, Place, Plan, PlanError, Value, for_each_arg, regs,
+    Abi, Allocator, Extend, Move, Place, Plan, PlanError, Sret, Value, for_each_arg, regs,
     scalar_result,
 };
 use crate::layout::SLOT;
@@ -26,7 +26,7 @@ use crate::types::{Signature, Type, Wide};
 pub(super) fn plan(signature: &Signature) -> Result<Plan, PlanError> {
     let row = &regs::WIN64;
     let mut allocator = Allocator::new(row);
-    let (ret, hidden) = place_result(&mut allocator, signature.ret());
+    let (ret, sret) = place_result(&mut allocator, signature.ret());
     let mut args = Vec::with_capacity(signature.args().len());
     let arg_slots = for_each_arg(signature, |arg| {
         args.push(place_arg(&mut allocator, arg)?);
@@ -41,7 +41,7 @@ pub(super) fn plan(signature: &Signature) -> Result<Plan, PlanError> {
         args,
         mirrors,
         ret,
-        hidden,
+        sret,
         arg_slots,
         ret_slots: signature.ret().slots(),
         stack: allocator.stack_size(),
@@ -66,7 +66,7 @@ fn place_arg(allocator: &mut Allocator, arg: Value<'_>) -> Result<Move, PlanErro
     Ok(arg.by_address(allocator.take_copy(arg.ty.size()), place))
 }
 
-fn place_result(allocator: &mut Allocator, ty: &Type) -> (Vec<Move>, Option<HiddenResult>) {
+fn place_result(allocator: &mut Allocator, ty: &Type) -> (Vec<Move>, Option<Sret>) {
     let row = allocator.row;
     let value = Value::result(ty);
     match ty {
@@ -75,7 +75,7 @@ fn place_result(allocator: &mut Allocator, ty: &Type) -> (Vec<Move>, Option<Hidd
         Type::Wide(Wide::I128 | Wide::U128) => (vec![value.whole(Place::Fp(row.fp_rets[0]))], None),
         _ if goes_as_integer(ty) => (vec![value.whole(Place::Int(row.int_rets[0]))], None),
         Type::Wide(Wide::F80 | Wide::F128) | Type::Complex(_) | Type::Struct(_) => {
-            (Vec::new(), Some(allocator.take_hidden_result(ty.size())))
+            (Vec::new(), Some(allocator.take_sret(ty.size())))
         }
     }
 }
@@ -85,15 +85,15 @@ fn goes_as_integer(ty: &Type) -> bool {
 }
 
 /// The integer register of a floating-point argument's position, to hold the same bits.
-fn mirror(piece: &Move) -> Option<Move> {
+fn mirror(mv: &Move) -> Option<Move> {
     let row = &regs::WIN64;
-    let Place::Fp(register) = piece.place else {
+    let Place::Fp(register) = mv.place else {
         return None;
     };
     let position = row.fp_args.iter().position(|&fp| fp == register)?;
     Some(Move {
         place: Place::Int(row.int_args[position]),
         extend: Extend::None,
-        ..*piece
+        ..*mv
     })
 }

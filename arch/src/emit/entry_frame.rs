@@ -1,7 +1,7 @@
 //! What a callback entry keeps on its stack, apart from what its instruction set saves there.
 
 use super::Endpoint;
-use crate::abi::{Move, Place, Plan};
+use crate::abi::{Memory, Move, Plan};
 use crate::layout::SLOT;
 
 /// What results and wide values are aligned to.
@@ -12,16 +12,25 @@ pub(super) struct EntryFrame {
     endpoint: Endpoint,
     /// The slots, or the pointers to the values.
     pub values: u32,
-    /// By value: its slots, or the memory that its pieces are put together in. A value that C passes in memory is pointed to there.
-    cells: Vec<Option<u32>>,
+    /// By value.
+    cells: Vec<Cell>,
     /// Where the handler leaves a result, or its slot is put, if it does not go straight to where C wants it.
     pub result: Option<u32>,
     /// Where the address is kept at which C wants the result.
-    pub hidden: Option<u32>,
+    pub sret: Option<u32>,
     /// Whether the handler gives the result back in a register, as a slot.
     pub returns_slot: bool,
-    /// The end of all that.
+    /// Where all parts end.
     pub end: u32,
+}
+
+/// Where the handler finds a value.
+#[derive(Clone, Copy)]
+pub(super) enum Cell {
+    /// In its slots, or in memory that its moves put it together in.
+    At(u32),
+    /// Where C passes it.
+    InPlace(Memory),
 }
 
 impl EntryFrame {
@@ -34,30 +43,40 @@ impl EntryFrame {
         };
         let returns_slot = endpoint == Endpoint::Slots && plan.ret_slots <= 1;
         let wants_result = match endpoint {
-            // A slot that is one piece goes from register to register.
-            Endpoint::Slots => !returns_slot || plan.ret.len() > 1 || plan.hidden.is_some(),
-            Endpoint::Pointers => plan.hidden.is_none(),
+            // A slot of one move goes from register to register.
+            Endpoint::Slots => !returns_slot || plan.ret.len() > 1 || plan.sret.is_some(),
+            Endpoint::Pointers => plan.sret.is_none(),
         };
         let size = (plan.ret_slots * SLOT)
             .next_multiple_of(AREA_ALIGN)
             .max(AREA_ALIGN);
         let result = wants_result.then(|| take(&mut end, size, AREA_ALIGN));
-        let hidden = plan.hidden.map(|_| take(&mut end, SLOT, SLOT));
+        let sret = plan.sret.map(|_| take(&mut end, SLOT, SLOT));
         EntryFrame {
             endpoint,
             values: start,
             cells,
             result,
-            hidden,
+            sret,
             returns_slot,
             end,
         }
     }
 
-    /// Where a piece goes, unless its value is pointed to where it is.
-    pub(super) fn cell(&self, piece: &Move) -> Option<u32> {
-        let cell = self.cells.get(piece.value as usize).copied().flatten()?;
-        Some(cell + piece.offset)
+    /// Where the handler finds a move's bytes.
+    pub(super) fn cell(&self, mv: &Move) -> Cell {
+        match self.cells[mv.value as usize] {
+            Cell::At(cell) => Cell::At(cell + mv.offset),
+            in_place => in_place,
+        }
+    }
+
+    /// Where a move's bytes go, unless its value stays in its place.
+    pub(super) fn offset(&self, mv: &Move) -> Option<u32> {
+        match self.cell(mv) {
+            Cell::At(offset) => Some(offset),
+            Cell::InPlace(_) => None,
+        }
     }
 
     /// Where the pointer to a value goes.
@@ -71,54 +90,60 @@ impl EntryFrame {
             Endpoint::Slots => &[],
             Endpoint::Pointers => &self.cells[..],
         };
-        (0..)
-            .zip(cells)
-            .filter_map(|(value, cell)| Some((value, (*cell)?)))
+        (0..).zip(cells).filter_map(|(value, cell)| match *cell {
+            Cell::At(offset) => Some((value, offset)),
+            Cell::InPlace(_) => None,
+        })
     }
 }
 
 /// Each value's first slot.
-fn slots_of(plan: &Plan, end: &mut u32) -> Vec<Option<u32>> {
+fn slots_of(plan: &Plan, end: &mut u32) -> Vec<Cell> {
     let slots = take(end, plan.arg_slots * SLOT, SLOT);
-    values(plan).map(|value| Some(slots + value.slot)).collect()
+    values(plan)
+        .map(|value| Cell::At(slots + value.slot_offset))
+        .collect()
 }
 
-/// Pointers for all values, and behind them memory for those that C passes in registers, or not in one piece.
-fn cells_of(plan: &Plan, end: &mut u32) -> Vec<Option<u32>> {
+/// Pointers for all values, and behind them memory for those that C passes in registers, or not all together.
+fn cells_of(plan: &Plan, end: &mut u32) -> Vec<Cell> {
     let values = values(plan).collect::<Vec<_>>();
     take(end, values.len() as u32 * SLOT, SLOT);
-    let behind = values.iter().skip(1).map(|value| value.slot);
+    let behind = values.iter().skip(1).map(|value| value.slot_offset);
     let ends = behind.chain([plan.arg_slots * SLOT]);
     let cell = |(value, end_slot): (&Value<'_>, u32)| {
-        let size = end_slot - value.slot;
+        let size = end_slot - value.slot_offset;
         let align = if size > SLOT { AREA_ALIGN } else { SLOT };
-        (!value.is_in_memory()).then(|| take(end, size, align))
+        match value.memory() {
+            Some(memory) => Cell::InPlace(memory),
+            None => Cell::At(take(end, size, align)),
+        }
     };
     values.iter().zip(ends).map(cell).collect()
 }
 
 /// An argument.
 struct Value<'a> {
-    pieces: &'a [Move],
+    moves: &'a [Move],
     /// Bytes from the first slot of all.
-    slot: u32,
+    slot_offset: u32,
 }
 
 impl Value<'_> {
-    /// Whether C passes it in memory, as one block.
-    fn is_in_memory(&self) -> bool {
-        match self.pieces {
-            [piece] => piece.copy.is_some() || matches!(piece.place, Place::Stack { .. }),
-            _ => false,
+    /// Where C passes it in memory, if all of it is together there.
+    fn memory(&self) -> Option<Memory> {
+        match self.moves {
+            [mv] => mv.memory(),
+            _ => None,
         }
     }
 }
 
 fn values(plan: &Plan) -> impl Iterator<Item = Value<'_>> {
     let by_value = plan.args.chunk_by(|one, other| one.value == other.value);
-    by_value.map(|pieces| Value {
-        pieces,
-        slot: pieces[0].slot - pieces[0].offset,
+    by_value.map(|moves| Value {
+        moves,
+        slot_offset: moves[0].slot_offset - moves[0].offset,
     })
 }
 

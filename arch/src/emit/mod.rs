@@ -1,63 +1,70 @@
 //! Machine code for plans: trampolines by which the interpreter's side calls C, and entries by which C calls back.
 //!
 //! An emitter walks a [`Plan`] and knows one instruction set. It holds no rule of any calling convention, asks
-//! nothing of the machine it runs on, and cannot fail: all that could go wrong went wrong in the planner.
+//! nothing of the machine it runs on, and cannot fail: the planner has rejected everything that cannot be encoded.
+//!
+//! Each machine has a folder, with the same files in both: `mod` (the emitter and its frame), `call` (trampolines on slots and on
+//! pointers), `entry` (callback entries on slots and on pointers), `values` (moves between memory and places), `access` (one load or
+//! store), `block` (copies of any size), `branches`, `objects` and `object_entry` (calls and entries on objects), `shared` (the code that calls
+//! on objects share), `thread` (the thread's own words), `thunk`.
 //!
 //! # The trampoline on slots
 //! [`call`] makes a function of the plan's own convention, `void (*)(const void *target, const uint64_t *slots,
-//! uint64_t *result)`. It loads the arguments' slots, calls `target`, and leaves the result in `*result`. A narrow integer is
-//! taken from the low bytes of its slot; a result is extended to its whole slot. A `float` lies in the
-//! low four bytes of a slot, and the other four are left as they were. `result` is not touched for `void`.
+//! uint64_t *result)`. It loads the arguments from their slots, calls `target`, and stores the result to `*result`. A narrow integer is
+//! taken from the low bytes of its slot; a narrow result is extended to the whole slot. A `float` lies in the
+//! low four bytes of a slot, and the other four are left as they were. For `void`, `result` is not touched.
 //!
-//! A wider value lies in as many slots as it needs, one after the other. Arguments need no other alignment than a slot's; a
-//! result does if the callee writes it there itself, being one that is returned in memory ([`Plan::hidden`]).
+//! A wider value lies in as many consecutive slots as it needs. Arguments need only a slot's alignment. A result that the callee
+//! writes to memory itself ([`Plan::sret`]) needs its type's.
 //!
 //! # The trampoline on pointers
 //! [`call_pointers`] makes `void (*)(const void *target, void *const *values, void *result)`. Argument n is read through
-//! `values[n]`, and no byte of it more than its size. A result is written as libffi has it: an integer fills eight
-//! bytes, everything else takes its own size, but for an x87 number, of which ten bytes are written. `result` must not be null, as there is no
-//! test for that, with one exception: a result that is returned in memory may be thrown away like that. All others have at most
-//! [`MAX_REGISTER_RESULT`] bytes.
+//! `values[n]`, and no byte beyond its size is read. A result is written as libffi does: an integer fills eight bytes, an x87 number
+//! ten, and everything else its own size. `result` must not be null, which is not tested, unless the result is returned in memory: then
+//! null discards it. Other results have at most [`MAX_REGISTER_RESULT`] bytes.
 //!
 //! # The callback entry on slots
 //! C calls a thunk; the thunk loads the address of its [`record`] and jumps to the entry that the record names. The
 //! entry, made by [`callback_entry`], stores its arguments into slots on its own stack, extended as above, and calls the
-//! record's handler, a function of the same convention, `uint64_t (*)(void *context, const uint64_t *slots)`. What the handler
-//! returns is the result's slot. A result of more slots than one it leaves in memory, and is `void (*)(void *context, const
-//! uint64_t *slots, uint64_t *result)`, with `result` at a multiple of 16.
+//! record's handler, a function of the same convention, `uint64_t (*)(void *context, const uint64_t *slots)`. The handler returns
+//! the result's slot. For a result of several slots the handler is `void (*)(void *context, const uint64_t *slots, uint64_t *result)`
+//! and writes to `result`, which is aligned to 16.
 //!
 //! # The callback entry on pointers
 //! The entry that [`callback_entry_pointers`] makes calls `void (*)(void *context, void *result, void **values, void *user_data)`, whose first and
-//! last arguments are the record's. `values[n]` points to argument n, at its alignment, be it where C keeps it or in a copy.
-//! `result` points to at least 16 bytes at a multiple of 16, or, if C wants the result in memory of its own, to that. An integer's
-//! low bytes are what is returned.
+//! last arguments are the record's. `values[n]` points to argument n, aligned for its type, either where C keeps it or in a copy.
+//! `result` points to at least 16 bytes, aligned to 16, or to C's own memory if C wants the result there. Of an integer the low bytes
+//! are returned.
 //!
-//! # What all of it keeps to
-//! Both ends of a trampoline and of an entry speak the plan's convention, whatever that of the process is: on Linux a Win64
+//! # What holds for all of it
+//! Both ends of a trampoline and of an entry follow the plan's convention, even if the process has another: on Linux a Win64
 //! trampoline is called as an `extern "win64"` function. Every address that C can reach begins with a landing pad
 //! (`endbr64`, `bti c`). Nothing below the stack pointer is used; the stack is aligned at every call; frames larger than a
-//! page are touched page by page. Flags, rounding modes and the platform's register are left alone.
+//! page are touched page by page. Control flags, rounding modes and the platform register are left alone.
 
 mod a64;
 mod entry_frame;
+mod object_entry;
+mod objects;
+mod shared;
 pub mod unwind;
 mod x64;
 
 use crate::abi::regs::Isa;
-use crate::abi::{Abi, Dialect, Move, Place, Plan};
-use crate::endpoint::{Delivery, ObjectCall, ObjectModel, SharedEntries, ThreadPointer};
+use crate::abi::{Abi, Dialect, Move, Plan};
+use crate::endpoint::{Delivery, ObjectCall, ObjectModel, SharedOffsets, ThreadPointer};
 use crate::layout::SLOT;
-use entry_frame::{AREA_ALIGN, EntryFrame};
+use entry_frame::AREA_ALIGN;
 use std::borrow::Cow;
 use unwind::FrameChange;
 
-/// The data behind each thunk: what its entry finds at the address it is handed. Offsets in bytes.
+/// A thunk's data: what its entry finds at the address that the thunk passes. Offsets in bytes.
 pub mod record {
     /// The entry that the thunk jumps to.
     pub const ENTRY: u8 = 0;
     /// The first argument of the function that the entry calls.
     pub const CONTEXT: u8 = 8;
-    /// That function. From the entry to the user data the order is that of libffi's closures, which are records themselves.
+    /// That function. The fields have the order of libffi's closures, which are records themselves.
     pub const HANDLER: u8 = 16;
     /// The function that an entry on objects calls.
     pub const OBJECT_HANDLER: u8 = 24;
@@ -77,15 +84,15 @@ pub struct Code {
     pub abi: Abi,
     /// The instructions; execution starts with the first.
     pub bytes: Vec<u8>,
-    /// How the stack frame changes on the way, for [`unwind::eh_frame`].
+    /// How the stack frame changes, for [`unwind::eh_frame`].
     pub frame: Vec<FrameChange>,
-    /// Where it refers to code that it shares with others: offsets of distances of 32 bits, on AArch64 of direct branches. Each is right if this
-    /// code and the shared one begin at the same place. See [`Code::behind_shared`].
+    /// Offsets of the references to shared code: 32-bit displacements, on AArch64 direct branches. Each is right if this code and the
+    /// shared code begin at the same address. See [`Code::behind_shared`].
     pub to_shared: Vec<u32>,
 }
 
 impl Code {
-    /// The same code, for a place so many bytes behind the start of the code that it shares with others.
+    /// The same code, to be placed `distance` bytes after the start of the shared code.
     pub fn behind_shared(&self, distance: u32) -> Cow<'_, Code> {
         let mut code = Cow::Borrowed(self);
         for &link in &self.to_shared {
@@ -103,13 +110,13 @@ impl Code {
     }
 }
 
-/// The code that the trampolines of one interpreter share, and where its parts begin.
+/// The code that the trampolines of one interpreter share, and the offsets of its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SharedCode {
-    /// One after the other.
+    /// All parts.
     pub code: Code,
-    /// Where to enter it.
-    pub entries: SharedEntries,
+    /// Where each part begins.
+    pub offsets: SharedOffsets,
 }
 
 /// The most bytes of a result that is returned in registers: four binary128 numbers under AAPCS64.
@@ -123,23 +130,23 @@ enum Endpoint {
 }
 
 impl Endpoint {
-    /// A piece as it is read and written on this side: of a slot's odd bytes, those up to the next power of two belong to it.
-    fn piece(self, piece: &Move) -> Move {
-        let is_odd = piece.width < SLOT && !piece.width.is_power_of_two();
+    /// A move as it reads and writes on this side: in a slot, an odd number of bytes is rounded up to the next power of two.
+    fn widened(self, mv: &Move) -> Move {
+        let is_odd = mv.width < SLOT && !mv.width.is_power_of_two();
         match self {
             Endpoint::Slots if is_odd => Move {
-                width: piece.width.next_power_of_two(),
-                ..*piece
+                width: mv.width.next_power_of_two(),
+                ..*mv
             },
-            Endpoint::Slots | Endpoint::Pointers => *piece,
+            Endpoint::Slots | Endpoint::Pointers => *mv,
         }
     }
 }
 
-/// Bytes that a trampoline keeps for a result in memory that its caller may not want.
+/// Bytes that a trampoline reserves for a result in memory that its caller may discard.
 fn unwanted_size(plan: &Plan, endpoint: Endpoint) -> u32 {
-    match (plan.hidden, endpoint) {
-        (Some(hidden), Endpoint::Pointers) => hidden.size.next_multiple_of(AREA_ALIGN),
+    match (plan.sret, endpoint) {
+        (Some(sret), Endpoint::Pointers) => sret.size.next_multiple_of(AREA_ALIGN),
         _ => 0,
     }
 }
@@ -162,27 +169,27 @@ fn emit_call(plan: &Plan, endpoint: Endpoint) -> Code {
 }
 
 /// The call operation of an interpreter's function objects of this plan: `object (*)(function, size_t count, size_t keyword count,
-/// const object *arguments)`. It unboxes the arguments, calls, boxes the result, and leaves for the model's own functions wherever
-/// that is not straightforward, through code that it shares with others of the model. `None` where no emitter for it exists.
+/// const object *arguments)`. It unboxes the arguments, calls, and boxes the result. Whatever is not straightforward takes
+/// the slow path, through shared code. `None` if there is no emitter for the convention.
 pub fn call_objects(
     plan: &Plan,
     call: &ObjectCall,
     model: &ObjectModel,
-    shared: &SharedEntries,
+    shared: &SharedOffsets,
 ) -> Option<Code> {
     if !plan.is_of_scalars() || !plan.mirrors.is_empty() {
         return None;
     }
     match objects_on(plan.abi, model)? {
-        Isa::X64 => Some(x64::objects::call(plan, call, model, shared)),
-        Isa::A64 => Some(a64::objects::call(plan, call, model, shared)),
+        ObjectMachine::X64(segment) => Some(x64::objects::call(segment, plan, call, model, shared)),
+        ObjectMachine::A64 => Some(a64::objects::call(plan, call, model, shared)),
     }
 }
 
 /// The entry of callbacks of this plan on an interpreter's objects. It makes small integers of arguments or leaves them as slots, as
 /// `deliveries` says of each, catches what is raised, and calls the record's object handler, `uint64_t (*)(void *context, object *arguments)`,
-/// which gives the result's slot. Where what is to be a small integer is none, the thread unknown, or no call of ours in progress, it leaves
-/// for `slots_entry`, the entry of the same plan that [`callback_entry`] makes. `None` where no emitter for it exists.
+/// which returns the result's slot. If an argument overflows a small integer, or the thread has no call of ours in progress, it jumps
+/// to `slots_entry`, the plan's [`callback_entry`]. `None` if there is no emitter for the convention.
 pub fn callback_entry_objects(
     plan: &Plan,
     model: &ObjectModel,
@@ -191,14 +198,15 @@ pub fn callback_entry_objects(
 ) -> Option<Code> {
     let catch = model.catch.as_ref().filter(|_| plan.is_of_scalars())?;
     match objects_on(plan.abi, model)? {
-        Isa::X64 => Some(x64::object_callbacks::entry(
+        ObjectMachine::X64(segment) => Some(x64::object_entry::entry(
+            segment,
             plan,
             model,
             catch,
             deliveries,
             slots_entry,
         )),
-        Isa::A64 => Some(a64::object_callbacks::entry(
+        ObjectMachine::A64 => Some(a64::object_entry::entry(
             plan,
             model,
             catch,
@@ -208,30 +216,26 @@ pub fn callback_entry_objects(
     }
 }
 
-/// What the code of [`call_objects`] shares. `None` where no emitter for it exists.
+/// The code that all of [`call_objects`]' share. `None` if there is no emitter for the convention.
 pub fn shared_for_objects(abi: Abi, model: &ObjectModel) -> Option<SharedCode> {
     match objects_on(abi, model)? {
-        Isa::X64 => Some(x64::shared::for_objects(abi, model)),
-        Isa::A64 => Some(a64::shared::for_objects(abi, model)),
+        ObjectMachine::X64(segment) => Some(x64::shared::for_objects(segment, abi, model)),
+        ObjectMachine::A64 => Some(a64::shared::for_objects(abi, model)),
     }
 }
 
-/// Whether an argument of a callback may be no small integer though it is to be one: whatever has fewer than all bits is one.
-fn may_be_large(plan: &Plan, deliveries: &[Delivery]) -> bool {
-    plan.args
-        .iter()
-        .any(|piece| piece.width == SLOT && deliveries[piece.value as usize] != Delivery::Slot)
+/// A machine with an emitter for objects, and how its threads find their own words.
+enum ObjectMachine {
+    X64(x64::Segment),
+    A64,
 }
 
-fn is_fp(piece: &Move) -> bool {
-    matches!(piece.place, Place::Fp(_))
-}
-
-/// Which emitter for objects serves a convention, in a process whose threads find their own memory in a way that its machine has.
-fn objects_on(abi: Abi, model: &ObjectModel) -> Option<Isa> {
+/// Picks the emitter for objects if this convention's machine has the model's thread pointer.
+fn objects_on(abi: Abi, model: &ObjectModel) -> Option<ObjectMachine> {
     match (abi, model.thread_pointer) {
-        (Abi::SysV64 | Abi::Win64, ThreadPointer::Fs | ThreadPointer::Gs) => Some(Isa::X64),
-        (Abi::Aapcs64(Dialect::Linux), ThreadPointer::TpidrEl0) => Some(Isa::A64),
+        (Abi::SysV64 | Abi::Win64, ThreadPointer::Fs) => Some(ObjectMachine::X64(x64::Segment::Fs)),
+        (Abi::SysV64 | Abi::Win64, ThreadPointer::Gs) => Some(ObjectMachine::X64(x64::Segment::Gs)),
+        (Abi::Aapcs64(Dialect::Linux), ThreadPointer::TpidrEl0) => Some(ObjectMachine::A64),
         _ => None,
     }
 }
@@ -253,8 +257,8 @@ fn emit_callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
     }
 }
 
-/// The entry of callbacks that have been closed, whatever their signature was: it calls the record's handler with
-/// the context alone, and returns zero in every result register.
+/// The entry of closed callbacks of any signature: it calls the record's handler with the context alone, and returns zero in every
+/// result register.
 pub fn closed_entry(abi: Abi) -> Code {
     match abi.convention().isa {
         Isa::X64 => x64::closed_entry(abi),
@@ -262,8 +266,8 @@ pub fn closed_entry(abi: Abi) -> Code {
     }
 }
 
-/// `count` thunks of [`THUNK_SIZE`] bytes, the first of which finds its record `distance` bytes behind its own
-/// start and each further one the next record.
+/// `count` thunks of [`THUNK_SIZE`] bytes, the first of which finds its record `distance` bytes after its own
+/// start, the second the next record, and so on.
 ///
 /// # Panics
 /// If a record would lie out of the instruction set's reach: `distance` is a constant of the caller's.
@@ -274,7 +278,7 @@ pub fn thunks(abi: Abi, count: usize, distance: usize) -> Code {
     }
 }
 
-/// The byte to fill unused code memory with: execution that gets there traps at once.
+/// The byte that fills unused code memory: executing it traps.
 pub fn filler(abi: Abi) -> u8 {
     match abi.convention().isa {
         Isa::X64 => x64::FILLER,

@@ -1,7 +1,6 @@
 //! Emitted code as an independent disassembler reads it: iced-x86 for x64, yaxpeax-arm for A64.
 
-use super::int_name;
-use farcall_arch::abi::regs::Isa;
+use farcall_arch::abi::regs::{Fpr, Gpr, Isa, a64};
 use farcall_arch::emit::Code;
 use iced_x86::{
     Decoder, DecoderOptions, FlowControl, Formatter, InstructionInfoFactory, IntelFormatter,
@@ -27,11 +26,11 @@ pub struct Instruction {
     pub names: Option<u32>,
 }
 
-/// A register by its number in the encoding.
+/// A register that is written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
-    Int(u8),
-    Fp(u8),
+    Int(Gpr),
+    Fp(Fpr),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,8 +118,8 @@ fn decode_x64(bytes: &[u8]) -> Vec<Instruction> {
             .map(|register| {
                 let number = register.number() as u8;
                 match register.is_vector_register() {
-                    true => Written::Fp(number),
-                    false => Written::Int(number),
+                    true => Written::Fp(Fpr::new(number)),
+                    false => Written::Int(Gpr::new(number)),
                 }
             });
         // A call's operand and what it pushes are two accesses; the callee answers for the second.
@@ -198,11 +197,11 @@ fn decode_a64(bytes: &[u8]) -> Vec<Instruction> {
                 .iter()
                 .filter_map(|operand| match *operand {
                     Operand::Register(_, 31) => None,
-                    Operand::Register(_, number) => Some(Written::Int(number as u8)),
+                    Operand::Register(_, number) => Some(Written::Int(Gpr::new(number as u8))),
                     Operand::RegisterOrSP(_, number) if number != 31 => {
-                        Some(Written::Int(number as u8))
+                        Some(Written::Int(Gpr::new(number as u8)))
                     }
-                    Operand::SIMDRegister(_, number) => Some(Written::Fp(number as u8)),
+                    Operand::SIMDRegister(_, number) => Some(Written::Fp(Fpr::new(number as u8))),
                     _ => None,
                 });
             let moved_bases = operands.iter().filter_map(|operand| match *operand {
@@ -211,10 +210,10 @@ fn decode_a64(bytes: &[u8]) -> Vec<Instruction> {
             });
             let moved_bases = moved_bases.filter(|&base| base != 31);
             let mut writes: Vec<Written> = writes
-                .chain(moved_bases.map(|base| Written::Int(base as u8)))
+                .chain(moved_bases.map(|base| Written::Int(Gpr::new(base as u8))))
                 .collect();
             if matches!(decoded.opcode, Opcode::BLR | Opcode::BL) {
-                writes.push(Written::Int(30));
+                writes.push(Written::Int(a64::X30));
             }
             Instruction {
                 offset,
@@ -328,17 +327,20 @@ fn a64_stack_move(opcode: Opcode, operands: &[Operand; 4]) -> StackMove {
     }
 }
 
-/// DWARF's number of an integer register, by its number in the encoding (psABI figure 3.36; IHI 0057 section 4.1).
-pub fn dwarf_number(isa: Isa, register: u8) -> u16 {
+/// DWARF's number of an integer register (psABI figure 3.36; IHI 0057 section 4.1).
+pub fn dwarf_number(isa: Isa, register: Gpr) -> u16 {
     const X64: [u16; 8] = [0, 2, 1, 3, 7, 6, 4, 5];
     match isa {
-        Isa::X64 => *X64.get(usize::from(register)).unwrap_or(&register.into()),
-        Isa::A64 => register.into(),
+        Isa::X64 => *X64
+            .get(usize::from(register))
+            .unwrap_or(&register.number().into()),
+        Isa::A64 => register.number().into(),
     }
 }
 
 /// The name of an integer register by its DWARF number.
 pub fn dwarf_name(isa: Isa, number: u16) -> String {
-    let register = (0..32).find(|&register| dwarf_number(isa, register) == number);
-    int_name(isa, register.expect("an integer register's number"))
+    let mut registers = (0..32).map(Gpr::new);
+    let register = registers.find(|&register| dwarf_number(isa, register) == number);
+    register.expect("an integer register's number").name(isa)
 }

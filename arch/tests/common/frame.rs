@@ -2,7 +2,7 @@
 //! unwinding goes by.
 
 use super::decode::{Flow, Instruction, StackMove, Written, decode, dwarf_number};
-use farcall_arch::abi::regs::{Convention, Isa};
+use farcall_arch::abi::regs::{Convention, Isa, a64};
 use farcall_arch::emit::Code;
 use farcall_arch::emit::unwind::FrameChangeKind;
 use std::collections::{BTreeMap, BTreeSet};
@@ -262,7 +262,7 @@ impl Frame {
                 Written::Int(register) if row.reserved.contains(&register) => false,
                 Written::Int(register) => {
                     let keeps = row.callee_saved.contains(&register)
-                        || (self.isa, register) == (Isa::A64, 30);
+                        || (self.isa, register) == (Isa::A64, a64::X30);
                     !keeps || self.saved.contains(&dwarf_number(self.isa, register))
                 }
             };

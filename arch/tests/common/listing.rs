@@ -17,7 +17,7 @@ pub fn assert_golden(abi: Abi, name: &str, listing: &str) {
     settings.bind(|| insta::assert_snapshot!(name, listing));
 }
 
-/// A listing of one piece of code under a title.
+/// A listing of some code under a title.
 pub fn of(title: impl Display, code: &Code) -> String {
     let mut text = format!("{title} under {}\n", code.abi);
     list(&mut text, "code", code);

@@ -99,38 +99,25 @@ fn list(letters: &mut Chars<'_>) -> (Vec<Type>, Option<(u32, u32)>) {
     (types, None)
 }
 
-const X64_NAMES: [&str; 16] = [
-    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
-    "r14", "r15",
-];
-
-/// An integer register's name, of its full width.
-pub fn int_name(isa: Isa, register: u8) -> String {
-    match isa {
-        Isa::X64 => X64_NAMES[usize::from(register)].to_owned(),
-        Isa::A64 => format!("x{register}"),
-    }
-}
-
-/// Where a piece goes, without the rest: a register's name, or `[offset:size]` from the stack pointer at the call; `*` before a place
+/// Where a move goes, without the rest: a register's name, or `[offset:size]` from the stack pointer at the call; `*` before a place
 /// that holds the address of a copy.
-pub fn place(abi: Abi, piece: &Move) -> String {
+pub fn place(abi: Abi, mv: &Move) -> String {
     let isa = abi.convention().isa;
-    let place = match (piece.place, isa) {
-        (Place::Int(register), _) => int_name(isa, register),
-        (Place::Fp(register), Isa::X64) => format!("xmm{register}"),
+    let place = match (mv.place, isa) {
+        (Place::Int(register), _) => register.name(isa),
+        (Place::Fp(register), Isa::X64) => register.name(isa),
         (Place::Fp(register), Isa::A64) => {
-            let view = match piece.width {
+            let view = match mv.width {
                 4 => 's',
                 8 => 'd',
                 _ => 'q',
             };
-            format!("{view}{register}")
+            format!("{view}{}", register.number())
         }
         (Place::X87(register), _) => format!("st{register}"),
         (Place::Stack { offset, size }, _) => format!("[{offset}:{size}]"),
     };
-    match piece.copy {
+    match mv.copy {
         Some(_) => format!("*{place}"),
         None => place,
     }
@@ -140,28 +127,24 @@ pub fn place(abi: Abi, piece: &Move) -> String {
 /// area, and that of copies if there is one; what `al` says.
 pub fn places(plan: &Plan) -> String {
     let mut text = String::new();
-    for (index, piece) in plan.args.iter().enumerate() {
+    for (index, mv) in plan.args.iter().enumerate() {
         if index > 0 {
-            let is_same = plan.args[index - 1].value == piece.value;
+            let is_same = plan.args[index - 1].value == mv.value;
             text += if is_same { "+" } else { " " };
         }
-        text += &place(plan.abi, piece);
-        for mirror in plan.mirrors.iter().filter(|m| m.value == piece.value) {
+        text += &place(plan.abi, mv);
+        for mirror in plan.mirrors.iter().filter(|m| m.value == mv.value) {
             text += "=";
             text += &place(plan.abi, mirror);
         }
     }
     text += if text.is_empty() { "->" } else { " ->" };
-    let ret: Vec<String> = plan
-        .ret
-        .iter()
-        .map(|piece| place(plan.abi, piece))
-        .collect();
+    let ret: Vec<String> = plan.ret.iter().map(|mv| place(plan.abi, mv)).collect();
     if !ret.is_empty() {
         text += &format!(" {}", ret.join("+"));
     }
-    if let Some(hidden) = plan.hidden {
-        text += &format!(" *{}", int_name(plan.abi.convention().isa, hidden.pointer));
+    if let Some(sret) = plan.sret {
+        text += &format!(" *{}", sret.pointer.name(plan.abi.convention().isa));
     }
     text += &format!(", stack {}", plan.stack);
     if plan.copies > 0 {

@@ -114,7 +114,7 @@ impl Step<'_> {
         let mut rng = Rng::new(&[self.seed, self.case.index, round, u64::from(b'G')]);
         let mut memory = Memory::new(&values.args, prepared, endpoint)?;
         let drops_result =
-            endpoint == Endpoint::Pointers && prepared.plan.hidden.is_some() && round == 1;
+            endpoint == Endpoint::Pointers && prepared.plan.sret.is_some() && round == 1;
         let (arguments, result) = memory.pointers();
         let result = if drops_result {
             std::ptr::null_mut()

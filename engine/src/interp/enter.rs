@@ -29,9 +29,9 @@ impl<'a> Entered<'a> {
 
     /// The memory where C wants the result, if it does not want it in registers.
     #[inline]
-    pub fn hidden(&self) -> Option<*mut c_void> {
-        let hidden = self.plan.hidden?;
-        Some(self.image.ints[usize::from(hidden.pointer)] as *mut c_void)
+    pub fn sret(&self) -> Option<*mut c_void> {
+        let sret = self.plan.sret?;
+        Some(self.image.ints[usize::from(sret.pointer)] as *mut c_void)
     }
 
     /// Tells `list` of each argument its number and where it lies.
@@ -58,7 +58,7 @@ impl<'a> Entered<'a> {
             // SAFETY: the piece lies where the plan says, for which new()'s caller vouches; it has room in its slots, a narrow
             // integer in a slot of its own.
             unsafe {
-                let slot = slots.cast::<u8>().add(piece.slot as usize);
+                let slot = slots.cast::<u8>().add(piece.slot_offset as usize);
                 let from = self.image.at(piece.place, self.stack);
                 if piece.copy.is_some() {
                     let copy = from.cast::<*const u8>().read();
@@ -80,10 +80,10 @@ impl<'a> Entered<'a> {
     #[inline]
     pub unsafe fn return_result(self, result: *const c_void) {
         let Entered { plan, image, .. } = self;
-        if let Some(hidden) = plan.hidden
-            && let Some(register) = hidden.returned
+        if let Some(sret) = plan.sret
+            && let Some(register) = sret.returned
         {
-            image.ints[usize::from(register)] = image.ints[usize::from(hidden.pointer)];
+            image.ints[usize::from(register)] = image.ints[usize::from(sret.pointer)];
         }
         image.expect(plan);
         for piece in &plan.ret {

@@ -60,8 +60,8 @@ pub unsafe fn call<A: Arguments>(
     };
     frame.image.ints[machine::STATIC_CHAIN] = chain as u64;
     frame.image.expect(plan);
-    let unwanted = match plan.hidden {
-        Some(hidden) if result.is_null() => hidden.size.next_multiple_of(STACK_ALIGN),
+    let unwanted = match plan.sret {
+        Some(sret) if result.is_null() => sret.size.next_multiple_of(STACK_ALIGN),
         _ => 0,
     };
     let area = plan.stack + plan.copies + unwanted;
@@ -93,7 +93,7 @@ unsafe extern "C" fn fill<A: Arguments>(frame: *mut c_void, stack: *mut u8) {
     // SAFETY: the frame is call()'s.
     let frame = unsafe { &mut *frame.cast::<Frame<'_, A>>() };
     let plan = frame.plan;
-    if let Some(hidden) = plan.hidden {
+    if let Some(sret) = plan.sret {
         let copies = (plan.stack + plan.copies) as usize;
         // SAFETY: a result that nobody wants has its room behind the copies.
         let unwanted = unsafe { stack.add(copies) };
@@ -102,7 +102,7 @@ unsafe extern "C" fn fill<A: Arguments>(frame: *mut c_void, stack: *mut u8) {
         } else {
             frame.result
         };
-        frame.image.ints[usize::from(hidden.pointer)] = result as u64;
+        frame.image.ints[usize::from(sret.pointer)] = result as u64;
     }
     for piece in plan.args.iter().chain(&plan.mirrors) {
         // SAFETY: the arguments have the piece's bytes; a plan's places lie within the stack area.

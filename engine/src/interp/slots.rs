@@ -11,7 +11,7 @@ struct Slots(*const u64);
 impl Arguments for Slots {
     unsafe fn piece(&self, piece: &Move) -> *const u8 {
         // SAFETY: a plan's slots lie within the list.
-        unsafe { self.0.cast::<u8>().add(piece.slot as usize) }
+        unsafe { self.0.cast::<u8>().add(piece.slot_offset as usize) }
     }
 }
 
@@ -44,8 +44,8 @@ pub(crate) unsafe fn enter_slots(
     with_scratch::<u64, _, INLINE>(plan.arg_slots as usize, 0, |slots| {
         // SAFETY: there are as many slots as the plan has.
         unsafe { entered.store_arguments(slots.as_mut_ptr()) };
-        let hidden = plan.hidden.zip(entered.hidden());
-        let Some((hidden, to)) = hidden else {
+        let sret = plan.sret.zip(entered.sret());
+        let Some((sret, to)) = sret else {
             let mut area = ResultArea::default();
             run(slots, &mut area);
             // SAFETY: the area has room for every result in registers.
@@ -57,7 +57,7 @@ pub(crate) unsafe fn enter_slots(
             // SAFETY: C has memory of the result's size there, and the result fills its slots.
             unsafe {
                 to.cast::<u8>()
-                    .copy_from_nonoverlapping(result.as_ptr().cast(), hidden.size as usize);
+                    .copy_from_nonoverlapping(result.as_ptr().cast(), sret.size as usize);
                 entered.return_result(result.as_ptr().cast());
             }
         });

@@ -15,7 +15,7 @@
 
 mod need;
 
-use super::regs::{Convention, Variadics};
+use super::regs::{Convention, Fpr, Gpr, Variadics};
 use super::{Abi, Extend, Move, Place, Plan};
 use crate::layout::SLOT;
 use crate::types::{Signature, Type, Wide};
@@ -28,12 +28,13 @@ type Verdict = Result<(), String>;
 ///
 /// ```
 /// use farcall_arch::abi::check::check;
+/// use farcall_arch::abi::regs::x64::XMM0;
 /// use farcall_arch::{Abi, Place, Signature, Type, plan};
 ///
 /// let signature = Signature::new(Type::Void, vec![Type::I32, Type::F64])?;
 /// let mut plan = plan(&signature, Abi::Win64)?;
 /// assert_eq!(check(&signature, &plan), Ok(()));
-/// plan.args[1].place = Place::Fp(0); // as if the two files were counted apart
+/// plan.args[1].place = Place::Fp(XMM0); // as if the two files were counted apart
 /// assert_eq!(check(&signature, &plan), Err("value 1: Fp(0) is out of turn".to_owned()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -67,14 +68,14 @@ pub fn check(signature: &Signature, plan: &Plan) -> Verdict {
 fn check_ret(signature: &Signature, plan: &Plan, row: &Convention) -> Verdict {
     let ty = signature.ret();
     let by_registers = need::result(plan.abi, ty);
-    let is_hidden = plan.hidden.is_some();
-    if is_hidden == by_registers.is_some() {
-        let wanted = if is_hidden { "registers" } else { "memory" };
+    let is_sret = plan.sret.is_some();
+    if is_sret == by_registers.is_some() {
+        let wanted = if is_sret { "registers" } else { "memory" };
         return Err(format!("the result belongs in {wanted}"));
     }
-    if let Some(hidden) = plan.hidden {
-        let wanted = (row.result_pointer, row.result_pointer_returned, ty.size());
-        let got = (hidden.pointer, hidden.returned, hidden.size);
+    if let Some(sret) = plan.sret {
+        let wanted = (row.sret, row.sret_returned, ty.size());
+        let got = (sret.pointer, sret.returned, sret.size);
         return match plan.ret.is_empty() && got == wanted {
             true => Ok(()),
             false => Err(format!(
@@ -90,10 +91,10 @@ fn check_ret(signature: &Signature, plan: &Plan, row: &Convention) -> Verdict {
     };
     check_values(&plan.ret, types)?;
     check_registers(&plan.ret, row.int_rets, row.fp_rets)?;
-    if let Some(piece) = plan.ret.iter().find(|piece| is_stack(piece)) {
-        return Err(format!("the result is returned in {:?}", piece.place));
+    if let Some(mv) = plan.ret.iter().find(|mv| is_stack(mv)) {
+        return Err(format!("the result is returned in {:?}", mv.place));
     }
-    let places: Vec<Place> = plan.ret.iter().map(|piece| piece.place).collect();
+    let places: Vec<Place> = plan.ret.iter().map(|mv| mv.place).collect();
     let wanted = by_registers.unwrap_or_default().places(row);
     if places != wanted {
         return Err(format!(
@@ -104,7 +105,7 @@ fn check_ret(signature: &Signature, plan: &Plan, row: &Convention) -> Verdict {
 }
 
 fn check_vector_count(plan: &Plan, row: &Convention) -> Verdict {
-    let placed = plan.args.iter().filter(|piece| is_fp(piece)).count();
+    let placed = plan.args.iter().filter(|mv| is_fp(mv)).count();
     match plan.vector_args {
         Some(count) if usize::from(count) != placed => {
             Err(format!("{count} vector arguments counted, {placed} placed"))
@@ -120,22 +121,19 @@ fn check_values(moves: &[Move], types: &[Type]) -> Verdict {
     let mut start = 0;
     for (value, ty) in types.iter().enumerate() {
         let mut moved = vec![false; ty.size() as usize];
-        while let Some(piece) = moves.next_if(|piece| piece.value as usize == value) {
+        while let Some(mv) = moves.next_if(|mv| mv.value as usize == value) {
             let complain = |why: String| Err(format!("value {value}: {why}"));
-            if piece.slot != start + piece.offset {
-                return complain(format!("slot byte {} is not its own", piece.slot));
+            if mv.slot_offset != start + mv.offset {
+                return complain(format!("slot byte {} is not its own", mv.slot_offset));
             }
-            let bytes = piece.offset as usize..(piece.offset + piece.width) as usize;
+            let bytes = mv.offset as usize..(mv.offset + mv.width) as usize;
             match moved.get_mut(bytes) {
                 Some(bytes) if !bytes.contains(&true) => bytes.fill(true),
                 _ => {
-                    return complain(format!(
-                        "bytes {}+{} are not its own",
-                        piece.offset, piece.width
-                    ));
+                    return complain(format!("bytes {}+{} are not its own", mv.offset, mv.width));
                 }
             }
-            check_piece(piece, ty).or_else(complain)?;
+            check_move(mv, ty).or_else(complain)?;
         }
         let bytes = need::bytes(ty);
         let missing = bytes
@@ -148,41 +146,41 @@ fn check_values(moves: &[Move], types: &[Type]) -> Verdict {
         start += ty.slots() * SLOT;
     }
     match moves.next() {
-        Some(piece) => Err(format!("move of value {}, which is not next", piece.value)),
+        Some(mv) => Err(format!("move of value {}, which is not next", mv.value)),
         None => Ok(()),
     }
 }
 
-/// A piece's extension, its width, and whether a floating-point register gets anything but floating-point numbers.
-fn check_piece(piece: &Move, ty: &Type) -> Result<(), String> {
+/// A move's extension, its width, and whether a floating-point register gets anything but floating-point numbers.
+fn check_move(mv: &Move, ty: &Type) -> Result<(), String> {
     let Move {
         place,
         extend,
         width,
         ..
-    } = *piece;
+    } = *mv;
     let (wanted, is_sound) = match ty {
         Type::Scalar(scalar) => match (scalar.is_float() || width == 8, scalar.is_signed()) {
-            (true, _) => (Extend::None, !is_fp(piece) || scalar.is_float()),
-            (false, true) => (Extend::Sign, !is_fp(piece)),
-            (false, false) => (Extend::Zero, !is_fp(piece)),
+            (true, _) => (Extend::None, !is_fp(mv) || scalar.is_float()),
+            (false, true) => (Extend::Sign, !is_fp(mv)),
+            (false, false) => (Extend::Zero, !is_fp(mv)),
         },
         // Win64 alone has these in a vector register; its rule for results asks for it.
-        Type::Wide(Wide::I128 | Wide::U128) if is_fp(piece) => (Extend::None, width == 16),
+        Type::Wide(Wide::I128 | Wide::U128) if is_fp(mv) => (Extend::None, width == 16),
         _ => {
             let bytes = need::bytes(ty);
-            let end = (piece.offset + width) as usize;
-            let is_float = bytes.get(piece.offset as usize..end).is_some_and(|bytes| {
+            let end = (mv.offset + width) as usize;
+            let is_float = bytes.get(mv.offset as usize..end).is_some_and(|bytes| {
                 bytes
                     .iter()
                     .flatten()
                     .all(|byte| *byte == need::Byte::Float)
             });
-            (Extend::None, !is_fp(piece) || is_float)
+            (Extend::None, !is_fp(mv) || is_float)
         }
     };
     let fits = match place {
-        _ if piece.copy.is_some() => width == ty.size(),
+        _ if mv.copy.is_some() => width == ty.size(),
         Place::Int(_) => width <= 8,
         Place::Fp(_) => matches!(width, 4 | 8 | 16),
         Place::X87(_) => width == 10,
@@ -194,21 +192,21 @@ fn check_piece(piece: &Move, ty: &Type) -> Result<(), String> {
     }
 }
 
-fn check_registers(moves: &[Move], ints: &[u8], fps: &[u8]) -> Verdict {
-    let stranger = moves.iter().find(|piece| match piece.place {
+fn check_registers(moves: &[Move], ints: &[Gpr], fps: &[Fpr]) -> Verdict {
+    let stranger = moves.iter().find(|mv| match mv.place {
         Place::Int(register) => !ints.contains(&register),
         Place::Fp(register) => !fps.contains(&register),
         Place::X87(_) | Place::Stack { .. } => false,
     });
-    stranger.map_or(Ok(()), |piece| {
-        let Move { value, place, .. } = piece;
+    stranger.map_or(Ok(()), |mv| {
+        let Move { value, place, .. } = mv;
         Err(format!("value {value}: {place:?} is not a place for it"))
     })
 }
 
 /// Registers are taken one after the other, by class or by position, and the stack only when there are not enough.
 fn check_order(signature: &Signature, plan: &Plan, row: &Convention) -> Verdict {
-    let takes_int = plan.hidden.is_some() && row.int_args.contains(&row.result_pointer);
+    let takes_int = plan.sret.is_some() && row.int_args.contains(&row.sret);
     let (mut ints, mut fps) = (usize::from(takes_int), 0);
     for (index, _) in signature.args().iter().enumerate() {
         if row.positional {
@@ -233,15 +231,12 @@ fn check_order(signature: &Signature, plan: &Plan, row: &Convention) -> Verdict 
                 .collect(),
             (false, false) => Vec::new(),
         };
-        let pieces = plan
-            .args
-            .iter()
-            .filter(|piece| piece.value as usize == index);
-        let (on_stack, in_registers): (Vec<&Move>, Vec<&Move>) = pieces.partition(|p| is_stack(p));
-        let places: Vec<Place> = in_registers.iter().map(|piece| piece.place).collect();
+        let moves = plan.args.iter().filter(|mv| mv.value as usize == index);
+        let (on_stack, in_registers): (Vec<&Move>, Vec<&Move>) = moves.partition(|p| is_stack(p));
+        let places: Vec<Place> = in_registers.iter().map(|mv| mv.place).collect();
         if places != wanted || on_stack.len() != usize::from(!fits) {
             let stranger = in_registers.first().or(on_stack.first());
-            let place = stranger.map(|piece| piece.place);
+            let place = stranger.map(|mv| mv.place);
             let place = place.map_or("nothing".to_owned(), |place| format!("{place:?}"));
             return Err(format!("value {index}: {place} is out of turn"));
         }
@@ -270,16 +265,16 @@ fn is_int(place: &Place) -> bool {
 
 fn check_stack(signature: &Signature, plan: &Plan, row: &Convention) -> Verdict {
     let mut end = row.shadow;
-    for piece in &plan.args {
-        let Place::Stack { offset, size } = piece.place else {
+    for mv in &plan.args {
+        let Place::Stack { offset, size } = mv.place else {
             continue;
         };
-        let whole = need::on_stack(plan.abi, signature, piece.value as usize);
+        let whole = need::on_stack(plan.abi, signature, mv.value as usize);
         // What is behind the part in registers goes on where that would have ended.
         let StackNeed {
             size: wanted,
             align,
-        } = match piece.offset {
+        } = match mv.offset {
             0 => whole,
             offset => StackNeed {
                 size: whole.size - offset,
@@ -290,7 +285,7 @@ fn check_stack(signature: &Signature, plan: &Plan, row: &Convention) -> Verdict 
         if (offset, size) != (expected, wanted) {
             return Err(format!(
                 "value {}: stack bytes {offset}+{size} instead of {expected}+{wanted}",
-                piece.value
+                mv.value
             ));
         }
         end = offset + size;
@@ -306,15 +301,15 @@ fn check_stack(signature: &Signature, plan: &Plan, row: &Convention) -> Verdict 
 /// Copies lie one after the other, aligned as the stack is.
 fn check_copies(plan: &Plan, row: &Convention) -> Verdict {
     let mut end = 0;
-    for piece in &plan.args {
-        if let Some(copy) = piece.copy {
+    for mv in &plan.args {
+        if let Some(copy) = mv.copy {
             if copy != end {
                 return Err(format!(
                     "value {}: a copy at {copy} instead of {end}",
-                    piece.value
+                    mv.value
                 ));
             }
-            end = (copy + piece.width).next_multiple_of(row.stack_align);
+            end = (copy + mv.width).next_multiple_of(row.stack_align);
         }
     }
     match plan.copies == end {
@@ -325,21 +320,20 @@ fn check_copies(plan: &Plan, row: &Convention) -> Verdict {
 
 fn check_mirrors(signature: &Signature, plan: &Plan, row: &Convention) -> Verdict {
     let is_variadic = signature.fixed().is_some();
-    let mirrored =
-        |piece: &&Move| is_variadic && row.variadics == Variadics::Mirrored && is_fp(piece);
+    let mirrored = |mv: &&Move| is_variadic && row.variadics == Variadics::Mirrored && is_fp(mv);
     let wanted: Vec<&Move> = plan.args.iter().filter(mirrored).collect();
-    let is_mirror = |(mirror, piece): (&Move, &&Move)| {
-        let position = |list: &[u8], wanted| list.iter().position(|&register| register == wanted);
-        let positions = match (mirror.place, piece.place) {
-            (Place::Int(int), Place::Fp(fp)) => {
-                (position(row.int_args, int), position(row.fp_args, fp))
-            }
+    let is_mirror = |(mirror, mv): (&Move, &&Move)| {
+        let positions = match (mirror.place, mv.place) {
+            (Place::Int(int), Place::Fp(fp)) => (
+                row.int_args.iter().position(|&register| register == int),
+                row.fp_args.iter().position(|&register| register == fp),
+            ),
             _ => (None, None),
         };
         let same = Move {
-            place: piece.place,
+            place: mv.place,
             ..*mirror
-        } == **piece;
+        } == **mv;
         same && positions.0.is_some() && positions.0 == positions.1
     };
     if plan.mirrors.len() != wanted.len() || !plan.mirrors.iter().zip(&wanted).all(is_mirror) {
@@ -350,27 +344,27 @@ fn check_mirrors(signature: &Signature, plan: &Plan, row: &Convention) -> Verdic
 
 fn check_overlap<'a>(moves: impl Iterator<Item = &'a Move>) -> Verdict {
     let mut taken = HashSet::new();
-    for piece in moves {
-        let cells: Vec<(u8, u32)> = match piece.place {
-            Place::Int(register) => vec![(0, u32::from(register))],
-            Place::Fp(register) => vec![(1, u32::from(register))],
+    for mv in moves {
+        let taken_up: Vec<(u8, u32)> = match mv.place {
+            Place::Int(register) => vec![(0, u32::from(register.number()))],
+            Place::Fp(register) => vec![(1, u32::from(register.number()))],
             Place::X87(register) => vec![(2, u32::from(register))],
             Place::Stack { offset, size } => {
                 (offset..offset + size).map(|byte| (3, byte)).collect()
             }
         };
-        if !cells.into_iter().all(|cell| taken.insert(cell)) {
-            let Move { value, place, .. } = piece;
+        if !taken_up.into_iter().all(|unit| taken.insert(unit)) {
+            let Move { value, place, .. } = mv;
             return Err(format!("value {value}: {place:?} is taken already"));
         }
     }
     Ok(())
 }
 
-fn is_fp(piece: &Move) -> bool {
-    matches!(piece.place, Place::Fp(_))
+fn is_fp(mv: &Move) -> bool {
+    matches!(mv.place, Place::Fp(_))
 }
 
-fn is_stack(piece: &Move) -> bool {
-    matches!(piece.place, Place::Stack { .. })
+fn is_stack(mv: &Move) -> bool {
+    matches!(mv.place, Place::Stack { .. })
 }

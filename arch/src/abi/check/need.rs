@@ -1,6 +1,6 @@
 //! What a value needs under a convention, judged by its bytes: how many registers of which kind, how much stack.
 
-use super::{Abi, Convention, Place, Variadics};
+use super::{Abi, Convention, Fpr, Gpr, Place, Variadics};
 use crate::layout::{Number, SLOT};
 use crate::types::{Float, Signature, Type, Wide};
 
@@ -75,7 +75,7 @@ impl Need {
     }
 
     /// The places it takes from what is left of each list.
-    pub fn places_from(&self, ints: &[u8], fps: &[u8]) -> Vec<Place> {
+    pub fn places_from(&self, ints: &[Gpr], fps: &[Fpr]) -> Vec<Place> {
         let (mut ints, mut fps) = (ints.iter(), fps.iter());
         let place = |&is_fp: &bool| match is_fp {
             true => fps.next().map(|&register| Place::Fp(register)),

@@ -1,11 +1,12 @@
-//! Pieces between registers and memory: which instruction, which offset, which two together.
+//! Between registers and memory: which instruction, which offset, which two together.
 
 #![allow(
     clippy::useless_conversion,
     reason = "dynasm! expands to conversions of operands to u32"
 )]
 
-use super::{Emitter, FAR, SCRATCH};
+use super::{Emitter, FAR};
+use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Extend, Move};
 use dynasmrt::{DynasmApi, dynasm};
 
@@ -15,19 +16,52 @@ pub(super) const PAIR_UNITS: u32 = 63;
 /// The largest offset of a single load or store in units of its size, and the largest operand of an addition: twelve bits.
 const UNITS: u32 = 4095;
 
-/// One of the two register files.
+/// A register of either kind.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum File {
-    Int,
-    Fp,
+pub(super) enum Register {
+    Int(Gpr),
+    Fp(Fpr),
+}
+
+impl From<Gpr> for Register {
+    fn from(register: Gpr) -> Register {
+        Register::Int(register)
+    }
+}
+
+impl From<Fpr> for Register {
+    fn from(register: Fpr) -> Register {
+        Register::Fp(register)
+    }
+}
+
+/// A place in memory: `offset` bytes above what `base` points to.
+#[derive(Clone, Copy)]
+pub(super) struct Address {
+    pub base: Gpr,
+    pub offset: u32,
+}
+
+impl Address {
+    pub(super) fn plus(self, bytes: u32) -> Address {
+        let offset = self.offset + bytes;
+        Address { offset, ..self }
+    }
+
+    /// Memory of `width` bytes as a register is loaded from it or stored to it.
+    pub(super) fn access(self, register: impl Into<Register>, width: u32) -> Access {
+        Access {
+            width,
+            ..Access::word(register, self.base, self.offset)
+        }
+    }
 }
 
 /// A register and the memory it is loaded from or stored to: `offset` bytes above what `base` points to.
 #[derive(Clone, Copy)]
 pub(super) struct Access {
-    pub(super) file: File,
-    pub(super) register: u8,
-    pub(super) base: u8,
+    pub(super) register: Register,
+    pub(super) base: Gpr,
     pub(super) offset: u32,
     pub(super) width: u32,
     /// How a load fills the rest of the register.
@@ -35,11 +69,10 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// All eight bytes of an integer register.
-    pub(super) fn word(register: u8, base: u8, offset: u32) -> Access {
+    /// Eight bytes of a register.
+    pub(super) fn word(register: impl Into<Register>, base: Gpr, offset: u32) -> Access {
         Access {
-            file: File::Int,
-            register,
+            register: register.into(),
             base,
             offset,
             width: 8,
@@ -47,27 +80,33 @@ impl Access {
         }
     }
 
-    /// A piece as it lies in memory, extended to the whole register by a load.
-    pub(super) fn of(piece: &Move, register: u8, base: u8, offset: u32) -> Access {
+    /// A move's bytes as they lie in memory, extended to the whole register by a load.
+    pub(super) fn of(mv: &Move, register: impl Into<Register>, base: Gpr, offset: u32) -> Access {
         Access {
-            width: piece.width,
-            extend: piece.extend,
+            width: mv.width,
+            extend: mv.extend,
             ..Access::word(register, base, offset)
         }
     }
 
-    /// A slot that a store fills with an extended piece: all of it, if that means anything.
-    pub(super) fn slot(piece: &Move, register: u8, base: u8, offset: u32) -> Access {
-        let fills_slot = piece.extend != Extend::None;
+    /// A slot that a store fills with a move's extended bytes: all of it, if extension means anything.
+    pub(super) fn slot(mv: &Move, register: impl Into<Register>, base: Gpr, offset: u32) -> Access {
+        let fills_slot = mv.extend != Extend::None;
         Access {
-            width: if fills_slot { 8 } else { piece.width },
+            width: if fills_slot { 8 } else { mv.width },
             ..Access::word(register, base, offset)
         }
     }
 
-    /// Whether one instruction can do this and `next`.
-    fn pairs_with(&self, next: &Access) -> bool {
-        let same = |a: &Access| (a.file, a.base, a.width);
+    /// The same with another register.
+    pub(super) fn with(self, register: impl Into<Register>) -> Access {
+        let register = register.into();
+        Access { register, ..self }
+    }
+
+    /// Whether one instruction can reach this and `next`.
+    fn adjoins(&self, next: &Access) -> bool {
+        let same = |a: &Access| (a.base, a.width);
         same(self) == same(next)
             && self.width == 8
             && self.register != next.register
@@ -75,24 +114,54 @@ impl Access {
             && self.offset.is_multiple_of(8)
             && self.offset / 8 <= PAIR_UNITS
     }
+
+    /// This and `next` in one instruction, if there is one for the two.
+    fn paired(&self, next: &Access) -> Option<Group<'static>> {
+        if !self.adjoins(next) {
+            return None;
+        }
+        let (base, offset) = (self.base, self.offset as i32);
+        match (self.register, next.register) {
+            (Register::Int(a), Register::Int(b)) => Some(Group::Ints([a, b], base, offset)),
+            (Register::Fp(a), Register::Fp(b)) => Some(Group::Fps([a, b], base, offset)),
+            _ => None,
+        }
+    }
+}
+
+/// What one instruction moves: two registers with their memory, or one.
+pub(super) enum Group<'a> {
+    Ints([Gpr; 2], Gpr, i32),
+    Fps([Fpr; 2], Gpr, i32),
+    One(&'a Access),
+}
+
+impl Group<'_> {
+    /// Whether an integer register is among those that are moved.
+    pub(super) fn has(&self, register: Gpr) -> bool {
+        match self {
+            Group::Ints(registers, ..) => registers.contains(&register),
+            Group::Fps(..) => false,
+            Group::One(access) => access.register == Register::Int(register),
+        }
+    }
 }
 
 /// Neighbours in memory, two by two where one instruction can move both.
-pub(super) fn in_pairs(accesses: &[Access]) -> Vec<&[Access]> {
+pub(super) fn in_pairs(accesses: &[Access]) -> Vec<Group<'_>> {
     let mut groups = Vec::new();
     let mut rest = accesses;
-    while let Some(first) = rest.first() {
-        let is_pair = rest.get(1).is_some_and(|next| first.pairs_with(next));
-        let (group, tail) = rest.split_at(if is_pair { 2 } else { 1 });
-        groups.push(group);
-        rest = tail;
+    while let [first, others @ ..] = rest {
+        let pair = others.first().and_then(|next| first.paired(next));
+        rest = &others[usize::from(pair.is_some())..];
+        groups.push(pair.unwrap_or(Group::One(first)));
     }
     groups
 }
 
 impl Emitter {
     /// `to = base + offset`, for any offset up to 16 MiB.
-    pub(super) fn add(&mut self, to: u8, base: u8, offset: u32) {
+    pub(super) fn add(&mut self, to: Gpr, base: Gpr, offset: u32) {
         let (pages, rest) = (offset >> 12, offset & UNITS);
         match (pages, rest) {
             (0, rest) => dynasm!(self.ops ; .arch aarch64 ; add XSP(to), XSP(base), rest),
@@ -107,17 +176,16 @@ impl Emitter {
         }
     }
 
-    /// Copies memory to memory, two pieces at a time through the scratch registers.
-    pub(super) fn copy_all(&mut self, copies: Vec<(Access, Access)>) {
-        for two in copies.chunks(SCRATCH.len()) {
-            let through = two.iter().zip(SCRATCH);
-            let (loads, stores): (Vec<_>, Vec<_>) = through
-                .map(|(&(from, to), register)| {
-                    (Access { register, ..from }, Access { register, ..to })
-                })
+    /// Copies memory to memory, as many moves at a time as there are registers to go through.
+    pub(super) fn copy_all(&mut self, copies: Vec<(Access, Access)>, through: &[Gpr]) {
+        for some in copies.chunks(through.len()) {
+            let (loads, stores): (Vec<_>, Vec<_>) = some
+                .iter()
+                .zip(through)
+                .map(|(&(from, to), &register)| (from.with(register), to.with(register)))
                 .unzip();
             for group in in_pairs(&loads) {
-                self.load_group(group);
+                self.load_group(&group);
             }
             self.store_all(&stores);
         }
@@ -126,39 +194,31 @@ impl Emitter {
     pub(super) fn store_all(&mut self, stores: &[Access]) {
         for group in in_pairs(stores) {
             match group {
-                [first, second] => self.store_pair(first, second),
-                single => single.iter().for_each(|store| self.store(store)),
+                Group::Ints([a, b], base, offset) => {
+                    dynasm!(self.ops ; .arch aarch64 ; stp X(a), X(b), [XSP(base), offset]);
+                }
+                Group::Fps([a, b], base, offset) => {
+                    dynasm!(self.ops ; .arch aarch64 ; stp D(a), D(b), [XSP(base), offset]);
+                }
+                Group::One(store) => self.store(store),
             }
         }
     }
 
-    pub(super) fn load_group(&mut self, group: &[Access]) {
-        match group {
-            [first, second] => self.load_pair(first, second),
-            single => single.iter().for_each(|load| self.load(load)),
-        }
-    }
-
-    fn load_pair(&mut self, first: &Access, second: &Access) {
-        let (a, b) = (first.register, second.register);
-        let (base, offset) = (first.base, first.offset as i32);
-        match first.file {
-            File::Int => dynasm!(self.ops ; .arch aarch64 ; ldp X(a), X(b), [XSP(base), offset]),
-            File::Fp => dynasm!(self.ops ; .arch aarch64 ; ldp D(a), D(b), [XSP(base), offset]),
-        }
-    }
-
-    fn store_pair(&mut self, first: &Access, second: &Access) {
-        let (a, b) = (first.register, second.register);
-        let (base, offset) = (first.base, first.offset as i32);
-        match first.file {
-            File::Int => dynasm!(self.ops ; .arch aarch64 ; stp X(a), X(b), [XSP(base), offset]),
-            File::Fp => dynasm!(self.ops ; .arch aarch64 ; stp D(a), D(b), [XSP(base), offset]),
+    pub(super) fn load_group(&mut self, group: &Group<'_>) {
+        match *group {
+            Group::Ints([a, b], base, offset) => {
+                dynasm!(self.ops ; .arch aarch64 ; ldp X(a), X(b), [XSP(base), offset]);
+            }
+            Group::Fps([a, b], base, offset) => {
+                dynasm!(self.ops ; .arch aarch64 ; ldp D(a), D(b), [XSP(base), offset]);
+            }
+            Group::One(load) => self.load(load),
         }
     }
 
     /// The base and the offset for a single load or store, brought within its reach.
-    fn reach(&mut self, access: &Access) -> (u8, u32) {
+    fn reach(&mut self, access: &Access) -> (Gpr, u32) {
         let (base, offset) = (access.base, access.offset);
         if !offset.is_multiple_of(access.width) {
             self.add(FAR, base, offset);
@@ -171,51 +231,82 @@ impl Emitter {
         (FAR, offset & UNITS)
     }
 
+    /// Loads a register. An integer of 3, 5, 6 or 7 bytes is loaded in parts ([`Emitter::load_parts`]).
     pub(super) fn load(&mut self, access: &Access) {
+        if let (Register::Int(register), 3 | 5..=7) = (access.register, access.width) {
+            let (base, offset) = (access.base, access.offset);
+            return self.load_parts(register, Address { base, offset }, access.width);
+        }
         let (base, offset) = self.reach(access);
-        let r = access.register;
-        match (access.file, access.extend, access.width) {
-            (File::Fp, _, 4) => dynasm!(self.ops ; .arch aarch64 ; ldr S(r), [XSP(base), offset]),
-            (File::Fp, _, 16) => dynasm!(self.ops ; .arch aarch64 ; ldr Q(r), [XSP(base), offset]),
-            (File::Fp, _, _) => dynasm!(self.ops ; .arch aarch64 ; ldr D(r), [XSP(base), offset]),
-            (_, Extend::Sign, 1) => {
+        match (access.register, access.extend, access.width) {
+            (Register::Fp(r), _, 4) => {
+                dynasm!(self.ops ; .arch aarch64 ; ldr S(r), [XSP(base), offset])
+            }
+            (Register::Fp(r), _, 16) => {
+                dynasm!(self.ops ; .arch aarch64 ; ldr Q(r), [XSP(base), offset])
+            }
+            (Register::Fp(r), _, _) => {
+                dynasm!(self.ops ; .arch aarch64 ; ldr D(r), [XSP(base), offset])
+            }
+            (Register::Int(r), Extend::Sign, 1) => {
                 dynasm!(self.ops ; .arch aarch64 ; ldrsb X(r), [XSP(base), offset]);
             }
-            (_, Extend::Sign, 2) => {
+            (Register::Int(r), Extend::Sign, 2) => {
                 dynasm!(self.ops ; .arch aarch64 ; ldrsh X(r), [XSP(base), offset]);
             }
-            (_, Extend::Sign, _) => {
+            (Register::Int(r), Extend::Sign, _) => {
                 dynasm!(self.ops ; .arch aarch64 ; ldrsw X(r), [XSP(base), offset]);
             }
-            (_, _, 1) => dynasm!(self.ops ; .arch aarch64 ; ldrb W(r), [XSP(base), offset]),
-            (_, _, 2) => dynasm!(self.ops ; .arch aarch64 ; ldrh W(r), [XSP(base), offset]),
-            (_, _, 4) => dynasm!(self.ops ; .arch aarch64 ; ldr W(r), [XSP(base), offset]),
-            (_, _, _) => dynasm!(self.ops ; .arch aarch64 ; ldr X(r), [XSP(base), offset]),
+            (Register::Int(r), _, 1) => {
+                dynasm!(self.ops ; .arch aarch64 ; ldrb W(r), [XSP(base), offset])
+            }
+            (Register::Int(r), _, 2) => {
+                dynasm!(self.ops ; .arch aarch64 ; ldrh W(r), [XSP(base), offset])
+            }
+            (Register::Int(r), _, 4) => {
+                dynasm!(self.ops ; .arch aarch64 ; ldr W(r), [XSP(base), offset])
+            }
+            (Register::Int(r), _, _) => {
+                dynasm!(self.ops ; .arch aarch64 ; ldr X(r), [XSP(base), offset])
+            }
         }
     }
 
     pub(super) fn store(&mut self, access: &Access) {
         let (base, offset) = self.reach(access);
-        let r = access.register;
-        match (access.file, access.width) {
-            (File::Fp, 4) => dynasm!(self.ops ; .arch aarch64 ; str S(r), [XSP(base), offset]),
-            (File::Fp, 16) => dynasm!(self.ops ; .arch aarch64 ; str Q(r), [XSP(base), offset]),
-            (File::Fp, _) => dynasm!(self.ops ; .arch aarch64 ; str D(r), [XSP(base), offset]),
-            (_, 1) => dynasm!(self.ops ; .arch aarch64 ; strb W(r), [XSP(base), offset]),
-            (_, 2) => dynasm!(self.ops ; .arch aarch64 ; strh W(r), [XSP(base), offset]),
-            (_, 4) => dynasm!(self.ops ; .arch aarch64 ; str W(r), [XSP(base), offset]),
-            (_, _) => dynasm!(self.ops ; .arch aarch64 ; str X(r), [XSP(base), offset]),
+        match (access.register, access.width) {
+            (Register::Fp(r), 4) => {
+                dynasm!(self.ops ; .arch aarch64 ; str S(r), [XSP(base), offset])
+            }
+            (Register::Fp(r), 16) => {
+                dynasm!(self.ops ; .arch aarch64 ; str Q(r), [XSP(base), offset])
+            }
+            (Register::Fp(r), _) => {
+                dynasm!(self.ops ; .arch aarch64 ; str D(r), [XSP(base), offset])
+            }
+            (Register::Int(r), 1) => {
+                dynasm!(self.ops ; .arch aarch64 ; strb W(r), [XSP(base), offset])
+            }
+            (Register::Int(r), 2) => {
+                dynasm!(self.ops ; .arch aarch64 ; strh W(r), [XSP(base), offset])
+            }
+            (Register::Int(r), 4) => {
+                dynasm!(self.ops ; .arch aarch64 ; str W(r), [XSP(base), offset])
+            }
+            (Register::Int(r), _) => {
+                dynasm!(self.ops ; .arch aarch64 ; str X(r), [XSP(base), offset])
+            }
         }
     }
 
-    /// Extends a piece from the low bits of a register to all of it.
-    pub(super) fn extend(&mut self, r: u8, piece: &Move) {
-        self.extend_to(r, r, piece);
+    /// Extends a move's bytes from the low bits of a register to all of it.
+    pub(super) fn extend(&mut self, r: Gpr, mv: &Move) {
+        self.extend_to(r, r, mv);
     }
 
-    /// Extends a piece from the low bits of one register to all of another, or of the same.
-    pub(super) fn extend_to(&mut self, to: u8, from: u8, piece: &Move) {
-        match (piece.extend, piece.width) {
+    /// Extends a move's bytes from the low bits of one register to all of another, or of the same.
+    pub(super) fn extend_to(&mut self, to: Gpr, from: Gpr, mv: &Move) {
+        match (mv.extend, mv.width) {
             (Extend::None, _) if to == from => {}
             (Extend::None, _) => dynasm!(self.ops ; .arch aarch64 ; mov X(to), X(from)),
             (Extend::Sign, 1) => dynasm!(self.ops ; .arch aarch64 ; sxtb X(to), W(from)),

@@ -5,8 +5,10 @@
     reason = "dynasm! expands to conversions of operands to u32"
 )]
 
-use super::access::{Access, File};
+use super::access::{Address, Register};
 use super::{Emitter, FAR, SCRATCH};
+use crate::abi::regs::a64::V16;
+use crate::abi::regs::{Fpr, Gpr};
 use dynasmrt::{DynasmApi, dynasm};
 
 /// A block of more bytes is copied in a loop.
@@ -16,30 +18,7 @@ const LONG_BLOCK: u32 = 256;
 const STEP: u32 = 16;
 
 /// What steps of that width go through: no argument or result is ever in it.
-const BLOCK: u8 = 16;
-
-/// A place in memory: `offset` bytes above what `base` points to.
-#[derive(Clone, Copy)]
-pub(super) struct Address {
-    pub base: u8,
-    pub offset: u32,
-}
-
-impl Address {
-    fn plus(self, bytes: u32) -> Address {
-        let offset = self.offset + bytes;
-        Address { offset, ..self }
-    }
-
-    /// Memory of `width` bytes as a register is loaded from it or stored to it.
-    fn access(self, file: File, register: u8, width: u32) -> Access {
-        Access {
-            file,
-            width,
-            ..Access::word(register, self.base, self.offset)
-        }
-    }
-}
+const BLOCK: Fpr = V16;
 
 impl Emitter {
     /// Copies `width` bytes, and reads and writes no others. Clobbers the second scratch register and a vector register; of a
@@ -56,7 +35,7 @@ impl Emitter {
     }
 
     /// Copies in steps as wide as both offsets and the rest allow.
-    fn copy_parts(&mut self, to: Address, from: Address, width: u32, through: u8) {
+    fn copy_parts(&mut self, to: Address, from: Address, width: u32, through: Gpr) {
         let mut done = 0;
         while done < width {
             let (to, from) = (to.plus(done), from.plus(done));
@@ -66,12 +45,12 @@ impl Emitter {
                     && from.offset.is_multiple_of(*step)
             };
             let step = [STEP, 8, 4, 2].into_iter().find(fits).unwrap_or(1);
-            let (file, register) = match step {
-                STEP => (File::Fp, BLOCK),
-                _ => (File::Int, through),
+            let register = match step {
+                STEP => Register::Fp(BLOCK),
+                _ => Register::Int(through),
             };
-            self.load(&from.access(file, register, step));
-            self.store(&to.access(file, register, step));
+            self.load(&from.access(register, step));
+            self.store(&to.access(register, step));
             done += step;
         }
     }
@@ -94,11 +73,11 @@ impl Emitter {
 
     /// Loads an integer of 3, 5, 6 or 7 bytes and reads no others. Clobbers the second scratch register; the base is not
     /// `to`, and the offset a multiple of 4.
-    pub(super) fn load_parts(&mut self, to: u8, from: Address, width: u32) {
+    pub(super) fn load_parts(&mut self, to: Gpr, from: Address, width: u32) {
         let mut done = 0;
         for part in parts(width) {
             let register = if done == 0 { to } else { SCRATCH[1] };
-            self.load(&from.plus(done).access(File::Int, register, part));
+            self.load(&from.plus(done).access(register, part));
             if done > 0 {
                 let bits = done * 8;
                 dynasm!(self.ops ; .arch aarch64 ; orr X(to), X(to), X(SCRATCH[1]), LSL bits);
@@ -108,10 +87,10 @@ impl Emitter {
     }
 
     /// Stores as many low bytes of a register, which is used up.
-    pub(super) fn store_parts(&mut self, register: u8, to: Address, width: u32) {
+    pub(super) fn store_parts(&mut self, register: Gpr, to: Address, width: u32) {
         let mut done = 0;
         for part in parts(width) {
-            self.store(&to.plus(done).access(File::Int, register, part));
+            self.store(&to.plus(done).access(register, part));
             done += part;
             if done < width {
                 let bits = part * 8;

@@ -1,8 +1,8 @@
-//! The AArch64 emitter. It walks plans; which register is whose it never knows by itself.
+//! The AArch64 emitter. It follows plans, and has no rule of its own about which register holds what.
 //!
 //! Frames, from high addresses to low. The stack pointer stays fixed between entry and exit, so its distance from
-//! the caller's frame is all that an unwinder needs; `x29` points to the frame record besides, for those that follow
-//! the chain of records. A callback entry whose frame one instruction can make has its record below the slots:
+//! the caller's frame is all that an unwinder needs. `x29` also points to the frame record, for tools that follow
+//! the chain of frame records. A callback entry whose frame one instruction can make has its record below the slots:
 //!
 //! ```text
 //!   trampoline                          callback entry, small       callback entry, large
@@ -18,7 +18,7 @@
 //!
 //! Each part is there only if the signature needs it.
 //!
-//! Eight bytes on each side of each other in memory go in pairs, as compilers do it. Sources: "Arm Architecture Reference Manual"
+//! Adjacent 8-byte accesses are paired. Sources: "Arm Architecture Reference Manual"
 //! (DDI 0487), part C6; "DWARF for the Arm 64-bit Architecture" (IHI 0057), section 4.1.
 
 #![allow(
@@ -28,29 +28,36 @@
 
 mod access;
 mod block;
-pub(super) mod object_callbacks;
+mod branches;
+mod call;
+mod entry;
+pub(super) mod object_entry;
 pub(super) mod objects;
 pub(super) mod shared;
 mod thread;
+mod thunk;
 mod values;
 
+use super::Code;
 use super::unwind::{FrameChange, FrameChangeKind};
-use super::{Code, Endpoint, EntryFrame, THUNK_SIZE, record, unwanted_size};
+use crate::abi::Abi;
+use crate::abi::regs::Gpr;
 use crate::abi::regs::a64::{SP, X9, X10, X16, X17, X19, X29, X30};
-use crate::abi::{Abi, Plan};
-use crate::layout::SLOT;
-use access::{Access, PAIR_UNITS};
+use access::Access;
+pub(super) use branches::branch_from_behind;
+pub(super) use call::call;
 use dynasmrt::aarch64::Aarch64Relocation;
-use dynasmrt::{DynasmApi, SimpleAssembler, VecAssembler, dynasm};
-pub(super) use shared::branch_from_behind;
+use dynasmrt::{DynasmApi, VecAssembler, dynasm};
+pub(super) use entry::callback_entry;
+pub(super) use thunk::{closed_entry, thunks};
 
-// Jobs of registers. None of them carries an argument under any convention, and x8, which may come to, is not among
-// them. RESULT alone survives the call. A landing pad lets a branch by x16 or x17 pass as it does a call.
-const TARGET: u8 = X16;
-const RECORD: u8 = X16;
-const FAR: u8 = X17;
-const RESULT: u8 = X19;
-const SCRATCH: [u8; 2] = [X9, X10];
+// Jobs of registers. None of them carries an argument or the address of a result (x8) under any convention. Only RESULT
+// survives the call. A landing pad lets a branch by x16 or x17 pass as it does a call.
+const TARGET: Gpr = X16;
+const RECORD: Gpr = X16;
+const FAR: Gpr = X17;
+const RESULT: Gpr = X19;
+const SCRATCH: [Gpr; 2] = [X9, X10];
 
 /// `bti c` among the hints: the landing pad for calls, and for jumps by x16 and x17. A no-op where that is off.
 const BTI_C: u32 = 34;
@@ -58,128 +65,13 @@ const BTI_C: u32 = 34;
 /// A quarter of `udf #0`.
 pub(super) const FILLER: u8 = 0;
 
-/// A frame larger than this is entered step by step, so that the guard page below a stack is never jumped over.
+/// A frame larger than this is entered in steps that touch each page, so that the guard page below a stack is hit.
 const GUARD_PAGE: u32 = 4096;
 
 /// The bytes of a frame record: the caller's `x29` and the return address.
 const FRAME_RECORD: u32 = 16;
 
-const _: () = assert!(
-    record::HANDLER == record::CONTEXT + 8,
-    "call_handler loads the two as a pair"
-);
-
-pub(super) fn call(plan: &Plan, endpoint: Endpoint) -> Code {
-    let row = plan.abi.convention();
-    let [target, values, result] = [0, 1, 2].map(|n| row.int_args[n]);
-    let mut asm = Emitter::new(plan.abi);
-    let unwanted_result = plan.stack + plan.copies;
-    let area = unwanted_result + unwanted_size(plan, endpoint);
-    // Without a frame of its own the trampoline leaves the callee its caller's.
-    let is_tail = plan.ret.is_empty() && area <= row.shadow;
-    let above = if plan.ret.is_empty() {
-        FRAME_RECORD
-    } else {
-        FRAME_RECORD + 2 * SLOT
-    };
-    if !is_tail {
-        asm.enter(above, 0);
-        if !plan.ret.is_empty() {
-            asm.save_result_register();
-            asm.copy(RESULT, result);
-        }
-        asm.lower_stack(area);
-    }
-    asm.copy(TARGET, target);
-    if let Some(hidden) = plan.hidden {
-        asm.pass_result_address(hidden.pointer, result, endpoint, unwanted_result);
-    }
-    asm.load_arguments(plan, endpoint, values);
-    if is_tail {
-        dynasm!(asm.ops ; .arch aarch64 ; br X(TARGET));
-        return asm.finish();
-    }
-    dynasm!(asm.ops ; .arch aarch64 ; blr X(TARGET));
-    asm.store_result(plan, endpoint, RESULT);
-    asm.raise_stack(area);
-    if !plan.ret.is_empty() {
-        asm.restore_result_register();
-    }
-    asm.leave(above);
-    asm.finish()
-}
-
-pub(super) fn callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
-    let row = plan.abi.convention();
-    let mut asm = Emitter::new(plan.abi);
-    let own = EntryFrame::new(plan, endpoint, row.shadow).end;
-    let own = own.next_multiple_of(row.stack_align);
-    let (above, below) = if FRAME_RECORD + own <= PAIR_UNITS * 8 {
-        (FRAME_RECORD + own, 0)
-    } else {
-        (FRAME_RECORD, own)
-    };
-    let start = row.shadow + if below == 0 { FRAME_RECORD } else { 0 };
-    let layout = EntryFrame::new(plan, endpoint, start);
-    asm.enter(above, below);
-    if let (Some(hidden), Some(at)) = (plan.hidden, layout.hidden) {
-        asm.store(&Access::word(hidden.pointer, SP, at));
-    }
-    asm.store_arguments(plan, &layout, above + below);
-    asm.pass_values(plan, endpoint, &layout);
-    asm.finish_callback(plan, endpoint, &layout);
-    asm.raise_stack(below);
-    asm.leave(above);
-    asm.finish()
-}
-
-pub(super) fn closed_entry(abi: Abi) -> Code {
-    let row = abi.convention();
-    let mut asm = Emitter::new(abi);
-    asm.enter(FRAME_RECORD, row.shadow);
-    asm.call_handler(row.int_args[0]);
-    for &register in row.int_rets {
-        dynasm!(asm.ops ; .arch aarch64 ; mov X(register), xzr);
-    }
-    for &register in row.fp_rets {
-        dynasm!(asm.ops ; .arch aarch64 ; fmov D(register), xzr);
-    }
-    asm.raise_stack(row.shadow);
-    asm.leave(FRAME_RECORD);
-    asm.finish()
-}
-
-/// The entry is loaded with acquire semantics: who finds the entry of closed thunks must not find, an instruction later, a
-/// handler from before the closing. On x86-64 loads are never seen out of order.
-pub(super) fn thunks(abi: Abi, count: usize, distance: usize) -> Code {
-    const { assert!(record::ENTRY == 0, "ldar has no offset") };
-    // The landing pad: adr counts from itself.
-    const BEFORE_ADR: usize = 4;
-    const ADR_REACH: usize = 1 << 20;
-    let mut ops = SimpleAssembler::new();
-    for index in 0..count {
-        let to_record = distance + index * record::SIZE - index * THUNK_SIZE - BEFORE_ADR;
-        assert!(
-            to_record < ADR_REACH,
-            "a thunk's record lies within 1 MiB, not {to_record} bytes away"
-        );
-        dynasm!(ops
-            ; .arch aarch64
-            ; hint BTI_C
-            ; adr X(RECORD), to_record as i32
-            ; ldar X(FAR), [X(RECORD)]
-            ; br X(FAR)
-        );
-    }
-    Code {
-        abi,
-        bytes: ops.finalize(),
-        frame: Vec::new(),
-        to_shared: Vec::new(),
-    }
-}
-
-/// The code of one function while it grows.
+/// The code of one function, as far as it is emitted.
 struct Emitter {
     ops: VecAssembler<Aarch64Relocation>,
     abi: Abi,
@@ -190,14 +82,14 @@ struct Emitter {
 }
 
 impl Emitter {
-    /// A function that other code may reach by an indirect jump or call: it begins with the landing pad for that.
+    /// A function that indirect jumps and calls may reach: it begins with a landing pad.
     fn new(abi: Abi) -> Emitter {
         let mut asm = Emitter::without_landing_pad(abi);
         dynasm!(asm.ops ; .arch aarch64 ; hint BTI_C);
         asm
     }
 
-    /// What other code reaches by direct branches.
+    /// Code that is reached by direct branches only.
     fn without_landing_pad(abi: Abi) -> Emitter {
         Emitter {
             ops: VecAssembler::new(0),
@@ -232,7 +124,7 @@ impl Emitter {
         self.note(FrameChangeKind::CfaOffset(depth));
     }
 
-    /// Makes a frame with its record at the bottom of `above` bytes, then room for `below` more.
+    /// Makes a frame of `above` bytes with the frame record at the bottom, then room for `below` more.
     fn enter(&mut self, above: u32, below: u32) {
         dynasm!(self.ops
             ; .arch aarch64
@@ -246,26 +138,24 @@ impl Emitter {
     /// Says that what follows runs in the frame of [`Emitter::enter`].
     fn note_frame(&mut self, above: u32, below: u32) {
         self.note_depth(above + below);
-        self.note(FrameChangeKind::Saved(u16::from(X29), above));
-        self.note(FrameChangeKind::Saved(u16::from(X30), above - 8));
+        self.note(FrameChangeKind::Saved(dwarf(X29), above));
+        self.note(FrameChangeKind::Saved(dwarf(X30), above - 8));
     }
 
-    /// Takes down the frame of [`Emitter::enter`] once the stack pointer is at its record again.
-    fn take_down(&mut self, above: u32) {
+    /// Takes down the frame of [`Emitter::enter`] once the stack pointer is at the frame record again.
+    fn leave(&mut self, above: u32) {
         dynasm!(self.ops ; .arch aarch64 ; ldp X(X29), X(X30), [sp], above as i32);
         self.note_no_frame();
     }
 
     /// Says that there is no frame from here on, as ahead of [`Emitter::enter`].
     fn note_no_frame(&mut self) {
-        self.note(FrameChangeKind::Restored(u16::from(X29)));
-        self.note(FrameChangeKind::Restored(u16::from(X30)));
+        self.note(FrameChangeKind::Restored(dwarf(X29)));
+        self.note(FrameChangeKind::Restored(dwarf(X30)));
         self.note_depth(0);
     }
 
-    /// Takes it down and returns.
-    fn leave(&mut self, above: u32) {
-        self.take_down(above);
+    fn ret(&mut self) {
         dynasm!(self.ops ; .arch aarch64 ; ret);
     }
 
@@ -285,7 +175,7 @@ impl Emitter {
             dynasm!(self.ops ; .arch aarch64 ; sub sp, sp, left);
             self.note_depth(self.depth + left);
         }
-        // A callee may go on for most of a page without touching it.
+        // A callee may move the stack pointer by most of a page without touching it.
         if left >= GUARD_PAGE / 4 {
             dynasm!(self.ops ; .arch aarch64 ; str xzr, [sp]);
         }
@@ -302,20 +192,20 @@ impl Emitter {
     fn save_result_register(&mut self) {
         self.store(&Access::word(RESULT, SP, FRAME_RECORD));
         let below = self.depth - FRAME_RECORD;
-        self.note(FrameChangeKind::Saved(u16::from(RESULT), below));
+        self.note(FrameChangeKind::Saved(dwarf(RESULT), below));
     }
 
     fn restore_result_register(&mut self) {
         self.load(&Access::word(RESULT, SP, FRAME_RECORD));
-        self.note(FrameChangeKind::Restored(u16::from(RESULT)));
+        self.note(FrameChangeKind::Restored(dwarf(RESULT)));
     }
 
-    fn copy(&mut self, to: u8, from: u8) {
+    fn copy(&mut self, to: Gpr, from: Gpr) {
         dynasm!(self.ops ; .arch aarch64 ; mov X(to), X(from));
     }
 
     /// `to = value`, in as many instructions as it has quarters that are not zero.
-    fn constant(&mut self, to: u8, value: u64) {
+    fn constant(&mut self, to: Gpr, value: u64) {
         let quarters = [0, 16, 32, 48].map(|shift| (shift, (value >> shift) as u16));
         let mut wanted = quarters.into_iter().filter(|&(_, quarter)| quarter != 0);
         let (shift, quarter) = wanted.next().unwrap_or((0, 0));
@@ -330,12 +220,9 @@ impl Emitter {
         self.constant(FAR, address);
         dynasm!(self.ops ; .arch aarch64 ; br X(FAR));
     }
+}
 
-    fn call_handler(&mut self, context: u8) {
-        dynasm!(self.ops
-            ; .arch aarch64
-            ; ldp X(context), X(FAR), [X(RECORD), i32::from(record::CONTEXT)]
-            ; blr X(FAR)
-        );
-    }
+/// DWARF's number of a register: its own (IHI 0057, section 4.1).
+fn dwarf(register: Gpr) -> u16 {
+    register.number().into()
 }

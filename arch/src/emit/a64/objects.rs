@@ -1,125 +1,103 @@
-//! Trampolines on an interpreter's own objects.
+//! Calls on objects: the steps of [`crate::emit::objects`].
 //!
 //! ```text
 //!   | call frame           |
 //!   | x29, x30             | <- x29
 //!   | stack arguments      | <- sp
 //! ```
-//!
-//! The fast path falls through from top to bottom. Branches off it go forward, to a few instructions behind the return, and most of them
-//! on to the code that all trampolines share ([`super::shared`]). Up to the call each of them may go to the function that does everything,
-//! because nothing has happened yet but that, at the end, the call frame is linked.
 
 #![allow(
     clippy::useless_conversion,
     reason = "dynasm! expands to conversions of operands to u32"
 )]
 
-use super::access::{Access, File, in_pairs};
-use super::shared::{ARGS, FUNCTION, OBJECT, PREV};
-use super::thread::{ABOVE, WAITS, in_call_frame};
+use super::access::{Access, in_pairs};
+use super::thread::{ABOVE, ARGS, FUNCTION, OBJECT, PREV, WAITS, in_call_frame, known_thread_word};
 use super::{Emitter, SCRATCH, TARGET};
-use crate::abi::regs::a64::{SP, X13, X14};
+use crate::abi::regs::a64::{SP, V16, X13, X14};
+use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Extend, Move, Place, Plan};
 use crate::emit::Code;
-use crate::endpoint::{Boxing, ObjectCall, ObjectModel, SharedEntries, Unbox, call_frame};
+use crate::emit::objects::{
+    CallJob, CallSteps, Detour, LinkTime, Machine, emit_call, operation_args,
+};
+use crate::endpoint::{ObjectCall, ObjectModel, SharedOffsets, Unbox, call_frame};
 use crate::layout::SLOT;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 
 // Jobs of registers, beside those that the shared code knows. They carry no argument under any convention either.
-const FLOAT_TYPE: u8 = X13;
-const SPARE: u8 = SCRATCH[1];
+const FLOAT_TYPE: Gpr = X13;
+const SPARE: Gpr = SCRATCH[1];
 
-/// The lowest bits of the thread's word and of all objects that have to be small integers come together here.
-const TAGS: u8 = X14;
+/// The lowest bits of the thread's word and of all objects that have to be small integers are collected here with `and`.
+const TAGS: Gpr = X14;
 
 /// What floats on the stack pass through: no argument or result is ever in it.
-const SPARE_FP: u8 = 16;
+const SPARE_FP: Fpr = V16;
 
 /// The call operation of functions of one signature.
 pub(in crate::emit) fn call(
     plan: &Plan,
     call: &ObjectCall,
     model: &ObjectModel,
-    shared: &SharedEntries,
+    shared: &SharedOffsets,
 ) -> Code {
     let mut asm = Emitter::new(plan.abi);
-    let [slow, raise, wrong_count] = [(); 3].map(|()| asm.ops.new_dynamic_label());
-    let body = Objects {
-        asm,
-        plan,
-        call,
-        model,
-        shared,
-        slow,
-        raise,
-        wrong_count,
-        detours: Vec::new(),
-    };
-    body.emit()
+    let job = CallJob::new(&mut asm, plan, call, model, shared);
+    emit_call(&mut asm, job);
+    asm.finish()
 }
 
-/// Code off the fast path. It goes on where it left, or not at all.
-enum Detour {
-    /// The object in the register is a pointer, or nothing known.
-    Convert { register: u8, with: u32 },
-    /// The object in the first scratch register is a small integer, or nothing known; a float is wanted of this size.
-    Integer { register: u8, width: u32 },
-    /// The result fits no small integer.
-    Large { kind: u8 },
-}
+impl Machine for Emitter {
+    const FUNCTION: Gpr = FUNCTION;
+    const ARGS: Gpr = ARGS;
+    const OBJECT: Gpr = OBJECT;
+    const PREV: Gpr = PREV;
 
-/// One trampoline while it grows.
-struct Objects<'a> {
-    asm: Emitter,
-    plan: &'a Plan,
-    call: &'a ObjectCall,
-    model: &'a ObjectModel,
-    shared: &'a SharedEntries,
-    /// Leads to the function that does everything.
-    slow: DynamicLabel,
-    /// Leads to the exception that waits.
-    raise: DynamicLabel,
-    /// Leads to the function that does everything, from before there is a frame.
-    wrong_count: DynamicLabel,
-    detours: Vec<((DynamicLabel, DynamicLabel), Detour)>,
-}
-
-impl Objects<'_> {
-    fn emit(mut self) -> Code {
-        self.check_counts();
-        self.asm.enter(ABOVE, self.plan.stack);
-        let [function, _, _, args] = self.first_registers();
-        self.asm.copy(FUNCTION, function);
-        self.asm.copy(ARGS, args);
-        let word = self.asm.thread_word(self.model.innermost);
-        self.asm.load(&Access {
-            register: TAGS,
-            ..word
-        });
-        self.asm.store(&in_call_frame(TAGS, call_frame::PREV));
-        self.unbox_all();
-        self.asm.link_frame(word);
-        self.check_library();
-        let target = self.model.function_target.into();
-        self.asm.load(&Access::word(TARGET, FUNCTION, target));
-        dynasm!(self.asm.ops ; .arch aarch64 ; blr X(TARGET));
-        self.unlink();
-        self.box_result();
-        self.emit_detours();
-        self.emit_exits();
-        self.asm.finish()
+    fn new_label(&mut self) -> DynamicLabel {
+        self.ops.new_dynamic_label()
     }
 
-    /// The registers of the call operation's own arguments: the function, the counts of arguments and of keywords, the arguments' address.
-    fn first_registers(&self) -> [u8; 4] {
-        [0, 1, 2, 3].map(|n| self.plan.abi.convention().int_args[n])
+    fn place(&mut self, label: DynamicLabel) {
+        dynasm!(self.ops ; .arch aarch64 ; =>label);
     }
 
-    fn check_counts(&mut self) {
-        let [_, count, keywords, _] = self.first_registers();
-        let (wanted, wrong_count) = (self.call.args.len() as u32, self.wrong_count);
-        dynasm!(self.asm.ops
+    fn branch_to(&mut self, label: DynamicLabel) {
+        dynasm!(self.ops ; .arch aarch64 ; b =>label);
+    }
+
+    fn branch_to_shared(&mut self, to: u32) {
+        Emitter::branch_to_shared(self, to);
+    }
+
+    fn call_shared(&mut self, to: u32) {
+        Emitter::call_shared(self, to);
+    }
+
+    fn jump_to(&mut self, address: u64) {
+        Emitter::jump_to(self, address);
+    }
+
+    fn copy(&mut self, to: Gpr, from: Gpr) {
+        Emitter::copy(self, to, from);
+    }
+
+    fn ret(&mut self) {
+        Emitter::ret(self);
+    }
+
+    fn set_innermost(&mut self, model: &ObjectModel, from: Gpr) {
+        self.store_innermost(model.innermost, from);
+    }
+}
+
+impl CallSteps for Emitter {
+    const LINK_TIME: LinkTime = LinkTime::AfterUnboxing;
+
+    fn check_counts(&mut self, job: &CallJob<'_>) {
+        let [_, count, keywords, _] = operation_args(self.abi);
+        let (wanted, wrong_count) = (job.call.args.len() as u32, job.wrong_count);
+        dynasm!(self.ops
             ; .arch aarch64
             ; cmp XSP(count), wanted
             ; b.ne =>wrong_count
@@ -127,263 +105,232 @@ impl Objects<'_> {
         );
     }
 
-    /// Stack arguments first, as they pass through scratch registers. Integers last: their tags are tested together, and with them whether this
-    /// thread has made a call before.
-    fn unbox_all(&mut self) {
-        let (plan, call) = (self.plan, self.call);
-        if call.args.contains(&Unbox::Number) {
-            self.asm.constant(FLOAT_TYPE, self.model.float_type);
+    fn enter_call(&mut self, job: &CallJob<'_>) {
+        self.enter(ABOVE, job.plan.stack);
+        let [function, _, _, args] = operation_args(self.abi);
+        self.copy(FUNCTION, function);
+        self.copy(ARGS, args);
+    }
+
+    fn keep_thread_word(&mut self, job: &CallJob<'_>) {
+        let word = self.thread_word(job.model.innermost);
+        self.load(&word.with(TAGS));
+        self.store(&in_call_frame(TAGS, call_frame::PREV));
+    }
+
+    fn test_tags(&mut self, job: &CallJob<'_>) {
+        let slow_path = job.slow_path;
+        dynasm!(self.ops ; .arch aarch64 ; tbz X(TAGS), 0, =>slow_path);
+    }
+
+    fn link_call(&mut self, job: &CallJob<'_>) {
+        let word = known_thread_word(job.model.innermost);
+        self.link_frame(word);
+    }
+
+    fn check_library(&mut self, job: &CallJob<'_>) {
+        let (model, slow_path) = (job.model, job.slow_path);
+        let [library, open] = [model.function_library, model.library_open].map(u32::from);
+        self.load(&Access::word(SPARE, FUNCTION, library));
+        self.load(&Access::word(SPARE, SPARE, open));
+        dynasm!(self.ops ; .arch aarch64 ; cbz X(SPARE), =>slow_path);
+    }
+
+    /// Stack arguments first, as they pass through scratch registers. Integers last: their tags are tested together.
+    fn unbox(&mut self, job: &mut CallJob<'_>) {
+        let plan = job.plan;
+        if job.call.args.contains(&Unbox::Float) {
+            self.constant(FLOAT_TYPE, job.model.float_type);
         }
-        for piece in &plan.args {
-            if let Place::Stack { offset, size } = piece.place {
-                self.unbox_to_stack(piece, call.args[piece.value as usize], offset, size);
+        for arg in &plan.args {
+            if let Place::Stack { offset, size } = arg.place {
+                self.unbox_to_stack(job, arg, offset, size);
             }
         }
         let mut words = Vec::new();
-        for piece in &plan.args {
-            match piece.place {
-                Place::Fp(register) => self.unbox_float(piece, register),
-                Place::Int(register) => {
-                    words.push((piece, call.args[piece.value as usize], register))
-                }
+        for arg in &plan.args {
+            match arg.place {
+                Place::Fp(register) => self.unbox_float(job, arg, register),
+                Place::Int(register) => words.push((arg, register)),
                 Place::X87(_) | Place::Stack { .. } => {}
             }
         }
-        self.unbox_words(&words);
+        self.unbox_words(job, &words);
     }
 
-    fn unbox_to_stack(&mut self, piece: &Move, unbox: Unbox, offset: u32, size: u32) {
-        let (file, register) = match unbox {
-            Unbox::Number => (File::Fp, SPARE_FP),
-            Unbox::Int | Unbox::Pointer | Unbox::Function => (File::Int, OBJECT),
-        };
-        match (file, self.converter(unbox)) {
-            (File::Fp, _) => self.unbox_float(piece, register),
-            (File::Int, Some(with)) => {
-                self.asm.load(&object(piece, register));
-                // Its detour may be out of a shorter branch's reach.
-                let (start, back) = self.detour(Detour::Convert { register, with });
-                dynasm!(self.asm.ops ; .arch aarch64 ; tst X(register), 1 ; b.eq =>start);
-                self.asm.untag(register, piece);
-                dynasm!(self.asm.ops ; .arch aarch64 ; =>back);
-            }
-            (File::Int, None) => {
-                self.asm.load(&object(piece, register));
-                self.note_tag(register);
-                self.asm.untag(register, piece);
-            }
-        }
-        self.asm.store(&Access {
-            file,
-            width: size,
-            ..Access::word(register, SP, offset)
-        });
+    fn call_target(&mut self, job: &CallJob<'_>) {
+        let target = job.model.function_target.into();
+        self.load(&Access::word(TARGET, FUNCTION, target));
+        dynasm!(self.ops ; .arch aarch64 ; blr X(TARGET));
     }
 
-    /// Loads all of them before any is tested, two by two where they are neighbours.
-    fn unbox_words(&mut self, words: &[(&Move, Unbox, u8)]) {
-        let loads: Vec<Access> = words
-            .iter()
-            .map(|&(piece, _, register)| object(piece, register))
-            .collect();
-        for group in in_pairs(&loads) {
-            self.asm.load_group(group);
-        }
-        for &(_, unbox, register) in words {
-            if unbox == Unbox::Int {
-                self.note_tag(register);
-            }
-        }
-        let slow = self.slow;
-        dynasm!(self.asm.ops ; .arch aarch64 ; tbz X(TAGS), 0, =>slow);
-        for &(piece, unbox, register) in words {
-            match self.converter(unbox) {
-                None => self.asm.untag(register, piece),
-                Some(with) => {
-                    let (start, back) = self.detour(Detour::Convert { register, with });
-                    dynasm!(self.asm.ops ; .arch aarch64 ; tbz X(register), 0, =>start);
-                    self.asm.untag(register, piece);
-                    dynasm!(self.asm.ops ; .arch aarch64 ; =>back);
-                }
-            }
+    fn unlink_call(&mut self, job: &CallJob<'_>) {
+        let raise = job.raise;
+        self.load(&in_call_frame(PREV, call_frame::PREV));
+        dynasm!(self.ops ; .arch aarch64 ; tbnz X(PREV), WAITS, =>raise);
+        self.store_innermost(job.model.innermost, PREV);
+    }
+
+    fn box_none(&mut self, job: &CallJob<'_>) {
+        let result = self.abi.convention().int_rets[0];
+        self.constant(result, i64::from(job.model.none) as u64);
+    }
+
+    fn box_narrow(&mut self, _: &CallJob<'_>, result: &Move) {
+        let register = self.abi.convention().int_rets[0];
+        self.tag_narrow(register, SPARE, register, result);
+    }
+
+    fn box_word(&mut self, _: &CallJob<'_>, is_signed: bool, large: DynamicLabel) {
+        let register = self.abi.convention().int_rets[0];
+        self.tag_word(register, SPARE, register, is_signed, large);
+    }
+
+    fn pass_float(&mut self, _: &CallJob<'_>, result: &Move) {
+        let argument = self.abi.convention().fp_args[0];
+        if let (Place::Fp(register), 4) = (result.place, result.width) {
+            dynasm!(self.ops ; .arch aarch64 ; fcvt D(argument), S(register));
         }
     }
 
-    fn converter(&self, unbox: Unbox) -> Option<u32> {
-        match unbox {
-            Unbox::Pointer => Some(self.shared.pointer),
-            Unbox::Function => Some(self.shared.function),
-            Unbox::Int | Unbox::Number => None,
-        }
+    fn pass_kind(&mut self, _: &CallJob<'_>, kind: u8) {
+        let [first, second, ..] = operation_args(self.abi);
+        self.copy(second, self.abi.convention().int_rets[0]);
+        self.constant(first, kind.into());
     }
 
-    /// Has the object in a register tested for a small integer's tag later on.
-    fn note_tag(&mut self, register: u8) {
-        dynasm!(self.asm.ops ; .arch aarch64 ; and X(TAGS), X(TAGS), X(register));
+    fn leave_call(&mut self, job: &CallJob<'_>) {
+        self.raise_stack(job.plan.stack);
+        self.leave(ABOVE);
     }
 
-    fn unbox_float(&mut self, piece: &Move, register: u8) {
-        self.asm.load(&object(piece, OBJECT));
-        let width = piece.width;
-        let (start, back) = self.detour(Detour::Integer { register, width });
-        dynasm!(self.asm.ops ; .arch aarch64 ; tst X(OBJECT), 3 ; b.ne =>start);
-        self.asm.load(&Access::word(SPARE, OBJECT, 0));
-        let slow = self.slow;
-        dynasm!(self.asm.ops
+    fn begin_detour(&mut self, job: &CallJob<'_>) {
+        self.note_frame(ABOVE, job.plan.stack);
+    }
+
+    fn branch_unless_converted(&mut self, label: DynamicLabel) {
+        dynasm!(self.ops ; .arch aarch64 ; b.lo =>label);
+    }
+
+    fn unbox_float_of_integer(&mut self, job: &CallJob<'_>, register: Fpr, width: u32) {
+        let slow_path = job.slow_path;
+        dynasm!(self.ops
             ; .arch aarch64
-            ; cmp X(SPARE), X(FLOAT_TYPE)
-            ; b.ne =>slow
-        );
-        self.asm.load(&Access {
-            file: File::Fp,
-            ..Access::word(register, OBJECT, self.model.float_value.into())
-        });
-        self.asm.narrow(register, width);
-        dynasm!(self.asm.ops ; .arch aarch64 ; =>back);
-    }
-
-    /// Looks whether the library is closed, after the call is known: so either this thread sees it closed, or who closes it sees
-    /// this call.
-    fn check_library(&mut self) {
-        let [library, open] = [self.model.function_library, self.model.library_open].map(u32::from);
-        self.asm.load(&Access::word(SPARE, FUNCTION, library));
-        self.asm.load(&Access::word(SPARE, SPARE, open));
-        let slow = self.slow;
-        dynasm!(self.asm.ops ; .arch aarch64 ; cbz X(SPARE), =>slow);
-    }
-
-    /// The result's registers are taken; what an exception is raised from lies in the call frame.
-    fn unlink(&mut self) {
-        let raise = self.raise;
-        self.asm.load(&in_call_frame(PREV, call_frame::PREV));
-        dynasm!(self.asm.ops ; .arch aarch64 ; tbnz X(PREV), WAITS, =>raise);
-        self.asm.set_innermost(self.model.innermost, PREV);
-    }
-
-    /// Boxes the result and returns it.
-    fn box_result(&mut self) {
-        let (row, boxing) = (self.plan.abi.convention(), self.call.ret);
-        let result = row.int_rets[0];
-        match (boxing, self.plan.ret.first()) {
-            (Boxing::None, _) | (_, None) => {
-                let none = i64::from(self.model.none) as u64;
-                self.asm.constant(result, none);
-            }
-            (Boxing::Int(kind) | Boxing::Uint(kind), Some(piece)) => {
-                // A narrow result never takes the detour, and makes none.
-                let large = match piece.width {
-                    8 => self.detour(Detour::Large { kind }).0,
-                    _ => self.slow,
-                };
-                let is_signed = matches!(boxing, Boxing::Int(_));
-                self.asm.tag(result, SPARE, result, piece, is_signed, large);
-            }
-            (Boxing::Number, Some(piece)) => {
-                let argument = row.fp_args[0];
-                if let (Place::Fp(register), 4) = (piece.place, piece.width) {
-                    dynasm!(self.asm.ops ; .arch aarch64 ; fcvt D(argument), S(register));
-                }
-                self.leave_frame();
-                return self.asm.jump_to(self.model.new_float);
-            }
-            (Boxing::Object(kind), Some(_)) => return self.box_object(kind),
-        }
-        self.leave_frame();
-        dynasm!(self.asm.ops ; .arch aarch64 ; ret);
-    }
-
-    fn box_object(&mut self, kind: u8) {
-        let [first, second, ..] = self.first_registers();
-        self.asm
-            .copy(second, self.plan.abi.convention().int_rets[0]);
-        self.asm.constant(first, kind.into());
-        self.leave_frame();
-        self.asm.branch_to_shared(self.shared.new_object);
-    }
-
-    fn leave_frame(&mut self) {
-        self.asm.raise_stack(self.plan.stack);
-        self.asm.take_down(ABOVE);
-    }
-
-    fn detour(&mut self, kind: Detour) -> (DynamicLabel, DynamicLabel) {
-        let labels = (
-            self.asm.ops.new_dynamic_label(),
-            self.asm.ops.new_dynamic_label(),
-        );
-        self.detours.push((labels, kind));
-        labels
-    }
-
-    /// What a branch off the fast path leads to, and comes back from, or not. The frame is as it was there.
-    fn emit_detours(&mut self) {
-        for ((start, back), detour) in std::mem::take(&mut self.detours) {
-            self.asm.note_frame(ABOVE, self.plan.stack);
-            dynasm!(self.asm.ops ; .arch aarch64 ; =>start);
-            match detour {
-                Detour::Convert { register, with } => self.convert(register, with, back),
-                Detour::Integer { register, width } => {
-                    self.unbox_number_from_integer(register, width, back)
-                }
-                Detour::Large { kind } => self.box_object(kind),
-            }
-        }
-    }
-
-    fn convert(&mut self, register: u8, with: u32, back: DynamicLabel) {
-        if register != OBJECT {
-            self.asm.copy(OBJECT, register);
-        }
-        self.asm.call_shared(with);
-        let slow = self.slow;
-        dynasm!(self.asm.ops ; .arch aarch64 ; b.lo =>slow);
-        if register != OBJECT {
-            self.asm.copy(register, OBJECT);
-        }
-        dynasm!(self.asm.ops ; .arch aarch64 ; b =>back);
-    }
-
-    fn unbox_number_from_integer(&mut self, register: u8, width: u32, back: DynamicLabel) {
-        let slow = self.slow;
-        dynasm!(self.asm.ops
-            ; .arch aarch64
-            ; tbz X(OBJECT), 0, =>slow
+            ; tbz X(OBJECT), 0, =>slow_path
             ; asr X(OBJECT), X(OBJECT), 1
             ; scvtf D(register), X(OBJECT)
         );
-        self.asm.narrow(register, width);
-        dynasm!(self.asm.ops ; .arch aarch64 ; b =>back);
+        self.narrow(register, width);
     }
 
-    /// The ways out that are not taken back.
-    fn emit_exits(&mut self) {
-        let [_, count, ..] = self.first_registers();
-        let (slow, raise, wrong_count) = (self.slow, self.raise, self.wrong_count);
-        self.asm.note_frame(ABOVE, self.plan.stack);
-        dynasm!(self.asm.ops ; .arch aarch64 ; =>slow);
-        self.asm.constant(count, self.call.args.len() as u64);
-        self.asm.raise_stack(self.plan.stack);
-        self.asm.branch_to_shared(self.shared.leave_restoring);
-        self.asm.note_frame(ABOVE, self.plan.stack);
-        dynasm!(self.asm.ops ; .arch aarch64 ; =>raise);
-        self.asm.raise_stack(self.plan.stack);
-        self.asm.branch_to_shared(self.shared.raise);
-        self.asm.note_no_frame();
-        dynasm!(self.asm.ops ; .arch aarch64 ; =>wrong_count);
-        self.asm.branch_to_shared(self.shared.call);
-    }
-}
+    /// The result is still in its register.
+    fn restore_large(&mut self, _: bool) {}
 
-/// A piece's argument, as an object, to be loaded to an integer register.
-fn object(piece: &Move, register: u8) -> Access {
-    Access::word(register, ARGS, piece.value * SLOT)
+    fn emit_ways_out(&mut self, job: &CallJob<'_>) {
+        let [_, count, ..] = operation_args(self.abi);
+        self.begin_detour(job);
+        self.place(job.slow_path);
+        self.constant(count, job.call.args.len() as u64);
+        self.raise_stack(job.plan.stack);
+        self.branch_to_shared(job.shared.leave_restoring);
+        self.begin_detour(job);
+        self.place(job.raise);
+        self.raise_stack(job.plan.stack);
+        self.branch_to_shared(job.shared.raise);
+        self.note_no_frame();
+        self.place(job.wrong_count);
+        self.branch_to_shared(job.shared.slow_path);
+    }
 }
 
 impl Emitter {
-    /// Takes a small integer's value, or as many of its low bits as the piece has, extended.
-    fn untag(&mut self, register: u8, piece: &Move) {
-        let bits = piece.width * 8;
-        match piece.extend {
+    fn unbox_to_stack(&mut self, job: &mut CallJob<'_>, arg: &Move, offset: u32, size: u32) {
+        let unbox = job.unbox(arg);
+        let unboxed = match (unbox, job.converter(unbox)) {
+            (Unbox::Float, _) => {
+                self.unbox_float(job, arg, SPARE_FP);
+                Access::word(SPARE_FP, SP, offset)
+            }
+            (_, Some(with)) => {
+                let register = OBJECT;
+                self.load(&object(arg, register));
+                // The detour may be out of `tbz`'s reach.
+                let detour = job.detour(self, Detour::Convert { register, with });
+                let start = detour.start;
+                dynasm!(self.ops ; .arch aarch64 ; tst X(register), 1 ; b.eq =>start);
+                self.untag(register, arg);
+                self.place(detour.back);
+                Access::word(register, SP, offset)
+            }
+            (_, None) => {
+                self.load(&object(arg, OBJECT));
+                self.note_tag(OBJECT);
+                self.untag(OBJECT, arg);
+                Access::word(OBJECT, SP, offset)
+            }
+        };
+        self.store(&Access {
+            width: size,
+            ..unboxed
+        });
+    }
+
+    /// Loads all of them, in pairs where they are adjacent, before any is tested.
+    fn unbox_words(&mut self, job: &mut CallJob<'_>, words: &[(&Move, Gpr)]) {
+        let loads: Vec<Access> = words
+            .iter()
+            .map(|&(arg, register)| object(arg, register))
+            .collect();
+        for group in in_pairs(&loads) {
+            self.load_group(&group);
+        }
+        for &(arg, register) in words {
+            if job.unbox(arg) == Unbox::Int {
+                self.note_tag(register);
+            }
+        }
+        self.test_tags(job);
+        for &(arg, register) in words {
+            match job.converter(job.unbox(arg)) {
+                None => self.untag(register, arg),
+                Some(with) => {
+                    let detour = job.detour(self, Detour::Convert { register, with });
+                    let start = detour.start;
+                    dynasm!(self.ops ; .arch aarch64 ; tbz X(register), 0, =>start);
+                    self.untag(register, arg);
+                    self.place(detour.back);
+                }
+            }
+        }
+    }
+
+    /// Has [`CallSteps::test_tags`] test the object in a register, too.
+    fn note_tag(&mut self, register: Gpr) {
+        dynasm!(self.ops ; .arch aarch64 ; and X(TAGS), X(TAGS), X(register));
+    }
+
+    fn unbox_float(&mut self, job: &mut CallJob<'_>, arg: &Move, register: Fpr) {
+        let (width, slow_path) = (arg.width, job.slow_path);
+        self.load(&object(arg, OBJECT));
+        let detour = job.detour(self, Detour::Integer { register, width });
+        let start = detour.start;
+        dynasm!(self.ops ; .arch aarch64 ; tst X(OBJECT), 3 ; b.ne =>start);
+        self.load(&Access::word(SPARE, OBJECT, 0));
+        dynasm!(self.ops
+            ; .arch aarch64
+            ; cmp X(SPARE), X(FLOAT_TYPE)
+            ; b.ne =>slow_path
+        );
+        let value = job.model.float_value.into();
+        self.load(&Access::word(register, OBJECT, value));
+        self.narrow(register, width);
+        self.place(detour.back);
+    }
+
+    /// Takes a small integer's value, or as many of its low bits as the move has, extended.
+    fn untag(&mut self, register: Gpr, mv: &Move) {
+        let bits = mv.width * 8;
+        match mv.extend {
             Extend::None => dynasm!(self.ops ; .arch aarch64 ; asr X(register), X(register), 1),
             Extend::Sign => {
                 dynasm!(self.ops ; .arch aarch64 ; sbfx X(register), X(register), 1, bits)
@@ -394,44 +341,55 @@ impl Emitter {
         }
     }
 
-    /// Makes a small integer of a piece, through another register. Goes to `large` with one that does not fit, which only a piece of
-    /// all bits can be.
-    pub(super) fn tag(
+    /// Makes a small integer of one of fewer than all bits, through another register.
+    pub(super) fn tag_narrow(&mut self, to: Gpr, through: Gpr, from: Gpr, mv: &Move) {
+        let bits = mv.width * 8;
+        match mv.extend {
+            Extend::Sign => {
+                dynasm!(self.ops ; .arch aarch64 ; sbfiz X(through), X(from), 1, bits);
+            }
+            Extend::Zero | Extend::None => {
+                dynasm!(self.ops ; .arch aarch64 ; ubfiz X(through), X(from), 1, bits);
+            }
+        }
+        dynasm!(self.ops ; .arch aarch64 ; orr XSP(to), X(through), 1);
+    }
+
+    /// Makes a small integer of one of all bits, through another register. Goes to `large` with one that does not fit.
+    pub(super) fn tag_word(
         &mut self,
-        to: u8,
-        through: u8,
-        from: u8,
-        piece: &Move,
+        to: Gpr,
+        through: Gpr,
+        from: Gpr,
         is_signed: bool,
         large: DynamicLabel,
     ) {
-        let bits = piece.width * 8;
-        match (piece.extend, is_signed) {
-            (Extend::Sign, _) => {
-                dynasm!(self.ops ; .arch aarch64 ; sbfiz X(through), X(from), 1, bits);
-            }
-            (Extend::Zero, _) => {
-                dynasm!(self.ops ; .arch aarch64 ; ubfiz X(through), X(from), 1, bits);
-            }
-            (Extend::None, true) => dynasm!(self.ops
+        if is_signed {
+            dynasm!(self.ops
                 ; .arch aarch64
                 ; adds X(through), X(from), X(from)
                 ; b.vs =>large
-            ),
-            (Extend::None, false) => dynasm!(self.ops
+            );
+        } else {
+            dynasm!(self.ops
                 ; .arch aarch64
                 ; tst X(from), 0xc000_0000_0000_0000
                 ; b.ne =>large
                 ; lsl X(through), X(from), 1
-            ),
+            );
         }
         dynasm!(self.ops ; .arch aarch64 ; orr XSP(to), X(through), 1);
     }
 
     /// Makes a `float` of a `double` if that is what is wanted.
-    fn narrow(&mut self, register: u8, width: u32) {
+    fn narrow(&mut self, register: Fpr, width: u32) {
         if width == 4 {
             dynasm!(self.ops ; .arch aarch64 ; fcvt S(register), D(register));
         }
     }
+}
+
+/// An argument's object, to be loaded to an integer register.
+fn object(arg: &Move, register: Gpr) -> Access {
+    Access::word(register, ARGS, arg.value * SLOT)
 }

@@ -1,7 +1,6 @@
-//! What trampolines on objects have in common: where they leave the fast path, and the conversion of pointers.
+//! Shared code of calls on objects: the parts of [`crate::emit::shared`].
 //!
-//! It is emitted once, and lies ahead of the trampolines in the same memory, within reach of their direct branches. Those parts that are
-//! entered from within a trampoline's frame expect the stack pointer at its frame record:
+//! Those that are entered from within a call's frame expect the stack pointer at its frame record:
 //!
 //! ```text
 //!   | call frame           |
@@ -14,103 +13,63 @@
 )]
 
 use super::access::Access;
-use super::thread::{ABOVE, in_call_frame};
+use super::thread::{ABOVE, OBJECT, PREV, in_call_frame};
 use super::{Emitter, FAR, SCRATCH};
 use crate::abi::Abi;
-use crate::abi::regs::a64::{X10, X11, X12};
+use crate::abi::regs::Gpr;
 use crate::emit::SharedCode;
-use crate::endpoint::{ObjectModel, PointerField, SharedEntries, call_frame};
+use crate::emit::shared::{SharedSteps, emit_shared};
+use crate::endpoint::{ObjectModel, PointerField, call_frame};
 use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
-
-// Jobs of registers, beside those of the slots trampoline. None of them carries an argument under any convention.
-pub(super) const FUNCTION: u8 = X11;
-pub(super) const ARGS: u8 = X12;
-pub(super) const OBJECT: u8 = SCRATCH[0];
-
-/// Holds the call frame's first word when the C function has returned.
-pub(super) const PREV: u8 = X10;
-
-// Direct branches, and how far they reach (Arm ARM, C6.2: B, BL).
-const B: u32 = 0x1400_0000;
-const BL: u32 = 0x9400_0000;
-const DISTANCE: u32 = 0x03ff_ffff;
 
 pub(in crate::emit) fn for_objects(abi: Abi, model: &ObjectModel) -> SharedCode {
     let mut asm = Emitter::without_landing_pad(abi);
-    let mut entries = SharedEntries::default();
-    let [function, _, keywords, args] = [0, 1, 2, 3].map(|n| abi.convention().int_args[n]);
-
-    entries.leave_restoring = asm.begin(ABOVE);
-    asm.copy(function, FUNCTION);
-    dynasm!(asm.ops ; .arch aarch64 ; mov X(keywords), xzr);
-    asm.copy(args, ARGS);
-    entries.leave = asm.begin(ABOVE);
-    asm.load(&in_call_frame(PREV, call_frame::PREV));
-    asm.set_innermost(model.innermost, PREV);
-    asm.take_down(ABOVE);
-    entries.call = asm.begin(0);
-    asm.jump_to(model.call);
-
-    entries.raise = asm.begin(ABOVE);
-    asm.clear_waits(PREV);
-    asm.set_innermost(model.innermost, PREV);
-    asm.load(&in_call_frame(function, call_frame::PENDING));
-    asm.take_down(ABOVE);
-    asm.jump_to(model.raise);
-
-    entries.new_object = asm.begin(0);
-    asm.jump_to(model.new_object);
-
-    entries.pointer = asm.begin(0);
-    asm.convert_pointer(model.none, &[&model.buffers, &model.functions]);
-    entries.function = asm.begin(0);
-    asm.convert_pointer(model.none, &[&model.functions]);
-    SharedCode {
-        code: asm.finish(),
-        entries,
-    }
+    let offsets = emit_shared(&mut asm, abi, model);
+    let code = asm.finish();
+    SharedCode { code, offsets }
 }
 
-/// A direct branch as it is further back by `distance` bytes from where it leads to.
-pub(in crate::emit) fn branch_from_behind(branch: u32, distance: u32) -> u32 {
-    let words = (branch & DISTANCE).wrapping_sub(distance / 4);
-    branch & !DISTANCE | words & DISTANCE
-}
-
-impl Emitter {
-    /// Begins a part that is entered with a frame of so many bytes; returns where.
-    fn begin(&mut self, frame: u32) -> u32 {
-        match frame {
-            _ if frame == self.depth => {}
-            0 => self.note_no_frame(),
-            _ => self.note_frame(frame, 0),
+impl SharedSteps for Emitter {
+    fn begin_in_frame(&mut self) -> u32 {
+        if self.depth != ABOVE {
+            self.note_frame(ABOVE, 0);
         }
         self.ops.offset().0 as u32
     }
 
-    /// Goes on in shared code that begins so many bytes behind the start of all shared code.
-    pub(super) fn branch_to_shared(&mut self, to: u32) {
-        self.refer(B, to);
+    fn begin_frameless(&mut self) -> u32 {
+        if self.depth != 0 {
+            self.note_no_frame();
+        }
+        self.ops.offset().0 as u32
     }
 
-    pub(super) fn call_shared(&mut self, to: u32) {
-        self.refer(BL, to);
+    fn leave_frame(&mut self) {
+        self.leave(ABOVE);
     }
 
-    fn refer(&mut self, branch: u32, to: u32) {
-        let here = self.ops.offset().0 as u32;
-        let words = to.wrapping_sub(here) / 4;
-        self.to_shared.push(here);
-        self.ops.push_u32(branch | words & DISTANCE);
+    fn clear(&mut self, register: Gpr) {
+        dynasm!(self.ops ; .arch aarch64 ; mov X(register), xzr);
     }
 
-    /// A thread's word without the mark of an exception.
-    pub(super) fn clear_waits(&mut self, word: u8) {
-        dynasm!(self.ops ; .arch aarch64 ; and XSP(word), X(word), !(call_frame::WAITS as u64));
+    fn load_prev(&mut self) -> Gpr {
+        self.load(&in_call_frame(PREV, call_frame::PREV));
+        PREV
     }
 
-    /// Converts the object in its register to a pointer, there, and returns; clears the carry flag for one that it does not know, and sets it for
-    /// all others. Changes no other register but the second scratch register and the one for constants.
+    fn load_pending(&mut self, to: Gpr) {
+        self.load(&in_call_frame(to, call_frame::PENDING));
+    }
+
+    fn clear_waits(&mut self, word: Gpr) {
+        self.unmark(word);
+    }
+
+    /// It is in the second argument's register: the result's is the first.
+    fn pass_slot(&mut self) {}
+
+    /// Converts the object in its register to a pointer, there, and returns; clears the carry flag for an object of unknown type, and
+    /// sets it for all others. Otherwise it changes only the second scratch register and the one for constants.
     fn convert_pointer(&mut self, none: i32, known: &[&[PointerField]]) {
         let ty = SCRATCH[1];
         let [null, unknown] = [(); 2].map(|()| self.ops.new_dynamic_label());
@@ -128,17 +87,17 @@ impl Emitter {
             self.constant(FAR, field.ty);
             dynasm!(self.ops ; .arch aarch64 ; cmp X(ty), X(FAR) ; b.ne =>next);
             self.load(&Access::word(OBJECT, OBJECT, field.offset.into()));
-            // Tells a closed function by its null, which alone is less than one.
+            // Null means a closed function: it alone is below one, which clears carry.
             dynasm!(self.ops ; .arch aarch64 ; cmp XSP(OBJECT), 1 ; ret ; =>next);
         }
         dynasm!(self.ops
             ; .arch aarch64
             ; =>unknown
-            // Of what is no sum or difference there is no carry.
+            // `tst` clears carry.
             ; tst xzr, xzr
             ; ret
             ; =>null
-            // Equals are compared with carry.
+            // The equal `cmp` left carry set.
             ; mov X(OBJECT), xzr
             ; ret
         );

@@ -1,4 +1,4 @@
-//! A small ELF file in memory: what debuggers are told of code by that lies in no file.
+//! A small ELF file in memory, which describes generated code to debuggers.
 //!
 //! It has a section at the code's address without its bytes, which a debugger finds in memory, a symbol for it, and the
 //! `.eh_frame` that the unwinder has too. Layouts and numbers: System V gABI, chapter 4 ("Object Files").

@@ -1,10 +1,10 @@
 //! `UNWIND_INFO`: what Windows unwinds x64 code by, after Microsoft's "x64 exception handling".
 //!
-//! It tells of the prologue only. Epilogues the system recognises by their instructions: an addition to the stack
+//! It describes the prologue only. The system recognises epilogues by their instructions: an addition to the stack
 //! pointer, pops, and the return, which is what the emitter ends every frame with.
 
 use super::{FrameChange, FrameChangeKind};
-use crate::abi::regs::{Isa, x64};
+use crate::abi::regs::{Gpr, Isa, x64};
 use crate::emit::Code;
 
 const VERSION: u8 = 1;
@@ -14,14 +14,14 @@ const PUSH_NONVOL: u8 = 0;
 const ALLOC_LARGE: u8 = 1;
 const ALLOC_SMALL: u8 = 2;
 
-/// The largest allocation that one code can tell.
+/// The largest allocation that fits one UNWIND_CODE.
 const SMALL: u32 = 128;
 
-/// The largest allocation whose size in words fits the code's second half.
+/// The largest allocation whose size in words fits a second UNWIND_CODE.
 const LARGE: u32 = 8 * u16::MAX as u32;
 
-/// x64 register numbers by their DWARF numbers (psABI figure 3.36), as far as those differ.
-const BY_DWARF_NUMBER: [u8; 8] = [
+/// x64 registers by their DWARF numbers (psABI figure 3.36), as far as those differ.
+const BY_DWARF_NUMBER: [Gpr; 8] = [
     x64::RAX,
     x64::RDX,
     x64::RCX,
@@ -33,7 +33,7 @@ const BY_DWARF_NUMBER: [u8; 8] = [
 ];
 
 /// The `UNWIND_INFO` of `code`, which belongs at a multiple of four within 4 GiB behind it. None for code that has no frame,
-/// which needs none: the system takes a function it knows nothing of for one whose return address is on top of the stack.
+/// which needs none: the system takes an unknown function for one without a frame.
 ///
 /// ```
 /// use farcall_arch::emit::{self, unwind::unwind_info};
@@ -79,7 +79,7 @@ struct Step {
 
 #[derive(Clone, Copy)]
 enum Operation {
-    Push(u8),
+    Push(Gpr),
     Allocate(u32),
 }
 
@@ -88,7 +88,7 @@ impl Operation {
     fn words(self) -> Vec<u16> {
         let code = |operation: u8, info: u8| u16::from(operation | info << 4) << 8;
         match self {
-            Operation::Push(register) => vec![code(PUSH_NONVOL, register)],
+            Operation::Push(register) => vec![code(PUSH_NONVOL, register.number())],
             Operation::Allocate(bytes) if bytes <= SMALL => {
                 vec![code(ALLOC_SMALL, (bytes / 8 - 1) as u8)]
             }
@@ -118,9 +118,9 @@ fn prologue(frame: &[FrameChange]) -> Vec<Step> {
             }
             FrameChangeKind::Saved(register, _) => {
                 let register = usize::from(register);
-                let number = BY_DWARF_NUMBER.get(register).copied();
+                let saved = BY_DWARF_NUMBER.get(register).copied();
                 if let Some(step) = steps.last_mut().filter(|step| step.offset == offset) {
-                    step.operation = Operation::Push(number.unwrap_or(register as u8));
+                    step.operation = Operation::Push(saved.unwrap_or(Gpr::new(register as u8)));
                 }
             }
             FrameChangeKind::Restored(_) => break,

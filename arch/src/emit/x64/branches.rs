@@ -1,9 +1,9 @@
 //! Branches within a function, in their shortest form, and branches to code that it shares with others.
 //!
-//! How far a branch reaches is known only once all is emitted. So a function with many of them is emitted twice: with long
-//! branches, which tells the distances, and then with short ones wherever these do. Nothing moves further away by that.
+//! Distances are known only when everything is emitted. So a function with many branches is emitted twice: first with long
+//! branches, which gives the distances, then with short ones wherever they reach. That brings no target further away.
 //!
-//! How far the latter reach is known only when the code is published ([`super::super::Code::to_shared`]).
+//! How far branches to shared code reach is known only when the code is published ([`super::super::Code::to_shared`]).
 
 use super::Emitter;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
@@ -51,7 +51,7 @@ impl Emitter {
         self.branches.emitted.push((self.ops.offset().0, to));
     }
 
-    /// Which branches may be short when the same is emitted again.
+    /// Which branches may be short when the same code is emitted again.
     pub(super) fn shorter_branches(&self) -> Branches {
         let is_short = |(end, to): &(usize, DynamicLabel)| {
             let target = self.ops.labels().resolve_dynamic(*to);
@@ -63,8 +63,8 @@ impl Emitter {
         }
     }
 
-    /// A branch to shared code that begins so many bytes behind the start of all shared code.
-    pub(super) fn branch_to_shared(&mut self, when: When, to: u32) {
+    /// A branch to the shared code at this offset.
+    pub(super) fn branch_to_shared_when(&mut self, when: When, to: u32) {
         // The opcodes of jumps with a distance of 32 bits (Intel SDM volume 2, chapter 3, Jcc and JMP).
         match when {
             When::Always => self.refer(&[0xe9], to),
@@ -75,7 +75,7 @@ impl Emitter {
         }
     }
 
-    /// A call of shared code.
+    /// A call of the shared code at this offset.
     pub(super) fn call_shared(&mut self, to: u32) {
         self.refer(&[0xe8], to);
     }

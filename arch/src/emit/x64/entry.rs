@@ -5,30 +5,31 @@
     reason = "dynasm! expands to conversions of operands to i32"
 )]
 
-use super::operand::{Address, read, write};
-use super::pieces::{is_register_sized, stack};
+use super::access::{Address, read, stack, write};
 use super::{Emitter, RECORD, SCRATCH};
+use crate::abi::regs::Gpr;
 use crate::abi::regs::x64::{R10, R11};
-use crate::abi::{HiddenResult, Move, Place, Plan};
-use crate::emit::{Code, Endpoint, EntryFrame, record};
+use crate::abi::{Memory, Plan, Sret};
+use crate::emit::entry_frame::{Cell, EntryFrame};
+use crate::emit::{Code, Endpoint, record};
 use crate::layout::SLOT;
 use dynasmrt::{DynasmApi, dynasm};
 
 /// Holds addresses of values on their way. An entry has no use for it otherwise.
-const POINTER: u8 = R11;
+const POINTER: Gpr = R11;
 
 /// Once the handler has returned, the record is no longer needed.
-const SPARE: u8 = R10;
+const SPARE: Gpr = R10;
 
 pub(in crate::emit) fn callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
     let row = plan.abi.convention();
     let layout = EntryFrame::new(plan, endpoint, row.shadow);
     let mut asm = Emitter::new(plan.abi);
-    // One more word than a multiple of 16: the return address is the other half.
+    // An odd number of words: with the return address it is a multiple of 16.
     let frame = (layout.end + 8).next_multiple_of(16) - 8;
     asm.enter(frame);
-    if let (Some(hidden), Some(at)) = (plan.hidden, layout.hidden) {
-        write!(asm, mov QWORD stack(at), Rq(hidden.pointer));
+    if let (Some(sret), Some(at)) = (plan.sret, layout.sret) {
+        write!(asm, mov QWORD stack(at), Rq(sret.pointer));
     }
     asm.store_arguments(plan, &layout, frame + 8);
     asm.pass_values(plan, endpoint, &layout);
@@ -38,33 +39,32 @@ pub(in crate::emit) fn callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
         asm.finish_result(plan, endpoint, &layout);
     }
     asm.leave(frame);
-    dynasm!(asm.ops ; .arch x64 ; ret);
+    asm.ret();
     asm.finish()
 }
 
 impl Emitter {
-    /// Registers first: what else there is to copy passes through some of them.
+    /// Registers first, as memory is copied through some of them.
     fn store_arguments(&mut self, plan: &Plan, layout: &EntryFrame, incoming: u32) {
-        let is_in_memory =
-            |piece: &&Move| piece.copy.is_some() || !is_register_sized_or_vector(piece);
-        let (blocks, registers): (Vec<&Move>, Vec<&Move>) =
-            plan.args.iter().partition(is_in_memory);
-        for piece in registers {
-            match layout.cell(piece) {
-                Some(cell) => {
-                    let whole = Endpoint::Slots.piece(piece);
+        for mv in plan.args.iter().filter(|mv| mv.block().is_none()) {
+            match layout.cell(mv) {
+                Cell::At(cell) => {
+                    let whole = Endpoint::Slots.widened(mv);
                     self.place_to_value(&whole, incoming, stack(cell));
                 }
-                None => self.point_to(piece, layout, incoming),
+                Cell::InPlace(memory) => self.point_to(mv.value, memory, layout, incoming),
             }
         }
-        for piece in blocks {
-            match layout.cell(piece) {
-                Some(cell) => {
-                    let from = self.block_of(piece, incoming);
-                    self.copy_block(stack(cell), from, piece.width, POINTER);
+        for mv in &plan.args {
+            match (mv.block(), layout.cell(mv)) {
+                (None, _) => {}
+                (Some(memory), Cell::At(cell)) => {
+                    let from = self.passed_in(memory, incoming);
+                    self.copy_block(stack(cell), from, mv.width, POINTER);
                 }
-                None => self.point_to(piece, layout, incoming),
+                (Some(_), Cell::InPlace(memory)) => {
+                    self.point_to(mv.value, memory, layout, incoming);
+                }
             }
         }
         for (value, cell) in layout.pointed_cells() {
@@ -74,24 +74,21 @@ impl Emitter {
     }
 
     /// Where C keeps a value that it passes in memory.
-    fn block_of(&mut self, piece: &Move, incoming: u32) -> Address {
+    fn passed_in(&mut self, memory: Memory, incoming: u32) -> Address {
         let at = |base| Address { base, offset: 0 };
-        match (piece.place, piece.copy) {
-            (Place::Stack { offset, .. }, None) => stack(incoming + offset),
-            (Place::Stack { offset, .. }, Some(_)) => {
+        match memory {
+            Memory::OnStack { offset } => stack(incoming + offset),
+            Memory::ByRegister { register, .. } => at(register),
+            Memory::ByWord { offset, .. } => {
                 read!(self, mov Rq(POINTER), QWORD stack(incoming + offset));
                 at(POINTER)
-            }
-            (Place::Int(register), _) => at(register),
-            (Place::Fp(_) | Place::X87(_), _) => {
-                unreachable!("an address is an integer, and what such a register holds is no block")
             }
         }
     }
 
-    /// Lists the address of a value that C passes in memory, where it is.
-    fn point_to(&mut self, piece: &Move, layout: &EntryFrame, incoming: u32) {
-        let from = self.block_of(piece, incoming);
+    /// Lists the address of a value that stays where C passes it in memory.
+    fn point_to(&mut self, value: u32, memory: Memory, layout: &EntryFrame, incoming: u32) {
+        let from = self.passed_in(memory, incoming);
         let address = match from {
             Address { base, offset: 0 } => base,
             _ => {
@@ -99,7 +96,7 @@ impl Emitter {
                 SCRATCH
             }
         };
-        write!(self, mov QWORD stack(layout.pointer(piece.value)), Rq(address));
+        write!(self, mov QWORD stack(layout.pointer(value)), Rq(address));
     }
 
     /// Calls the handler.
@@ -111,7 +108,7 @@ impl Emitter {
             Endpoint::Pointers => (third, second),
         };
         self.address_of(values, stack(layout.values));
-        match (endpoint, layout.hidden, layout.result) {
+        match (endpoint, layout.sret, layout.result) {
             (Endpoint::Pointers, Some(at), _) => read!(self, mov Rq(result), QWORD stack(at)),
             (_, _, Some(at)) if !layout.returns_slot => self.address_of(result, stack(at)),
             _ => {}
@@ -126,11 +123,20 @@ impl Emitter {
         self.call_handler(first);
     }
 
+    /// Calls the record's handler with its context; the other argument is in place.
+    pub(super) fn call_handler(&mut self, context: Gpr) {
+        dynasm!(self.ops
+            ; .arch x64
+            ; mov Rq(context), [BYTE Rq(RECORD) + record::CONTEXT as i8]
+            ; call QWORD [BYTE Rq(RECORD) + record::HANDLER as i8]
+        );
+    }
+
     /// Returns the slot that the handler gave back in a register.
     fn finish_slot(&mut self, plan: &Plan, layout: &EntryFrame) {
         let slot = plan.abi.convention().int_rets[0];
         match (&plan.ret[..], layout.result) {
-            ([piece], _) => self.register_to_result(slot, piece),
+            ([mv], _) => self.register_to_result(slot, mv),
             (_, Some(at)) => {
                 write!(self, mov QWORD stack(at), Rq(slot));
                 self.finish_result(plan, Endpoint::Slots, layout);
@@ -141,42 +147,31 @@ impl Emitter {
 
     /// Returns the result that the handler left in memory.
     fn finish_result(&mut self, plan: &Plan, endpoint: Endpoint, layout: &EntryFrame) {
-        if let (Some(hidden), Some(at)) = (plan.hidden, layout.hidden) {
-            self.finish_hidden(endpoint, layout, hidden, at);
+        if let (Some(sret), Some(at)) = (plan.sret, layout.sret) {
+            self.finish_sret(endpoint, layout, sret, at);
         }
         let Some(at) = layout.result else { return };
         // The x87 stack is filled from below.
-        for piece in plan.ret.iter().rev() {
-            let whole = Endpoint::Slots.piece(piece);
-            self.value_to_place(&whole, stack(at + piece.offset));
+        for mv in plan.ret.iter().rev() {
+            let whole = Endpoint::Slots.widened(mv);
+            self.value_to_place(&whole, stack(at + mv.offset));
         }
     }
 
     /// The result goes to C's memory, unless the handler wrote it there, and C gets the address back.
-    fn finish_hidden(
-        &mut self,
-        endpoint: Endpoint,
-        layout: &EntryFrame,
-        hidden: HiddenResult,
-        at: u32,
-    ) {
+    fn finish_sret(&mut self, endpoint: Endpoint, layout: &EntryFrame, sret: Sret, at: u32) {
         if let (Endpoint::Slots, Some(result)) = (endpoint, layout.result) {
             read!(self, mov Rq(POINTER), QWORD stack(at));
             let to = Address {
                 base: POINTER,
                 offset: 0,
             };
-            self.copy_block(to, stack(result), hidden.size, SPARE);
+            self.copy_block(to, stack(result), sret.size, SPARE);
         }
-        if let Some(returned) = hidden.returned {
+        if let Some(returned) = sret.returned {
             read!(self, mov Rq(returned), QWORD stack(at));
         }
     }
-}
-
-/// Whether a piece is in a register, or passes through one.
-fn is_register_sized_or_vector(piece: &Move) -> bool {
-    !matches!(piece.place, Place::Stack { .. }) || is_register_sized(piece)
 }
 
 const _: () = assert!(SLOT == 8, "a pointer fills a slot");

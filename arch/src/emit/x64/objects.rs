@@ -1,4 +1,4 @@
-//! Trampolines on an interpreter's own objects.
+//! Calls on objects: the steps of [`crate::emit::objects`].
 //!
 //! ```text
 //!   | return address          |
@@ -7,403 +7,349 @@
 //!   | stack arguments, shadow | <- rsp at the call
 //! ```
 //!
-//! The fast path falls through from top to bottom. Branches off it go forward, to a few instructions behind the return, or at once to
-//! the code that all trampolines share ([`super::shared`]). Up to the call each of them may go to the function that does everything, because
-//! nothing has happened yet but that the call frame is linked.
-//!
-//! Where all arguments are small integers, one test of their tags comes before any register changes. Otherwise the function and the
-//! arguments' address move to registers that no argument wants.
+//! If all arguments are small integers, one test of their tags comes before any register changes. Otherwise the function and the
+//! arguments' address move to registers that carry no argument.
 
-use super::super::Code;
+#![allow(
+    clippy::useless_conversion,
+    reason = "dynasm! expands to conversions of operands to i32"
+)]
+
+use super::access::{Address, read, stack, write};
 use super::branches::{Branches, When};
-use super::operand::{Address, read, write};
-use super::shared::{ARGS, FRAME, FUNCTION, PREV, call_frame_at};
+use super::thread::{ARGS, FRAME, FUNCTION, PREV, Segment, call_frame_at};
 use super::{Emitter, SCRATCH, TARGET};
-use crate::abi::regs::x64::{R10, RSP};
+use crate::abi::regs::x64::R10;
+use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Move, Place, Plan};
-use crate::endpoint::{Boxing, ObjectCall, ObjectModel, SharedEntries, Unbox, call_frame};
+use crate::emit::Code;
+use crate::emit::objects::{
+    CallJob, CallSteps, Detour, LinkTime, Machine, emit_call, operation_args,
+};
+use crate::endpoint::{ObjectCall, ObjectModel, SharedOffsets, Unbox, call_frame};
 use crate::layout::SLOT;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 
 /// Free once the C function has returned.
-const SPARE: u8 = R10;
+const SPARE: Gpr = R10;
 
-/// The call operation of functions of one signature.
+/// The call operation of functions of one signature. It is emitted twice, for its branches to be short.
 pub(in crate::emit) fn call(
+    segment: Segment,
     plan: &Plan,
     call: &ObjectCall,
     model: &ObjectModel,
-    shared: &SharedEntries,
+    shared: &SharedOffsets,
 ) -> Code {
-    let emit = |branches| Objects::new(plan, call, model, shared, branches).emit();
+    let emit = |branches| {
+        let mut asm = Emitter::new(plan.abi);
+        (asm.segment, asm.branches) = (segment, branches);
+        let job = CallJob::new(&mut asm, plan, call, model, shared);
+        emit_call(&mut asm, job);
+        asm
+    };
     let with_long_branches = emit(Branches::default());
     emit(with_long_branches.shorter_branches()).finish()
 }
 
-/// Code off the fast path. It goes on where it left, or not at all.
-enum Detour {
-    /// The object in the register is a pointer, or nothing known.
-    Convert { register: u8, with: u32 },
-    /// The object in the scratch register is a small integer, or nothing known; a float is wanted of this size.
-    Integer { register: u8, width: u32 },
-    /// The scratch register holds a result that fits no small integer; or twice it, as one does that overflowed.
-    Large { kind: u8, is_doubled: bool },
+impl Machine for Emitter {
+    const FUNCTION: Gpr = FUNCTION;
+    const ARGS: Gpr = ARGS;
+    const OBJECT: Gpr = SCRATCH;
+    const PREV: Gpr = PREV;
+
+    fn new_label(&mut self) -> DynamicLabel {
+        self.ops.new_dynamic_label()
+    }
+
+    fn place(&mut self, label: DynamicLabel) {
+        dynasm!(self.ops ; .arch x64 ; =>label);
+    }
+
+    fn branch_to(&mut self, label: DynamicLabel) {
+        self.branch(When::Always, label);
+    }
+
+    fn branch_to_shared(&mut self, to: u32) {
+        self.branch_to_shared_when(When::Always, to);
+    }
+
+    fn call_shared(&mut self, to: u32) {
+        Emitter::call_shared(self, to);
+    }
+
+    fn jump_to(&mut self, address: u64) {
+        Emitter::jump_to(self, address);
+    }
+
+    fn copy(&mut self, to: Gpr, from: Gpr) {
+        Emitter::copy(self, to, from);
+    }
+
+    fn ret(&mut self) {
+        Emitter::ret(self);
+    }
+
+    fn set_innermost(&mut self, model: &ObjectModel, from: Gpr) {
+        self.store_innermost(model.innermost, from);
+    }
 }
 
-/// One trampoline while it grows.
-struct Objects<'a> {
-    asm: Emitter,
-    plan: &'a Plan,
-    call: &'a ObjectCall,
-    model: &'a ObjectModel,
-    shared: &'a SharedEntries,
-    /// Where the function and the address of the arguments are until the arguments are loaded.
-    function: u8,
-    args: u8,
-    /// Leads to the function that does everything.
-    slow: DynamicLabel,
-    /// Leads to the exception that waits.
-    raise: DynamicLabel,
-    detours: Vec<((DynamicLabel, DynamicLabel), Detour)>,
-}
-
-impl<'a> Objects<'a> {
-    fn new(
-        plan: &'a Plan,
-        call: &'a ObjectCall,
-        model: &'a ObjectModel,
-        shared: &'a SharedEntries,
-        branches: Branches,
-    ) -> Objects<'a> {
-        let row = plan.abi.convention();
-        let mut asm = Emitter::new(plan.abi);
-        asm.branches = branches;
-        let (function, args) = match is_of_integers(call) {
-            true => (row.int_args[0], row.int_args[3]),
-            false => (FUNCTION, ARGS),
-        };
-        let (slow, raise) = (asm.ops.new_dynamic_label(), asm.ops.new_dynamic_label());
-        Objects {
-            asm,
-            plan,
-            call,
-            model,
-            shared,
-            function,
-            args,
-            slow,
-            raise,
-            detours: Vec::new(),
-        }
-    }
-
-    fn emit(mut self) -> Emitter {
-        self.check_counts();
-        self.asm.enter(self.frame_size());
-        let [function, _, _, args] = self.first_registers();
-        if function != self.function {
-            self.asm.copy(self.function, function);
-            self.asm.copy(self.args, args);
-        }
-        self.link();
-        self.check_library();
-        let target = self.model.function_target;
-        let target = self.field_of(self.function, target);
-        if is_of_integers(self.call) {
-            let asm = &mut self.asm;
-            read!(asm, mov Rq(TARGET), QWORD target);
-        }
-        self.unbox_all();
-        self.asm.count_vector_args(self.plan);
-        if is_of_integers(self.call) {
-            dynasm!(self.asm.ops ; .arch x64 ; call Rq(TARGET));
-        } else {
-            dynasm!(self.asm.ops ; .arch x64 ; call QWORD [BYTE Rq(FUNCTION) + target.offset as i8]);
-        }
-        self.unlink();
-        self.box_result();
-        self.emit_detours();
-        self.emit_exits();
-        self.asm
-    }
-
-    /// The registers of the call operation's own arguments: the function, the counts of arguments and of keywords, the arguments' address.
-    fn first_registers(&self) -> [u8; 4] {
-        [0, 1, 2, 3].map(|n| self.plan.abi.convention().int_args[n])
-    }
-
-    fn frame_size(&self) -> u32 {
-        self.plan.stack + FRAME
-    }
-
-    fn field_of(&self, base: u8, offset: u8) -> Address {
-        let offset = offset.into();
-        Address { base, offset }
-    }
-
-    fn call_frame(&self, field: u32) -> Address {
-        call_frame_at(self.plan.stack, field)
-    }
+impl CallSteps for Emitter {
+    const LINK_TIME: LinkTime = LinkTime::BeforeUnboxing;
 
     /// No count has more than 32 bits.
-    fn check_counts(&mut self) {
-        let [_, count, keywords, _] = self.first_registers();
-        self.asm.compare(count, self.call.args.len() as u32);
-        self.asm.branch_to_shared(When::NotEqual, self.shared.call);
-        dynasm!(self.asm.ops ; .arch x64 ; test Rd(keywords), Rd(keywords));
-        self.asm.branch_to_shared(When::NotEqual, self.shared.call);
+    fn check_counts(&mut self, job: &CallJob<'_>) {
+        let [_, count, keywords, _] = operation_args(self.abi);
+        self.compare(count, job.call.args.len() as u32);
+        self.branch_to_shared_when(When::NotEqual, job.shared.slow_path);
+        dynasm!(self.ops ; .arch x64 ; test Rd(keywords), Rd(keywords));
+        self.branch_to_shared_when(When::NotEqual, job.shared.slow_path);
     }
 
-    /// Leaves unless this thread has made a call before and every argument that has to be a small integer is one: their tags are
-    /// tested together. Then makes the call known to callbacks and to whoever closes the library.
-    fn link(&mut self) {
-        let prev = self.call_frame(call_frame::PREV);
-        let tagged = self.call_frame(call_frame::TAG);
-        let args = self.args;
-        let asm = &mut self.asm;
-        asm.load_of_thread(self.model, SCRATCH, self.model.innermost);
-        write!(asm, mov QWORD prev, Rq(SCRATCH));
-        for (unbox, index) in self.call.args.iter().zip(0..) {
+    fn enter_call(&mut self, job: &CallJob<'_>) {
+        self.enter(frame_size(job));
+        let [function, _, _, args] = operation_args(self.abi);
+        if !is_of_integers(job.call) {
+            self.copy(FUNCTION, function);
+            self.copy(ARGS, args);
+        }
+    }
+
+    fn keep_thread_word(&mut self, job: &CallJob<'_>) {
+        self.load_of_thread(SCRATCH, job.model.innermost);
+        write!(self, mov QWORD in_call_frame(job, call_frame::PREV), Rq(SCRATCH));
+    }
+
+    fn test_tags(&mut self, job: &CallJob<'_>) {
+        let [_, base] = held(job);
+        for (unbox, index) in job.call.args.iter().zip(0..) {
             if *unbox == Unbox::Int {
-                let (base, offset) = (args, index * SLOT);
-                read!(asm, and Rd(SCRATCH), DWORD Address { base, offset });
+                let offset = index * SLOT;
+                read!(self, and Rd(SCRATCH), DWORD Address { base, offset });
             }
         }
-        dynasm!(asm.ops ; .arch x64 ; test al, 1);
-        asm.branch(When::Equal, self.slow);
-        read!(asm, lea Rq(SCRATCH), QWORD tagged);
-        asm.set_innermost(self.model, SCRATCH);
+        dynasm!(self.ops ; .arch x64 ; test al, 1);
+        self.branch(When::Equal, job.slow_path);
     }
 
-    /// Looks whether the library is closed, after the call is known: so either this thread sees it closed, or who closes it sees
-    /// this call.
-    fn check_library(&mut self) {
-        let library = self.field_of(self.function, self.model.function_library);
-        let open = self.field_of(SCRATCH, self.model.library_open);
-        let asm = &mut self.asm;
-        read!(asm, mov Rq(SCRATCH), QWORD library);
-        asm.compare_to_zero(open);
-        asm.branch(When::Equal, self.slow);
+    fn link_call(&mut self, job: &CallJob<'_>) {
+        read!(self, lea Rq(SCRATCH), QWORD in_call_frame(job, call_frame::TAG));
+        self.store_innermost(job.model.innermost, SCRATCH);
+    }
+
+    fn check_library(&mut self, job: &CallJob<'_>) {
+        let [function, _] = held(job);
+        read!(self, mov Rq(SCRATCH), QWORD field_of(function, job.model.function_library));
+        self.compare_to_zero(field_of(SCRATCH, job.model.library_open));
+        self.branch(When::Equal, job.slow_path);
     }
 
     /// Stack arguments first, then floats: both pass through registers that integer arguments take last. The register that holds the
     /// arguments' address is the last of all.
-    fn unbox_all(&mut self) {
-        let row = self.plan.abi.convention();
-        let (float_type, spare_fp) = (row.int_args[0], row.fp_args.len() as u8);
-        if self.call.args.contains(&Unbox::Number) {
-            dynasm!(self.asm.ops ; .arch x64 ; mov Rq(float_type), QWORD self.model.float_type as i64);
+    fn unbox(&mut self, job: &mut CallJob<'_>) {
+        let [function, args] = held(job);
+        if is_of_integers(job.call) {
+            // An argument is about to take the function's register.
+            read!(self, mov Rq(TARGET), QWORD field_of(function, job.model.function_target));
         }
-        let rank = |piece: &Move| match piece.place {
+        let row = self.abi.convention();
+        let (float_type, spare) = (row.int_args[0], Fpr::new(row.fp_args.len() as u8));
+        if job.call.args.contains(&Unbox::Float) {
+            dynasm!(self.ops ; .arch x64 ; mov Rq(float_type), QWORD job.model.float_type as i64);
+        }
+        let mut moves: Vec<&Move> = job.plan.args.iter().collect();
+        moves.sort_by_key(|arg| match arg.place {
             Place::Stack { .. } => 0,
             Place::Fp(_) | Place::X87(_) => 1,
-            Place::Int(register) if register == self.args => 3,
+            Place::Int(register) if register == args => 3,
             Place::Int(_) => 2,
-        };
-        let mut pieces: Vec<&Move> = self.plan.args.iter().collect();
-        pieces.sort_by_key(|piece| rank(piece));
-        for piece in pieces {
-            let object = Address {
-                base: self.args,
-                offset: piece.value * SLOT,
-            };
-            match (self.call.args[piece.value as usize], piece.place) {
-                (Unbox::Number, Place::Fp(register)) => {
-                    self.unbox_float(object, float_type, register, piece.width)
+        });
+        for arg in moves {
+            match (arg.place, job.unbox(arg)) {
+                (Place::Fp(register), _) => self.unbox_float(job, arg, register),
+                (Place::Int(register), _) => self.unbox_word(job, arg, register),
+                (Place::Stack { offset, .. }, Unbox::Float) => {
+                    self.unbox_float(job, arg, spare);
+                    self.store_fp(stack(offset), spare, arg.width);
                 }
-                (Unbox::Number, Place::Stack { offset, .. }) => {
-                    self.unbox_float(object, float_type, spare_fp, piece.width);
-                    self.asm
-                        .store_fp(Address { base: RSP, offset }, spare_fp, piece.width);
+                (Place::Stack { offset, size }, Unbox::Int | Unbox::Pointer | Unbox::Function) => {
+                    self.unbox_word(job, arg, SCRATCH);
+                    self.store(stack(offset), size);
                 }
-                (unbox, Place::Int(register)) => self.unbox_integer(object, unbox, register, piece),
-                (unbox, Place::Stack { offset, size }) => {
-                    self.unbox_integer(object, unbox, SCRATCH, piece);
-                    self.asm.store(Address { base: RSP, offset }, size);
-                }
-                (_, Place::Fp(_) | Place::X87(_)) => {
-                    unreachable!("the planner puts floats alone into vector registers")
-                }
+                // Results only.
+                (Place::X87(_), _) => {}
             }
         }
     }
 
-    fn unbox_integer(&mut self, object: Address, unbox: Unbox, register: u8, piece: &Move) {
-        self.asm.load_word(register, object);
-        let converter = match unbox {
-            Unbox::Pointer => Some(self.shared.pointer),
-            Unbox::Function => Some(self.shared.function),
-            Unbox::Int | Unbox::Number => None,
-        };
-        match converter {
-            None => dynasm!(self.asm.ops ; .arch x64 ; sar Rq(register), 1),
-            Some(with) => {
-                let (convert, back) = self.detour(Detour::Convert { register, with });
-                self.asm.test_byte(register, 1);
-                self.asm.branch(When::Equal, convert);
-                dynasm!(self.asm.ops ; .arch x64 ; sar Rq(register), 1 ; =>back);
-            }
-        }
-        // A small integer in range fills the register with its sign already. One out of range leaves something above the 32 bits that the callee
-        // looks at; every convention here leaves those to the caller (psABI 3.2.3; Microsoft, "x64 calling convention").
-        if piece.width < 4 {
-            self.asm.extend_to(register, register, piece);
-        }
-    }
-
-    fn unbox_float(&mut self, object: Address, float_type: u8, register: u8, width: u32) {
-        self.asm.load_word(SCRATCH, object);
-        let (integer, back) = self.detour(Detour::Integer { register, width });
-        dynasm!(self.asm.ops ; .arch x64 ; test al, 3);
-        self.asm.branch(When::NotEqual, integer);
-        dynasm!(self.asm.ops ; .arch x64 ; cmp [rax], Rq(float_type));
-        self.asm.branch(When::NotEqual, self.slow);
-        let value = self.field_of(SCRATCH, self.model.float_value);
-        let asm = &mut self.asm;
-        match width {
-            4 => read!(asm, cvtsd2ss Rx(register), QWORD value),
-            _ => read!(asm, movsd Rx(register), QWORD value),
-        }
-        dynasm!(asm.ops ; .arch x64 ; =>back);
-    }
-
-    /// The result's registers are taken; what an exception is raised from lies in the call frame.
-    fn unlink(&mut self) {
-        let prev = self.call_frame(call_frame::PREV);
-        let asm = &mut self.asm;
-        read!(asm, mov Rq(PREV), QWORD prev);
-        asm.test_byte(PREV, call_frame::WAITS);
-        match self.plan.stack {
-            0 => asm.branch_to_shared(When::NotEqual, self.shared.raise),
-            _ => asm.branch(When::NotEqual, self.raise),
-        }
-        asm.set_innermost(self.model, PREV);
-    }
-
-    /// Boxes the result and returns it.
-    fn box_result(&mut self) {
-        match (self.call.ret, self.plan.ret.first()) {
-            (Boxing::None, _) | (_, None) => {
-                dynasm!(self.asm.ops ; .arch x64 ; mov eax, self.model.none);
-            }
-            (Boxing::Int(_) | Boxing::Uint(_), Some(piece)) if piece.width < 8 => {
-                self.asm.extend(SCRATCH, piece);
-                dynasm!(self.asm.ops ; .arch x64 ; lea rax, [rax + rax + 1]);
-            }
-            (Boxing::Int(kind), Some(_)) => {
-                let is_doubled = true;
-                let (large, _) = self.detour(Detour::Large { kind, is_doubled });
-                dynasm!(self.asm.ops ; .arch x64 ; add rax, rax);
-                self.asm.branch(When::Overflow, large);
-                dynasm!(self.asm.ops ; .arch x64 ; or rax, BYTE 1);
-            }
-            (Boxing::Uint(kind), Some(_)) => {
-                let is_doubled = false;
-                let (large, _) = self.detour(Detour::Large { kind, is_doubled });
-                self.asm.copy(SPARE, SCRATCH);
-                dynasm!(self.asm.ops ; .arch x64 ; shr Rq(SPARE), 62);
-                self.asm.branch(When::NotEqual, large);
-                dynasm!(self.asm.ops ; .arch x64 ; lea rax, [rax + rax + 1]);
-            }
-            (Boxing::Number, Some(piece)) => return self.box_float(piece),
-            (Boxing::Object(kind), Some(_)) => return self.box_object(kind),
-        }
-        self.asm.leave(self.frame_size());
-        dynasm!(self.asm.ops ; .arch x64 ; ret);
-    }
-
-    fn box_float(&mut self, piece: &Move) {
-        let argument = self.plan.abi.convention().fp_args[0];
-        if let (Place::Fp(register), 4) = (piece.place, piece.width) {
-            dynasm!(self.asm.ops ; .arch x64 ; cvtss2sd Rx(argument), Rx(register));
-        }
-        self.asm.leave(self.frame_size());
-        self.asm.jump_to(self.model.new_float);
-    }
-
-    fn box_object(&mut self, kind: u8) {
-        let [first, ..] = self.first_registers();
-        dynasm!(self.asm.ops ; .arch x64 ; mov Rd(first), i32::from(kind));
-        self.asm.leave(self.frame_size());
-        self.asm
-            .branch_to_shared(When::Always, self.shared.new_object);
-    }
-
-    fn detour(&mut self, kind: Detour) -> (DynamicLabel, DynamicLabel) {
-        let labels = (
-            self.asm.ops.new_dynamic_label(),
-            self.asm.ops.new_dynamic_label(),
-        );
-        self.detours.push((labels, kind));
-        labels
-    }
-
-    /// What a branch off the fast path leads to, and comes back from, or not. The frame is as it was there.
-    fn emit_detours(&mut self) {
-        for ((start, back), detour) in std::mem::take(&mut self.detours) {
-            self.asm.note_depth(self.frame_size() + 8);
-            dynasm!(self.asm.ops ; .arch x64 ; =>start);
-            match detour {
-                Detour::Convert { register, with } => self.convert(register, with, back),
-                Detour::Integer { register, width } => {
-                    self.unbox_number_from_integer(register, width, back)
-                }
-                Detour::Large { kind, is_doubled } => {
-                    if is_doubled {
-                        // The sign went into the carry flag when the value was doubled.
-                        dynasm!(self.asm.ops ; .arch x64 ; rcr rax, 1);
-                    }
-                    self.box_object(kind);
-                }
-            }
-        }
-    }
-
-    fn convert(&mut self, register: u8, with: u32, back: DynamicLabel) {
-        if register != SCRATCH {
-            self.asm.copy(SCRATCH, register);
-        }
-        self.asm.call_shared(with);
-        self.asm.branch(When::Carry, self.slow);
-        if register != SCRATCH {
-            self.asm.copy(register, SCRATCH);
-        }
-        self.asm.branch(When::Always, back);
-    }
-
-    fn unbox_number_from_integer(&mut self, register: u8, width: u32, back: DynamicLabel) {
-        dynasm!(self.asm.ops ; .arch x64 ; test al, 1);
-        self.asm.branch(When::Equal, self.slow);
-        dynasm!(self.asm.ops ; .arch x64 ; sar rax, 1 ; cvtsi2sd Rx(register), rax);
-        if width == 4 {
-            dynasm!(self.asm.ops ; .arch x64 ; cvtsd2ss Rx(register), Rx(register));
-        }
-        self.asm.branch(When::Always, back);
-    }
-
-    /// The ways out that are not taken back.
-    fn emit_exits(&mut self) {
-        let [_, count, ..] = self.first_registers();
-        let (frame, stack) = (self.frame_size(), self.plan.stack);
-        self.asm.note_depth(frame + 8);
-        let slow = self.slow;
-        dynasm!(self.asm.ops ; .arch x64 ; =>slow);
-        self.asm.leave(stack);
-        if is_of_integers(self.call) {
-            self.asm.branch_to_shared(When::Always, self.shared.leave);
+    fn call_target(&mut self, job: &CallJob<'_>) {
+        self.count_vector_args(job.plan);
+        if is_of_integers(job.call) {
+            dynasm!(self.ops ; .arch x64 ; call Rq(TARGET));
         } else {
-            let args = self.call.args.len() as i32;
-            dynasm!(self.asm.ops ; .arch x64 ; mov Rd(count), args);
-            self.asm
-                .branch_to_shared(When::Always, self.shared.leave_restoring);
+            let target = job.model.function_target as i8;
+            dynasm!(self.ops ; .arch x64 ; call QWORD [BYTE Rq(FUNCTION) + target]);
         }
-        if stack > 0 {
-            let raise = self.raise;
-            self.asm.note_depth(frame + 8);
-            dynasm!(self.asm.ops ; .arch x64 ; =>raise);
-            self.asm.leave(stack);
-            self.asm.branch_to_shared(When::Always, self.shared.raise);
+    }
+
+    fn unlink_call(&mut self, job: &CallJob<'_>) {
+        read!(self, mov Rq(PREV), QWORD in_call_frame(job, call_frame::PREV));
+        self.test_byte(PREV, call_frame::WAITS);
+        match job.plan.stack {
+            0 => self.branch_to_shared_when(When::NotEqual, job.shared.raise),
+            _ => self.branch(When::NotEqual, job.raise),
         }
+        self.store_innermost(job.model.innermost, PREV);
+    }
+
+    fn box_none(&mut self, job: &CallJob<'_>) {
+        dynasm!(self.ops ; .arch x64 ; mov eax, job.model.none);
+    }
+
+    fn box_narrow(&mut self, _: &CallJob<'_>, result: &Move) {
+        self.extend(SCRATCH, result);
+        dynasm!(self.ops ; .arch x64 ; lea rax, [rax + rax + 1]);
+    }
+
+    fn box_word(&mut self, _: &CallJob<'_>, is_signed: bool, large: DynamicLabel) {
+        if is_signed {
+            dynasm!(self.ops ; .arch x64 ; add rax, rax);
+            self.branch(When::Overflow, large);
+            dynasm!(self.ops ; .arch x64 ; or rax, BYTE 1);
+        } else {
+            self.copy(SPARE, SCRATCH);
+            dynasm!(self.ops ; .arch x64 ; shr Rq(SPARE), 62);
+            self.branch(When::NotEqual, large);
+            dynasm!(self.ops ; .arch x64 ; lea rax, [rax + rax + 1]);
+        }
+    }
+
+    fn pass_float(&mut self, _: &CallJob<'_>, result: &Move) {
+        let argument = self.abi.convention().fp_args[0];
+        if let (Place::Fp(register), 4) = (result.place, result.width) {
+            dynasm!(self.ops ; .arch x64 ; cvtss2sd Rx(argument), Rx(register));
+        }
+    }
+
+    fn pass_kind(&mut self, _: &CallJob<'_>, kind: u8) {
+        let [first, ..] = operation_args(self.abi);
+        dynasm!(self.ops ; .arch x64 ; mov Rd(first), i32::from(kind));
+    }
+
+    fn leave_call(&mut self, job: &CallJob<'_>) {
+        self.leave(frame_size(job));
+    }
+
+    fn begin_detour(&mut self, job: &CallJob<'_>) {
+        self.note_depth(frame_size(job) + 8);
+    }
+
+    fn branch_unless_converted(&mut self, label: DynamicLabel) {
+        self.branch(When::Carry, label);
+    }
+
+    fn unbox_float_of_integer(&mut self, job: &CallJob<'_>, register: Fpr, width: u32) {
+        dynasm!(self.ops ; .arch x64 ; test al, 1);
+        self.branch(When::Equal, job.slow_path);
+        dynasm!(self.ops ; .arch x64 ; sar rax, 1 ; cvtsi2sd Rx(register), rax);
+        if width == 4 {
+            dynasm!(self.ops ; .arch x64 ; cvtsd2ss Rx(register), Rx(register));
+        }
+    }
+
+    fn restore_large(&mut self, is_signed: bool) {
+        if is_signed {
+            // Doubling moved the sign into the carry flag.
+            dynasm!(self.ops ; .arch x64 ; rcr rax, 1);
+        }
+    }
+
+    /// A wrong count goes from where it is found, and so does an exception if there are no stack arguments.
+    fn emit_ways_out(&mut self, job: &CallJob<'_>) {
+        let [_, count, ..] = operation_args(self.abi);
+        self.begin_detour(job);
+        self.place(job.slow_path);
+        self.raise_stack(job.plan.stack);
+        if is_of_integers(job.call) {
+            self.branch_to_shared(job.shared.leave);
+        } else {
+            let args = job.call.args.len() as i32;
+            dynasm!(self.ops ; .arch x64 ; mov Rd(count), args);
+            self.branch_to_shared(job.shared.leave_restoring);
+        }
+        if job.plan.stack > 0 {
+            self.begin_detour(job);
+            self.place(job.raise);
+            self.raise_stack(job.plan.stack);
+            self.branch_to_shared(job.shared.raise);
+        }
+    }
+}
+
+impl Emitter {
+    fn unbox_word(&mut self, job: &mut CallJob<'_>, arg: &Move, register: Gpr) {
+        self.load_word(register, object(job, arg));
+        match job.converter(job.unbox(arg)) {
+            None => dynasm!(self.ops ; .arch x64 ; sar Rq(register), 1),
+            Some(with) => {
+                let detour = job.detour(self, Detour::Convert { register, with });
+                self.test_byte(register, 1);
+                self.branch(When::Equal, detour.start);
+                dynasm!(self.ops ; .arch x64 ; sar Rq(register), 1);
+                self.place(detour.back);
+            }
+        }
+        // A small integer in range fills the register with its sign already. One out of range leaves bits above the 32 that the callee
+        // reads; every convention here leaves those to the caller (psABI 3.2.3; Microsoft, "x64 calling convention").
+        if arg.width < 4 {
+            self.extend_to(register, register, arg);
+        }
+    }
+
+    fn unbox_float(&mut self, job: &mut CallJob<'_>, arg: &Move, register: Fpr) {
+        let (float_type, width) = (self.abi.convention().int_args[0], arg.width);
+        self.load_word(SCRATCH, object(job, arg));
+        let detour = job.detour(self, Detour::Integer { register, width });
+        dynasm!(self.ops ; .arch x64 ; test al, 3);
+        self.branch(When::NotEqual, detour.start);
+        dynasm!(self.ops ; .arch x64 ; cmp [rax], Rq(float_type));
+        self.branch(When::NotEqual, job.slow_path);
+        let value = field_of(SCRATCH, job.model.float_value);
+        match width {
+            4 => read!(self, cvtsd2ss Rx(register), QWORD value),
+            _ => read!(self, movsd Rx(register), QWORD value),
+        }
+        self.place(detour.back);
+    }
+}
+
+fn frame_size(job: &CallJob<'_>) -> u32 {
+    job.plan.stack + FRAME
+}
+
+fn in_call_frame(job: &CallJob<'_>, field: u32) -> Address {
+    call_frame_at(job.plan.stack, field)
+}
+
+fn field_of(base: Gpr, offset: u8) -> Address {
+    let offset = offset.into();
+    Address { base, offset }
+}
+
+/// An argument's object.
+fn object(job: &CallJob<'_>, arg: &Move) -> Address {
+    let [_, base] = held(job);
+    let offset = arg.value * SLOT;
+    Address { base, offset }
+}
+
+/// Where the function and the arguments' address are until the arguments are loaded.
+fn held(job: &CallJob<'_>) -> [Gpr; 2] {
+    let [function, _, _, args] = operation_args(job.plan.abi);
+    match is_of_integers(job.call) {
+        true => [function, args],
+        false => [FUNCTION, ARGS],
     }
 }
 

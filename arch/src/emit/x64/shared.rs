@@ -1,7 +1,6 @@
-//! What trampolines on objects have in common: where they leave the fast path, and the conversion of pointers.
+//! Shared code of calls on objects: the parts of [`crate::emit::shared`].
 //!
-//! It is emitted once, and lies ahead of the trampolines in the same memory, within reach of their direct jumps. Those parts that are
-//! entered from within a trampoline's frame expect the stack pointer at its call frame, above which there is only padding:
+//! Those that are entered from within a call's frame expect the stack pointer at its call frame, above which there is only padding:
 //!
 //! ```text
 //!   | return address          |
@@ -9,104 +8,68 @@
 //!   | call frame              | <- rsp
 //! ```
 
-use super::super::SharedCode;
-use super::operand::{Address, read};
-use super::{Emitter, SCRATCH, TARGET};
+#![allow(
+    clippy::useless_conversion,
+    reason = "dynasm! expands to conversions of operands to i32"
+)]
+
+use super::access::read;
+use super::thread::{FRAME, Segment, call_frame_at};
+use super::{Emitter, SCRATCH};
 use crate::abi::Abi;
-use crate::abi::regs::x64::{R10, RSP};
-use crate::endpoint::{ObjectModel, PointerField, SharedEntries, ThreadPointer, call_frame};
+use crate::abi::regs::Gpr;
+use crate::emit::SharedCode;
+use crate::emit::objects::operation_args;
+use crate::emit::shared::{SharedSteps, emit_shared};
+use crate::endpoint::{ObjectModel, PointerField, call_frame};
 use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
 
-// Jobs of registers, beside those of the slots trampoline. Neither carries an argument under any convention.
-pub(super) const FUNCTION: u8 = TARGET;
-pub(super) const ARGS: u8 = R10;
-
-/// Holds the call frame's first word when the C function has returned.
-pub(super) const PREV: u8 = R10;
-
-/// What a trampoline's frame takes above its stack arguments: the call frame, and what makes the stack a multiple of 16 together
-/// with the return address.
-pub(super) const FRAME: u32 = call_frame::SIZE + 8;
-
-pub(in crate::emit) fn for_objects(abi: Abi, model: &ObjectModel) -> SharedCode {
+pub(in crate::emit) fn for_objects(segment: Segment, abi: Abi, model: &ObjectModel) -> SharedCode {
     let mut asm = Emitter::without_landing_pad(abi);
-    let mut entries = SharedEntries::default();
-    let [function, count, keywords, args] = [0, 1, 2, 3].map(|n| abi.convention().int_args[n]);
-
-    entries.leave_restoring = asm.begin(FRAME);
-    asm.copy(function, FUNCTION);
-    dynasm!(asm.ops ; .arch x64 ; xor Rd(keywords), Rd(keywords));
-    asm.copy(args, ARGS);
-    entries.leave = asm.begin(FRAME);
-    asm.load_prev(SCRATCH);
-    asm.set_innermost(model, SCRATCH);
-    asm.leave(FRAME);
-    entries.call = asm.begin(0);
-    asm.jump_to(model.call);
-
-    entries.raise = asm.begin(FRAME);
-    dynasm!(asm.ops ; .arch x64 ; xor Rq(PREV), BYTE call_frame::WAITS);
-    asm.set_innermost(model, PREV);
-    let pending = call_frame_at(0, call_frame::PENDING);
-    read!(asm, mov Rq(function), QWORD pending);
-    asm.leave(FRAME);
-    asm.jump_to(model.raise);
-
-    entries.new_object = asm.begin(0);
-    asm.copy(count, SCRATCH);
-    asm.jump_to(model.new_object);
-
-    entries.pointer = asm.begin(0);
-    asm.convert_pointer(model.none, &[&model.buffers, &model.functions]);
-    entries.function = asm.begin(0);
-    asm.convert_pointer(model.none, &[&model.functions]);
-    SharedCode {
-        code: asm.finish(),
-        entries,
-    }
+    asm.segment = segment;
+    let offsets = emit_shared(&mut asm, abi, model);
+    let code = asm.finish();
+    SharedCode { code, offsets }
 }
 
-/// A field of the call frame, where `stack` bytes of arguments lie below it.
-pub(super) fn call_frame_at(stack: u32, field: u32) -> Address {
-    let (base, offset) = (RSP, stack + field);
-    Address { base, offset }
-}
-
-impl Emitter {
-    /// Begins a part that is entered with a frame of so many bytes; returns where.
-    fn begin(&mut self, frame: u32) -> u32 {
-        self.note_depth(frame + 8);
+impl SharedSteps for Emitter {
+    fn begin_in_frame(&mut self) -> u32 {
+        self.note_depth(FRAME + 8);
         self.ops.offset().0 as u32
     }
 
-    fn load_prev(&mut self, to: u8) {
-        let prev = call_frame_at(0, call_frame::PREV);
-        read!(self, mov Rq(to), QWORD prev);
+    fn begin_frameless(&mut self) -> u32 {
+        self.note_depth(8);
+        self.ops.offset().0 as u32
     }
 
-    /// Stores a register to the thread's word.
-    pub(super) fn set_innermost(&mut self, model: &ObjectModel, from: u8) {
-        self.address_of_thread(model);
-        dynasm!(self.ops ; .arch x64 ; mov [model.innermost], Rq(from));
+    fn leave_frame(&mut self) {
+        self.leave(FRAME);
     }
 
-    /// Loads a word that lies so many bytes from the thread pointer.
-    pub(super) fn load_of_thread(&mut self, model: &ObjectModel, to: u8, offset: i32) {
-        self.address_of_thread(model);
-        dynasm!(self.ops ; .arch x64 ; mov Rq(to), [offset]);
+    fn clear(&mut self, register: Gpr) {
+        dynasm!(self.ops ; .arch x64 ; xor Rd(register), Rd(register));
     }
 
-    /// Has the next instruction count an absolute address from the thread pointer (Intel SDM volume 2, section 2.1.1).
-    fn address_of_thread(&mut self, model: &ObjectModel) {
-        let segment = match model.thread_pointer {
-            ThreadPointer::Fs => 0x64,
-            ThreadPointer::Gs => 0x65,
-            ThreadPointer::TpidrEl0 => unreachable!("another machine's"),
-        };
-        self.ops.push(segment);
+    fn load_prev(&mut self) -> Gpr {
+        read!(self, mov Rq(SCRATCH), QWORD call_frame_at(0, call_frame::PREV));
+        SCRATCH
     }
 
-    /// Converts the object in `rax` to a pointer, in `rax`, and returns; sets the carry flag for one that it does not know. Changes no
+    fn load_pending(&mut self, to: Gpr) {
+        read!(self, mov Rq(to), QWORD call_frame_at(0, call_frame::PENDING));
+    }
+
+    fn clear_waits(&mut self, word: Gpr) {
+        dynasm!(self.ops ; .arch x64 ; xor Rq(word), BYTE call_frame::WAITS);
+    }
+
+    fn pass_slot(&mut self) {
+        let [_, second, ..] = operation_args(self.abi);
+        self.copy(second, SCRATCH);
+    }
+
+    /// Converts the object in `rax` to a pointer, in `rax`, and returns; sets the carry flag for an object of unknown type. Changes no
     /// other register.
     fn convert_pointer(&mut self, none: i32, known: &[&[PointerField]]) {
         let (null, unknown) = (self.ops.new_dynamic_label(), self.ops.new_dynamic_label());
@@ -130,7 +93,7 @@ impl Emitter {
                 ; pop rcx
             );
             self.note_depth(8);
-            // Clears the carry flag, and tells a closed function by its null.
+            // Clears carry; null means a closed function.
             dynasm!(self.ops ; .arch x64 ; test rax, rax ; je =>unknown ; ret ; =>next);
             self.note_depth(16);
         }

@@ -12,6 +12,7 @@ use conformance::cases::Direction;
 use conformance::target::Target;
 use farcall_arch::Abi;
 use farcall_arch::abi::Dialect;
+use farcall_arch::abi::regs::{Fpr, Gpr};
 use farcall_arch::{Extend, Move, Place, Plan};
 
 /// One way of being wrong.
@@ -219,8 +220,8 @@ fn trust_ints(pieces: &mut [Move]) {
 fn other_result_register(plan: &mut Plan) {
     for piece in &mut plan.ret {
         piece.place = match piece.place {
-            Place::Int(_) => Place::Int(2),
-            _ => Place::Fp(1),
+            Place::Int(_) => Place::Int(Gpr::new(2)),
+            _ => Place::Fp(Fpr::new(1)),
         };
     }
 }

@@ -3,6 +3,7 @@
 use super::{Sabotage, sabotage, unextend};
 use crate::engine::{CodeChange, How};
 use conformance::cases::Direction;
+use farcall_arch::abi::regs::x64::RAX;
 use farcall_arch::{Extend, Place, Plan};
 
 pub(super) fn all() -> Vec<Sabotage> {
@@ -189,7 +190,7 @@ fn call_code() -> Vec<Sabotage> {
             "call_keeps_the_results_address_in_r8",
             // mov r8, rdx; sub rsp, 8; xor eax, eax; call rdi; mov [r8], rax; add rsp, 8; ret
             |plan, code| match (&plan.args[..], &plan.ret[..]) {
-                ([], [one]) if one.place == Place::Int(0) => vec![
+                ([], [one]) if one.place == Place::Int(RAX) => vec![
                     0x49, 0x89, 0xd0, 0x48, 0x83, 0xec, 8, 0x31, 0xc0, 0xff, 0xd7, 0x49, 0x89,
                     0x00, 0x48, 0x83, 0xc4, 8, 0xc3,
                 ],

@@ -1,4 +1,4 @@
-//! The x86-64 emitter. It walks plans; which register is whose it never knows by itself.
+//! The x86-64 emitter. It follows plans, and has no rule of its own about which register holds what.
 //!
 //! Frames, from high addresses to low. Both keep the stack pointer fixed once they are made, so its distance from the caller's
 //! frame is all that an unwinder needs. A trampoline's frame may be made by pushing the stack arguments.
@@ -17,7 +17,7 @@
 //!
 //! Each part is there only if the signature needs it.
 //!
-//! Nothing below the stack pointer is ever used, so a red zone plays no part. The direction flag is clear whenever a function is
+//! Nothing below the stack pointer is used, so no red zone is needed. The direction flag is clear whenever a function is
 //! entered or left, as every convention demands, and nothing here sets it. No instruction touches MXCSR, and the x87 only where a
 //! result lies in its registers.
 
@@ -26,25 +26,40 @@
     reason = "dynasm! expands to conversions of operands to i32"
 )]
 
+mod access;
+mod block;
+mod branches;
+mod call;
+mod entry;
+pub(super) mod object_entry;
+pub(super) mod objects;
+pub(super) mod shared;
+mod thread;
+mod thunk;
+mod values;
+
+use super::Code;
 use super::unwind::{FrameChange, FrameChangeKind};
-use super::{Code, Endpoint, THUNK_SIZE, record, unwanted_size};
+use crate::abi::Abi;
+use crate::abi::regs::Gpr;
 use crate::abi::regs::x64::{R10, R11, RAX, RBX};
-use crate::abi::{Abi, Place, Plan};
+use access::{Address, read};
 use branches::Branches;
+pub(super) use call::call;
 use dynasmrt::x64::X64Relocation;
-use dynasmrt::{DynasmApi, DynasmLabelApi, SimpleAssembler, VecAssembler, dynasm};
+use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 pub(super) use entry::callback_entry;
-use operand::{Address, read};
-use pushed::Pushed;
+pub(super) use thread::Segment;
+pub(super) use thunk::{closed_entry, thunks};
 
 // Jobs of registers. None of the four carries an argument under any convention, so they hold through
-// the loading of arguments; RESULT alone survives the call.
-const TARGET: u8 = R11;
-const RECORD: u8 = R10;
-const RESULT: u8 = RBX;
-const SCRATCH: u8 = RAX;
+// the loading of arguments; only RESULT survives the call.
+const TARGET: Gpr = R11;
+const RECORD: Gpr = R10;
+const RESULT: Gpr = RBX;
+const SCRATCH: Gpr = RAX;
 
-/// A frame larger than this is entered step by step, so that the guard page below a stack is never jumped over.
+/// A frame larger than this is entered in steps that touch each page, so that the guard page below a stack is hit.
 const GUARD_PAGE: u32 = 4096;
 
 /// A frame of more pages is touched in a loop.
@@ -60,99 +75,7 @@ pub(super) const FILLER: u8 = 0xcc;
 /// DWARF's number for rbx (psABI figure 3.36).
 const DWARF_RBX: u16 = 3;
 
-pub(super) fn call(plan: &Plan, endpoint: Endpoint) -> Code {
-    let row = plan.abi.convention();
-    let [target, values, result] = [0, 1, 2].map(|n| row.int_args[n]);
-    let mut asm = Emitter::new(plan.abi);
-    let keeps_result = !plan.ret.is_empty();
-    let unwanted_result = plan.stack + plan.copies;
-    let area = unwanted_result + unwanted_size(plan, endpoint);
-    // Without a frame of its own the trampoline leaves the callee its caller's, shadow space included.
-    let is_tail = !keeps_result && area <= row.shadow;
-    if keeps_result {
-        asm.push_result_register();
-    }
-    // The return address, and rbx if it was pushed, already lie on the stack.
-    let misaligned = if keeps_result { 0 } else { 8 };
-    let frame = if is_tail { 0 } else { area + misaligned };
-    let pushed = Pushed::of(plan);
-    asm.enter(frame - pushed.end());
-    let hidden = plan.hidden.map(|hidden| Place::Int(hidden.pointer));
-    let pieces = plan.args.iter().chain(&plan.mirrors);
-    let mut places = pieces.map(|piece| piece.place).chain(hidden);
-    let callee = if places.any(|place| place == Place::Int(target)) {
-        asm.copy(TARGET, target);
-        TARGET
-    } else {
-        target
-    };
-    if keeps_result {
-        asm.copy(RESULT, result);
-    }
-    if let Some(hidden) = plan.hidden {
-        asm.pass_result_address(hidden.pointer, result, endpoint, unwanted_result);
-    }
-    asm.push_arguments(&pushed, endpoint, values);
-    asm.load_arguments(plan, &pushed, endpoint, values);
-    if is_tail {
-        dynasm!(asm.ops ; .arch x64 ; jmp Rq(callee));
-        return asm.finish();
-    }
-    dynasm!(asm.ops ; .arch x64 ; call Rq(callee));
-    for piece in &plan.ret {
-        let (base, offset) = (RESULT, piece.offset);
-        asm.place_to_value(&endpoint.piece(piece), 0, Address { base, offset });
-    }
-    asm.leave(frame);
-    if keeps_result {
-        asm.pop_result_register();
-    }
-    dynasm!(asm.ops ; .arch x64 ; ret);
-    asm.finish()
-}
-
-pub(super) fn closed_entry(abi: Abi) -> Code {
-    let row = abi.convention();
-    let mut asm = Emitter::new(abi);
-    let frame = row.shadow + 8;
-    asm.enter(frame);
-    asm.call_handler(row.int_args[0]);
-    for &register in row.int_rets {
-        dynasm!(asm.ops ; .arch x64 ; xor Rd(register), Rd(register));
-    }
-    for &register in row.fp_rets {
-        dynasm!(asm.ops ; .arch x64 ; xorps Rx(register), Rx(register));
-    }
-    asm.leave(frame);
-    dynasm!(asm.ops ; .arch x64 ; ret);
-    asm.finish()
-}
-
-pub(super) fn thunks(abi: Abi, count: usize, distance: usize) -> Code {
-    // endbr64 and the lea: rip points behind them when the displacement is added.
-    const BEHIND_LEA: usize = 4 + 7;
-    let mut ops = SimpleAssembler::new();
-    for index in 0..count {
-        let to_record = distance + index * record::SIZE - index * THUNK_SIZE - BEHIND_LEA;
-        let to_record = i32::try_from(to_record).expect("a thunk's record lies within 2 GiB");
-        dynasm!(ops
-            ; .arch x64
-            ; .bytes ENDBR64
-            ; lea Rq(RECORD), [rip + to_record]
-            ; jmp QWORD [BYTE Rq(RECORD) + record::ENTRY as i8]
-        );
-        let padding = (index + 1) * THUNK_SIZE - ops.offset().0;
-        ops.extend(std::iter::repeat_n(FILLER, padding));
-    }
-    Code {
-        abi,
-        bytes: ops.finalize(),
-        frame: Vec::new(),
-        to_shared: Vec::new(),
-    }
-}
-
-/// The code of one function while it grows.
+/// The code of one function, as far as it is emitted.
 struct Emitter {
     ops: VecAssembler<X64Relocation>,
     abi: Abi,
@@ -161,17 +84,19 @@ struct Emitter {
     depth: u32,
     branches: Branches,
     to_shared: Vec<u32>,
+    /// The segment of the thread pointer.
+    segment: Segment,
 }
 
 impl Emitter {
-    /// A function that other code may reach by an indirect jump or call: it begins with the landing pad for that.
+    /// A function that indirect jumps and calls may reach: it begins with a landing pad.
     fn new(abi: Abi) -> Emitter {
         let mut asm = Emitter::without_landing_pad(abi);
         dynasm!(asm.ops ; .arch x64 ; .bytes ENDBR64);
         asm
     }
 
-    /// What other code reaches by direct jumps and calls.
+    /// Code that is reached by direct jumps and calls only.
     fn without_landing_pad(abi: Abi) -> Emitter {
         Emitter {
             ops: VecAssembler::new(0),
@@ -180,6 +105,7 @@ impl Emitter {
             depth: 8,
             branches: Branches::default(),
             to_shared: Vec::new(),
+            segment: Segment::Fs,
         }
     }
 
@@ -208,8 +134,8 @@ impl Emitter {
     }
 
     fn push_result_register(&mut self) {
-        // By its own name, which takes a byte less than by its number.
-        const { assert!(RESULT == RBX) };
+        // Named, as the assembler's form for a register by number takes a byte more.
+        const { assert!(RESULT.number() == RBX.number()) };
         dynasm!(self.ops ; .arch x64 ; push rbx);
         self.note_depth(self.depth + 8);
         self.note(FrameChangeKind::Saved(DWARF_RBX, self.depth));
@@ -257,7 +183,13 @@ impl Emitter {
         self.note_depth(self.depth + bytes);
     }
 
+    /// Takes down the frame of [`Emitter::enter`].
     fn leave(&mut self, bytes: u32) {
+        self.raise_stack(bytes);
+    }
+
+    /// Gives back the lowest bytes of the frame.
+    fn raise_stack(&mut self, bytes: u32) {
         if bytes == 0 {
             return;
         }
@@ -268,28 +200,23 @@ impl Emitter {
         self.note_depth(self.depth - bytes);
     }
 
-    fn copy(&mut self, to: u8, from: u8) {
+    fn ret(&mut self) {
+        dynasm!(self.ops ; .arch x64 ; ret);
+    }
+
+    fn copy(&mut self, to: Gpr, from: Gpr) {
         dynasm!(self.ops ; .arch x64 ; mov Rq(to), Rq(from));
     }
 
-    fn address_of(&mut self, to: u8, address: Address) {
+    fn address_of(&mut self, to: Gpr, address: Address) {
         match address.offset {
             0 => self.copy(to, address.base),
             _ => read!(self, lea Rq(to), QWORD address),
         }
     }
 
-    /// Calls the record's handler with its context; the other argument is in place.
-    fn call_handler(&mut self, context: u8) {
-        dynasm!(self.ops
-            ; .arch x64
-            ; mov Rq(context), [BYTE Rq(RECORD) + record::CONTEXT as i8]
-            ; call QWORD [BYTE Rq(RECORD) + record::HANDLER as i8]
-        );
-    }
-
     /// Tests bits of the low byte of a register.
-    fn test_byte(&mut self, register: u8, bits: i8) {
+    fn test_byte(&mut self, register: Gpr, bits: i8) {
         dynasm!(self.ops ; .arch x64 ; test Rb(register), BYTE bits);
     }
 
@@ -298,12 +225,3 @@ impl Emitter {
         dynasm!(self.ops ; .arch x64 ; mov rax, QWORD address as i64 ; jmp rax);
     }
 }
-
-mod branches;
-mod entry;
-pub(super) mod object_callbacks;
-pub(super) mod objects;
-mod operand;
-mod pieces;
-mod pushed;
-pub(super) mod shared;

@@ -5,14 +5,21 @@
 //! encoded here (Intel SDM volume 2, sections 2.1 and 2.2.1); the tests read them with a disassembler that knows
 //! nothing of this.
 
-use super::Emitter;
+#![allow(
+    clippy::useless_conversion,
+    reason = "dynasm! expands to conversions of operands to i32"
+)]
+
+use super::{Emitter, SCRATCH};
 use crate::abi::regs::x64::{RBP, RSP};
-use dynasmrt::DynasmApi;
+use crate::abi::regs::{Fpr, Gpr};
+use crate::abi::{Extend, Move};
+use dynasmrt::{DynasmApi, dynasm};
 
 /// A place in memory: `offset` bytes above what `base` points to.
 #[derive(Clone, Copy)]
 pub(super) struct Address {
-    pub base: u8,
+    pub base: Gpr,
     pub offset: u32,
 }
 
@@ -70,7 +77,7 @@ impl Form {
     }
 }
 
-/// Stands in the place of a register where the opcode is that of several operations with a number.
+/// ModRM opcode extension (/7) of `cmp` with an immediate.
 const COMPARE: u8 = 7;
 
 /// The form of an instruction, by its name and its operands' kinds in the order in which they are written.
@@ -137,27 +144,38 @@ macro_rules! form {
     };
 }
 
+/// A register's number, if it is of the kind that an operand asks for: the kinds are the assembler's.
+macro_rules! number {
+    (Rx($register:expr)) => {
+        $crate::abi::regs::Fpr::number($register)
+    };
+    ($kind:ident($register:expr)) => {
+        $crate::abi::regs::Gpr::number($register)
+    };
+}
+
 /// `op register, size [address]`.
 macro_rules! read {
     ($asm:ident, $op:ident $kind:ident($register:expr), $size:ident $from:expr) => {{
-        use $crate::emit::x64::operand::{Form, form};
-        $asm.access(&const { form!($op $kind $size) }, $register, $from)
+        use $crate::emit::x64::access::Form;
+        $asm.access(&const { $crate::emit::x64::access::form!($op $kind $size) }, $crate::emit::x64::access::number!($kind($register)), $from)
     }};
 }
 
 /// `op size [address], register`.
 macro_rules! write {
     ($asm:ident, $op:ident $size:ident $to:expr, $kind:ident($register:expr)) => {{
-        use $crate::emit::x64::operand::{Form, form};
-        $asm.access(&const { form!($op $size $kind) }, $register, $to)
+        use $crate::emit::x64::access::Form;
+        $asm.access(&const { $crate::emit::x64::access::form!($op $size $kind) }, $crate::emit::x64::access::number!($kind($register)), $to)
     }};
 }
 
-pub(super) use {form, read, write};
+pub(super) use {form, number, read, write};
 
 impl Emitter {
+    /// One instruction. `register` is a register's number or a ModRM opcode extension.
     pub(super) fn access(&mut self, form: &Form, register: u8, address: Address) {
-        let Address { base, offset } = address;
+        let (base, offset) = (address.base.number(), address.offset);
         if let Some(prefix) = form.prefix {
             self.ops.push(prefix);
         }
@@ -168,13 +186,13 @@ impl Emitter {
         self.ops.extend(form.opcode);
         // The low bits of two registers stand for something else here: of rsp for an index, of rbp for no base at all.
         let displacement = match i8::try_from(offset as i32) {
-            Ok(0) if base & 7 != RBP => 0,
+            Ok(0) if base & 7 != RBP.number() => 0,
             Ok(_) => 1,
             Err(_) => 2,
         };
         self.ops
             .push(displacement << 6 | (register & 7) << 3 | base & 7);
-        if base & 7 == RSP {
+        if base & 7 == RSP.number() {
             self.ops.push(0x24);
         }
         match displacement {
@@ -184,8 +202,9 @@ impl Emitter {
         }
     }
 
-    /// Compares the low 32 bits of a register with a number. The assembler's own `cmp` has no form for a byte.
-    pub(super) fn compare(&mut self, register: u8, number: u32) {
+    /// Compares the low 32 bits of a register with an immediate. The assembler's own `cmp` has no form for a byte.
+    pub(super) fn compare(&mut self, register: Gpr, number: u32) {
+        let register = register.number();
         if register >= 8 {
             self.ops.push(0x41);
         }
@@ -204,4 +223,75 @@ impl Emitter {
         self.access(&Form::wide(&[0x83]), COMPARE, address);
         self.ops.push(0);
     }
+
+    /// Loads all of a register.
+    pub(super) fn load_word(&mut self, to: Gpr, from: Address) {
+        read!(self, mov Rq(to), QWORD from);
+    }
+
+    /// Loads a move's bytes, extended to the whole register. One of 3, 5, 6 or 7 bytes is loaded in parts
+    /// ([`Emitter::load_parts`]).
+    pub(super) fn load(&mut self, to: Gpr, from: Address, mv: &Move) {
+        match (mv.extend, mv.width) {
+            (Extend::Sign, 1) => read!(self, movsx Rq(to), BYTE from),
+            (Extend::Sign, 2) => read!(self, movsx Rq(to), WORD from),
+            (Extend::Sign, _) => read!(self, movsxd Rq(to), DWORD from),
+            (Extend::Zero | Extend::None, 1) => read!(self, movzx Rd(to), BYTE from),
+            (Extend::Zero | Extend::None, 2) => read!(self, movzx Rd(to), WORD from),
+            (Extend::Zero, _) | (Extend::None, 4) => read!(self, mov Rd(to), DWORD from),
+            (Extend::None, width @ (3 | 5..=7)) => self.load_parts(to, from, width),
+            (Extend::None, _) => read!(self, mov Rq(to), QWORD from),
+        }
+    }
+
+    /// Stores the low `size` bytes of the scratch register.
+    pub(super) fn store(&mut self, to: Address, size: u32) {
+        self.store_register(to, SCRATCH, size);
+    }
+
+    /// Stores the low bytes of a register: 1, 2, 4 or 8.
+    pub(super) fn store_register(&mut self, to: Address, register: Gpr, size: u32) {
+        match size {
+            1 => write!(self, mov BYTE to, Rb(register)),
+            2 => write!(self, mov WORD to, Rw(register)),
+            4 => write!(self, mov DWORD to, Rd(register)),
+            _ => write!(self, mov QWORD to, Rq(register)),
+        }
+    }
+
+    /// Stores a float of `width` bytes.
+    pub(super) fn store_fp(&mut self, to: Address, register: Fpr, width: u32) {
+        match width {
+            4 => write!(self, movss DWORD to, Rx(register)),
+            _ => write!(self, movsd QWORD to, Rx(register)),
+        }
+    }
+
+    /// Extends a move's bytes from the low bits of a register to all of one, and says which one.
+    pub(super) fn extend(&mut self, from: Gpr, mv: &Move) -> Gpr {
+        if mv.extend == Extend::None {
+            return from;
+        }
+        self.extend_to(SCRATCH, from, mv);
+        SCRATCH
+    }
+
+    /// Extends a move's bytes from the low bits of one register to all of another, or of the same.
+    pub(super) fn extend_to(&mut self, to: Gpr, from: Gpr, mv: &Move) {
+        match (mv.extend, mv.width) {
+            (Extend::None, _) if to == from => {}
+            (Extend::None, _) => self.copy(to, from),
+            (Extend::Sign, 1) => dynasm!(self.ops ; .arch x64 ; movsx Rq(to), Rb(from)),
+            (Extend::Sign, 2) => dynasm!(self.ops ; .arch x64 ; movsx Rq(to), Rw(from)),
+            (Extend::Sign, _) => dynasm!(self.ops ; .arch x64 ; movsxd Rq(to), Rd(from)),
+            (Extend::Zero, 1) => dynasm!(self.ops ; .arch x64 ; movzx Rd(to), Rb(from)),
+            (Extend::Zero, 2) => dynasm!(self.ops ; .arch x64 ; movzx Rd(to), Rw(from)),
+            (Extend::Zero, _) => dynasm!(self.ops ; .arch x64 ; mov Rd(to), Rd(from)),
+        }
+    }
+}
+
+/// A place above the stack pointer.
+pub(super) const fn stack(offset: u32) -> Address {
+    Address { base: RSP, offset }
 }

@@ -1,0 +1,262 @@
+//! Calls on an interpreter's own objects: the order of their steps, once for all machines.
+//!
+//! The fast path falls through from top to bottom. Branches off it go forward, to a few instructions after the return, or to code
+//! that all calls share ([`super::shared`]). Up to the call each of them may take the slow path, the interpreter's C function that handles
+//! everything: nothing has happened yet that the shared code does not undo.
+
+use crate::abi::regs::{Fpr, Gpr};
+use crate::abi::{Abi, Move, Plan};
+use crate::endpoint::{Boxing, ObjectCall, ObjectModel, SharedOffsets, Unbox};
+use crate::layout::SLOT;
+use dynasmrt::DynamicLabel;
+
+/// The registers of the call operation's own arguments: the function, the counts of arguments and of keywords, the arguments' address.
+pub(super) fn operation_args(abi: Abi) -> [Gpr; 4] {
+    [0, 1, 2, 3].map(|n| abi.convention().int_args[n])
+}
+
+/// What calls, entries and shared code on objects need of a machine.
+pub(super) trait Machine {
+    /// The function object, once no argument register holds it. It carries no argument under any convention, nor do the others.
+    const FUNCTION: Gpr;
+    /// The address of the argument objects, likewise.
+    const ARGS: Gpr;
+    /// The object that shared code converts.
+    const OBJECT: Gpr;
+    /// The call frame's first word when the C function has returned.
+    const PREV: Gpr;
+
+    fn new_label(&mut self) -> DynamicLabel;
+    /// Binds the label to what is emitted next.
+    fn place(&mut self, label: DynamicLabel);
+    fn branch_to(&mut self, label: DynamicLabel);
+    /// Jumps to the shared code at this offset.
+    fn branch_to_shared(&mut self, to: u32);
+    fn call_shared(&mut self, to: u32);
+    /// Jumps to an absolute address.
+    fn jump_to(&mut self, address: u64);
+    fn copy(&mut self, to: Gpr, from: Gpr);
+    fn ret(&mut self);
+    /// Stores a register to the thread's word for calls.
+    fn set_innermost(&mut self, model: &ObjectModel, from: Gpr);
+}
+
+/// When a call becomes known to callbacks and to whoever closes the library.
+pub(super) enum LinkTime {
+    /// As soon as the tags are tested. Whatever fails later unlinks it again.
+    BeforeUnboxing,
+    /// Once the arguments are in their places. Their tags are tested on the way.
+    AfterUnboxing,
+}
+
+/// The steps of a call on objects as one machine does them, in [`emit_call`]'s order.
+pub(super) trait CallSteps: Machine {
+    const LINK_TIME: LinkTime;
+
+    /// Takes the slow path unless there are as many arguments as the signature has, and no keywords.
+    fn check_counts(&mut self, job: &CallJob<'_>);
+    /// Makes the frame, and puts the function and the arguments' address where they hold while arguments are loaded.
+    fn enter_call(&mut self, job: &CallJob<'_>);
+    /// Loads the thread's word for calls, to be tested with the tags, and keeps it in the call frame.
+    fn keep_thread_word(&mut self, job: &CallJob<'_>);
+    /// Takes the slow path unless this thread has made a call before and every argument that has to be a small integer is one.
+    fn test_tags(&mut self, job: &CallJob<'_>);
+    /// Makes this the thread's innermost call.
+    fn link_call(&mut self, job: &CallJob<'_>);
+    /// Takes the slow path if the library is closed. This comes after the link: so either this thread sees it closed, or who closes
+    /// it sees this call.
+    fn check_library(&mut self, job: &CallJob<'_>);
+    /// Puts the arguments' values where C looks for them.
+    fn unbox(&mut self, job: &mut CallJob<'_>);
+    fn call_target(&mut self, job: &CallJob<'_>);
+    /// Makes the call around this one the innermost again, or goes and raises the exception that waits. The result's registers are taken.
+    fn unlink_call(&mut self, job: &CallJob<'_>);
+
+    /// The result is none.
+    fn box_none(&mut self, job: &CallJob<'_>);
+    /// Makes a small integer of a result of fewer than all bits.
+    fn box_narrow(&mut self, job: &CallJob<'_>, result: &Move);
+    /// Makes a small integer of a result of all bits, or goes to `large` with it.
+    fn box_word(&mut self, job: &CallJob<'_>, is_signed: bool, large: DynamicLabel);
+    /// Passes a result on to the function that makes floats.
+    fn pass_float(&mut self, job: &CallJob<'_>, result: &Move);
+    /// Passes a kind on to the function that makes objects.
+    fn pass_kind(&mut self, job: &CallJob<'_>, kind: u8);
+    /// Takes the frame down.
+    fn leave_call(&mut self, job: &CallJob<'_>);
+
+    /// Begins out-of-line code: the frame is as on the fast path.
+    fn begin_detour(&mut self, job: &CallJob<'_>);
+    /// After shared code has converted an object: branches if the flag says that its type is unknown.
+    fn branch_unless_converted(&mut self, label: DynamicLabel);
+    /// Takes the slow path unless the object is a small integer, and makes a float of it.
+    fn unbox_float_of_integer(&mut self, job: &CallJob<'_>, register: Fpr, width: u32);
+    /// Restores a result to what it was before [`CallSteps::box_word`] found it too large.
+    fn restore_large(&mut self, is_signed: bool);
+    /// The ways out that are not taken back: to the slow path, and to the exception that waits.
+    fn emit_ways_out(&mut self, job: &CallJob<'_>);
+}
+
+/// A call that is being emitted: what it is made from, and where it leads.
+pub(super) struct CallJob<'a> {
+    pub plan: &'a Plan,
+    pub call: &'a ObjectCall,
+    pub model: &'a ObjectModel,
+    pub shared: &'a SharedOffsets,
+    /// Leads to the slow path.
+    pub slow_path: DynamicLabel,
+    /// The same from where there is no frame yet.
+    pub wrong_count: DynamicLabel,
+    /// Leads to the exception that waits.
+    pub raise: DynamicLabel,
+    detours: Vec<(DetourLabels, Detour)>,
+}
+
+/// Where a detour begins, and where it comes back to.
+#[derive(Clone, Copy)]
+pub(super) struct DetourLabels {
+    pub start: DynamicLabel,
+    pub back: DynamicLabel,
+}
+
+/// Code off the fast path. It goes on where it left, or takes the slow path.
+pub(super) enum Detour {
+    /// The object in the register is a pointer, or of unknown type.
+    Convert { register: Gpr, with: u32 },
+    /// The object in [`Machine::OBJECT`] is a small integer, or of unknown type; a float of this size is wanted.
+    Integer { register: Fpr, width: u32 },
+    /// The result fits no small integer.
+    Large { kind: u8, is_signed: bool },
+}
+
+impl<'a> CallJob<'a> {
+    pub(super) fn new(
+        asm: &mut impl Machine,
+        plan: &'a Plan,
+        call: &'a ObjectCall,
+        model: &'a ObjectModel,
+        shared: &'a SharedOffsets,
+    ) -> CallJob<'a> {
+        CallJob {
+            plan,
+            call,
+            model,
+            shared,
+            slow_path: asm.new_label(),
+            wrong_count: asm.new_label(),
+            raise: asm.new_label(),
+            detours: Vec::new(),
+        }
+    }
+
+    /// How an argument is to be unboxed.
+    pub(super) fn unbox(&self, arg: &Move) -> Unbox {
+        self.call.args[arg.value as usize]
+    }
+
+    /// The shared code that converts an argument, if it may be more than one kind of object.
+    pub(super) fn converter(&self, unbox: Unbox) -> Option<u32> {
+        match unbox {
+            Unbox::Pointer => Some(self.shared.pointer),
+            Unbox::Function => Some(self.shared.function),
+            Unbox::Int | Unbox::Float => None,
+        }
+    }
+
+    /// Has a detour emitted behind the fast path.
+    pub(super) fn detour(&mut self, asm: &mut impl Machine, detour: Detour) -> DetourLabels {
+        let labels = DetourLabels {
+            start: asm.new_label(),
+            back: asm.new_label(),
+        };
+        self.detours.push((labels, detour));
+        labels
+    }
+}
+
+/// The call operation of functions of one signature.
+pub(super) fn emit_call<M: CallSteps>(asm: &mut M, mut job: CallJob<'_>) {
+    let job = &mut job;
+    asm.check_counts(job);
+    asm.enter_call(job);
+    asm.keep_thread_word(job);
+    match M::LINK_TIME {
+        LinkTime::BeforeUnboxing => {
+            asm.test_tags(job);
+            asm.link_call(job);
+            asm.check_library(job);
+            asm.unbox(job);
+        }
+        LinkTime::AfterUnboxing => {
+            asm.unbox(job);
+            asm.link_call(job);
+            asm.check_library(job);
+        }
+    }
+    asm.call_target(job);
+    asm.unlink_call(job);
+    box_result(asm, job);
+    emit_detours(asm, job);
+    asm.emit_ways_out(job);
+}
+
+/// Boxes the result and returns it.
+fn box_result<M: CallSteps>(asm: &mut M, job: &mut CallJob<'_>) {
+    match (job.call.ret, job.plan.ret.first()) {
+        (Boxing::None, _) | (_, None) => asm.box_none(job),
+        (Boxing::Int(_) | Boxing::Uint(_), Some(result)) if result.width < SLOT => {
+            asm.box_narrow(job, result);
+        }
+        (Boxing::Int(kind), Some(_)) => box_word(asm, job, kind, true),
+        (Boxing::Uint(kind), Some(_)) => box_word(asm, job, kind, false),
+        (Boxing::Float, Some(result)) => {
+            asm.pass_float(job, result);
+            asm.leave_call(job);
+            return asm.jump_to(job.model.new_float);
+        }
+        (Boxing::Object(kind), Some(_)) => return box_object(asm, job, kind),
+    }
+    asm.leave_call(job);
+    asm.ret();
+}
+
+fn box_word<M: CallSteps>(asm: &mut M, job: &mut CallJob<'_>, kind: u8, is_signed: bool) {
+    let large = job.detour(asm, Detour::Large { kind, is_signed }).start;
+    asm.box_word(job, is_signed, large);
+}
+
+/// Returns a new object of the result.
+fn box_object<M: CallSteps>(asm: &mut M, job: &CallJob<'_>, kind: u8) {
+    asm.pass_kind(job, kind);
+    asm.leave_call(job);
+    asm.branch_to_shared(job.shared.new_object);
+}
+
+/// What the branches off the fast path lead to.
+fn emit_detours<M: CallSteps>(asm: &mut M, job: &mut CallJob<'_>) {
+    for (DetourLabels { start, back }, detour) in std::mem::take(&mut job.detours) {
+        asm.begin_detour(job);
+        asm.place(start);
+        match detour {
+            Detour::Convert { register, with } => {
+                if register != M::OBJECT {
+                    asm.copy(M::OBJECT, register);
+                }
+                asm.call_shared(with);
+                asm.branch_unless_converted(job.slow_path);
+                if register != M::OBJECT {
+                    asm.copy(register, M::OBJECT);
+                }
+                asm.branch_to(back);
+            }
+            Detour::Integer { register, width } => {
+                asm.unbox_float_of_integer(job, register, width);
+                asm.branch_to(back);
+            }
+            Detour::Large { kind, is_signed } => {
+                asm.restore_large(is_signed);
+                box_object(asm, job, kind);
+            }
+        }
+    }
+}

@@ -289,13 +289,6 @@ fn done_by_prologue(code: &Code) -> Vec<(u32, Step)> {
 }
 
 #[test]
-fn closed_entries_keep_to_their_frame_and_registers() {
-    for abi in Abi::ALL {
-        assert_eq!(check_code(&emit::closed_entry(abi)), Ok(()), "{abi}");
-    }
-}
-
-#[test]
 fn every_thunk_finds_its_own_record_in_the_largest_block() {
     let block = 64 * 1024;
     let count = block / THUNK_SIZE;

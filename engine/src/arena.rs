@@ -99,7 +99,7 @@ impl Drop for Published {
 ///
 /// The system is asked each time, by making some code.
 pub fn generates_code() -> bool {
-    publish(&emit::closed_entry(sys::host_abi())).is_ok()
+    publish(&emit::thunks(sys::host_abi(), 1, emit::THUNK_SIZE)).is_ok()
 }
 
 /// Makes `code` executable.

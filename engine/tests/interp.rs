@@ -85,11 +85,11 @@ fn pass(
     [seen.got, words.take(returned.len()).collect()]
 }
 
-/// The bytes of pieces, one after the other.
-fn bytes(slots: &[u64], pieces: &[(u32, u32)]) -> Vec<u8> {
+/// The bytes of moves, one after the other.
+fn bytes(slots: &[u64], moves: &[(u32, u32)]) -> Vec<u8> {
     let all: Vec<u8> = slots.iter().flat_map(|slot| slot.to_le_bytes()).collect();
-    let piece = |&(at, width): &(u32, u32)| all[at as usize..][..width as usize].to_vec();
-    pieces.iter().flat_map(piece).collect()
+    let bytes = |&(at, width): &(u32, u32)| all[at as usize..][..width as usize].to_vec();
+    moves.iter().flat_map(bytes).collect()
 }
 
 fn wide_types() -> Vec<Type> {
@@ -124,7 +124,11 @@ fn wide_values_pass_as_they_do_through_code() {
         let noise = |n: u64| (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let slots: Vec<u64> = (0..plan.arg_slots.into()).map(noise).collect();
         let returned: Vec<u64> = (0..plan.ret_slots.into()).map(|n| noise(n + 99)).collect();
-        let pieces: Vec<_> = plan.args.iter().map(|it| (it.slot_offset, it.width)).collect();
+        let moves: Vec<_> = plan
+            .args
+            .iter()
+            .map(|it| (it.slot_offset, it.width))
+            .collect();
         let ret: Vec<_> = match plan.sret {
             Some(sret) => vec![(0, sret.size)],
             None => plan.ret.iter().map(|it| (it.offset, it.width)).collect(),
@@ -132,7 +136,7 @@ fn wide_values_pass_as_they_do_through_code() {
         let ways = [[false; 2], [false, true], [true, false], [true; 2]];
         for code in &ways[..if generates_code() { 4 } else { 1 }] {
             let [got, result] = pass(&signature, &slots, &returned, *code);
-            assert_eq!(bytes(&got, &pieces), bytes(&slots, &pieces), "{signature}");
+            assert_eq!(bytes(&got, &moves), bytes(&slots, &moves), "{signature}");
             assert_eq!(bytes(&result, &ret), bytes(&returned, &ret), "{signature}");
         }
     }

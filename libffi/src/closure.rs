@@ -12,6 +12,7 @@ use crate::code;
 use crate::intern::Found;
 use crate::interp;
 use crate::shape;
+use farcall_arch::emit::thunk;
 use farcall_engine as engine;
 use farcall_engine::pool::{self, CELL, Pair, RECORD};
 use std::ffi::c_void;
@@ -32,16 +33,12 @@ const TRAMPOLINE: usize = 32;
 #[cfg(target_arch = "aarch64")]
 const TRAMPOLINE: usize = 24;
 
-/// What is written to a closure that is its own function: `endbr64`, `lea r10, [record]`, `jmp [r10]`.
+/// What is written to a closure that is its own function: a thunk that finds its record at the closure's end.
 #[cfg(target_arch = "x86_64")]
-const IN_PLACE: [u8; 14] = [
-    0xf3, 0x0f, 0x1e, 0xfa, 0x4c, 0x8d, 0x15, 0x0d, 0, 0, 0, 0x41, 0xff, 0x22,
-];
-/// What is written to a closure that is its own function: `bti c`, `adr x16, record`, `ldr x17, [x16]`, `br x17`.
+const IN_PLACE: [u8; thunk::x64::SIZE] = thunk::x64::thunk(RECORD as i32);
+/// What is written to a closure that is its own function: a thunk that finds its record at the closure's end.
 #[cfg(target_arch = "aarch64")]
-const IN_PLACE: [u8; 16] = [
-    0x5f, 0x24, 0x03, 0xd5, 0x70, 0x00, 0x00, 0x10, 0x11, 0x02, 0x40, 0xf9, 0x20, 0x02, 0x1f, 0xd6,
-];
+const IN_PLACE: [u8; thunk::a64::SIZE] = thunk::a64::thunk(RECORD as u32);
 
 /// `ffi_closure`: libffi's fields, whose first words are ours to use.
 #[derive(Debug)]

@@ -50,12 +50,12 @@ struct Pointers<'a> {
 
 impl Arguments for Pointers<'_> {
     #[inline(always)]
-    unsafe fn piece(&self, piece: &Move) -> *const u8 {
-        let position = self.positions[piece.value as usize] as usize;
+    unsafe fn bytes(&self, mv: &Move) -> *const u8 {
+        let position = self.positions[mv.value as usize] as usize;
         // SAFETY: there is a pointer for each argument, to a value of its type.
         unsafe {
             let value = (*self.values.add(position)).cast::<u8>();
-            value.add(piece.offset as usize)
+            value.add(mv.offset as usize)
         }
     }
 }

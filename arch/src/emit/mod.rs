@@ -6,7 +6,7 @@
 //! Each machine has a folder, with the same files in both: `mod` (the emitter and its frame), `call` (trampolines on slots and on
 //! pointers), `entry` (callback entries on slots and on pointers), `values` (moves between memory and places), `access` (one load or
 //! store), `block` (copies of any size), `branches`, `objects` and `object_entry` (calls and entries on objects), `shared` (the code that calls
-//! on objects share), `thread` (the thread's own words), `thunk`.
+//! on objects share), `thread` (the thread's own words).
 //!
 //! # The trampoline on slots
 //! [`call`] makes a function of the plan's own convention, `void (*)(const void *target, const uint64_t *slots,
@@ -47,6 +47,7 @@ mod entry_frame;
 mod object_entry;
 mod objects;
 mod shared;
+pub mod thunk;
 pub mod unwind;
 mod x64;
 
@@ -74,7 +75,7 @@ pub mod record {
     pub const SIZE: usize = 40;
 }
 
-/// The bytes of one thunk.
+/// The bytes that one [`thunk`] takes.
 pub const THUNK_SIZE: usize = 16;
 
 /// Position-independent machine code of one function.
@@ -257,24 +258,32 @@ fn emit_callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
     }
 }
 
-/// The entry of closed callbacks of any signature: it calls the record's handler with the context alone, and returns zero in every
-/// result register.
-pub fn closed_entry(abi: Abi) -> Code {
-    match abi.convention().isa {
-        Isa::X64 => x64::closed_entry(abi),
-        Isa::A64 => a64::closed_entry(abi),
-    }
-}
-
 /// `count` thunks of [`THUNK_SIZE`] bytes, the first of which finds its record `distance` bytes after its own
 /// start, the second the next record, and so on.
 ///
 /// # Panics
 /// If a record would lie out of the instruction set's reach: `distance` is a constant of the caller's.
 pub fn thunks(abi: Abi, count: usize, distance: usize) -> Code {
-    match abi.convention().isa {
-        Isa::X64 => x64::thunks(abi, count, distance),
-        Isa::A64 => a64::thunks(abi, count, distance),
+    let isa = abi.convention().isa;
+    let mut bytes = vec![filler(abi); count * THUNK_SIZE];
+    for (index, place) in bytes.chunks_exact_mut(THUNK_SIZE).enumerate() {
+        let to_record = distance + index * record::SIZE - index * THUNK_SIZE;
+        assert!(
+            isa == Isa::X64 || to_record < thunk::a64::REACH,
+            "a thunk's record lies within 1 MiB, not {to_record} bytes away"
+        );
+        match isa {
+            Isa::X64 => {
+                place[..thunk::x64::SIZE].copy_from_slice(&thunk::x64::thunk(to_record as i32));
+            }
+            Isa::A64 => place.copy_from_slice(&thunk::a64::thunk(to_record as u32)),
+        }
+    }
+    Code {
+        abi,
+        bytes,
+        frame: Vec::new(),
+        to_shared: Vec::new(),
     }
 }
 

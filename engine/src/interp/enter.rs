@@ -53,21 +53,21 @@ impl<'a> Entered<'a> {
     /// # Safety
     /// * `slots` has room for the plan's [`Plan::arg_slots`].
     pub unsafe fn store_arguments(&mut self, slots: *mut u64) {
-        for piece in &self.plan.args {
-            let width = piece.width as usize;
-            // SAFETY: the piece lies where the plan says, for which new()'s caller vouches; it has room in its slots, a narrow
+        for mv in &self.plan.args {
+            let width = mv.width as usize;
+            // SAFETY: the move's place lies where the plan says, for which new()'s caller vouches; it has room in its slots, a narrow
             // integer in a slot of its own.
             unsafe {
-                let slot = slots.cast::<u8>().add(piece.slot_offset as usize);
-                let from = self.image.at(piece.place, self.stack);
-                if piece.copy.is_some() {
+                let slot = slots.cast::<u8>().add(mv.slot_offset as usize);
+                let from = self.image.at(mv.place, self.stack);
+                if mv.copy.is_some() {
                     let copy = from.cast::<*const u8>().read();
                     slot.copy_from_nonoverlapping(copy, width);
                 } else if width > size_of::<u64>() {
                     slot.copy_from_nonoverlapping(from, width);
                 } else {
-                    let bytes = widened(piece, &read(from, width));
-                    slot.copy_from_nonoverlapping(bytes.as_ptr(), stored_width(piece));
+                    let bytes = widened(mv, &read(from, width));
+                    slot.copy_from_nonoverlapping(bytes.as_ptr(), stored_width(mv));
                 }
             }
         }
@@ -76,7 +76,7 @@ impl<'a> Entered<'a> {
     /// Returns the result that lies at `result`, or, if C wants it in memory, has been put there.
     ///
     /// # Safety
-    /// * `result` points to all pieces of the result that the plan has.
+    /// * `result` points to all moves of the result that the plan has.
     #[inline]
     pub unsafe fn return_result(self, result: *const c_void) {
         let Entered { plan, image, .. } = self;
@@ -86,13 +86,13 @@ impl<'a> Entered<'a> {
             image.ints[usize::from(register)] = image.ints[usize::from(sret.pointer)];
         }
         image.expect(plan);
-        for piece in &plan.ret {
-            // SAFETY: the pieces lie within the result's memory.
+        for mv in &plan.ret {
+            // SAFETY: the moves lie within the result's memory.
             let bytes = unsafe {
-                let value = result.cast::<u8>().add(piece.offset as usize);
-                read(value, piece.width as usize)
+                let value = result.cast::<u8>().add(mv.offset as usize);
+                read(value, mv.width as usize)
             };
-            image.set(piece.place, widened(piece, &bytes));
+            image.set(mv.place, widened(mv, &bytes));
         }
     }
 }
@@ -115,33 +115,33 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    /// Where the value of an argument is that consists of `pieces`, put together if it is in several places.
+    /// Where the value of an argument is that consists of `moves`, put together if it is in several places.
     ///
     /// # Safety
-    /// * The pieces lie within `image` and the stack arguments at `stack`.
+    /// * The moves lie within `image` and the stack arguments at `stack`.
     #[inline]
-    unsafe fn value(&mut self, pieces: &[Move], image: &mut Image, stack: *mut u8) -> *mut c_void {
-        let first = &pieces[0];
-        // SAFETY: the caller vouches for the piece.
+    unsafe fn value(&mut self, moves: &[Move], image: &mut Image, stack: *mut u8) -> *mut c_void {
+        let first = &moves[0];
+        // SAFETY: the caller vouches for the mv.
         let place = unsafe { image.at(first.place, stack) };
         if first.copy.is_some() {
             // SAFETY: the place holds the copy's address.
             return unsafe { place.cast::<*mut c_void>().read() };
         }
-        if pieces.len() == 1 {
+        if moves.len() == 1 {
             return place.cast();
         }
         let start = self.bytes[self.used..].as_mut_ptr().cast::<u8>();
-        for piece in pieces {
-            let bytes = image.get(piece.place);
+        for mv in moves {
+            let bytes = image.get(mv.place);
             // SAFETY: a value in several registers has 16 bytes for each at most, and there is room for all registers.
             unsafe {
                 start
-                    .add(piece.offset as usize)
-                    .copy_from_nonoverlapping(bytes.as_ptr(), piece.width as usize);
+                    .add(mv.offset as usize)
+                    .copy_from_nonoverlapping(bytes.as_ptr(), mv.width as usize);
             }
         }
-        self.used += pieces.len();
+        self.used += moves.len();
         start.cast()
     }
 }

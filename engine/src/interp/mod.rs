@@ -22,11 +22,11 @@ use std::ffi::c_void;
 
 /// Where the arguments of a call lie.
 pub trait Arguments {
-    /// The first of a piece's bytes.
+    /// The first of the bytes that a move carries.
     ///
     /// # Safety
-    /// * It is a piece of an argument of the plan that these are the arguments for.
-    unsafe fn piece(&self, piece: &Move) -> *const u8;
+    /// * It is a move of an argument of the plan that these are the arguments for.
+    unsafe fn bytes(&self, mv: &Move) -> *const u8;
 }
 
 /// What a call is made of: the registers, and who fills them. The machine code sees the image only, which comes first.
@@ -43,7 +43,7 @@ struct Frame<'a, A> {
 ///
 /// # Safety
 /// * `plan` is of this machine. `target` is a function of its signature, and may be called by this thread, with these arguments.
-/// * `arguments` has all bytes of all pieces.
+/// * `arguments` has all bytes of all moves.
 /// * `result` is null, or points to memory for the result, 8 bytes at least.
 pub unsafe fn call<A: Arguments>(
     plan: &Plan,
@@ -74,12 +74,12 @@ pub unsafe fn call<A: Arguments>(
     if result.is_null() {
         return;
     }
-    for piece in &plan.ret {
-        let bytes = widened(piece, &frame.image.get(piece.place));
-        let width = stored_width(piece);
+    for mv in &plan.ret {
+        let bytes = widened(mv, &frame.image.get(mv.place));
+        let width = stored_width(mv);
         // SAFETY: the caller has room for the result, and for a word at least.
         unsafe {
-            let place = result.cast::<u8>().add(piece.offset as usize);
+            let place = result.cast::<u8>().add(mv.offset as usize);
             place.copy_from_nonoverlapping(bytes.as_ptr(), width);
         }
     }
@@ -104,11 +104,11 @@ unsafe extern "C" fn fill<A: Arguments>(frame: *mut c_void, stack: *mut u8) {
         };
         frame.image.ints[usize::from(sret.pointer)] = result as u64;
     }
-    for piece in plan.args.iter().chain(&plan.mirrors) {
-        // SAFETY: the arguments have the piece's bytes; a plan's places lie within the stack area.
+    for mv in plan.args.iter().chain(&plan.mirrors) {
+        // SAFETY: the arguments have the move's bytes; a plan's places lie within the stack area.
         unsafe {
-            let value = frame.arguments.piece(piece);
-            frame.image.put(plan, piece, value, stack);
+            let value = frame.arguments.bytes(mv);
+            frame.image.put(plan, mv, value, stack);
         }
     }
     if let Some(count) = plan.vector_args {
@@ -117,31 +117,31 @@ unsafe extern "C" fn fill<A: Arguments>(frame: *mut c_void, stack: *mut u8) {
 }
 
 impl Image {
-    /// Puts a piece of an argument, whose bytes are at `value`, into its place.
+    /// Puts the bytes of a move, which are at `value`, into its place.
     ///
     /// # Safety
-    /// * `value` has the piece's bytes, and `stack` is the plan's stack area.
+    /// * `value` has the move's bytes, and `stack` is the plan's stack area.
     #[inline]
-    unsafe fn put(&mut self, plan: &Plan, piece: &Move, value: *const u8, stack: *mut u8) {
-        let width = piece.width as usize;
+    unsafe fn put(&mut self, plan: &Plan, mv: &Move, value: *const u8, stack: *mut u8) {
+        let width = mv.width as usize;
         let mut bytes = [0; 16];
         // SAFETY: the caller vouches for the value and the area; what is no copy and not in memory has no more than 16 bytes.
         unsafe {
-            if let Some(offset) = piece.copy {
+            if let Some(offset) = mv.copy {
                 let copy = stack.add((plan.stack + offset) as usize);
                 copy.copy_from_nonoverlapping(value, width);
                 bytes[..8].copy_from_slice(&(copy as u64).to_le_bytes());
             } else if width > bytes.len() {
-                if let Place::Stack { offset, .. } = piece.place {
+                if let Place::Stack { offset, .. } = mv.place {
                     let place = stack.add(offset as usize);
                     place.copy_from_nonoverlapping(value, width);
                 }
                 return;
             } else {
                 bytes.as_mut_ptr().copy_from_nonoverlapping(value, width);
-                bytes = widened(piece, &bytes);
+                bytes = widened(mv, &bytes);
             }
-            match piece.place {
+            match mv.place {
                 Place::Stack { offset, size } => stack
                     .add(offset as usize)
                     .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len().min(size as usize)),
@@ -158,21 +158,21 @@ fn word(bytes: &[u8; 16]) -> u64 {
     u64::from_le_bytes(word)
 }
 
-/// How many bytes a piece fills where it is stored: an integer narrower than a word fills one.
+/// How many bytes a move fills where it is stored: an integer narrower than a word fills one.
 #[inline]
-fn stored_width(piece: &Move) -> usize {
-    match piece.extend {
-        Extend::None => piece.width as usize,
+fn stored_width(mv: &Move) -> usize {
+    match mv.extend {
+        Extend::None => mv.width as usize,
         Extend::Zero | Extend::Sign => size_of::<u64>(),
     }
 }
 
-/// A piece's bytes, the narrow integers among them extended to a word as their type wants it.
+/// A move's bytes, the narrow integers among them extended to a word as their type wants it.
 #[inline]
-fn widened(piece: &Move, bytes: &[u8; 16]) -> [u8; 16] {
-    let unused = 64 - 8 * piece.width.min(8);
+fn widened(mv: &Move, bytes: &[u8; 16]) -> [u8; 16] {
+    let unused = 64 - 8 * mv.width.min(8);
     let low = word(bytes);
-    let low = match piece.extend {
+    let low = match mv.extend {
         Extend::None => return *bytes,
         Extend::Zero => low << unused >> unused,
         Extend::Sign => ((low << unused) as i64 >> unused) as u64,

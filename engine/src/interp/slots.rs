@@ -9,9 +9,9 @@ use std::ptr;
 struct Slots(*const u64);
 
 impl Arguments for Slots {
-    unsafe fn piece(&self, piece: &Move) -> *const u8 {
+    unsafe fn bytes(&self, mv: &Move) -> *const u8 {
         // SAFETY: a plan's slots lie within the list.
-        unsafe { self.0.cast::<u8>().add(piece.slot_offset as usize) }
+        unsafe { self.0.cast::<u8>().add(mv.slot_offset as usize) }
     }
 }
 

@@ -35,7 +35,6 @@ pub(super) mod object_entry;
 pub(super) mod objects;
 pub(super) mod shared;
 mod thread;
-mod thunk;
 mod values;
 
 use super::Code;
@@ -49,7 +48,6 @@ pub(super) use call::call;
 use dynasmrt::aarch64::Aarch64Relocation;
 use dynasmrt::{DynasmApi, VecAssembler, dynasm};
 pub(super) use entry::callback_entry;
-pub(super) use thunk::{closed_entry, thunks};
 
 // Jobs of registers. None of them carries an argument or the address of a result (x8) under any convention. Only RESULT
 // survives the call. A landing pad lets a branch by x16 or x17 pass as it does a call.

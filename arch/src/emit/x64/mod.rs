@@ -35,7 +35,6 @@ pub(super) mod object_entry;
 pub(super) mod objects;
 pub(super) mod shared;
 mod thread;
-mod thunk;
 mod values;
 
 use super::Code;
@@ -50,7 +49,6 @@ use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 pub(super) use entry::callback_entry;
 pub(super) use thread::Segment;
-pub(super) use thunk::{closed_entry, thunks};
 
 // Jobs of registers. None of the four carries an argument under any convention, so they hold through
 // the loading of arguments; only RESULT survives the call.

@@ -8,7 +8,7 @@ use std::arch::global_asm;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many pieces of code a debugger knows at a time.
+/// How many moves of code a debugger knows at a time.
 const LIMIT: usize = 256;
 
 const REGISTER: u32 = 1;

@@ -28,7 +28,7 @@ impl Image {
     /// Has machine code take as many numbers off the x87's stack, or put them there, as the result has.
     #[inline]
     pub fn expect(&mut self, plan: &Plan) {
-        let is_x87 = |piece: &&Move| matches!(piece.place, Place::X87(_));
+        let is_x87 = |mv: &&Move| matches!(mv.place, Place::X87(_));
         self.x87_count = plan.ret.iter().filter(is_x87).count() as u64;
     }
 

@@ -107,6 +107,7 @@ pub fn generates_code() -> bool {
 /// # Errors
 /// [`Error::ExecutableMemory`], where the system has none or a policy forbids it; nothing is changed then.
 pub fn publish(code: &Code) -> Result<Published> {
+    sys::find_unwinder();
     publish_in(&PLAIN, &mut lock(), code)
 }
 

@@ -5,8 +5,9 @@
 use crate::arena::{Published, SHARING, publish_in};
 use crate::lock::lock;
 use crate::sys;
+use farcall_arch::Plan;
+use farcall_arch::emit::{self, Code};
 use farcall_arch::endpoint::{Delivery, ObjectCall, ObjectModel, SharedOffsets};
-use farcall_arch::{Plan, emit};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,7 +25,13 @@ pub enum Conversion {
 struct Interpreter {
     model: ObjectModel,
     shared: SharedOffsets,
+    /// The emitters, by their addresses: whoever has no interpreter is not linked with them.
+    call: CallEmitter,
+    entry: EntryEmitter,
 }
+
+type CallEmitter = fn(&Plan, &ObjectCall, &ObjectModel, &SharedOffsets) -> Option<Code>;
+type EntryEmitter = fn(&Plan, &ObjectModel, &[Delivery], u64) -> Option<Code>;
 
 static INTERPRETER: OnceLock<Option<Interpreter>> = OnceLock::new();
 
@@ -42,6 +49,8 @@ pub unsafe fn set_object_model(model: ObjectModel) {
         Some(Interpreter {
             model,
             shared: shared.offsets,
+            call: emit::call_objects,
+            entry: emit::callback_entry_objects,
         })
     });
 }
@@ -52,7 +61,7 @@ pub(crate) fn publish_call(plan: &Plan, call: &ObjectCall) -> Option<Published> 
     if IS_REFUSED.load(Ordering::Relaxed) {
         return None;
     }
-    let code = emit::call_objects(plan, call, &interpreter.model, &interpreter.shared)?;
+    let code = (interpreter.call)(plan, call, &interpreter.model, &interpreter.shared)?;
     let published = publish_in(&SHARING, &mut lock(), &code).ok();
     if published.is_none() {
         IS_REFUSED.store(true, Ordering::Relaxed);
@@ -68,6 +77,6 @@ pub(crate) fn publish_entry(
     slots_entry: u64,
 ) -> Option<Published> {
     let interpreter = INTERPRETER.get()?.as_ref()?;
-    let code = emit::callback_entry_objects(plan, &interpreter.model, deliveries, slots_entry)?;
+    let code = (interpreter.entry)(plan, &interpreter.model, deliveries, slots_entry)?;
     crate::arena::publish(&code).ok()
 }

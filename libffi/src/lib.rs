@@ -17,6 +17,7 @@
 pub mod cif;
 pub mod closure;
 mod code;
+mod fault;
 mod intern;
 mod interp;
 mod key;

@@ -87,7 +87,7 @@ pub const CROSS_COMPILERS: &[Need] = &[
     ),
 ];
 
-/// The C++ compilers that libffi's suite takes, beside each target's own for C.
+/// The C++ compilers that tests of exceptions take, beside each target's own for C.
 pub const CPLUSPLUS: &[Need] = &[
     Need::new(Check::Program("g++"), "g++"),
     Need::new(

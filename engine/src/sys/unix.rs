@@ -207,6 +207,15 @@ unsafe extern "C" {
     fn __deregister_frame(begin: *const u8);
 }
 
+/// Has the process's unwinder found before it is told of code, which happens under the lock: the drop-in libffi looks for it when it is
+/// first wanted (`libffi/shared/unwinder.c`), by opening a library. That runs foreign code, and waits for threads that open others.
+pub(crate) fn find_unwinder() {
+    /// A section that ends where it begins.
+    static EMPTY: u32 = 0;
+    // SAFETY: the section stays where it is. Nothing is remembered of an empty one.
+    unsafe { __register_frame((&raw const EMPTY).cast()) }
+}
+
 /// The bytes to publish for `code`: on this system its own and no others.
 pub(crate) fn with_unwind_data(code: &Code) -> Cow<'_, [u8]> {
     Cow::Borrowed(&code.bytes)

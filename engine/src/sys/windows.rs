@@ -200,6 +200,9 @@ fn unwind_offset(code: &Code) -> usize {
     code.bytes.len().next_multiple_of(4)
 }
 
+/// As elsewhere: the system itself unwinds.
+pub(crate) fn find_unwinder() {}
+
 /// The bytes to publish for `code`: its own and, as the unwinder only looks within 4 GiB of them, what it goes by.
 pub(crate) fn with_unwind_data(code: &Code) -> Cow<'_, [u8]> {
     let Some(info) = unwind::unwind_info(code) else {

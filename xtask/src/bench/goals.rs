@@ -4,6 +4,7 @@ use super::harness::{DROP_IN, LIBFFI};
 use super::judge::{
     Bound, Judged, callback_bytes, faster, grown, instructions, per_argument, worst,
 };
+use super::loading;
 use super::samples::Samples;
 use super::scripts::{CTYPES_ON, IN_MICROPYTHON, STOCK};
 
@@ -292,6 +293,41 @@ pub const GOALS: &[Goal] = &[
         bound: Bound::TimesAtMost(1.0),
         figure: |samples| Some(Judged::of(samples.ratio("made", DROP_IN, LIBFFI[0])?)),
         reason: "",
+    },
+    Goal {
+        work: "as libffi: a process that is linked with it and makes no call",
+        against: "one linked with libffi",
+        bound: Bound::TimesAtMost(1.05),
+        figure: |samples| {
+            let judged = Judged::of(samples.ratio(loading::LINKED, DROP_IN, LIBFFI[0])?);
+            let none = samples.ratio(loading::LINKED, loading::NONE, LIBFFI[0])?;
+            Some(judged.with_note(format!("with neither {:.2} ×", none.median)))
+        },
+        reason: "",
+    },
+    Goal {
+        work: "as libffi: `dlopen` and `dlclose`",
+        against: "libffi's",
+        bound: Bound::TimesAtMost(1.5),
+        figure: |samples| {
+            Some(Judged::of(samples.ratio(
+                loading::OPENED,
+                DROP_IN,
+                LIBFFI[0],
+            )?))
+        },
+        reason: "",
+    },
+    Goal {
+        work: "as libffi: size of the code",
+        against: "–",
+        bound: Bound::BytesAtMost(128.0 * 1024.0),
+        figure: |samples| {
+            let of = |peer| samples.count(loading::TEXT, peer);
+            let note = format!("libffi {:.0} KiB", of(LIBFFI[0])? / 1024.0);
+            Some(Judged::alone(of(DROP_IN)?).with_note(note))
+        },
+        reason: "it plans signatures and makes code and unwind data for them, by means of Rust's standard library",
     },
     Goal {
         work: "as libffi: `add2` by CPython's ctypes, net of the loop",

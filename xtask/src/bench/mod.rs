@@ -6,6 +6,7 @@ mod emitted;
 mod goals;
 pub mod harness;
 mod judge;
+mod loading;
 mod machine;
 mod report;
 mod samples;
@@ -118,6 +119,13 @@ const GROUPS: &[Group] = &[
         measure: Measure::Harness,
         effort: effort(9, 81, 20),
         quick: effort(1, 11, 20),
+    },
+    Group {
+        name: "load",
+        about: "what libffi costs programs that make no call",
+        measure: Measure::Here(loading::of_libffis),
+        effort: effort(9, 101, 1),
+        quick: effort(1, 101, 1),
     },
     Group {
         name: "instructions",

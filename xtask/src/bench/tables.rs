@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::harness::{DROP_IN, LIBFFI};
+use super::loading::NONE;
 use super::samples::Samples;
 use super::scripts::{CTYPES_ON, OTHERS, STOCK};
 
@@ -184,6 +185,18 @@ pub const TABLES: &[Table] = &[
             column("10", "10", "1"),
             column("100", "100", "1"),
             column("1000", "1,000", "1"),
+        ],
+    },
+    Table {
+        title: "Programs that make no call",
+        about: "A process linked with it whose `main` returns at once, from its start to its end; `dlopen` and `dlclose` as the first thing a \
+                process does; and the bytes of code.",
+        prefix: "load/",
+        columns: &[
+            column(NONE, "none", ""),
+            column("libffi", "libffi", ""),
+            column("libffi of the system", "libffi of the system", "libffi"),
+            column(DROP_IN, "farcall as libffi", "libffi"),
         ],
     },
     Table {

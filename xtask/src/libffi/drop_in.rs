@@ -3,6 +3,9 @@
 //! Cargo makes an archive that defines all of Rust's standard library. Out of it comes one object with what libffi needs, of which only
 //! libffi's own symbols can be seen: so it goes together with any other library in Rust. That object is the static library;
 //! the shared one is linked from it here, since rustc has no room for a version script of ours.
+//!
+//! What a program pays that loads it and makes no call is decided here as well: what a panic brings with it is exchanged
+//! ([`REPLACED`]), and the shared library finds the unwinder when it is wanted (`libffi/shared/unwinder.c`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,8 +21,21 @@ use crate::target::{Runner, Target};
 /// The package that is built.
 const PACKAGE: &str = "farcall-libffi";
 
-/// The profile that it is built with: what is compiled as a whole defines few symbols, and is small.
+/// The profile that it is built with.
 const PROFILE: &str = "packaged";
+
+/// What the standard library does where all is lost, by the ends of its functions' names, and what does it here: see
+/// `libffi/src/fault.rs`.
+const REPLACED: [[&str; 2]; 2] = [
+    ["rust_begin_unwind", "farcall_libffi_fault"],
+    ["rust_alloc_error_handler", "farcall_libffi_no_memory"],
+];
+
+/// Sections of the standard library's objects that are for other compilers.
+const BITCODE: [&str; 2] = [".llvmbc", ".llvmcmd"];
+
+/// The local symbols that are kept, for those who look at backtraces.
+const NAMES: [&str; 3] = ["_R*", "_Z*", "farcall_*"];
 
 /// The version of libffi that it stands in for.
 pub const VERSION: &str = "3.8.0";
@@ -64,6 +80,10 @@ fn compile(target: Target) -> Result<PathBuf> {
         .args(["rustc", "--quiet", "--package", PACKAGE, "--lib"])
         .args(["--crate-type", "staticlib", "--profile", PROFILE])
         .current_dir(paths::root());
+    if is_linked_by_pieces(target) {
+        // A function that was optimised together with those that call it cannot be exchanged.
+        cargo.args(["--config", &format!("profile.{PROFILE}.lto='off'")]);
+    }
     target.cargo(&mut cargo)?;
     process::run(&mut cargo, Output::OnFailure)?;
     Ok(paths::root()
@@ -71,6 +91,11 @@ fn compile(target: Target) -> Result<PathBuf> {
         .join(target.spec().triple)
         .join(PROFILE)
         .join("libffi.a"))
+}
+
+/// Whether the linker can make one object of the archive's. The one for Windows cannot, so all is compiled as a whole there.
+fn is_linked_by_pieces(target: Target) -> bool {
+    !matches!(target.spec().runner, Runner::Wine)
 }
 
 /// Makes the one object out of Cargo's archive; returns where it is.
@@ -82,24 +107,66 @@ fn one_object(target: Target, archive: &Path) -> Result<PathBuf> {
     for symbol in &exports {
         objcopy.arg(format!("--keep-global-symbol={symbol}"));
     }
-    let whole = if let Runner::Wine = target.spec().runner {
+    let whole = if is_linked_by_pieces(target) {
+        for section in BITCODE {
+            objcopy.arg(format!("--remove-section={section}"));
+        }
+        // Linkers look for what an object names, be it used or not.
+        objcopy.arg("--strip-unneeded-symbol=*");
+        for symbol in exports.iter().map(String::as_str).chain(NAMES) {
+            objcopy.arg(format!("--keep-symbol={symbol}"));
+        }
+        what_is_needed(target, archive, &exports)?
+    } else {
         // Each is in a section that linkers know by its symbol.
         objcopy.arg("--keep-global-symbol=.refptr.*");
         own_member(target, archive)?
-    } else {
-        let whole = archive.with_extension("whole.o");
-        let mut cc = Command::new(target.spec().cc);
-        cc.args(["-r", "-nostdlib", "-Wl,--gc-sections"])
-            // A group's name is a symbol like any other, and shared with other libraries in Rust.
-            .arg("-Wl,--force-group-allocation");
-        for symbol in &exports {
-            cc.arg(format!("-Wl,-u,{symbol}"));
-        }
-        process::run(cc.arg(archive).arg("-o").arg(&whole), Output::OnFailure)?;
-        whole
     };
     process::run(objcopy.arg(&whole).arg(&object), Output::OnFailure)?;
     Ok(object)
+}
+
+/// Links what `exports` need out of the archive to one object, with [`REPLACED`] exchanged; returns where it is.
+fn what_is_needed(target: Target, archive: &Path, exports: &[String]) -> Result<PathBuf> {
+    let whole = archive.with_extension("whole.o");
+    let mut cc = Command::new(target.spec().cc);
+    cc.args(["-r", "-nostdlib", "-Wl,--gc-sections"])
+        // A group's name is a symbol like any other, and shared with other libraries in Rust.
+        .arg("-Wl,--force-group-allocation");
+    for symbol in exports {
+        cc.arg(format!("-Wl,-u,{symbol}"));
+    }
+    let mut readelf = Command::new(tool(target, "readelf")?);
+    let symbols = process::stdout(readelf.args(["--symbols", "--wide"]).arg(archive))?;
+    for [end, ours] in REPLACED {
+        let mut names = symbols.lines().filter_map(|line| line.rsplit(' ').next());
+        let theirs = names
+            .find(|name| name.starts_with("_R") && name.ends_with(end))
+            .with_context(|| format!("the standard library has no {end}"))?;
+        cc.arg(format!("-Wl,--wrap={theirs}"))
+            .arg(format!("-Wl,--defsym=__wrap_{theirs}={ours},-u,{ours}"));
+    }
+    process::run(cc.arg(archive).arg("-o").arg(&whole), Output::OnFailure)?;
+    Ok(whole)
+}
+
+/// Compiles what the shared library has instead of the unwinder; returns the object.
+fn unwinder(target: Target, object: &Path) -> Result<PathBuf> {
+    let output = object.with_file_name("unwinder.o");
+    let mut cc = Command::new(target.spec().cc);
+    cc.args([
+        "-Os",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-fPIC",
+        "-fvisibility=hidden",
+    ])
+    .args(["-fasynchronous-unwind-tables", "-c", "-o"])
+    .arg(&output)
+    .arg(paths::root().join("libffi/shared/unwinder.c"));
+    process::run(&mut cc, Output::OnFailure)?;
+    Ok(output)
 }
 
 /// Takes out of Cargo's archive the object that is all our code: beside it there are import libraries of the system's alone, which
@@ -209,6 +276,10 @@ fn link(target: Target, object: &Path, lib: &Path) -> Result<()> {
         cc.arg(format!("-Wl,-soname,{name}"))
             .arg(format!("-Wl,--version-script={}", versions.display()))
             .args(["-Wl,-z,defs", "-Wl,-z,relro,-z,now"])
+            // The fewer segments and pages, the sooner it is loaded. What can be executed besides is read-only all the same.
+            .args(["-Wl,-O1,--hash-style=gnu", "-Wl,-z,noseparate-code"])
+            .arg(unwinder(target, object)?)
+            .arg("-static-libgcc")
             // The code that it has made is there for as long as the process, and known to the unwinder.
             .arg("-Wl,-z,nodelete");
     }

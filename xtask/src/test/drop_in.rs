@@ -71,6 +71,7 @@ pub fn programs(target: Target) -> Result<Report> {
     }
     if !matches!(target.spec().runner, Runner::Wine) {
         edges(target, &prefix, &mut report)?;
+        late_exceptions(target, &prefix, &mut report)?;
     }
     if !target.is_foreign() {
         backtraces(target, &prefix, &mut report)?;
@@ -87,6 +88,27 @@ fn edges(target: Target, prefix: &Path, report: &mut Report) -> Result<()> {
         let ran = process::transcript(&mut command, Some(LIMIT))?;
         print!("{}", ran.text());
         let name = format!("edges {CODE}={with_code}");
+        report.add(ran.success(), format!("{name}: {}", ran.ending()));
+    }
+    Ok(())
+}
+
+/// Exceptions get through code that was made before there was an unwinder.
+fn late_exceptions(target: Target, prefix: &Path, report: &mut Report) -> Result<()> {
+    setup::ensure(setup::CPLUSPLUS)?;
+    let program = compile(target, prefix, "late.c")?;
+    let library = program.with_file_name("late.so");
+    let mut cxx = Command::new(target.spec().cc.replace("gcc", "g++"));
+    cxx.args(["-O1", "-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .arg(paths::root().join("libffi/tests/late.cc"));
+    process::run(&mut cxx, Output::OnFailure)?;
+    for with_code in WITH_CODE {
+        let mut command = drop_in::command(target, prefix, &program)?;
+        command.arg(&library).env(CODE, with_code);
+        let ran = process::transcript(&mut command, Some(LIMIT))?;
+        print!("{}", ran.text());
+        let name = format!("late {CODE}={with_code}");
         report.add(ran.success(), format!("{name}: {}", ran.ending()));
     }
     Ok(())

@@ -1,0 +1,151 @@
+// Times what it takes to load a shared library, by turns: processes that are linked with it and do nothing, and dlopen() with dlclose()
+// as the first thing a process does.
+//
+//   load linked ROUNDS NAME=PROGRAM...
+//   load opened ROUNDS NAME=LIBRARY...
+//   load open LIBRARY                    once, in this process
+
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <sched.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { PEERS = 8, WARM_UP = 3 };
+
+struct peer {
+    const char *name, *file;
+    double *rounds;
+};
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+static void fail(const char *what) {
+    perror(what);
+    exit(1);
+}
+
+// Keeps this process and its children on the last processor that it may use.
+static void pin(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+        int last = CPU_SETSIZE - 1;
+        while (last > 0 && !CPU_ISSET(last, &set)) {
+            --last;
+        }
+        CPU_ZERO(&set);
+        CPU_SET(last, &set);
+        sched_setaffinity(0, sizeof(set), &set);
+    }
+}
+
+// Runs a program to its end, its output going to `output` if that is not 0; returns how long it took.
+static double run(char **arguments, int output) {
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    if (output != 0) {
+        posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+    }
+    pid_t child;
+    int status;
+    double start = now();
+    if (posix_spawn(&child, arguments[0], &actions, NULL, arguments, environ) != 0
+        || waitpid(child, &status, 0) != child) {
+        fail(arguments[0]);
+    }
+    double end = now();
+    posix_spawn_file_actions_destroy(&actions);
+    if (status != 0) {
+        fprintf(stderr, "%s ended with %d\n", arguments[0], status);
+        exit(1);
+    }
+    return end - start;
+}
+
+// How long a process takes that is linked with the library.
+static double linked(const char *self, const char *program) {
+    (void)self;
+    return run((char *[]) { (char *)program, NULL }, 0);
+}
+
+// How long a new process says that it took to open the library and close it.
+static double opened(const char *self, const char *library) {
+    int ends[2];
+    char text[64];
+    if (pipe(ends) != 0) {
+        fail("pipe");
+    }
+    run((char *[]) { (char *)self, "open", (char *)library, NULL }, ends[1]);
+    ssize_t length = read(ends[0], text, sizeof(text) - 1);
+    close(ends[0]);
+    close(ends[1]);
+    if (length <= 0) {
+        fail("read");
+    }
+    text[length] = 0;
+    return atof(text);
+}
+
+static int open_once(const char *library) {
+    double start = now();
+    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    if (handle == NULL) {
+        fprintf(stderr, "%s\n", dlerror());
+        return 1;
+    }
+    dlclose(handle);
+    double end = now();
+    printf("%.0f\n", end - start);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc == 3 && strcmp(argv[1], "open") == 0) {
+        return open_once(argv[2]);
+    }
+    int count = argc - 3;
+    if (count < 1 || count > PEERS) {
+        fputs("usage: load linked|opened ROUNDS NAME=FILE...\n", stderr);
+        return 2;
+    }
+    double (*measure)(const char *, const char *) = strcmp(argv[1], "linked") == 0 ? linked : opened;
+    int rounds = atoi(argv[2]);
+    struct peer peers[PEERS];
+    for (int i = 0; i < count; ++i) {
+        char *file = strchr(argv[3 + i], '=');
+        if (file == NULL || (peers[i].rounds = calloc((size_t)rounds, sizeof(double))) == NULL) {
+            fail(argv[3 + i]);
+        }
+        *file = 0;
+        peers[i].name = argv[3 + i];
+        peers[i].file = file + 1;
+    }
+    pin();
+    for (int round = -WARM_UP; round < rounds; ++round) {
+        for (int i = 0; i < count; ++i) {
+            double time = measure(argv[0], peers[i].file);
+            if (round >= 0) {
+                peers[i].rounds[round] = time;
+            }
+        }
+    }
+    for (int i = 0; i < count; ++i) {
+        printf("sample\tload/%s\t%s\t", argv[1], peers[i].name);
+        for (int round = 0; round < rounds; ++round) {
+            printf("%s%.0f", round == 0 ? "" : " ", peers[i].rounds[round]);
+        }
+        putchar('\n');
+    }
+    return 0;
+}

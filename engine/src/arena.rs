@@ -158,10 +158,11 @@ impl Arena {
     }
 
     fn align(&self) -> usize {
-        match self.shared {
+        let align = match self.shared {
             Some(_) => FETCH,
             None => CACHE_LINE,
-        }
+        };
+        align.max(sys::code_grain())
     }
 
     /// The first part of a hole that is large enough.

@@ -1,39 +1,50 @@
 //! The operating system, behind one face: memory that can be executed, the unwinder, forks, fences between threads, and the loader.
 //!
 //! Each system has a file of its own with the same functions. What is done with them is decided elsewhere.
+//!
+//! | system | file | what was done with it |
+//! | --- | --- | --- |
+//! | Linux x86-64, glibc | `linux`, and `posix` by the feature of that name | all tests run |
+//! | Linux x86-64, musl | `linux` | the crate's and the engine's tests run; programs that are linked statically have no `dlopen` |
+//! | Linux AArch64, glibc | `linux` | all tests run, in QEMU |
+//! | Windows x86-64 | `windows` | all tests run, in Wine |
+//! | Android AArch64, FreeBSD x86-64, macOS | `posix` | compiled only |
+//! | Windows AArch64 | `windows` | compiled only |
 
+#[cfg(all(target_os = "linux", not(feature = "posix")))]
+mod linux;
+#[cfg(all(target_os = "linux", not(feature = "posix")))]
+pub use linux::*;
 #[cfg(unix)]
-mod unix;
+mod posix;
 #[cfg(unix)]
-pub use unix::*;
+pub use posix::*;
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
 pub use windows::*;
 
 use farcall_arch::Abi;
+#[cfg(target_arch = "aarch64")]
+use farcall_arch::abi::Dialect;
 
 /// The convention of C functions in this process.
-pub fn host_abi() -> Abi {
+pub const fn host_abi() -> Abi {
     #[cfg(all(target_arch = "x86_64", unix))]
-    {
-        Abi::SysV64
-    }
+    return Abi::SysV64;
     #[cfg(all(target_arch = "x86_64", windows))]
-    {
-        Abi::Win64
-    }
-    #[cfg(all(target_arch = "aarch64", target_os = "linux"))]
-    {
-        Abi::Aapcs64(farcall_arch::abi::Dialect::Linux)
-    }
-    #[cfg(not(any(
-        all(target_arch = "x86_64", any(unix, windows)),
-        all(target_arch = "aarch64", target_os = "linux")
+    return Abi::Win64;
+    #[cfg(all(target_arch = "aarch64", target_vendor = "apple"))]
+    return Abi::Aapcs64(Dialect::Apple);
+    #[cfg(all(target_arch = "aarch64", windows))]
+    return Abi::Aapcs64(Dialect::Windows);
+    #[cfg(all(target_arch = "aarch64", unix, not(target_vendor = "apple")))]
+    return Abi::Aapcs64(Dialect::Linux);
+    #[cfg(not(all(
+        any(target_arch = "x86_64", target_arch = "aarch64"),
+        any(unix, windows)
     )))]
-    {
-        compile_error!("farcall has no calling convention for this target yet")
-    }
+    compile_error!("farcall has no calling convention for this target yet")
 }
 
 /// What runs around every fork() of this process; see `around_fork`.

@@ -1,4 +1,4 @@
-//! Windows on x86-64.
+//! Windows.
 
 mod program;
 
@@ -48,40 +48,42 @@ pub(crate) fn page_size() -> usize {
     })
 }
 
-/// Fresh zeroed memory that can be written; `len` is a multiple of the page size.
-pub(crate) fn allocate(len: usize) -> io::Result<NonNull<u8>> {
-    // SAFETY: memory at an address of the system's choice replaces nothing.
-    let start = unsafe { VirtualAlloc(ptr::null(), len, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE) };
-    NonNull::new(start.cast()).ok_or_else(io::Error::last_os_error)
-}
-
-/// Gives memory back.
-///
-/// # Safety
-/// * `start` is from [`allocate`], and nothing uses the memory any more.
-pub(crate) unsafe fn release(start: NonNull<u8>, _len: usize) {
-    // SAFETY: the caller vouches for the memory, which is released as a whole.
-    unsafe { VirtualFree(start.as_ptr().cast(), 0, MEM_RELEASE) };
-}
-
-/// Makes pages executable that were written, and writable no more.
+/// Fresh memory that begins with `code`, `code_len` bytes that can be executed, and goes on with `data_len` zeroed bytes that
+/// can be written. Both are multiples of the page size. It is never given back.
 ///
 /// # Errors
-/// The system's, where a policy forbids it (Arbitrary Code Guard): the pages stay as they were.
-///
-/// # Safety
-/// * The range consists of whole pages from [`allocate`] which nothing will write again.
-pub(crate) unsafe fn make_executable(start: NonNull<u8>, len: usize) -> io::Result<()> {
+/// The system's, where it has no memory or a policy forbids it (Arbitrary Code Guard); nothing is left of it then.
+pub(crate) fn place_block(
+    code: &[u8],
+    code_len: usize,
+    data_len: usize,
+) -> io::Result<NonNull<u8>> {
+    let len = code_len + data_len;
+    // SAFETY: memory at an address of the system's choice replaces nothing.
+    let start = unsafe { VirtualAlloc(ptr::null(), len, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE) };
+    let start = NonNull::<u8>::new(start.cast()).ok_or_else(io::Error::last_os_error)?;
     let mut before = 0;
-    let address = start.as_ptr().cast();
-    // SAFETY: the caller vouches for the range; nobody writes there, so nobody loses a right they use.
-    let changed = unsafe { VirtualProtect(address, len, PAGE_EXECUTE_READ, &mut before) };
+    // SAFETY: the memory is longer than the code, and nobody else knows it.
+    let changed = unsafe {
+        start
+            .as_ptr()
+            .copy_from_nonoverlapping(code.as_ptr(), code.len());
+        VirtualProtect(
+            start.as_ptr().cast(),
+            code_len,
+            PAGE_EXECUTE_READ,
+            &mut before,
+        )
+    };
     if changed == 0 {
-        return Err(io::Error::last_os_error());
+        let error = io::Error::last_os_error();
+        // SAFETY: as above: it is given back as a whole.
+        unsafe { VirtualFree(start.as_ptr().cast(), 0, MEM_RELEASE) };
+        return Err(error);
     }
-    // SAFETY: the caller vouches for the range.
-    sync_icache(unsafe { std::slice::from_raw_parts(start.as_ptr(), len) });
-    Ok(())
+    // SAFETY: the first part of the memory.
+    sync_icache(unsafe { std::slice::from_raw_parts(start.as_ptr(), code_len) });
+    Ok(start)
 }
 
 /// What the system asks for after writing code, though processors of this kind do not.
@@ -90,18 +92,23 @@ pub fn sync_icache(bytes: &[u8]) {
     unsafe { FlushInstructionCache(GetCurrentProcess(), bytes.as_ptr().cast(), bytes.len()) };
 }
 
-/// Memory for code. It is never given back.
+/// What is published begins at multiples of this: functions may lie in the same page.
+pub(crate) const fn code_grain() -> usize {
+    1
+}
+
+/// Memory for code.
 ///
 /// It is a section that is mapped for execution, and for as long as something is being written, for that at another address as
 /// well. Neither mapping ever has both rights. Code that is running in the same page is not disturbed, because its
 /// bytes do not change. There is no fork() here that would have two processes share the section.
 pub(crate) struct CodeRange {
-    section: HANDLE,
-    start: NonNull<u8>,
+    section: Section,
+    view: View,
     len: usize,
 }
 
-// SAFETY: `section` and `start` name things of the process that no thread owns; writing takes `&mut self`.
+// SAFETY: `section` and `view` name things of the process that no thread owns; writing takes `&mut self`.
 unsafe impl Send for CodeRange {}
 
 impl CodeRange {
@@ -110,35 +117,26 @@ impl CodeRange {
         let (high, low) = ((len as u64 >> 32) as u32, len as u32);
         let (none, rights) = (ptr::null(), PAGE_EXECUTE_READWRITE);
         // SAFETY: a section without a name, backed by the paging file, is nobody else's.
-        let section = unsafe {
+        let section = Section(unsafe {
             CreateFileMappingW(INVALID_HANDLE_VALUE, none, rights, high, low, ptr::null())
-        };
-        if section.is_null() {
+        });
+        if section.0.is_null() {
             return Err(io::Error::last_os_error());
         }
-        let filled = View::map(section, FILE_MAP_WRITE).and_then(|view| {
-            // SAFETY: the view is the whole section, and nobody else knows it.
-            unsafe { view.0.write_bytes(filler, len) };
-            drop(view);
-            View::map(section, FILE_MAP_READ | FILE_MAP_EXECUTE)
-        });
-        match filled {
-            Ok(view) => Ok(CodeRange {
-                section,
-                start: view.keep(),
-                len,
-            }),
-            Err(error) => {
-                // SAFETY: the handle was made above, and nobody else has it.
-                unsafe { CloseHandle(section) };
-                Err(error)
-            }
-        }
+        let writable = View::map(&section, FILE_MAP_WRITE)?;
+        // SAFETY: the view is the whole section, and nobody else knows it.
+        unsafe { writable.0.write_bytes(filler, len) };
+        drop(writable);
+        Ok(CodeRange {
+            view: View::map(&section, FILE_MAP_READ | FILE_MAP_EXECUTE)?,
+            section,
+            len,
+        })
     }
 
     /// The first address.
     pub fn start(&self) -> NonNull<u8> {
-        self.start
+        self.view.0
     }
 
     /// How many bytes there are.
@@ -151,7 +149,7 @@ impl CodeRange {
     /// # Safety
     /// * The bytes lie within the range, and no code in use where they go. Other code in the same pages may be in use.
     pub unsafe fn write(&mut self, offset: usize, bytes: &[u8]) -> io::Result<()> {
-        let view = View::map(self.section, FILE_MAP_WRITE)?;
+        let view = View::map(&self.section, FILE_MAP_WRITE)?;
         // SAFETY: the view is the whole section, which the caller's bytes lie in, and it was mapped just now: nobody else knows it.
         unsafe {
             let target = view.0.add(offset).as_ptr();
@@ -160,9 +158,21 @@ impl CodeRange {
         drop(view);
         // SAFETY: the caller's range has just been written.
         sync_icache(unsafe {
-            std::slice::from_raw_parts(self.start.add(offset).as_ptr(), bytes.len())
+            std::slice::from_raw_parts(self.start().add(offset).as_ptr(), bytes.len())
         });
         Ok(())
+    }
+}
+
+/// A section's handle, closed when this is dropped; null for none.
+struct Section(HANDLE);
+
+impl Drop for Section {
+    fn drop(&mut self) {
+        if !self.0.is_null() {
+            // SAFETY: the handle is this value's own.
+            unsafe { CloseHandle(self.0) };
+        }
     }
 }
 
@@ -170,18 +180,11 @@ impl CodeRange {
 struct View(NonNull<u8>);
 
 impl View {
-    fn map(section: HANDLE, rights: FILE_MAP) -> io::Result<View> {
+    fn map(section: &Section, rights: FILE_MAP) -> io::Result<View> {
         // SAFETY: a view at an address of the system's choice replaces nothing.
-        let view = unsafe { MapViewOfFile(section, rights, 0, 0, 0) };
+        let view = unsafe { MapViewOfFile(section.0, rights, 0, 0, 0) };
         let start = NonNull::new(view.Value.cast()).ok_or_else(io::Error::last_os_error)?;
         Ok(View(start))
-    }
-
-    /// Its address, for good.
-    fn keep(self) -> NonNull<u8> {
-        let start = self.0;
-        std::mem::forget(self);
-        start
     }
 }
 
@@ -263,7 +266,7 @@ impl UnwindEntry {
 /// Windows does not fork.
 pub(crate) fn around_fork(_: &'static ForkHooks) {}
 
-/// Whether [`fence_all_threads`] always works here. Where it does not, each thread fences for itself.
+/// Whether [`fence_all_threads`] reaches other threads here. Where it does not, each thread fences for itself.
 pub(crate) const FENCES_ALL_THREADS: bool = true;
 
 /// Makes every running thread of this process pass a full memory fence before this returns, so that plain stores which they did

@@ -156,21 +156,9 @@ impl Thunks {
         let page = sys::page_size();
         let code_len = self.next_block.max(page);
         let count = code_len / THUNK_SIZE;
-        let len = code_len + count * record::SIZE;
         let code = emit::thunks(abi, count, code_len);
-        let start = sys::allocate(len).map_err(Error::ExecutableMemory)?;
-        // SAFETY: the new mapping is longer than the code; it is complete before its first part becomes executable.
-        let ready = unsafe {
-            start
-                .as_ptr()
-                .copy_from_nonoverlapping(code.bytes.as_ptr(), code.bytes.len());
-            sys::make_executable(start, code_len)
-        };
-        if let Err(error) = ready {
-            // SAFETY: nobody has seen the mapping.
-            unsafe { sys::release(start, len) };
-            return Err(Error::ExecutableMemory(error));
-        }
+        let start = sys::place_block(&code.bytes, code_len, count * record::SIZE)
+            .map_err(Error::ExecutableMemory)?;
         // SAFETY: the code has just been made executable there. Blocks live as long as the process, and so does what is told of them.
         std::mem::forget(unsafe { sys::UnwindEntry::register(&code, start) });
         self.next_block = (code_len * 2).min(MAX_BLOCK.max(page));

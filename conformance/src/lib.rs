@@ -31,19 +31,19 @@
 pub mod cases;
 pub mod codes;
 pub mod compile;
+mod divergence;
 pub mod exhaustive;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod fuzz;
 pub mod generate;
+mod layout;
 pub mod machine;
+mod planner;
 pub mod report;
 pub mod rng;
 pub mod run;
 pub mod source;
 pub mod supervise;
 pub mod target;
+pub mod types;
 pub mod values;
-pub mod wide;
-
-/// The most arguments a generated signature has.
-pub const MAX_ARGS: usize = 40;

@@ -7,7 +7,8 @@
 //! like any other, so the probe brings it back.
 
 use super::{Control, GUARD, GuardState, Machine, PROBE, ProbeState, WINDOW};
-use crate::codes::Case;
+use crate::cases::Case;
+use crate::types::Ty;
 use std::arch::global_asm;
 use std::mem::offset_of;
 
@@ -47,7 +48,8 @@ const REGISTERS: usize = 8;
 /// In the dialect that takes the most; those that pack arguments, or have more in registers, take less.
 fn stack_words(case: &Case) -> usize {
     let unnamed = case.args.len() - case.fixed.unwrap_or(case.args.len());
-    let floats = case.args.iter().filter(|code| code.is_float()).count();
+    let words = case.args.iter().filter_map(Ty::word);
+    let floats = words.filter(|code| code.is_float()).count();
     let ints = case.args.len() - floats;
     let beyond = ints.saturating_sub(REGISTERS) + floats.saturating_sub(REGISTERS);
     match case.fixed {

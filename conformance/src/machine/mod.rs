@@ -21,9 +21,11 @@ mod sysv64;
 #[cfg(target_arch = "x86_64")]
 mod win64;
 
-use crate::codes::Case;
+use crate::cases::Case;
+use crate::layout::Layout;
 use crate::report::{Fault, Place};
 use crate::rng::Rng;
+use crate::target::Target;
 use farcall_arch::Abi;
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
@@ -130,7 +132,7 @@ struct Machine {
     popped: u64,
     /// Words above the return address that are every callee's to use.
     shadow_words: usize,
-    /// Words behind those that belong to the callee of this case: its arguments on the stack.
+    /// Words behind those that belong to the callee of this case of words alone: its arguments on the stack.
     stack_words: fn(&Case) -> usize,
     /// What the hidden register must hold when a function of this case is entered, and whether it does.
     hidden: fn(&Case, u64) -> Option<Fault>,
@@ -153,6 +155,7 @@ fn of(abi: Abi) -> Option<&'static Machine> {
 /// The right to use guard and probe.
 pub struct Checker {
     machine: &'static Machine,
+    target: &'static Target,
     _lock: MutexGuard<'static, ()>,
 }
 
@@ -168,13 +171,14 @@ pub enum Under {
 }
 
 impl Checker {
-    /// Waits until nobody else uses guard and probe. `None` on a machine without the convention's instructions.
-    pub fn new(abi: Abi) -> Option<Checker> {
-        let machine = of(abi)?;
+    /// Waits until nobody else uses guard and probe. `None` on a machine without the instructions of the target's convention.
+    pub fn new(target: &'static Target) -> Option<Checker> {
+        let machine = of(target.abi)?;
         // A panic in between leaves notes that the next arming overwrites.
         let lock = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
         Some(Checker {
             machine,
+            target,
             _lock: lock,
         })
     }
@@ -251,12 +255,23 @@ impl Checker {
         ));
         let arguments = match under {
             Under::Trampoline => 0,
-            Under::Callback | Under::Closure => (self.machine.stack_words)(case),
+            Under::Callback | Under::Closure => self.stack_words(case),
         };
         for word in self.machine.shadow_words + arguments..WINDOW {
             let (wanted, got) = (state.window[word], state.window_after[word]);
             faults.extend(Fault::unless_equal(Place::CallersFrame(word), wanted, got));
         }
+    }
+
+    /// Words of the caller's frame that belong to the callee; for a case with wide types, as many as all its arguments could
+    /// take there.
+    fn stack_words(&self, case: &Case) -> usize {
+        if case.is_of_words() {
+            return (self.machine.stack_words)(case);
+        }
+        let cells = case.args.iter().map(|ty| Layout::cell(ty, self.target));
+        // One more for the alignment of each.
+        cells.map(|cell| cell.bytes.len().div_ceil(8) + 1).sum()
     }
 
     fn judge_probe(

@@ -5,8 +5,9 @@
 //! result.
 
 use super::{Control, GUARD, GuardState, Machine, PROBE, ProbeState, WINDOW};
-use crate::codes::Case;
+use crate::cases::Case;
 use crate::report::{Fault, Place};
+use crate::types::Ty;
 use std::arch::global_asm;
 use std::mem::offset_of;
 
@@ -55,7 +56,8 @@ fn stack_words(case: &Case) -> usize {
 }
 
 fn floats(case: &Case) -> usize {
-    case.args.iter().filter(|code| code.is_float()).count()
+    let words = case.args.iter().filter_map(Ty::word);
+    words.filter(|code| code.is_float()).count()
 }
 
 /// `al` is an upper bound of the vector registers in use, and at most 8 (psABI 3.2.3). Callees without a prototype in

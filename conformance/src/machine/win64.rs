@@ -4,7 +4,7 @@
 //! `rax` or `xmm0` may hold the result.
 
 use super::{Control, GUARD, GuardState, Machine, PROBE, ProbeState, WINDOW};
-use crate::codes::Case;
+use crate::cases::Case;
 use std::arch::global_asm;
 use std::mem::offset_of;
 

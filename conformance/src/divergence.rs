@@ -1,5 +1,5 @@
-//! What compilers get wrong, or differently from one another: signatures with such types are not made, or are not judged by
-//! the compiler at fault. What is wrong on all of a target stands in [`crate::target`].
+//! What compilers get wrong, or differently from one another: signatures with such types are not made ([`shun`]), or not judged
+//! by the compiler at fault ([`misjudges`]). What is wrong on all of a target stands in [`crate::target`].
 
 use crate::cases::Case;
 use crate::layout::Layout;
@@ -54,5 +54,67 @@ fn shun_unnamed(ty: &mut Ty) {
 fn shun_pairs(ty: &mut Ty, target: &Target) {
     if (9..=16).contains(&Layout::of(ty, target).bytes.len()) {
         *ty = Ty::of('q');
+    }
+}
+
+/// Vector registers for arguments under System V.
+const VECTOR_REGISTERS: usize = 8;
+
+/// Whether the compiler of `config`, `clang -O2`, is known to be wrong about a case.
+///
+/// clang 14 passes a `__float128` in a vector register, and does not count that. So it still sees registers free when none is,
+/// and then splits an argument of two words between a register and the stack, or takes the integer half of it from a
+/// register (the psABI, 3.2.3: if there is no register for any eightbyte of an argument, the whole is passed on the stack),
+/// and aligns a pair of `float`s on the stack as a vector. Behind a `double` in its place it does all this right.
+pub fn misjudges(config: &str, case: &Case, target: &Target) -> bool {
+    if target.abi != Abi::SysV64 || !config.contains("clang") {
+        return false;
+    }
+    let (mut taken, mut has_quad) = (0, false);
+    case.args.iter().any(|ty| {
+        let wanted = vector_words(ty, target);
+        let is_one_number = ty.word().is_some() || *ty == Ty::of('g');
+        let lacks = wanted > 0 && taken + wanted > VECTOR_REGISTERS;
+        taken += wanted;
+        has_quad |= *ty == Ty::of('g');
+        has_quad && lacks && !is_one_number
+    })
+}
+
+/// As many vector registers as an argument may want under System V.
+fn vector_words(ty: &Ty, target: &Target) -> usize {
+    let words = Layout::of(ty, target).bytes.len().div_ceil(8);
+    let has_float = "fdFD".chars().any(|letter| ty.has(letter));
+    match words {
+        _ if *ty == Ty::of('g') => 1,
+        1 | 2 if has_float => words,
+        // In integer registers, on the x87's stack, or, if larger, in memory.
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::ALL;
+
+    #[test]
+    fn clang_is_not_asked_what_it_finds_behind_a_quad_where_vector_registers_run_out() {
+        for (args, is_wrong) in [
+            ("ggfD{FF}{D}", true),
+            ("gdddddd{D}", true),
+            ("gddddddd{dq}", true),
+            ("gddddddd{ff}", true),
+            ("ddddddd{D}", false),
+            ("gddddd{D}", false),
+            ("gddddddddd", false),
+            ("gddddddd{qq}", false),
+            ("gddddddd{dqd}", false),
+            ("ddddddd{D}g", false),
+        ] {
+            let case = Case::parse(0, "v", args).expect("a case");
+            assert_eq!(misjudges("clang -O2", &case, ALL[0]), is_wrong, "{args}");
+            assert!(!misjudges("gcc -O2", &case, ALL[0]));
+        }
     }
 }

@@ -4,16 +4,16 @@
 //! counts the vector registers that carry arguments. On the way back `rax`, `rdx`, `xmm0` and `xmm1` may hold the
 //! result.
 
-use super::{Control, GUARD, GuardState, Machine, PROBE, ProbeState, WINDOW};
+use super::notes::{Control, Machine, ProbeState, guard_asm, probe_asm};
 use crate::cases::Case;
 use crate::report::{Fault, Place};
 use crate::types::Ty;
-use std::arch::global_asm;
 use std::mem::offset_of;
 
 pub(super) static MACHINE: Machine = Machine {
     guard: farcall_conformance_guard,
     probe: farcall_conformance_probe,
+    // ORDER saved: words of the notes, as the guard stores registers and both pieces control words.
     saved: &["rbx", "rbp", "r12", "r13", "r14", "r15"],
     controls: &[
         Control {
@@ -90,7 +90,8 @@ macro_rules! scribble {
     };
 }
 
-global_asm!(
+// ORDER saved, ORDER notes
+guard_asm!(
     ".balign 16",
     "farcall_conformance_guard:",
     "endbr64",
@@ -164,24 +165,10 @@ global_asm!(
     "mov rbx, [rbx + {callers}]",
     scribble!(),
     "jmp r11",
-    state = sym GUARD,
-    target = const offset_of!(GuardState, target),
-    return_address = const offset_of!(GuardState, return_address),
-    stack = const offset_of!(GuardState, stack),
-    stack_after = const offset_of!(GuardState, stack_after),
-    returns = const offset_of!(GuardState, returns),
-    callers = const offset_of!(GuardState, callers),
-    patterns = const offset_of!(GuardState, patterns),
-    after = const offset_of!(GuardState, after),
-    callers_control = const offset_of!(GuardState, callers_control),
-    patterns_control = const offset_of!(GuardState, patterns_control),
-    after_control = const offset_of!(GuardState, after_control),
-    window = const offset_of!(GuardState, window),
-    window_after = const offset_of!(GuardState, window_after),
-    window_words = const WINDOW,
 );
 
-global_asm!(
+// ORDER saved, ORDER notes
+probe_asm!(
     ".balign 16",
     "farcall_conformance_probe:",
     "endbr64",
@@ -204,11 +191,5 @@ global_asm!(
     scribble!(),
     "mov r11, [rip + {state} + {return_address}]",
     "jmp r11",
-    state = sym PROBE,
-    target = const offset_of!(ProbeState, target),
-    return_address = const offset_of!(ProbeState, return_address),
-    entries = const offset_of!(ProbeState, entries),
-    stack = const offset_of!(ProbeState, stack),
-    control = const offset_of!(ProbeState, control),
     hidden = const offset_of!(ProbeState, hidden),
 );

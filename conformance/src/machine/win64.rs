@@ -3,14 +3,13 @@
 //! Between a function's first instruction and its arguments' use, `rax`, `r10` and `r11` are free. On the way back
 //! `rax` or `xmm0` may hold the result.
 
-use super::{Control, GUARD, GuardState, Machine, PROBE, ProbeState, WINDOW};
+use super::notes::{Control, Machine, guard_asm, probe_asm};
 use crate::cases::Case;
-use std::arch::global_asm;
-use std::mem::offset_of;
 
 pub(super) static MACHINE: Machine = Machine {
     guard: farcall_conformance_guard_win64,
     probe: farcall_conformance_probe_win64,
+    // ORDER saved: words of the notes, as the guard stores registers and both pieces control words.
     saved: &[
         "rbx",
         "rbp",
@@ -97,7 +96,8 @@ macro_rules! scribble {
     };
 }
 
-global_asm!(
+// ORDER saved, ORDER notes
+guard_asm!(
     ".balign 16",
     "farcall_conformance_guard_win64:",
     "endbr64",
@@ -191,24 +191,10 @@ global_asm!(
     "mov rbx, [rbx + {callers}]",
     scribble!(),
     "jmp r11",
-    state = sym GUARD,
-    target = const offset_of!(GuardState, target),
-    return_address = const offset_of!(GuardState, return_address),
-    stack = const offset_of!(GuardState, stack),
-    stack_after = const offset_of!(GuardState, stack_after),
-    returns = const offset_of!(GuardState, returns),
-    callers = const offset_of!(GuardState, callers),
-    patterns = const offset_of!(GuardState, patterns),
-    after = const offset_of!(GuardState, after),
-    callers_control = const offset_of!(GuardState, callers_control),
-    patterns_control = const offset_of!(GuardState, patterns_control),
-    after_control = const offset_of!(GuardState, after_control),
-    window = const offset_of!(GuardState, window),
-    window_after = const offset_of!(GuardState, window_after),
-    window_words = const WINDOW,
 );
 
-global_asm!(
+// ORDER saved, ORDER notes
+probe_asm!(
     ".balign 16",
     "farcall_conformance_probe_win64:",
     "endbr64",
@@ -235,10 +221,4 @@ global_asm!(
     scribble!(),
     "mov r11, [rip + {state} + {return_address}]",
     "jmp r11",
-    state = sym PROBE,
-    target = const offset_of!(ProbeState, target),
-    return_address = const offset_of!(ProbeState, return_address),
-    entries = const offset_of!(ProbeState, entries),
-    stack = const offset_of!(ProbeState, stack),
-    control = const offset_of!(ProbeState, control),
 );

@@ -48,23 +48,50 @@ impl<A: Alter> Bare<A> {
     fn planned(&self, case: &Case) -> Result<Plan> {
         planner::plan(case, self.target, self.abi)
     }
+}
 
-    /// What leads to `handler` by an entry's code.
-    fn thunk(
-        &self,
-        code: &[u8],
-        handler: *const c_void,
-        context: u64,
-    ) -> Result<Made<*const c_void>> {
-        let entry = publish(code)?;
-        let mut words = [0; record::SIZE / 8];
-        words[usize::from(record::ENTRY) / 8] = entry.as_ptr() as u64;
-        words[usize::from(record::HANDLER) / 8] = handler as u64;
-        words[usize::from(record::CONTEXT) / 8] = context;
-        words[usize::from(record::USER_DATA) / 8] = USER_DATA;
-        let thunk = publish(&thunk(self.abi, words))?;
-        Ok(Made::new(thunk.as_ptr().cast(), (thunk, entry)))
-    }
+/// A trampoline for arguments by pointers, and whether it may be given no memory for the result. As for callbacks by pointers,
+/// nothing alters it, and no engine has another.
+///
+/// # Errors
+/// When the planner refuses the signature.
+pub fn pointers_trampoline(case: &Case, target: &Target) -> Result<Made<(*const c_void, bool)>> {
+    let plan = planner::plan(case, target, target.abi)?;
+    let memory = publish(&emit::call_pointers(&plan).bytes)?;
+    let it = (memory.as_ptr().cast(), planner::returns_in_memory(&plan));
+    Ok(Made::new(it, memory))
+}
+
+/// A function pointer whose code calls `handler` with the addresses of the arguments, `context`, and [`USER_DATA`].
+///
+/// # Errors
+/// When the planner refuses the signature.
+pub fn pointers_callback(
+    case: &Case,
+    target: &Target,
+    handler: *const c_void,
+    context: u64,
+) -> Result<Made<*const c_void>> {
+    let plan = planner::plan(case, target, target.abi)?;
+    let code = emit::callback_entry_pointers(&plan).bytes;
+    entered(&code, target.abi, handler, context)
+}
+
+/// What leads to `handler` by an entry's code.
+fn entered(
+    code: &[u8],
+    abi: Abi,
+    handler: *const c_void,
+    context: u64,
+) -> Result<Made<*const c_void>> {
+    let entry = publish(code)?;
+    let mut words = [0; record::SIZE / 8];
+    words[usize::from(record::ENTRY) / 8] = entry.as_ptr() as u64;
+    words[usize::from(record::HANDLER) / 8] = handler as u64;
+    words[usize::from(record::CONTEXT) / 8] = context;
+    words[usize::from(record::USER_DATA) / 8] = USER_DATA;
+    let thunk = publish(&thunk(abi, words))?;
+    Ok(Made::new(thunk.as_ptr().cast(), (thunk, entry)))
 }
 
 impl<A: Alter> Engine for Bare<A> {
@@ -74,13 +101,6 @@ impl<A: Alter> Engine for Bare<A> {
         let code = self.alter.call_code(&plan, emit::call(&plan).bytes);
         let memory = publish(&code)?;
         Ok(Made::new(memory.as_ptr().cast(), memory))
-    }
-
-    fn pointers_trampoline(&self, case: &Case) -> Result<Made<(*const c_void, bool)>> {
-        let plan = self.planned(case)?;
-        let memory = publish(&emit::call_pointers(&plan).bytes)?;
-        let it = (memory.as_ptr().cast(), planner::returns_in_memory(&plan));
-        Ok(Made::new(it, memory))
     }
 
     unsafe fn function(&self, _: &Case, _: *const c_void) -> Result<Option<SlotFunction>> {
@@ -97,17 +117,8 @@ impl<A: Alter> Engine for Bare<A> {
         self.alter.callback_plan(&mut plan);
         let code = emit::callback_entry(&plan).bytes;
         let code = self.alter.callback_code(&plan, code);
-        self.thunk(&code, handler, self.alter.context(context as u64))
-    }
-
-    unsafe fn pointers_callback(
-        &self,
-        case: &Case,
-        handler: *const c_void,
-        context: *mut c_void,
-    ) -> Result<Made<*const c_void>> {
-        let code = emit::callback_entry_pointers(&self.planned(case)?);
-        self.thunk(&code.bytes, handler, context as u64)
+        let context = self.alter.context(context as u64);
+        entered(&code, self.abi, handler, context)
     }
 
     fn closure(&self, _: &Case) -> Result<Option<Made<*const c_void>>> {

@@ -1,5 +1,6 @@
 //! farcall calls C.
 
+use super::bare;
 use super::memory::{Surrounded, compare};
 use super::pages::Page;
 use super::step::{Endpoint, Step};
@@ -17,7 +18,7 @@ impl Step<'_> {
     /// Calls the C function of the case in every way.
     pub(super) fn calls(&mut self) -> Result<()> {
         let trampoline = self.engine.trampoline(self.case)?;
-        let by_pointers = self.engine.pointers_trampoline(self.case)?;
+        let by_pointers = bare::pointers_trampoline(self.case, self.target)?;
         let (pointers, may_drop) = by_pointers.it;
         // SAFETY: the C function was compiled from this case; it reads and writes nothing but its own record.
         let function = unsafe { self.engine.function(self.case, self.function)? };

@@ -1,5 +1,6 @@
 //! C calls farcall.
 
+use super::bare;
 use super::delivery::{CONTEXT, Delivery, USER_DATA};
 use super::memory::{Surrounded, compare};
 use super::step::{Endpoint, Step};
@@ -31,16 +32,12 @@ struct Route {
 impl Step<'_> {
     /// Has C call a callback of the case's, as a bare handler on slots and on pointers, and as a closure.
     pub(super) fn callbacks(&mut self) -> Result<()> {
-        let context = CONTEXT as *mut c_void;
         let handlers = [(self.bridge.handler)(), (self.bridge.pointers_handler)()];
         let probe = self.checker.probe(handlers[0]);
-        // SAFETY: the probe goes on to the handlers above with the same arguments.
-        let (slots, pointers) = unsafe {
-            (
-                self.engine.callback(self.case, probe, context)?,
-                self.engine.pointers_callback(self.case, probe, context)?,
-            )
-        };
+        let pointers = bare::pointers_callback(self.case, self.target, probe, CONTEXT)?;
+        let context = CONTEXT as *mut c_void;
+        // SAFETY: the probe goes on to the first of the handlers above with the same arguments.
+        let slots = unsafe { self.engine.callback(self.case, probe, context)? };
         let closure = self.engine.closure(self.case)?;
         let mut routes = vec![
             Route {

@@ -36,12 +36,6 @@ pub trait Engine {
     /// When the engine refuses the signature.
     fn trampoline(&self, case: &Case) -> Result<Made<*const c_void>>;
 
-    /// The same for arguments by pointers, and whether it may be given no memory for the result.
-    ///
-    /// # Errors
-    /// When the engine refuses the signature.
-    fn pointers_trampoline(&self, case: &Case) -> Result<Made<(*const c_void, bool)>>;
-
     /// The function at `target` by the engine's safe-guarded way, if it has one.
     ///
     /// # Errors
@@ -61,20 +55,6 @@ pub trait Engine {
     /// * `handler` is a handler of the engine's convention. It may be called with `context` for as long as the result
     ///   lives, and does not unwind.
     unsafe fn callback(
-        &self,
-        case: &Case,
-        handler: *const c_void,
-        context: *mut c_void,
-    ) -> Result<Made<*const c_void>>;
-
-    /// The same for a handler that gets its arguments by pointers, and [`super::delivery::USER_DATA`].
-    ///
-    /// # Errors
-    /// When the engine refuses the signature.
-    ///
-    /// # Safety
-    /// * As for [`Engine::callback`].
-    unsafe fn pointers_callback(
         &self,
         case: &Case,
         handler: *const c_void,

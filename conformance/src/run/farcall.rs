@@ -26,7 +26,7 @@ pub fn of(target: &'static Target) -> Box<dyn Engine> {
 
 /// farcall itself, for the convention of the machine it runs on.
 pub struct Farcall {
-    /// For what letters cannot spell: wide types, callbacks that C calls as variadic functions, arguments by pointers.
+    /// For what letters cannot spell: wide types, callbacks that C calls as variadic functions.
     bare: Bare<()>,
 }
 
@@ -53,10 +53,6 @@ impl Engine for Farcall {
         let anywhere = std::ptr::from_ref(case).cast();
         let function = Function::at(anywhere, &ret, &args)?;
         Ok(Made::new(function.trampoline() as *const c_void, function))
-    }
-
-    fn pointers_trampoline(&self, case: &Case) -> Result<Made<(*const c_void, bool)>> {
-        self.bare.pointers_trampoline(case)
     }
 
     unsafe fn function(&self, case: &Case, target: *const c_void) -> Result<Option<SlotFunction>> {
@@ -89,16 +85,6 @@ impl Engine for Farcall {
         // SAFETY: the caller vouches for handler and context.
         let raw = unsafe { RawCallback::new(compiled, handler, context)? };
         Ok(Made::new(raw.code(), raw))
-    }
-
-    unsafe fn pointers_callback(
-        &self,
-        case: &Case,
-        handler: *const c_void,
-        context: *mut c_void,
-    ) -> Result<Made<*const c_void>> {
-        // SAFETY: the caller vouches for handler and context.
-        unsafe { self.bare.pointers_callback(case, handler, context) }
     }
 
     fn closure(&self, case: &Case) -> Result<Option<Made<*const c_void>>> {

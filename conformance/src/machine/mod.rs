@@ -12,7 +12,7 @@
 //! Neither uses the stack: each exchanges the return address for its own and keeps the old one in its state. So one
 //! call can be in each at a time, and both states belong to whoever holds the [`Checker`].
 //!
-//! A convention's file has the two pieces and a `Machine`, by [`notes`]; what the notes mean is decided here.
+//! A convention's file has a `Machine`, and the two pieces or what they differ in; what the notes mean is decided here.
 
 #[cfg(target_arch = "aarch64")]
 mod aapcs64;
@@ -21,6 +21,8 @@ mod notes;
 mod sysv64;
 #[cfg(target_arch = "x86_64")]
 mod win64;
+#[cfg(target_arch = "x86_64")]
+mod x64;
 
 use crate::cases::Case;
 use crate::layout::Layout;

@@ -17,6 +17,9 @@ pub struct Delivery {
     pub args: Vec<(usize, usize)>,
     /// The result's bytes; none for `void`.
     pub give: Vec<u8>,
+    /// The same as a slot, if it fits one; made beforehand, as a copy in the handler would leave it in a vector register that a
+    /// wrong entry returns as the result.
+    pub word: Option<u64>,
     /// How often it was called.
     pub calls: u64,
     /// What it got as its context.
@@ -37,7 +40,10 @@ thread_local! {
 
 impl Delivery {
     /// Has handlers on this thread expect it from now on.
-    pub fn expect(self) {
+    pub fn expect(mut self) {
+        let mut word = self.give.clone();
+        word.resize(word.len().max(8), 0);
+        self.word = word.try_into().ok().map(u64::from_le_bytes);
         DELIVERY.set(self);
     }
 
@@ -72,13 +78,6 @@ impl Delivery {
         }
     }
 
-    /// The result that fits a slot.
-    fn word(&self) -> Option<u64> {
-        let mut word = [0; 8];
-        word.get_mut(..self.give.len())?.copy_from_slice(&self.give);
-        Some(u64::from_le_bytes(word))
-    }
-
     /// Writes the result.
     ///
     /// # Safety
@@ -97,7 +96,7 @@ pub fn deliver(slots: &[u64], result: &mut u64) {
             // SAFETY: each argument has one slot, as none is wide: those have no closures.
             unsafe { delivery.take_slots(slots.as_ptr()) };
         }
-        if let Some(word) = delivery.word().filter(|_| !delivery.give.is_empty()) {
+        if let Some(word) = delivery.word.filter(|_| !delivery.give.is_empty()) {
             *result = word;
         }
     });
@@ -112,7 +111,7 @@ pub unsafe fn handle_slots(context: *const c_void, slots: *const u64, result: *m
         delivery.context = context as u64;
         // SAFETY: the caller vouches for the slots.
         unsafe { delivery.take_slots(slots) };
-        delivery.word().unwrap_or_else(|| {
+        delivery.word.unwrap_or_else(|| {
             delivery.misaligned += u64::from(!(result as usize).is_multiple_of(16));
             // SAFETY: the caller vouches for the result's memory.
             unsafe { delivery.write(result.cast()) };

@@ -1,4 +1,4 @@
-//! The file between the stages: which signatures, compiled by whom into which objects.
+//! Cases, and the file between the stages: which signatures, compiled by whom into which objects.
 //!
 //! One record a line, fields separated by tabs. Values are not in it: both stages make them from seed and index.
 //!
@@ -12,13 +12,101 @@
 //! case     17   i   ddpb   wide-return,fixed=2     index, result, arguments, flags: `wide-return,wide-args,fixed=2`
 //! ```
 
-use crate::codes::{Case, Code, VOID};
 use crate::target::Target;
-use crate::wide;
+use crate::types::Ty;
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use std::fmt;
 use std::path::Path;
+
+/// The most arguments a generated signature has.
+pub const MAX_ARGS: usize = 40;
+
+/// A signature, and how C is to go about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Case {
+    /// Which one it is of its seed: values follow from seed and index.
+    pub index: u64,
+    /// The result's type, if it has one.
+    pub ret: Option<Ty>,
+    /// The arguments' types.
+    pub args: Vec<Ty>,
+    /// How many of them have names, where the function is variadic.
+    pub fixed: Option<usize>,
+    /// The C function that farcall calls returns a wider type, with dirt above the value, if that fills a word.
+    pub wide_return: bool,
+    /// The C function that calls a callback passes wider types, with dirt above the values that fill words.
+    pub wide_args: bool,
+}
+
+impl Case {
+    /// What was written as a result, `v` for none, and arguments.
+    ///
+    /// # Errors
+    /// When they were not.
+    pub fn parse(index: u64, ret: &str, args: &str) -> Result<Case> {
+        let mut ret = match ret {
+            "v" => Vec::new(),
+            _ => Ty::parse_all(ret)?,
+        };
+        ensure!(ret.len() < 2, "several results");
+        Ok(Case {
+            index,
+            ret: ret.pop(),
+            args: Ty::parse_all(args)?,
+            ..Case::default()
+        })
+    }
+
+    /// How many arguments have names.
+    pub fn named(&self) -> usize {
+        self.fixed.unwrap_or(self.args.len())
+    }
+
+    /// Whether type codes spell it.
+    pub fn is_of_words(&self) -> bool {
+        self.args
+            .iter()
+            .chain(&self.ret)
+            .all(|ty| ty.word().is_some())
+    }
+
+    /// The result as text.
+    pub fn ret_text(&self) -> String {
+        self.ret.as_ref().map_or("v".to_owned(), Ty::to_string)
+    }
+
+    /// The arguments as text, with `mark` where the `...` begins.
+    pub fn args_text(&self, mark: &str) -> String {
+        let mut texts: Vec<String> = self.args.iter().map(Ty::to_string).collect();
+        if let Some(fixed) = self.fixed {
+            texts.insert(fixed, mark.to_owned());
+        }
+        texts.concat()
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |ty: &Ty| match ty {
+            Ty::Number(code) => code.c_type.to_owned(),
+            Ty::Struct(_) => ty.to_string(),
+        };
+        let mut types: Vec<String> = self.args.iter().map(text).collect();
+        if let Some(fixed) = self.fixed {
+            types.insert(fixed, "...:".to_owned());
+        }
+        if types.is_empty() {
+            types.push("void".to_owned());
+        }
+        let (ret, types) = (
+            self.ret.as_ref().map_or("void".to_owned(), text),
+            types.join(", "),
+        );
+        let (short_ret, short) = (self.ret_text(), self.args_text("."));
+        write!(f, "{ret} f({types}), \"{short_ret}\" \"{short}\"")
+    }
+}
 
 /// The file's name in the directory.
 pub const FILE: &str = "cases";
@@ -70,7 +158,7 @@ pub struct Suite {
     pub seed: u64,
     /// Whether the signatures are those of [`crate::exhaustive`], and the seed makes values only.
     pub exhaustive: bool,
-    /// Whether the signatures are those of [`crate::wide`].
+    /// Whether the signatures have types wider than a word.
     pub wide: bool,
     /// How many sets of values each case is run with.
     pub rounds: u64,
@@ -182,14 +270,10 @@ impl Suite {
 /// The flag of a variadic function begins so, and goes on with the number of arguments that have names.
 const FIXED: &str = "fixed=";
 
-/// Marks the types of a case of wide values, which are not codes.
-const WIDE: &str = "wide";
-
 fn case_line(case: &Case) -> String {
     let flags = [
         ("wide-return", case.wide_return),
         ("wide-args", case.wide_args),
-        (WIDE, case.wide.is_some()),
     ];
     let mut flags: Vec<String> = flags
         .iter()
@@ -197,32 +281,23 @@ fn case_line(case: &Case) -> String {
         .map(|flag| flag.0.to_owned())
         .collect();
     flags.extend(case.fixed.map(|fixed| format!("{FIXED}{fixed}")));
-    let (ret, args) = match &case.wide {
-        Some(wide) => (wide.ret_text(), wide.args_text()),
-        None => (case.ret.letter.to_string(), case.letters()),
-    };
+    let (ret, args) = (case.ret_text(), case.args_text(""));
     format!("case\t{}\t{ret}\t{args}\t{}", case.index, flags.join(","))
 }
 
 fn parse_case(index: u64, ret: &str, args: &str, flags: &str) -> Result<Case> {
     let has = |wanted| flags.split(',').any(|flag| flag == wanted);
     let fixed = flags.split(',').find_map(|flag| flag.strip_prefix(FIXED));
-    let mut case = Case {
-        index,
-        ret: &VOID,
-        args: Vec::new(),
+    let case = Case {
         fixed: fixed.map(str::parse).transpose()?,
         wide_return: has("wide-return"),
         wide_args: has("wide-args"),
-        wide: None,
+        ..Case::parse(index, ret, args)?
     };
-    if has(WIDE) {
-        case.wide = Some(wide::Signature::parse(ret, args)?);
-        return Ok(case);
-    }
-    let code = |letter| Code::of(letter).with_context(|| format!("no code: {letter:?}"));
-    case.ret = code(ret.chars().next().context("no result")?)?;
-    case.args = args.chars().map(code).collect::<Result<_>>()?;
+    ensure!(
+        (1..=case.args.len().max(1)).contains(&case.fixed.unwrap_or(1)),
+        "no such `...`"
+    );
     Ok(case)
 }
 
@@ -244,6 +319,12 @@ mod tests {
 
     #[test]
     fn suite_comes_back_as_it_was_written() {
+        let case = |args| Case::parse(3, "{d3h{ff}}", args).expect("a case");
+        let variadic = Case {
+            fixed: Some(2),
+            wide_args: true,
+            ..case("iO{b}F")
+        };
         let suite = Suite {
             target: crate::target::ALL[0],
             seed: 0xdead_beef,
@@ -254,10 +335,10 @@ mod tests {
             objects: vec![Object {
                 config: "gcc -O2".to_owned(),
                 first: 0,
-                count: 40,
+                count: 2,
                 file: "gcc-O2-000.so".to_owned(),
             }],
-            cases: crate::generate::cases(0xdead_beef, 40, crate::target::ALL[0]),
+            cases: vec![variadic, case("ddpb")],
         };
         let again = Suite::parse(&suite.text()).expect("our own file");
         assert_eq!(again.text(), suite.text());
@@ -270,6 +351,8 @@ mod tests {
             "",
             "farcall-conformance\t2",
             "farcall-conformance\t1\ncase\t0\tz\t\t",
+            "farcall-conformance\t1\ncase\t0\tii\t\t",
+            "farcall-conformance\t1\ncase\t0\ti\tii\tfixed=3",
             "farcall-conformance\t1\nobject\tgcc -O0\t0\t1\tx.so",
         ] {
             assert!(Suite::parse(text).is_err(), "{text:?}");

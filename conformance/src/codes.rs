@@ -1,10 +1,8 @@
-//! The type codes, as C has them: told here anew, so that a mistake in farcall's own table shows.
+//! The types of numbers, as C has them: told here anew, so that a mistake in farcall's own table shows.
 
 use crate::target::Model;
-use crate::wide;
-use std::fmt;
 
-/// A type code with what C makes of it.
+/// A number's type: a type code, or what no type code stands for.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Code {
     /// The letter.
@@ -18,12 +16,10 @@ pub struct Code {
 /// What values of a type look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// No value.
-    Void,
     /// An integer with a sign, of so many bytes.
-    Signed(u32),
+    Signed(usize),
     /// An integer without.
-    Unsigned(u32),
+    Unsigned(usize),
     /// A `long`, whose size is the platform's choice.
     Long,
     /// An `unsigned long`.
@@ -34,6 +30,12 @@ pub enum Shape {
     Double,
     /// A data pointer.
     Pointer,
+    /// A `long double`.
+    LongDouble,
+    /// A `__float128`.
+    Quad,
+    /// A complex number, whose parts are of the code with this letter.
+    Complex(char),
 }
 
 const fn code(letter: char, c_type: &'static str, shape: Shape) -> Code {
@@ -44,11 +46,8 @@ const fn code(letter: char, c_type: &'static str, shape: Shape) -> Code {
     }
 }
 
-/// No value: a result only.
-pub static VOID: Code = code('v', "void", Shape::Void);
-
-/// The codes with values.
-pub static VALUES: [Code; 13] = [
+/// The type codes with values: each fills a word.
+pub static WORDS: [Code; 13] = [
     code('b', "signed char", Shape::Signed(1)),
     code('B', "unsigned char", Shape::Unsigned(1)),
     code('h', "short", Shape::Signed(2)),
@@ -64,23 +63,38 @@ pub static VALUES: [Code; 13] = [
     code('p', "void *", Shape::Pointer),
 ];
 
+/// Numbers that no type code stands for.
+pub static WIDE: [Code; 7] = [
+    code('o', "__int128", Shape::Signed(16)),
+    code('O', "unsigned __int128", Shape::Unsigned(16)),
+    code('e', "long double", Shape::LongDouble),
+    code('g', "__float128", Shape::Quad),
+    code('F', "float _Complex", Shape::Complex('f')),
+    code('D', "double _Complex", Shape::Complex('d')),
+    code('E', "long double _Complex", Shape::Complex('e')),
+];
+
 impl Code {
     /// The code that `letter` stands for.
     pub fn of(letter: char) -> Option<&'static Code> {
-        VALUES
-            .iter()
-            .chain([&VOID])
-            .find(|code| code.letter == letter)
+        let mut all = WORDS.iter().chain(&WIDE);
+        all.find(|code| code.letter == letter)
+    }
+
+    /// Whether a value fills a word, to which whoever hands it over widens it.
+    pub fn is_word(&self) -> bool {
+        WORDS.contains(self)
     }
 
     /// The size of a value.
-    pub fn bytes(&self, model: Model) -> u32 {
+    pub fn bytes(&self, model: Model) -> usize {
         match self.shape {
-            Shape::Void => 0,
             Shape::Signed(bytes) | Shape::Unsigned(bytes) => bytes,
             Shape::Long | Shape::UnsignedLong => model.long_bytes(),
             Shape::Float => 4,
             Shape::Double | Shape::Pointer => 8,
+            Shape::LongDouble | Shape::Quad => 16,
+            Shape::Complex(part) => Code::of(part).map_or(0, |part| 2 * part.bytes(model)),
         }
     }
 
@@ -95,25 +109,22 @@ impl Code {
         Code::of(letter).unwrap_or(self)
     }
 
-    /// Whether a value fills its slot by copies of its sign.
+    /// Whether a value fills its word by copies of its sign.
     pub fn is_signed(&self) -> bool {
         matches!(self.shape, Shape::Signed(_) | Shape::Long)
     }
 
-    /// Whether values are floating-point numbers.
+    /// Whether values are a `float` or a `double`.
     pub fn is_float(&self) -> bool {
         matches!(self.shape, Shape::Float | Shape::Double)
     }
 
-    /// The bits of a 64-bit word that a value has.
+    /// The bits of a word that a value has.
     pub fn mask(&self, model: Model) -> u64 {
-        match self.bytes(model) {
-            0 => 0,
-            bytes => u64::MAX >> (64 - 8 * bytes),
-        }
+        u64::MAX >> (64 - 8 * self.bytes(model).clamp(1, 8))
     }
 
-    /// A value's bits, widened to 64 as C widens its type; a `float` gets zeros.
+    /// A value's bits, widened to a word as C widens its type; a `float` gets zeros.
     pub fn widened(&self, bits: u64, model: Model) -> u64 {
         let kept = bits & self.mask(model);
         let sign = (self.mask(model) >> 1) + 1;
@@ -122,70 +133,6 @@ impl Code {
         } else {
             kept
         }
-    }
-}
-
-/// A signature, and how C is to go about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Case {
-    /// Which one it is of its seed: values follow from seed and index.
-    pub index: u64,
-    /// The result's type.
-    pub ret: &'static Code,
-    /// The arguments' types.
-    pub args: Vec<&'static Code>,
-    /// How many of them have names, where the function is variadic.
-    pub fixed: Option<usize>,
-    /// The C function that farcall calls returns a wider type, with dirt above the value.
-    pub wide_return: bool,
-    /// The C function that calls a callback passes wider types, with dirt above the values.
-    pub wide_args: bool,
-    /// The types of a case of wide values, which has no codes.
-    pub wide: Option<wide::Signature>,
-}
-
-impl Case {
-    /// Whether the argument at `position` stands behind the `...`.
-    pub fn is_unnamed(&self, position: usize) -> bool {
-        self.fixed.is_some_and(|fixed| position >= fixed)
-    }
-
-    /// The arguments' letters.
-    pub fn letters(&self) -> String {
-        self.args.iter().map(|code| code.letter).collect()
-    }
-}
-
-impl fmt::Display for Case {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(wide) = &self.wide {
-            return write!(
-                f,
-                "wide \"{}\" \"{}\"{}",
-                wide.ret_text(),
-                wide.args_text(),
-                match self.fixed {
-                    Some(fixed) => format!(", {fixed} named"),
-                    None => String::new(),
-                }
-            );
-        }
-        let mut types: Vec<&str> = self.args.iter().map(|code| code.c_type).collect();
-        let mut letters = self.letters();
-        if let Some(fixed) = self.fixed {
-            types.insert(fixed, "...:");
-            letters.insert(fixed, '.');
-        }
-        let types = if types.is_empty() {
-            "void".to_owned()
-        } else {
-            types.join(", ")
-        };
-        write!(
-            f,
-            "{} f({types}), \"{}\" \"{letters}\"",
-            self.ret.c_type, self.ret.letter
-        )
     }
 }
 
@@ -205,6 +152,5 @@ mod tests {
         assert_eq!(widened('l', 0x8000_0000), 0xffff_ffff_8000_0000);
         assert_eq!(widened('f', 0xffff_ffff_8000_0000), 0x8000_0000);
         assert_eq!(widened('q', u64::MAX), u64::MAX);
-        assert_eq!(widened('v', u64::MAX), 0);
     }
 }

@@ -1,7 +1,6 @@
 //! The emit stage: cases to a directory with a case file and shared objects.
 
-use crate::cases::{Direction, Object, Suite};
-use crate::codes::Case;
+use crate::cases::{Case, Direction, Object, Suite};
 use crate::source;
 use crate::target::Target;
 use anyhow::{Context, Result, bail};
@@ -28,7 +27,7 @@ pub struct Order {
     pub rounds: u64,
     /// Whether the signatures are those of [`crate::exhaustive`].
     pub exhaustive: bool,
-    /// Whether the signatures are those of [`crate::wide`].
+    /// Whether the signatures have types wider than a word.
     pub wide: bool,
     /// How many compilers run at a time.
     pub jobs: usize,

@@ -5,8 +5,9 @@
 //! are those five and `void`. So up to N arguments there are `6 * (5^0 + ... + 5^N)` signatures: 936 for three,
 //! 4,686 for four. All of them are made: no result stands for another.
 
-use crate::codes::{Case, Code};
+use crate::cases::Case;
 use crate::rng::Rng;
+use crate::types::Ty;
 
 /// Members of the argument classes; the turn of each comes.
 const CLASSES: [&str; 5] = ["bBhH", "iI", "qQlLp", "f", "d"];
@@ -35,22 +36,17 @@ fn case(index: u64, count: u32, combination: usize, ret: usize) -> Case {
     }
     Case {
         index,
-        ret: if ret == CLASSES.len() {
-            &crate::codes::VOID
-        } else {
-            member(ret, &mut rng)
-        },
+        ret: (ret < CLASSES.len()).then(|| member(ret, &mut rng)),
         args,
         fixed: None,
         wide_return: rng.coin(),
         wide_args: rng.coin(),
-        wide: None,
     }
 }
 
-fn member(class: usize, rng: &mut Rng) -> &'static Code {
+fn member(class: usize, rng: &mut Rng) -> Ty {
     let letters: Vec<char> = CLASSES[class].chars().collect();
-    Code::of(rng.pick(&letters)).expect("classes are made of codes")
+    Ty::of(rng.pick(&letters))
 }
 
 #[cfg(test)]
@@ -58,9 +54,13 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
-    fn class(code: &Code) -> usize {
-        let of = CLASSES.iter().position(|class| class.contains(code.letter));
-        of.unwrap_or(CLASSES.len())
+    fn class(ty: Option<&Ty>) -> usize {
+        let of = |ty: &Ty| {
+            CLASSES
+                .iter()
+                .position(|class| class.contains(&ty.to_string()))
+        };
+        ty.and_then(of).unwrap_or(CLASSES.len())
     }
 
     #[test]
@@ -70,8 +70,10 @@ mod tests {
         let distinct: HashSet<Vec<usize>> = cases
             .iter()
             .map(|case| {
-                let args = case.args.iter().map(|code| class(code));
-                std::iter::once(class(case.ret)).chain(args).collect()
+                let args = case.args.iter().map(|ty| class(Some(ty)));
+                std::iter::once(class(case.ret.as_ref()))
+                    .chain(args)
+                    .collect()
             })
             .collect();
         assert_eq!(distinct.len(), 4686);
@@ -80,11 +82,8 @@ mod tests {
     #[test]
     fn every_code_occurs() {
         let cases = cases(2);
-        for code in &crate::codes::VALUES {
-            assert!(
-                cases.iter().any(|case| case.args.contains(&code)),
-                "{code:?}"
-            );
+        for ty in crate::codes::WORDS.iter().map(Ty::Number) {
+            assert!(cases.iter().any(|case| case.args.contains(&ty)), "{ty}");
         }
     }
 }

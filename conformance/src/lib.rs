@@ -14,36 +14,40 @@
 //! The stages meet in a directory, and the run stage may be another machine's: `--emit DIR` on the host, then
 //! `--run DIR --runner "qemu-aarch64 … farcall-conformance"`.
 //!
+//! A case is a signature of types ([`types`]): those of the type codes, which fill words, or any that C has. Files import along
+//! this line only: cases and their types, generate, source, compile, run, supervise; [`report`] has the words for all.
+//!
 //! What each direction checks:
 //! * **Call.** A C function records its arguments, each widened from its declared type to 64 bits, which shows what
 //!   the compiler takes for granted about the bits that the caller must fill; and returns a preset value, half of
 //!   the time through a wider type than farcall is told of, so with dirt above the value. The slots that farcall is
-//!   given are dirty above narrow values too.
+//!   given are dirty above narrow values too. Values wider than a word are handed over by their bytes. Each is called with
+//!   values in slots, and with pointers to values that end where readable memory does.
 //! * **Callback.** A C function calls a function pointer of farcall's, half of the time through a type with wider
-//!   arguments, so with dirt above narrow ones; the handler records its slots and leaves a preset result, with dirt
+//!   arguments, so with dirt above narrow ones; the handler, on slots or on pointers, records its arguments and leaves a preset result, with dirt
 //!   above it; C records what it got, widened from the declared type.
 //! * **Both** go through two pieces of assembly ([`machine`]): a guard around farcall's code, which loads patterns
 //!   into all registers and control words that must come back and compares them and the caller's frame afterwards;
 //!   and a probe in front of whatever farcall's code calls, which records the stack pointer and the control words
 //!   there and, on the way back, overwrites all registers that a callee may use up. Guard words surround slots and
-//!   results.
+//!   results. A callback with a wide result has no guard, which would take a result in the caller's frame for damage.
 
 pub mod cases;
 pub mod codes;
 pub mod compile;
+mod divergence;
 pub mod exhaustive;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod fuzz;
 pub mod generate;
+mod layout;
 pub mod machine;
+mod planner;
 pub mod report;
 pub mod rng;
 pub mod run;
 pub mod source;
 pub mod supervise;
 pub mod target;
+pub mod types;
 pub mod values;
-pub mod wide;
-
-/// The most arguments a generated signature has.
-pub const MAX_ARGS: usize = 40;

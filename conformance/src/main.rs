@@ -4,11 +4,12 @@ use anyhow::{Context, Result, ensure};
 use clap::{Parser, ValueEnum};
 use conformance::cases::{Direction, Suite, parse_number};
 use conformance::compile::{self, Order};
+use conformance::generate::{self, Draw};
 use conformance::report::Outcome;
-use conformance::run::engine;
+use conformance::run::{self, farcall};
 use conformance::supervise::{self, Runner};
 use conformance::target::{self, Form, Target};
-use conformance::{exhaustive, generate, rng, run, wide};
+use conformance::{exhaustive, rng};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -112,7 +113,7 @@ fn main() -> ExitCode {
 fn start(args: &Args) -> Result<bool> {
     if let (Some(dir), Some(config)) = (&args.worker.worker, &args.worker.config) {
         let mut out = std::io::stdout().lock();
-        let engine = engine::of(Suite::read(dir)?.target);
+        let engine = farcall::of(Suite::read(dir)?.target);
         run::worker(dir, config, args.worker.from, &*engine, &mut out)?;
         return Ok(true);
     }
@@ -139,18 +140,14 @@ fn emit_stage(args: &Args, dir: &Path) -> Result<()> {
     let mut cases = match args.exhaustive {
         Some(max_args) => exhaustive::cases(max_args),
         None => {
-            let case = if args.wide {
-                wide::generate::case
-            } else {
-                generate::case
-            };
+            let draw = if args.wide { Draw::Wide } else { Draw::Words };
             let indices = match &args.only[..] {
                 [] => (0..args.n).collect(),
                 only => only.to_vec(),
             };
             let cases = indices
                 .into_iter()
-                .map(|index| case(seed, index, args.target));
+                .map(|index| generate::case(draw, seed, index, args.target));
             cases.collect()
         }
     };

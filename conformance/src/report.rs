@@ -1,16 +1,15 @@
 //! What went wrong, in words: all texts of the comparison.
 
-use crate::cases::{Direction, Suite};
-use crate::codes::Case;
+use crate::cases::{Case, Direction, Suite};
 use std::fmt;
 
 /// Where two sides disagree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// An argument, the first being 0.
-    Argument(usize),
-    /// The result.
-    Result,
+    /// A word of an argument, the first of each being 0.
+    Argument(usize, usize),
+    /// A word of the result.
+    Result(usize),
     /// The result's slot as a handler found it.
     FreshResult,
     /// How often C code or a handler was called.
@@ -35,10 +34,6 @@ pub enum Place {
     VectorCount,
     /// A word of the caller's frame, counted from the one above the return address.
     CallersFrame(usize),
-    /// A word of a wide argument, the first of each being 0.
-    ArgumentWord(usize, usize),
-    /// A word of a wide result.
-    ResultWord(usize),
     /// Bytes behind a result that were written.
     BehindResult,
     /// Pointers that are no multiples of what they point to wants.
@@ -50,8 +45,10 @@ pub enum Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Argument(n) => write!(f, "argument {}", n + 1),
-            Place::Result => f.write_str("result"),
+            Place::Argument(n, 0) => write!(f, "argument {}", n + 1),
+            Place::Argument(n, word) => write!(f, "argument {}, word {word}", n + 1),
+            Place::Result(0) => f.write_str("result"),
+            Place::Result(word) => write!(f, "result, word {word}"),
             Place::FreshResult => f.write_str("result slot before the handler fills it"),
             Place::Calls => f.write_str("number of calls that arrived"),
             Place::Entries => f.write_str("number of entries into the called function"),
@@ -66,8 +63,6 @@ impl fmt::Display for Place {
             }
             Place::VectorCount => f.write_str("vector registers announced in al"),
             Place::CallersFrame(word) => write!(f, "word {word} of the caller's frame"),
-            Place::ArgumentWord(n, word) => write!(f, "argument {}, word {word}", n + 1),
-            Place::ResultWord(word) => write!(f, "result, word {word}"),
             Place::BehindResult => f.write_str("number of bytes written behind the result"),
             Place::Misaligned => f.write_str("number of misaligned pointers"),
             Place::Around(what, word) => write!(f, "word {word} around the {what}"),
@@ -99,16 +94,6 @@ impl Fault {
         }
     }
 
-    /// The fault that a value arrived as something else.
-    pub fn changed(place: Place, wanted: u64, given: u64, got: u64) -> Option<Fault> {
-        (wanted != got).then_some(Fault {
-            place,
-            expected: wanted,
-            given: Some(given),
-            got,
-        })
-    }
-
     /// A fault, if there is one.
     pub fn unless_equal(place: Place, expected: u64, got: u64) -> Option<Fault> {
         (expected != got).then(|| Fault::new(place, expected, got))
@@ -120,7 +105,7 @@ impl fmt::Display for Fault {
         writeln!(f, "  {}", self.place)?;
         line(f, "expected", self.expected)?;
         let (giver, taker) = match (self.place, self.given) {
-            (Place::Result, Some(_)) => ("callee", "caller"),
+            (Place::Result(_), Some(_)) => ("callee", "caller"),
             (_, Some(_)) => ("caller", "callee"),
             (_, None) => ("", "got"),
         };

@@ -1,26 +1,30 @@
 //! Cases to C.
 //!
 //! For each case a function that farcall calls (`callee_N`) and one that calls a function pointer (`caller_N`).
-//! Values are not in the source: the functions read and write cells of 8 bytes at run time, so one compiled case
-//! serves any number of values. What a function got is widened to a cell by the compiler, from the declared type:
-//! where a compiler relies on the bits above a narrow value, a missing extension shows in the cell.
+//! Values are not in the source: the functions read and write cells at run time, so one compiled case serves any number
+//! of values. A value that fits a word has a cell of 8 bytes, to which the compiler widens what a function got, from the
+//! declared type: where it relies on the bits above a narrow value, a missing extension shows in the cell. The cell of
+//! any other is its bytes, copied one by one. The source asserts sizes and alignments.
 
-use crate::MAX_ARGS;
-use crate::cases::Direction;
-use crate::codes::{Case, Code, Shape};
-use crate::target::{Form, Target, VaList};
-use crate::wide;
+use crate::cases::{Case, Direction};
+use crate::codes::{Code, Shape};
+use crate::layout::{Layout, offsets};
+use crate::target::{Form, Target};
+use crate::types::{Member, Ty};
 use std::fmt::Write;
 
-/// What every unit begins with: the record that both sides know ([`crate::run::peer::Peer`]), and conversions to
-/// and from cells.
+/// Words of a result that is handed over, and of all arguments. ORDER peer: `run/peer.rs` has the same record.
+pub const GIVE: usize = 64;
+/// As above.
+pub const SEEN: usize = 1024;
+
+/// What every unit begins with: the record that both sides know, and conversions to and from cells. The copies are such as no
+/// compiler turns into a call of a library's function.
 const PRELUDE: &str = "\
 typedef unsigned long long cell;
 
-struct farcall_peer {
-    cell calls; cell give; cell seen[SEEN];
-    unsigned char wide_give[WIDE_GIVE], wide_seen[WIDE_SEEN];
-};
+/* ORDER peer */
+struct farcall_peer { cell calls; cell give[GIVE]; cell seen[SEEN]; };
 /* What Windows calls when it loads the object, so that it needs no C library. */
 int farcall_entry(void *module, unsigned int reason, void *reserved) { return 1; }
 
@@ -47,6 +51,18 @@ INLINE double to_double(cell bits) {
     __builtin_memcpy(&value, &bits, 8);
     return value;
 }
+INLINE void copy(volatile unsigned char *to, const volatile unsigned char *from, unsigned int count) {
+    for (unsigned int i = 0; i < count; i++) to[i] = from[i];
+}
+#define COPY(to, from, count) copy((volatile unsigned char *)(to), (const volatile unsigned char *)(from), count)
+";
+
+/// What compilers call to copy structures, where there is no library that has it.
+const MEMCPY: &str = "
+void *memcpy(void *to, const void *from, unsigned long long count) {
+    COPY(to, from, (unsigned int)count);
+    return to;
+}
 ";
 
 /// Where the record lies where the C code must refer to nothing: nobody else is there.
@@ -65,31 +81,24 @@ fn peer(target: &Target) -> String {
 /// The C source of some cases. Their functions are found through two tables, in the order of the cases.
 pub fn unit(cases: &[Case], target: &Target, directions: &[Direction]) -> String {
     let prelude = PRELUDE
-        .replace("WIDE_GIVE", &wide::source::GIVE.to_string())
-        .replace("WIDE_SEEN", &wide::source::SEEN.to_string())
-        .replace("SEEN", &MAX_ARGS.to_string());
+        .replace("GIVE", &GIVE.to_string())
+        .replace("SEEN", &SEEN.to_string());
     let peer = peer(target);
     let mut text = format!("#define CONVENTION {}\n{prelude}{peer}", target.attribute);
-    if cases.iter().any(|case| case.wide.is_some()) {
-        text.push_str(wide::source::PRELUDE);
-        if target.extension == "dll" {
-            text.push_str(wide::source::MEMCPY);
-        }
+    if target.extension == "dll" {
+        text.push_str(MEMCPY);
     }
-    for case in cases {
-        if let Some(signature) = &case.wide {
-            text.push_str(&wide::source::definitions(case, signature, target));
-        }
+    let sides: Vec<Side<'_>> = cases.iter().map(|case| Side::new(case, target)).collect();
+    for side in &sides {
+        text.push_str(&side.definitions);
     }
     // Callers first: behind a callee of a convention that is not its own GCC 12 may fail inside itself at a caller.
     for direction in directions.iter().rev() {
-        for case in cases {
+        for side in &sides {
             text.push('\n');
-            text.push_str(&match (direction, &case.wide) {
-                (Direction::Call, None) => callee(case, target.va_list),
-                (Direction::Callback, None) => caller(case, target.dirty_arguments),
-                (Direction::Call, Some(types)) => wide::source::callee(case, types, target),
-                (Direction::Callback, Some(types)) => wide::source::caller(case, types, target),
+            text.push_str(&match direction {
+                Direction::Call => side.callee(),
+                Direction::Callback => side.caller(),
             });
         }
         let (name, table) = names(*direction);
@@ -110,75 +119,147 @@ pub fn names(direction: Direction) -> (&'static str, &'static str) {
     }
 }
 
-/// A function that records its arguments and returns what is preset.
-fn callee(case: &Case, va_list: Option<VaList>) -> String {
-    let named = case.fixed.unwrap_or(case.args.len());
-    let params = case.args[..named].iter().enumerate().map(param).collect();
-    let ret = if case.wide_return {
-        widest(case.ret)
-    } else {
-        case.ret.c_type
-    };
-    let mut text = format!(
-        "/* {case} */\nCONVENTION {ret} callee_{}({}) {{\n    PEER->calls++;\n",
-        case.index,
-        parameters(params, case.fixed)
-    );
-    let va_list = va_list.filter(|_| case.fixed.is_some());
-    if let Some(VaList { list, start }) = va_list {
-        let _ = writeln!(text, "    {list} list;\n    {start}(list, a{});", named - 1);
-    }
-    for (position, code) in case.args.iter().enumerate() {
-        let cell = widening(code);
-        let value = match case.is_unnamed(position) {
-            true => format!("__builtin_va_arg(list, {})", code.c_type),
-            false => format!("a{position}"),
+/// The C side of a case: its types by their names, the definitions of its structures, and where its cells lie.
+struct Side<'a> {
+    case: &'a Case,
+    target: &'a Target,
+    ret: String,
+    args: Vec<String>,
+    offsets: Vec<usize>,
+    definitions: String,
+    structures: usize,
+}
+
+impl<'a> Side<'a> {
+    fn new(case: &'a Case, target: &'a Target) -> Side<'a> {
+        let (offsets, end) = offsets(&case.args, target);
+        assert!(end <= 8 * SEEN, "{case} has more than the record holds");
+        let mut side = Side {
+            case,
+            target,
+            ret: String::new(),
+            args: Vec::new(),
+            offsets,
+            definitions: String::new(),
+            structures: 0,
         };
-        let _ = writeln!(text, "    PEER->seen[{position}] = {cell}({value});");
+        side.args = case.args.iter().map(|ty| side.name(ty)).collect();
+        side.ret = case
+            .ret
+            .as_ref()
+            .map_or("void".to_owned(), |ty| side.name(ty));
+        side
     }
-    if case.ret.shape != Shape::Void {
-        // Converted from the cell as a whole, or, to the wide type, not at all: the dirt above the value stays.
-        let value = from_cell(case.ret, case.wide_return, "PEER->give");
-        let _ = writeln!(text, "    return {value};");
+
+    /// C's name for a type. Defines it if it is a structure.
+    fn name(&mut self, ty: &Ty) -> String {
+        let members = match ty {
+            Ty::Number(code) => return code.c_type.to_owned(),
+            Ty::Struct(members) => members,
+        };
+        let mut body = String::new();
+        for (n, Member { ty, count }) in members.iter().enumerate() {
+            let name = self.name(ty);
+            let array = count.map_or(String::new(), |count| format!("[{count}]"));
+            let _ = write!(body, " {name} m{n}{array};");
+        }
+        let name = format!("S{}_{}", self.case.index, self.structures);
+        self.structures += 1;
+        let Layout { align, bytes } = Layout::of(ty, self.target);
+        let size = bytes.len();
+        let _ = writeln!(
+            self.definitions,
+            "typedef struct {{{body} }} {name};\n_Static_assert(sizeof({name}) == {size} && _Alignof({name}) == {align}, \"{ty}\");"
+        );
+        name
     }
-    text.push_str("}\n");
-    text
+
+    /// A function that records its arguments and returns what is preset.
+    fn callee(&self) -> String {
+        let Side { case, args, .. } = self;
+        let named = args[..case.named()].iter().enumerate();
+        let params = parameters(named.map(|(n, ty)| format!("{ty} a{n}")).collect(), case);
+        let ret = match &case.ret {
+            Some(Ty::Number(code)) if case.wide_return => widest(code),
+            _ => &self.ret,
+        };
+        let mut text = format!(
+            "/* {case} */\nCONVENTION {ret} callee_{}({params}) {{\n    PEER->calls++;\n",
+            case.index
+        );
+        if let (Some(va_list), Some(fixed)) = (self.target.va_list, case.fixed) {
+            let (list, start) = (va_list.list, va_list.start);
+            let _ = writeln!(text, "    {list} list;\n    {start}(list, a{});", fixed - 1);
+        }
+        for (n, ty) in case.args.iter().enumerate() {
+            if n >= case.named() {
+                let c_type = &args[n];
+                let _ = writeln!(
+                    text,
+                    "    {c_type} a{n} = __builtin_va_arg(list, {c_type});"
+                );
+            }
+            let place = format!("PEER->seen[{}]", self.offsets[n] / 8);
+            let _ = match ty.word() {
+                Some(code) => writeln!(text, "    {place} = {}(a{n});", widening(code)),
+                None => writeln!(text, "    COPY(&{place}, &a{n}, sizeof a{n});"),
+            };
+        }
+        if let Some(ty) = &case.ret {
+            // A word is converted from the cell as a whole, or, to the wide type, not at all: the dirt above the value stays.
+            let _ = match ty.word() {
+                Some(code) => {
+                    let value = from_cell(code, case.wide_return, "PEER->give[0]");
+                    writeln!(text, "    return {value};")
+                }
+                None => writeln!(
+                    text,
+                    "    {ret} r;\n    COPY(&r, PEER->give, sizeof r);\n    return r;"
+                ),
+            };
+        }
+        text.push_str("}\n");
+        text
+    }
+
+    /// A function that calls a pointer with preset values and stores what that returned.
+    fn caller(&self) -> String {
+        let Side {
+            case, args, ret, ..
+        } = self;
+        let is_wide = case.wide_args && self.target.dirty_arguments;
+        let types = case.args.iter().zip(args).take(case.named());
+        let types = types.map(|(ty, name)| match ty {
+            Ty::Number(code) if is_wide => widest(code).to_owned(),
+            _ => name.clone(),
+        });
+        let types = parameters(types.collect(), case);
+        let given = case.args.iter().zip(args).zip(&self.offsets);
+        let given = given.map(|((ty, name), offset)| match ty.word() {
+            Some(code) => from_cell(code, is_wide, &format!("in[{}]", offset / 8)),
+            None => format!("*(const {name} *)&in[{}]", offset / 8),
+        });
+        let given: Vec<String> = given.collect();
+        let call = format!(
+            "(({ret} (CONVENTION *)({types}))code)({})",
+            given.join(", ")
+        );
+        let body = match &case.ret {
+            None => format!("{call};"),
+            Some(ty) => match ty.word() {
+                Some(code) => format!("*out = {}({call});", widening(code)),
+                None => format!("{ret} r = {call};\n    COPY(out, &r, sizeof r);"),
+            },
+        };
+        format!(
+            "/* {case} */\nvoid caller_{}(void *code, const cell *in, cell *out) {{\n    {body}\n}}\n",
+            case.index
+        )
+    }
 }
 
-/// A function that calls a pointer with preset values and stores what that returned.
-fn caller(case: &Case, dirty_arguments: bool) -> String {
-    let is_wide = case.wide_args && dirty_arguments;
-    let named = case.fixed.unwrap_or(case.args.len());
-    let types = case.args[..named].iter().map(|code| {
-        let ty = if is_wide { widest(code) } else { code.c_type };
-        ty.to_owned()
-    });
-    let types = parameters(types.collect(), case.fixed);
-    let args = case.args.iter().enumerate();
-    let args: Vec<String> = args
-        .map(|(position, code)| from_cell(code, is_wide, &format!("in[{position}]")))
-        .collect();
-    let call = format!(
-        "(({} (CONVENTION *)({types}))code)({})",
-        case.ret.c_type,
-        args.join(", ")
-    );
-    let store = match case.ret.shape {
-        Shape::Void => call,
-        _ => format!("*out = {}({call})", widening(case.ret)),
-    };
-    format!(
-        "/* {case} */\nvoid caller_{}(void *code, const cell *in, cell *out) {{\n    {store};\n}}\n",
-        case.index
-    )
-}
-
-fn param((position, code): (usize, &&Code)) -> String {
-    format!("{} a{position}", code.c_type)
-}
-
-fn parameters(mut list: Vec<String>, fixed: Option<usize>) -> String {
-    list.extend(fixed.map(|_| "...".to_owned()));
+fn parameters(mut list: Vec<String>, case: &Case) -> String {
+    list.extend(case.fixed.map(|_| "...".to_owned()));
     if list.is_empty() {
         "void".to_owned()
     } else {
@@ -189,10 +270,9 @@ fn parameters(mut list: Vec<String>, fixed: Option<usize>) -> String {
 /// The widest type that travels in the same place: passing or returning it leaves dirt above the value.
 fn widest(code: &Code) -> &'static str {
     match code.shape {
-        Shape::Void => "void",
         Shape::Float | Shape::Double => "double",
-        Shape::Pointer => "void *",
-        _ => "cell",
+        _ if code.is_word() && code.shape != Shape::Pointer => "cell",
+        _ => code.c_type,
     }
 }
 
@@ -218,55 +298,73 @@ fn from_cell(code: &Code, is_wide: bool, cell: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::target::ALL;
+
+    fn case(ret: &str, args: &str) -> Case {
+        Case::parse(7, ret, args).expect("a case")
+    }
 
     #[test]
     fn a_case_reads_like_c() {
         let case = Case {
-            index: 7,
-            ret: Code::of('b').expect("a code"),
-            args: vec![
-                Code::of('f').expect("a code"),
-                Code::of('p').expect("a code"),
-            ],
-            fixed: None,
-            wide_return: false,
             wide_args: true,
-            wide: None,
+            ..case("b", "fp")
         };
         assert_eq!(
-            callee(&case, None),
+            Side::new(&case, ALL[0]).callee(),
             "/* signed char f(float, void *), \"b\" \"fp\" */\n\
              CONVENTION signed char callee_7(float a0, void * a1) {\n    \
                  PEER->calls++;\n    \
                  PEER->seen[0] = FLOAT(a0);\n    \
                  PEER->seen[1] = UNSIGNED(a1);\n    \
-                 return (signed char)PEER->give;\n}\n"
+                 return (signed char)PEER->give[0];\n}\n"
         );
-        assert!(caller(&case, true).contains(
+        assert!(Side::new(&case, ALL[0]).caller().contains(
             "*out = SIGNED(((signed char (CONVENTION *)(double, void *))code)\
              (to_double(in[0]), (void *)in[1]))"
         ));
-        assert!(caller(&case, false).contains("*)(float, void *)"));
+        let apple = Target::named("aarch64-apple-darwin").expect("a target");
+        let text = Side::new(&case, apple).caller();
+        assert!(text.contains("*)(float, void *)"), "{text}");
+    }
+
+    #[test]
+    fn a_wide_case_reads_like_c() {
+        let case = case("{2h}", "iF");
+        let side = Side::new(&case, ALL[0]);
+        let (callee, caller) = (side.callee(), side.caller());
+        assert!(side.definitions.contains("{ short m0[2]; } S7_0;"));
+        assert!(
+            callee.contains("COPY(&PEER->seen[1], &a1, sizeof a1);"),
+            "{callee}"
+        );
+        assert!(callee.contains("S7_0 r;\n    COPY(&r, PEER->give, sizeof r);"));
+        assert!(
+            caller.contains("((int)in[0], *(const float _Complex *)&in[1])"),
+            "{caller}"
+        );
+        assert!(caller.contains("COPY(out, &r, sizeof r);"), "{caller}");
     }
 
     #[test]
     fn a_variadic_case_reads_like_c() {
         let case = Case {
-            index: 7,
-            ret: &crate::codes::VOID,
-            args: "fid".chars().filter_map(Code::of).collect(),
             fixed: Some(1),
-            wide_return: false,
-            wide_args: false,
-            wide: None,
+            ..case("v", "fid")
         };
-        let text = callee(&case, crate::target::ALL[0].va_list);
+        let side = Side::new(&case, ALL[0]);
+        let text = side.callee();
         assert!(text.contains("callee_7(float a0, ...)"), "{text}");
         assert!(text.contains("__builtin_va_start(list, a0);"), "{text}");
         assert!(
-            text.contains("seen[2] = DOUBLE(__builtin_va_arg(list, double))"),
+            text.contains(
+                "double a2 = __builtin_va_arg(list, double);\n    PEER->seen[2] = DOUBLE(a2);"
+            ),
             "{text}"
         );
-        assert!(caller(&case, true).contains("((void (CONVENTION *)(float, ...))code)("));
+        assert!(
+            side.caller()
+                .contains("((void (CONVENTION *)(float, ...))code)(")
+        );
     }
 }

@@ -15,7 +15,7 @@ pub enum Model {
 
 impl Model {
     /// Bytes of a `long`.
-    pub fn long_bytes(self) -> u32 {
+    pub fn long_bytes(self) -> usize {
         match self {
             Model::Lp64 => 8,
             Model::Llp64 => 4,
@@ -81,7 +81,7 @@ pub struct Target {
     pub has_wide_variadics: bool,
     /// What a `long double` is, where it is no `double`.
     pub long_double: LongDouble,
-    /// Which of [`crate::wide::LETTERS`] all compilers have, and pass alike.
+    /// Which of [`crate::codes::WIDE`] all compilers have, and pass alike.
     pub wide_letters: &'static str,
 }
 

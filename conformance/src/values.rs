@@ -1,16 +1,19 @@
 //! The values of a case: what each side is given, and what the other must see.
 
-use crate::codes::{Case, Code, Shape};
+use crate::cases::Case;
+use crate::codes::{Code, Shape};
+use crate::layout::{Byte, Layout};
 use crate::rng::Rng;
-use crate::target::Model;
+use crate::target::{Model, Target};
+use crate::types::Ty;
 
-/// One value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One value, by the bytes of its cell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Value {
-    /// Its bits as the other side must see them: widened as C widens its type.
-    pub wanted: u64,
-    /// The same with something else above its own bits: what the giving side puts into its slot.
-    pub dirty: u64,
+    /// As the other side must see them: a word widened as C widens its type.
+    pub wanted: Vec<u8>,
+    /// The same with something else above a word's own bits: what the giving side puts into its slot.
+    pub dirty: Vec<u8>,
 }
 
 /// The values of one round of a case.
@@ -18,30 +21,31 @@ pub struct Value {
 pub struct Values {
     /// One for each argument.
     pub args: Vec<Value>,
-    /// The result, [`Value::wanted`] being 0 for `void`.
+    /// The result, of no bytes for `void`.
     pub ret: Value,
 }
 
 impl Values {
     /// The values of round `round`: the first is graffiti, the others are mixed.
-    pub fn new(case: &Case, model: Model, seed: u64, round: u64) -> Values {
+    pub fn new(case: &Case, target: &Target, seed: u64, round: u64) -> Values {
         let mut rng = Rng::new(&[seed, case.index, round, u64::from(b'V')]);
-        let args = case.args.iter().enumerate();
-        let args = args
-            .map(|(position, code)| {
+        let mut value = |position, ty: &Ty| match ty.word() {
+            Some(code) => {
                 let bits = match round {
                     0 => graffiti(position),
-                    _ => mixed(code, model, position, &mut rng),
+                    _ => mixed(code, target.model, position, &mut rng),
                 };
-                value(code, model, bits, &mut rng)
-            })
-            .collect();
-        let bits = match round {
-            0 => graffiti(15),
-            _ => mixed(case.ret, model, 15, &mut rng),
+                word(code, target.model, bits, &mut rng)
+            }
+            None => wide(&Layout::of(ty, target), position, round == 0, &mut rng),
         };
-        let ret = value(case.ret, model, bits, &mut rng);
-        Values { args, ret }
+        let args = case.args.iter().enumerate();
+        let args = args.map(|(position, ty)| value(position, ty)).collect();
+        let ret = case.ret.as_ref().map(|ty| value(15, ty));
+        Values {
+            args,
+            ret: ret.unwrap_or_default(),
+        }
     }
 }
 
@@ -97,7 +101,6 @@ fn edge(code: &Code, model: Model, rng: &mut Rng) -> u64 {
         0x4009_21fb_5444_2d18,
     ];
     match code.shape {
-        Shape::Void => 0,
         Shape::Float => rng.pick(&FLOATS).into(),
         Shape::Double => rng.pick(&DOUBLES),
         _ => {
@@ -108,21 +111,47 @@ fn edge(code: &Code, model: Model, rng: &mut Rng) -> u64 {
     }
 }
 
-fn value(code: &Code, model: Model, bits: u64, rng: &mut Rng) -> Value {
+fn word(code: &Code, model: Model, bits: u64, rng: &mut Rng) -> Value {
     let wanted = code.widened(bits, model);
     // Either anything, or the very opposite of the extension that a careless reader would hope for.
     let dirt = if rng.coin() { rng.next() } else { !wanted };
     let mask = code.mask(model);
     Value {
-        wanted,
-        dirty: wanted & mask | dirt & !mask,
+        wanted: wanted.to_le_bytes().to_vec(),
+        dirty: (wanted & mask | dirt & !mask).to_le_bytes().to_vec(),
+    }
+}
+
+/// A wide value: graffiti, whose words count on, or random bits, padding included. An x87 number is a normal one: loading
+/// others may change them.
+fn wide(layout: &Layout, position: usize, is_graffiti: bool, rng: &mut Rng) -> Value {
+    let byte = |(place, kind): (usize, &Byte)| {
+        let byte = match is_graffiti {
+            true => graffiti(position + place / 8).to_le_bytes()[place % 8],
+            false => (rng.next() >> 32) as u8,
+        };
+        match kind {
+            Byte::Padding | Byte::Value => byte,
+            Byte::X87Fraction => byte | 0x80,
+            // Not all ones, nor all zeros, whatever the rest of the exponent is.
+            Byte::X87Exponent => byte & 0x7f | 0x01,
+        }
+    };
+    let bytes: Vec<u8> = layout.bytes.iter().enumerate().map(byte).collect();
+    Value {
+        wanted: bytes.clone(),
+        dirty: bytes,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generate;
+    use crate::target::ALL;
+
+    fn bits(bytes: &[u8]) -> u64 {
+        u64::from_le_bytes(bytes.try_into().expect("a word"))
+    }
 
     #[test]
     fn graffiti_of_the_first_32_arguments_has_no_byte_twice() {
@@ -134,13 +163,20 @@ mod tests {
 
     #[test]
     fn values_are_reproducible_and_dirty_only_above_their_own_bits() {
-        let case = generate::case(5, 77, crate::target::ALL[0]);
+        let case = Case::parse(77, "h", "bBhHiIlLqQfdp{bd}eF").expect("a case");
         for round in 0..3 {
-            let values = Values::new(&case, Model::Lp64, 5, round);
-            let again = Values::new(&case, Model::Lp64, 5, round);
+            let values = Values::new(&case, ALL[0], 5, round);
+            let again = Values::new(&case, ALL[0], 5, round);
             assert_eq!(values.args, again.args);
-            for (value, code) in values.args.iter().zip(&case.args) {
-                assert_eq!(code.widened(value.dirty, Model::Lp64), value.wanted);
+            for (value, ty) in values.args.iter().zip(&case.args) {
+                assert_eq!(value.wanted.len(), Layout::cell(ty, ALL[0]).bytes.len());
+                match ty.word() {
+                    Some(code) => assert_eq!(
+                        code.widened(bits(&value.dirty), Model::Lp64),
+                        bits(&value.wanted)
+                    ),
+                    None => assert_eq!(value.dirty, value.wanted),
+                }
             }
         }
     }
@@ -150,7 +186,7 @@ mod tests {
         let narrow = Code::of('b').expect("a code");
         let mut rng = Rng::new(&[1]);
         let dirty = (0..1000).filter(|_| {
-            let value = value(narrow, Model::Lp64, 0x7f, &mut rng);
+            let value = word(narrow, Model::Lp64, 0x7f, &mut rng);
             value.dirty != value.wanted
         });
         assert!(dirty.count() > 900);

@@ -1,11 +1,11 @@
 //! farcall against C compilers, for each convention that this machine's instructions can follow.
 
-use conformance::cases::Direction;
-use conformance::codes::Case;
+use conformance::cases::{Case, Direction};
 use conformance::compile::{self, Order};
+use conformance::generate::{self, Draw};
 use conformance::supervise::{self, Runner};
 use conformance::target::{self, Target};
-use conformance::{exhaustive, generate, rng};
+use conformance::{exhaustive, rng};
 use std::io::Write;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_farcall-conformance");
@@ -34,9 +34,9 @@ fn assert_all_agree(target: &'static Target, cases: Vec<Case>, seed: u64, is_exh
     for outcome in outcomes {
         for tally in outcome.tallies {
             assert_eq!(tally.cases, expected, "{outcome}");
-            // Those without a convention of farcall's own, and variadic ones, have one route, others two.
+            // Those without a convention of farcall's own, and variadic ones, have two routes, others three.
             let routes = tally.calls / rounds;
-            assert!((expected..=2 * expected).contains(&routes), "{outcome}");
+            assert!((2 * expected..=3 * expected).contains(&routes), "{outcome}");
         }
     }
 }
@@ -45,7 +45,12 @@ fn assert_all_agree(target: &'static Target, cases: Vec<Case>, seed: u64, is_exh
 fn fixed_seed_agrees_with_every_compiler() {
     let seed = 0xfa2_ca11;
     for target in target::of_this_machine() {
-        assert_all_agree(target, generate::cases(seed, 120, target), seed, false);
+        assert_all_agree(
+            target,
+            generate::cases(Draw::Words, seed, 120, target),
+            seed,
+            false,
+        );
     }
 }
 
@@ -55,7 +60,12 @@ fn fresh_seed_agrees_with_every_compiler() {
     // Not by a print macro: those are silenced in tests that pass, and the seed is wanted then too.
     let _ = writeln!(std::io::stderr(), "conformance: fresh seed {seed:#x}");
     for target in target::of_this_machine() {
-        assert_all_agree(target, generate::cases(seed, 60, target), seed, false);
+        assert_all_agree(
+            target,
+            generate::cases(Draw::Words, seed, 60, target),
+            seed,
+            false,
+        );
     }
 }
 

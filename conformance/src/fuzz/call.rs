@@ -4,14 +4,18 @@
 //! specifications and not by farcall's plan: [`Counter`].
 
 use super::recorder::{self, Record};
-use crate::codes::{Case, Code, VALUES, VOID};
+use crate::cases::{Case, MAX_ARGS};
+use crate::codes::{Code, WORDS};
+use crate::layout::Layout;
 use crate::machine::{Checker, Under};
 use crate::rng::Rng;
 use crate::run::bare::{Alter, Bare};
 use crate::run::bridge;
 use crate::run::engine::Engine;
 use crate::run::memory::Surrounded;
-use crate::target::Model;
+use crate::target::{Target, of_this_machine};
+use crate::types::Ty;
+use crate::values::Value;
 use farcall_arch::Abi;
 
 /// Calls the signature that `input` stands for, under System V or Win64.
@@ -28,72 +32,81 @@ pub fn call(input: &[u8]) {
         Abi::Win64
     };
     let give = Rng::new(&[u64::from(kind)]).next();
-    let ret = match usize::from(kind >> 1) % (VALUES.len() + 1) {
-        0 => &VOID,
-        n => &VALUES[n - 1],
-    };
+    let ret = usize::from(kind >> 1) % (WORDS.len() + 1);
+    let ret = ret.checked_sub(1).map(|n| Ty::Number(&WORDS[n]));
     let (mut args, mut slots) = (Vec::new(), Vec::new());
     // A byte each for the type; a fifth of them are followed by eight of the value, others choose it themselves.
-    while let Some(code) = byte().filter(|_| args.len() < crate::MAX_ARGS) {
+    while let Some(code) = byte().filter(|_| args.len() < MAX_ARGS) {
         let value = match code % 5 {
             0 => u64::from_le_bytes(std::array::from_fn(|_| byte().unwrap_or_default())),
             _ => Rng::new(&[u64::from(code), args.len() as u64]).next(),
         };
-        args.push(&VALUES[usize::from(code / 5) % VALUES.len()]);
+        args.push(Ty::Number(&WORDS[usize::from(code / 5) % WORDS.len()]));
         slots.push(value);
     }
     let case = Case {
-        index: 0,
         ret,
         args,
-        fixed: None,
-        wide_return: true,
-        wide_args: true,
-        wide: None,
+        ..Case::default()
     };
     compare(abi, (), &case, slots, give);
 }
 
 fn compare(abi: Abi, alter: impl Alter, case: &Case, slots: Vec<u64>, give: u64) {
-    let model = Model::Lp64;
-    let bare = Bare { abi, model, alter };
+    let target = target(abi);
+    let bare = Bare { target, abi, alter };
     let trampoline = bare.trampoline(case).expect("a trampoline");
-    let mut checker = Checker::new(abi).expect("this machine's instructions");
+    let mut checker = Checker::new(target).expect("this machine's instructions");
     let bridge = bridge::to(abi).expect("this machine's instructions");
     let mut memory = Surrounded::new(slots.clone());
     let (cells, result) = memory.pointers();
     let guarded = checker.guard(trampoline.it, &mut Rng::new(&[give]));
-    let target = checker.probe(recorder::function());
+    let recorder = checker.probe(recorder::function());
     // SAFETY: the checker's lock keeps others from the recorder. The guard goes on to the trampoline, whose target
     // takes any arguments; there is a slot for each, and one for the result.
     let record = unsafe {
         Record::preset(give);
-        (bridge.call)(guarded, target, cells, result);
+        (bridge.call)(guarded, recorder, cells, result);
         Record::read()
     };
     let mut faults = checker.faults(case, Under::Trampoline);
     faults.extend(memory.faults("slots and result"));
+    faults.extend(match case.ret.as_ref().and_then(Ty::word) {
+        None => memory.result_faults(&Layout::NOTHING, &Value::default(), 0),
+        Some(code) => {
+            // The upper half of a `float`'s slot stays as it was.
+            let of = if code.is_float() {
+                Layout::of
+            } else {
+                Layout::cell
+            };
+            let slot = of(&Ty::Number(code), target);
+            let wanted = code.widened(give, target.model).to_le_bytes().to_vec();
+            let dirty = give.to_le_bytes().to_vec();
+            memory.result_faults(&slot, &Value { wanted, dirty }, slot.bytes.len())
+        }
+    });
     assert!(faults.is_empty(), "{abi}, {case}: {faults:?}");
     assert_eq!(record.calls, 1);
     let mut counter = Counter::new(abi, &record);
-    for (position, (code, slot)) in case.args.iter().zip(&slots).enumerate() {
+    let codes = case.args.iter().filter_map(Ty::word);
+    for (position, (code, slot)) in codes.zip(&slots).enumerate() {
         let seen = counter.next(position, code);
         // Compilers rely on 32 bits of what is narrower.
-        let mask = code.mask(model) | 0xffff_ffff;
-        let wanted = code.widened(*slot, model);
+        let mask = code.mask(target.model) | 0xffff_ffff;
+        let wanted = code.widened(*slot, target.model);
         assert_eq!(
             seen & mask,
             wanted & mask,
             "{abi}, {case}, argument {position}"
         );
     }
-    let (before, mask) = (memory.untouched_result(), case.ret.mask(model));
-    let wanted = match case.ret.is_float() {
-        true => give & mask | before & !mask,
-        false if case.ret == &VOID => before,
-        false => case.ret.widened(give, model),
-    };
-    assert_eq!(memory.result(), wanted, "{abi}, {case}, result");
+}
+
+/// Linux, by either convention.
+fn target(abi: Abi) -> &'static Target {
+    let found = of_this_machine().find(|target| target.abi == abi);
+    found.expect("a target of this machine")
 }
 
 /// Where arguments are, one after the other.
@@ -153,15 +166,7 @@ mod tests {
     #[test]
     fn exchanged_arguments_are_noticed_under_both_conventions() {
         for abi in [Abi::SysV64, Abi::Win64] {
-            let case = Case {
-                index: 0,
-                ret: &VOID,
-                args: "qq".chars().filter_map(Code::of).collect(),
-                fixed: None,
-                wide_return: false,
-                wide_args: false,
-                wide: None,
-            };
+            let case = Case::parse(0, "v", "qq").expect("a case");
             compare(abi, (), &case, vec![1, 2], 0);
             let wrong = std::panic::catch_unwind(|| compare(abi, Exchanged, &case, vec![1, 2], 0));
             let text = wrong.expect_err("a mistake").downcast::<String>();

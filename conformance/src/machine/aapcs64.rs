@@ -6,14 +6,14 @@
 //! `x18` counts as a control register, which farcall's code must not touch anywhere. Compilers for Linux use it
 //! like any other, so the probe brings it back.
 
-use super::{Control, GUARD, GuardState, Machine, PROBE, ProbeState, WINDOW};
-use crate::codes::Case;
-use std::arch::global_asm;
-use std::mem::offset_of;
+use super::notes::{Control, Machine, guard_asm, probe_asm};
+use crate::cases::Case;
+use crate::types::Ty;
 
 pub(super) static MACHINE: Machine = Machine {
     guard: farcall_conformance_guard,
     probe: farcall_conformance_probe,
+    // ORDER saved: words of the notes, as the guard stores registers and both pieces control words.
     saved: &[
         "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x29", "d8", "d9",
         "d10", "d11", "d12", "d13", "d14", "d15",
@@ -47,7 +47,8 @@ const REGISTERS: usize = 8;
 /// In the dialect that takes the most; those that pack arguments, or have more in registers, take less.
 fn stack_words(case: &Case) -> usize {
     let unnamed = case.args.len() - case.fixed.unwrap_or(case.args.len());
-    let floats = case.args.iter().filter(|code| code.is_float()).count();
+    let words = case.args.iter().filter_map(Ty::word);
+    let floats = words.filter(|code| code.is_float()).count();
     let ints = case.args.len() - floats;
     let beyond = ints.saturating_sub(REGISTERS) + floats.saturating_sub(REGISTERS);
     match case.fixed {
@@ -109,7 +110,8 @@ macro_rules! saved {
     };
 }
 
-global_asm!(
+// ORDER saved, ORDER notes
+guard_asm!(
     ".balign 16",
     "farcall_conformance_guard:",
     "hint #34", // bti c
@@ -172,24 +174,10 @@ global_asm!(
     saved!("ldp", "ldr"),
     scribble!(),
     "ret",
-    state = sym GUARD,
-    target = const offset_of!(GuardState, target),
-    return_address = const offset_of!(GuardState, return_address),
-    stack = const offset_of!(GuardState, stack),
-    stack_after = const offset_of!(GuardState, stack_after),
-    returns = const offset_of!(GuardState, returns),
-    callers = const offset_of!(GuardState, callers),
-    patterns = const offset_of!(GuardState, patterns),
-    after = const offset_of!(GuardState, after),
-    callers_control = const offset_of!(GuardState, callers_control),
-    patterns_control = const offset_of!(GuardState, patterns_control),
-    after_control = const offset_of!(GuardState, after_control),
-    window = const offset_of!(GuardState, window),
-    window_after = const offset_of!(GuardState, window_after),
-    window_words = const WINDOW,
 );
 
-global_asm!(
+// ORDER saved, ORDER notes
+probe_asm!(
     ".balign 16",
     "farcall_conformance_probe:",
     "hint #34", // bti c
@@ -214,10 +202,4 @@ global_asm!(
     "ldr x30, [x16, #{return_address}]",
     scribble!(),
     "ret",
-    state = sym PROBE,
-    target = const offset_of!(ProbeState, target),
-    return_address = const offset_of!(ProbeState, return_address),
-    entries = const offset_of!(ProbeState, entries),
-    stack = const offset_of!(ProbeState, stack),
-    control = const offset_of!(ProbeState, control),
 );

@@ -12,129 +12,29 @@
 //! Neither uses the stack: each exchanges the return address for its own and keeps the old one in its state. So one
 //! call can be in each at a time, and both states belong to whoever holds the [`Checker`].
 //!
-//! An architecture's file has the two pieces and a `Machine`; what the notes mean is decided here.
+//! A convention's file has a `Machine`, and the two pieces or what they differ in; what the notes mean is decided here.
 
 #[cfg(target_arch = "aarch64")]
 mod aapcs64;
+mod notes;
 #[cfg(target_arch = "x86_64")]
 mod sysv64;
 #[cfg(target_arch = "x86_64")]
 mod win64;
+#[cfg(target_arch = "x86_64")]
+mod x64;
 
-use crate::codes::Case;
+use crate::cases::Case;
+use crate::layout::Layout;
 use crate::report::{Fault, Place};
 use crate::rng::Rng;
+use crate::target::Target;
 use farcall_arch::Abi;
-use std::cell::UnsafeCell;
+use notes::{GUARD, GuardState, Machine, PROBE, ProbeState, WINDOW};
 use std::ffi::c_void;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Words for registers that come back: Win64 has the most, 8 integer registers and 10 vectors of two words.
-const REGISTERS: usize = 28;
-
-/// Words for control registers.
-const CONTROLS: usize = 3;
-
-/// Words above the return address that are compared: the arguments on the stack, of which a callee may do with as it
-/// likes, and as much of the caller's frame.
-const WINDOW: usize = 96;
-
-/// The guard's notes. The assembly reads and writes it by `offset_of!`.
-#[repr(C)]
-struct GuardState {
-    target: u64,
-    return_address: u64,
-    stack: u64,
-    stack_after: u64,
-    returns: u64,
-    callers: [u64; REGISTERS],
-    patterns: [u64; REGISTERS],
-    after: [u64; REGISTERS],
-    callers_control: [u64; CONTROLS],
-    patterns_control: [u64; CONTROLS],
-    after_control: [u64; CONTROLS],
-    window: [u64; WINDOW],
-    window_after: [u64; WINDOW],
-}
-
-/// The probe's notes.
-#[repr(C)]
-struct ProbeState {
-    target: u64,
-    return_address: u64,
-    entries: u64,
-    stack: u64,
-    control: [u64; CONTROLS],
-    /// Registers that say something about the arguments without being one: `al` under SysV.
-    hidden: u64,
-}
-
-/// Memory that the assembly shares with whoever holds the lock.
-#[repr(transparent)]
-struct Shared<T>(UnsafeCell<T>);
-
-// SAFETY: `Checker`, of which there is one at a time, alone hands out access.
-unsafe impl<T> Sync for Shared<T> {}
-
-static GUARD: Shared<GuardState> = Shared(UnsafeCell::new(GuardState {
-    target: 0,
-    return_address: 0,
-    stack: 0,
-    stack_after: 0,
-    returns: 0,
-    callers: [0; REGISTERS],
-    patterns: [0; REGISTERS],
-    after: [0; REGISTERS],
-    callers_control: [0; CONTROLS],
-    patterns_control: [0; CONTROLS],
-    after_control: [0; CONTROLS],
-    window: [0; WINDOW],
-    window_after: [0; WINDOW],
-}));
-
-static PROBE: Shared<ProbeState> = Shared(UnsafeCell::new(ProbeState {
-    target: 0,
-    return_address: 0,
-    entries: 0,
-    stack: 0,
-    control: [0; CONTROLS],
-    hidden: 0,
-}));
-
 static LOCK: Mutex<()> = Mutex::new(());
-
-/// A control register, or the part of one that a callee must give back.
-struct Control {
-    name: &'static str,
-    /// The bits that count.
-    mask: u64,
-    /// Bits that are the same in every pattern: the exceptions stay masked.
-    fixed: u64,
-    /// Bits that a pattern may set or not.
-    free: u64,
-    /// Whether ordinary code keeps it too, and not only farcall's.
-    is_kept_by_all: bool,
-}
-
-/// What there is to know about a convention on an architecture.
-struct Machine {
-    guard: unsafe extern "C" fn(),
-    probe: unsafe extern "C" fn(),
-    /// The registers that come back, in the order of the state's words.
-    saved: &'static [&'static str],
-    /// The control registers, likewise.
-    controls: &'static [Control],
-    /// Bytes from a multiple of 16 to the stack pointer as the callee's first instruction finds it.
-    stack_phase: u64,
-    /// Bytes that a `return` takes off the stack.
-    popped: u64,
-    /// Words above the return address that are every callee's to use.
-    shadow_words: usize,
-    /// Words behind those that belong to the callee of this case: its arguments on the stack.
-    stack_words: fn(&Case) -> usize,
-    /// What the hidden register must hold when a function of this case is entered, and whether it does.
-    hidden: fn(&Case, u64) -> Option<Fault>,
-}
 
 /// What there is to know about `abi`, if this machine has its instructions.
 fn of(abi: Abi) -> Option<&'static Machine> {
@@ -153,6 +53,7 @@ fn of(abi: Abi) -> Option<&'static Machine> {
 /// The right to use guard and probe.
 pub struct Checker {
     machine: &'static Machine,
+    target: &'static Target,
     _lock: MutexGuard<'static, ()>,
 }
 
@@ -168,13 +69,14 @@ pub enum Under {
 }
 
 impl Checker {
-    /// Waits until nobody else uses guard and probe. `None` on a machine without the convention's instructions.
-    pub fn new(abi: Abi) -> Option<Checker> {
-        let machine = of(abi)?;
+    /// Waits until nobody else uses guard and probe. `None` on a machine without the instructions of the target's convention.
+    pub fn new(target: &'static Target) -> Option<Checker> {
+        let machine = of(target.abi)?;
         // A panic in between leaves notes that the next arming overwrites.
         let lock = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
         Some(Checker {
             machine,
+            target,
             _lock: lock,
         })
     }
@@ -251,12 +153,23 @@ impl Checker {
         ));
         let arguments = match under {
             Under::Trampoline => 0,
-            Under::Callback | Under::Closure => (self.machine.stack_words)(case),
+            Under::Callback | Under::Closure => self.stack_words(case),
         };
         for word in self.machine.shadow_words + arguments..WINDOW {
             let (wanted, got) = (state.window[word], state.window_after[word]);
             faults.extend(Fault::unless_equal(Place::CallersFrame(word), wanted, got));
         }
+    }
+
+    /// Words of the caller's frame that belong to the callee; for a case with wide types, as many as all its arguments could
+    /// take there.
+    fn stack_words(&self, case: &Case) -> usize {
+        if case.is_of_words() {
+            return (self.machine.stack_words)(case);
+        }
+        let cells = case.args.iter().map(|ty| Layout::cell(ty, self.target));
+        // One more for the alignment of each.
+        cells.map(|cell| cell.bytes.len().div_ceil(8) + 1).sum()
     }
 
     fn judge_probe(

@@ -3,14 +3,14 @@
 //! Between a function's first instruction and its arguments' use, `rax`, `r10` and `r11` are free. On the way back
 //! `rax` or `xmm0` may hold the result.
 
-use super::{Control, GUARD, GuardState, Machine, PROBE, ProbeState, WINDOW};
-use crate::codes::Case;
-use std::arch::global_asm;
-use std::mem::offset_of;
+use super::notes::Machine;
+use super::x64::{CONTROLS, x64_asm};
+use crate::cases::Case;
 
 pub(super) static MACHINE: Machine = Machine {
     guard: farcall_conformance_guard_win64,
     probe: farcall_conformance_probe_win64,
+    // ORDER saved: words of the notes, as the guard stores registers and both pieces control words.
     saved: &[
         "rbx",
         "rbp",
@@ -41,30 +41,7 @@ pub(super) static MACHINE: Machine = Machine {
         "xmm15",
         "xmm15 (high)",
     ],
-    controls: &[
-        Control {
-            name: "MXCSR",
-            mask: 0xffc0,
-            fixed: 0x1f80,
-            // Rounding, flush to zero, denormals are zero. Nothing between guard and probe computes with floats.
-            free: 0xe040,
-            is_kept_by_all: true,
-        },
-        Control {
-            name: "x87 control word",
-            mask: 0x0f3f,
-            fixed: 0x033f,
-            free: 0x0c00,
-            is_kept_by_all: true,
-        },
-        Control {
-            name: "direction flag",
-            mask: 0x0400,
-            fixed: 0,
-            free: 0,
-            is_kept_by_all: true,
-        },
-    ],
+    controls: &CONTROLS,
     stack_phase: 8,
     popped: 8,
     shadow_words: 4,
@@ -82,163 +59,20 @@ unsafe extern "C" {
     fn farcall_conformance_probe_win64();
 }
 
-// Overwrites what a callee may use up, but for r11 and the result's registers.
-macro_rules! scribble {
-    () => {
-        "movabs rcx, 0x5c5c5c5c5c5c5c5c
-         mov rdx, rcx
-         mov r8, rcx
-         mov r9, rcx
-         mov r10, rcx
-         .irp n, 1, 2, 3, 4, 5
-             movq xmm\\n, rcx
-             punpcklqdq xmm\\n, xmm\\n
-         .endr"
-    };
+// ORDER saved, ORDER notes
+x64_asm! {
+    guard: "farcall_conformance_guard_win64",
+    probe: "farcall_conformance_probe_win64",
+    saved: ["rbp" 8, "rdi" 16, "rsi" 24, "r12" 32, "r13" 40, "r14" 48, "r15" 56],
+    vectors: [6 64, 7 80, 8 96, 9 112, 10 128, 11 144, 12 160, 13 176, 14 192, 15 208],
+    shadow: [8, 16, 24, 32],
+    scribble: "movabs rcx, 0x5c5c5c5c5c5c5c5c
+     mov rdx, rcx
+     mov r8, rcx
+     mov r9, rcx
+     mov r10, rcx
+     .irp n, 1, 2, 3, 4, 5
+         movq xmm\\n, rcx
+         punpcklqdq xmm\\n, xmm\\n
+     .endr",
 }
-
-global_asm!(
-    ".balign 16",
-    "farcall_conformance_guard_win64:",
-    "endbr64",
-    // The caller's registers first: they become our own.
-    "mov [rip + {state} + {callers}], rbx",
-    "lea rbx, [rip + {state}]",
-    "mov [rbx + {callers} + 8], rbp",
-    "mov [rbx + {callers} + 16], rdi",
-    "mov [rbx + {callers} + 24], rsi",
-    "mov [rbx + {callers} + 32], r12",
-    "mov [rbx + {callers} + 40], r13",
-    "mov [rbx + {callers} + 48], r14",
-    "mov [rbx + {callers} + 56], r15",
-    ".irp n, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
-        movups [rbx + {callers} + 64 + (\\n - 6) * 16], xmm\\n
-    .endr",
-    "stmxcsr [rbx + {callers_control}]",
-    "fnstcw [rbx + {callers_control} + 8]",
-    "mov [rbx + {stack}], rsp",
-    "mov r11, [rsp]",
-    "mov [rbx + {return_address}], r11",
-    "lea r11, [rip + 4f]",
-    "mov [rsp], r11",
-    "xor r12d, r12d",
-    "2:",
-    "mov r11, [rsp + r12 * 8 + 8]",
-    "mov [rbx + r12 * 8 + {window}], r11",
-    "inc r12",
-    "cmp r12, {window_words}",
-    "jb 2b",
-    "ldmxcsr [rbx + {patterns_control}]",
-    "fldcw [rbx + {patterns_control} + 8]",
-    "mov r11, [rbx + {target}]",
-    ".irp n, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
-        movups xmm\\n, [rbx + {patterns} + 64 + (\\n - 6) * 16]
-    .endr",
-    "mov rbp, [rbx + {patterns} + 8]",
-    "mov rdi, [rbx + {patterns} + 16]",
-    "mov rsi, [rbx + {patterns} + 24]",
-    "mov r12, [rbx + {patterns} + 32]",
-    "mov r13, [rbx + {patterns} + 40]",
-    "mov r14, [rbx + {patterns} + 48]",
-    "mov r15, [rbx + {patterns} + 56]",
-    "mov rbx, [rbx + {patterns}]",
-    "jmp r11",
-    // The code under test returns here, perhaps with a wrong stack pointer.
-    "4:",
-    "mov [rip + {state} + {after}], rbx",
-    "lea rbx, [rip + {state}]",
-    "mov [rbx + {stack_after}], rsp",
-    "mov rsp, [rbx + {stack}]",
-    "pushfq",
-    "pop qword ptr [rbx + {after_control} + 16]",
-    "cld",
-    "mov [rbx + {after} + 8], rbp",
-    "mov [rbx + {after} + 16], rdi",
-    "mov [rbx + {after} + 24], rsi",
-    "mov [rbx + {after} + 32], r12",
-    "mov [rbx + {after} + 40], r13",
-    "mov [rbx + {after} + 48], r14",
-    "mov [rbx + {after} + 56], r15",
-    ".irp n, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
-        movups [rbx + {after} + 64 + (\\n - 6) * 16], xmm\\n
-    .endr",
-    "stmxcsr [rbx + {after_control}]",
-    "fnstcw [rbx + {after_control} + 8]",
-    "xor r12d, r12d",
-    "3:",
-    "mov r11, [rsp + r12 * 8 + 8]",
-    "mov [rbx + r12 * 8 + {window_after}], r11",
-    "mov r11, [rbx + r12 * 8 + {window}]",
-    "mov [rsp + r12 * 8 + 8], r11",
-    "inc r12",
-    "cmp r12, {window_words}",
-    "jb 3b",
-    "inc qword ptr [rbx + {returns}]",
-    "ldmxcsr [rbx + {callers_control}]",
-    "fldcw [rbx + {callers_control} + 8]",
-    "mov r11, [rbx + {return_address}]",
-    "add rsp, 8",
-    ".irp n, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
-        movups xmm\\n, [rbx + {callers} + 64 + (\\n - 6) * 16]
-    .endr",
-    "mov rbp, [rbx + {callers} + 8]",
-    "mov rdi, [rbx + {callers} + 16]",
-    "mov rsi, [rbx + {callers} + 24]",
-    "mov r12, [rbx + {callers} + 32]",
-    "mov r13, [rbx + {callers} + 40]",
-    "mov r14, [rbx + {callers} + 48]",
-    "mov r15, [rbx + {callers} + 56]",
-    "mov rbx, [rbx + {callers}]",
-    scribble!(),
-    "jmp r11",
-    state = sym GUARD,
-    target = const offset_of!(GuardState, target),
-    return_address = const offset_of!(GuardState, return_address),
-    stack = const offset_of!(GuardState, stack),
-    stack_after = const offset_of!(GuardState, stack_after),
-    returns = const offset_of!(GuardState, returns),
-    callers = const offset_of!(GuardState, callers),
-    patterns = const offset_of!(GuardState, patterns),
-    after = const offset_of!(GuardState, after),
-    callers_control = const offset_of!(GuardState, callers_control),
-    patterns_control = const offset_of!(GuardState, patterns_control),
-    after_control = const offset_of!(GuardState, after_control),
-    window = const offset_of!(GuardState, window),
-    window_after = const offset_of!(GuardState, window_after),
-    window_words = const WINDOW,
-);
-
-global_asm!(
-    ".balign 16",
-    "farcall_conformance_probe_win64:",
-    "endbr64",
-    "inc qword ptr [rip + {state} + {entries}]",
-    "mov [rip + {state} + {stack}], rsp",
-    "stmxcsr [rip + {state} + {control}]",
-    "fnstcw [rip + {state} + {control} + 8]",
-    "pushfq",
-    "pop qword ptr [rip + {state} + {control} + 16]",
-    "cld",
-    "mov r11, [rsp]",
-    "mov [rip + {state} + {return_address}], r11",
-    "lea r11, [rip + 2f]",
-    "mov [rsp], r11",
-    "movabs r10, 0x5c5c5c5c5c5c5c5c",
-    // The shadow space is the callee's.
-    "mov [rsp + 8], r10",
-    "mov [rsp + 16], r10",
-    "mov [rsp + 24], r10",
-    "mov [rsp + 32], r10",
-    "mov r11, [rip + {state} + {target}]",
-    "jmp r11",
-    "2:",
-    scribble!(),
-    "mov r11, [rip + {state} + {return_address}]",
-    "jmp r11",
-    state = sym PROBE,
-    target = const offset_of!(ProbeState, target),
-    return_address = const offset_of!(ProbeState, return_address),
-    entries = const offset_of!(ProbeState, entries),
-    stack = const offset_of!(ProbeState, stack),
-    control = const offset_of!(ProbeState, control),
-);

@@ -1,16 +1,18 @@
 //! farcall's planner and emitters for any convention of this machine's instructions, without farcall's own memory
 //! and cache: what they make is put into memory here, and may be changed on the way, to see that it shows.
 
+use super::delivery::USER_DATA;
 use super::engine::{Engine, Made, SlotFunction};
-use crate::codes::{Case, Code, Shape};
-use crate::target::Model;
+use crate::cases::Case;
+use crate::planner;
+use crate::target::Target;
 use anyhow::{Context, Result};
 use farcall_arch::emit::{self, THUNK_SIZE, record};
-use farcall_arch::{Abi, Plan, Signature, Type, plan};
+use farcall_arch::{Abi, Plan};
 use memmap2::{Mmap, MmapMut};
 use std::ffi::c_void;
 
-/// What changes plans and code between the steps; without methods of its own, nothing.
+/// What changes plans and code on slots between the steps; without methods of its own, nothing.
 pub trait Alter {
     /// Changes the plan of a call.
     fn call_plan(&self, _plan: &mut Plan) {}
@@ -34,49 +36,62 @@ impl Alter for () {}
 
 /// The engine.
 pub struct Bare<A: Alter> {
+    /// What the C side was compiled for.
+    pub target: &'static Target,
     /// The convention.
     pub abi: Abi,
-    /// How long a `long` is.
-    pub model: Model,
     /// What is changed.
     pub alter: A,
 }
 
-/// A type's shape.
-pub(crate) fn shape(code: &Code, model: Model) -> Type {
-    let is_signed = code.is_signed();
-    match (code.shape, code.bytes(model)) {
-        (Shape::Void, _) => Type::Void,
-        (Shape::Float, _) => Type::F32,
-        (Shape::Double, _) => Type::F64,
-        (_, 1) if is_signed => Type::I8,
-        (_, 1) => Type::U8,
-        (_, 2) if is_signed => Type::I16,
-        (_, 2) => Type::U16,
-        (_, 4) if is_signed => Type::I32,
-        (_, 4) => Type::U32,
-        _ if is_signed => Type::I64,
-        _ => Type::U64,
-    }
-}
-
-/// A case's signature, as the planner wants it.
-///
-/// # Errors
-/// When the planner's types refuse it.
-pub fn signature(case: &Case, model: Model) -> Result<Signature> {
-    let ret = shape(case.ret, model);
-    let args = case.args.iter().map(|code| shape(code, model)).collect();
-    Ok(match case.fixed {
-        Some(fixed) => Signature::variadic(ret, args, fixed)?,
-        None => Signature::new(ret, args)?,
-    })
-}
-
 impl<A: Alter> Bare<A> {
     fn planned(&self, case: &Case) -> Result<Plan> {
-        Ok(plan(&signature(case, self.model)?, self.abi)?)
+        planner::plan(case, self.target, self.abi)
     }
+}
+
+/// A trampoline for arguments by pointers, and whether it may be given no memory for the result. As for callbacks by pointers,
+/// nothing alters it, and no engine has another.
+///
+/// # Errors
+/// When the planner refuses the signature.
+pub fn pointers_trampoline(case: &Case, target: &Target) -> Result<Made<(*const c_void, bool)>> {
+    let plan = planner::plan(case, target, target.abi)?;
+    let memory = publish(&emit::call_pointers(&plan).bytes)?;
+    let it = (memory.as_ptr().cast(), planner::returns_in_memory(&plan));
+    Ok(Made::new(it, memory))
+}
+
+/// A function pointer whose code calls `handler` with the addresses of the arguments, `context`, and [`USER_DATA`].
+///
+/// # Errors
+/// When the planner refuses the signature.
+pub fn pointers_callback(
+    case: &Case,
+    target: &Target,
+    handler: *const c_void,
+    context: u64,
+) -> Result<Made<*const c_void>> {
+    let plan = planner::plan(case, target, target.abi)?;
+    let code = emit::callback_entry_pointers(&plan).bytes;
+    entered(&code, target.abi, handler, context)
+}
+
+/// What leads to `handler` by an entry's code.
+fn entered(
+    code: &[u8],
+    abi: Abi,
+    handler: *const c_void,
+    context: u64,
+) -> Result<Made<*const c_void>> {
+    let entry = publish(code)?;
+    let mut words = [0; record::SIZE / 8];
+    words[usize::from(record::ENTRY) / 8] = entry.as_ptr() as u64;
+    words[usize::from(record::HANDLER) / 8] = handler as u64;
+    words[usize::from(record::CONTEXT) / 8] = context;
+    words[usize::from(record::USER_DATA) / 8] = USER_DATA;
+    let thunk = publish(&thunk(abi, words))?;
+    Ok(Made::new(thunk.as_ptr().cast(), (thunk, entry)))
 }
 
 impl<A: Alter> Engine for Bare<A> {
@@ -101,13 +116,9 @@ impl<A: Alter> Engine for Bare<A> {
         let mut plan = self.planned(case)?;
         self.alter.callback_plan(&mut plan);
         let code = emit::callback_entry(&plan).bytes;
-        let entry = publish(&self.alter.callback_code(&plan, code))?;
-        let mut words = [0; record::SIZE / 8];
-        words[usize::from(record::ENTRY) / 8] = entry.as_ptr() as u64;
-        words[usize::from(record::HANDLER) / 8] = handler as u64;
-        words[usize::from(record::CONTEXT) / 8] = self.alter.context(context as u64);
-        let thunk = publish(&thunk(self.abi, words))?;
-        Ok(Made::new(thunk.as_ptr().cast(), (thunk, entry)))
+        let code = self.alter.callback_code(&plan, code);
+        let context = self.alter.context(context as u64);
+        entered(&code, self.abi, handler, context)
     }
 
     fn closure(&self, _: &Case) -> Result<Option<Made<*const c_void>>> {
@@ -116,7 +127,7 @@ impl<A: Alter> Engine for Bare<A> {
 }
 
 /// One thunk, and behind it its record, which nothing writes.
-pub(crate) fn thunk(abi: Abi, words: [u64; record::SIZE / 8]) -> Vec<u8> {
+fn thunk(abi: Abi, words: [u64; record::SIZE / 8]) -> Vec<u8> {
     let distance = THUNK_SIZE.next_multiple_of(record::SIZE);
     let mut bytes = emit::thunks(abi, 1, distance).bytes;
     bytes.resize(distance, emit::filler(abi));

@@ -1,7 +1,6 @@
 //! How this program calls code of a convention, and is called by it, when that may not be its platform's own.
 
-use super::callback;
-use crate::wide::run as wide;
+use super::delivery;
 use farcall_arch::Abi;
 use std::ffi::c_void;
 
@@ -15,9 +14,7 @@ pub struct Bridge {
         unsafe fn(code: *const c_void, target: *const c_void, slots: *const u64, result: *mut u64),
     /// The address of a handler of the convention, which notes what it is called with.
     pub handler: fn() -> *const c_void,
-    /// The same for wide values in slots.
-    pub wide_handler: fn() -> *const c_void,
-    /// The same for wide values by pointers.
+    /// The same for one on pointers.
     pub pointers_handler: fn() -> *const c_void,
 }
 
@@ -28,18 +25,13 @@ macro_rules! bridge {
 
             type Function = unsafe extern $abi fn(*const c_void, *const u64, *mut u64);
 
-            unsafe extern $abi fn handle(context: *const c_void, slots: *const u64) -> u64 {
-                // SAFETY: an entry passes a slot for each argument, whose number is the context's.
-                unsafe { callback::handle(context, slots) }
-            }
-
-            unsafe extern $abi fn wide_handle(
+            unsafe extern $abi fn handle(
                 context: *const c_void,
                 slots: *const u64,
                 result: *mut u64,
             ) -> u64 {
                 // SAFETY: an entry passes the slots of the arguments, and memory for a result of several.
-                unsafe { wide::handle_slots(context, slots, result) }
+                unsafe { delivery::handle_slots(context, slots, result) }
             }
 
             unsafe extern $abi fn pointers_handle(
@@ -49,7 +41,7 @@ macro_rules! bridge {
                 user_data: *const c_void,
             ) {
                 // SAFETY: an entry passes pointers to the arguments, and memory for the result.
-                unsafe { wide::handle_pointers(context, result, values, user_data) }
+                unsafe { delivery::handle_pointers(context, result, values, user_data) }
             }
 
             unsafe fn call(
@@ -67,7 +59,6 @@ macro_rules! bridge {
             pub(super) static BRIDGE: Bridge = Bridge {
                 call,
                 handler: || handle as *const c_void,
-                wide_handler: || wide_handle as *const c_void,
                 pointers_handler: || pointers_handle as *const c_void,
             };
         }

@@ -1,100 +1,151 @@
 //! farcall calls C.
 
-use super::Step;
-use super::memory::Surrounded;
-use super::peer::Seen;
-use crate::cases::Direction;
-use crate::codes::Shape;
+use super::bare;
+use super::memory::{Surrounded, compare};
+use super::pages::Page;
+use super::step::{Endpoint, Step};
+use crate::layout::{Layout, offsets};
 use crate::machine::Under;
-use crate::report::{Fault, Mismatch, Place};
-use crate::rng::Rng;
-use crate::values::Values;
-use anyhow::Result;
+use crate::report::{Fault, Place};
+use crate::values::{Value, Values};
+use anyhow::{Context, Result};
 use std::ffi::c_void;
 
+/// What fills up a value's last slot.
+const FILLING: u8 = 0xb7;
+
 impl Step<'_> {
-    /// Calls the C function of the case, by trampoline and by [`farcall::Function`].
-    pub(super) fn calls(&mut self) -> Result<Vec<Mismatch>> {
+    /// Calls the C function of the case in every way.
+    pub(super) fn calls(&mut self) -> Result<()> {
         let trampoline = self.engine.trampoline(self.case)?;
+        let by_pointers = bare::pointers_trampoline(self.case, self.target)?;
+        let (pointers, may_drop) = by_pointers.it;
         // SAFETY: the C function was compiled from this case; it reads and writes nothing but its own record.
         let function = unsafe { self.engine.function(self.case, self.function)? };
-        let mut mismatches = Vec::new();
         for round in 0..self.rounds {
-            let values = Values::new(self.case, self.model, self.seed, round);
-            let mut report = |route, faults: Vec<Fault>| {
-                if !faults.is_empty() {
-                    mismatches.push(Mismatch {
-                        direction: Direction::Call,
-                        route,
-                        round,
-                        faults,
-                    });
-                }
-            };
-            let faults = self.call_by_trampoline(trampoline.it, &values, round);
-            report("trampoline", faults);
+            let faults = self.call(trampoline.it, Endpoint::Slots, round, false)?;
+            self.note("slots", round, faults);
+            let drops_result = may_drop && round == 1;
+            let faults = self.call(pointers, Endpoint::Pointers, round, drops_result)?;
+            self.note("pointers", round, faults);
             if let Some(function) = &function {
-                self.object.expect(values.ret.dirty);
-                self.calls += 1;
-                let result = function(&slots(&values))?;
-                let mut faults = arrived(&self.object.seen(), &values);
-                let wanted = values.ret.wanted;
-                faults.extend(Fault::unless_equal(Place::Result, wanted, result));
-                report("Function::call_slots", faults);
+                let (values, _) = self.round(round, b'G');
+                self.expect(&values);
+                let result = function(&slots(&values))?.to_le_bytes();
+                let mut faults = self.arrived(&values);
+                if let Some(ty) = &self.case.ret {
+                    let cell = Layout::cell(ty, self.target);
+                    faults.extend(compare(Place::Result, &cell, &values.ret, &result));
+                } else {
+                    let result = u64::from_le_bytes(result);
+                    faults.extend(Fault::unless_equal(Place::Result(0), 0, result));
+                }
+                self.note("Function::call_slots", round, faults);
             }
         }
-        Ok(mismatches)
+        Ok(())
     }
 
-    fn call_by_trampoline(
+    fn call(
         &mut self,
-        trampoline: *const c_void,
-        values: &Values,
+        code: *const c_void,
+        endpoint: Endpoint,
         round: u64,
-    ) -> Vec<Fault> {
-        let mut rng = Rng::new(&[self.seed, self.case.index, round, u64::from(b'G')]);
-        let mut memory = Surrounded::new(slots(values));
-        let (slots, result) = memory.pointers();
-        self.object.expect(values.ret.dirty);
-        self.calls += 1;
-        let guarded = self.checker.guard(trampoline, &mut rng);
+        drops_result: bool,
+    ) -> Result<Vec<Fault>> {
+        let (values, mut rng) = self.round(round, b'G');
+        let mut pages = Vec::new();
+        let words = match endpoint {
+            Endpoint::Slots => slots(&values),
+            Endpoint::Pointers => self.pointers(&values, &mut pages)?,
+        };
+        let mut memory = Surrounded::new(words);
+        let (arguments, mut result) = memory.pointers();
+        if drops_result {
+            result = std::ptr::null_mut();
+        }
+        self.expect(&values);
+        let guarded = self.checker.guard(code, &mut rng);
         let target = self.checker.probe(self.function);
         // SAFETY: the guard goes on to the trampoline with the same arguments, and is called as one. The target
-        // goes on to the function that was compiled for this case; there are as many slots as it has arguments, and
-        // one for the result.
-        unsafe { (self.bridge.call)(guarded, target, slots, result) };
+        // goes on to the function that was compiled for this case; there are as many slots or pointers as its arguments
+        // want, and memory for the result, which may be null where the trampoline says so.
+        unsafe { (self.bridge.call)(guarded, target, arguments, result) };
         let mut faults = self.checker.faults(self.case, Under::Trampoline);
-        faults.extend(arrived(&self.object.seen(), values));
-        let (before, after) = (memory.untouched_result(), memory.result());
-        let mask = self.case.ret.mask(self.model);
-        let wanted = match self.case.ret.shape {
-            Shape::Void => before,
-            // The upper half of a float's slot stays as it was.
-            Shape::Float => values.ret.wanted & mask | before & !mask,
-            _ => values.ret.wanted,
-        };
-        faults.extend(Fault::changed(
-            Place::Result,
-            wanted,
-            values.ret.dirty,
-            after,
-        ));
+        faults.extend(self.arrived(&values));
+        faults.extend(self.returned(&memory, &values.ret, endpoint, drops_result));
         faults.extend(memory.faults("slots and result"));
+        Ok(faults)
+    }
+
+    /// Puts each value at the end of a page.
+    fn pointers(&self, values: &Values, pages: &mut Vec<Page>) -> Result<Vec<u64>> {
+        let args = self.case.args.iter().zip(&values.args);
+        let pointers = args.map(|(ty, value)| {
+            let layout = Layout::of(ty, self.target);
+            let mut page = Page::new().context("no memory")?;
+            let at = page.at_the_end(&value.dirty[..layout.bytes.len()], layout.align);
+            pages.push(page);
+            Ok(at as u64)
+        });
+        pointers.collect()
+    }
+
+    /// Clears the C side's record, and presets its result.
+    fn expect(&mut self, values: &Values) {
+        self.calls += 1;
+        let (_, end) = offsets(&self.case.args, self.target);
+        self.object.peer().expect(&values.ret.dirty, end);
+    }
+
+    /// Compares what a C function noted with what it was given.
+    fn arrived(&self, values: &Values) -> Vec<Fault> {
+        let peer = self.object.peer();
+        let mut faults = Vec::from_iter(Fault::unless_equal(Place::Calls, 1, peer.calls()));
+        let (offsets, _) = offsets(&self.case.args, self.target);
+        for (n, (ty, offset)) in self.case.args.iter().zip(offsets).enumerate() {
+            let place = |word| Place::Argument(n, word);
+            let cell = Layout::cell(ty, self.target);
+            faults.extend(compare(
+                place,
+                &cell,
+                &values.args[n],
+                &peer.seen()[offset..],
+            ));
+        }
         faults
+    }
+
+    /// Compares what a trampoline stored with what C returned.
+    fn returned(
+        &self,
+        memory: &Surrounded,
+        value: &Value,
+        endpoint: Endpoint,
+        drops_result: bool,
+    ) -> Vec<Fault> {
+        let layout = match &self.case.ret {
+            Some(ty) if !drops_result => self.in_slot(ty),
+            _ => return memory.result_faults(&Layout::NOTHING, &Value::default(), 0),
+        };
+        let size = layout.bytes.len();
+        let fills_slots = self.case.ret.as_ref().is_some_and(|ty| ty.word().is_none());
+        let end = match endpoint {
+            Endpoint::Slots if fills_slots => size.next_multiple_of(8),
+            // The upper half of a `float`'s slot stays as it was.
+            _ => size,
+        };
+        memory.result_faults(&layout, value, end)
     }
 }
 
+/// The slots of all arguments.
 fn slots(values: &Values) -> Vec<u64> {
-    values.args.iter().map(|value| value.dirty).collect()
-}
-
-/// Compares what a C function noted with what it was given.
-fn arrived(peer: &Seen, values: &Values) -> Vec<Fault> {
-    let calls = Fault::unless_equal(Place::Calls, 1, peer.calls);
-    let args = values.args.iter().zip(&peer.seen).enumerate();
-    let args = args.filter_map(|(position, (value, seen))| {
-        let place = Place::Argument(position);
-        Fault::changed(place, value.wanted, value.dirty, *seen)
+    let chunks = values.args.iter().flat_map(|value| value.dirty.chunks(8));
+    let slots = chunks.map(|chunk| {
+        let mut word = [FILLING; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        u64::from_le_bytes(word)
     });
-    calls.into_iter().chain(args).collect()
+    slots.collect()
 }

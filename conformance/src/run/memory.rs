@@ -1,13 +1,19 @@
-//! Slots and a result, surrounded by words that nobody may touch.
+//! Slots and a result, surrounded by words that nobody may touch; and how values are compared.
 
+use crate::layout::Layout;
 use crate::report::{Fault, Place};
+use crate::values::Value;
 
-/// Guard words on each side.
+/// Guard words on each side of the slots.
 const GUARDS: usize = 8;
 
-/// Slots and a result's slot: `guards, slots, guards, result, guards`.
+/// Words for a result, and guards behind it.
+const RESULT: usize = 64 + GUARDS;
+
+/// Slots and a result, both aligned for any type: `guards, slots, guards, result, guards`.
 pub struct Surrounded {
-    words: Vec<u64>,
+    /// Two words each.
+    pairs: Vec<u128>,
     slots: Vec<u64>,
 }
 
@@ -19,61 +25,131 @@ fn pattern(index: usize) -> u64 {
 impl Surrounded {
     /// A copy of `slots`, and a result that holds a pattern.
     pub fn new(slots: Vec<u64>) -> Surrounded {
-        let mut words: Vec<u64> = (0..3 * GUARDS + slots.len() + 1).map(pattern).collect();
-        words[GUARDS..GUARDS + slots.len()].copy_from_slice(&slots);
-        Surrounded { words, slots }
+        let len = 2 * GUARDS + slots.len().next_multiple_of(2) + RESULT;
+        let pairs = vec![0; len / 2];
+        let mut memory = Surrounded { pairs, slots };
+        for index in 0..len {
+            let word = memory.before(index);
+            memory.words_mut()[index] = word;
+        }
+        memory
+    }
+
+    fn words(&self) -> &[u64] {
+        // SAFETY: as many words, which live as long.
+        unsafe { std::slice::from_raw_parts(self.pairs.as_ptr().cast(), 2 * self.pairs.len()) }
+    }
+
+    fn words_mut(&mut self) -> &mut [u64] {
+        let len = 2 * self.pairs.len();
+        // SAFETY: as many words, which may have any value and live as long.
+        unsafe { std::slice::from_raw_parts_mut(self.pairs.as_mut_ptr().cast(), len) }
+    }
+
+    /// What stood in a word before the call.
+    fn before(&self, index: usize) -> u64 {
+        let slot = index.checked_sub(GUARDS).and_then(|n| self.slots.get(n));
+        slot.copied().unwrap_or_else(|| pattern(index))
     }
 
     /// Where the slots lie, and the result.
     pub fn pointers(&mut self) -> (*const u64, *mut u64) {
         let result = self.result_index();
-        let base = self.words.as_mut_ptr();
+        let base = self.words_mut().as_mut_ptr();
         // SAFETY: both indices lie within the vector.
         unsafe { (base.add(GUARDS), base.add(result)) }
     }
 
-    /// What the result holds.
-    pub fn result(&self) -> u64 {
-        self.words[self.result_index()]
-    }
-
-    /// What it held before the call.
-    pub fn untouched_result(&self) -> u64 {
-        pattern(self.result_index())
-    }
-
     fn result_index(&self) -> usize {
-        2 * GUARDS + self.slots.len()
+        2 * GUARDS + self.slots.len().next_multiple_of(2)
     }
 
-    /// Every word but the result that is not what it was.
+    /// The bytes of the result and of what is behind it, and what they were before the call.
+    fn result(&self) -> (Vec<u8>, Vec<u8>) {
+        let index = self.result_index();
+        let words = self.words()[index..].iter();
+        let before = (index..2 * self.pairs.len()).map(pattern);
+        (
+            words.flat_map(|word| word.to_le_bytes()).collect(),
+            before.flat_map(u64::to_le_bytes).collect(),
+        )
+    }
+
+    /// What is wrong with the result, behind whose `end` nothing may be written.
+    pub fn result_faults(&self, layout: &Layout, value: &Value, end: usize) -> Vec<Fault> {
+        let (got, before) = self.result();
+        let mut faults = compare(Place::Result, layout, value, &got);
+        let behind = before[end..].iter().zip(&got[end..]);
+        let written = behind.filter(|(before, got)| before != got).count();
+        faults.extend(Fault::unless_equal(Place::BehindResult, 0, written as u64));
+        faults
+    }
+
+    /// Every word before the result that is not what it was.
     pub fn faults(&self, what: &'static str) -> Vec<Fault> {
-        let faults = self.words.iter().enumerate().filter_map(|(index, word)| {
+        let words = self.words()[..self.result_index()].iter().enumerate();
+        let faults = words.filter_map(|(index, word)| {
             let place = Place::Around(what, index as isize - GUARDS as isize);
-            let slot = index.checked_sub(GUARDS).and_then(|n| self.slots.get(n));
-            let wanted = slot.copied().unwrap_or_else(|| pattern(index));
-            if index == self.result_index() {
-                return None;
-            }
-            Fault::unless_equal(place, wanted, *word)
+            Fault::unless_equal(place, self.before(index), *word)
         });
         faults.collect()
     }
 }
 
+/// A fault for each word that arrived as something else.
+pub fn compare(
+    place: impl Fn(usize) -> Place,
+    layout: &Layout,
+    value: &Value,
+    got: &[u8],
+) -> Vec<Fault> {
+    let differences = layout.differences(&value.wanted, got);
+    let mut words: Vec<usize> = differences.iter().map(|byte| byte / 8).collect();
+    words.dedup();
+    let word = |bytes: &[u8], n: usize| {
+        let end = layout.bytes.len().min(n * 8 + 8);
+        let mut word = [0; 8];
+        word[..end - n * 8].copy_from_slice(&bytes[n * 8..end]);
+        u64::from_le_bytes(word)
+    };
+    let fault = |n| Fault {
+        place: place(n),
+        expected: word(&value.wanted, n),
+        given: Some(word(&value.dirty, n)),
+        got: word(got, n),
+    };
+    words.into_iter().map(fault).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layout::Byte;
+
+    /// The memory of three slots and a result of one word, of which a byte is written.
+    fn faults(byte: usize) -> [usize; 2] {
+        let mut memory = Surrounded::new(vec![1, 2, 3]);
+        memory.words_mut()[byte / 8] ^= 1 << (byte % 8 * 8);
+        let layout = Layout {
+            align: 8,
+            bytes: vec![Byte::Value; 8],
+        };
+        let result = pattern(memory.result_index()).to_le_bytes().to_vec();
+        let value = Value {
+            wanted: result.clone(),
+            dirty: result,
+        };
+        let of_result = memory.result_faults(&layout, &value, 8);
+        [memory.faults("slots").len(), of_result.len()]
+    }
 
     #[test]
-    fn every_word_but_the_result_is_guarded() {
-        let len = Surrounded::new(vec![1, 2, 3]).words.len();
-        for index in 0..len {
-            let mut memory = Surrounded::new(vec![1, 2, 3]);
-            memory.words[index] ^= 1;
-            let is_result = index == memory.result_index();
-            assert_eq!(memory.faults("slots").is_empty(), is_result, "{index}");
-            assert_eq!(memory.result() != memory.untouched_result(), is_result);
+    fn every_byte_is_guarded() {
+        let memory = Surrounded::new(vec![1, 2, 3]);
+        for byte in 0..memory.words().len() * 8 {
+            let is_before = byte < memory.result_index() * 8;
+            let wanted = if is_before { [1, 0] } else { [0, 1] };
+            assert_eq!(faults(byte), wanted, "{byte}");
         }
     }
 }

@@ -13,43 +13,28 @@ pub mod bare;
 pub(crate) mod bridge;
 mod call;
 mod callback;
+mod delivery;
 pub mod engine;
+pub mod farcall;
 mod foreign;
 pub(crate) mod memory;
-pub mod peer;
+mod object;
+mod pages;
+mod peer;
+mod step;
 
 use crate::cases::{Direction, Suite};
-use crate::codes::Case;
+use crate::divergence;
 use crate::machine::Checker;
-use crate::report::Mismatch;
-use crate::target::{Model, Target};
 use anyhow::{Context, Result};
-use bridge::Bridge;
 use engine::Engine;
-use peer::Object;
+use object::Object;
 use std::io::Write;
 use std::path::Path;
-
-pub use callback::deliver;
+use step::Step;
 
 /// What stands between the lines of a text on its way to the supervisor.
 pub const LINE_SEPARATOR: char = '\u{1f}';
-
-/// What a step's parts have in common.
-pub(crate) struct Step<'a> {
-    pub(crate) engine: &'a dyn Engine,
-    pub(crate) bridge: &'static Bridge,
-    pub(crate) checker: &'a mut Checker,
-    pub(crate) case: &'a Case,
-    pub(crate) model: Model,
-    pub(crate) target: &'static Target,
-    pub(crate) seed: u64,
-    pub(crate) rounds: u64,
-    /// The C function of this case and direction.
-    pub(crate) function: *const std::ffi::c_void,
-    pub(crate) object: &'a Object,
-    pub(crate) calls: u64,
-}
 
 /// Runs the steps of `config` from number `from` on.
 ///
@@ -66,7 +51,7 @@ pub fn worker(
     let suite = Suite::read(dir)?;
     let abi = suite.target.abi;
     let no_such_machine = || format!("this machine runs no code for {abi}");
-    let mut checker = Checker::new(abi).with_context(no_such_machine)?;
+    let mut checker = Checker::new(suite.target).with_context(no_such_machine)?;
     let bridge = bridge::to(abi).with_context(no_such_machine)?;
     for object in suite.objects.iter().filter(|o| o.config == config) {
         let end = object.first + object.count;
@@ -75,6 +60,9 @@ pub fn worker(
         }
         let loaded = Object::load(dir, &suite, object)?;
         for place in object.first..end {
+            if divergence::misjudges(config, &suite.cases[place], suite.target) {
+                continue;
+            }
             for (number, direction) in Direction::ALL.into_iter().enumerate() {
                 let step_number = place * Direction::ALL.len() + number;
                 if step_number < from || !suite.directions.contains(&direction) {
@@ -85,22 +73,23 @@ pub fn worker(
                     bridge,
                     checker: &mut checker,
                     case: &suite.cases[place],
-                    model: suite.target.model,
+                    direction,
                     target: suite.target,
                     seed: suite.seed,
                     rounds: suite.rounds,
                     function: loaded.function(direction, place - object.first),
                     object: &loaded,
                     calls: 0,
+                    mismatches: Vec::new(),
                 };
                 writeln!(out, "@ {step_number}")?;
                 out.flush()?;
-                let mismatches = step.run(direction)?;
-                for mismatch in &mismatches {
+                step.run()?;
+                for mismatch in &step.mismatches {
                     let text = mismatch.text(&suite, config, step.case);
                     writeln!(out, "! {}", text.trim_end().replace('\n', "\u{1f}"))?;
                 }
-                writeln!(out, "= {} {}", step.calls, mismatches.len())?;
+                writeln!(out, "= {} {}", step.calls, step.mismatches.len())?;
             }
         }
     }
@@ -109,13 +98,11 @@ pub fn worker(
 }
 
 impl Step<'_> {
-    fn run(&mut self, direction: Direction) -> Result<Vec<Mismatch>> {
-        let mismatches = match (direction, &self.case.wide) {
-            (Direction::Call, None) => self.calls(),
-            (Direction::Callback, None) => self.callbacks(),
-            (Direction::Call, Some(signature)) => self.wide_calls(signature),
-            (Direction::Callback, Some(signature)) => self.wide_callbacks(signature),
+    fn run(&mut self) -> Result<()> {
+        let result = match self.direction {
+            Direction::Call => self.calls(),
+            Direction::Callback => self.callbacks(),
         };
-        mismatches.with_context(|| format!("case {}: {}", self.case.index, self.case))
+        result.with_context(|| format!("case {}: {}", self.case.index, self.case))
     }
 }

@@ -13,10 +13,10 @@ use crate::engine::How;
 use crate::sabotages::Sabotage;
 use conformance::cases::{Direction, Suite};
 use conformance::compile::{self, Order};
-use conformance::run::bare::Bare;
+use conformance::generate::{self, Draw};
+use conformance::run::{self, bare::Bare};
 use conformance::supervise::{self, Runner};
 use conformance::target::{self, Target};
-use conformance::{generate, run};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -48,11 +48,11 @@ fn work(name: &str, dir: &str, config: &str, from: &str) -> ExitCode {
     let sabotage = all.iter().find(|sabotage| sabotage.name == name);
     let alter = sabotage.expect("a sabotage of ours").how;
     let engine = Bare {
+        target,
         abi: match alter {
             How::Abi(other) => other,
             _ => target.abi,
         },
-        model: target.model,
         alter,
     };
     let from = from.parse().expect("a number");
@@ -120,7 +120,7 @@ fn test_target(target: &'static Target, sabotages: &[Sabotage]) -> Vec<bool> {
     let chosen: Vec<&Sabotage> = sabotages.iter().filter(shows).collect();
     println!("\nrunning {} tests", chosen.len());
     let dir = tempfile::tempdir().expect("a directory");
-    let cases = generate::cases(3, CASES, target);
+    let cases = generate::cases(Draw::Words, 3, CASES, target);
     compile::emit(dir.path(), cases, 3, &order).expect("the emit stage");
     let verdicts = chosen.into_iter().map(|sabotage| {
         let verdict = try_out(sabotage, dir.path());

@@ -240,22 +240,22 @@ impl UnwindEntry {
 /// `after` is told so. They run as often as this has been called, always with the same hooks.
 pub(crate) fn around_fork(hooks: &'static ForkHooks) {
     static HOOKS: AtomicPtr<ForkHooks> = AtomicPtr::new(ptr::null_mut());
-    fn hooks() -> Option<&'static ForkHooks> {
+    fn known() -> Option<&'static ForkHooks> {
         // SAFETY: nothing but a static value's address is stored there.
         unsafe { HOOKS.load(Ordering::Acquire).as_ref() }
     }
     extern "C" fn prepare() {
-        if let Some(hooks) = hooks() {
+        if let Some(hooks) = known() {
             (hooks.before)();
         }
     }
     extern "C" fn parent() {
-        if let Some(hooks) = hooks() {
+        if let Some(hooks) = known() {
             (hooks.after)(false);
         }
     }
     extern "C" fn child() {
-        if let Some(hooks) = hooks() {
+        if let Some(hooks) = known() {
             (hooks.after)(true);
         }
     }

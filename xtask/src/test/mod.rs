@@ -6,6 +6,7 @@ mod counts;
 mod docs;
 mod drop_in;
 mod hardened;
+mod house;
 mod interface;
 mod packaged;
 mod programs;
@@ -73,6 +74,11 @@ struct Report {
 
 const STEPS: &[Step] = &[
     Step::once("fmt", "the Rust source is formatted", cargo::fmt),
+    Step::once(
+        "house",
+        "no circle of imports, and each crate imports only what it may",
+        house::house,
+    ),
     Step::each("clippy", "clippy has no complaint", cargo::clippy),
     Step::each("rust", "Rust's tests", cargo::test),
     Step::each(

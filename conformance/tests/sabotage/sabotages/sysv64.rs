@@ -176,7 +176,7 @@ fn call_code() -> Vec<Sabotage> {
         call(
             "call_writes_beyond_the_result",
             ahead!(0x48 0x89 0x42 0x08), // mov [rdx + 8], rax
-            "around the slots and result",
+            "bytes written behind the result",
         ),
         call(
             "call_writes_a_result_for_void",

@@ -1,0 +1,148 @@
+//! What handlers do: they note what they are called with, and give what is preset.
+//!
+//! They compute with integers only, as they run under whatever floating-point control words the caller has.
+
+use std::cell::RefCell;
+use std::ffi::c_void;
+
+/// What a callback's record has for its handler.
+pub const CONTEXT: u64 = 0x0fac_a110_0c0d_e5e5;
+/// What it has besides for a handler on pointers.
+pub const USER_DATA: u64 = 0x0fac_a110_05e4_da7a;
+
+/// What a handler is to expect and to give, and what it saw.
+#[derive(Clone, Debug, Default)]
+pub struct Delivery {
+    /// Size and alignment of each argument.
+    pub args: Vec<(usize, usize)>,
+    /// The result's bytes; none for `void`.
+    pub give: Vec<u8>,
+    /// The same as a slot, if it fits one; made beforehand, as a copy in the handler would leave it in a vector register that a
+    /// wrong entry returns as the result.
+    pub word: Option<u64>,
+    /// How often it was called.
+    pub calls: u64,
+    /// What it got as its context.
+    pub context: u64,
+    /// What it got besides.
+    pub user_data: u64,
+    /// Pointers that were no multiples of what they point to wants.
+    pub misaligned: u64,
+    /// A word's result before the handler fills it.
+    pub fresh_result: u64,
+    /// The arguments' bytes.
+    pub seen: Vec<Vec<u8>>,
+}
+
+thread_local! {
+    static DELIVERY: RefCell<Delivery> = RefCell::default();
+}
+
+impl Delivery {
+    /// Has handlers on this thread expect it from now on.
+    pub fn expect(mut self) {
+        let mut word = self.give.clone();
+        word.resize(word.len().max(8), 0);
+        self.word = word.try_into().ok().map(u64::from_le_bytes);
+        DELIVERY.set(self);
+    }
+
+    /// What came of it.
+    pub fn done() -> Delivery {
+        DELIVERY.take()
+    }
+
+    /// Notes an argument.
+    ///
+    /// # Safety
+    /// * There are as many bytes as it has.
+    unsafe fn take(&mut self, n: usize, at: *const u8) {
+        let size = self.args[n].0;
+        // SAFETY: the caller vouches for the bytes.
+        let bytes = unsafe { std::slice::from_raw_parts(at, size) };
+        self.seen.push(bytes.to_vec());
+    }
+
+    /// Notes the slots of all arguments.
+    ///
+    /// # Safety
+    /// * They are those of the arguments.
+    unsafe fn take_slots(&mut self, mut slots: *const u64) {
+        self.calls += 1;
+        for n in 0..self.args.len() {
+            // SAFETY: the caller vouches for the slots.
+            unsafe {
+                self.take(n, slots.cast());
+                slots = slots.add(self.args[n].0.div_ceil(8));
+            }
+        }
+    }
+
+    /// Writes the result.
+    ///
+    /// # Safety
+    /// * There is memory for it.
+    unsafe fn write(&self, result: *mut u8) {
+        // SAFETY: the caller vouches for the memory.
+        unsafe { std::ptr::copy_nonoverlapping(self.give.as_ptr(), result, self.give.len()) };
+    }
+}
+
+/// The body of the closures that callbacks are made of.
+pub fn deliver(slots: &[u64], result: &mut u64) {
+    DELIVERY.with_borrow_mut(|delivery| {
+        delivery.fresh_result = *result;
+        if slots.len() == delivery.args.len() {
+            // SAFETY: each argument has one slot, as none is wide: those have no closures.
+            unsafe { delivery.take_slots(slots.as_ptr()) };
+        }
+        if let Some(word) = delivery.word.filter(|_| !delivery.give.is_empty()) {
+            *result = word;
+        }
+    });
+}
+
+/// A handler on slots.
+///
+/// # Safety
+/// * The slots are those of the arguments that the delivery expects, and there is memory for a result of several.
+pub unsafe fn handle_slots(context: *const c_void, slots: *const u64, result: *mut u64) -> u64 {
+    DELIVERY.with_borrow_mut(|delivery| {
+        delivery.context = context as u64;
+        // SAFETY: the caller vouches for the slots.
+        unsafe { delivery.take_slots(slots) };
+        delivery.word.unwrap_or_else(|| {
+            delivery.misaligned += u64::from(!(result as usize).is_multiple_of(16));
+            // SAFETY: the caller vouches for the result's memory.
+            unsafe { delivery.write(result.cast()) };
+            0
+        })
+    })
+}
+
+/// A handler on pointers.
+///
+/// # Safety
+/// * The pointers are to the arguments that the delivery expects, and there is memory for its result.
+pub unsafe fn handle_pointers(
+    context: *const c_void,
+    result: *mut c_void,
+    values: *const *const c_void,
+    user_data: *const c_void,
+) {
+    DELIVERY.with_borrow_mut(|delivery| {
+        delivery.calls += 1;
+        delivery.context = context as u64;
+        delivery.user_data = user_data as u64;
+        for n in 0..delivery.args.len() {
+            // SAFETY: the caller vouches for the pointers.
+            let value = unsafe { *values.add(n) };
+            let is_aligned = (value as usize).is_multiple_of(delivery.args[n].1);
+            delivery.misaligned += u64::from(!is_aligned);
+            // SAFETY: as above.
+            unsafe { delivery.take(n, value.cast()) };
+        }
+        // SAFETY: the caller vouches for the result's memory.
+        unsafe { delivery.write(result.cast()) };
+    });
+}

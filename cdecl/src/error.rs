@@ -2,7 +2,7 @@
 //!
 //! A text names the place, then what was expected, then what was found.
 
-use crate::codes::{ALL_CODES, Kind, Position};
+use crate::kind::{ALL_CODES, Kind, Position};
 
 /// A `Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;

@@ -6,8 +6,10 @@
 
 mod codes;
 mod error;
+mod kind;
 mod number;
 
-pub use codes::{Codes, Kind, Position, Role, TypeCode, VARIADIC};
+pub use codes::{Codes, Role, TypeCode, VARIADIC};
 pub use error::{Error, Result};
+pub use kind::{Kind, Position};
 pub use number::{float_to_slot, integer_to_slot};

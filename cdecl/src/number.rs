@@ -2,8 +2,9 @@
 //!
 //! A slot is eight bytes. An integer lies in it extended to all 64 bits by the sign of its type, a `float` in the low four bytes.
 
-use crate::codes::{Position, TypeCode};
+use crate::codes::TypeCode;
 use crate::error::{Error, Result};
+use crate::kind::Position;
 use farcall_arch::Type;
 
 /// The slot of an integer that must be within its type's range.

@@ -100,7 +100,7 @@ unsafe extern "C" {
     fn farcall_interp_slots();
 }
 
-crate::interp_entry!("farcall_interp_slots", enter);
+interp_entry!("farcall_interp_slots", enter);
 
 /// A handler as it may behave: one that C calls through code made for it may be left by unwinding.
 type Unwinding = unsafe extern "C-unwind" fn(context: *mut c_void, slots: *const u64) -> u64;

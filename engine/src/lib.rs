@@ -10,13 +10,15 @@
 //! Whoever uses this brings what a user holds: the Rust crate, libffi's C interface, and MicroPython's module do. None of this is a
 //! promise to anybody else.
 
+#[macro_use]
+pub mod interp;
+
 mod arena;
 mod cache;
 mod callback;
 mod compiled;
 pub mod epoch;
 mod error;
-pub mod interp;
 mod library;
 mod lock;
 mod objects;

@@ -74,12 +74,12 @@ unsafe extern "C" {
     pub fn farcall_libffi_win64_go_closure();
 }
 
-interp::entry!("farcall_libffi_closure", enter);
-interp::entry!("farcall_libffi_go_closure", enter_go, chain);
+farcall_engine::interp_entry!("farcall_libffi_closure", enter);
+farcall_engine::interp_entry!("farcall_libffi_go_closure", enter_go, chain);
 #[cfg(all(target_arch = "x86_64", unix))]
-interp::entry!("farcall_libffi_win64_closure", enter, win64);
+farcall_engine::interp_entry!("farcall_libffi_win64_closure", enter, win64);
 #[cfg(all(target_arch = "x86_64", unix))]
-interp::entry!("farcall_libffi_win64_go_closure", enter_go, win64);
+farcall_engine::interp_entry!("farcall_libffi_win64_go_closure", enter_go, win64);
 
 /// What the closures' entry calls: collects the arguments, runs the closure's function, leaves the result's registers.
 ///

@@ -6,42 +6,21 @@
 mod model;
 mod report;
 mod signature;
+mod text;
 
 use farcall_cdecl::TypeCode;
 use farcall_engine::epoch::{self, Mark};
 use farcall_engine::{Callback, Handler, Library, ObjectHandler, slot};
-use report::{Failure, Report, Status, guard};
+use report::{Report, Status, guard};
 use signature::Signature;
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::ptr::NonNull;
-
-/// A UTF-8 string that C passes by address and length.
-///
-/// # Safety
-/// * `start` points to `len` bytes that do not change while the result is in use.
-unsafe fn text<'a>(start: *const c_char, len: usize) -> Result<&'a str, Failure> {
-    // SAFETY: the caller vouches for the bytes.
-    let bytes = unsafe { std::slice::from_raw_parts(start.cast::<u8>(), len) };
-    std::str::from_utf8(bytes)
-        .map_err(|_| Failure::value("expected type codes, got a string that is not UTF-8"))
-}
+use text::{c_text, text};
 
 /// A character of C's, which is signed on some systems.
 fn letter(code: c_char) -> char {
     let [byte] = code.to_ne_bytes();
     char::from(byte)
-}
-
-/// A NUL-terminated UTF-8 string.
-///
-/// # Safety
-/// * `start` points to such a string, which does not change while the result is in use.
-unsafe fn c_text<'a>(start: *const c_char) -> Result<&'a str, Failure> {
-    // SAFETY: the caller vouches for the string.
-    let string = unsafe { CStr::from_ptr(start) };
-    string
-        .to_str()
-        .map_err(|_| Failure::value("expected a name in UTF-8"))
 }
 
 /// # Safety

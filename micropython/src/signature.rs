@@ -1,7 +1,7 @@
 //! Signatures as C sees them.
 
 use crate::report::{Failure, Report, Status, guard};
-use crate::text;
+use crate::text::text;
 use farcall_arch::endpoint::{Boxing, Delivery, ObjectCall, Unbox};
 use farcall_cdecl::{Codes, Kind, Position, Role, TypeCode, float_to_slot, integer_to_slot};
 use farcall_engine::{

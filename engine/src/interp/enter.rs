@@ -1,6 +1,7 @@
 //! A callback that has been entered: its arguments, out of registers and stack, and its result, back into registers.
 
-use super::{Image, stored_width, widened};
+use super::bytes::{stored_width, widened};
+use super::machine::Image;
 use farcall_arch::{Move, Plan};
 use std::ffi::c_void;
 

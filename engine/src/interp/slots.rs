@@ -1,6 +1,9 @@
 //! Plans followed with values in slots, as generated code has them at [`crate::Endpoint::Slots`].
 
-use super::{Arguments, Entered, Image, ResultArea, with_scratch};
+use super::enter::{Entered, ResultArea};
+use super::follow::{self, Arguments};
+use super::machine::Image;
+use super::scratch::with_scratch;
 use farcall_arch::{Move, Plan};
 use std::ffi::c_void;
 use std::ptr;
@@ -22,7 +25,7 @@ impl Arguments for Slots {
 /// * As for [`crate::SlotsCall`], the signature being the plan's.
 pub unsafe fn call_slots(plan: &Plan, target: *const c_void, slots: *const u64, result: *mut u64) {
     // SAFETY: the caller vouches for the call.
-    unsafe { super::call(plan, target, Slots(slots), result.cast(), ptr::null()) }
+    unsafe { follow::call(plan, target, Slots(slots), result.cast(), ptr::null()) }
 }
 
 /// The most slots that lie on the stack.

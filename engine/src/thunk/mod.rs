@@ -6,6 +6,7 @@
 //! a callback fills in a record; freeing it points the record at an entry that reports the
 //! mistake of calling it, and puts the thunk at the end of a queue, so that it is long before the pointer means another callback.
 
+mod cell;
 mod page;
 pub mod pool;
 
@@ -178,7 +179,7 @@ unsafe extern "C" {
     fn farcall_interp_closed();
 }
 
-crate::interp_entry!("farcall_interp_closed", enter_closed);
+interp_entry!("farcall_interp_closed", enter_closed);
 
 /// The entry of closed callbacks, whatever their signature was: any result is zero.
 fn closed_entry() -> NonNull<u8> {

@@ -6,40 +6,14 @@
 //!
 //! A cell has the size and the shape of libffi's closures, which end in a record.
 
-use super::page::{self, THUNK_SIZE, THUNKS};
+pub use super::cell::{CELL, RECORD};
+use super::cell::{CELLS, Cells, THUNKS};
+use super::page::{self, THUNK_SIZE};
 use crate::lock::{Guarded, Held, lock};
 use crate::policy::{Wish, wish};
 use crate::sys;
-use std::cell::UnsafeCell;
 use std::ffi::c_void;
 use std::ptr::NonNull;
-
-/// Bytes of a cell.
-pub const CELL: usize = 64;
-
-/// Bytes from the start of a cell to its record.
-#[cfg(target_arch = "x86_64")]
-pub const RECORD: usize = 24;
-/// Bytes from the start of a cell to its record.
-#[cfg(target_arch = "aarch64")]
-pub const RECORD: usize = 16;
-
-const _: () = assert!(RECORD + farcall_arch::emit::record::SIZE <= CELL);
-
-/// The memory behind a thunk.
-#[repr(C, align(64))]
-pub(crate) struct Cell(UnsafeCell<[u8; CELL]>);
-
-// SAFETY: a cell belongs to whoever has taken its thunk.
-unsafe impl Sync for Cell {}
-
-/// A block of cells; pages of its own, so that its copies can be placed by pages.
-#[cfg_attr(target_arch = "x86_64", repr(C, align(4096)))]
-#[cfg_attr(target_arch = "aarch64", repr(C, align(65536)))]
-pub(crate) struct Cells([Cell; THUNKS]);
-
-/// The cells of the program's own thunks.
-pub(crate) static CELLS: Cells = Cells([const { Cell(UnsafeCell::new([0; CELL])) }; THUNKS]);
 
 /// A thunk and its cell. They exist for as long as the process.
 #[derive(Clone, Copy, Debug)]

@@ -16,11 +16,25 @@ struct House {
     may_import: &'static [&'static str],
 }
 
-const HOUSES: &[House] = &[House {
-    source: "conformance/src",
-    // Itself, as its program does.
-    may_import: &["conformance", "farcall", "farcall_arch"],
-}];
+const HOUSES: &[House] = &[
+    House {
+        source: "cdecl/src",
+        may_import: &["farcall_arch"],
+    },
+    House {
+        source: "src",
+        may_import: &["farcall_cdecl", "farcall_engine"],
+    },
+    House {
+        source: "micropython/src",
+        may_import: &["farcall_arch", "farcall_cdecl", "farcall_engine"],
+    },
+    House {
+        source: "conformance/src",
+        // Itself, as its program does.
+        may_import: &["conformance", "farcall", "farcall_arch", "farcall_engine"],
+    },
+];
 
 /// What the names of our crates begin with.
 const OURS: [&str; 2] = ["farcall", "conformance"];
@@ -151,6 +165,8 @@ fn statements(text: &str) -> Vec<(usize, String)> {
     let mut inline: Vec<(usize, bool)> = Vec::new();
     let (mut is_test, mut is_open) = (false, false);
     for line in text.lines() {
+        // What a macro names is named wherever it is used.
+        let line = line.replace("$crate::", "");
         let code = line.split("//").next().unwrap_or_default();
         let indent = code.len() - code.trim_start().len();
         let code = code.trim();

@@ -4,14 +4,17 @@
 //! exceptions pass. Calls and entries exchange an [`Image`] of the registers with Rust.
 
 #[cfg(target_arch = "aarch64")]
+#[macro_use]
 mod a64;
 #[cfg(target_arch = "aarch64")]
 pub use a64::*;
 #[cfg(target_arch = "x86_64")]
+#[macro_use]
 mod x64;
 #[cfg(target_arch = "x86_64")]
 pub use x64::*;
 
+use crate::interp::bytes::word;
 use farcall_arch::Place;
 use std::ffi::c_void;
 use std::ptr;
@@ -55,7 +58,7 @@ impl Image {
     #[inline]
     pub fn set(&mut self, place: Place, bytes: [u8; 16]) {
         match place {
-            Place::Int(register) => self.ints[usize::from(register)] = super::word(&bytes),
+            Place::Int(register) => self.ints[usize::from(register)] = word(&bytes),
             Place::Fp(register) => self.fps[usize::from(register)] = bytes,
             Place::X87(register) => self.set_x87(register, bytes),
             Place::Stack { .. } => {}

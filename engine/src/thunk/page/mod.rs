@@ -9,6 +9,8 @@ mod x64;
 #[cfg(target_arch = "x86_64")]
 pub(super) use x64::*;
 
+use crate::thunk::cell::THUNKS;
+
 unsafe extern "C" {
     /// [`THUNKS`] times [`THUNK_SIZE`] bytes, whole pages.
     pub(super) static farcall_thunks: [u8; THUNKS * THUNK_SIZE];

@@ -2,11 +2,8 @@
 //!
 //! The instructions are those of [`farcall_arch::emit::thunks`]. What differs is how a thunk finds its record: linkers know the distance.
 
-use crate::thunk::pool::{CELL, CELLS, RECORD};
+use crate::thunk::cell::{CELL, CELLS, RECORD, THUNKS};
 use std::arch::global_asm;
-
-/// How many thunks there are, and with them function pointers that need no memory to be made executable.
-pub const THUNKS: usize = 1024;
 
 /// Bytes of a thunk.
 pub const THUNK_SIZE: usize = 16;

@@ -3,8 +3,10 @@
 //! A process speaks one convention, System V or Microsoft's, and each has a file of its own here.
 
 #[cfg(unix)]
+#[macro_use]
 mod sysv;
 #[cfg(windows)]
+#[macro_use]
 mod windows;
 
 use farcall_arch::{Move, Place, Plan};

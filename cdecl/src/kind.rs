@@ -1,0 +1,76 @@
+//! How values are treated, and how messages name their places.
+
+use std::fmt;
+
+/// Every code, for messages.
+pub(crate) const ALL_CODES: &str = "v b B h H i I l L q Q f d p P s S O C";
+
+/// How values of a type code are treated by an interpreter. The numbers are part of the C interface (ORDER farcall_kind).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// No value.
+    Void = 0,
+    /// A signed integer.
+    Int = 1,
+    /// An unsigned integer.
+    Uint = 2,
+    /// A C `float`.
+    Float = 3,
+    /// A C `double`.
+    Double = 4,
+    /// A pointer to anything.
+    Pointer = 5,
+    /// A pointer to a NUL-terminated string, shown as text.
+    Str = 6,
+    /// A pointer to a NUL-terminated string, shown as bytes.
+    Bytes = 7,
+    /// The interpreter's own representation of an object, a word.
+    Object = 8,
+    /// A pointer to a function.
+    Callback = 9,
+}
+
+impl Kind {
+    /// The kind of value that is wanted for it, for messages.
+    pub(crate) fn wanted(self) -> &'static str {
+        match self {
+            Kind::Void => "nothing",
+            Kind::Int => "a signed integer",
+            Kind::Uint => "an unsigned integer",
+            Kind::Float | Kind::Double => "a number",
+            Kind::Pointer | Kind::Str | Kind::Bytes => "a pointer",
+            Kind::Object => "an object",
+            Kind::Callback => "a function pointer",
+        }
+    }
+
+    /// Whether a value is a pointer of some sort, a word without a sign.
+    pub fn is_word(self) -> bool {
+        match self {
+            Kind::Pointer | Kind::Str | Kind::Bytes | Kind::Object | Kind::Callback => true,
+            Kind::Void | Kind::Int | Kind::Uint | Kind::Float | Kind::Double => false,
+        }
+    }
+}
+
+/// Which value of a signature a message is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Position {
+    /// The result.
+    Result,
+    /// An argument, the first being 0; shown counted from 1.
+    Argument(usize),
+    /// A variable.
+    Variable,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Position::Result => f.write_str("result"),
+            Position::Argument(index) => write!(f, "argument {}", index + 1),
+            Position::Variable => f.write_str("variable"),
+        }
+    }
+}

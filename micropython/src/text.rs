@@ -1,0 +1,27 @@
+//! Strings that C passes.
+
+use crate::report::Failure;
+use std::ffi::{CStr, c_char};
+
+/// A UTF-8 string that C passes by address and length.
+///
+/// # Safety
+/// * `start` points to `len` bytes that do not change while the result is in use.
+pub unsafe fn text<'a>(start: *const c_char, len: usize) -> Result<&'a str, Failure> {
+    // SAFETY: the caller vouches for the bytes.
+    let bytes = unsafe { std::slice::from_raw_parts(start.cast::<u8>(), len) };
+    std::str::from_utf8(bytes)
+        .map_err(|_| Failure::value("expected type codes, got a string that is not UTF-8"))
+}
+
+/// A NUL-terminated UTF-8 string.
+///
+/// # Safety
+/// * `start` points to such a string, which does not change while the result is in use.
+pub unsafe fn c_text<'a>(start: *const c_char) -> Result<&'a str, Failure> {
+    // SAFETY: the caller vouches for the string.
+    let string = unsafe { CStr::from_ptr(start) };
+    string
+        .to_str()
+        .map_err(|_| Failure::value("expected a name in UTF-8"))
+}

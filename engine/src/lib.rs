@@ -11,6 +11,7 @@
 //! promise to anybody else.
 
 mod arena;
+mod asm;
 mod cache;
 mod callback;
 mod compiled;

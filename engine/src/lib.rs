@@ -14,6 +14,7 @@
 pub mod interp;
 
 mod arena;
+mod asm;
 mod cache;
 mod callback;
 mod compiled;

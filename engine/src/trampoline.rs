@@ -7,7 +7,6 @@ use crate::compiled::{Compiled, Direction, Endpoint, Served};
 use crate::error::{Error, Result};
 use crate::interp;
 use crate::thunk::pool::{self, Pair};
-use std::arch::global_asm;
 use std::ffi::c_void;
 use std::io;
 use std::ptr::NonNull;
@@ -87,47 +86,19 @@ unsafe extern "C" {
 
 // Calls follow(target, slots, result, compiled), the last being the record's context.
 #[cfg(all(target_arch = "x86_64", unix))]
-global_asm!(
-    ".pushsection .text.farcall_interp_trampoline,\"ax\",@progbits",
-    ".globl farcall_interp_trampoline",
-    ".hidden farcall_interp_trampoline",
-    ".type farcall_interp_trampoline,@function",
-    ".p2align 4",
-    "farcall_interp_trampoline:",
-    ".cfi_startproc",
+crate::assembly!(leaf "farcall_interp_trampoline", 4, [
     "endbr64",
     "mov rcx, [r10 + 8]",
     "jmp {follow}",
-    ".cfi_endproc",
-    ".size farcall_interp_trampoline, . - farcall_interp_trampoline",
-    ".popsection",
-    follow = sym follow,
-);
+] follow = sym follow,);
 #[cfg(all(target_arch = "x86_64", windows))]
-global_asm!(
-    ".section .text$farcall_interp_trampoline,\"xr\"",
-    ".globl farcall_interp_trampoline",
-    ".p2align 4",
-    "farcall_interp_trampoline:",
+crate::assembly!(leaf "farcall_interp_trampoline", 4, [
     "mov r9, [r10 + 8]",
     "jmp {follow}",
-    ".text",
-    follow = sym follow,
-);
+] follow = sym follow,);
 #[cfg(target_arch = "aarch64")]
-global_asm!(
-    ".pushsection .text.farcall_interp_trampoline,\"ax\",@progbits",
-    ".globl farcall_interp_trampoline",
-    ".hidden farcall_interp_trampoline",
-    ".type farcall_interp_trampoline,@function",
-    ".p2align 4",
-    "farcall_interp_trampoline:",
-    ".cfi_startproc",
+crate::assembly!(leaf "farcall_interp_trampoline", 4, [
     "hint #34",
     "ldr x3, [x16, #8]",
     "b {follow}",
-    ".cfi_endproc",
-    ".size farcall_interp_trampoline, . - farcall_interp_trampoline",
-    ".popsection",
-    follow = sym follow,
-);
+] follow = sym follow,);

@@ -32,7 +32,6 @@ pub(crate) use program::{copy_code, map_code};
 
 use super::{ForkHooks, LoaderError};
 use farcall_arch::emit::{Code, unwind};
-use memmap2::MmapOptions;
 use std::borrow::Cow;
 use std::ffi::c_void;
 use std::io;
@@ -149,7 +148,9 @@ pub(crate) fn place_block(
     code_len: usize,
     data_len: usize,
 ) -> io::Result<NonNull<u8>> {
-    let mut block = MmapOptions::new().len(code_len + data_len).map_anon()?;
+    let mut block = memmap2::MmapOptions::new()
+        .len(code_len + data_len)
+        .map_anon()?;
     block[..code.len()].copy_from_slice(code);
     let start = NonNull::from(&mut block[..]).cast();
     // SAFETY: whole pages of a mapping that nobody else knows.

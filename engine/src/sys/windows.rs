@@ -1,13 +1,15 @@
 //! Windows.
 
 mod program;
+#[cfg_attr(target_arch = "aarch64", path = "windows/unwind_a64.rs")]
+#[cfg_attr(target_arch = "x86_64", path = "windows/unwind_x64.rs")]
+mod unwind;
 
 pub(crate) use program::{copy_code, map_code};
+pub(crate) use unwind::{UnwindEntry, with_unwind_data};
 
 use super::{ForkHooks, LoaderError};
-use farcall_arch::emit::{Code, unwind};
 use libloading::os::windows as loader;
-use std::borrow::Cow;
 use std::error::Error as _;
 use std::ffi::{CString, c_void};
 use std::io;
@@ -19,10 +21,7 @@ use windows_sys::Win32::Foundation::{
     ERROR_NOT_ENOUGH_MEMORY, ERROR_PATH_NOT_FOUND, HANDLE, HMODULE, INVALID_HANDLE_VALUE,
     SetLastError,
 };
-use windows_sys::Win32::System::Diagnostics::Debug::{
-    FlushInstructionCache, IMAGE_RUNTIME_FUNCTION_ENTRY, IMAGE_RUNTIME_FUNCTION_ENTRY_0,
-    RtlAddFunctionTable, RtlDeleteFunctionTable,
-};
+use windows_sys::Win32::System::Diagnostics::Debug::FlushInstructionCache;
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 use windows_sys::Win32::System::Memory::{
     CreateFileMappingW, FILE_MAP, FILE_MAP_EXECUTE, FILE_MAP_READ, FILE_MAP_WRITE, MEM_COMMIT,
@@ -86,7 +85,7 @@ pub(crate) fn place_block(
     Ok(start)
 }
 
-/// What the system asks for after writing code, though processors of this kind do not.
+/// What the system asks for after writing code, whether or not the processor does.
 pub fn sync_icache(bytes: &[u8]) {
     // SAFETY: it changes no memory.
     unsafe { FlushInstructionCache(GetCurrentProcess(), bytes.as_ptr().cast(), bytes.len()) };
@@ -198,70 +197,8 @@ impl Drop for View {
     }
 }
 
-/// Where the unwind information of `code` lies, from its first byte.
-fn unwind_offset(code: &Code) -> usize {
-    code.bytes.len().next_multiple_of(4)
-}
-
 /// As elsewhere: the system itself unwinds.
 pub(crate) fn find_unwinder() {}
-
-/// The bytes to publish for `code`: its own and, as the unwinder only looks within 4 GiB of them, what it goes by.
-pub(crate) fn with_unwind_data(code: &Code) -> Cow<'_, [u8]> {
-    let Some(info) = unwind::unwind_info(code) else {
-        return Cow::Borrowed(&code.bytes);
-    };
-    let mut bytes = code.bytes.clone();
-    bytes.resize(unwind_offset(code), 0);
-    bytes.extend(info);
-    Cow::Owned(bytes)
-}
-
-/// What the unwinder has been told about one piece of code: a table with one function. Nothing for code without a frame, which
-/// the system takes for a leaf function, as it is one.
-pub(crate) struct UnwindEntry(Option<Box<IMAGE_RUNTIME_FUNCTION_ENTRY>>);
-
-impl std::fmt::Debug for UnwindEntry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("UnwindEntry")
-            .field(&self.0.is_some())
-            .finish()
-    }
-}
-
-impl UnwindEntry {
-    /// Tells the unwinder about code.
-    ///
-    /// # Safety
-    /// * What [`with_unwind_data`] made of `code` is published at `start`, until [`UnwindEntry::unregister`].
-    pub unsafe fn register(code: &Code, start: NonNull<u8>) -> UnwindEntry {
-        if code.frame.is_empty() {
-            return UnwindEntry(None);
-        }
-        let entry = Box::new(IMAGE_RUNTIME_FUNCTION_ENTRY {
-            BeginAddress: 0,
-            EndAddress: code.bytes.len() as u32,
-            Anonymous: IMAGE_RUNTIME_FUNCTION_ENTRY_0 {
-                UnwindInfoAddress: unwind_offset(code) as u32,
-            },
-        });
-        // SAFETY: the table describes the code at its address and stays in place: the box's content does not move, and
-        // unregister() comes before it is dropped, or it never is.
-        unsafe { RtlAddFunctionTable(&*entry, 1, start.as_ptr() as u64) };
-        UnwindEntry(Some(entry))
-    }
-
-    /// Takes it back.
-    ///
-    /// # Safety
-    /// * It is done once, and no thread executes the code.
-    pub unsafe fn unregister(&self) {
-        if let Some(entry) = &self.0 {
-            // SAFETY: the table was registered, and the caller vouches for the rest.
-            unsafe { RtlDeleteFunctionTable(&**entry) };
-        }
-    }
-}
 
 /// Windows does not fork.
 pub(crate) fn around_fork(_: &'static ForkHooks) {}

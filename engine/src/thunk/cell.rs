@@ -33,7 +33,15 @@ unsafe impl Sync for Cell {}
 
 /// A block of cells; pages of its own, so that its copies can be placed by pages.
 #[cfg_attr(target_arch = "x86_64", repr(C, align(4096)))]
-#[cfg_attr(target_arch = "aarch64", repr(C, align(65536)))]
+#[cfg_attr(all(target_arch = "aarch64", windows), repr(C, align(4096)))]
+#[cfg_attr(
+    all(target_arch = "aarch64", target_vendor = "apple"),
+    repr(C, align(16384))
+)]
+#[cfg_attr(
+    all(target_arch = "aarch64", unix, not(target_vendor = "apple")),
+    repr(C, align(65536))
+)]
 pub(crate) struct Cells([Cell; THUNKS]);
 
 /// The cells of the program's own thunks.

@@ -1,7 +1,7 @@
 //! The machine code for AArch64.
 
+use crate::unwind_line;
 use farcall_arch::Plan;
-use std::arch::global_asm;
 use std::mem::offset_of;
 
 /// The registers, by their number.
@@ -30,13 +30,32 @@ impl Image {
     pub fn set_x87(&mut self, _register: u8, _bytes: [u8; 16]) {}
 }
 
-/// The register of the static chain. A thunk leaves its record's address in `x16`.
+/// The register of the static chain, where there is one. A thunk leaves its record's address in `x16`.
 pub const STATIC_CHAIN: usize = 18;
+
+/// Whether there is such a register: on Apple's systems and on Windows, `x18` is the platform's own.
+pub const HAS_STATIC_CHAIN: bool = cfg!(not(any(target_vendor = "apple", windows)));
 
 const _: () = {
     assert!(offset_of!(Image, fps) == 160);
     assert!(size_of::<Image>() == 288);
 };
+
+/// Loads the register of the static chain. It is left alone if there is none.
+#[cfg(not(any(target_vendor = "apple", windows)))]
+macro_rules! load_static_chain {
+    () => {
+        "ldr x9, [x19, #144]\n cbz x9, 4f\n mov x18, x9\n 4:"
+    };
+}
+
+/// The platform's own register is never touched.
+#[cfg(any(target_vendor = "apple", windows))]
+macro_rules! load_static_chain {
+    () => {
+        ""
+    };
+}
 
 // farcall_interp_call(frame, stack_len, fill, target)
 //
@@ -44,26 +63,19 @@ const _: () = {
 //   | saved x29, x30 | <- x29
 //   | stack area     | <- sp at the calls
 //
-// The area is entered a page at a time, as no page of a stack may be passed over. x18, which is the platform's on some systems, is left
-// alone unless there is a static chain.
-global_asm!(
-    ".pushsection .text.farcall_interp_call,\"ax\",@progbits",
-    ".globl farcall_interp_call",
-    ".hidden farcall_interp_call",
-    ".type farcall_interp_call,@function",
-    ".p2align 4",
-    "farcall_interp_call:",
-    ".cfi_startproc",
+// The area is entered a page at a time, as no page of a stack may be passed over.
+crate::assembly!(framed "farcall_interp_call", 4, [
     "hint #34",
+    unwind_line!("", ".seh_nop"),
     "stp x29, x30, [sp, #-32]!",
-    ".cfi_def_cfa_offset 32",
-    ".cfi_offset x29, -32",
-    ".cfi_offset x30, -24",
+    unwind_line!(".cfi_def_cfa_offset 32", ".seh_save_fplr_x 32"),
+    unwind_line!(".cfi_offset x29, -32", ""),
+    unwind_line!(".cfi_offset x30, -24", ""),
     "mov x29, sp",
-    ".cfi_def_cfa_register x29",
+    unwind_line!(".cfi_def_cfa_register x29", ".seh_set_fp"),
     "stp x19, x20, [sp, #16]",
-    ".cfi_offset x19, -16",
-    ".cfi_offset x20, -8",
+    unwind_line!(".cfi_offset x19, -16", ".seh_save_regp x19, 16"),
+    unwind_line!(".cfi_offset x20, -8", ".seh_endprologue"),
     "mov x19, x0",
     "mov x20, x3",
     "2:",
@@ -86,28 +98,23 @@ global_asm!(
     "ldp x4, x5, [x19, #32]",
     "ldp x6, x7, [x19, #48]",
     "ldr x8, [x19, #64]",
-    "ldr x9, [x19, #144]",
-    "cbz x9, 4f",
-    "mov x18, x9",
-    "4:",
+    load_static_chain!(),
     "blr x20",
     "stp x0, x1, [x19]",
     "stp q0, q1, [x19, #160]",
     "stp q2, q3, [x19, #192]",
+    unwind_line!("", ".seh_startepilogue"),
     "mov sp, x29",
-    ".cfi_def_cfa_register sp",
+    unwind_line!(".cfi_def_cfa_register sp", ".seh_set_fp"),
     "ldp x19, x20, [sp, #16]",
-    ".cfi_restore x19",
-    ".cfi_restore x20",
+    unwind_line!(".cfi_restore x19", ".seh_save_regp x19, 16"),
+    unwind_line!(".cfi_restore x20", ""),
     "ldp x29, x30, [sp], #32",
-    ".cfi_restore x29",
-    ".cfi_restore x30",
-    ".cfi_def_cfa_offset 0",
+    unwind_line!(".cfi_restore x29", ".seh_save_fplr_x 32"),
+    unwind_line!(".cfi_restore x30", ".seh_endepilogue"),
+    unwind_line!(".cfi_def_cfa_offset 0", ""),
     "ret",
-    ".cfi_endproc",
-    ".size farcall_interp_call, . - farcall_interp_call",
-    ".popsection",
-);
+]);
 
 /// An entry of callbacks, called `$name`: registers into an image on the stack, `$enter(record, image, stack)`, and back. With
 /// `chain`, the record is where the static chain leads.
@@ -120,20 +127,16 @@ macro_rules! interp_entry {
         $crate::interp_entry!(@ $name, $enter, "x18");
     };
     (@ $name:literal, $enter:path, $record:literal) => {
-        ::core::arch::global_asm!(
-            concat!(".pushsection .text.", $name, ",\"ax\",@progbits"),
-            concat!(".globl ", $name),
-            concat!(".hidden ", $name),
-            concat!(".type ", $name, ",@function"),
-            ".p2align 4",
-            concat!($name, ":"),
-            ".cfi_startproc",
+        $crate::assembly!(framed $name, 4, [
             "hint #34",
+            $crate::unwind_line!("", ".seh_nop"),
             "stp x29, x30, [sp, #-304]!",
-            ".cfi_def_cfa_offset 304",
-            ".cfi_offset x29, -304",
-            ".cfi_offset x30, -296",
+            $crate::unwind_line!(".cfi_def_cfa_offset 304", ".seh_save_fplr_x 304"),
+            $crate::unwind_line!(".cfi_offset x29, -304", ""),
+            $crate::unwind_line!(".cfi_offset x30, -296", ""),
             "mov x29, sp",
+            $crate::unwind_line!("", ".seh_set_fp"),
+            $crate::unwind_line!("", ".seh_endprologue"),
             "stp x0, x1, [sp, #16]",
             "stp x2, x3, [sp, #32]",
             "stp x4, x5, [sp, #48]",
@@ -150,15 +153,12 @@ macro_rules! interp_entry {
             "ldp x0, x1, [sp, #16]",
             "ldp q0, q1, [sp, #176]",
             "ldp q2, q3, [sp, #208]",
+            $crate::unwind_line!("", ".seh_startepilogue"),
             "ldp x29, x30, [sp], #304",
-            ".cfi_restore x29",
-            ".cfi_restore x30",
-            ".cfi_def_cfa_offset 0",
+            $crate::unwind_line!(".cfi_restore x29", ".seh_save_fplr_x 304"),
+            $crate::unwind_line!(".cfi_restore x30", ".seh_endepilogue"),
+            $crate::unwind_line!(".cfi_def_cfa_offset 0", ""),
             "ret",
-            ".cfi_endproc",
-            concat!(".size ", $name, ", . - ", $name),
-            ".popsection",
-            enter = sym $enter,
-        );
+        ] enter = sym $enter,);
     };
 }

@@ -31,17 +31,10 @@ struct Listed {
 }
 
 // The names are the interface. They are weak, as another compiler in the same program may have them.
+crate::assembly!(weak "__jit_debug_register_code", 4, ["ret"]);
+
+#[cfg(not(target_vendor = "apple"))]
 global_asm!(
-    ".pushsection .text.__jit_debug_register_code,\"ax\",%progbits",
-    ".weak __jit_debug_register_code",
-    ".type __jit_debug_register_code,%function",
-    ".p2align 4",
-    "__jit_debug_register_code:",
-    ".cfi_startproc",
-    "ret",
-    ".cfi_endproc",
-    ".size __jit_debug_register_code, . - __jit_debug_register_code",
-    ".popsection",
     ".pushsection .data.__jit_debug_descriptor,\"aw\",%progbits",
     ".weak __jit_debug_descriptor",
     ".type __jit_debug_descriptor,%object",
@@ -51,6 +44,18 @@ global_asm!(
     ".quad 0, 0",
     ".size __jit_debug_descriptor, . - __jit_debug_descriptor",
     ".popsection",
+);
+
+#[cfg(target_vendor = "apple")]
+global_asm!(
+    ".section __DATA,__data",
+    ".globl ___jit_debug_descriptor",
+    ".weak_definition ___jit_debug_descriptor",
+    ".p2align 3",
+    "___jit_debug_descriptor:",
+    ".long 1, 0",
+    ".quad 0, 0",
+    ".text",
 );
 
 unsafe extern "C" {

@@ -54,7 +54,7 @@ unsafe extern "C" fn look_into(
         if end <= header.p_filesz as usize {
             // SAFETY: a name is there, and ends with a zero byte.
             let name = unsafe { path(info.dlpi_name) };
-            search.found = name.map(|name| (name, header.p_offset as u64 + inside as u64));
+            search.found = name.map(|name| (name, header.p_offset + inside as u64));
             return 1;
         }
     }

@@ -1,57 +1,81 @@
-//! Thunks that are part of the program, as assembly, and what leads from one record to another.
+//! Thunks that are part of the program, and what leads from one record to another.
 //!
-//! The instructions are those of [`farcall_arch::emit::thunks`]. What differs is how a thunk finds its record: linkers know the distance.
+//! Their text is that of [`farcall_arch::emit::thunk`], but for the way to the record, which is further than `adr` reaches: linkers
+//! know it.
 
 use crate::thunk::cell::{CELL, CELLS, RECORD, THUNKS};
-use std::arch::global_asm;
+use farcall_arch::emit::thunk::a64::{JUMP, LANDING_PAD};
 
 /// Bytes of a thunk.
 pub const THUNK_SIZE: usize = 32;
 
+/// The alignment of their pages, as a power of two: the largest pages that the systems have, within what their object files can say.
+#[cfg(all(unix, not(target_vendor = "apple")))]
+macro_rules! page_align {
+    () => {
+        16
+    };
+}
+#[cfg(target_vendor = "apple")]
+macro_rules! page_align {
+    () => {
+        14
+    };
+}
+#[cfg(windows)]
+macro_rules! page_align {
+    () => {
+        12
+    };
+}
+
+/// Loads the address of a thunk's record.
+#[cfg(not(target_vendor = "apple"))]
+macro_rules! load_record {
+    () => {
+        "adrp x16, {cells} + {record} + farcall_thunk_index * {cell}\n\
+         add x16, x16, :lo12:{cells} + {record} + farcall_thunk_index * {cell}"
+    };
+}
+#[cfg(target_vendor = "apple")]
+macro_rules! load_record {
+    () => {
+        "adrp x16, {cells}@PAGE + ({record} + farcall_thunk_index * {cell})\n\
+         add x16, x16, {cells}@PAGEOFF + ({record} + farcall_thunk_index * {cell})"
+    };
+}
+
 // A thunk finds its record at a fixed distance, and jumps to the entry that it names.
-global_asm!(
-    ".pushsection .text.farcall_thunks,\"ax\",@progbits",
-    ".globl farcall_thunks",
-    ".hidden farcall_thunks",
-    ".type farcall_thunks,@function",
-    ".p2align 16",
-    "farcall_thunks:",
-    ".cfi_startproc",
+crate::assembly!(leaf "farcall_thunks", page_align!(), [
     ".set farcall_thunk_index, 0",
     ".rept {count}",
-    "hint #34",
-    "adrp x16, {cells} + {record} + farcall_thunk_index * {cell}",
-    "add x16, x16, :lo12:{cells} + {record} + farcall_thunk_index * {cell}",
-    "ldar x17, [x16]",
-    "br x17",
+    ".inst {pad}",
+    load_record!(),
+    ".inst {jump_0}",
+    ".inst {jump_1}",
     "udf #0",
     "udf #0",
     "udf #0",
     ".set farcall_thunk_index, farcall_thunk_index + 1",
     ".endr",
-    ".cfi_endproc",
-    ".size farcall_thunks, . - farcall_thunks",
-    ".popsection",
+]
     count = const THUNKS,
     cells = sym CELLS,
     record = const RECORD,
     cell = const CELL,
+    pad = const LANDING_PAD,
+    jump_0 = const JUMP[0],
+    jump_1 = const JUMP[1],
 );
 
 // Goes on with the record whose address lies where a record's context is.
-global_asm!(
-    ".pushsection .text.farcall_thunk_forward,\"ax\",@progbits",
-    ".globl farcall_thunk_forward",
-    ".hidden farcall_thunk_forward",
-    ".type farcall_thunk_forward,@function",
-    ".p2align 4",
-    "farcall_thunk_forward:",
-    ".cfi_startproc",
-    "hint #34",
+crate::assembly!(leaf "farcall_thunk_forward", 4, [
+    ".inst {pad}",
     "ldr x16, [x16, #8]",
-    "ldar x17, [x16]",
-    "br x17",
-    ".cfi_endproc",
-    ".size farcall_thunk_forward, . - farcall_thunk_forward",
-    ".popsection",
+    ".inst {jump_0}",
+    ".inst {jump_1}",
+]
+    pad = const LANDING_PAD,
+    jump_0 = const JUMP[0],
+    jump_1 = const JUMP[1],
 );

@@ -50,6 +50,9 @@ impl Image {
 /// The register of the static chain.
 pub const STATIC_CHAIN: usize = 10;
 
+/// Whether there is such a register.
+pub const HAS_STATIC_CHAIN: bool = true;
+
 const _: () = {
     assert!(offset_of!(Image, fps) == 128);
     assert!(offset_of!(Image, x87) == 256);

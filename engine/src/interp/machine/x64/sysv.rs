@@ -3,8 +3,6 @@
 //! Frames of both conventions are made by the same code: a call loads all registers that any convention uses for arguments,
 //! and an entry is told apart by what it has to preserve.
 
-use std::arch::global_asm;
-
 // farcall_interp_call(frame, stack_len, fill, target)
 //
 //   | return address |
@@ -13,14 +11,7 @@ use std::arch::global_asm;
 //   | stack area     | <- rsp at the calls
 //
 // The area is entered a page at a time, as no page of a stack may be passed over.
-global_asm!(
-    ".pushsection .text.farcall_interp_call,\"ax\",@progbits",
-    ".globl farcall_interp_call",
-    ".hidden farcall_interp_call",
-    ".type farcall_interp_call,@function",
-    ".p2align 4",
-    "farcall_interp_call:",
-    ".cfi_startproc",
+crate::assembly!(framed "farcall_interp_call", 4, [
     "endbr64",
     "push rbp",
     ".cfi_def_cfa_offset 16",
@@ -79,10 +70,7 @@ global_asm!(
     "pop rbp",
     ".cfi_def_cfa rsp, 8",
     "ret",
-    ".cfi_endproc",
-    ".size farcall_interp_call, . - farcall_interp_call",
-    ".popsection",
-);
+]);
 
 /// An entry of callbacks, called `$name`: registers into an image on the stack, `$enter(record, image, stack)`, and back. With
 /// `chain`, the record is where the static chain leads; with `win64`, callers are Microsoft's, and what they want preserved on
@@ -134,14 +122,7 @@ macro_rules! interp_entry {
         );
     };
     (@ $name:literal, $enter:path, $saved:literal, [$($save:literal),*], [$($restore:literal),*]) => {
-        ::core::arch::global_asm!(
-            concat!(".pushsection .text.", $name, ",\"ax\",@progbits"),
-            concat!(".globl ", $name),
-            concat!(".hidden ", $name),
-            concat!(".type ", $name, ",@function"),
-            ".p2align 4",
-            concat!($name, ":"),
-            ".cfi_startproc",
+        $crate::assembly!(framed $name, 4, [
             "endbr64",
             concat!("sub rsp, 312 + ", $saved),
             concat!(".cfi_def_cfa_offset 320 + ", $saved),
@@ -182,10 +163,6 @@ macro_rules! interp_entry {
             concat!("add rsp, 312 + ", $saved),
             ".cfi_def_cfa_offset 8",
             "ret",
-            ".cfi_endproc",
-            concat!(".size ", $name, ", . - ", $name),
-            ".popsection",
-            enter = sym $enter,
-        );
+        ] enter = sym $enter,);
     };
 }

@@ -1,7 +1,5 @@
 //! The machine code for Windows processes.
 
-use std::arch::global_asm;
-
 // farcall_interp_call(frame, stack_len, fill, target)
 //
 //   | return address      |
@@ -10,12 +8,7 @@ use std::arch::global_asm;
 //   | shadow space        | <- rsp at the call of fill
 //
 // The area is entered a page at a time, as the system wants it.
-global_asm!(
-    ".section .text$farcall_interp_call,\"xr\"",
-    ".globl farcall_interp_call",
-    ".p2align 4",
-    ".seh_proc farcall_interp_call",
-    "farcall_interp_call:",
+crate::assembly!(framed "farcall_interp_call", 4, [
     "push rbp",
     ".seh_pushreg rbp",
     "push rbx",
@@ -58,9 +51,7 @@ global_asm!(
     "pop rbx",
     "pop rbp",
     "ret",
-    ".seh_endproc",
-    ".text",
-);
+]);
 
 /// An entry of callbacks, called `$name`: registers into an image on the stack, `$enter(record, image, stack)`, and back. With
 /// `chain`, the record is where the static chain leads.
@@ -70,12 +61,7 @@ macro_rules! interp_entry {
         $crate::interp_entry!($name, $enter);
     };
     ($name:literal, $enter:path) => {
-        ::core::arch::global_asm!(
-            concat!(".section .text$", $name, ",\"xr\""),
-            concat!(".globl ", $name),
-            ".p2align 4",
-            concat!(".seh_proc ", $name),
-            concat!($name, ":"),
+        $crate::assembly!(framed $name, 4, [
             "sub rsp, 344",
             ".seh_stackalloc 344",
             ".seh_endprologue",
@@ -95,9 +81,6 @@ macro_rules! interp_entry {
             "movaps xmm0, [rsp + 160]",
             "add rsp, 344",
             "ret",
-            ".seh_endproc",
-            ".text",
-            enter = sym $enter,
-        );
+        ] enter = sym $enter,);
     };
 }

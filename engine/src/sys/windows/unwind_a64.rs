@@ -1,0 +1,30 @@
+//! What the unwinder is told of code on AArch64: nothing yet, so exceptions do not get past it.
+
+use farcall_arch::emit::Code;
+use std::borrow::Cow;
+use std::ptr::NonNull;
+
+/// The bytes to publish for `code`: its own.
+pub(crate) fn with_unwind_data(code: &Code) -> Cow<'_, [u8]> {
+    Cow::Borrowed(&code.bytes)
+}
+
+/// What the unwinder has been told about one piece of code.
+#[derive(Debug)]
+pub(crate) struct UnwindEntry;
+
+impl UnwindEntry {
+    /// Tells the unwinder about code.
+    ///
+    /// # Safety
+    /// * What [`with_unwind_data`] made of `code` is published at `start`, until [`UnwindEntry::unregister`].
+    pub unsafe fn register(_: &Code, _start: NonNull<u8>) -> UnwindEntry {
+        UnwindEntry
+    }
+
+    /// Takes it back.
+    ///
+    /// # Safety
+    /// * It is done once, and no thread executes the code.
+    pub unsafe fn unregister(&self) {}
+}

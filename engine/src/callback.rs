@@ -4,7 +4,7 @@ use crate::compiled::{Compiled, Direction, Endpoint, Served};
 use crate::epoch::{self, Inside};
 use crate::error::Result;
 use crate::interp::{self, Image};
-use crate::lock::lock;
+use crate::lock::{lock, try_lock};
 use crate::record::{Handler, ObjectHandler, Record};
 use crate::thunk::{self, Thunk};
 use std::ffi::c_void;
@@ -155,7 +155,8 @@ unsafe fn install_code(record: *mut Record) {
         served = signature.serve(Direction::Entry, Endpoint::Slots);
     }
     let Served::Code(entry) = served else { return };
-    let mut lock = lock();
+    // This may be a signal's handler, which waits for nobody. The next call will try again.
+    let Some(mut lock) = try_lock() else { return };
     // SAFETY: records are changed under the lock. This one may be another callback's by now, even of another signature.
     unsafe {
         if (*record).compiled == compiled

@@ -173,7 +173,8 @@ impl Compiled {
         unsafe { std::mem::transmute::<*mut c_void, SlotsCall>(call) }
     }
 
-    /// Counts a use, makes code where that pays by now, and says what serves it.
+    /// Counts a use, makes code where that pays by now, and says what serves it. No code is made where a signal's handler may be
+    /// running.
     pub fn serve(&self, direction: Direction, endpoint: Endpoint) -> Served {
         let place = self.place(direction, endpoint);
         match place.get() {
@@ -181,6 +182,10 @@ impl Compiled {
             served => return served,
         }
         if place.uses.fetch_add(1, Ordering::Relaxed) < policy::uses_without_code() {
+            return Served::Plan;
+        }
+        // Code is made with memory from the allocator, and under the lock. A handler may have interrupted either.
+        if sys::may_be_in_signal_handler() {
             return Served::Plan;
         }
         self.serve_with_code(direction, endpoint)
@@ -281,6 +286,7 @@ static CACHE: Guarded<Cache<Key, Compiled>> = Guarded::new(Cache::new());
 /// # Errors
 /// [`crate::Error::Plan`].
 pub fn compile(signature: Signature, conversion: Option<Conversion>) -> Result<Arc<Compiled>> {
+    sys::note_signal_mask();
     let key = Key {
         signature,
         conversion,

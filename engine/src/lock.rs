@@ -11,7 +11,7 @@ use crate::sys;
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// The proof that this thread holds the lock.
 pub(crate) struct Held(());
@@ -78,6 +78,20 @@ pub(crate) fn lock() -> Lock {
         // assignment at the end.
         _guard: MUTEX.lock().unwrap_or_else(PoisonError::into_inner),
     }
+}
+
+/// Takes the lock, unless somebody has it: perhaps this very thread, which a signal's handler has interrupted.
+pub(crate) fn try_lock() -> Option<Lock> {
+    watch_forks();
+    let guard = match MUTEX.try_lock() {
+        Ok(guard) => guard,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(TryLockError::WouldBlock) => return None,
+    };
+    Some(Lock {
+        held: Held(()),
+        _guard: guard,
+    })
 }
 
 /// Runs `work` while no other thread runs any of this, or makes code or thunks, and no fork happens.

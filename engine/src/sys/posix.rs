@@ -15,6 +15,7 @@ mod loaded;
 #[cfg(any(not(target_os = "linux"), feature = "posix"))]
 mod pages;
 mod program;
+mod signals;
 
 #[cfg(all(target_os = "macos", target_arch = "aarch64"))]
 pub(crate) use apple::{CodeRange, code_grain, place_block};
@@ -29,6 +30,7 @@ pub(crate) use pages::{FENCES_ALL_THREADS, fence_all_threads};
 pub use sync_icache_here as sync_icache;
 
 pub(crate) use program::{copy_code, map_code};
+pub(crate) use signals::{may_be_in_signal_handler, note_signal_mask};
 
 use super::{ForkHooks, LoaderError};
 use farcall_arch::emit::{Code, unwind};

@@ -200,6 +200,14 @@ impl Drop for View {
 /// As elsewhere: the system itself unwinds.
 pub(crate) fn find_unwinder() {}
 
+/// Windows has no signals that interrupt a thread.
+pub(crate) fn note_signal_mask() {}
+
+/// As above.
+pub(crate) fn may_be_in_signal_handler() -> bool {
+    false
+}
+
 /// Windows does not fork.
 pub(crate) fn around_fork(_: &'static ForkHooks) {}
 

@@ -1,0 +1,72 @@
+//! Whether a thread may be in a signal's handler just now.
+
+use std::cell::Cell;
+use std::mem::MaybeUninit;
+use std::ptr;
+
+thread_local! {
+    /// The signals that this thread blocks outside of handlers, once that has been noted.
+    static USUAL: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// Notes which signals this thread blocks, as what it usually does. For the moment at which a user makes something.
+pub(crate) fn note_signal_mask() {
+    if USUAL.get().is_none() {
+        USUAL.set(Some(blocked()));
+    }
+}
+
+/// Whether this thread blocks signals that it usually does not: a handler has its own signal blocked while it runs.
+///
+/// A handler may have interrupted an allocation, so nothing must be allocated in one.
+pub(crate) fn may_be_in_signal_handler() -> bool {
+    let blocked = blocked();
+    blocked != 0 && Some(blocked) != USUAL.get()
+}
+
+/// The blocked signals, a bit each.
+fn blocked() -> u64 {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: without a new set this call only fills in the old one.
+    let set = unsafe {
+        if libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), set.as_mut_ptr()) != 0 {
+            return u64::MAX;
+        }
+        set.assume_init()
+    };
+    // SAFETY: the set is a whole one. What is no signal is in none.
+    let is_in = |signal: &i32| unsafe { libc::sigismember(&set, *signal) } == 1;
+    let bits = (1..=64).filter(is_in).map(|signal| 1_u64 << (signal - 1));
+    bits.fold(0, |all, bit| all | bit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thread_with_a_signal_blocked_may_be_in_its_handler_unless_it_usually_blocks_that() {
+        let block = |how| {
+            // SAFETY: the set is initialised ahead of its use, and only this thread's mask is changed.
+            unsafe {
+                let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+                libc::sigemptyset(set.as_mut_ptr());
+                libc::sigaddset(set.as_mut_ptr(), libc::SIGUSR2);
+                libc::pthread_sigmask(how, set.as_ptr(), ptr::null_mut());
+            }
+        };
+        let in_a_thread = |note_first: bool| {
+            let thread = std::thread::spawn(move || {
+                if note_first {
+                    note_signal_mask();
+                }
+                block(libc::SIG_BLOCK);
+                note_signal_mask();
+                may_be_in_signal_handler()
+            });
+            thread.join().expect("no panic")
+        };
+        assert!(in_a_thread(true));
+        assert!(!in_a_thread(false));
+    }
+}

@@ -114,9 +114,33 @@ pub const GOALS: &[Goal] = &[
     Goal {
         work: "function made, signature new",
         against: "–",
-        bound: Bound::NsAtMost(20_000.0),
-        figure: |samples| Some(Judged::of(samples.time("func/first", "farcall")?)),
+        bound: Bound::NsAtMost(2_000.0),
+        figure: |samples| {
+            let judged = Judged::of(samples.time("first/made", "farcall")?);
+            let script = |peer| samples.time("script first, made", peer);
+            let note = script("farcall").zip(script(STOCK)).map(|(ours, stock)| {
+                format!(
+                    "`ffi.func` of a script {:.0} ns, stock {:.0} ns",
+                    ours.median, stock.median
+                )
+            });
+            Some(judged.with_note(note.unwrap_or_default()))
+        },
         reason: "",
+    },
+    Goal {
+        work: "the first call of a function",
+        against: "–",
+        bound: Bound::NsAtMost(500.0),
+        figure: |samples| Some(Judged::of(samples.time("first/call", "farcall")?)),
+        reason: "",
+    },
+    Goal {
+        work: "code made for a signature",
+        against: "–",
+        bound: Bound::NsAtMost(10_000.0),
+        figure: |samples| Some(Judged::of(samples.time("first/code", "farcall")?)),
+        reason: "the system calls that change pages take most of it",
     },
     Goal {
         work: "MicroPython: `add2(i, 1)`, net of the loop",
@@ -285,6 +309,18 @@ pub const GOALS: &[Goal] = &[
         bound: Bound::FasterAtLeast(1.5),
         figure: |samples| faster(samples, "prepared and called/", LIBFFI[0], DROP_IN),
         reason: "",
+    },
+    Goal {
+        work: "as libffi: a new signature prepared and called once",
+        against: "libffi's",
+        bound: Bound::TimesAtMost(1.2),
+        figure: |samples| {
+            let row = "first/made and called once";
+            let judged = Judged::of(samples.ratio(row, DROP_IN, LIBFFI[0])?);
+            let made = samples.ratio("first/made", DROP_IN, LIBFFI[0])?.median;
+            Some(judged.with_note(format!("prepared only: {made:.2} ×")))
+        },
+        reason: "signatures are remembered, so that later calls are faster",
     },
     Goal {
         work: "as libffi: closure made and freed",

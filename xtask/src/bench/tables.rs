@@ -85,9 +85,22 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         title: "Functions made",
-        about: "`Function::at` with a signature seen before, and with new ones.",
+        about: "`Function::at` with a signature seen before.",
         prefix: "func/",
         columns: &[column("farcall", "farcall", "")],
+    },
+    Table {
+        title: "Signatures that nobody has used before",
+        about: "Each of five arguments. `Function::at` and `Function::call_slots`; `ffi_prep_cif` and `ffi_call`. A closure is made by \
+                `Callback::with_slots`, and by `ffi_prep_cif` and `ffi_prep_closure_loc`. The last rows are single steps: the first \
+                call of a function, one more that follows the plan, one through code, and the making of code.",
+        prefix: "first/",
+        columns: &[
+            column("farcall", "farcall", ""),
+            column("libffi", "libffi", ""),
+            column("libffi of the system", "libffi of the system", "libffi"),
+            column(DROP_IN, "farcall as libffi", "libffi"),
+        ],
     },
     Table {
         title: "libffi's cifs",
@@ -134,6 +147,15 @@ pub const TABLES: &[Table] = &[
         title: "Functions made by MicroPython's scripts",
         about: "`ffi.func(\"i\", address, \"ii\")` in a loop, less an empty loop.",
         prefix: "script func",
+        columns: &[
+            column("farcall", "farcall", ""),
+            column(STOCK, "stock", "farcall"),
+        ],
+    },
+    Table {
+        title: "Functions of new signatures made by MicroPython's scripts",
+        about: "`ffi.func(\"v\", address, args)` with five letters that were not seen before; the same, and a call.",
+        prefix: "script first",
         columns: &[
             column("farcall", "farcall", ""),
             column(STOCK, "stock", "farcall"),

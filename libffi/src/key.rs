@@ -258,6 +258,12 @@ impl Key {
     }
 }
 
+/// The type codes of a finished key of scalars without variadic ones: the result's, then the arguments'.
+pub fn scalar_codes(words: &[u64]) -> impl Iterator<Item = u16> {
+    let bytes = words.iter().flat_map(|word| word.to_le_bytes());
+    bytes.skip(1).take_while(|byte| *byte != END).map(u16::from)
+}
+
 /// What [`scalar_byte`] says of anything else.
 const NO_SCALAR: u8 = u8::MAX;
 
@@ -329,6 +335,15 @@ mod tests {
                 };
                 assert_eq!(long.words(), [short.0]);
                 assert_eq!(long.hash(), short.hash());
+                // A pointer is a number of eight bytes here.
+                let same = |code| match code {
+                    code::POINTER => code::UINT64,
+                    code => code,
+                };
+                let all = [ret].into_iter().chain(types[..count].iter().copied());
+                // SAFETY: likewise.
+                let codes = all.map(|ty| same(unsafe { (*ty).code }));
+                assert!(scalar_codes(long.words()).eq(codes));
             }
         }
     }

@@ -258,10 +258,22 @@ impl Key {
     }
 }
 
-/// The type codes of a finished key of scalars without variadic ones: the result's, then the arguments'.
-pub fn scalar_codes(words: &[u64]) -> impl Iterator<Item = u16> {
-    let bytes = words.iter().flat_map(|word| word.to_le_bytes());
-    bytes.skip(1).take_while(|byte| *byte != END).map(u16::from)
+/// Tells the type codes of a finished key of scalars without variadic ones: the result's, then the arguments'.
+#[inline]
+pub fn for_each_scalar(words: &[u64], mut tell: impl FnMut(u16)) {
+    // The convention's number is not among them.
+    let mut bytes_left = size_of::<u64>() - 1;
+    for word in words {
+        let mut word = word >> (u64::BITS - 8 * bytes_left as u32);
+        for _ in 0..bytes_left {
+            if word as u8 == END {
+                return;
+            }
+            tell(u16::from(word as u8));
+            word >>= 8;
+        }
+        bytes_left = size_of::<u64>();
+    }
 }
 
 /// What [`scalar_byte`] says of anything else.
@@ -343,7 +355,9 @@ mod tests {
                 let all = [ret].into_iter().chain(types[..count].iter().copied());
                 // SAFETY: likewise.
                 let codes = all.map(|ty| same(unsafe { (*ty).code }));
-                assert!(scalar_codes(long.words()).eq(codes));
+                let mut told = Vec::new();
+                for_each_scalar(long.words(), |code| told.push(code));
+                assert!(told.into_iter().eq(codes));
             }
         }
     }

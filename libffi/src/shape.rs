@@ -124,10 +124,16 @@ pub fn plan_scalars(key: &[u64]) -> Plan {
 const ALWAYS_PLANNED: &str = "scalars have a place under this process's convention";
 
 fn scalar_signature(key: &[u64]) -> Signature {
-    let mut types = key::scalar_codes(key).map(|code| scalar_type(code).unwrap_or(Type::Void));
-    let ret = types.next().unwrap_or(Type::Void);
+    let mut ret = None;
     let mut args = Vec::with_capacity(size_of_val(key));
-    args.extend(types);
+    key::for_each_scalar(key, |code| {
+        let ty = scalar_type(code).unwrap_or(Type::Void);
+        match ret {
+            None => ret = Some(ty),
+            Some(_) => args.push(ty),
+        }
+    });
+    let ret = ret.unwrap_or(Type::Void);
     Signature::new(ret, args).expect(ALWAYS_PLANNED)
 }
 

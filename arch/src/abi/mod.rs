@@ -314,6 +314,7 @@ impl Allocator {
     }
 
     /// The next register of a scalar's class, or else its place on the stack.
+    #[inline(always)]
     fn take_by_class(&mut self, scalar: Scalar) -> Place {
         let register = if scalar.is_float() {
             self.take_fp()
@@ -381,6 +382,7 @@ impl Value<'_> {
     }
 
     /// The move of a scalar: its width, and the extension that C compilers expect of its type.
+    #[inline(always)]
     fn scalar(&self, scalar: Scalar, place: Place) -> Move {
         let extend = match scalar {
             Scalar::F32 | Scalar::F64 | Scalar::I64 | Scalar::U64 => Extend::None,
@@ -394,6 +396,7 @@ impl Value<'_> {
     }
 
     /// The move of `width` bytes, `offset` bytes from the value's start.
+    #[inline(always)]
     fn piece(&self, offset: u32, width: u32, place: Place) -> Move {
         Move {
             value: self.index,
@@ -441,6 +444,7 @@ fn scalar_result(row: &Convention, ty: &Type, scalar: Scalar) -> Move {
 }
 
 /// Calls `place` for each argument; returns the slots taken.
+#[inline(always)]
 fn for_each_arg(
     signature: &Signature,
     mut place: impl FnMut(Value<'_>) -> Result<(), PlanError>,

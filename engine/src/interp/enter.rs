@@ -1,6 +1,6 @@
 //! A callback that has been entered: its arguments, out of registers and stack, and its result, back into registers.
 
-use super::{Image, stored_width, widened};
+use super::{Image, read, store, stored_width, widened};
 use farcall_arch::{Move, Plan};
 use std::ffi::c_void;
 
@@ -67,7 +67,7 @@ impl<'a> Entered<'a> {
                     slot.copy_from_nonoverlapping(from, width);
                 } else {
                     let bytes = widened(piece, &read(from, width));
-                    slot.copy_from_nonoverlapping(bytes.as_ptr(), stored_width(piece));
+                    store(&bytes, slot, stored_width(piece));
                 }
             }
         }
@@ -95,16 +95,6 @@ impl<'a> Entered<'a> {
             image.set(piece.place, widened(piece, &bytes));
         }
     }
-}
-
-/// # Safety
-/// * `value` points to `width` bytes, 16 at most.
-#[inline]
-unsafe fn read(value: *const u8, width: usize) -> [u8; 16] {
-    let mut bytes = [0; 16];
-    // SAFETY: the caller vouches for the value.
-    unsafe { bytes.as_mut_ptr().copy_from_nonoverlapping(value, width) };
-    bytes
 }
 
 /// Room for all arguments that arrive in several registers: as many as there are registers, 16 bytes each.

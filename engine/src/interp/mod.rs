@@ -80,7 +80,7 @@ pub unsafe fn call<A: Arguments>(
         // SAFETY: the caller has room for the result, and for a word at least.
         unsafe {
             let place = result.cast::<u8>().add(piece.offset as usize);
-            place.copy_from_nonoverlapping(bytes.as_ptr(), width);
+            store(&bytes, place, width);
         }
     }
 }
@@ -124,9 +124,22 @@ impl Image {
     #[inline]
     unsafe fn put(&mut self, plan: &Plan, piece: &Move, value: *const u8, stack: *mut u8) {
         let width = piece.width as usize;
-        let mut bytes = [0; 16];
-        // SAFETY: the caller vouches for the value and the area; what is no copy and not in memory has no more than 16 bytes.
+        // SAFETY: the caller vouches for the value and the area; what is no copy and not in memory has no more than 16 bytes, and 8 in an
+        // integer register.
         unsafe {
+            match (piece.place, piece.copy) {
+                (Place::Int(register), None) => {
+                    let word = extended(piece, read_word(value, width));
+                    self.ints[usize::from(register)] = word;
+                    return;
+                }
+                (Place::Fp(register), None) => {
+                    self.fps[usize::from(register)] = read(value, width);
+                    return;
+                }
+                _ => {}
+            }
+            let mut bytes = [0; 16];
             if let Some(offset) = piece.copy {
                 let copy = stack.add((plan.stack + offset) as usize);
                 copy.copy_from_nonoverlapping(value, width);
@@ -138,8 +151,7 @@ impl Image {
                 }
                 return;
             } else {
-                bytes.as_mut_ptr().copy_from_nonoverlapping(value, width);
-                bytes = widened(piece, &bytes);
+                bytes = widened(piece, &read(value, width));
             }
             match piece.place {
                 Place::Stack { offset, size } => stack
@@ -147,6 +159,64 @@ impl Image {
                     .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len().min(size as usize)),
                 place => self.set(place, bytes),
             }
+        }
+    }
+}
+
+/// A piece's bytes. Sizes of registers are asked for one by one, as a copy of any number of bytes is a call.
+///
+/// # Safety
+/// * `value` points to `width` bytes, 16 at most.
+#[inline]
+unsafe fn read(value: *const u8, width: usize) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    let to = bytes.as_mut_ptr();
+    // SAFETY: the caller vouches for the value.
+    unsafe {
+        match width {
+            8 => to.copy_from_nonoverlapping(value, 8),
+            4 => to.copy_from_nonoverlapping(value, 4),
+            1 => to.write(value.read()),
+            2 => to.copy_from_nonoverlapping(value, 2),
+            16 => to.copy_from_nonoverlapping(value, 16),
+            _ => to.copy_from_nonoverlapping(value, width),
+        }
+    }
+    bytes
+}
+
+/// The same for up to 8 bytes.
+///
+/// # Safety
+/// * `value` points to `width` bytes, 8 at most.
+#[inline]
+unsafe fn read_word(value: *const u8, width: usize) -> u64 {
+    // SAFETY: the caller vouches for the value.
+    unsafe {
+        match width {
+            8 => value.cast::<u64>().read_unaligned(),
+            4 => value.cast::<u32>().read_unaligned().into(),
+            1 => value.read().into(),
+            2 => value.cast::<u16>().read_unaligned().into(),
+            _ => word(&read(value, width)),
+        }
+    }
+}
+
+/// Stores a piece's first bytes, in the same way.
+///
+/// # Safety
+/// * `to` has room for `width` bytes, 16 at most.
+#[inline]
+unsafe fn store(bytes: &[u8; 16], to: *mut u8, width: usize) {
+    let from = bytes.as_ptr();
+    // SAFETY: the caller vouches for the room.
+    unsafe {
+        match width {
+            8 => to.copy_from_nonoverlapping(from, 8),
+            4 => to.copy_from_nonoverlapping(from, 4),
+            16 => to.copy_from_nonoverlapping(from, 16),
+            _ => to.copy_from_nonoverlapping(from, width),
         }
     }
 }
@@ -170,14 +240,21 @@ fn stored_width(piece: &Move) -> usize {
 /// A piece's bytes, the narrow integers among them extended to a word as their type wants it.
 #[inline]
 fn widened(piece: &Move, bytes: &[u8; 16]) -> [u8; 16] {
+    if piece.extend == Extend::None {
+        return *bytes;
+    }
+    let mut wide = [0; 16];
+    wide[..8].copy_from_slice(&extended(piece, word(bytes)).to_le_bytes());
+    wide
+}
+
+/// The same for the first word of a piece.
+#[inline]
+fn extended(piece: &Move, low: u64) -> u64 {
     let unused = 64 - 8 * piece.width.min(8);
-    let low = word(bytes);
-    let low = match piece.extend {
-        Extend::None => return *bytes,
+    match piece.extend {
+        Extend::None => low,
         Extend::Zero => low << unused >> unused,
         Extend::Sign => ((low << unused) as i64 >> unused) as u64,
-    };
-    let mut wide = [0; 16];
-    wide[..8].copy_from_slice(&low.to_le_bytes());
-    wide
+    }
 }

@@ -32,9 +32,18 @@ pub(crate) fn allocate(len: usize) -> io::Result<NonNull<u8>> {
     map(len, libc::PROT_READ | libc::PROT_WRITE)
 }
 
+/// The same, with all pages there at once.
+fn allocate_at_once(len: usize) -> io::Result<NonNull<u8>> {
+    map_with(len, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_POPULATE)
+}
+
 fn map(len: usize, protection: i32) -> io::Result<NonNull<u8>> {
+    map_with(len, protection, 0)
+}
+
+fn map_with(len: usize, protection: i32, flags: i32) -> io::Result<NonNull<u8>> {
     // Private: what a child of fork() writes is its own, and so is what the parent writes.
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    let flags = flags | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     // SAFETY: a mapping at an address of the kernel's choice replaces nothing.
     let start = unsafe { libc::mmap(ptr::null_mut(), len, protection, flags, -1, 0) };
     if start == libc::MAP_FAILED {
@@ -46,7 +55,7 @@ fn map(len: usize, protection: i32) -> io::Result<NonNull<u8>> {
 /// Gives memory back.
 ///
 /// # Safety
-/// * `start` and `len` are those of one call of [`allocate`], whose memory nothing uses any more.
+/// * The range consists of whole pages from [`allocate`] or [`allocate_at_once`] that nothing uses any more.
 pub(crate) unsafe fn release(start: NonNull<u8>, len: usize) {
     // SAFETY: the caller vouches for the range. Unmapping a whole mapping does not fail.
     unsafe { libc::munmap(start.as_ptr().cast(), len) };
@@ -58,7 +67,7 @@ pub(crate) unsafe fn release(start: NonNull<u8>, len: usize) {
 /// The system's, where a policy forbids it (`PR_SET_MDWE`, SELinux): the pages stay as they were.
 ///
 /// # Safety
-/// * The range consists of whole pages from [`allocate`] which nothing will write again.
+/// * The range consists of whole pages from [`allocate`] or [`allocate_at_once`] which nothing will write again.
 pub(crate) unsafe fn make_executable(start: NonNull<u8>, len: usize) -> io::Result<()> {
     // SAFETY: the caller vouches for the range.
     let bytes = unsafe { std::slice::from_raw_parts(start.as_ptr(), len) };
@@ -86,6 +95,42 @@ pub(crate) struct CodeRange {
     filler: u8,
     /// Bytes that have memory behind them, a multiple of the page size.
     backed: usize,
+    staging: Staging,
+}
+
+/// Pages on which code is put together. Most code takes one, so they are taken from the system several at a time.
+#[derive(Default)]
+struct Staging {
+    /// The first page of those that are left, from [`allocate_at_once`].
+    start: Option<NonNull<u8>>,
+    len: usize,
+}
+
+/// How many pages are taken at a time.
+const STAGED_PAGES: usize = 8;
+
+impl Staging {
+    /// Memory of `len` bytes, which the caller has to give back.
+    fn take(&mut self, len: usize) -> io::Result<NonNull<u8>> {
+        let page = page_size();
+        if len != page {
+            return allocate(len);
+        }
+        let start = match self.start {
+            Some(start) => start,
+            None => {
+                self.len = STAGED_PAGES * page;
+                *self.start.insert(allocate_at_once(self.len)?)
+            }
+        };
+        self.len -= page;
+        if self.len == 0 {
+            self.start = None;
+        }
+        // The last one: what is in front of it stays one mapping.
+        // SAFETY: it lies within the mapping.
+        Ok(unsafe { start.add(self.len) })
+    }
 }
 
 // SAFETY: `start` is the address of a mapping that no thread owns; writing takes `&mut self`.
@@ -99,6 +144,7 @@ impl CodeRange {
             len,
             filler,
             backed: 0,
+            staging: Staging::default(),
         })
     }
 
@@ -125,17 +171,17 @@ impl CodeRange {
         let kept = self.backed.saturating_sub(first).min(len);
         // SAFETY: the caller's offset lies within the range.
         let live = unsafe { self.start.add(first) };
-        let staging = allocate(len)?;
+        let staging = self.staging.take(len)?;
         // SAFETY: `staging` is `len` bytes that nobody else knows; the range has memory behind its first `backed` bytes, which
         // can be read.
         unsafe {
             let staging = staging.as_ptr();
-            staging.write_bytes(self.filler, len);
             staging.copy_from_nonoverlapping(live.as_ptr(), kept);
+            staging.add(kept).write_bytes(self.filler, len - kept);
             let target = staging.add(offset - first);
             target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
         }
-        // SAFETY: whole pages from allocate() which are complete; and then a copy of the live pages, byte for byte but for
+        // SAFETY: whole pages of our own which are complete; and then a copy of the live pages, byte for byte but for
         // those that are no code in use. `&mut self` keeps other writers away.
         let placed = unsafe {
             make_executable(staging, len).and_then(|()| replace_pages(live, staging, len))
@@ -160,7 +206,7 @@ impl CodeRange {
 /// The system's, when it has no memory for its own tables; nothing is changed then.
 ///
 /// # Safety
-/// * `from` is a whole range from [`allocate`], executable, and holds every byte of `to` that is code in use.
+/// * `from` is whole pages from [`allocate`] or [`allocate_at_once`], executable, and holds every byte of `to` that is code in use.
 /// * `to` is a range of whole pages within one [`CodeRange`], of the same length.
 /// * No other thread moves pages to `to` at the same time.
 #[cfg(target_os = "linux")]
@@ -229,7 +275,7 @@ impl UnwindEntry {
         // SAFETY: the section describes the code at its address, ends with a zero word, and stays in place: the box's content does not
         // move, and unregister() comes before it is dropped, or it never is.
         unsafe { __register_frame(eh_frame.as_ptr()) }
-        let debugger = debugger::Entry::register(code, start);
+        let debugger = debugger::Entry::register(code, start, &eh_frame);
         UnwindEntry { eh_frame, debugger }
     }
 

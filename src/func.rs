@@ -8,6 +8,7 @@ use farcall_engine::epoch::Inside;
 use farcall_engine::{self as engine, Compiled};
 use std::ffi::c_void;
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 /// A C function with its signature, ready to be called.
@@ -30,7 +31,7 @@ unsafe impl Send for Function {}
 unsafe impl Sync for Function {}
 
 /// Slots of short argument lists lie on the stack.
-const INLINE_SLOTS: usize = 16;
+const INLINE_SLOTS: usize = 32;
 
 impl Function {
     /// The function at `address`, with the types that its result and arguments have.
@@ -80,25 +81,39 @@ impl Function {
         if args.len() != self.arg_count {
             return Err(self.wrong_count(args.len()));
         }
-        let fill = |slots: &mut [u64]| -> Result<()> {
-            for (index, (arg, code)) in args.iter().zip(&self.codes.args).enumerate() {
-                slots[index] = value::to_slot(*arg, *code, Position::Argument(index))?;
-            }
-            Ok(())
-        };
-        // SAFETY: the slots hold the values that the caller vouches for, as their types want them.
-        let result = unsafe {
-            if args.len() <= INLINE_SLOTS {
-                let mut slots = [0; INLINE_SLOTS];
-                fill(&mut slots)?;
-                self.call_checked(slots.as_ptr())?
-            } else {
-                let mut slots = vec![0; args.len()];
-                fill(&mut slots)?;
-                self.call_checked(slots.as_ptr())?
-            }
-        };
+        if args.len() > INLINE_SLOTS {
+            // SAFETY: the caller vouches for the call; there are as many values as arguments.
+            return unsafe { self.call_with_many(args) };
+        }
+        let mut slots = [const { MaybeUninit::uninit() }; INLINE_SLOTS];
+        self.fill(&mut slots, args)?;
+        // SAFETY: the first slots hold the values that the caller vouches for, as their types want them, and no others are read.
+        let result = unsafe { self.call_checked(slots.as_ptr().cast())? };
         Ok(value::from_slot(result, self.codes.ret))
+    }
+
+    /// # Safety
+    /// * As for [`Function::call`]; there are as many values as arguments.
+    #[inline(never)]
+    unsafe fn call_with_many(&self, args: &[Value]) -> Result<Value> {
+        let mut slots = vec![MaybeUninit::uninit(); args.len()];
+        self.fill(&mut slots, args)?;
+        // SAFETY: the slots hold the values that the caller vouches for, as their types want them.
+        let result = unsafe { self.call_checked(slots.as_ptr().cast())? };
+        Ok(value::from_slot(result, self.codes.ret))
+    }
+
+    /// Fills a slot for each value.
+    #[inline(always)]
+    fn fill(&self, slots: &mut [MaybeUninit<u64>], args: &[Value]) -> Result<()> {
+        let values = args.iter().zip(&self.codes.args);
+        for (index, (slot, (arg, code))) in slots.iter_mut().zip(values).enumerate() {
+            slot.write(match value::fitting(*arg, *code) {
+                Some(slot) => slot,
+                None => value::to_slot(*arg, *code, Position::Argument(index))?,
+            });
+        }
+        Ok(())
     }
 
     /// Calls it with slots, one for each argument, and returns the result's slot; 0 for `v`. Integers are taken

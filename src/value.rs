@@ -79,12 +79,28 @@ impl From<&CStr> for Value {
     }
 }
 
-/// The slot that holds `value` as the type `code`.
+/// The slot that holds `value` as the type `code`, if the value is one of the type's own kind and in its range: what there is to
+/// do for nearly all values.
+#[inline(always)]
+pub fn fitting(value: Value, code: TypeCode) -> Option<u64> {
+    let unused = code.unused_bits();
+    match (code.kind(), value) {
+        (Kind::Int, Value::Int(value)) => {
+            (value << unused >> unused == value).then_some(value as u64)
+        }
+        (Kind::Uint, Value::Uint(value)) => (value << unused >> unused == value).then_some(value),
+        (Kind::Float, Value::Float(value)) => Some(value.to_bits().into()),
+        (Kind::Double, Value::Double(value)) => Some(value.to_bits()),
+        (kind, Value::Pointer(value)) if kind.is_word() => Some(value as u64),
+        _ => None,
+    }
+}
+
+/// The slot that holds `value` as the type `code`, whether it has the type's kind or can be converted.
 ///
 /// # Errors
 /// [`CodeError::OutOfRange`], [`CodeError::FloatRange`] and [`CodeError::WrongKind`]. A `double` for an `f` is rounded; no other
 /// number changes.
-#[inline]
 pub fn to_slot(value: Value, code: TypeCode, position: Position) -> Result<u64> {
     let number = |value: i128| Ok(integer_to_slot(value, code, position)?);
     match (code.kind(), value) {
@@ -114,6 +130,7 @@ fn wrong_kind(kind: Kind, value: Value, code: TypeCode, position: Position) -> E
 }
 
 /// The value that a slot holds.
+#[inline]
 pub fn from_slot(slot: u64, code: TypeCode) -> Value {
     match code.kind() {
         Kind::Void => Value::Void,
@@ -144,5 +161,34 @@ mod tests {
         );
         assert!(to_slot(Value::Int(1), code('p'), Position::Result).is_err());
         assert!(to_slot(Value::Void, code('d'), Position::Result).is_err());
+    }
+
+    #[test]
+    fn values_that_fit_have_the_slot_that_conversion_gives_them() {
+        let edges = (0..64).flat_map(|bit| [1_u64 << bit, (1 << bit) - 1]);
+        let words: Vec<u64> = edges.flat_map(|word| [word, word.wrapping_neg()]).collect();
+        for letter in "vbBhHiIlLqQfdpPsSOC".chars() {
+            for &word in &words {
+                let values = [
+                    Value::Void,
+                    Value::Int(word as i64),
+                    Value::Uint(word),
+                    Value::Float(f32::from_bits(word as u32)),
+                    Value::Double(f64::from_bits(word)),
+                    Value::Pointer(word as *mut c_void),
+                ];
+                for value in values {
+                    let slot = to_slot(value, code(letter), Position::Result).ok();
+                    let quick = fitting(value, code(letter));
+                    assert!(quick.is_none() || quick == slot, "{letter} {value}");
+                    let is_own = slot == Some(word) && matches!(value, Value::Int(_));
+                    let is_signed = code(letter).kind() == Kind::Int;
+                    assert!(
+                        quick.is_some() || !(is_own && is_signed),
+                        "{letter} {value}"
+                    );
+                }
+            }
+        }
     }
 }

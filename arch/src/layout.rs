@@ -56,8 +56,12 @@ impl Type {
     }
 
     /// How many slots a value takes on the interpreter's side.
+    #[inline]
     pub fn slots(&self) -> u32 {
-        self.size().div_ceil(SLOT)
+        match self {
+            Type::Scalar(_) => 1,
+            other => other.size().div_ceil(SLOT),
+        }
     }
 
     /// Calls `visit` for every number within a value of this type, with its offset from the value's start plus `base`: a

@@ -216,7 +216,7 @@ impl Signature {
         if args.len() > MAX_ARGS {
             return Err(SignatureError::TooManyArguments { got: args.len() });
         }
-        if let Some(index) = args.iter().position(|arg| *arg == Type::Void) {
+        if let Some(index) = args.iter().position(|arg| matches!(arg, Type::Void)) {
             return Err(SignatureError::VoidArgument { index });
         }
         if let Some(fixed) = fixed {

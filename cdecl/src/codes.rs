@@ -17,6 +17,7 @@ pub const VARIADIC: char = '.';
 pub struct TypeCode {
     letter: u8,
     kind: Kind,
+    unused_bits: u8,
 }
 
 impl TypeCode {
@@ -35,9 +36,18 @@ impl TypeCode {
             'C' => Kind::Callback,
             _ => return None,
         };
-        Some(TypeCode {
+        let code = TypeCode {
             letter: letter as u8,
             kind,
+            unused_bits: 0,
+        };
+        let unused_bits = match kind {
+            Kind::Int | Kind::Uint => u64::BITS as u8 - 8 * code.ty().size() as u8,
+            _ => 0,
+        };
+        Some(TypeCode {
+            unused_bits,
+            ..code
         })
     }
 
@@ -74,8 +84,15 @@ impl TypeCode {
     }
 
     /// How values are treated.
+    #[inline]
     pub fn kind(self) -> Kind {
         self.kind
+    }
+
+    /// How many bits of a slot an integer of the type has no use for; 0 for other types.
+    #[inline]
+    pub fn unused_bits(self) -> u32 {
+        self.unused_bits.into()
     }
 
     /// The C type's shape in this process: `long` has the width that its compilers give it.

@@ -46,6 +46,7 @@ impl Kind {
     }
 
     /// Whether a value is a pointer of some sort, a word without a sign.
+    #[inline]
     pub fn is_word(self) -> bool {
         match self {
             Kind::Pointer | Kind::Str | Kind::Bytes | Kind::Object | Kind::Callback => true,

@@ -162,7 +162,7 @@ fn callback_goes_over_to_code_while_it_is_in_use() {
     let callback = unsafe { Callback::new(compiled.clone(), count, None, context) };
     let callback = callback.expect("memory for a thunk");
     let (target, slots) = (callback.code(), [7_u64]);
-    for call in 1..=100_u64 {
+    for call in 1..=2000_u64 {
         let mut result = 0;
         // SAFETY: the callback has this signature.
         unsafe { compiled.call()(target, slots.as_ptr(), &mut result, Arc::as_ptr(&compiled)) };

@@ -8,6 +8,7 @@ use crate::intern::{self, Entry, Found, Meaning};
 use crate::key::{Key, ShortKey};
 use crate::shape;
 use crate::types::{self, BadType, FfiType, code};
+use farcall_engine as engine;
 
 /// `ffi_status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,7 +199,7 @@ unsafe fn prepare(
         &mut *cif
     };
     // SAFETY: the caller vouches for the types.
-    if let Some(entry) = unsafe { known_scalars(cif, fixed) } {
+    if let Some(entry) = unsafe { entry_of_scalars(cif, fixed) } {
         cif.token = entry.token();
         return Status::Ok;
     }
@@ -212,12 +213,13 @@ unsafe fn prepare(
     }
 }
 
-/// The entry of a signature of scalars that has been prepared before: what most calls come to, and nothing else.
+/// The entry of a signature of scalars that has been prepared before, which is what most calls come to, or that is not variadic and of
+/// this process's own convention.
 ///
 /// # Safety
 /// * The cif's types exist.
 #[inline(always)]
-unsafe fn known_scalars(cif: &Cif, fixed: Option<usize>) -> Option<&'static Entry> {
+unsafe fn entry_of_scalars(cif: &Cif, fixed: Option<usize>) -> Option<&'static Entry> {
     let mut key = Key::new(cif.abi);
     // SAFETY: the caller vouches for the types.
     unsafe {
@@ -236,7 +238,28 @@ unsafe fn known_scalars(cif: &Cif, fixed: Option<usize>) -> Option<&'static Entr
     if key.is_oversized() {
         return None;
     }
-    intern::search(&key).ok()
+    match intern::search(&key) {
+        Ok(entry) => Some(entry),
+        // SAFETY: likewise.
+        Err(_) => unsafe { add_scalars(cif, fixed, &key) },
+    }
+}
+
+/// Makes a signature of scalars known, if its key says all of it.
+///
+/// # Safety
+/// * The cif's types exist.
+#[inline(never)]
+unsafe fn add_scalars(cif: &Cif, fixed: Option<usize>, key: &Key) -> Option<&'static Entry> {
+    // SAFETY: the caller vouches for the types.
+    let has_value = |ty: &*mut FfiType| unsafe { (**ty).code } != code::VOID;
+    // SAFETY: likewise.
+    let all_have_values = unsafe { cif.args() }.iter().all(has_value);
+    let is_own = shape::convention(cif.abi) == Some(engine::host_abi());
+    if fixed.is_some() || !all_have_values || !is_own {
+        return None;
+    }
+    intern::add_scalars(key)
 }
 
 /// The arguments with a name, and the variadic ones.

@@ -9,7 +9,7 @@
 
 use crate::cif::{AbiNumber, Cif, Status};
 use crate::code;
-use crate::intern::Found;
+use crate::intern::{Entry, Found};
 use crate::interp;
 use crate::shape;
 use farcall_arch::emit::thunk;
@@ -18,6 +18,7 @@ use farcall_engine::pool::{self, CELL, Pair, RECORD};
 use std::ffi::c_void;
 use std::mem::offset_of;
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// What a closure calls: `fun(cif, result, arguments, user_data)`.
 pub type Handler = unsafe extern "C-unwind" fn(
@@ -175,7 +176,7 @@ pub unsafe extern "C" fn ffi_prep_closure_loc(
     code: *mut c_void,
 ) -> Status {
     // SAFETY: the caller vouches for the cif.
-    let entry = match unsafe { entry_of(&*cif) } {
+    let entry = match unsafe { entry_of(&*cif, || is_cell(closure)) } {
         Ok(entry) => entry,
         Err(status) => return status,
     };
@@ -223,11 +224,39 @@ pub unsafe extern "C" fn ffi_prep_closure(
     unsafe { ffi_prep_closure_loc(closure, cif, fun, user_data, closure.cast()) }
 }
 
-/// The code that closures with a cif enter by.
+fn is_cell(closure: *mut Closure) -> bool {
+    NonNull::new(closure.cast()).is_some_and(pool::is_cell)
+}
+
+/// Has a closure that has been called by its plan enter by code if there is some by now.
+///
+/// # Safety
+/// * `record` is that of a closure which is just being called, with this cif.
+pub unsafe fn install_code(record: *mut Record, entry: &Entry, cif: *mut Cif) {
+    // SAFETY: a cif of a closure that is called exists.
+    let follows_plan = plan_entry(unsafe { (*cif).abi });
+    let Some(code) = code::closure_entry_now(entry, follows_plan) else {
+        return;
+    };
+    // Other memory than ours may be read-only where it is executed.
+    if !is_cell(record.wrapping_byte_sub(RECORD).cast()) {
+        return;
+    }
+    // SAFETY: the caller vouches for the record. Thunks read this one word as a whole. Nobody prepares or frees a closure while it is
+    // being called.
+    unsafe {
+        let place = AtomicPtr::from_ptr((&raw mut (*record).entry).cast::<*mut c_void>());
+        let old = follows_plan.cast_mut();
+        // Otherwise another thread has done so.
+        let _ = place.compare_exchange(old, code.cast_mut(), Ordering::Release, Ordering::Relaxed);
+    }
+}
+
+/// The code that closures with a cif enter by, which `may_change` later.
 ///
 /// # Safety
 /// * The cif has been prepared.
-unsafe fn entry_of(cif: &Cif) -> Result<*const c_void, Status> {
+unsafe fn entry_of(cif: &Cif, may_change: impl FnOnce() -> bool) -> Result<*const c_void, Status> {
     if shape::convention(cif.abi).is_none() {
         return Err(Status::BadAbi);
     }
@@ -235,7 +264,7 @@ unsafe fn entry_of(cif: &Cif) -> Result<*const c_void, Status> {
     // SAFETY: the caller vouches for the cif.
     match unsafe { cif.resolve() } {
         None => Err(Status::BadTypedef),
-        Some(Found::Interned(entry)) => Ok(code::closure_entry(entry, follows_plan)),
+        Some(Found::Interned(entry)) => Ok(code::closure_entry(entry, follows_plan, may_change)),
         Some(Found::Passing(_)) => Ok(follows_plan),
     }
 }

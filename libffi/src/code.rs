@@ -1,16 +1,37 @@
 //! Which signatures get code, and how entries are told of it. When it is made is the engine's matter.
 //!
-//! A signature that is called once costs less without. So calls follow the plan until there were some, and get code then; a
-//! closure's signature gets code with the first closure. Where the system refuses executable memory, all stays as it was.
+//! A signature that is called once costs less without. So calls follow the plan until there were some, and get code then; the first call
+//! does not even keep its plan. Closures do the same, but for those in
+//! memory that may be read-only by then: with the first of these, their signature gets code. Where the system refuses executable memory, all stays as it was.
 
 use crate::intern::{Call, Detail, Entry};
-use crate::interp;
+use crate::{interp, shape};
 use farcall_engine::{self as engine, Direction, Endpoint, Served};
 use std::ffi::c_void;
 use std::panic;
 use std::ptr::NonNull;
 
-/// What an entry's functions are called through until there is code for them.
+/// What an entry of scalars has its functions called through the first time.
+pub const FIRST_CALL: Call = first_call;
+
+unsafe extern "C-unwind" fn first_call(
+    target: *const c_void,
+    values: *mut *mut c_void,
+    result: *mut c_void,
+    entry: &Entry,
+) {
+    entry.replace_call(FIRST_CALL, FIRST_CALLS);
+    if engine::wish() == engine::Wish::Always {
+        // SAFETY: the caller vouches for the call.
+        return unsafe { first_calls(target, values, result, entry) };
+    }
+    // The plan is for this call alone. A jump out of the call leaves it behind, which costs some memory once.
+    let plan = shape::plan_scalars(entry.key());
+    // SAFETY: the caller vouches for the call. Such an entry's arguments all have a value.
+    unsafe { interp::call_by(&plan, target, values, result) }
+}
+
+/// What an entry's functions are called through from then on, until there is code for them.
 pub const FIRST_CALLS: Call = first_calls;
 
 unsafe extern "C-unwind" fn first_calls(
@@ -30,9 +51,9 @@ unsafe extern "C-unwind" fn first_calls(
 
 /// Makes the code by which functions of a signature are called, unless there is some, or none can be.
 pub fn compile_call(entry: &Entry) {
-    if entry.call() as usize == FIRST_CALLS as usize
-        && let Some(call) = served_call(entry.detail(), engine::Compiled::serve_with_code)
-    {
+    let now = entry.call() as usize;
+    let is_first = now == FIRST_CALL as usize || now == FIRST_CALLS as usize;
+    if is_first && let Some(call) = served_call(entry.detail(), engine::Compiled::serve_with_code) {
         entry.set_call(call);
     }
 }
@@ -84,23 +105,48 @@ unsafe extern "C-unwind" fn call_win64(
     }
 }
 
-/// What closures of a signature enter by: code made for the first of them, or `follows_plan` if there can be none.
-pub fn closure_entry(entry: &Entry, follows_plan: *const c_void) -> *const c_void {
+/// What a closure of a signature enters by that is being prepared: code, or `follows_plan` if there is none yet or can be none. With
+/// `may_change`, that can be replaced later; otherwise code is made now.
+pub fn closure_entry(
+    entry: &Entry,
+    follows_plan: *const c_void,
+    may_change: impl FnOnce() -> bool,
+) -> *const c_void {
     let known = entry.closure();
     if !known.is_null() {
         return known;
     }
+    if engine::wish() != engine::Wish::Always && may_change() {
+        return follows_plan;
+    }
+    served_closure(entry, follows_plan, engine::Compiled::serve_with_code).unwrap_or(follows_plan)
+}
+
+/// Counts a closure that has followed its plan, and says what it is to enter by from now on, if that is something else.
+pub fn closure_entry_now(entry: &Entry, follows_plan: *const c_void) -> Option<*const c_void> {
+    let known = entry.closure();
+    let now = if known.is_null() {
+        served_closure(entry, follows_plan, engine::Compiled::serve)?
+    } else {
+        known
+    };
+    (now != follows_plan).then_some(now)
+}
+
+/// What closures of a signature enter by from now on; `None` if that is open still.
+fn served_closure(entry: &Entry, follows_plan: *const c_void, ask: Ask) -> Option<*const c_void> {
     let detail = entry.detail();
     // An entry calls a function of its own convention, and a closure's is one of this process's.
     let code = if detail.is_dense() && detail.plan().abi == engine::host_abi() {
-        served(detail, engine::Compiled::serve_with_code, Direction::Entry)
+        served(detail, ask, Direction::Entry)
     } else {
         Served::PlanForGood
     };
     let closure = match code {
         Served::Code(code) => code.as_ptr().cast_const().cast(),
-        Served::Plan | Served::PlanForGood => follows_plan,
+        Served::PlanForGood => follows_plan,
+        Served::Plan => return None,
     };
     entry.set_closure(closure);
-    closure
+    Some(closure)
 }

@@ -3,10 +3,14 @@
 //! Many programs prepare a signature for every single call, and none says when it is done with one. So signatures are remembered
 //! for ever, and there is a bound to how many: one beyond it is planned anew whenever it is used, and called without
 //! generated code. Looking one up takes no lock; only making one known does.
+//!
+//! Many signatures are used once. So one of scalars is remembered by its key alone, which says all of it, and [`Detail`] is made when
+//! it is asked for: a first call does without.
 
 use crate::cif::Token;
 use crate::code;
 use crate::key::{Key, ShortKey};
+use crate::shape;
 use crate::types::BadType;
 use farcall_arch::Plan;
 use farcall_engine::{self as engine, Compiled};
@@ -35,7 +39,7 @@ pub type Call = unsafe extern "C-unwind" fn(
 pub struct Detail {
     /// The arguments that have a value, where they go, and the code for that.
     pub compiled: Compiled,
-    /// For each of these, its place among all arguments.
+    /// For each of these, its place among all arguments, unless that is the same.
     pub positions: Vec<u32>,
     /// How many arguments are named, if it was prepared as variadic.
     pub fixed: Option<usize>,
@@ -51,11 +55,11 @@ impl Detail {
 
     /// Whether each pointer to an argument is at the argument's own place in the plan, as generated code takes them.
     pub fn is_dense(&self) -> bool {
-        self.positions.len() == self.count
+        self.positions.is_empty()
     }
 }
 
-/// A known signature. Everything but the code's addresses is written once, before the token.
+/// A known signature. Everything but the code's addresses and the detail is written once, before the token.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Entry {
@@ -66,8 +70,13 @@ pub struct Entry {
     hash: AtomicU64,
     len: AtomicU32,
     words: AtomicPtr<u64>,
+    /// The key's word, if it has one only.
+    word: AtomicU64,
+    /// Null until it is asked for, in an entry of scalars.
     detail: AtomicPtr<Detail>,
 }
+
+const _: () = assert!(size_of::<Entry>() == 64);
 
 /// How many signatures are remembered.
 const ENTRIES: usize = 4096;
@@ -164,7 +173,16 @@ pub fn find(
     if key.is_oversized() {
         return Ok(Found::Passing(detail));
     }
-    Ok(engine::exclusively(|| add(key, detail)))
+    Ok(match engine::exclusively(|| add(key, Some(detail))) {
+        Ok(entry) => Found::Interned(entry),
+        Err(Some(detail)) => Found::Passing(detail),
+        Err(None) => return Err(BadType),
+    })
+}
+
+/// Makes a signature of scalars known that all have a value, under this process's own convention. `None` if there is no room.
+pub fn add_scalars(key: &Key) -> Option<&'static Entry> {
+    engine::exclusively(|| add(key, None)).ok()
 }
 
 /// The key's entry, or the bucket where its number belongs.
@@ -200,36 +218,43 @@ fn first_bucket(hash: u64) -> usize {
     (hash >> 32) as usize % BUCKETS
 }
 
-/// Makes a signature known, if there is room. The caller is the only one to do so.
-fn add(key: &Key, detail: Box<Detail>) -> Found {
+/// Makes a signature known, if there is room, or else gives the detail back. The caller is the only one to do so.
+fn add(key: &Key, detail: Option<Box<Detail>>) -> Result<&'static Entry, Option<Box<Detail>>> {
     // Another thread may have been faster.
     let bucket = match search(key) {
-        Ok(entry) => return Found::Interned(entry),
+        Ok(entry) => return Ok(entry),
         Err(bucket) => bucket,
     };
     let number = USED.load(Ordering::Relaxed);
     let Some(entry) = TABLE.get(number as usize) else {
-        return Found::Passing(detail);
+        return Err(detail);
     };
     USED.store(number + 1, Ordering::Relaxed);
-    let words = key.words().to_vec();
-    entry.hash.store(key.hash(), Ordering::Relaxed);
-    entry.len.store(words.len() as u32, Ordering::Relaxed);
     // Entries stay for as long as the process.
-    entry
-        .words
-        .store(words.leak().as_mut_ptr(), Ordering::Relaxed);
-    entry.detail.store(Box::into_raw(detail), Ordering::Relaxed);
-    entry
-        .call
-        .store(code::FIRST_CALLS as *mut c_void, Ordering::Relaxed);
+    let words = match key.words() {
+        [word] => {
+            entry.word.store(*word, Ordering::Relaxed);
+            entry.word.as_ptr()
+        }
+        words => words.to_vec().leak().as_mut_ptr(),
+    };
+    entry.hash.store(key.hash(), Ordering::Relaxed);
+    let len = key.words().len() as u32;
+    entry.len.store(len, Ordering::Relaxed);
+    entry.words.store(words, Ordering::Relaxed);
+    let (first, detail) = match detail {
+        Some(detail) => (code::FIRST_CALLS, Box::into_raw(detail)),
+        None => (code::FIRST_CALL, ptr::null_mut()),
+    };
+    entry.detail.store(detail, Ordering::Relaxed);
+    entry.call.store(first as *mut c_void, Ordering::Relaxed);
     // The upper half tells a token from numbers that programs may leave in its place.
     let check = (key.hash() ^ key.hash() << 32) & !(u64::from(u32::MAX));
     entry
         .token
         .store(check | u64::from(number), Ordering::Release);
     INDEX[bucket].store(number, Ordering::Release);
-    Found::Interned(entry)
+    Ok(entry)
 }
 
 impl Entry {
@@ -241,6 +266,7 @@ impl Entry {
             hash: AtomicU64::new(0),
             len: AtomicU32::new(0),
             words: AtomicPtr::new(ptr::null_mut()),
+            word: AtomicU64::new(0),
             detail: AtomicPtr::new(ptr::null_mut()),
         }
     }
@@ -263,7 +289,8 @@ impl Entry {
 
     #[inline(always)]
     fn words(&self, len: usize) -> &'static [u64] {
-        // SAFETY: a number is in the index only when its entry is whole, and then this is a leaked list of that length.
+        // SAFETY: a number is in the index only when its entry is whole, and then this is a list of that length that is never
+        // released nor written again: a leaked one, or the entry's own word.
         unsafe { std::slice::from_raw_parts(self.words.load(Ordering::Relaxed), len) }
     }
 
@@ -275,8 +302,39 @@ impl Entry {
 
     /// What is known of the signature.
     pub fn detail(&self) -> &'static Detail {
-        // SAFETY: entries are given out whole, and nothing of one is ever released.
-        unsafe { &*self.detail.load(Ordering::Relaxed) }
+        let detail = self.detail.load(Ordering::Acquire);
+        if detail.is_null() {
+            return self.describe();
+        }
+        // SAFETY: it came from a box, and is never released.
+        unsafe { &*detail }
+    }
+
+    /// Makes the detail of a signature of scalars.
+    #[cold]
+    fn describe(&self) -> &'static Detail {
+        let ours = Box::into_raw(Box::new(shape::describe_scalars(self.key())));
+        let kept = self.detail.compare_exchange(
+            ptr::null_mut(),
+            ours,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        let kept = match kept {
+            Ok(_) => ours,
+            Err(theirs) => {
+                // SAFETY: it is the box of a moment ago, and nobody has seen it.
+                drop(unsafe { Box::from_raw(ours) });
+                theirs
+            }
+        };
+        // SAFETY: it came from a box, and is never released.
+        unsafe { &*kept }
+    }
+
+    /// The words of its key.
+    pub fn key(&self) -> &'static [u64] {
+        self.words(self.len.load(Ordering::Relaxed) as usize)
     }
 
     /// The code that calls functions of the signature.
@@ -284,6 +342,15 @@ impl Entry {
     pub fn call(&self) -> Call {
         // SAFETY: only functions of this type are stored there, and one is before anybody sees the entry.
         unsafe { std::mem::transmute::<*mut c_void, Call>(self.call.load(Ordering::Acquire)) }
+    }
+
+    /// Has calls go through `new` from now on, if they go through `old`.
+    pub fn replace_call(&self, old: Call, new: Call) {
+        let (old, new) = (old as *mut c_void, new as *mut c_void);
+        // Otherwise another thread has got further.
+        let _ = self
+            .call
+            .compare_exchange(old, new, Ordering::Release, Ordering::Relaxed);
     }
 
     /// Has calls go through other code from now on.

@@ -4,9 +4,9 @@
 //! because the convention is not this process's own. A plan's moves are followed by [`farcall_engine::interp`].
 
 use crate::cif::Cif;
-use crate::closure::{Handler, Record};
-use crate::intern::{Detail, Entry};
-use farcall_arch::Move;
+use crate::closure::{self, Handler, Record};
+use crate::intern::{Detail, Entry, Found};
+use farcall_arch::{Move, Plan};
 use farcall_engine::interp::{self, Arguments, Entered, Gathered, Image, ResultArea};
 use std::ffi::c_void;
 use std::ptr;
@@ -42,21 +42,47 @@ pub unsafe fn call_with(
     unsafe { interp::call(detail.plan(), target, pointers, result, chain) }
 }
 
+/// Calls `target` by a plan alone, in which each argument has its own place.
+///
+/// # Safety
+/// * As for [`crate::intern::Call`], the signature being the plan's.
+pub unsafe fn call_by(
+    plan: &Plan,
+    target: *const c_void,
+    values: *mut *mut c_void,
+    result: *mut c_void,
+) {
+    let positions = &[];
+    let pointers = Pointers { values, positions };
+    // SAFETY: the caller vouches for the call.
+    unsafe { interp::call(plan, target, pointers, result, ptr::null()) }
+}
+
 /// The arguments of a call, each behind a pointer.
 struct Pointers<'a> {
     values: *mut *mut c_void,
+    /// See [`Detail::positions`].
     positions: &'a [u32],
 }
 
 impl Arguments for Pointers<'_> {
     #[inline(always)]
     unsafe fn bytes(&self, mv: &Move) -> *const u8 {
-        let position = self.positions[mv.value as usize] as usize;
+        let position = position(self.positions, mv.value as usize);
         // SAFETY: there is a pointer for each argument, to a value of its type.
         unsafe {
             let value = (*self.values.add(position)).cast::<u8>();
             value.add(mv.offset as usize)
         }
+    }
+}
+
+/// The place among all arguments of one that has a value.
+#[inline(always)]
+fn position(positions: &[u32], argument: usize) -> usize {
+    match positions {
+        [] => argument,
+        positions => positions[argument] as usize,
     }
 }
 
@@ -86,9 +112,23 @@ farcall_engine::interp_entry!("farcall_libffi_win64_go_closure", enter_go, win64
 /// # Safety
 /// * `record` is the record of a closure that was prepared for the signature it was called with.
 /// * `image` and `stack` are that call's registers and stack arguments.
-unsafe extern "C-unwind" fn enter(record: *const Record, image: &mut Image, stack: *mut u8) {
-    // SAFETY: the caller vouches for the closure.
-    unsafe { enter_with(record, (*record).user_data, image, stack) }
+unsafe extern "C-unwind" fn enter(record: *mut Record, image: &mut Image, stack: *mut u8) {
+    // SAFETY: the caller vouches for the closure, and whoever made it for its cif.
+    unsafe {
+        let Record {
+            cif,
+            fun,
+            user_data,
+            ..
+        } = *record;
+        let Some(found) = (*cif).resolve() else {
+            return;
+        };
+        if let Found::Interned(entry) = found {
+            closure::install_code(record, entry, cif);
+        }
+        run(found.detail(), cif, fun, user_data, image, stack);
+    }
 }
 
 /// The same for a Go closure, which ends before the user data: it is its own.
@@ -96,22 +136,11 @@ unsafe extern "C-unwind" fn enter(record: *const Record, image: &mut Image, stac
 /// # Safety
 /// * As for [`enter`].
 unsafe extern "C-unwind" fn enter_go(record: *const Record, image: &mut Image, stack: *mut u8) {
-    // SAFETY: the caller vouches for the closure.
-    unsafe { enter_with(record, record.cast_mut().cast(), image, stack) }
-}
-
-/// # Safety
-/// * As for [`enter`].
-unsafe fn enter_with(
-    record: *const Record,
-    user_data: *mut c_void,
-    image: &mut Image,
-    stack: *mut u8,
-) {
     // SAFETY: the caller vouches for the closure, and whoever made it for its cif.
     unsafe {
         let cif = (*record).cif;
         if let Some(found) = (*cif).resolve() {
+            let user_data = record.cast_mut().cast();
             run(found.detail(), cif, (*record).fun, user_data, image, stack);
         }
     }
@@ -142,7 +171,7 @@ unsafe fn run(
     let mut entered = unsafe { Entered::new(detail.plan(), image, stack) };
     let mut gathered = Gathered::default();
     entered.point_to_arguments(&mut gathered, |argument, value| {
-        pointers[detail.positions[argument] as usize] = value;
+        pointers[position(&detail.positions, argument)] = value;
     });
     let mut own: ResultArea = Default::default();
     let result = entered.sret().unwrap_or(own.as_mut_ptr().cast());

@@ -258,6 +258,24 @@ impl Key {
     }
 }
 
+/// Tells the type codes of a finished key of scalars without variadic ones: the result's, then the arguments'.
+#[inline]
+pub fn for_each_scalar(words: &[u64], mut tell: impl FnMut(u16)) {
+    // The convention's number is not among them.
+    let mut bytes_left = size_of::<u64>() - 1;
+    for word in words {
+        let mut word = word >> (u64::BITS - 8 * bytes_left as u32);
+        for _ in 0..bytes_left {
+            if word as u8 == END {
+                return;
+            }
+            tell(u16::from(word as u8));
+            word >>= 8;
+        }
+        bytes_left = size_of::<u64>();
+    }
+}
+
 /// What [`scalar_byte`] says of anything else.
 const NO_SCALAR: u8 = u8::MAX;
 
@@ -329,6 +347,17 @@ mod tests {
                 };
                 assert_eq!(long.words(), [short.0]);
                 assert_eq!(long.hash(), short.hash());
+                // A pointer is a number of eight bytes here.
+                let same = |code| match code {
+                    code::POINTER => code::UINT64,
+                    code => code,
+                };
+                let all = [ret].into_iter().chain(types[..count].iter().copied());
+                // SAFETY: likewise.
+                let codes = all.map(|ty| same(unsafe { (*ty).code }));
+                let mut told = Vec::new();
+                for_each_scalar(long.words(), |code| told.push(code));
+                assert!(told.into_iter().eq(codes));
             }
         }
     }

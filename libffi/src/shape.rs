@@ -2,10 +2,11 @@
 
 use crate::cif::AbiNumber;
 use crate::intern::Detail;
+use crate::key;
 use crate::types::{BadType, FfiType, code, elements};
 use farcall_arch::types::Float;
-use farcall_arch::{Abi, Signature, Struct, StructError, Type};
-use farcall_engine::Compiled;
+use farcall_arch::{Abi, Plan, Signature, Struct, StructError, Type};
+use farcall_engine::{self as engine, Compiled};
 
 /// The numbers of calling conventions (`ffi_abi`), which differ from target to target.
 #[allow(missing_docs, reason = "named as in ffitarget.h")]
@@ -72,7 +73,7 @@ pub unsafe fn describe(
     // SAFETY: the caller vouches for the types.
     let ret = unsafe { to_type(&*ret)? };
     let mut types = Vec::with_capacity(args.len());
-    let mut positions = Vec::with_capacity(args.len());
+    let mut positions = Vec::new();
     let mut named = 0;
     for (index, arg) in args.iter().enumerate() {
         // SAFETY: likewise.
@@ -83,6 +84,9 @@ pub unsafe fn describe(
             positions.push(index as u32);
             named += usize::from(fixed.is_some_and(|fixed| index < fixed));
         }
+    }
+    if positions.len() == args.len() {
+        positions = Vec::new();
     }
     let signature = match fixed {
         None => Signature::new(ret, types),
@@ -98,12 +102,43 @@ pub unsafe fn describe(
     })
 }
 
-/// The type that a description is of.
-///
-/// # Safety
-/// * The type is complete.
-unsafe fn to_type(ty: &FfiType) -> Result<Type, BadType> {
-    Ok(match ty.code {
+/// What is kept of a signature whose key is of scalars that all have a value, under this process's own convention.
+pub fn describe_scalars(key: &[u64]) -> Detail {
+    let signature = scalar_signature(key);
+    let count = signature.args().len();
+    let compiled = Compiled::new(signature, engine::host_abi(), None);
+    Detail {
+        compiled: compiled.expect(ALWAYS_PLANNED),
+        positions: Vec::new(),
+        fixed: None,
+        count,
+    }
+}
+
+/// Where the values of such a signature go.
+pub fn plan_scalars(key: &[u64]) -> Plan {
+    farcall_arch::plan(&scalar_signature(key), engine::host_abi()).expect(ALWAYS_PLANNED)
+}
+
+/// There are fewer than a key has bytes, none is void, and C compilers pass each on this machine.
+const ALWAYS_PLANNED: &str = "scalars have a place under this process's convention";
+
+fn scalar_signature(key: &[u64]) -> Signature {
+    let mut ret = None;
+    let mut args = Vec::with_capacity(size_of_val(key));
+    key::for_each_scalar(key, |code| {
+        let ty = scalar_type(code).unwrap_or(Type::Void);
+        match ret {
+            None => ret = Some(ty),
+            Some(_) => args.push(ty),
+        }
+    });
+    let ret = ret.unwrap_or(Type::Void);
+    Signature::new(ret, args).expect(ALWAYS_PLANNED)
+}
+
+fn scalar_type(code: u16) -> Option<Type> {
+    Some(match code {
         code::VOID => Type::Void,
         code::UINT8 => Type::U8,
         code::SINT8 => Type::I8,
@@ -119,6 +154,19 @@ unsafe fn to_type(ty: &FfiType) -> Result<Type, BadType> {
         code::LONGDOUBLE => LONG_DOUBLE.ty(),
         code::UINT128 => Type::U128,
         code::SINT128 => Type::I128,
+        _ => return None,
+    })
+}
+
+/// The type that a description is of.
+///
+/// # Safety
+/// * The type is complete.
+unsafe fn to_type(ty: &FfiType) -> Result<Type, BadType> {
+    if let Some(scalar) = scalar_type(ty.code) {
+        return Ok(scalar);
+    }
+    Ok(match ty.code {
         // SAFETY: the caller vouches for the type.
         code::STRUCT => unsafe { to_struct(ty)? },
         // SAFETY: likewise.

@@ -55,7 +55,7 @@ static int call_add(ffi_cif *cif, int a, int b) {
 }
 
 /* Each behaviour is tried often enough for code to be made in the course of it. */
-enum { OFTEN = 20 };
+enum { OFTEN = 300 };
 
 static void narrow_results_fill_a_word(void) {
     ffi_cif cif;

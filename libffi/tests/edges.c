@@ -16,7 +16,7 @@
 #include "check.h"
 
 /* Enough calls for a signature to get code of its own. */
-enum { CALLS = 12, LARGEST = 33, GUARD = 0xee };
+enum { CALLS = 300, LARGEST = 33, GUARD = 0xee };
 
 /* The end of memory that may be touched. */
 static unsigned char *edge;

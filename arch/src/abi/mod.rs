@@ -343,6 +343,7 @@ impl Allocator {
     }
 
     /// The next register of a scalar's class, or else its place on the stack.
+    #[inline(always)]
     fn take_by_class(&mut self, scalar: Scalar) -> Place {
         let register = if scalar.is_float() {
             self.take_fp()
@@ -410,6 +411,7 @@ impl Value<'_> {
     }
 
     /// The move of a scalar: its width, and the extension that C compilers expect of its type.
+    #[inline(always)]
     fn scalar(&self, scalar: Scalar, place: Place) -> Move {
         let extend = match scalar {
             Scalar::F32 | Scalar::F64 | Scalar::I64 | Scalar::U64 => Extend::None,
@@ -423,6 +425,7 @@ impl Value<'_> {
     }
 
     /// The move of `width` bytes, `offset` bytes from the value's start.
+    #[inline(always)]
     fn part(&self, offset: u32, width: u32, place: Place) -> Move {
         Move {
             value: self.index,
@@ -470,6 +473,7 @@ fn scalar_result(row: &Convention, ty: &Type, scalar: Scalar) -> Move {
 }
 
 /// Calls `place` for each argument; returns the slots taken.
+#[inline(always)]
 fn for_each_arg(
     signature: &Signature,
     mut place: impl FnMut(Value<'_>) -> Result<(), PlanError>,

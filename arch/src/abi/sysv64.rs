@@ -39,6 +39,7 @@ pub(super) fn plan(signature: &Signature) -> Result<Plan, PlanError> {
     })
 }
 
+#[inline(always)]
 fn place_arg(
     allocator: &mut Allocator,
     arg: Value<'_>,
@@ -48,6 +49,16 @@ fn place_arg(
         args.push(arg.scalar(*scalar, allocator.take_by_class(*scalar)));
         return Ok(());
     }
+    place_other_arg(allocator, arg, args)
+}
+
+/// Places an argument that is no scalar.
+#[inline(never)]
+fn place_other_arg(
+    allocator: &mut Allocator,
+    arg: Value<'_>,
+    args: &mut Vec<Move>,
+) -> Result<(), PlanError> {
     let row = allocator.row;
     let pieces = register_pieces(arg.ty).filter(|pieces| {
         let fps = pieces.iter().filter(|piece| piece.is_sse).count();

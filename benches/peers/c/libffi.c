@@ -68,16 +68,59 @@ static ffi_type *type_of(char code) {
     return NULL;
 }
 
-// A cif that lives as long as the process.
-ffi_cif *libffi_prepare(char result, const char *codes, unsigned count) {
-    ffi_cif *cif = malloc(sizeof(*cif));
+// A cif with its types, still to be prepared. It lives as long as the process.
+ffi_cif *libffi_declare(char result, const char *codes, unsigned count) {
+    ffi_cif *cif = calloc(1, sizeof(*cif));
     ffi_type **args = calloc(count + 1, sizeof(*args));
     for (unsigned i = 0; i < count; ++i) {
         if ((args[i] = type_of(codes[i])) == NULL) {
             return NULL;
         }
     }
-    return api.prep_cif(cif, FFI_DEFAULT_ABI, count, type_of(result), args) == FFI_OK ? cif : NULL;
+    cif->abi = FFI_DEFAULT_ABI;
+    cif->nargs = count;
+    cif->rtype = type_of(result);
+    cif->arg_types = args;
+    return cif;
+}
+
+static void prepare(ffi_cif *cif) {
+    if (api.prep_cif(cif, cif->abi, cif->nargs, cif->rtype, cif->arg_types) != FFI_OK) {
+        abort();
+    }
+}
+
+// The same, prepared.
+ffi_cif *libffi_prepare(char result, const char *codes, unsigned count) {
+    ffi_cif *cif = libffi_declare(result, codes, count);
+    if (cif != NULL) {
+        prepare(cif);
+    }
+    return cif;
+}
+
+// Prepares cifs that were declared, and calls with each so many times.
+void libffi_prepare_each(ffi_cif **cifs, uint64_t count, void (*target)(void), void *result, void **values,
+    uint64_t calls) {
+    for (uint64_t i = 0; i < count; ++i) {
+        prepare(cifs[i]);
+        for (uint64_t n = 0; n < calls; ++n) {
+            api.call(cifs[i], target, result, values);
+        }
+    }
+}
+
+// Prepares cifs that were declared, and a closure of each, which goes to its place in `closures`.
+void libffi_prepare_closures(ffi_cif **cifs, uint64_t count, bench_closure_handler handler, void **closures) {
+    void (*function)(ffi_cif *, void *, void **, void *) = (void *)handler;
+    for (uint64_t i = 0; i < count; ++i) {
+        void *code;
+        prepare(cifs[i]);
+        closures[i] = api.closure_alloc(sizeof(ffi_closure), &code);
+        if (closures[i] == NULL || api.prep_closure_loc(closures[i], cifs[i], function, NULL, code) != FFI_OK) {
+            abort();
+        }
+    }
 }
 
 void *libffi_plan(ffi_cif *cif) {

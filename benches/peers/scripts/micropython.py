@@ -92,6 +92,41 @@ address = library.addr("add2_ends")
 made = loop_of('func("i", address, "ii")', func=ffi.func, address=address)
 net("script func", [(PEER, made, empty)])
 
+# Signatures that nobody has used before, so many in a turn: every one of five letters.
+FRESH = 50
+LETTERS = "iqdfBh"
+none = library.addr("none_ends")
+
+
+def make(signatures, func=ffi.func):
+    for args in signatures:
+        func("v", none, args)
+
+
+def make_and_call(signatures, func=ffi.func):
+    for args in signatures:
+        func("v", none, args)(1, 1, 1, 1, 1)
+
+
+def pass_over(signatures):
+    for args in signatures:
+        pass
+
+
+def first():
+    numbers = iter(range(len(LETTERS) ** 5))
+    samples = [[], []]
+    for _ in range(ROUNDS):
+        for mine, work in zip(samples, (make, make_and_call)):
+            fresh = ["".join([LETTERS[n // 6**place % 6] for place in range(5)]) for n, _ in zip(numbers, range(FRESH))]
+            taken, empty = timed(work, fresh), timed(pass_over, fresh * 20) / 20
+            mine.append(((taken - empty) * 1000 / FRESH, empty * 1000 / FRESH))
+    report("script first, made", PEER, samples[0])
+    report("script first, made and called once", PEER, samples[1])
+
+
+first()
+
 
 def add(a, b):
     return a + b

@@ -106,6 +106,13 @@ pub type PrepareOften = unsafe extern "C" fn(*mut c_void, u64);
 pub type PrepareAndCall =
     unsafe extern "C" fn(*mut c_void, *const c_void, *mut u64, *const *const u64, u64);
 
+/// Prepares declared cifs: how many, the target, where the result goes, where the values are, how many calls with each.
+pub type PrepareEach =
+    unsafe extern "C" fn(*const *mut c_void, u64, *const c_void, *mut u64, *const *const u64, u64);
+/// Prepares declared cifs and a closure of each: how many, the handler, where the closures go.
+pub type PrepareClosures =
+    unsafe extern "C" fn(*const *mut c_void, u64, ClosureHandler, *mut *mut c_void);
+
 /// ORDER bench_libffi: bench.h has the same.
 #[repr(C)]
 struct CLibffi {
@@ -123,6 +130,7 @@ pub struct Libffi {
     pub call: LibffiCall,
     /// `ffi_call_plan_invoke`, if it has plans.
     pub plan_invoke: Option<LibffiCall>,
+    declare: unsafe extern "C" fn(c_char, *const c_char, u32) -> *mut c_void,
     prepare: unsafe extern "C" fn(c_char, *const c_char, u32) -> *mut c_void,
     plan: unsafe extern "C" fn(*mut c_void) -> *mut c_void,
     closure_new: unsafe extern "C" fn(
@@ -131,13 +139,18 @@ pub struct Libffi {
         *mut c_void,
         *mut *mut c_void,
     ) -> *mut c_void,
-    closure_free: unsafe extern "C" fn(*mut c_void),
+    /// Frees a closure.
+    pub closure_free: unsafe extern "C" fn(*mut c_void),
     /// Makes closures and frees them.
     pub churn: unsafe extern "C" fn(*mut c_void, ClosureHandler, u64),
     /// Prepares cifs.
     pub prepare_often: PrepareOften,
     /// Prepares cifs and calls with each.
     pub prepare_and_call: PrepareAndCall,
+    /// Prepares declared cifs, and calls with each.
+    pub prepare_each: PrepareEach,
+    /// Prepares declared cifs, and a closure of each.
+    pub prepare_closures: PrepareClosures,
     _glue: Library,
 }
 
@@ -159,6 +172,7 @@ impl Libffi {
                 name: name.into(),
                 call: about.call,
                 plan_invoke: about.plan_invoke,
+                declare: symbol(&glue, "libffi_declare")?,
                 prepare: symbol(&glue, "libffi_prepare")?,
                 plan: symbol(&glue, "libffi_plan")?,
                 closure_new: symbol(&glue, "libffi_closure_new")?,
@@ -166,6 +180,8 @@ impl Libffi {
                 churn: symbol(&glue, "libffi_churn")?,
                 prepare_often: symbol(&glue, "libffi_prepare_often")?,
                 prepare_and_call: symbol(&glue, "libffi_prepare_and_call")?,
+                prepare_each: symbol(&glue, "libffi_prepare_each")?,
+                prepare_closures: symbol(&glue, "libffi_prepare_closures")?,
                 _glue: glue,
             })
         }
@@ -178,6 +194,16 @@ impl Libffi {
         let cif =
             unsafe { (self.prepare)(*ret as c_char, args.as_ptr().cast(), args.len() as u32) };
         anyhow::ensure!(!cif.is_null(), "{}: ffi_prep_cif failed", self.name);
+        Ok(cif)
+    }
+
+    /// A cif for letters that is still to be prepared. It is never freed.
+    pub fn declare(&self, ret: &str, args: &str) -> Result<*mut c_void> {
+        let ret = ret.as_bytes().first().context("a result")?;
+        // SAFETY: as many letters as are said to be there.
+        let cif =
+            unsafe { (self.declare)(*ret as c_char, args.as_ptr().cast(), args.len() as u32) };
+        anyhow::ensure!(!cif.is_null(), "{}: no type for {args}", self.name);
         Ok(cif)
     }
 

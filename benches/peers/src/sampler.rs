@@ -96,18 +96,6 @@ pub fn timed(peer: &mut Peer, count: u64) -> f64 {
     start.elapsed().as_nanos() as f64 / count as f64
 }
 
-/// Nanoseconds that this thread has had a processor for: while another program has it, this clock stands still.
-pub fn processor_time() -> f64 {
-    let mut now = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: it fills in the variable.
-    let status = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut now) };
-    assert_eq!(status, 0, "every Linux has this clock");
-    now.tv_sec as f64 * 1e9 + now.tv_nsec as f64
-}
-
 /// Prints a line of samples.
 pub fn print(row: &str, peer: &str, samples: &[f64]) {
     let numbers: Vec<String> = samples.iter().map(|ns| format!("{ns:.3}")).collect();

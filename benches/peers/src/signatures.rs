@@ -1,6 +1,8 @@
 //! The table of signatures.
 
 use anyhow::{Context, Result, ensure};
+use farcall::Value;
+use std::ffi::c_void;
 
 /// One signature, and values to call it with.
 #[derive(Clone, Debug)]
@@ -17,6 +19,20 @@ pub struct Case {
     pub ends: Option<u64>,
     /// The slot that holds all arguments times their positions, added up.
     pub weighed: Option<u64>,
+}
+
+impl Case {
+    /// The arguments as the crate's values.
+    pub fn values(&self) -> impl Iterator<Item = Value> {
+        let letters = self.args.chars().zip(&self.slots);
+        letters.map(|(letter, &slot)| match letter {
+            'f' => Value::Float(f32::from_bits(slot as u32)),
+            'd' => Value::Double(f64::from_bits(slot)),
+            'p' | 'P' => Value::Pointer(slot as *mut c_void),
+            letter if letter.is_ascii_uppercase() => Value::Uint(slot),
+            _ => Value::Int(slot as i64),
+        })
+    }
 }
 
 /// All of them.

@@ -1,6 +1,66 @@
 //! The bytes that a move carries, and how they are widened on the way.
+//!
+//! The sizes of registers are asked for one by one: a copy of any number of bytes would be a call.
 
 use farcall_arch::{Extend, Move};
+
+/// The bytes of a move.
+///
+/// # Safety
+/// * `value` points to `width` bytes, 16 at most.
+#[inline]
+pub(super) unsafe fn read(value: *const u8, width: usize) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    let to = bytes.as_mut_ptr();
+    // SAFETY: the caller vouches for the value.
+    unsafe {
+        match width {
+            8 => to.copy_from_nonoverlapping(value, 8),
+            4 => to.copy_from_nonoverlapping(value, 4),
+            1 => to.write(value.read()),
+            2 => to.copy_from_nonoverlapping(value, 2),
+            16 => to.copy_from_nonoverlapping(value, 16),
+            _ => to.copy_from_nonoverlapping(value, width),
+        }
+    }
+    bytes
+}
+
+/// The same for up to 8 bytes.
+///
+/// # Safety
+/// * `value` points to `width` bytes, 8 at most.
+#[inline]
+pub(super) unsafe fn read_word(value: *const u8, width: usize) -> u64 {
+    // SAFETY: the caller vouches for the value.
+    unsafe {
+        match width {
+            8 => value.cast::<u64>().read_unaligned(),
+            4 => value.cast::<u32>().read_unaligned().into(),
+            1 => value.read().into(),
+            2 => value.cast::<u16>().read_unaligned().into(),
+            _ => word(&read(value, width)),
+        }
+    }
+}
+
+/// Stores the first bytes of a move.
+///
+/// # Safety
+/// * `to` has room for `width` bytes, 16 at most.
+#[inline]
+pub(super) unsafe fn store(bytes: &[u8; 16], to: *mut u8, width: usize) {
+    let from = bytes.as_ptr();
+    // SAFETY: the caller vouches for the room.
+    unsafe {
+        match width {
+            8 => to.copy_from_nonoverlapping(from, 8),
+            4 => to.copy_from_nonoverlapping(from, 4),
+            16 => to.copy_from_nonoverlapping(from, 16),
+            _ => to.copy_from_nonoverlapping(from, width),
+        }
+    }
+}
 
 /// The first eight of them, as a number.
 #[inline]
@@ -22,14 +82,21 @@ pub(super) fn stored_width(mv: &Move) -> usize {
 /// A move's bytes, the narrow integers among them extended to a word as their type wants it.
 #[inline]
 pub(super) fn widened(mv: &Move, bytes: &[u8; 16]) -> [u8; 16] {
+    if mv.extend == Extend::None {
+        return *bytes;
+    }
+    let mut wide = [0; 16];
+    wide[..8].copy_from_slice(&extended(mv, word(bytes)).to_le_bytes());
+    wide
+}
+
+/// The same for the first word of a move.
+#[inline]
+pub(super) fn extended(mv: &Move, low: u64) -> u64 {
     let unused = 64 - 8 * mv.width.min(8);
-    let low = word(bytes);
-    let low = match mv.extend {
-        Extend::None => return *bytes,
+    match mv.extend {
+        Extend::None => low,
         Extend::Zero => low << unused >> unused,
         Extend::Sign => ((low << unused) as i64 >> unused) as u64,
-    };
-    let mut wide = [0; 16];
-    wide[..8].copy_from_slice(&low.to_le_bytes());
-    wide
+    }
 }

@@ -1,6 +1,6 @@
 //! A callback that has been entered: its arguments, out of registers and stack, and its result, back into registers.
 
-use super::bytes::{stored_width, widened};
+use super::bytes::{read, store, stored_width, widened};
 use super::machine::Image;
 use farcall_arch::{Move, Plan};
 use std::ffi::c_void;
@@ -68,7 +68,7 @@ impl<'a> Entered<'a> {
                     slot.copy_from_nonoverlapping(from, width);
                 } else {
                     let bytes = widened(mv, &read(from, width));
-                    slot.copy_from_nonoverlapping(bytes.as_ptr(), stored_width(mv));
+                    store(&bytes, slot, stored_width(mv));
                 }
             }
         }
@@ -96,16 +96,6 @@ impl<'a> Entered<'a> {
             image.set(mv.place, widened(mv, &bytes));
         }
     }
-}
-
-/// # Safety
-/// * `value` points to `width` bytes, 16 at most.
-#[inline]
-unsafe fn read(value: *const u8, width: usize) -> [u8; 16] {
-    let mut bytes = [0; 16];
-    // SAFETY: the caller vouches for the value.
-    unsafe { bytes.as_mut_ptr().copy_from_nonoverlapping(value, width) };
-    bytes
 }
 
 /// Room for all arguments that arrive in several registers: as many as there are registers, 16 bytes each.

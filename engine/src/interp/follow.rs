@@ -1,6 +1,6 @@
 //! A call that follows its plan: arguments into registers and stack, and the result out of registers.
 
-use super::bytes::{stored_width, widened};
+use super::bytes::{extended, read, read_word, store, stored_width, widened};
 use super::machine::{self, Image};
 use farcall_arch::abi::regs;
 use farcall_arch::{Move, Place, Plan};
@@ -66,7 +66,7 @@ pub unsafe fn call<A: Arguments>(
         // SAFETY: the caller has room for the result, and for a word at least.
         unsafe {
             let place = result.cast::<u8>().add(mv.offset as usize);
-            place.copy_from_nonoverlapping(bytes.as_ptr(), width);
+            store(&bytes, place, width);
         }
     }
 }
@@ -110,9 +110,22 @@ impl Image {
     #[inline]
     unsafe fn put(&mut self, plan: &Plan, mv: &Move, value: *const u8, stack: *mut u8) {
         let width = mv.width as usize;
-        let mut bytes = [0; 16];
-        // SAFETY: the caller vouches for the value and the area; what is no copy and not in memory has no more than 16 bytes.
+        // SAFETY: the caller vouches for the value and the area; what is no copy and not in memory has no more than 16 bytes, and 8 in an
+        // integer register.
         unsafe {
+            match (mv.place, mv.copy) {
+                (Place::Int(register), None) => {
+                    let word = extended(mv, read_word(value, width));
+                    self.ints[usize::from(register)] = word;
+                    return;
+                }
+                (Place::Fp(register), None) => {
+                    self.fps[usize::from(register)] = read(value, width);
+                    return;
+                }
+                _ => {}
+            }
+            let mut bytes = [0; 16];
             if let Some(offset) = mv.copy {
                 let copy = stack.add((plan.stack + offset) as usize);
                 copy.copy_from_nonoverlapping(value, width);
@@ -124,8 +137,7 @@ impl Image {
                 }
                 return;
             } else {
-                bytes.as_mut_ptr().copy_from_nonoverlapping(value, width);
-                bytes = widened(mv, &bytes);
+                bytes = widened(mv, &read(value, width));
             }
             match mv.place {
                 Place::Stack { offset, size } => stack

@@ -4,8 +4,7 @@ mod program;
 
 pub(super) use program::file_of;
 
-use super::posix::{Reserved, page_size, sync_icache_here};
-use memmap2::{Mmap, MmapOptions};
+use super::posix::{Reserved, make_executable, page_size, sync_icache_here};
 use std::ffi::c_void;
 use std::io;
 use std::ptr::NonNull;
@@ -24,6 +23,35 @@ pub(crate) struct CodeRange {
     filler: u8,
     /// Bytes that have memory behind them, a multiple of the page size.
     backed: usize,
+    staging: Staging,
+}
+
+/// Pages on which code is put together. Most code takes one, so they are taken from the system several at a time.
+#[derive(Default)]
+struct Staging {
+    /// What is left, with memory behind all pages.
+    pages: Option<Reserved>,
+}
+
+/// How many pages are taken at a time.
+const STAGED_PAGES: usize = 8;
+
+impl Staging {
+    /// Memory of `len` bytes, whole pages, that can be written.
+    fn take(&mut self, len: usize) -> io::Result<Reserved> {
+        let page = page_size();
+        if len != page {
+            return Reserved::writable(len, 0);
+        }
+        let mut pages = match self.pages.take() {
+            Some(pages) => pages,
+            None => Reserved::writable(STAGED_PAGES * page, libc::MAP_POPULATE)?,
+        };
+        // The last one: what is in front of it stays one mapping.
+        let last = pages.split_off_end(page);
+        self.pages = (pages.len() > 0).then_some(pages);
+        Ok(last)
+    }
 }
 
 impl CodeRange {
@@ -33,6 +61,7 @@ impl CodeRange {
             reserved: Reserved::new(len)?,
             filler,
             backed: 0,
+            staging: Staging::default(),
         })
     }
 
@@ -59,18 +88,23 @@ impl CodeRange {
         let kept = self.backed.saturating_sub(first).min(len);
         // SAFETY: the caller's offset lies within the range.
         let live = unsafe { self.start().add(first) };
-        let mut staging = MmapOptions::new().len(len).map_anon()?;
-        staging[kept..].fill(self.filler);
-        // SAFETY: the range has memory behind its first `backed` bytes, which can be read.
-        let old = unsafe { std::slice::from_raw_parts(live.as_ptr(), kept) };
-        staging[..kept].copy_from_slice(old);
-        staging[offset - first..][..bytes.len()].copy_from_slice(bytes);
-        sync_icache(&staging);
+        let staging = self.staging.take(len)?;
+        // SAFETY: `staging` is `len` bytes that nobody else knows; the range has memory behind its first `backed` bytes, which
+        // can be read.
+        unsafe {
+            let to = staging.start().as_ptr();
+            to.copy_from_nonoverlapping(live.as_ptr(), kept);
+            to.add(kept).write_bytes(self.filler, len - kept);
+            to.add(offset - first)
+                .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        }
         // Whatever fails gives the new pages back.
-        let staging = staging.make_exec()?;
-        // SAFETY: a copy of the live pages, byte for byte but for those that are no code in use. `&mut self` keeps other writers
-        // away.
-        unsafe { replace_pages(live, staging)? };
+        // SAFETY: whole pages of our own which are complete; and then a copy of the live pages, byte for byte but for those that are no
+        // code in use. `&mut self` keeps other writers away.
+        unsafe {
+            make_executable(staging.start(), len)?;
+            replace_pages(live, staging)?;
+        }
         self.backed = self.backed.max(end);
         Ok(())
     }
@@ -90,9 +124,9 @@ impl CodeRange {
 /// * `from` is executable, and holds every byte of `to` that is code in use.
 /// * `to` is a range of whole pages within one [`CodeRange`], of the same length.
 /// * No other thread moves pages to `to` at the same time.
-unsafe fn replace_pages(to: NonNull<u8>, from: Mmap) -> io::Result<()> {
+unsafe fn replace_pages(to: NonNull<u8>, from: Reserved) -> io::Result<()> {
     let len = from.len();
-    let start = from.as_ptr().cast_mut().cast::<c_void>();
+    let start = from.start().as_ptr().cast::<c_void>();
     let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
     // SAFETY: the caller owns both ranges.
     let moved = unsafe { libc::mremap(start, len, len, flags, to.as_ptr().cast::<c_void>()) };
@@ -100,7 +134,7 @@ unsafe fn replace_pages(to: NonNull<u8>, from: Mmap) -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     // The pages are no longer where this would unmap them.
-    std::mem::forget(from);
+    from.keep();
     // SAFETY: the pages have just been put there.
     sync_icache(unsafe { std::slice::from_raw_parts(to.as_ptr(), len) });
     Ok(())

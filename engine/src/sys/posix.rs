@@ -54,7 +54,7 @@ pub(crate) fn page_size() -> usize {
     }
 }
 
-/// Addresses of which nobody else has one, without memory behind them.
+/// Addresses of which nobody else has one.
 ///
 /// They are private: what a child of fork() will write there is its own, and so is what the parent writes.
 #[derive(Debug)]
@@ -72,6 +72,25 @@ impl Reserved {
         // SAFETY: a mapping at an address of the kernel's choice replaces nothing.
         let start = unsafe { map(ptr::null_mut(), len, libc::PROT_NONE, 0)? };
         Ok(Reserved { start, len })
+    }
+
+    /// Fresh memory of `len` bytes, a multiple of the page size, that can be written. `flags` are further ones of mmap().
+    #[cfg(all(target_os = "linux", not(feature = "posix")))]
+    pub fn writable(len: usize, flags: libc::c_int) -> io::Result<Reserved> {
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: a mapping at an address of the kernel's choice replaces nothing.
+        let start = unsafe { map(ptr::null_mut(), len, protection, flags)? };
+        Ok(Reserved { start, len })
+    }
+
+    /// Takes the last `len` bytes, whole pages, as a value of their own.
+    #[cfg(all(target_os = "linux", not(feature = "posix")))]
+    pub fn split_off_end(&mut self, len: usize) -> Reserved {
+        assert!(len <= self.len);
+        self.len -= len;
+        // SAFETY: the address lies within the range.
+        let start = unsafe { self.start.add(self.len) };
+        Reserved { start, len }
     }
 
     /// The first address.
@@ -94,6 +113,9 @@ impl Reserved {
 
 impl Drop for Reserved {
     fn drop(&mut self) {
+        if self.len == 0 {
+            return;
+        }
         // SAFETY: the addresses are this value's own. Unmapping what one mapping has made does not fail.
         unsafe { libc::munmap(self.start.as_ptr().cast(), self.len) };
     }
@@ -132,7 +154,7 @@ unsafe fn protect(start: NonNull<u8>, len: usize, protection: i32) -> io::Result
 ///
 /// # Safety
 /// * The range consists of whole pages that can be read, and which nobody else writes.
-unsafe fn make_executable(start: NonNull<u8>, len: usize) -> io::Result<()> {
+pub(super) unsafe fn make_executable(start: NonNull<u8>, len: usize) -> io::Result<()> {
     // SAFETY: the caller vouches for the range.
     super::sync_icache(unsafe { std::slice::from_raw_parts(start.as_ptr(), len) });
     // SAFETY: as above; nobody writes there, so nobody loses a right they use.
@@ -222,7 +244,7 @@ impl UnwindEntry {
         // SAFETY: the section describes the code at its address, ends with a zero word, and stays in place: the box's content does not
         // move, and unregister() comes before it is dropped, or it never is.
         unsafe { __register_frame(description(&eh_frame)) }
-        let debugger = debugger::Entry::register(code, start);
+        let debugger = debugger::Entry::register(code, start, &eh_frame);
         UnwindEntry { eh_frame, debugger }
     }
 

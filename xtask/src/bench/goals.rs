@@ -7,6 +7,7 @@ use super::judge::{
 use super::loading;
 use super::samples::Samples;
 use super::scripts::{CTYPES_ON, IN_MICROPYTHON, STOCK};
+use super::tables::{SLOTS, VALUES};
 
 /// One line of the table of goals.
 pub struct Goal {
@@ -32,14 +33,14 @@ impl Goal {
 /// Every goal, in the order of the table.
 pub const GOALS: &[Goal] = &[
     Goal {
-        work: "call from slots, 12 signatures, the worst of them",
+        work: "trampoline, 12 signatures, the worst of them",
         against: "the same typed call in C",
         bound: Bound::TimesAtMost(1.10),
         figure: |samples| worst(samples, "call/", "farcall", "c"),
         reason: "where the code is longer than a cache line and C's is not, one cycle more",
     },
     Goal {
-        work: "call from slots, geometric mean of 12",
+        work: "trampoline, geometric mean of 12",
         against: "libffi's `ffi_call`",
         bound: Bound::FasterAtLeast(7.0),
         figure: |samples| faster(samples, "call/", LIBFFI[0], "farcall"),
@@ -53,7 +54,21 @@ pub const GOALS: &[Goal] = &[
         reason: "",
     },
     Goal {
-        work: "C calls a callback, `int(int, int)`",
+        work: "`Function::call_slots` of two ints",
+        against: "the trampoline",
+        bound: Bound::TimesAtMost(1.5),
+        figure: |samples| way_of_the_crate(samples, SLOTS),
+        reason: "the call is marked in a word of the thread's, and the library looked at",
+    },
+    Goal {
+        work: "`Function::call` of two ints, with values",
+        against: "the trampoline",
+        bound: Bound::TimesAtMost(3.0),
+        figure: |samples| way_of_the_crate(samples, VALUES),
+        reason: "each value's kind and range are compared with its type",
+    },
+    Goal {
+        work: "C calls an entry, `int(int, int)`",
         against: "a C function doing the same: arguments into slots, a handler called",
         bound: Bound::TimesAtMost(1.5),
         figure: |samples| {
@@ -115,9 +130,33 @@ pub const GOALS: &[Goal] = &[
     Goal {
         work: "function made, signature new",
         against: "–",
-        bound: Bound::NsAtMost(20_000.0),
-        figure: |samples| Some(Judged::of(samples.time("func/first", "farcall")?)),
+        bound: Bound::NsAtMost(2_000.0),
+        figure: |samples| {
+            let judged = Judged::of(samples.time("first/made", "farcall")?);
+            let script = |peer| samples.time("script first, made", peer);
+            let note = script("farcall").zip(script(STOCK)).map(|(ours, stock)| {
+                format!(
+                    "`ffi.func` of a script {:.0} ns, stock {:.0} ns",
+                    ours.median, stock.median
+                )
+            });
+            Some(judged.with_note(note.unwrap_or_default()))
+        },
         reason: "",
+    },
+    Goal {
+        work: "the first call of a function",
+        against: "–",
+        bound: Bound::NsAtMost(500.0),
+        figure: |samples| Some(Judged::of(samples.time("first/call", "farcall")?)),
+        reason: "",
+    },
+    Goal {
+        work: "code made for a signature",
+        against: "–",
+        bound: Bound::NsAtMost(10_000.0),
+        figure: |samples| Some(Judged::of(samples.time("first/code", "farcall")?)),
+        reason: "the system calls that change pages take most of it",
     },
     Goal {
         work: "MicroPython: `add2(i, 1)`, net of the loop",
@@ -288,6 +327,18 @@ pub const GOALS: &[Goal] = &[
         reason: "",
     },
     Goal {
+        work: "as libffi: a new signature prepared and called once",
+        against: "libffi's",
+        bound: Bound::TimesAtMost(1.2),
+        figure: |samples| {
+            let row = "first/made and called once";
+            let judged = Judged::of(samples.ratio(row, DROP_IN, LIBFFI[0])?);
+            let made = samples.ratio("first/made", DROP_IN, LIBFFI[0])?.median;
+            Some(judged.with_note(format!("prepared only: {made:.2} ×")))
+        },
+        reason: "signatures are remembered, so that later calls are faster",
+    },
+    Goal {
         work: "as libffi: closure made and freed",
         against: "libffi's",
         bound: Bound::TimesAtMost(1.0),
@@ -340,6 +391,13 @@ pub const GOALS: &[Goal] = &[
         reason: "",
     },
 ];
+
+/// A call of two ints in one of the crate's ways, as a multiple of the trampoline; the note tells of eight mixed arguments.
+fn way_of_the_crate(samples: &Samples, peer: &str) -> Option<Judged> {
+    let judged = Judged::of(samples.ratio("call/add2", peer, "farcall")?);
+    let eight = samples.ratio("call/mixed8", peer, "farcall")?.median;
+    Some(judged.with_note(format!("eight mixed arguments {eight:.2} ×")))
+}
 
 /// What counts as not growing.
 const FLAT: Bound = Bound::TimesAtMost(1.15);

@@ -94,10 +94,17 @@ const GROUPS: &[Group] = &[
     },
     Group {
         name: "func",
-        about: "functions made of known and of new signatures",
+        about: "functions made of known signatures",
         measure: Measure::Harness,
         effort: effort(61, 81, 20),
         quick: effort(5, 41, 20),
+    },
+    Group {
+        name: "first",
+        about: "signatures that nobody has used before",
+        measure: Measure::Harness,
+        effort: effort(21, 41, 20),
+        quick: effort(3, 21, 20),
     },
     Group {
         name: "signatures",

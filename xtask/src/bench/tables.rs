@@ -33,16 +33,25 @@ const fn column(peer: &'static str, head: &'static str, base: &'static str) -> C
 /// What [`DROP_IN`] is called where it has a plan.
 const DROP_IN_PLAN: &str = "farcall as libffi plan";
 
+/// What rows call the crate's ways to call and to be called: with slots, and with values.
+pub const SLOTS: &str = "farcall slots";
+/// See above.
+pub const VALUES: &str = "farcall values";
+
 /// Every table, in the order of the report.
 pub const TABLES: &[Table] = &[
     Table {
         title: "Calls of C functions, arguments in slots",
-        about: "Each function returns its first argument plus its last. `c` is the same call as farcall's machine code makes, \
-                written in C for that one signature. farcall and the C compiler are compared with each other, the rest with farcall.",
+        about: "Each function returns its first argument plus its last. `C` is the call from slots, written in C for that one \
+                signature. The trampoline is farcall's machine code for the same, called by C with nothing around it. \
+                `Function::call_slots` and `Function::call` are what a Rust program calls: they check the arguments, keep the library \
+                loaded, and pass panics on. The rest is compared with the trampoline.",
         prefix: "call/",
         columns: &[
             column("c", "C", ""),
-            column("farcall", "farcall", "c"),
+            column("farcall", "trampoline", "c"),
+            column(SLOTS, "`call_slots`", "farcall"),
+            column(VALUES, "`call`", "farcall"),
             column("libffi plan", "libffi, plan", "farcall"),
             column("libffi", "libffi", "farcall"),
             column("libffi of the system", "libffi of the system", "farcall"),
@@ -61,13 +70,15 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         title: "C calls a function pointer",
-        about: "A C function; one that puts its arguments into slots and calls a handler, as a callback does; farcall's callback; \
-                libffi's closures.",
+        about: "A C function; one that puts its arguments into slots and calls a handler, as a callback does; farcall's entry, with a \
+                handler in C and nothing around it; the crate's `Callback::with_slots` and `Callback::new`, with closures; libffi's closures.",
         prefix: "callback/",
         columns: &[
             column("c", "C", ""),
             column("c slots", "C, through slots", "c"),
-            column("farcall", "farcall", "c"),
+            column("farcall", "entry", "c"),
+            column(SLOTS, "`with_slots`", "farcall"),
+            column(VALUES, "`new`", "farcall"),
             column("libffi", "libffi", "farcall"),
             column("libffi of the system", "libffi of the system", "farcall"),
             column(DROP_IN, "farcall as libffi", "libffi"),
@@ -86,9 +97,22 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         title: "Functions made",
-        about: "`Function::at` with a signature seen before, and with new ones.",
+        about: "`Function::at` with a signature seen before.",
         prefix: "func/",
         columns: &[column("farcall", "farcall", "")],
+    },
+    Table {
+        title: "Signatures that nobody has used before",
+        about: "Each of five arguments. `Function::at` and `Function::call_slots`; `ffi_prep_cif` and `ffi_call`. A closure is made by \
+                `Callback::with_slots`, and by `ffi_prep_cif` and `ffi_prep_closure_loc`. The last rows are single steps: the first \
+                call of a function, one more that follows the plan, one through code, and the making of code.",
+        prefix: "first/",
+        columns: &[
+            column("farcall", "farcall", ""),
+            column("libffi", "libffi", ""),
+            column("libffi of the system", "libffi of the system", "libffi"),
+            column(DROP_IN, "farcall as libffi", "libffi"),
+        ],
     },
     Table {
         title: "libffi's cifs",
@@ -135,6 +159,15 @@ pub const TABLES: &[Table] = &[
         title: "Functions made by MicroPython's scripts",
         about: "`ffi.func(\"i\", address, \"ii\")` in a loop, less an empty loop.",
         prefix: "script func",
+        columns: &[
+            column("farcall", "farcall", ""),
+            column(STOCK, "stock", "farcall"),
+        ],
+    },
+    Table {
+        title: "Functions of new signatures made by MicroPython's scripts",
+        about: "`ffi.func(\"v\", address, args)` with five letters that were not seen before; the same, and a call.",
+        prefix: "script first",
         columns: &[
             column("farcall", "farcall", ""),
             column(STOCK, "stock", "farcall"),
@@ -317,7 +350,27 @@ pub const WAYS: &[Way] = &[
     native("C, written for the signature", "C", "c"),
     Way {
         ours: true,
-        ..native("**farcall**, from slots", "farcall", "farcall")
+        ..native(
+            "**farcall**, trampoline and entry alone",
+            "trampoline",
+            "farcall",
+        )
+    },
+    Way {
+        ours: true,
+        ..native(
+            "**farcall**, `call_slots`, `with_slots`",
+            "farcall, slots",
+            SLOTS,
+        )
+    },
+    Way {
+        ours: true,
+        ..native(
+            "**farcall**, `call`, `Callback::new`",
+            "farcall, values",
+            VALUES,
+        )
     },
     native(
         "libffi, `ffi_call_plan_invoke`",
@@ -396,7 +449,7 @@ mod tests {
         samples.read(text).expect("two samples");
         let table = TABLES[0].text(&samples);
         assert!(
-            table.ends_with("| add2 | 2.00 ns | 3.00 ns (1.50 ×) |  |  |  |\n"),
+            table.ends_with("| add2 | 2.00 ns | 3.00 ns (1.50 ×) |  |  |  |  |  |\n"),
             "{table}"
         );
         assert_eq!(TABLES[1].text(&samples), "");

@@ -69,7 +69,7 @@ const fn scripted(name: &'static str) -> Work {
 }
 
 /// Every line of the file. The harness, or the script, knows each by what it is called.
-const WORK: [Work; 11] = [
+const WORK: [Work; 15] = [
     emitted("trampoline/none"),
     emitted("trampoline/add2"),
     emitted("trampoline/mixed8"),
@@ -77,6 +77,10 @@ const WORK: [Work; 11] = [
     emitted("callback/add2"),
     emitted("callback/mixed8"),
     compiled("call_slots"),
+    compiled("call"),
+    compiled("call/mixed8"),
+    compiled("values"),
+    compiled("new"),
     compiled("made"),
     compiled("seen"),
     scripted("micropython/call"),

@@ -3,7 +3,6 @@
 //! It has a section at the code's address without its bytes, which a debugger finds in memory, a symbol for it, and the
 //! `.eh_frame` that the unwinder has too. Layouts and numbers: System V gABI, chapter 4 ("Object Files").
 
-use super::eh_frame;
 use crate::abi::regs::Isa;
 use crate::emit::Code;
 
@@ -51,8 +50,8 @@ impl Section {
     }
 }
 
-/// The file for `code` whose first byte lies at `address`.
-pub fn debug_object(code: &Code, address: u64) -> Vec<u8> {
+/// The file for `code` whose first byte lies at `address`, with the `.eh_frame` that was made for it there.
+pub fn debug_object(code: &Code, address: u64, eh_frame: &[u8]) -> Vec<u8> {
     const TEXT: u16 = 1;
     const STRINGS: u32 = 4;
     let text = Section {
@@ -63,7 +62,7 @@ pub fn debug_object(code: &Code, address: u64) -> Vec<u8> {
     };
     let frames = Section {
         flags: ALLOC,
-        ..Section::new(".eh_frame", PROGBITS, eh_frame(code, address))
+        ..Section::new(".eh_frame", PROGBITS, eh_frame.to_vec())
     };
     let symbols = Section {
         link: STRINGS,
@@ -82,7 +81,8 @@ pub fn debug_object(code: &Code, address: u64) -> Vec<u8> {
 /// The empty symbol that every table begins with, and a global function.
 fn symbols(address: u64, size: u64, section: u16) -> Vec<u8> {
     const GLOBAL_FUNC: u8 = 1 << 4 | 2;
-    let mut bytes = vec![0; 24];
+    let mut bytes = Vec::with_capacity(48);
+    bytes.resize(24, 0);
     bytes.extend(1u32.to_le_bytes());
     bytes.extend([GLOBAL_FUNC, 0]);
     bytes.extend(section.to_le_bytes());
@@ -94,8 +94,9 @@ fn symbols(address: u64, size: u64, section: u16) -> Vec<u8> {
 /// Header, contents, section headers; the last section is that of the sections' names.
 fn write(isa: Isa, mut sections: Vec<Section>) -> Vec<u8> {
     sections.push(Section::new(".shstrtab", STRTAB, Vec::new()));
-    let mut names = vec![0];
-    let mut offsets = Vec::new();
+    let mut names = Vec::with_capacity(64);
+    names.push(0);
+    let mut offsets = Vec::with_capacity(sections.len());
     for section in &sections {
         offsets.push(names.len() as u32);
         names.extend(section.name.bytes().chain([0]));
@@ -104,22 +105,24 @@ fn write(isa: Isa, mut sections: Vec<Section>) -> Vec<u8> {
         last.size = names.len() as u64;
         last.content = names;
     }
-    let mut contents = Vec::new();
-    let mut headers = vec![0; SECTION_SIZE as usize];
+    let content_len: usize = sections.iter().map(|it| it.content.len() + 16).sum();
+    let mut contents = Vec::with_capacity(content_len);
+    let mut headers = Vec::with_capacity((sections.len() + 1) * SECTION_SIZE as usize);
+    headers.resize(SECTION_SIZE as usize, 0);
     for (section, name) in sections.iter().zip(offsets) {
         contents.resize(contents.len().next_multiple_of(16), 0);
         let offset = HEADER_SIZE + contents.len() as u64;
-        headers.extend(name.to_le_bytes());
-        headers.extend(section.kind.to_le_bytes());
+        headers.extend_from_slice(&name.to_le_bytes());
+        headers.extend_from_slice(&section.kind.to_le_bytes());
         for word in [section.flags, section.address, offset, section.size] {
-            headers.extend(word.to_le_bytes());
+            headers.extend_from_slice(&word.to_le_bytes());
         }
-        headers.extend(section.link.to_le_bytes());
-        headers.extend(section.info.to_le_bytes());
+        headers.extend_from_slice(&section.link.to_le_bytes());
+        headers.extend_from_slice(&section.info.to_le_bytes());
         for word in [16, section.entry_size] {
-            headers.extend(u64::to_le_bytes(word));
+            headers.extend_from_slice(&u64::to_le_bytes(word));
         }
-        contents.extend(&section.content);
+        contents.extend_from_slice(&section.content);
     }
     contents.resize(contents.len().next_multiple_of(16), 0);
     let mut bytes = header(
@@ -127,8 +130,9 @@ fn write(isa: Isa, mut sections: Vec<Section>) -> Vec<u8> {
         HEADER_SIZE + contents.len() as u64,
         sections.len() as u16,
     );
-    bytes.extend(contents);
-    bytes.extend(headers);
+    bytes.reserve_exact(contents.len() + headers.len());
+    bytes.extend_from_slice(&contents);
+    bytes.extend_from_slice(&headers);
     bytes
 }
 
@@ -173,7 +177,8 @@ mod tests {
         let signature = Signature::new(Type::I32, vec![Type::I32]).expect("a signature");
         let plan = plan(&signature, Abi::SysV64).expect("a plan");
         let code = emit::call(&plan);
-        let file = debug_object(&code, 0x1234_5000);
+        let eh_frame = super::super::eh_frame(&code, 0x1234_5000);
+        let file = debug_object(&code, 0x1234_5000, &eh_frame);
         let word = |at: usize| {
             let bytes = file[at..at + 8].try_into().expect("eight bytes");
             u64::from_le_bytes(bytes) as usize

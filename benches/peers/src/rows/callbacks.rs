@@ -5,7 +5,7 @@ use crate::library::Caller;
 use crate::sampler::Peer;
 use crate::signatures::Case;
 use anyhow::Result;
-use farcall::{Codes, Role};
+use farcall::{Codes, Role, Value};
 use farcall_engine::{Callback, Compiled, Direction, Endpoint, Handler, compile};
 use std::ffi::c_void;
 use std::hint::black_box;
@@ -38,6 +38,14 @@ pub fn called(bench: &Bench, purpose: Purpose) -> Result<()> {
         if purpose == Purpose::Time {
             pointers.push(("c slots", c.entry));
         }
+        let of_the_crate = match (purpose, case.name) {
+            (Purpose::Time, "add2") => Some((with_slots(case)?, with_values(case)?)),
+            _ => None,
+        };
+        if let Some((slots, values)) = &of_the_crate {
+            pointers.push(("farcall slots", slots.code()));
+            pointers.push(("farcall values", values.code()));
+        }
         let mut closures = Vec::new();
         for libffi in &bench.libffis {
             let cif = libffi.prepare(case.ret, case.args)?;
@@ -55,6 +63,21 @@ pub fn called(bench: &Bench, purpose: Purpose) -> Result<()> {
         bench.row(purpose, &format!("callback/{}", case.name), peers);
     }
     Ok(())
+}
+
+/// `Callback::with_slots` that adds two ints.
+fn with_slots(case: &Case) -> farcall::Result<farcall::Callback> {
+    farcall::Callback::with_slots(case.ret, case.args, |slots, result| {
+        *result = i64::from(slots[0] as i32 + slots[1] as i32) as u64;
+    })
+}
+
+/// `Callback::new` that adds two ints.
+pub fn with_values(case: &Case) -> farcall::Result<farcall::Callback> {
+    farcall::Callback::new(case.ret, case.args, |values| match values {
+        [Value::Int(one), Value::Int(other)] => Value::Int(one + other),
+        _ => Value::Void,
+    })
 }
 
 /// Has C call a function pointer of the case's type.

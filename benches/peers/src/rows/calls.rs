@@ -5,13 +5,15 @@ use crate::library::{CCase, LibffiCall, LibffiLoop, SlotsLoop, Trampoline};
 use crate::sampler::Peer;
 use crate::signatures::Case;
 use anyhow::Result;
+use farcall::{Function, Value};
 use std::cell::Cell;
 use std::ffi::c_void;
+use std::hint::black_box;
 
 /// Calls a function of a case's signature so many times and returns the slot with the last result.
 type Run<'a> = Box<dyn Fn(u64) -> u64 + 'a>;
 
-/// Each signature through farcall's trampoline, the same typed call written in C, and each libffi.
+/// Each signature through farcall's bare trampoline, the same typed call written in C, each libffi, and the crate's two ways to call.
 pub fn from_slots(bench: &Bench, purpose: Purpose) -> Result<()> {
     for case in &bench.cases {
         let c = bench.c.case(case.name)?;
@@ -26,6 +28,7 @@ pub fn from_slots(bench: &Bench, purpose: Purpose) -> Result<()> {
             ("c".to_owned(), slots(1, c.typed_call)),
         ];
         through_libffi(bench, case, c, target, &mut runs)?;
+        through_the_crate(case, target, &mut runs)?;
         for (name, run) in &runs {
             bench.check(case, purpose, name, || run(1))?;
         }
@@ -52,6 +55,54 @@ fn in_slots<'a>(
         unsafe { in_loop(call, target, case.slots.as_ptr(), result.as_ptr(), count) };
         result.get()
     })
+}
+
+/// Through `Function::call_slots` and `Function::call`, which check what they are given and keep the library open.
+fn through_the_crate<'a>(
+    case: &'a Case,
+    target: *const c_void,
+    runs: &mut Vec<(String, Run<'a>)>,
+) -> Result<()> {
+    let function = Function::at(target, case.ret, case.args)?;
+    let with_values = function.clone();
+    runs.push((
+        "farcall slots".into(),
+        Box::new(move |count| {
+            let mut result = 0;
+            for _ in 0..count {
+                // SAFETY: the function is of the case's signature, and the slots hold its arguments.
+                let called = unsafe { function.call_slots(black_box(&case.slots)) };
+                result = called.expect("as many slots as arguments");
+            }
+            result
+        }),
+    ));
+    let values: Vec<Value> = case.values().collect();
+    runs.push((
+        "farcall values".into(),
+        Box::new(move |count| {
+            let mut result = Value::Void;
+            for _ in 0..count {
+                // SAFETY: as above.
+                let called = unsafe { with_values.call(black_box(&values)) };
+                result = called.expect("values of the arguments' types");
+            }
+            slot_of(result)
+        }),
+    ));
+    Ok(())
+}
+
+/// The slot that holds a value.
+fn slot_of(value: Value) -> u64 {
+    match value {
+        Value::Void => 0,
+        Value::Int(value) => value as u64,
+        Value::Uint(value) => value,
+        Value::Float(value) => value.to_bits().into(),
+        Value::Double(value) => value.to_bits(),
+        Value::Pointer(value) => value as u64,
+    }
 }
 
 /// Through `ffi_call` of each libffi and, where there are plans, `ffi_call_plan_invoke`.

@@ -27,6 +27,27 @@ pub fn work(bench: &Bench, path: &str) -> Result<()> {
                 unsafe { black_box(function.call_slots(&case.slots))? };
             }
         }
+        "call" => {
+            let function = function()?;
+            let values: Vec<_> = case.values().collect();
+            for _ in 0..count {
+                // SAFETY: as above.
+                let _ = unsafe { black_box(function.call(&values))? };
+            }
+        }
+        "values" => {
+            let callback = callbacks::with_values(case)?;
+            callbacks::call(c.callers[0], case, callback.code(), count);
+        }
+        "new" => {
+            for number in 0..count as usize {
+                black_box(Function::at(
+                    c.ends,
+                    "v",
+                    &functions::fresh_signature(number),
+                )?);
+            }
+        }
         "callback" => {
             let callback = callbacks::raw(&callbacks::compiled(case)?, c.slots_ends)?;
             callbacks::call(c.callers[0], case, callback.code(), count);

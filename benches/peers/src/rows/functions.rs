@@ -1,17 +1,12 @@
-//! Making functions: of a signature that is known already, and of a new one.
+//! Making functions of signatures that are known already. What new ones cost is told in `first.rs`.
 
 use super::Bench;
 use crate::library::Trampoline;
-use crate::sampler::{self, Peer};
+use crate::sampler::Peer;
 use anyhow::Result;
 use farcall::{Codes, Function, Role};
 use farcall_engine as engine;
 use std::hint::black_box;
-
-/// New signatures in one round.
-const FRESH: usize = 10;
-/// Rounds: together they stay below the number at which the cache begins to forget.
-const ROUNDS: usize = 90;
 
 /// Letters of types that are compiled differently.
 const LETTERS: [char; 6] = ['i', 'q', 'd', 'f', 'B', 'h'];
@@ -31,8 +26,8 @@ pub fn trampoline(ret: &str, args: &str) -> Result<(engine::Trampoline, Trampoli
     Ok((made, call))
 }
 
-/// `Function::at` with a signature seen before, and with new ones. All of these functions are kept.
-pub fn seen_and_first(bench: &Bench) -> Result<()> {
+/// `Function::at` with a signature seen before.
+pub fn seen(bench: &Bench) -> Result<()> {
     for case in &bench.cases {
         let address = bench.c.case(case.name)?.ends;
         let first = Function::at(address, case.ret, case.args)?;
@@ -47,27 +42,11 @@ pub fn seen_and_first(bench: &Bench) -> Result<()> {
             .row_with_reference(&row, make, calls_in_c(bench)?);
         drop(first);
     }
-    let address = bench.c.case("none")?.ends;
-    let mut reference = calls_in_c(bench)?;
-    let count = bench.sampler.calibrate(&mut reference);
-    let mut kept = Vec::new();
-    let mut rounds = Vec::new();
-    for round in 0..bench.sampler.rounds.min(ROUNDS) {
-        let numbers = round * FRESH..(round + 1) * FRESH;
-        let fresh: Vec<String> = numbers.map(fresh_signature).collect();
-        let start = sampler::processor_time();
-        for args in &fresh {
-            kept.push(Function::at(address, "v", args)?);
-        }
-        let taken = (sampler::processor_time() - start) / FRESH as f64;
-        rounds.push((taken, sampler::timed(&mut reference, count)));
-    }
-    sampler::print_with_reference("func/first", "farcall", &rounds);
     Ok(())
 }
 
 /// What always takes the same: calls from slots, written in C.
-fn calls_in_c(bench: &Bench) -> Result<Peer<'_>> {
+pub fn calls_in_c(bench: &Bench) -> Result<Peer<'_>> {
     let case = bench.case("add2")?;
     let c = bench.c.case(case.name)?;
     let mut result = 0;

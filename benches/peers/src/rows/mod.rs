@@ -3,6 +3,7 @@
 mod callbacks;
 mod calls;
 mod counted;
+mod first;
 mod flat;
 mod functions;
 mod instructions;
@@ -48,7 +49,8 @@ const GROUPS: &[Group] = &[
     }),
     Group::new("made", |bench, _| callbacks::made_and_freed(bench)),
     Group::new("prepared", |bench, _| calls::prepared_each_time(bench)),
-    Group::new("func", |bench, _| functions::seen_and_first(bench)),
+    Group::new("func", |bench, _| functions::seen(bench)),
+    Group::new("first", |bench, _| first::all(bench)),
     Group::new("signatures", |_, _| memory::of_signatures()),
     Group::new("callbacks", memory::of_callbacks),
     Group::new("flat", flat::all),

@@ -80,12 +80,12 @@ unsafe impl Sync for Entry {}
 
 impl Entry {
     /// Tells debuggers of code at `start`, unless they know enough already.
-    pub fn register(code: &Code, start: NonNull<u8>) -> Option<Entry> {
+    pub fn register(code: &Code, start: NonNull<u8>, eh_frame: &[u8]) -> Option<Entry> {
         if COUNT.load(Ordering::Relaxed) >= LIMIT {
             return None;
         }
         COUNT.fetch_add(1, Ordering::Relaxed);
-        let file = unwind::debug_object(code, start.as_ptr() as u64).into_boxed_slice();
+        let file = unwind::debug_object(code, start.as_ptr() as u64, eh_frame).into_boxed_slice();
         let listed = Box::new(Listed {
             next: ptr::null_mut(),
             prev: ptr::null_mut(),

@@ -1,6 +1,7 @@
 //! Callbacks: function pointers for C that lead to closures.
 
 use crate::error::Result;
+use crate::known::{Known, known};
 use crate::value::{self, Value};
 use farcall_cdecl::{Codes, Position, Role};
 use farcall_engine::epoch::{self, Inside};
@@ -59,9 +60,9 @@ impl Callback {
         args: &str,
         closure: impl Fn(&[Value]) -> Value + Send + Sync + 'static,
     ) -> Result<Callback> {
-        let codes = Arc::new(Codes::parse(ret, args, Role::Callback)?);
-        let inner = codes.clone();
-        Callback::from_codes(codes, move |slots, result| {
+        let known = known(ret, args, Role::Callback)?;
+        let inner = known.codes.clone();
+        Callback::from_known(known, move |slots, result| {
             let run = |args: &mut [Value]| {
                 for (arg, (slot, code)) in args.iter_mut().zip(slots.iter().zip(&inner.args)) {
                     *arg = value::from_slot(*slot, *code);
@@ -88,14 +89,14 @@ impl Callback {
         args: &str,
         closure: impl Fn(&[u64], &mut u64) + Send + Sync + 'static,
     ) -> Result<Callback> {
-        Callback::from_codes(Arc::new(Codes::parse(ret, args, Role::Callback)?), closure)
+        Callback::from_known(known(ret, args, Role::Callback)?, closure)
     }
 
-    fn from_codes(
-        codes: Arc<Codes>,
+    fn from_known(
+        known: Known,
         body: impl Fn(&[u64], &mut u64) + Send + Sync + 'static,
     ) -> Result<Callback> {
-        let compiled = engine::compile(codes.signature()?, None)?;
+        let Known { codes, compiled } = known;
         let closure = Box::new(Closure {
             body: Box::new(body),
             arg_count: codes.args.len(),

@@ -2,6 +2,7 @@
 
 use crate::callback;
 use crate::error::{Error, Result};
+use crate::known::{Known, known};
 use crate::value::{self, Value};
 use farcall_cdecl::{Codes, Position, Role};
 use farcall_engine::epoch::Inside;
@@ -52,13 +53,13 @@ impl Function {
         if address.is_null() {
             return Err(Error::Null { what: "function" });
         }
-        let codes = Codes::parse(ret, args, Role::Function)?;
+        let Known { codes, compiled } = known(ret, args, Role::Function)?;
         Ok(Function {
             address,
             arg_count: codes.args.len(),
-            compiled: engine::compile(codes.signature()?, None)?,
+            compiled,
             library,
-            codes: Arc::new(codes),
+            codes,
             name: name.map(Arc::from),
         })
     }

@@ -35,6 +35,7 @@
 mod callback;
 mod error;
 mod func;
+mod known;
 mod library;
 mod value;
 mod var;

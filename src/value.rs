@@ -84,10 +84,11 @@ impl From<&CStr> for Value {
 #[inline(always)]
 pub fn fitting(value: Value, code: TypeCode) -> Option<u64> {
     let unused = code.unused_bits();
+    // The most frequent ones are asked for first.
+    if let (Kind::Int, Value::Int(value)) = (code.kind(), value) {
+        return (value << unused >> unused == value).then_some(value as u64);
+    }
     match (code.kind(), value) {
-        (Kind::Int, Value::Int(value)) => {
-            (value << unused >> unused == value).then_some(value as u64)
-        }
         (Kind::Uint, Value::Uint(value)) => (value << unused >> unused == value).then_some(value),
         (Kind::Float, Value::Float(value)) => Some(value.to_bits().into()),
         (Kind::Double, Value::Double(value)) => Some(value.to_bits()),

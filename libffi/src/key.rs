@@ -258,22 +258,15 @@ impl Key {
     }
 }
 
-/// Tells the type codes of a finished key of scalars without variadic ones: the result's, then the arguments'.
+/// The type codes of a finished key of scalars without variadic ones: the result's, then the arguments'.
 #[inline]
-pub fn for_each_scalar(words: &[u64], mut tell: impl FnMut(u16)) {
-    // The convention's number is not among them.
-    let mut bytes_left = size_of::<u64>() - 1;
-    for word in words {
-        let mut word = word >> (u64::BITS - 8 * bytes_left as u32);
-        for _ in 0..bytes_left {
-            if word as u8 == END {
-                return;
-            }
-            tell(u16::from(word as u8));
-            word >>= 8;
-        }
-        bytes_left = size_of::<u64>();
-    }
+pub fn scalar_codes(words: &[u64]) -> &[u8] {
+    // SAFETY: words are bytes, and all machines here have the lowest first, as a key is filled.
+    let bytes =
+        unsafe { std::slice::from_raw_parts(words.as_ptr().cast::<u8>(), size_of_val(words)) };
+    // The convention's number is not among them; behind the end there are zeros.
+    let end = bytes.iter().rposition(|byte| *byte == END);
+    bytes.get(1..end.unwrap_or(1)).unwrap_or_default()
 }
 
 /// What [`scalar_byte`] says of anything else.
@@ -355,9 +348,8 @@ mod tests {
                 let all = [ret].into_iter().chain(types[..count].iter().copied());
                 // SAFETY: likewise.
                 let codes = all.map(|ty| same(unsafe { (*ty).code }));
-                let mut told = Vec::new();
-                for_each_scalar(long.words(), |code| told.push(code));
-                assert!(told.into_iter().eq(codes));
+                let told = scalar_codes(long.words());
+                assert!(told.iter().map(|code| u16::from(*code)).eq(codes));
             }
         }
     }

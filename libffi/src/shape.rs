@@ -124,16 +124,11 @@ pub fn plan_scalars(key: &[u64]) -> Plan {
 const ALWAYS_PLANNED: &str = "scalars have a place under this process's convention";
 
 fn scalar_signature(key: &[u64]) -> Signature {
-    let mut ret = None;
-    let mut args = Vec::with_capacity(size_of_val(key));
-    key::for_each_scalar(key, |code| {
-        let ty = scalar_type(code).unwrap_or(Type::Void);
-        match ret {
-            None => ret = Some(ty),
-            Some(_) => args.push(ty),
-        }
-    });
-    let ret = ret.unwrap_or(Type::Void);
+    let to_type = |code: &u8| scalar_type(u16::from(*code)).unwrap_or(Type::Void);
+    let (ret, args) = match key::scalar_codes(key) {
+        [] => (Type::Void, Vec::new()),
+        [ret, args @ ..] => (to_type(ret), args.iter().map(to_type).collect()),
+    };
     Signature::new(ret, args).expect(ALWAYS_PLANNED)
 }
 

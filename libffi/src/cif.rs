@@ -4,10 +4,11 @@
 //! the [`Token`] of its signature's entry, in the two words that libffi keeps for itself. Nobody
 //! guarantees that they come back as they were left, so a token is checked whenever it is used.
 
+use crate::code::{FIRST_CALL, FIRST_CALLS};
 use crate::intern::{self, Entry, Found, Meaning};
 use crate::key::{Key, ShortKey};
 use crate::shape;
-use crate::types::{self, BadType, FfiType, code};
+use crate::types::{self, AbiNumber, BadType, FfiType, Token, code};
 use farcall_engine as engine;
 
 /// `ffi_status`.
@@ -20,12 +21,6 @@ pub enum Status {
     BadAbi,
     BadArgtype,
 }
-
-/// `ffi_abi`: a number that programs choose, so any.
-pub type AbiNumber = u32;
-
-/// Stands in a cif for the entry of its signature; 0 for none.
-pub type Token = u64;
 
 /// `ffi_cif`.
 #[derive(Debug)]
@@ -259,7 +254,7 @@ unsafe fn add_scalars(cif: &Cif, fixed: Option<usize>, key: &Key) -> Option<&'st
     if fixed.is_some() || !all_have_values || !is_own {
         return None;
     }
-    intern::add_scalars(key)
+    intern::add_scalars(key, FIRST_CALL)
 }
 
 /// The arguments with a name, and the variadic ones.
@@ -296,7 +291,7 @@ unsafe fn find(cif: &Cif, fixed: Option<usize>) -> Result<Found, Status> {
     }
     key.finish();
     // SAFETY: likewise.
-    let found = intern::find(&key, || unsafe {
+    let found = intern::find(&key, FIRST_CALLS, || unsafe {
         shape::describe(cif.abi, cif.rtype, args, fixed)
     });
     Ok(found?)

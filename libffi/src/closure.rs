@@ -7,10 +7,11 @@
 //! The thunks are part of this library ([`farcall_engine::pool`]), and each has a cell of memory at a fixed distance, which is
 //! what [`ffi_closure_alloc`] gives out. A closure larger than a cell lies elsewhere, and its cell holds no more than the way there.
 
-use crate::cif::{AbiNumber, Cif, Status};
+use crate::cif::{Cif, Status};
 use crate::code;
-use crate::intern::{Entry, Found};
-use crate::interp;
+use crate::entry::{self, plan_entry};
+use crate::intern::Found;
+use crate::record::{Handler, Record};
 use crate::shape;
 use farcall_arch::emit::thunk;
 use farcall_engine as engine;
@@ -18,15 +19,6 @@ use farcall_engine::pool::{self, CELL, Pair, RECORD};
 use std::ffi::c_void;
 use std::mem::offset_of;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, Ordering};
-
-/// What a closure calls: `fun(cif, result, arguments, user_data)`.
-pub type Handler = unsafe extern "C-unwind" fn(
-    cif: *mut Cif,
-    result: *mut c_void,
-    values: *mut *mut c_void,
-    user_data: *mut c_void,
-);
 
 /// `FFI_TRAMPOLINE_SIZE`.
 #[cfg(target_arch = "x86_64")]
@@ -48,20 +40,6 @@ pub struct Closure {
     code: [u8; TRAMPOLINE - 8],
     /// What leads to the closure's function.
     pub record: Record,
-}
-
-/// Where a thunk leads. In a Go closure these are the first words, without the last.
-#[derive(Debug)]
-#[repr(C)]
-pub struct Record {
-    /// The code to jump to, which finds this record in its register.
-    pub entry: *const c_void,
-    /// The signature.
-    pub cif: *mut Cif,
-    /// The function that is called in the end.
-    pub fun: Handler,
-    /// Its last argument.
-    pub user_data: *mut c_void,
 }
 
 const _: () = {
@@ -176,7 +154,7 @@ pub unsafe extern "C" fn ffi_prep_closure_loc(
     code: *mut c_void,
 ) -> Status {
     // SAFETY: the caller vouches for the cif.
-    let entry = match unsafe { entry_of(&*cif, || is_cell(closure)) } {
+    let entry = match unsafe { entry_of(&*cif, || entry::is_cell(closure.cast())) } {
         Ok(entry) => entry,
         Err(status) => return status,
     };
@@ -224,34 +202,6 @@ pub unsafe extern "C" fn ffi_prep_closure(
     unsafe { ffi_prep_closure_loc(closure, cif, fun, user_data, closure.cast()) }
 }
 
-fn is_cell(closure: *mut Closure) -> bool {
-    NonNull::new(closure.cast()).is_some_and(pool::is_cell)
-}
-
-/// Has a closure that has been called by its plan enter by code if there is some by now.
-///
-/// # Safety
-/// * `record` is that of a closure which is just being called, with this cif.
-pub unsafe fn install_code(record: *mut Record, entry: &Entry, cif: *mut Cif) {
-    // SAFETY: a cif of a closure that is called exists.
-    let follows_plan = plan_entry(unsafe { (*cif).abi });
-    let Some(code) = code::closure_entry_now(entry, follows_plan) else {
-        return;
-    };
-    // Other memory than ours may be read-only where it is executed.
-    if !is_cell(record.wrapping_byte_sub(RECORD).cast()) {
-        return;
-    }
-    // SAFETY: the caller vouches for the record. Thunks read this one word as a whole. Nobody prepares or frees a closure while it is
-    // being called.
-    unsafe {
-        let place = AtomicPtr::from_ptr((&raw mut (*record).entry).cast::<*mut c_void>());
-        let old = follows_plan.cast_mut();
-        // Otherwise another thread has done so.
-        let _ = place.compare_exchange(old, code.cast_mut(), Ordering::Release, Ordering::Relaxed);
-    }
-}
-
 /// The code that closures with a cif enter by, which `may_change` later.
 ///
 /// # Safety
@@ -266,16 +216,6 @@ unsafe fn entry_of(cif: &Cif, may_change: impl FnOnce() -> bool) -> Result<*cons
         None => Err(Status::BadTypedef),
         Some(Found::Interned(entry)) => Ok(code::closure_entry(entry, follows_plan, may_change)),
         Some(Found::Passing(_)) => Ok(follows_plan),
-    }
-}
-
-fn plan_entry(number: AbiNumber) -> *const c_void {
-    match number {
-        #[cfg(all(target_arch = "x86_64", unix))]
-        shape::abi::WIN64 | shape::abi::GNUW64 => {
-            interp::farcall_libffi_win64_closure as *const c_void
-        }
-        _ => interp::farcall_libffi_closure as *const c_void,
     }
 }
 
@@ -304,9 +244,9 @@ pub unsafe extern "C" fn ffi_prep_go_closure(
         number if shape::convention(number).is_none() => return Status::BadAbi,
         #[cfg(all(target_arch = "x86_64", unix))]
         shape::abi::WIN64 | shape::abi::GNUW64 => {
-            interp::farcall_libffi_win64_go_closure as *const c_void
+            entry::farcall_libffi_win64_go_closure as *const c_void
         }
-        _ => interp::farcall_libffi_go_closure as *const c_void,
+        _ => entry::farcall_libffi_go_closure as *const c_void,
     };
     // SAFETY: the caller has memory for it.
     unsafe { closure.write(GoClosure { tramp, cif, fun }) };

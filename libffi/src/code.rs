@@ -4,8 +4,9 @@
 //! does not even keep its plan. Closures do the same, but for those in
 //! memory that may be read-only by then: with the first of these, their signature gets code. Where the system refuses executable memory, all stays as it was.
 
-use crate::intern::{Call, Detail, Entry};
-use crate::{interp, shape};
+use crate::intern::{Call, Entry};
+use crate::interp;
+use crate::shape::{self, Detail};
 use farcall_engine::{self as engine, Direction, Endpoint, Served};
 use std::ffi::c_void;
 use std::panic;

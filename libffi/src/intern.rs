@@ -7,13 +7,10 @@
 //! Many signatures are used once. So one of scalars is remembered by its key alone, which says all of it, and [`Detail`] is made when
 //! it is asked for: a first call does without.
 
-use crate::cif::Token;
-use crate::code;
 use crate::key::{Key, ShortKey};
-use crate::shape;
-use crate::types::BadType;
-use farcall_arch::Plan;
-use farcall_engine::{self as engine, Compiled};
+use crate::shape::{self, Detail};
+use crate::types::{BadType, Token};
+use farcall_engine as engine;
 use std::ffi::c_void;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
@@ -33,31 +30,6 @@ pub type Call = unsafe extern "C-unwind" fn(
     result: *mut c_void,
     entry: &Entry,
 );
-
-/// What is known of a signature beside its code.
-#[derive(Debug)]
-pub struct Detail {
-    /// The arguments that have a value, where they go, and the code for that.
-    pub compiled: Compiled,
-    /// For each of these, its place among all arguments, unless that is the same.
-    pub positions: Vec<u32>,
-    /// How many arguments are named, if it was prepared as variadic.
-    pub fixed: Option<usize>,
-    /// How many arguments there are.
-    pub count: usize,
-}
-
-impl Detail {
-    /// Where its values go.
-    pub fn plan(&self) -> &Plan {
-        self.compiled.plan()
-    }
-
-    /// Whether each pointer to an argument is at the argument's own place in the plan, as generated code takes them.
-    pub fn is_dense(&self) -> bool {
-        self.positions.is_empty()
-    }
-}
 
 /// A known signature. Everything but the code's addresses and the detail is written once, before the token.
 #[derive(Debug)]
@@ -160,8 +132,11 @@ pub fn meaning(token: Token) -> Meaning {
 }
 
 /// The entry of a key that may be new. `describe` is asked for what is to be kept if it is not known yet.
+///
+/// Its functions are called through `first` until there is something better.
 pub fn find(
     key: &Key,
+    first: Call,
     describe: impl FnOnce() -> Result<Detail, BadType>,
 ) -> Result<Found, BadType> {
     if let Ok(entry) = search(key) {
@@ -173,16 +148,20 @@ pub fn find(
     if key.is_oversized() {
         return Ok(Found::Passing(detail));
     }
-    Ok(match engine::exclusively(|| add(key, Some(detail))) {
-        Ok(entry) => Found::Interned(entry),
-        Err(Some(detail)) => Found::Passing(detail),
-        Err(None) => return Err(BadType),
-    })
+    Ok(
+        match engine::exclusively(|| add(key, Some(detail), first)) {
+            Ok(entry) => Found::Interned(entry),
+            Err(Some(detail)) => Found::Passing(detail),
+            Err(None) => return Err(BadType),
+        },
+    )
 }
 
 /// Makes a signature of scalars known that all have a value, under this process's own convention. `None` if there is no room.
-pub fn add_scalars(key: &Key) -> Option<&'static Entry> {
-    engine::exclusively(|| add(key, None)).ok()
+///
+/// Its functions are called through `first` until there is something better.
+pub fn add_scalars(key: &Key, first: Call) -> Option<&'static Entry> {
+    engine::exclusively(|| add(key, None, first)).ok()
 }
 
 /// The key's entry, or the bucket where its number belongs.
@@ -219,7 +198,11 @@ fn first_bucket(hash: u64) -> usize {
 }
 
 /// Makes a signature known, if there is room, or else gives the detail back. The caller is the only one to do so.
-fn add(key: &Key, detail: Option<Box<Detail>>) -> Result<&'static Entry, Option<Box<Detail>>> {
+fn add(
+    key: &Key,
+    detail: Option<Box<Detail>>,
+    first: Call,
+) -> Result<&'static Entry, Option<Box<Detail>>> {
     // Another thread may have been faster.
     let bucket = match search(key) {
         Ok(entry) => return Ok(entry),
@@ -242,10 +225,7 @@ fn add(key: &Key, detail: Option<Box<Detail>>) -> Result<&'static Entry, Option<
     let len = key.words().len() as u32;
     entry.len.store(len, Ordering::Relaxed);
     entry.words.store(words, Ordering::Relaxed);
-    let (first, detail) = match detail {
-        Some(detail) => (code::FIRST_CALLS, Box::into_raw(detail)),
-        None => (code::FIRST_CALL, ptr::null_mut()),
-    };
+    let detail = detail.map_or(ptr::null_mut(), Box::into_raw);
     entry.detail.store(detail, Ordering::Relaxed);
     entry.call.store(first as *mut c_void, Ordering::Relaxed);
     // The upper half tells a token from numbers that programs may leave in its place.

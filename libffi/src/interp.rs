@@ -1,13 +1,12 @@
-//! Calls and closures without code made for them, as libffi has their arguments: behind pointers.
+//! Calls without code made for them, as libffi has their arguments: behind pointers.
 //!
 //! This is how signatures are called that have no code, because the system refuses executable memory, because there are too many, or
 //! because the convention is not this process's own. A plan's moves are followed by [`farcall_engine::interp`].
 
-use crate::cif::Cif;
-use crate::closure::{self, Handler, Record};
-use crate::intern::{Detail, Entry, Found};
+use crate::intern::Entry;
+use crate::shape::Detail;
 use farcall_arch::{Move, Plan};
-use farcall_engine::interp::{self, Arguments, Entered, Gathered, Image, ResultArea};
+use farcall_engine::interp::{self, Arguments};
 use std::ffi::c_void;
 use std::ptr;
 
@@ -79,105 +78,9 @@ impl Arguments for Pointers<'_> {
 
 /// The place among all arguments of one that has a value.
 #[inline(always)]
-fn position(positions: &[u32], argument: usize) -> usize {
+pub fn position(positions: &[u32], argument: usize) -> usize {
     match positions {
         [] => argument,
         positions => positions[argument] as usize,
-    }
-}
-
-unsafe extern "C" {
-    /// The entry of all closures.
-    pub fn farcall_libffi_closure();
-    /// The same for Go closures.
-    pub fn farcall_libffi_go_closure();
-}
-#[cfg(all(target_arch = "x86_64", unix))]
-unsafe extern "C" {
-    /// The entry of closures that are called as Microsoft's convention wants it.
-    pub fn farcall_libffi_win64_closure();
-    /// The same for Go closures.
-    pub fn farcall_libffi_win64_go_closure();
-}
-
-farcall_engine::interp_entry!("farcall_libffi_closure", enter);
-farcall_engine::interp_entry!("farcall_libffi_go_closure", enter_go, chain);
-#[cfg(all(target_arch = "x86_64", unix))]
-farcall_engine::interp_entry!("farcall_libffi_win64_closure", enter, win64);
-#[cfg(all(target_arch = "x86_64", unix))]
-farcall_engine::interp_entry!("farcall_libffi_win64_go_closure", enter_go, win64);
-
-/// What the closures' entry calls: collects the arguments, runs the closure's function, leaves the result's registers.
-///
-/// # Safety
-/// * `record` is the record of a closure that was prepared for the signature it was called with.
-/// * `image` and `stack` are that call's registers and stack arguments.
-unsafe extern "C-unwind" fn enter(record: *mut Record, image: &mut Image, stack: *mut u8) {
-    // SAFETY: the caller vouches for the closure, and whoever made it for its cif.
-    unsafe {
-        let Record {
-            cif,
-            fun,
-            user_data,
-            ..
-        } = *record;
-        let Some(found) = (*cif).resolve() else {
-            return;
-        };
-        if let Found::Interned(entry) = found {
-            closure::install_code(record, entry, cif);
-        }
-        run(found.detail(), cif, fun, user_data, image, stack);
-    }
-}
-
-/// The same for a Go closure, which ends before the user data: it is its own.
-///
-/// # Safety
-/// * As for [`enter`].
-unsafe extern "C-unwind" fn enter_go(record: *const Record, image: &mut Image, stack: *mut u8) {
-    // SAFETY: the caller vouches for the closure, and whoever made it for its cif.
-    unsafe {
-        let cif = (*record).cif;
-        if let Some(found) = (*cif).resolve() {
-            let user_data = record.cast_mut().cast();
-            run(found.detail(), cif, (*record).fun, user_data, image, stack);
-        }
-    }
-}
-
-/// The most arguments whose pointers lie on the stack.
-const INLINE: usize = 64;
-
-/// # Safety
-/// * As for [`enter`].
-unsafe fn run(
-    detail: &Detail,
-    cif: *mut Cif,
-    fun: Handler,
-    user_data: *mut c_void,
-    image: &mut Image,
-    stack: *mut u8,
-) {
-    let mut inline = [ptr::null_mut::<c_void>(); INLINE];
-    let mut heap = Vec::new();
-    let pointers = if detail.count <= INLINE {
-        &mut inline[..]
-    } else {
-        heap.resize(detail.count, ptr::null_mut());
-        &mut heap[..]
-    };
-    // SAFETY: the caller vouches for the registers and the stack arguments.
-    let mut entered = unsafe { Entered::new(detail.plan(), image, stack) };
-    let mut gathered = Gathered::default();
-    entered.point_to_arguments(&mut gathered, |argument, value| {
-        pointers[position(&detail.positions, argument)] = value;
-    });
-    let mut own: ResultArea = Default::default();
-    let result = entered.sret().unwrap_or(own.as_mut_ptr().cast());
-    // SAFETY: the closure's maker vouches for its function; arguments and result are as the signature has them.
-    unsafe {
-        fun(cif, result, pointers.as_mut_ptr(), user_data);
-        entered.return_result(result);
     }
 }

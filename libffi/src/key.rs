@@ -1,7 +1,6 @@
 //! What a signature says, without addresses: as a key to look it up by.
 
-use crate::cif::AbiNumber;
-use crate::types::{self, BadType, FfiType, code, elements};
+use crate::types::{self, AbiNumber, BadType, FfiType, code, elements};
 use std::mem::MaybeUninit;
 
 /// The longest key, in words, of a signature that is remembered: some 500 scalars.

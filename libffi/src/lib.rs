@@ -8,7 +8,7 @@
 //!   ffi_cif ◄─────┘ token                    cif.rs
 //!      │
 //!      ├── ffi_call, call plans              run.rs      code made for the signature (code.rs), or else
-//!      └── closures                          closure.rs  the plan, step by step (interp.rs)
+//!      └── closures                          closure.rs  the plan, step by step (interp.rs, entry.rs)
 //! ```
 //!
 //! Where values go is decided by `farcall-arch` alone. What is here is libffi's data: its structs, its numbers, its rules about memory
@@ -17,11 +17,13 @@
 pub mod cif;
 pub mod closure;
 mod code;
+mod entry;
 mod fault;
 mod intern;
 mod interp;
 mod key;
 pub mod raw;
+mod record;
 pub mod run;
 mod shape;
 pub mod types;

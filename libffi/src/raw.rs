@@ -1,7 +1,8 @@
 //! The raw interface: all arguments in one block of memory, each in words of its own, and the same as a Java machine has it.
 
 use crate::cif::{Cif, Status};
-use crate::closure::{self, Closure, Handler};
+use crate::closure::{self, Closure};
+use crate::record::Handler;
 use crate::run;
 use crate::types::{FfiType, code};
 use std::ffi::c_void;

@@ -1,12 +1,35 @@
 //! What a signature says, as the convention and the types that `farcall-arch` plans with.
 
-use crate::cif::AbiNumber;
-use crate::intern::Detail;
 use crate::key;
-use crate::types::{BadType, FfiType, code, elements};
+use crate::types::{AbiNumber, BadType, FfiType, code, elements};
 use farcall_arch::types::Float;
 use farcall_arch::{Abi, Plan, Signature, Struct, StructError, Type};
 use farcall_engine::{self as engine, Compiled};
+
+/// What is known of a signature beside its code.
+#[derive(Debug)]
+pub struct Detail {
+    /// The arguments that have a value, where they go, and the code for that.
+    pub compiled: Compiled,
+    /// For each of these, its place among all arguments, unless that is the same.
+    pub positions: Vec<u32>,
+    /// How many arguments are named, if it was prepared as variadic.
+    pub fixed: Option<usize>,
+    /// How many arguments there are.
+    pub count: usize,
+}
+
+impl Detail {
+    /// Where its values go.
+    pub fn plan(&self) -> &Plan {
+        self.compiled.plan()
+    }
+
+    /// Whether each pointer to an argument is at the argument's own place in the plan, as generated code takes them.
+    pub fn is_dense(&self) -> bool {
+        self.positions.is_empty()
+    }
+}
 
 /// The numbers of calling conventions (`ffi_abi`), which differ from target to target.
 #[allow(missing_docs, reason = "named as in ffitarget.h")]

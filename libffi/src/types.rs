@@ -4,6 +4,12 @@ use std::cell::UnsafeCell;
 use std::ffi::c_void;
 use std::ptr;
 
+/// `ffi_abi`: a number that programs choose, so any.
+pub type AbiNumber = u32;
+
+/// Stands in a cif for the entry of its signature; 0 for none.
+pub type Token = u64;
+
 /// What [`FfiType::code`] says. The numbers are libffi's.
 #[allow(missing_docs, reason = "named as in ffi.h")]
 pub mod code {

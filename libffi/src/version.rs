@@ -1,7 +1,7 @@
 //! Which libffi this stands in for.
 
-use crate::cif::AbiNumber;
 use crate::shape::abi;
+use crate::types::AbiNumber;
 use std::ffi::{c_char, c_ulong};
 
 /// The version whose interface this is.

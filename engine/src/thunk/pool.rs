@@ -9,7 +9,7 @@
 pub use super::cell::{CELL, RECORD};
 use super::cell::{CELLS, Cells, THUNKS};
 use super::page::{self, THUNK_SIZE};
-use crate::lock::{Guarded, Held, lock};
+use crate::lock::{Guarded, Held, lock, try_lock};
 use crate::policy::{Wish, wish};
 use crate::sys;
 use std::ffi::c_void;
@@ -77,9 +77,9 @@ pub fn put_back_cell(memory: NonNull<u8>) -> bool {
     pair.is_some()
 }
 
-/// Whether `memory` is a cell's.
+/// Whether `memory` is a cell's, as far as can be told without waiting: not while somebody has the lock.
 pub fn is_cell(memory: NonNull<u8>) -> bool {
-    POOL.get(&mut lock()).with_cell(memory).is_some()
+    try_lock().is_some_and(|mut lock| POOL.get(&mut lock).with_cell(memory).is_some())
 }
 
 /// All pairs.

@@ -26,6 +26,10 @@ const HOUSES: &[House] = &[
         may_import: &["farcall_cdecl", "farcall_engine"],
     },
     House {
+        source: "libffi/src",
+        may_import: &["farcall_arch", "farcall_engine"],
+    },
+    House {
         source: "micropython/src",
         may_import: &["farcall_arch", "farcall_cdecl", "farcall_engine"],
     },

@@ -1,0 +1,148 @@
+//! How closures are entered that follow their plan, and how they go over to code.
+
+use crate::cif::Cif;
+use crate::code;
+use crate::intern::{Entry, Found};
+use crate::interp::position;
+use crate::record::{Handler, Record};
+use crate::shape::{self, Detail};
+use crate::types::AbiNumber;
+use farcall_engine::interp::{Entered, Gathered, Image, ResultArea};
+use farcall_engine::pool::{self, RECORD};
+use std::ffi::c_void;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// What closures enter by that follow their plan, of a convention's number.
+pub fn plan_entry(number: AbiNumber) -> *const c_void {
+    match number {
+        #[cfg(all(target_arch = "x86_64", unix))]
+        shape::abi::WIN64 | shape::abi::GNUW64 => farcall_libffi_win64_closure as *const c_void,
+        _ => farcall_libffi_closure as *const c_void,
+    }
+}
+
+/// Whether a closure is memory that this library gave out.
+pub fn is_cell(closure: *mut c_void) -> bool {
+    NonNull::new(closure.cast::<u8>()).is_some_and(pool::is_cell)
+}
+
+/// Has a closure that has been called by its plan enter by code if there is some by now.
+///
+/// # Safety
+/// * `record` is that of a closure which is just being called, with this cif.
+unsafe fn install_code(record: *mut Record, entry: &Entry, cif: *mut Cif) {
+    // SAFETY: a cif of a closure that is called exists.
+    let follows_plan = plan_entry(unsafe { (*cif).abi });
+    let Some(code) = code::closure_entry_now(entry, follows_plan) else {
+        return;
+    };
+    // Other memory than ours may be read-only where it is executed.
+    if !is_cell(record.wrapping_byte_sub(RECORD).cast()) {
+        return;
+    }
+    // SAFETY: the caller vouches for the record. Thunks read this one word as a whole. Nobody prepares or frees a closure while it is
+    // being called.
+    unsafe {
+        let place = AtomicPtr::from_ptr((&raw mut (*record).entry).cast::<*mut c_void>());
+        let old = follows_plan.cast_mut();
+        // Otherwise another thread has done so.
+        let _ = place.compare_exchange(old, code.cast_mut(), Ordering::Release, Ordering::Relaxed);
+    }
+}
+
+unsafe extern "C" {
+    /// The entry of all closures.
+    fn farcall_libffi_closure();
+    /// The same for Go closures.
+    pub fn farcall_libffi_go_closure();
+}
+#[cfg(all(target_arch = "x86_64", unix))]
+unsafe extern "C" {
+    /// The entry of closures that are called as Microsoft's convention wants it.
+    fn farcall_libffi_win64_closure();
+    /// The same for Go closures.
+    pub fn farcall_libffi_win64_go_closure();
+}
+
+farcall_engine::interp_entry!("farcall_libffi_closure", enter);
+farcall_engine::interp_entry!("farcall_libffi_go_closure", enter_go, chain);
+#[cfg(all(target_arch = "x86_64", unix))]
+farcall_engine::interp_entry!("farcall_libffi_win64_closure", enter, win64);
+#[cfg(all(target_arch = "x86_64", unix))]
+farcall_engine::interp_entry!("farcall_libffi_win64_go_closure", enter_go, win64);
+
+/// What the closures' entry calls: collects the arguments, runs the closure's function, leaves the result's registers.
+///
+/// # Safety
+/// * `record` is the record of a closure that was prepared for the signature it was called with.
+/// * `image` and `stack` are that call's registers and stack arguments.
+unsafe extern "C-unwind" fn enter(record: *mut Record, image: &mut Image, stack: *mut u8) {
+    // SAFETY: the caller vouches for the closure, and whoever made it for its cif.
+    unsafe {
+        let Record {
+            cif,
+            fun,
+            user_data,
+            ..
+        } = *record;
+        let Some(found) = (*cif).resolve() else {
+            return;
+        };
+        if let Found::Interned(entry) = found {
+            install_code(record, entry, cif);
+        }
+        run(found.detail(), cif, fun, user_data, image, stack);
+    }
+}
+
+/// The same for a Go closure, which ends before the user data: it is its own.
+///
+/// # Safety
+/// * As for [`enter`].
+unsafe extern "C-unwind" fn enter_go(record: *const Record, image: &mut Image, stack: *mut u8) {
+    // SAFETY: the caller vouches for the closure, and whoever made it for its cif.
+    unsafe {
+        let cif = (*record).cif;
+        if let Some(found) = (*cif).resolve() {
+            let user_data = record.cast_mut().cast();
+            run(found.detail(), cif, (*record).fun, user_data, image, stack);
+        }
+    }
+}
+
+/// The most arguments whose pointers lie on the stack.
+const INLINE: usize = 64;
+
+/// # Safety
+/// * As for [`enter`].
+unsafe fn run(
+    detail: &Detail,
+    cif: *mut Cif,
+    fun: Handler,
+    user_data: *mut c_void,
+    image: &mut Image,
+    stack: *mut u8,
+) {
+    let mut inline = [ptr::null_mut::<c_void>(); INLINE];
+    let mut heap = Vec::new();
+    let pointers = if detail.count <= INLINE {
+        &mut inline[..]
+    } else {
+        heap.resize(detail.count, ptr::null_mut());
+        &mut heap[..]
+    };
+    // SAFETY: the caller vouches for the registers and the stack arguments.
+    let mut entered = unsafe { Entered::new(detail.plan(), image, stack) };
+    let mut gathered = Gathered::default();
+    entered.point_to_arguments(&mut gathered, |argument, value| {
+        pointers[position(&detail.positions, argument)] = value;
+    });
+    let mut own: ResultArea = Default::default();
+    let result = entered.sret().unwrap_or(own.as_mut_ptr().cast());
+    // SAFETY: the closure's maker vouches for its function; arguments and result are as the signature has them.
+    unsafe {
+        fun(cif, result, pointers.as_mut_ptr(), user_data);
+        entered.return_result(result);
+    }
+}

@@ -247,11 +247,11 @@ pub(crate) fn around_fork(hooks: &'static ForkHooks) {
             (hooks.after)(true);
         }
     }
-    if HOOKS.set(hooks).is_ok() {
-        // SAFETY: the three functions live as long as the program. Without memory for the hooks a fork would go
-        // unguarded, as it would without this library.
-        unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) };
-    }
+    // Whoever is second at this must not go on before the hooks are in place, so it puts them in place once more.
+    HOOKS.get_or_init(|| hooks);
+    // SAFETY: the three functions live as long as the program. Without memory for the hooks a fork would go
+    // unguarded, as it would without this library.
+    unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) };
 }
 
 fn clear_errno() {

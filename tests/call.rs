@@ -178,18 +178,24 @@ fn function_keeps_its_library_open_and_close_ends_that() {
 fn missing_library_and_symbol_are_errors_with_the_loaders_words() {
     // SAFETY: there is nothing to run.
     let error = unsafe { Library::open(Some("libno-such-thing.so")) }.expect_err("no library");
-    let words = match cfg!(windows) {
-        true => ["libno-such-thing.so: ", "not found"],
-        false => [
+    let words = if cfg!(windows) {
+        ["libno-such-thing.so: ", "not found"]
+    } else if cfg!(target_env = "musl") {
+        ["loading shared library libno-such-thing.so", "No such file"]
+    } else {
+        [
             "libno-such-thing.so: cannot open shared object file",
             "No such file",
-        ],
+        ]
     };
     let text = error.to_string();
     assert!(words.iter().all(|words| text.contains(words)), "{text}");
-    let words = match cfg!(windows) {
-        true => "not found",
-        false => "undefined symbol",
+    let words = if cfg!(windows) {
+        "not found"
+    } else if cfg!(target_env = "musl") {
+        "Symbol not found"
+    } else {
+        "undefined symbol"
     };
     let error = common::peer()
         .addr("no_such_symbol")

@@ -153,7 +153,8 @@ impl State {
 ///
 /// # Safety
 /// * The word exists until the thread's destructors of thread-local values have run.
-/// * Nothing but this thread writes to it.
+/// * Nothing but this thread writes to it. Where the system has no fence through all threads, it passes one of its own
+///   between leaving a mark and looking at what it will use.
 pub unsafe fn register(mark: NonNull<Mark>) {
     if CLEANUP.try_with(|_| ()).is_ok() {
         let token = Token::current();

@@ -40,6 +40,6 @@ pub use lock::{Guarded, exclusively};
 pub use objects::{Conversion, set_object_model};
 pub use policy::{Wish, wish};
 pub use record::{Handler, ObjectHandler};
-pub use sys::{host_abi, sync_icache};
+pub use sys::{host_abi, host_long_double, sync_icache};
 pub use thunk::pool;
 pub use trampoline::Trampoline;

@@ -105,6 +105,22 @@ pub fn exclusively<T>(work: impl FnOnce() -> T) -> T {
 /// Whether the fork hooks are in place.
 static IS_WATCHING: AtomicBool = AtomicBool::new(false);
 
+/// Has the fork hooks in place as soon as the program or the library is loaded. A fork that has begun without them may copy the
+/// process at any later moment, with the lock in another thread's hands.
+#[cfg(unix)]
+#[used]
+#[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
+#[cfg_attr(
+    target_vendor = "apple",
+    unsafe(link_section = "__DATA,__mod_init_func,mod_init_funcs")
+)]
+static AT_START: extern "C" fn() = {
+    extern "C" fn watch() {
+        watch_forks();
+    }
+    watch
+};
+
 /// Puts the fork hooks in place, ahead of the first time that the lock is taken.
 ///
 /// Nobody takes the lock before the hooks are there. So a fork that comes too early for them finds the lock free. Threads that get here
@@ -116,6 +132,9 @@ fn watch_forks() {
             before: before_fork,
             after: after_fork,
         });
+        // Whoever links this has the hooks linked, too.
+        #[cfg(unix)]
+        std::hint::black_box(&AT_START);
         IS_WATCHING.store(true, Ordering::Release);
     }
 }

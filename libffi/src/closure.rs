@@ -15,6 +15,7 @@ use crate::record::{Handler, Record};
 use crate::shape;
 use farcall_arch::emit::thunk;
 use farcall_engine as engine;
+use farcall_engine::interp::machine::HAS_STATIC_CHAIN;
 use farcall_engine::pool::{self, CELL, Pair, RECORD};
 use std::ffi::c_void;
 use std::mem::offset_of;
@@ -242,6 +243,8 @@ pub unsafe extern "C" fn ffi_prep_go_closure(
     // SAFETY: the caller vouches for the cif.
     let tramp = match unsafe { (*cif).abi } {
         number if shape::convention(number).is_none() => return Status::BadAbi,
+        // No register leads to the closure where the one for that is the system's.
+        _ if !HAS_STATIC_CHAIN => return Status::BadAbi,
         #[cfg(all(target_arch = "x86_64", unix))]
         shape::abi::WIN64 | shape::abi::GNUW64 => {
             entry::farcall_libffi_win64_go_closure as *const c_void

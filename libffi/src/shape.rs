@@ -2,6 +2,8 @@
 
 use crate::key;
 use crate::types::{AbiNumber, BadType, FfiType, code, elements};
+#[cfg(target_arch = "aarch64")]
+use farcall_arch::abi::Dialect;
 use farcall_arch::types::Float;
 use farcall_arch::{Abi, Plan, Signature, Struct, StructError, Type};
 use farcall_engine::{self as engine, Compiled};
@@ -58,7 +60,7 @@ pub mod abi {
         use super::AbiNumber;
         pub const SYSV: AbiNumber = 1;
         pub const WIN64: AbiNumber = 2;
-        pub const DEFAULT: AbiNumber = SYSV;
+        pub const DEFAULT: AbiNumber = if cfg!(windows) { WIN64 } else { SYSV };
     }
 
     pub use numbers::*;
@@ -72,9 +74,11 @@ pub fn convention(number: AbiNumber) -> Option<Abi> {
         #[cfg(target_arch = "x86_64")]
         abi::WIN64 | abi::GNUW64 => Some(Abi::Win64),
         #[cfg(target_arch = "aarch64")]
-        abi::SYSV => Some(Abi::Aapcs64(farcall_arch::abi::Dialect::Linux)),
+        abi::SYSV if cfg!(not(windows)) => Some(farcall_engine::host_abi()),
         #[cfg(target_arch = "aarch64")]
-        abi::WIN64 => Some(Abi::Aapcs64(farcall_arch::abi::Dialect::Windows)),
+        abi::SYSV => Some(Abi::Aapcs64(Dialect::Linux)),
+        #[cfg(target_arch = "aarch64")]
+        abi::WIN64 => Some(Abi::Aapcs64(Dialect::Windows)),
         _ => None,
     }
 }
@@ -194,12 +198,7 @@ unsafe fn to_type(ty: &FfiType) -> Result<Type, BadType> {
     })
 }
 
-/// What C compilers take for `long double`; on Windows GCC does.
-const LONG_DOUBLE: Float = if cfg!(target_arch = "x86_64") {
-    Float::F80
-} else {
-    Float::F128
-};
+const LONG_DOUBLE: Float = farcall_engine::host_long_double();
 
 /// The stack is aligned to no more anywhere.
 const MAX_ALIGN: u32 = 16;

@@ -1,5 +1,6 @@
 //! `ffi_type`: how programs describe C types, and the descriptions that the library itself exports.
 
+use farcall_arch::Float;
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
 use std::ptr;
@@ -78,7 +79,10 @@ const fn scalar(size: usize, code: u16) -> Exported {
 }
 
 /// `sizeof(long double)`: x87's 80 bits are padded to 16 bytes by all C compilers here, and AArch64's are 128.
-const LONG_DOUBLE: usize = 16;
+const LONG_DOUBLE: usize = match farcall_engine::host_long_double() {
+    Float::F64 => 8,
+    _ => 16,
+};
 
 macro_rules! exported {
     ($($name:ident = $value:expr;)*) => {

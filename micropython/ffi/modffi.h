@@ -100,6 +100,10 @@ static inline ffi_frame_t *ffi_innermost_frame(void) {
 static inline void ffi_link(ffi_frame_t *frame) {
     frame->prev = ffi_innermost;
     ffi_innermost = (farcall_thread)frame + FARCALL_FRAME_TAG;
+    #if !defined(_WIN32) && (!defined(__linux__) || defined(__ANDROID__))
+    // Whoever closes a library cannot have this thread pass a fence there.
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    #endif
 }
 
 static inline void ffi_unlink(const ffi_frame_t *frame) {

@@ -24,9 +24,8 @@ mod windows;
 #[cfg(windows)]
 pub use windows::*;
 
-use farcall_arch::Abi;
-#[cfg(target_arch = "aarch64")]
 use farcall_arch::abi::Dialect;
+use farcall_arch::{Abi, Float};
 
 /// The convention of C functions in this process.
 pub const fn host_abi() -> Abi {
@@ -45,6 +44,15 @@ pub const fn host_abi() -> Abi {
         any(unix, windows)
     )))]
     compile_error!("farcall has no calling convention for this target yet")
+}
+
+/// What C compilers take for `long double` here; on Windows for x86-64, GCC does.
+pub const fn host_long_double() -> Float {
+    match host_abi() {
+        Abi::Aapcs64(Dialect::Linux) => Float::F128,
+        Abi::Aapcs64(_) => Float::F64,
+        _ => Float::F80,
+    }
 }
 
 /// What runs around every fork() of this process; see `around_fork`.

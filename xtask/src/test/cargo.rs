@@ -10,7 +10,7 @@ use crate::process;
 use crate::setup;
 use crate::target::Target;
 
-fn cargo(args: &[&str]) -> Command {
+pub(super) fn cargo(args: &[&str]) -> Command {
     let mut cargo = Command::new("cargo");
     cargo.args(args).current_dir(paths::root());
     cargo

@@ -12,6 +12,7 @@ mod packaged;
 mod programs;
 mod scripts;
 mod suite;
+mod systems;
 mod unchanged;
 
 use std::process::ExitCode;
@@ -96,6 +97,17 @@ const STEPS: &[Step] = &[
         "rust-release",
         "farcall's tests, optimised",
         cargo::test_release,
+    ),
+    Step::once(
+        "posix",
+        "farcall's tests, by what all Unix systems have",
+        systems::posix,
+    ),
+    Step::once("musl", "farcall's tests, on musl", systems::musl),
+    Step::once(
+        "systems",
+        "the libraries build for systems that nothing here runs",
+        systems::build,
     ),
     Step::once(
         "rustdoc",

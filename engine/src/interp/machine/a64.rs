@@ -33,8 +33,12 @@ impl Image {
 /// The register of the static chain, where there is one. A thunk leaves its record's address in `x16`.
 pub const STATIC_CHAIN: usize = 18;
 
-/// Whether there is such a register: on Apple's systems and on Windows, `x18` is the platform's own.
-pub const HAS_STATIC_CHAIN: bool = cfg!(not(any(target_vendor = "apple", windows)));
+/// Whether there is such a register: on Apple's systems, Android and Windows, `x18` is the platform's own.
+pub const HAS_STATIC_CHAIN: bool = cfg!(not(any(
+    target_vendor = "apple",
+    target_os = "android",
+    windows
+)));
 
 const _: () = {
     assert!(offset_of!(Image, fps) == 160);
@@ -42,7 +46,7 @@ const _: () = {
 };
 
 /// Loads the register of the static chain. It is left alone if there is none.
-#[cfg(not(any(target_vendor = "apple", windows)))]
+#[cfg(not(any(target_vendor = "apple", target_os = "android", windows)))]
 macro_rules! load_static_chain {
     () => {
         "ldr x9, [x19, #144]\n cbz x9, 4f\n mov x18, x9\n 4:"
@@ -50,7 +54,7 @@ macro_rules! load_static_chain {
 }
 
 /// The platform's own register is never touched.
-#[cfg(any(target_vendor = "apple", windows))]
+#[cfg(any(target_vendor = "apple", target_os = "android", windows))]
 macro_rules! load_static_chain {
     () => {
         ""
@@ -117,7 +121,7 @@ crate::assembly!(framed "farcall_interp_call", 4, [
 ]);
 
 /// An entry of callbacks, called `$name`: registers into an image on the stack, `$enter(record, image, stack)`, and back. With
-/// `chain`, the record is where the static chain leads.
+/// `chain`, the record is where the static chain leads, if there is one.
 #[macro_export]
 macro_rules! interp_entry {
     ($name:literal, $enter:path) => {

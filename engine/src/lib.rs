@@ -11,10 +11,11 @@
 //! promise to anybody else.
 
 #[macro_use]
+mod asm;
+#[macro_use]
 pub mod interp;
 
 mod arena;
-mod asm;
 mod cache;
 mod callback;
 mod compiled;

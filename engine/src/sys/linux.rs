@@ -4,7 +4,7 @@ mod program;
 
 pub(super) use program::file_of;
 
-use super::posix::{Reserved, make_executable, page_size, sync_icache_here};
+use super::posix::memory::{Reserved, make_executable, page_size, sync_icache_here};
 use std::ffi::c_void;
 use std::io;
 use std::ptr::NonNull;

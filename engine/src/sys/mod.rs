@@ -11,6 +11,7 @@
 //! | Android AArch64, FreeBSD x86-64, macOS | `posix` | compiled only |
 //! | Windows AArch64 | `windows` | compiled only |
 
+mod face;
 #[cfg(all(target_os = "linux", not(feature = "posix")))]
 mod linux;
 #[cfg(all(target_os = "linux", not(feature = "posix")))]
@@ -18,12 +19,17 @@ pub use linux::*;
 #[cfg(unix)]
 mod posix;
 #[cfg(unix)]
+#[allow(
+    unused_imports,
+    reason = "on Linux this face is of the crate alone, by the other file's"
+)]
 pub use posix::*;
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
 pub use windows::*;
 
+pub(crate) use face::ForkHooks;
 use farcall_arch::abi::Dialect;
 use farcall_arch::{Abi, Float};
 
@@ -53,18 +59,4 @@ pub const fn host_long_double() -> Float {
         Abi::Aapcs64(_) => Float::F64,
         _ => Float::F80,
     }
-}
-
-/// What runs around every fork() of this process; see `around_fork`.
-#[cfg_attr(windows, allow(dead_code, reason = "Windows does not fork"))]
-pub(crate) struct ForkHooks {
-    pub before: fn(),
-    pub after: fn(in_child: bool),
-}
-
-/// What the loader says when it fails: C's number for the error, 0 where there is none, and words.
-#[derive(Debug)]
-pub(crate) struct LoaderError {
-    pub code: i32,
-    pub text: String,
 }

@@ -12,6 +12,7 @@ mod debugger;
     not(target_vendor = "apple")
 ))]
 mod loaded;
+pub(super) mod memory;
 #[cfg(any(not(target_os = "linux"), feature = "posix"))]
 mod pages;
 mod program;
@@ -19,6 +20,8 @@ mod signals;
 
 #[cfg(all(target_os = "macos", target_arch = "aarch64"))]
 pub(crate) use apple::{CodeRange, code_grain, place_block};
+#[cfg(any(not(target_os = "linux"), feature = "posix"))]
+pub use memory::sync_icache_here as sync_icache;
 #[cfg(all(
     any(not(target_os = "linux"), feature = "posix"),
     not(all(target_os = "macos", target_arch = "aarch64"))
@@ -26,178 +29,20 @@ pub(crate) use apple::{CodeRange, code_grain, place_block};
 pub(crate) use pages::{CodeRange, code_grain};
 #[cfg(any(not(target_os = "linux"), feature = "posix"))]
 pub(crate) use pages::{FENCES_ALL_THREADS, fence_all_threads};
-#[cfg(any(not(target_os = "linux"), feature = "posix"))]
-pub use sync_icache_here as sync_icache;
 
+pub(crate) use memory::page_size;
+#[cfg(not(all(target_os = "macos", target_arch = "aarch64")))]
+pub(crate) use memory::place_block;
 pub(crate) use program::{copy_code, map_code};
 pub(crate) use signals::{may_be_in_signal_handler, note_signal_mask};
 
-use super::{ForkHooks, LoaderError};
+use super::face::{ForkHooks, LoaderError};
 use farcall_arch::emit::{Code, unwind};
 use std::borrow::Cow;
 use std::ffi::c_void;
 use std::io;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
-
-/// The size of a memory page, in bytes.
-pub(crate) fn page_size() -> usize {
-    static SIZE: AtomicUsize = AtomicUsize::new(0);
-    match SIZE.load(Ordering::Relaxed) {
-        0 => {
-            // SAFETY: sysconf has no preconditions.
-            let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
-            SIZE.store(size, Ordering::Relaxed);
-            size
-        }
-        size => size,
-    }
-}
-
-/// Addresses of which nobody else has one.
-///
-/// They are private: what a child of fork() will write there is its own, and so is what the parent writes.
-#[derive(Debug)]
-pub(super) struct Reserved {
-    start: NonNull<u8>,
-    len: usize,
-}
-
-// SAFETY: `start` is the address of a mapping that no thread owns.
-unsafe impl Send for Reserved {}
-
-impl Reserved {
-    /// Reserves `len` bytes, a multiple of the page size.
-    pub fn new(len: usize) -> io::Result<Reserved> {
-        // SAFETY: a mapping at an address of the kernel's choice replaces nothing.
-        let start = unsafe { map(ptr::null_mut(), len, libc::PROT_NONE, 0)? };
-        Ok(Reserved { start, len })
-    }
-
-    /// Fresh memory of `len` bytes, a multiple of the page size, that can be written. `flags` are further ones of mmap().
-    #[cfg(all(target_os = "linux", not(feature = "posix")))]
-    pub fn writable(len: usize, flags: libc::c_int) -> io::Result<Reserved> {
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: a mapping at an address of the kernel's choice replaces nothing.
-        let start = unsafe { map(ptr::null_mut(), len, protection, flags)? };
-        Ok(Reserved { start, len })
-    }
-
-    /// Takes the last `len` bytes, whole pages, as a value of their own.
-    #[cfg(all(target_os = "linux", not(feature = "posix")))]
-    pub fn split_off_end(&mut self, len: usize) -> Reserved {
-        assert!(len <= self.len);
-        self.len -= len;
-        // SAFETY: the address lies within the range.
-        let start = unsafe { self.start.add(self.len) };
-        Reserved { start, len }
-    }
-
-    /// The first address.
-    pub fn start(&self) -> NonNull<u8> {
-        self.start
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Has them stay for good, with what is behind them by now.
-    pub fn keep(self) -> NonNull<u8> {
-        let start = self.start;
-        std::mem::forget(self);
-        start
-    }
-}
-
-impl Drop for Reserved {
-    fn drop(&mut self) {
-        if self.len == 0 {
-            return;
-        }
-        // SAFETY: the addresses are this value's own. Unmapping what one mapping has made does not fail.
-        unsafe { libc::munmap(self.start.as_ptr().cast(), self.len) };
-    }
-}
-
-/// Maps fresh private memory, at `at` if there is MAP_FIXED among the flags.
-///
-/// # Safety
-/// * With MAP_FIXED, the range is the caller's.
-unsafe fn map(at: *mut u8, len: usize, protection: i32, flags: i32) -> io::Result<NonNull<u8>> {
-    let flags = flags | libc::MAP_PRIVATE | libc::MAP_ANON;
-    // SAFETY: the caller vouches for the range.
-    let start = unsafe { libc::mmap(at.cast(), len, protection, flags, -1, 0) };
-    if start == libc::MAP_FAILED {
-        return Err(io::Error::last_os_error());
-    }
-    NonNull::new(start.cast()).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))
-}
-
-/// Gives whole pages these rights and no others. With an error they have those that they had.
-///
-/// # Safety
-/// * Nobody uses a right that they lose.
-unsafe fn protect(start: NonNull<u8>, len: usize, protection: i32) -> io::Result<()> {
-    // SAFETY: the caller vouches for the range.
-    match unsafe { libc::mprotect(start.as_ptr().cast(), len, protection) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
-
-/// Makes pages executable that were written, and writable no more.
-///
-/// # Errors
-/// The system's, where a policy forbids it (`PR_SET_MDWE`, SELinux): the pages stay as they were.
-///
-/// # Safety
-/// * The range consists of whole pages that can be read, and which nobody else writes.
-pub(super) unsafe fn make_executable(start: NonNull<u8>, len: usize) -> io::Result<()> {
-    // SAFETY: the caller vouches for the range.
-    super::sync_icache(unsafe { std::slice::from_raw_parts(start.as_ptr(), len) });
-    // SAFETY: as above; nobody writes there, so nobody loses a right they use.
-    unsafe { protect(start, len, libc::PROT_READ | libc::PROT_EXEC) }
-}
-
-/// Fresh memory that begins with `code`, `code_len` bytes that can be executed, and goes on with `data_len` zeroed bytes that
-/// can be written. Both are multiples of the page size. It is never given back.
-///
-/// # Errors
-/// The system's, where it has no memory or a policy forbids it; nothing is left of it then.
-#[cfg(not(all(target_os = "macos", target_arch = "aarch64")))]
-pub(crate) fn place_block(
-    code: &[u8],
-    code_len: usize,
-    data_len: usize,
-) -> io::Result<NonNull<u8>> {
-    let mut block = memmap2::MmapOptions::new()
-        .len(code_len + data_len)
-        .map_anon()?;
-    block[..code.len()].copy_from_slice(code);
-    let start = NonNull::from(&mut block[..]).cast();
-    // SAFETY: whole pages of a mapping that nobody else knows.
-    unsafe { make_executable(start, code_len)? };
-    std::mem::forget(block);
-    Ok(start)
-}
-
-/// Makes the instruction side of the processor see what was written: its caches, and what this core has fetched ahead.
-///
-/// On x86-64 both follow the data side by themselves. Where instruction caches go by virtual addresses, code
-/// has to be announced at each address it is seen at: while it is put together, and again where it goes.
-#[cfg(target_arch = "x86_64")]
-pub fn sync_icache_here(_bytes: &[u8]) {}
-
-/// As above.
-#[cfg(target_arch = "aarch64")]
-pub fn sync_icache_here(bytes: &[u8]) {
-    use dynasmrt::cache_control;
-    // On Apple's systems it is sys_icache_invalidate().
-    cache_control::synchronize_icache(bytes);
-    cache_control::prepare_for_execution(bytes);
-}
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 // libgcc's, and libunwind's under the same names.
 unsafe extern "C" {

@@ -8,7 +8,7 @@ mod unwind;
 pub(crate) use program::{copy_code, map_code};
 pub(crate) use unwind::{UnwindEntry, with_unwind_data};
 
-use super::{ForkHooks, LoaderError};
+use super::face::{ForkHooks, LoaderError};
 use libloading::os::windows as loader;
 use std::error::Error as _;
 use std::ffi::{CString, c_void};

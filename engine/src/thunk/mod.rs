@@ -158,8 +158,11 @@ impl Thunks {
         let code_len = self.next_block.max(page);
         let count = code_len / THUNK_SIZE;
         let code = emit::thunks(abi, count, code_len);
-        let start = sys::place_block(&code.bytes, code_len, count * record::SIZE)
-            .map_err(Error::ExecutableMemory)?;
+        let data_len = (count * record::SIZE).next_multiple_of(page);
+        let start =
+            sys::place_block(&code.bytes, code_len, data_len).map_err(Error::ExecutableMemory)?;
+        // SAFETY: the code has just been put there.
+        sys::sync_icache(unsafe { std::slice::from_raw_parts(start.as_ptr(), code_len) });
         // SAFETY: the code has just been made executable there. Blocks live as long as the process, and so does what is told of them.
         std::mem::forget(unsafe { sys::UnwindEntry::register(&code, start) });
         self.next_block = (code_len * 2).min(MAX_BLOCK.max(page));

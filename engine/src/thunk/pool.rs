@@ -154,6 +154,7 @@ fn another_block(
     // SAFETY: the thunks are whole pages of this program, and so are their cells, which are zero at first.
     unsafe {
         let thunk = way(code, code_len, distance, size_of::<Cells>())?;
+        sys::sync_icache(std::slice::from_raw_parts(thunk.as_ptr(), code_len));
         let cell = thunk.add(distance);
         Some(Pair { thunk, cell })
     }

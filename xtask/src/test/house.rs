@@ -22,6 +22,10 @@ const HOUSES: &[House] = &[
         may_import: &["farcall_arch"],
     },
     House {
+        source: "engine/src",
+        may_import: &["farcall_arch"],
+    },
+    House {
         source: "src",
         may_import: &["farcall_cdecl", "farcall_engine"],
     },
@@ -169,8 +173,10 @@ fn statements(text: &str) -> Vec<(usize, String)> {
     let mut inline: Vec<(usize, bool)> = Vec::new();
     let (mut is_test, mut is_open) = (false, false);
     for line in text.lines() {
-        // What a macro names is named wherever it is used.
+        // What a macro names is named wherever it is used, and a macro at the root is in no file.
         let line = line.replace("$crate::", "");
+        let is_macro = line.trim_start().starts_with("crate::") && line.contains("!(");
+        let line = if is_macro { String::new() } else { line };
         let code = line.split("//").next().unwrap_or_default();
         let indent = code.len() - code.trim_start().len();
         let code = code.trim();

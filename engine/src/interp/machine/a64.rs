@@ -1,6 +1,5 @@
 //! The machine code for AArch64.
 
-use crate::unwind_line;
 use farcall_arch::Plan;
 use std::mem::offset_of;
 

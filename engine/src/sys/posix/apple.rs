@@ -57,7 +57,7 @@ pub(super) unsafe fn copy_from_file(code: *const u8, to: NonNull<u8>, len: usize
 
 #[cfg(all(target_os = "macos", target_arch = "aarch64"))]
 mod jit {
-    use crate::sys::posix::{Reserved, map, sync_icache_here};
+    use crate::sys::posix::memory::{Reserved, map, sync_icache_here};
     use std::io;
     use std::mem::MaybeUninit;
     use std::ptr::{self, NonNull};

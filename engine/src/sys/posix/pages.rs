@@ -20,7 +20,7 @@ pub(crate) fn fence_all_threads() -> bool {
 
 #[cfg(not(all(target_os = "macos", target_arch = "aarch64")))]
 mod range {
-    use crate::sys::posix::{Reserved, make_executable, page_size, protect};
+    use crate::sys::posix::memory::{Reserved, make_executable, page_size, protect};
     use std::io;
     use std::ptr::NonNull;
 

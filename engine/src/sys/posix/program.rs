@@ -7,7 +7,7 @@ use super::apple::copy_from_file;
     not(target_vendor = "apple")
 ))]
 use super::loaded::file_of;
-use super::{Reserved, make_executable, map, protect};
+use super::memory::{Reserved, make_executable, map, protect};
 #[cfg(all(target_os = "linux", not(feature = "posix")))]
 use crate::sys::linux::file_of;
 #[cfg(not(target_vendor = "apple"))]

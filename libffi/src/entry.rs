@@ -5,7 +5,9 @@ use crate::code;
 use crate::intern::{Entry, Found};
 use crate::interp::position;
 use crate::record::{Handler, Record};
-use crate::shape::{self, Detail};
+#[cfg(all(target_arch = "x86_64", unix))]
+use crate::shape;
+use crate::shape::Detail;
 use crate::types::AbiNumber;
 use farcall_engine::interp::{Entered, Gathered, Image, ResultArea};
 use farcall_engine::pool::{self, RECORD};

@@ -104,7 +104,7 @@ mod jit {
         pub fn reserve(len: usize, filler: u8) -> io::Result<CodeRange> {
             let reserved = reserve(len)?;
             // SAFETY: the memory has just been made.
-            writing(|| unsafe { reserved.start.as_ptr().write_bytes(filler, len) });
+            writing(|| unsafe { reserved.start().as_ptr().write_bytes(filler, len) });
             Ok(CodeRange { reserved })
         }
 

@@ -4,7 +4,7 @@ use crate::callback;
 use crate::error::{Error, Result};
 use crate::value::{self, Value};
 use farcall_cdecl::{Codes, Position, Role};
-use farcall_engine::epoch::Inside;
+use farcall_engine::epoch::{self, Inside, Place, Thing};
 use farcall_engine::{self as engine, Compiled};
 use std::ffi::c_void;
 use std::fmt;
@@ -125,19 +125,27 @@ impl Function {
     /// * As for [`Function::call_slots`]; there are as many slots as arguments.
     #[inline]
     unsafe fn call_checked(&self, slots: *const u64) -> Result<u64> {
-        let inside = Inside::enter();
+        let library = self.library.as_deref();
+        let thing = library.map_or(Thing::FUNCTION, engine::Library::thing);
+        let place = Place::uninit();
+        let inside = Inside::enter(thing, &place);
         // Looked at only now: from here on the library stays loaded even if another thread closes it.
-        if let Some(library) = &self.library
-            && !library.is_open()
-        {
+        if library.is_some_and(|library| !library.is_open()) {
             inside.leave();
+            epoch::settle(thing);
             return Err(self.closed());
         }
         let mut result = 0;
         // SAFETY: the signature is the function's, and the rest is the caller's promise.
         unsafe { self.call_unchecked(slots, &mut result) };
-        if inside.leave_and_ask() {
-            callback::resume_panic();
+        let note = inside.leave();
+        if library.is_some_and(|library| !library.is_open()) {
+            // The last call that leaves unloads it.
+            epoch::settle(thing);
+        }
+        if !note.is_null() {
+            // SAFETY: the note is this call's.
+            unsafe { callback::resume_panic(note) };
         }
         Ok(result)
     }

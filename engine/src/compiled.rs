@@ -5,13 +5,13 @@
 
 use crate::arena::{Published, publish};
 use crate::cache::Cache;
-use crate::epoch;
 use crate::error::Result;
 use crate::interp;
 use crate::lock::{Guarded, lock};
 use crate::objects::{self, Conversion};
 use crate::policy;
 use crate::sys;
+use crate::thunk::Seats;
 use farcall_arch::{Abi, Plan, Signature, emit, plan};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
@@ -138,6 +138,8 @@ pub struct Compiled {
     plan: Plan,
     signature: Signature,
     conversion: Option<Conversion>,
+    /// The thunks of callbacks that it had.
+    seats: Seats,
 }
 
 impl Compiled {
@@ -152,7 +154,12 @@ impl Compiled {
             plan: plan(&signature, abi)?,
             signature,
             conversion,
+            seats: Seats::default(),
         })
+    }
+
+    pub(crate) fn seats(&self) -> &Seats {
+        &self.seats
     }
 
     /// What was compiled.
@@ -291,6 +298,7 @@ pub fn compile(signature: Signature, conversion: Option<Conversion>) -> Result<A
     let (signature, conversion) = (key.signature.clone(), key.conversion.clone());
     let compiled = Arc::new(Compiled::new(signature, sys::host_abi(), conversion)?);
     let (compiled, unused) = CACHE.get(&mut lock()).add(key, compiled);
-    epoch::forget(unused);
+    // Nobody has a reference to these, so nobody calls through them; and those with callbacks are among them never.
+    drop(unused);
     Ok(compiled)
 }

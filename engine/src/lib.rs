@@ -38,5 +38,5 @@ pub use objects::{Conversion, set_object_model};
 pub use policy::{Wish, wish};
 pub use record::{Handler, ObjectHandler};
 pub use sys::{host_abi, sync_icache};
-pub use thunk::pool;
+pub use thunk::{Seat, pool, report_closed};
 pub use trampoline::Trampoline;

@@ -376,6 +376,14 @@ fn sweep(own: &Own, here: usize) -> bool {
     any
 }
 
+/// Takes back this thread's frames whose owners were jumped over, as it is at `here` now.
+#[cold]
+pub(super) fn forget_jumped_over(here: usize) {
+    if OWN.with(|own| sweep(own, here)) {
+        super::settle_all();
+    }
+}
+
 /// The addresses of the stack that a thread is on, as far as they are needed.
 struct Stack(Option<(usize, usize)>);
 

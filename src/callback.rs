@@ -183,7 +183,7 @@ unsafe extern "C" fn run_closure(context: *mut c_void, slots: *const u64) -> u64
         Some(closure) => unsafe { run_and_catch(closure.cast().as_ref(), slots, &inside) },
     };
     inside.leave();
-    if seat.owned().is_none() {
+    if seat.is_closed() {
         epoch::settle(seat.thing());
     }
     result

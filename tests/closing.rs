@@ -4,6 +4,7 @@ mod common;
 
 use common::{call, func, own_peer};
 use farcall::{Callback, Error, Function, Library, Value, Variable};
+use std::ffi::c_void;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -98,8 +99,9 @@ fn callback_closed_as_c_enters_it_runs_whole_or_not_at_all() {
         })
         .expect("a callback");
         // SAFETY: it is of this signature.
-        let function =
-            unsafe { std::mem::transmute::<_, extern "C" fn(i32) -> i32>(callback.code()) };
+        let function = unsafe {
+            std::mem::transmute::<*const c_void, extern "C" fn(i32) -> i32>(callback.code())
+        };
         let (began, begins) = mpsc::channel();
         let caller = thread::spawn(move || {
             began.send(()).expect("somebody waits");
@@ -190,12 +192,7 @@ fn closure_closed_while_another_thread_runs_it_is_dropped_there() {
     .expect("a callback");
     let code = callback.code() as usize;
     let runner = thread::spawn(move || {
-        call(
-            "v",
-            "call_v",
-            "C",
-            &[(code as *const std::ffi::c_void).into()],
-        );
+        call("v", "call_v", "C", &[(code as *const c_void).into()]);
     });
     let there = inside.recv().expect("it gets there");
     drop(callback);
@@ -231,7 +228,8 @@ fn destructor_that_panics_behind_its_closure_ends_there() {
 /// Calls a callback as C does that nobody of ours has called.
 fn as_c_calls(callback: &Callback, value: i32) -> i32 {
     // SAFETY: it is of this signature.
-    let function = unsafe { std::mem::transmute::<_, extern "C" fn(i32) -> i32>(callback.code()) };
+    let function =
+        unsafe { std::mem::transmute::<*const c_void, extern "C" fn(i32) -> i32>(callback.code()) };
     function(value)
 }
 
@@ -339,7 +337,9 @@ mod linux {
         let own_enter = library.addr("with_way_out").expect("a function");
         let [with_way_out, with_own_way_out] = [enter, own_enter].map(|enter| {
             // SAFETY: declared as it is.
-            unsafe { std::mem::transmute::<_, extern "C" fn(extern "C" fn()) -> i32>(enter) }
+            unsafe {
+                std::mem::transmute::<*mut c_void, extern "C" fn(extern "C" fn()) -> i32>(enter)
+            }
         });
         CALLED.store(&mut escape, Ordering::Relaxed);
         assert_eq!(with_own_way_out(calls), 1);
@@ -358,7 +358,7 @@ mod linux {
             // SAFETY: the frames up to the thread's start have no destructors.
             unsafe { libc::pthread_exit(std::ptr::null_mut()) }
         }
-        extern "C" fn run(call_v: *mut std::ffi::c_void) -> *mut std::ffi::c_void {
+        extern "C" fn run(call_v: *mut c_void) -> *mut c_void {
             let ends: extern "C" fn() = ends;
             // SAFETY: it is the function below, which waits.
             let call_v = unsafe { &*call_v.cast::<Function>() };

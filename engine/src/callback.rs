@@ -84,7 +84,10 @@ impl Callback {
     pub fn close(self, work: impl FnOnce() + Send + 'static) {
         let seat = self.seat;
         std::mem::forget(self);
-        seat.shut();
+        if seat.shut() {
+            seat.put_back();
+            return work();
+        }
         epoch::when_left(seat.thing(), move || {
             seat.put_back();
             work();
@@ -95,10 +98,10 @@ impl Callback {
 impl Drop for Callback {
     fn drop(&mut self) {
         let seat = self.seat;
-        seat.shut();
-        match self.has_owner {
+        let is_unused = seat.shut();
+        match self.has_owner && !is_unused {
             true => epoch::when_left(seat.thing(), || seat.put_back()),
-            // Nobody says of these who is inside.
+            // Nobody is inside, or nobody says so.
             false => seat.put_back(),
         }
     }

@@ -1,7 +1,7 @@
 //! Where threads write down what they are inside of.
 //!
-//! A thread's frames are a chain: [`TOP`] is the innermost, `down` leads to the outer ones, `up` to the free ones. They lie in blocks
-//! that are never unmapped, so whoever closes something may read all of them at any time. None of this takes a lock, allocates from the
+//! A thread's frames are a chain: its top is the innermost, `down` leads to the outer ones, and the next in memory is free. They lie in
+//! blocks that are never unmapped, so whoever closes something may read all of them at any time. None of this takes a lock, allocates from the
 //! heap, or calls what a signal handler may not call.
 //!
 //! A signal handler may run between any two instructions here, enter, and leave again; it may also never return, but jump out. So the
@@ -26,12 +26,12 @@ const NOWHERE: usize = usize::MAX;
 
 /// One thing that a thread is inside of.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Frame {
     /// What it is; 0 for a frame that is free.
     thing: AtomicUsize,
     /// An address in the stack frame of whoever has entered. Stacks grow towards lower ones.
     place: AtomicUsize,
-    up: AtomicPtr<Frame>,
     down: AtomicPtr<Frame>,
     /// What was left here for whoever leaves.
     note: AtomicPtr<c_void>,
@@ -42,7 +42,6 @@ impl Frame {
         Frame {
             thing: AtomicUsize::new(0),
             place: AtomicUsize::new(place),
-            up: AtomicPtr::new(ptr::null_mut()),
             down: AtomicPtr::new(ptr::null_mut()),
             note: AtomicPtr::new(ptr::null_mut()),
         }
@@ -52,6 +51,7 @@ impl Frame {
         self.thing.load(Ordering::Relaxed)
     }
 
+    #[inline(always)]
     fn place(&self) -> usize {
         self.place.load(Ordering::Relaxed)
     }
@@ -63,11 +63,35 @@ impl Frame {
         (!outer.is_end()).then_some(outer)
     }
 
+    /// The free frame above this one, as far as it is in the same block.
+    #[inline(always)]
+    fn next(&'static self) -> Option<&'static Frame> {
+        let offset = ptr::from_ref(self).addr() % BLOCK;
+        // SAFETY: it is not the last of its block. WALL, which is in none, has no place that anybody asks this for.
+        (offset != LAST).then(|| unsafe { &*ptr::from_ref(self).add(1) })
+    }
+
+    /// The block that it lies in.
+    fn block(&'static self) -> &'static Block {
+        let offset = ptr::from_ref(self).addr() % BLOCK;
+        // SAFETY: blocks begin at multiples of their size, with frames.
+        unsafe { &*ptr::from_ref(self).byte_sub(offset).cast() }
+    }
+
+    /// The frame above this one, in the next block if need be.
+    fn up(&'static self) -> Option<&'static Frame> {
+        // SAFETY: frames are never unmapped.
+        self.next()
+            .or_else(|| unsafe { self.block().above.load(Ordering::Relaxed).as_ref() })
+    }
+
     fn is_end(&self) -> bool {
         self.down.load(Ordering::Relaxed).is_null()
     }
 
     /// Leaves a note; returns the one that was there, or null.
+    #[cold]
+    #[inline(never)]
     pub fn set_note(&self, note: *mut c_void) -> *mut c_void {
         self.note.swap(note, Ordering::Relaxed)
     }
@@ -116,14 +140,25 @@ pub(super) fn heavy_fence() -> bool {
 }
 
 /// Frames in a block.
-const FRAMES: usize = 16;
+const FRAMES: usize = 15;
+
+/// Bytes of a block, and what its address is a multiple of.
+const BLOCK: usize = 512;
+
+/// Bytes from the start of a block to its last frame.
+const LAST: usize = (FRAMES - 1) * size_of::<Frame>();
 
 /// The frames that a thread takes at a time.
+#[repr(C, align(512))]
 struct Block {
     frames: [Frame; FRAMES],
     state: AtomicUsize,
+    /// The frame that follows the last, in the block that the thread took next.
+    above: AtomicPtr<Frame>,
     next: AtomicPtr<Block>,
 }
+
+const _: () = assert!(size_of::<Block>() == BLOCK);
 
 const FREE: usize = 0;
 const TAKEN: usize = 1;
@@ -135,6 +170,7 @@ impl Block {
         Block {
             frames: [const { Frame::new(0) }; FRAMES],
             state: AtomicUsize::new(FREE),
+            above: AtomicPtr::new(ptr::null_mut()),
             next: AtomicPtr::new(ptr::null_mut()),
         }
     }
@@ -156,14 +192,12 @@ impl Block {
             return false;
         }
         let mut down = ptr::null_mut();
-        for (index, frame) in self.frames.iter().enumerate() {
+        for frame in &self.frames {
             frame.place.store(NOWHERE, Ordering::Relaxed);
             frame.down.store(down, Ordering::Relaxed);
-            let up = self.frames.get(index + 1);
-            let up = up.map_or(ptr::null_mut(), address);
-            frame.up.store(up, Ordering::Relaxed);
             down = address(frame);
         }
+        self.above.store(ptr::null_mut(), Ordering::Relaxed);
         true
     }
 
@@ -187,7 +221,7 @@ static MORE: AtomicPtr<Block> = AtomicPtr::new(ptr::null_mut());
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 /// How often threads are inside something that there was no memory to say of what.
-pub(super) static UNSEEN: AtomicUsize = AtomicUsize::new(0);
+static UNSEEN: AtomicUsize = AtomicUsize::new(0);
 
 fn blocks() -> impl Iterator<Item = &'static Block> {
     // SAFETY: blocks are never unmapped.
@@ -269,55 +303,58 @@ pub(super) fn expect_notes() {
     OWN.with(|own| own.has_notes.store(true, Ordering::Relaxed));
 }
 
+/// A frame that was pushed, and what was the top before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pushed {
+    pub frame: &'static Frame,
+    below: &'static Frame,
+}
+
 /// Announces `thing`. `place` is an address in the stack frame of a function that runs until [`pop`]. `None` if there was no memory for
 /// that: the thread counts as inside everything then.
 #[inline(always)]
-pub(super) fn push(thing: usize, place: usize) -> Option<&'static Frame> {
+pub(super) fn push(thing: usize, place: usize) -> Option<Pushed> {
     OWN.with(|own| {
-        let top = own.top();
-        // SAFETY: frames are never unmapped.
-        let free = unsafe { top.up.load(Ordering::Relaxed).as_ref() };
-        match free {
-            Some(free) if place < top.place() => {
-                free.push(own, thing, place);
-                Some(free)
-            }
-            _ => push_slowly(thing, place),
+        let below = own.top();
+        if place < below.place()
+            && let Some(frame) = below.next()
+        {
+            frame.push(own, thing, place);
+            return Some(Pushed { frame, below });
         }
+        push_slowly(thing, place)
     })
 }
 
 /// The thread's first, a frame where there is none left, or one above frames that were jumped over.
 #[cold]
 #[inline(never)]
-fn push_slowly(thing: usize, place: usize) -> Option<&'static Frame> {
+fn push_slowly(thing: usize, place: usize) -> Option<Pushed> {
     let pushed = OWN.with(|own| {
         if ptr::eq(own.top(), &WALL) {
             register(own)?;
         }
         let any_over = sweep(own, place);
-        let free = match own.top().up.load(Ordering::Relaxed) {
-            none if none.is_null() => extend(own.top())?,
-            // SAFETY: frames are never unmapped.
-            free => unsafe { &*free },
-        };
-        free.push(own, thing, place);
+        let below = own.top();
+        let frame = below.up().or_else(|| extend(below))?;
+        frame.push(own, thing, place);
         fence(Ordering::SeqCst);
-        Some((free, any_over))
+        Some((Pushed { frame, below }, any_over))
     });
-    let Some((frame, any_over)) = pushed else {
+    let Some((pushed, any_over)) = pushed else {
         UNSEEN.fetch_add(1, Ordering::SeqCst);
         return None;
     };
     if any_over {
         super::settle_all();
     }
-    Some(frame)
+    Some(pushed)
 }
 
 /// Takes the frame back that [`push`] has given, and returns the note that was left there, or null.
 #[inline(always)]
-pub(super) fn pop(frame: &'static Frame) -> *mut c_void {
+pub(super) fn pop(pushed: Pushed) -> *mut c_void {
+    let frame = pushed.frame;
     let note = match frame.note.load(Ordering::Relaxed) {
         none if none.is_null() => none,
         _ => frame.set_note(ptr::null_mut()),
@@ -328,14 +365,21 @@ pub(super) fn pop(frame: &'static Frame) -> *mut c_void {
             compiler_fence(Ordering::SeqCst);
             frame.thing.store(0, Ordering::Release);
             compiler_fence(Ordering::SeqCst);
-            // SAFETY: a frame that was pushed has another below.
-            own.set_top(unsafe { &*frame.down.load(Ordering::Relaxed) });
+            own.set_top(pushed.below);
         } else {
             pop_slowly(own, frame);
         }
     });
     light_fence();
     note
+}
+
+/// Takes back what there was no frame for.
+#[cold]
+#[inline(never)]
+pub(super) fn pop_unseen() -> *mut c_void {
+    UNSEEN.fetch_sub(1, Ordering::SeqCst);
+    ptr::null_mut()
 }
 
 /// Takes back a frame that is not this thread's innermost: what is further inside was jumped over, or is a coroutine that is
@@ -425,7 +469,7 @@ fn extend(last: &'static Frame) -> Option<&'static Frame> {
     let block = take_block()?;
     let first = &block.frames[0];
     first.down.store(address(last), Ordering::Relaxed);
-    let linked = last.up.compare_exchange(
+    let linked = last.block().above.compare_exchange(
         ptr::null_mut(),
         address(first),
         Ordering::Relaxed,
@@ -445,28 +489,23 @@ fn extend(last: &'static Frame) -> Option<&'static Frame> {
 /// Runs as a thread ends, with the end of its chain.
 extern "C" fn forget_thread(end: *mut c_void) {
     // SAFETY: it is what register() has said.
-    let end = unsafe { &*end.cast::<Frame>() };
+    let end: &'static Frame = unsafe { &*end.cast() };
     let here = 0_usize;
     let stack = Stack(sys::stack_bounds((&raw const here).addr()));
-    let upwards = |frame: &&'static Frame| {
-        // SAFETY: frames are never unmapped.
-        unsafe { frame.up.load(Ordering::Relaxed).as_ref() }
-    };
     let mut any = false;
-    for frame in std::iter::successors(Some(end), upwards) {
+    for frame in std::iter::successors(Some(end), |frame| frame.up()) {
         if frame.thing() != 0 && stack.has(frame.place()) {
             frame.thing.store(0, Ordering::Release);
             any = true;
         }
     }
     OWN.with(|own| own.set_top(&WALL));
-    let mut next = Some(end);
-    while let Some(first) = next {
-        let block = blocks().find(|block| ptr::eq(&block.frames[0], first));
-        next = block.and_then(|block| upwards(&&block.frames[FRAMES - 1]));
-        if let Some(block) = block {
-            block.give_back();
-        }
+    let mut next = Some(end.block());
+    while let Some(block) = next {
+        // SAFETY: frames are never unmapped.
+        let above = unsafe { block.above.load(Ordering::Relaxed).as_ref() };
+        next = above.map(|frame| frame.block());
+        block.give_back();
     }
     THREADS.fetch_sub(1, Ordering::SeqCst);
     if any {

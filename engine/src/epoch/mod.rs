@@ -26,7 +26,7 @@ pub(crate) use frames::forget_other_threads;
 pub use marks::{Mark, forget, reap, register, retire};
 
 use crate::lock::{Guarded, lock};
-use frames::Frame;
+use frames::{Frame, Pushed};
 use std::ffi::c_void;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -63,7 +63,7 @@ impl Thing {
 /// recognised as gone when the thread enters or leaves something further out on the same stack, or ends.
 #[derive(Debug)]
 #[must_use]
-pub struct Inside(Option<&'static Frame>);
+pub struct Inside(Option<Pushed>);
 
 /// The address of this, in the stack frame of whoever enters.
 pub type Place = std::mem::MaybeUninit<u64>;
@@ -82,17 +82,14 @@ impl Inside {
     #[inline(always)]
     pub fn leave(self) -> *mut c_void {
         match self.0 {
-            Some(frame) => frames::pop(frame),
-            None => {
-                frames::UNSEEN.fetch_sub(1, Ordering::SeqCst);
-                std::ptr::null_mut()
-            }
+            Some(pushed) => frames::pop(pushed),
+            None => frames::pop_unseen(),
         }
     }
 
     /// The innermost call around this callback.
     fn call(&self) -> Option<&'static Frame> {
-        let own = self.0?;
+        let own = self.0?.frame;
         std::iter::successors(own.outer(), |frame| frame.outer())
             .find(|frame| frame.thing() != 0 && frame.thing() & CALLBACK == 0)
     }

@@ -25,13 +25,16 @@ pub(crate) enum Kind {
 
 const KINDS: usize = 3;
 
+/// Marks what no thread has ever looked at: an address with a bit that no address of ours has.
+const FRESH: usize = 1;
+
 /// A thunk with its signature. It is never freed, so a thread that has come through the thunk may look at it whatever has been closed.
 #[derive(Debug)]
 pub struct Seat {
     thunk: Thunk,
     compiled: Arc<Compiled>,
     kind: Kind,
-    /// What the callback owns, null while it is closed.
+    /// What the callback owns, null while it is closed; with [`FRESH`] added until a thread has entered.
     owned: AtomicPtr<c_void>,
     /// The one that was closed after it.
     next: Cell<Option<&'static Seat>>,
@@ -67,7 +70,8 @@ impl Seat {
         let context = match self.kind {
             Kind::Slots | Kind::Objects => context,
             Kind::Owned => {
-                self.owned.store(context, Ordering::Release);
+                let fresh = context.map_addr(|address| address | FRESH);
+                self.owned.store(fresh, Ordering::Release);
                 ptr::from_ref(self).cast_mut().cast()
             }
         };
@@ -84,10 +88,12 @@ impl Seat {
     }
 
     /// Has calls through the thunk reported from now on. The other fields stay: a call that is just passing through may still read them.
-    pub(crate) fn shut(&self) {
+    /// True if no thread has found anything owned: then nobody is inside who uses it.
+    pub(crate) fn shut(&self) -> bool {
         self.entry()
             .store(closed_entry().as_ptr(), Ordering::Release);
-        self.owned.store(ptr::null_mut(), Ordering::Release);
+        let owned = self.owned.swap(ptr::null_mut(), Ordering::AcqRel);
+        owned.addr() & FRESH != 0
     }
 
     /// Gives the thunk up for another callback of the same signature. Nobody is inside the one that it was of.
@@ -122,7 +128,33 @@ impl Seat {
     /// What the callback owns; `None` if it is closed. A thread that has entered before it looks may use it until it leaves.
     #[inline(always)]
     pub fn owned(&self) -> Option<NonNull<c_void>> {
-        NonNull::new(self.owned.load(Ordering::Acquire))
+        let owned = self.owned.load(Ordering::Acquire);
+        match owned.addr() & FRESH {
+            0 => NonNull::new(owned),
+            _ => self.owned_first(owned),
+        }
+    }
+
+    /// The first look: whoever closes the callback at the same time learns of it, or this finds it closed.
+    #[cold]
+    #[inline(never)]
+    fn owned_first(&self, mut fresh: *mut c_void) -> Option<NonNull<c_void>> {
+        while fresh.addr() & FRESH != 0 {
+            let used = fresh.map_addr(|address| address & !FRESH);
+            let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
+            match self.owned.compare_exchange(fresh, used, success, failure) {
+                Ok(_) => return NonNull::new(used),
+                // Another thread was first, or it is closed, or another callback's by now, which is as good.
+                Err(other) => fresh = other,
+            }
+        }
+        NonNull::new(fresh)
+    }
+
+    /// Whether it is closed.
+    #[inline(always)]
+    pub fn is_closed(&self) -> bool {
+        self.owned.load(Ordering::Acquire).is_null()
     }
 }
 

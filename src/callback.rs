@@ -4,16 +4,21 @@ use crate::error::Result;
 use crate::known::{Known, known};
 use crate::value::{self, Value};
 use farcall_cdecl::{Codes, Position, Role};
-use farcall_engine::epoch::{self, Inside};
-use farcall_engine::{self as engine};
+use farcall_engine::epoch::{self, Inside, Place};
+use farcall_engine::{self as engine, Seat};
 use std::any::Any;
-use std::cell::RefCell;
 use std::ffi::c_void;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 /// A closure that C can call.
+///
+/// Dropping it, or [`Callback::close`], closes it. What the closure owns is dropped then and there if no thread is running it, and otherwise
+/// on the last thread that does, right after the closure has returned: on no other thread, and at no other time. Should that thread have
+/// jumped over the closure, by `longjmp` say, it happens as the thread makes its next call, or ends. No lock of this crate is
+/// held while destructors run. Where they run after the closure, a panic of one leaves its message and goes no further.
 ///
 /// ```
 /// use farcall::{Callback, Function, Value};
@@ -30,13 +35,18 @@ use std::sync::Arc;
 /// ```
 pub struct Callback {
     raw: Option<engine::Callback>,
-    closure: Option<Box<Closure>>,
+    closure: NonNull<Closure>,
     codes: Arc<Codes>,
 }
 
+// SAFETY: the closure is Send and Sync, and this gives out no reference to it.
+unsafe impl Send for Callback {}
+// SAFETY: as above.
+unsafe impl Sync for Callback {}
+
 type Body = dyn Fn(&[u64], &mut u64) + Send + Sync;
 
-/// What a closure's thunk carries as its context.
+/// What a closure's thunk owns.
 struct Closure {
     body: Box<Body>,
     arg_count: usize,
@@ -49,9 +59,10 @@ impl Callback {
     /// A function pointer that calls `closure` with its arguments' values and returns what it returns. C may call it on any
     /// thread, and several at once.
     ///
-    /// A panic in the closure does not unwind through C: C gets zero, further callbacks on that thread are not run,
-    /// and when the [`Function::call`](crate::Function::call) in whose course it happened returns, the panic goes on. Where there is no such call, on a thread of C's own,
-    /// the panic's message is all that remains of it. A returned value that does not fit the result's type counts as a panic.
+    /// A panic in the closure does not unwind through C: C gets zero, and when the innermost [`Function::call`](crate::Function::call) in
+    /// whose course it happened returns, the panic goes on. Until then C gets zero from further callbacks in the course of that call, which
+    /// are not run. Where there is no such call, on a thread of C's own say, the panic's message is all that remains of it, and
+    /// further callbacks run. A returned value that does not fit the result's type counts as a panic.
     ///
     /// # Errors
     /// Those of a bad signature, and [`EngineError::ExecutableMemory`](crate::EngineError::ExecutableMemory).
@@ -101,13 +112,18 @@ impl Callback {
             body: Box::new(body),
             arg_count: codes.args.len(),
         });
-        let context = (&raw const *closure).cast_mut().cast();
-        // SAFETY: the closure may be called on any thread, being Send and Sync; it lives until no thread can be inside any more, see
-        // Drop; and run_closure catches every panic.
-        let raw = unsafe { engine::Callback::new(compiled, run_closure, None, context)? };
+        let closure = NonNull::from(Box::leak(closure));
+        // SAFETY: run_closure is the handler of all callbacks; it catches every panic, and enters before it looks. The closure may be called
+        // on any thread, being Send and Sync, and lives until no thread is inside, see Drop.
+        let raw =
+            unsafe { engine::Callback::owning(compiled, run_closure, closure.as_ptr().cast()) };
+        if raw.is_err() {
+            // SAFETY: it is the box of a moment ago, which nobody has seen.
+            drop(unsafe { Box::from_raw(closure.as_ptr()) });
+        }
         Ok(Callback {
-            raw: Some(raw),
-            closure: Some(closure),
+            raw: Some(raw?),
+            closure,
             codes,
         })
     }
@@ -120,16 +136,30 @@ impl Callback {
     }
 
     /// Closes it: calls from C are reported and return zero from now on, as long as its pointer has not become
-    /// another callback's. The same as dropping it. It may be closed while it runs.
+    /// another callback's. The same as dropping it. It may be closed while it runs: what it owns is dropped right after that then, on the
+    /// thread that runs it.
     pub fn close(self) {}
 }
 
 impl Drop for Callback {
     fn drop(&mut self) {
-        drop(self.raw.take());
-        if let Some(closure) = self.closure.take() {
-            epoch::retire(Box::new(closure));
+        let owned = Owned(self.closure);
+        if let Some(raw) = self.raw.take() {
+            raw.close(move || owned.drop_it());
         }
+    }
+}
+
+/// The closure of a callback that has been closed.
+struct Owned(NonNull<Closure>);
+
+// SAFETY: closures are Send.
+unsafe impl Send for Owned {}
+
+impl Owned {
+    fn drop_it(self) {
+        // SAFETY: it came from a box, and the callback that it was of is closed, with no thread inside.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }
 
@@ -141,23 +171,30 @@ impl fmt::Debug for Callback {
 
 /// The handler of all closures.
 unsafe extern "C" fn run_closure(context: *mut c_void, slots: *const u64) -> u64 {
-    let inside = Inside::enter();
-    let result = if panic_is_pending() {
-        0
-    } else {
-        // SAFETY: the entry hands on the closure that the callback was made with, which exists as the callback was not closed
-        // before this call, or is retired while the call is counted.
-        let closure = unsafe { &*context.cast::<Closure>() };
-        // SAFETY: slots are as many as the signature has arguments.
-        unsafe { run_and_catch(closure, slots, inside.is_nested()) }
+    // SAFETY: the entry hands on the seat of its thunk, which stays for good.
+    let seat = unsafe { &*context.cast::<Seat>() };
+    let place = Place::uninit();
+    let inside = seat.enter(&place);
+    // Looked at only now: what is still owned is not dropped before this thread has left.
+    let result = match seat.owned() {
+        None => {
+            engine::report_closed();
+            0
+        }
+        Some(_) if inside.has_note() => 0,
+        // SAFETY: what a seat with this handler owns is a closure; slots are as many as its signature has arguments, which is the thunk's.
+        Some(closure) => unsafe { run_and_catch(closure.cast().as_ref(), slots, &inside) },
     };
     inside.leave();
+    if seat.is_closed() {
+        epoch::settle(seat.thing());
+    }
     result
 }
 
 /// # Safety
 /// * There is a slot for each of the closure's arguments.
-unsafe fn run_and_catch(closure: &Closure, slots: *const u64, is_nested: bool) -> u64 {
+unsafe fn run_and_catch(closure: &Closure, slots: *const u64, inside: &Inside) -> u64 {
     let slots: &[u64] = match closure.arg_count {
         0 => &[],
         // SAFETY: the caller vouches for the slots.
@@ -169,30 +206,35 @@ unsafe fn run_and_catch(closure: &Closure, slots: *const u64, is_nested: bool) -
         result
     }));
     run.unwrap_or_else(|panic| {
-        // A thread that is ending has no place for it any more.
-        if is_nested && PANIC.try_with(|it| *it.borrow_mut() = Some(panic)).is_ok() {
-            epoch::leave_word();
-        }
+        keep_panic(panic, inside);
         0
     })
 }
 
-thread_local! {
-    /// A closure's panic on its way to the call in whose course it happened.
-    static PANIC: RefCell<Option<Box<dyn Any + Send>>> = const { RefCell::new(None) };
-}
+/// What a closure panicked with.
+type Panic = Box<dyn Any + Send>;
 
-fn panic_is_pending() -> bool {
-    PANIC
-        .try_with(|pending| pending.borrow().is_some())
-        .unwrap_or(false)
+/// Keeps a closure's panic for the call in whose course it happened.
+#[cold]
+fn keep_panic(panic: Panic, inside: &Inside) {
+    let note = Box::into_raw(Box::new(panic));
+    if let Err(nobodys) = inside.leave_note(note.cast()) {
+        // SAFETY: notes come from here, and this one is nobody else's.
+        let panic = unsafe { Box::from_raw(nobodys.cast::<Panic>()) };
+        // What it carries may panic as it is dropped: the message is out, and there is nobody to tell.
+        if let Err(another) = panic::catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+            std::mem::forget(another);
+        }
+    }
 }
 
 /// Lets a panic go on that was held back while C was on the stack.
+///
+/// # Safety
+/// * `note` is what a call has found as it left, and not null.
 #[cold]
-pub(crate) fn resume_panic() {
-    let pending = PANIC.try_with(|pending| pending.borrow_mut().take());
-    if let Some(panic) = pending.unwrap_or(None) {
-        panic::resume_unwind(panic);
-    }
+pub(crate) unsafe fn resume_panic(note: *mut c_void) {
+    // SAFETY: all notes come from keep_panic().
+    let panic = unsafe { Box::from_raw(note.cast::<Panic>()) };
+    panic::resume_unwind(*panic);
 }

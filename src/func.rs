@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::known::{Known, known};
 use crate::value::{self, Value};
 use farcall_cdecl::{Codes, Position, Role};
-use farcall_engine::epoch::Inside;
+use farcall_engine::epoch::{self, Inside, Place, Thing};
 use farcall_engine::{self as engine, Compiled};
 use std::ffi::c_void;
 use std::fmt;
@@ -139,23 +139,43 @@ impl Function {
 
     /// # Safety
     /// * As for [`Function::call_slots`]; there are as many slots as arguments.
-    #[inline]
+    #[inline(always)]
     unsafe fn call_checked(&self, slots: *const u64) -> Result<u64> {
-        let inside = Inside::enter();
-        // Looked at only now: from here on the library stays loaded even if another thread closes it.
-        if let Some(library) = &self.library
-            && !library.is_open()
-        {
-            inside.leave();
-            return Err(self.closed());
-        }
         let mut result = 0;
-        // SAFETY: the signature is the function's, and the rest is the caller's promise.
-        unsafe { self.call_unchecked(slots, &mut result) };
-        if inside.leave_and_ask() {
-            callback::resume_panic();
+        // SAFETY: the caller's promise.
+        match unsafe { self.call_if_open(slots, &mut result) } {
+            true => Ok(result),
+            false => self.refused(),
         }
-        Ok(result)
+    }
+
+    /// The call, unless the library is closed: false then.
+    ///
+    /// # Safety
+    /// * As for [`Function::call_slots`]; there are as many slots as arguments, and `result` points to a slot.
+    #[inline(always)]
+    unsafe fn call_if_open(&self, slots: *const u64, result: *mut u64) -> bool {
+        let library = self.library.as_deref();
+        let thing = library.map_or(Thing::FUNCTION, engine::Library::thing);
+        let place = Place::uninit();
+        let inside = Inside::enter(thing, &place);
+        // Looked at only now: from here on the library stays loaded even if another thread closes it.
+        let is_open = || library.is_none_or(engine::Library::is_open);
+        let was_open = is_open();
+        if was_open {
+            // SAFETY: the signature is the function's, and the rest is the caller's promise.
+            unsafe { self.call_unchecked(slots, result) };
+        }
+        let note = inside.leave();
+        if !is_open() {
+            // The last call that leaves unloads it.
+            epoch::settle(thing);
+        }
+        if !note.is_null() {
+            // SAFETY: the note is this call's.
+            unsafe { callback::resume_panic(note) };
+        }
+        was_open
     }
 
     /// The call itself, for callers that keep their own books: nothing is checked, and nothing keeps the library loaded.
@@ -181,8 +201,9 @@ impl Function {
     }
 
     #[cold]
-    fn closed(&self) -> Error {
-        Error::Closed { what: self.name() }
+    #[inline(never)]
+    fn refused(&self) -> Result<u64> {
+        Err(Error::Closed { what: self.name() })
     }
 
     fn name(&self) -> String {

@@ -88,8 +88,9 @@ impl Library {
 
     /// Closes the library for all who use it. Closing it again does nothing.
     ///
-    /// While a thread is inside a foreign call, the library may be what it is inside of: it then stays mapped
-    /// until a later moment at which no thread is. Addresses taken with [`Library::addr`] dangle after that.
+    /// It is unloaded then and there if no thread is inside one of its functions or variables, and otherwise by the last such call as it
+    /// returns, on that call's thread. Addresses taken with [`Library::addr`] dangle after that, and functions called
+    /// by such an address ([`Function::at`]) keep nothing loaded.
     pub fn close(&self) {
         self.shared.close();
     }

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::value::{self, Value};
 use farcall_cdecl::{Position, TypeCode};
-use farcall_engine::epoch::Inside;
+use farcall_engine::epoch::{self, Inside, Place};
 use farcall_engine::{self as engine, slot};
 use std::ffi::c_void;
 use std::fmt;
@@ -82,12 +82,17 @@ impl Variable {
 
     /// Does `work` while the library cannot be unloaded.
     fn while_open<T>(&self, work: impl FnOnce() -> T) -> Result<T> {
-        let inside = Inside::enter();
-        let done = match &self.library {
-            Some(library) if !library.is_open() => None,
-            _ => Some(work()),
+        let Some(library) = &self.library else {
+            return Ok(work());
         };
+        let place = Place::uninit();
+        let inside = Inside::enter(library.thing(), &place);
+        let done = library.is_open().then(work);
         inside.leave();
+        if !library.is_open() {
+            // The last that leaves unloads it.
+            epoch::settle(library.thing());
+        }
         done.ok_or_else(|| Error::Closed {
             what: self.name.clone(),
         })

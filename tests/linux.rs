@@ -5,7 +5,7 @@
 mod common;
 
 use common::memory::mappings;
-use common::{answer, signature};
+use common::{answer, in_child, signature};
 use farcall::{Callback, Function, Value};
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,26 +36,6 @@ fn statm(field: usize) -> usize {
         .nth(field)
         .and_then(|pages| pages.parse().ok())
         .expect("a number")
-}
-
-/// Runs `body` in a child process and says whether it ended well.
-fn in_child(body: impl FnOnce() -> bool) -> bool {
-    // SAFETY: the child runs `body` and ends; what that touches is guarded across forks, or the child's alone.
-    unsafe {
-        match libc::fork() {
-            0 => {
-                let fine =
-                    std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or(false);
-                libc::_exit(if fine { 0 } else { 1 })
-            }
-            child => {
-                assert!(child > 0, "fork failed");
-                let mut status = 0;
-                assert_eq!(libc::waitpid(child, &mut status, 0), child);
-                libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
-            }
-        }
-    }
 }
 
 #[test]

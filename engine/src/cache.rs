@@ -46,8 +46,8 @@ impl<K: Eq + Hash, V> Cache<K, V> {
     }
 
     /// Adds a thing, unless it has been added meanwhile; returns the one that is in, and what is not needed any more: the thing
-    /// itself if another was faster, and, once there is too much, what nobody uses. That is for [`crate::epoch::forget`], after the
-    /// lock that guards the cache: no destructor runs under it.
+    /// itself if another was faster, and, once there is too much, what nobody uses. That is to be dropped behind the lock that guards
+    /// the cache: no destructor runs under it. Where threads may use things without a reference, it is for [`crate::epoch::forget`].
     pub fn add(&mut self, key: K, value: Arc<V>) -> (Arc<V>, Vec<Arc<V>>) {
         let known = match self.known.entry(key) {
             Entry::Occupied(known) => return (known.get().clone(), vec![value]),

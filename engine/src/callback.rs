@@ -1,12 +1,11 @@
 //! Function pointers for C that lead to handlers.
 
 use crate::compiled::{Compiled, Direction, Endpoint, Served};
-use crate::epoch::{self, Inside};
+use crate::epoch;
 use crate::error::Result;
 use crate::interp::{self, Image};
-use crate::lock::{lock, try_lock};
 use crate::record::{Handler, ObjectHandler, Record};
-use crate::thunk::{self, Thunk};
+use crate::thunk::{self, Kind, Seat};
 use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -14,11 +13,12 @@ use std::sync::Arc;
 /// A function pointer that calls a handler.
 ///
 /// Dropping it closes it: a later call from C is reported and returns zero, as long as the pointer has not
-/// become another callback's. It may be dropped while it runs.
+/// become another callback's of the same signature. It may be dropped while it runs. Its signature stays for as long as the process: a
+/// thread may be anywhere in its code.
 #[derive(Debug)]
 pub struct Callback {
-    thunk: Thunk,
-    compiled: Option<Arc<Compiled>>,
+    seat: &'static Seat,
+    has_owner: bool,
 }
 
 impl Callback {
@@ -29,8 +29,8 @@ impl Callback {
     /// [`crate::Error::ExecutableMemory`].
     ///
     /// # Safety
-    /// * Until the callback is dropped, either handler may be called with `context` whenever and on whatever thread C
-    ///   calls the pointer.
+    /// * Until the callback is dropped, and for as long as a thread that came in before that has not reached it, either handler may be
+    ///   called with `context` whenever and on whatever thread C calls the pointer.
     /// * `handler` neither unwinds nor leaves by a jump. `object_handler` may leave by raising an exception of the interpreter's.
     pub unsafe fn new(
         compiled: Arc<Compiled>,
@@ -38,33 +38,71 @@ impl Callback {
         object_handler: Option<ObjectHandler>,
         context: *mut c_void,
     ) -> Result<Callback> {
-        let record = Record {
-            entry: first_entry(&compiled, object_handler),
-            context,
-            handler,
-            object_handler,
-            compiled: Arc::as_ptr(&compiled).cast(),
+        let kind = match object_handler {
+            Some(_) => Kind::Objects,
+            None => Kind::Slots,
         };
+        let seat = thunk::take(&compiled, kind)?;
+        let entry = first_entry(&compiled, object_handler);
+        seat.open(entry, handler, object_handler, context);
         Ok(Callback {
-            thunk: thunk::open(&mut lock(), record)?,
-            compiled: Some(compiled),
+            seat,
+            has_owner: false,
+        })
+    }
+
+    /// A function pointer that calls `handler` with its [`Seat`] as the context, from which the handler gets `owned`, unless that has been
+    /// closed.
+    ///
+    /// # Errors
+    /// [`crate::Error::ExecutableMemory`].
+    ///
+    /// # Safety
+    /// * `handler` may be called with the seat at any time, on any thread. It neither unwinds nor leaves by a jump. It enters the seat
+    ///   before it looks at what is owned, and uses that no longer than until it leaves. All callbacks that are made by this have the
+    ///   same handler.
+    /// * `owned` is not null, and good until [`Callback::close`] has its work done.
+    pub unsafe fn owning(
+        compiled: Arc<Compiled>,
+        handler: Handler,
+        owned: *mut c_void,
+    ) -> Result<Callback> {
+        let seat = thunk::take(&compiled, Kind::Owned)?;
+        seat.open(first_entry(&compiled, None), handler, None, owned);
+        Ok(Callback {
+            seat,
+            has_owner: true,
         })
     }
 
     /// The function pointer.
     pub fn code(&self) -> *const c_void {
-        self.thunk.code().as_ptr().cast()
+        self.seat.code().as_ptr().cast()
+    }
+
+    /// Closes it, and does `work` when no thread is inside the handler: now, or on the last thread that leaves it.
+    pub fn close(self, work: impl FnOnce() + Send + 'static) {
+        let seat = self.seat;
+        std::mem::forget(self);
+        if seat.shut() {
+            seat.put_back();
+            return work();
+        }
+        epoch::when_left(seat.thing(), move || {
+            seat.put_back();
+            work();
+        });
     }
 }
 
 impl Drop for Callback {
     fn drop(&mut self) {
-        thunk::close(&mut lock(), self.thunk);
-        // The entry may be running, in this thread or another, and must outlast that. It does in the cache, unless the
-        // cache has forgotten it, so that it goes with this reference.
-        let last = |compiled: &Arc<Compiled>| Arc::strong_count(compiled) == 1;
-        if let Some(compiled) = self.compiled.take().filter(last) {
-            epoch::retire(Box::new(compiled));
+        let seat = self.seat;
+        let is_unused = seat.shut();
+        match self.has_owner && !is_unused {
+            true => epoch::when_left(seat.thing(), || seat.put_back()),
+            // Nobody is inside, or nobody says so.
+            false => seat.put_back(),
         }
     }
 }
@@ -112,8 +150,7 @@ type Wide = unsafe extern "C-unwind" fn(context: *mut c_void, slots: *const u64,
 /// * `record` is that of a callback.
 /// * `image` and `stack` are the registers and the stack arguments it was called with.
 unsafe extern "C-unwind" fn enter(record: *mut Record, image: &mut Image, stack: *mut u8) {
-    let inside = Inside::enter();
-    // SAFETY: the caller vouches for the record. What it names is retired while this thread is counted as inside.
+    // SAFETY: the caller vouches for the record. Its signature stays as long as the process.
     let (handler, context, compiled) = unsafe {
         install_code(record);
         let Record {
@@ -138,13 +175,12 @@ unsafe extern "C-unwind" fn enter(record: *mut Record, image: &mut Image, stack:
             }
         });
     }
-    inside.leave();
 }
 
 /// Counts a callback that follows its plan, and has the next ones enter by code if there is some by now.
 ///
 /// # Safety
-/// * `record` is that of a callback whose signature is not taken away now.
+/// * `record` is that of a callback.
 unsafe fn install_code(record: *mut Record) {
     // SAFETY: the caller vouches for the record.
     let (compiled, object_handler) = unsafe { ((*record).compiled, (*record).object_handler) };
@@ -155,14 +191,6 @@ unsafe fn install_code(record: *mut Record) {
         served = signature.serve(Direction::Entry, Endpoint::Slots);
     }
     let Served::Code(entry) = served else { return };
-    // This may be a signal's handler, which waits for nobody. The next call will try again.
-    let Some(mut lock) = try_lock() else { return };
-    // SAFETY: records are changed under the lock. This one may be another callback's by now, even of another signature.
-    unsafe {
-        if (*record).compiled == compiled
-            && (*record).object_handler.is_some() == object_handler.is_some()
-        {
-            thunk::enter_by(&mut lock, record, plan_entry(), entry);
-        }
-    }
+    // SAFETY: the caller vouches for the record, whose thunk is of this signature and kind for good.
+    unsafe { thunk::enter_by(record, plan_entry(), entry) };
 }

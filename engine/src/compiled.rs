@@ -5,13 +5,13 @@
 
 use crate::arena::{Published, publish};
 use crate::cache::Cache;
-use crate::epoch;
 use crate::error::Result;
 use crate::interp;
-use crate::lock::{Guarded, lock};
 use crate::objects::{self, Conversion};
 use crate::policy;
 use crate::sys;
+use crate::thunk::Seats;
+use crate::thunk::levels::{self, Cached};
 use farcall_arch::{Abi, Plan, Signature, emit, plan};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
@@ -138,6 +138,8 @@ pub struct Compiled {
     plan: Plan,
     signature: Signature,
     conversion: Option<Conversion>,
+    /// The thunks of callbacks that it had.
+    seats: Seats,
 }
 
 impl Compiled {
@@ -152,7 +154,12 @@ impl Compiled {
             plan: plan(&signature, abi)?,
             signature,
             conversion,
+            seats: Seats::default(),
         })
+    }
+
+    pub(crate) fn seats(&self) -> &Seats {
+        &self.seats
     }
 
     /// What was compiled.
@@ -279,7 +286,7 @@ struct Key {
     conversion: Option<Conversion>,
 }
 
-static CACHE: Guarded<Cache<Key, Compiled>> = Guarded::new(Cache::new());
+static CACHE: Cached<Cache<Key, Compiled>> = Cached::new(Cache::new());
 
 /// The compiled form of a signature under this process's own convention: found by its content, or planned now.
 ///
@@ -291,12 +298,21 @@ pub fn compile(signature: Signature, conversion: Option<Conversion>) -> Result<A
         signature,
         conversion,
     };
-    if let Some(compiled) = CACHE.get(&mut lock()).get(&key) {
+    // Found without blocking signals, which takes longer than all else. A handler that interrupts this does without the cache.
+    let known = levels::hold_cache().and_then(|mut held| CACHE.get(&mut held).get(&key));
+    if let Some(compiled) = known {
         return Ok(compiled);
     }
     let (signature, conversion) = (key.signature.clone(), key.conversion.clone());
     let compiled = Arc::new(Compiled::new(signature, sys::host_abi(), conversion)?);
-    let (compiled, unused) = CACHE.get(&mut lock()).add(key, compiled);
-    epoch::forget(unused);
+    let mask = sys::block_signals();
+    let Some(mut held) = levels::hold_cache() else {
+        return Ok(compiled);
+    };
+    let (compiled, unused) = CACHE.get(&mut held).add(key, compiled);
+    drop(held);
+    drop(mask);
+    // Nobody has a reference to these, so nobody calls through them; and those with callbacks are among them never.
+    drop(unused);
     Ok(compiled)
 }

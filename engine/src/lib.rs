@@ -42,5 +42,5 @@ pub use objects::{Conversion, set_object_model};
 pub use policy::{Wish, wish};
 pub use record::{Handler, ObjectHandler};
 pub use sys::{host_abi, host_long_double, sync_icache};
-pub use thunk::pool;
+pub use thunk::{Seat, pool, report_closed};
 pub use trampoline::Trampoline;

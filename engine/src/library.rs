@@ -1,6 +1,6 @@
 //! Shared libraries: open, look up, close.
 
-use crate::epoch;
+use crate::epoch::{self, Thing};
 use crate::error::{Error, Result};
 use crate::sys;
 use std::ffi::c_void;
@@ -32,7 +32,7 @@ impl Library {
                 name: name.to_owned(),
             });
         }
-        // What was closed while in use may have come free by now.
+        // What an embedder closed while in use may have come free by now.
         epoch::reap();
         let flags = flags.unwrap_or(sys::DEFAULT_OPEN_FLAGS);
         // SAFETY: the caller vouches for the library.
@@ -61,8 +61,14 @@ impl Library {
         self.handle as *mut c_void
     }
 
-    /// Whether it has not been closed. A thread that asks this while it is counted as inside ([`epoch::Inside`]) may use the library
-    /// for as long as it is.
+    /// What a thread is inside of that calls a function of it.
+    #[inline(always)]
+    pub fn thing(&self) -> Thing {
+        Thing::called(self)
+    }
+
+    /// Whether it has not been closed. A thread that asks this after it has entered the library's [`thing`](Library::thing) may use it
+    /// until it leaves. It asks again then: whoever finds it closed calls [`epoch::settle`].
     #[inline(always)]
     pub fn is_open(&self) -> bool {
         self.is_open.load(Ordering::Acquire)
@@ -98,15 +104,27 @@ impl Library {
 
     /// Closes it for all who use it. Closing it again does nothing.
     ///
-    /// While a thread is inside a foreign call, the library may be what it is inside of: it then stays mapped
-    /// until a later moment at which no thread is. Addresses taken from it dangle after that.
+    /// It is unloaded now if no thread is inside a call of it, and otherwise by the last such call as it returns, on that call's thread.
+    /// Addresses taken from it dangle after that.
     pub fn close(&self) {
-        self.is_open.store(false, Ordering::Release);
-        let loaded = self.loaded().take();
-        if let Some(loaded) = loaded {
+        if let Some(loaded) = self.shut() {
+            epoch::when_left(self.thing(), || drop(loaded));
+        }
+    }
+
+    /// [`Library::close`] for an embedder whose threads do not say which library they are inside of: it stays until a later moment at
+    /// which none that is [`registered`](epoch::register) is inside foreign code.
+    pub fn close_when_idle(&self) {
+        if let Some(loaded) = self.shut() {
             epoch::retire(Box::new(loaded));
             epoch::reap();
         }
+    }
+
+    /// Has everybody find it closed.
+    fn shut(&self) -> Option<sys::LoadedLibrary> {
+        self.is_open.store(false, Ordering::Release);
+        self.loaded().take()
     }
 
     fn loaded(&self) -> MutexGuard<'_, Option<sys::LoadedLibrary>> {

@@ -5,9 +5,11 @@
 //! function and no callback takes it.
 //!
 //! Nothing foreign runs while it is held, destructors of users' values included. So `fork()` can wait for it: the child then
-//! finds everything whole.
+//! finds everything whole. No signal handler runs either on the thread that holds it, so a handler may take it.
 
+use crate::epoch;
 use crate::sys;
+use crate::thunk::levels;
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -50,7 +52,9 @@ impl<T> Guarded<T> {
 /// The lock, held for as long as this lives. It must be gone before foreign code runs.
 pub(crate) struct Lock {
     held: Held,
+    // Given back in this order.
     _guard: MutexGuard<'static, ()>,
+    _mask: sys::SignalMask,
 }
 
 impl Deref for Lock {
@@ -72,8 +76,10 @@ static MUTEX: Mutex<()> = Mutex::new(());
 /// Takes the lock.
 pub(crate) fn lock() -> Lock {
     watch_forks();
+    let mask = sys::block_signals();
     Lock {
         held: Held(()),
+        _mask: mask,
         // A panic under the lock leaves nothing half done that a later user would trip over: every change of state is one
         // assignment at the end.
         _guard: MUTEX.lock().unwrap_or_else(PoisonError::into_inner),
@@ -83,6 +89,7 @@ pub(crate) fn lock() -> Lock {
 /// Takes the lock, unless somebody has it: perhaps this very thread, which a signal's handler has interrupted.
 pub(crate) fn try_lock() -> Option<Lock> {
     watch_forks();
+    let mask = sys::block_signals();
     let guard = match MUTEX.try_lock() {
         Ok(guard) => guard,
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -91,6 +98,7 @@ pub(crate) fn try_lock() -> Option<Lock> {
     Some(Lock {
         held: Held(()),
         _guard: guard,
+        _mask: mask,
     })
 }
 
@@ -126,7 +134,7 @@ static AT_START: extern "C" fn() = {
 /// Nobody takes the lock before the hooks are there. So a fork that comes too early for them finds the lock free. Threads that get here
 /// at the same time may each put them in place: the hooks count.
 #[inline]
-fn watch_forks() {
+pub(crate) fn watch_forks() {
     if !IS_WATCHING.load(Ordering::Acquire) {
         sys::around_fork(&sys::ForkHooks {
             before: before_fork,
@@ -141,7 +149,7 @@ fn watch_forks() {
 
 /// The lock of the thread that is forking, and how many of its hooks have run.
 struct AcrossFork {
-    guard: Option<MutexGuard<'static, ()>>,
+    guard: Option<(MutexGuard<'static, ()>, sys::SignalMask)>,
     depth: usize,
 }
 
@@ -164,7 +172,8 @@ pub(crate) fn generation() -> usize {
     GENERATION.load(Ordering::Relaxed)
 }
 
-fn this_thread() -> usize {
+/// Tells running threads apart: the address of something that each has of its own.
+pub(crate) fn this_thread() -> usize {
     thread_local!(static OWN: u8 = const { 0 });
     OWN.with(|own| &raw const *own as usize)
 }
@@ -172,7 +181,11 @@ fn this_thread() -> usize {
 fn before_fork() {
     let me = this_thread();
     let is_first = FORKING.load(Ordering::Relaxed) != me;
-    let guard = is_first.then(|| MUTEX.lock().unwrap_or_else(PoisonError::into_inner));
+    let guard = is_first.then(|| {
+        let mask = sys::block_signals();
+        levels::hold_all();
+        (MUTEX.lock().unwrap_or_else(PoisonError::into_inner), mask)
+    });
     FORKING.store(me, Ordering::Relaxed);
     // This thread holds the lock: since just now, or since this ran before in the course of the same fork.
     let mut held = Held(());
@@ -197,7 +210,9 @@ fn after_fork(in_child: bool) {
     FORKING.store(0, Ordering::Relaxed);
     if in_child {
         GENERATION.fetch_add(1, Ordering::Relaxed);
+        epoch::forget_other_threads();
     }
     let guard = state.guard.take();
+    levels::release_all();
     drop(guard);
 }

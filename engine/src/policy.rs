@@ -5,30 +5,43 @@
 //! first uses follow the plan. Code is made when they have cost as much more as it costs: whenever a signature falls out of use, it has
 //! then cost at most twice what it had to.
 
-use std::sync::OnceLock;
+use crate::sys;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// How many uses of a signature, in one direction, follow its plan: ten microseconds in steps of forty nanoseconds.
 const WITHOUT_CODE: u32 = 256;
 
 /// When signatures get code, as the environment has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Wish {
     /// `FARCALL_CODE=never`: as if the system refused executable memory.
-    Never,
+    Never = 1,
     /// `FARCALL_CODE=always`: as soon as it can be made.
-    Always,
+    Always = 2,
     /// Whenever it pays.
-    None,
+    None = 3,
 }
 
-/// What the environment variable `FARCALL_CODE` said when it was first asked for.
+/// What the environment variable `FARCALL_CODE` said when it was first asked for. Programs with rights that their user has not, such as
+/// set-user-ID programs, do not ask.
 pub fn wish() -> Wish {
-    static WISH: OnceLock<Wish> = OnceLock::new();
-    *WISH.get_or_init(|| match std::env::var("FARCALL_CODE").as_deref() {
-        Ok("never") => Wish::Never,
-        Ok("always") => Wish::Always,
-        _ => Wish::None,
-    })
+    // Two threads that are first, or a signal handler that gets in between, may each find out.
+    static WISH: AtomicU8 = AtomicU8::new(0);
+    match WISH.load(Ordering::Relaxed) {
+        1 => Wish::Never,
+        2 => Wish::Always,
+        3 => Wish::None,
+        _ => {
+            let wish = match sys::environment(c"FARCALL_CODE") {
+                Some(b"never") => Wish::Never,
+                Some(b"always") => Wish::Always,
+                _ => Wish::None,
+            };
+            WISH.store(wish as u8, Ordering::Relaxed);
+            wish
+        }
+    }
 }
 
 /// How many uses follow the plan.

@@ -9,7 +9,7 @@ use crate::interp;
 use crate::shape::{self, Detail};
 use farcall_engine::{self as engine, Direction, Endpoint, Served};
 use std::ffi::c_void;
-use std::panic;
+use std::panic::{self, AssertUnwindSafe};
 use std::ptr::NonNull;
 
 /// What an entry of scalars has its functions called through the first time.
@@ -79,7 +79,8 @@ fn served_call(detail: &Detail, ask: Ask) -> Option<Call> {
 
 fn served(detail: &Detail, ask: Ask, direction: Direction) -> Served {
     // A fault of ours must not unwind through C.
-    let served = panic::catch_unwind(|| ask(&detail.compiled, direction, Endpoint::Pointers));
+    let ask = AssertUnwindSafe(|| ask(&detail.compiled, direction, Endpoint::Pointers));
+    let served = panic::catch_unwind(ask);
     served.unwrap_or(Served::PlanForGood)
 }
 

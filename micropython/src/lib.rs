@@ -123,7 +123,7 @@ pub unsafe extern "C" fn farcall_library_handle(library: *const Library) -> *mut
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_library_close(library: *mut Library) {
     // SAFETY: it was boxed by farcall_library_open, and is its caller's last use of it.
-    unsafe { Box::from_raw(library) }.close();
+    unsafe { Box::from_raw(library) }.close_when_idle();
 }
 
 /// # Safety

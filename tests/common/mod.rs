@@ -10,6 +10,7 @@ use farcall::{Callback, Function, Library, Value};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The C compiler's library, made once a test program.
 pub fn peer_path() -> &'static str {
@@ -78,5 +79,38 @@ pub fn answer(callback: &Callback) -> i64 {
     match unsafe { function.call(&[Value::Int(0)]) } {
         Ok(Value::Int(answer)) => answer,
         other => panic!("{other:?}"),
+    }
+}
+
+/// The library under a path of its own, so that nothing else keeps it loaded; and that path.
+pub fn own_peer() -> (Library, PathBuf) {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("{}-{count}-own-peer.so", std::process::id());
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::copy(peer_path(), &path).expect("a copy");
+    // SAFETY: it has no initialisers of its own.
+    let library = unsafe { Library::open(path.to_str()) }.expect("the copy opens");
+    (library, path)
+}
+
+#[cfg(unix)]
+/// Runs `body` in a child process and says whether it ended well.
+pub fn in_child(body: impl FnOnce() -> bool) -> bool {
+    // SAFETY: the child runs `body` and ends; what that touches is guarded across forks, or the child's alone.
+    unsafe {
+        match libc::fork() {
+            0 => {
+                let fine =
+                    std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or(false);
+                libc::_exit(if fine { 0 } else { 1 })
+            }
+            child => {
+                assert!(child > 0, "fork failed");
+                let mut status = 0;
+                assert_eq!(libc::waitpid(child, &mut status, 0), child);
+                libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+            }
+        }
     }
 }

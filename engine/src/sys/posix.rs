@@ -42,7 +42,7 @@ use std::borrow::Cow;
 use std::ffi::c_void;
 use std::io;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 // libgcc's, and libunwind's under the same names.
 unsafe extern "C" {
@@ -191,4 +191,147 @@ impl LoadedLibrary {
             handle,
         )
     }
+}
+
+/// Fresh memory that is zero, and never given back. A signal handler may ask for it.
+pub(crate) fn fresh_memory(len: usize) -> Option<NonNull<u8>> {
+    let rights = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: a mapping at an address of the kernel's choice replaces nothing.
+    unsafe { memory::map(ptr::null_mut(), len, rights, 0).ok() }
+}
+
+/// The signals that a thread had blocked before [`block_signals`].
+pub(crate) struct SignalMask(libc::sigset_t);
+
+/// Has this thread get no signal until the result is dropped: no handler runs while it holds a lock.
+pub(crate) fn block_signals() -> SignalMask {
+    // SAFETY: both sets are this function's own, and a set of C's may hold any bits.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        let mut before: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+        SignalMask(before)
+    }
+}
+
+impl Drop for SignalMask {
+    fn drop(&mut self) {
+        // SAFETY: the set is what block_signals() was given.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, ptr::null_mut()) };
+    }
+}
+
+/// Has `hook` run with `value` when this thread ends, behind the destructors of thread-local values. A thread that calls this again
+/// meanwhile is told once more. Nothing is allocated for the first keys of a process, so a signal handler may call this.
+pub(crate) fn at_thread_end(hook: extern "C" fn(*mut c_void), value: NonNull<c_void>) {
+    /// The key, plus 1.
+    static KEY: AtomicUsize = AtomicUsize::new(0);
+    if KEY.load(Ordering::Acquire) == 0 {
+        let mut key = 0;
+        // SAFETY: the key's place is this function's own.
+        if unsafe { libc::pthread_key_create(&mut key, Some(hook_of_key(hook))) } != 0 {
+            return;
+        }
+        let new = key as usize + 1;
+        let is_first = KEY.compare_exchange(0, new, Ordering::AcqRel, Ordering::Acquire);
+        if is_first.is_err() {
+            // SAFETY: nobody has seen this key.
+            unsafe { libc::pthread_key_delete(key) };
+        }
+    }
+    let key = (KEY.load(Ordering::Acquire) - 1) as libc::pthread_key_t;
+    // SAFETY: the key exists as long as the process.
+    unsafe { libc::pthread_setspecific(key, value.as_ptr()) };
+}
+
+/// The same function, as the type that keys want.
+fn hook_of_key(hook: extern "C" fn(*mut c_void)) -> unsafe extern "C" fn(*mut c_void) {
+    hook
+}
+
+/// The lowest address of the stack with `here` on it, which this thread is on, and the one behind the highest. `None` for a stack that the
+/// system does not know. It may be too little, not too much.
+pub(crate) fn stack_bounds(here: usize) -> Option<(usize, usize)> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Some(bounds) = main_stack().filter(|(low, high)| (*low..*high).contains(&here)) {
+        return Some(bounds);
+    }
+    thread_stack().filter(|(low, high)| (*low..*high).contains(&here))
+}
+
+/// The first thread's stack: it ends with what the kernel tells a program, and has nothing else below it for as much as it may take, or
+/// as the kernel leaves free at least. Unlike the C library's answer this takes no file and no memory.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn main_stack() -> Option<(usize, usize)> {
+    /// The least gap below the stack that the kernel keeps mappings away from.
+    const GAP: usize = 128 << 20;
+    // SAFETY: neither has preconditions; the limit's place is this function's own.
+    let (high, size) = unsafe {
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        if libc::getrlimit(libc::RLIMIT_STACK, &mut limit) != 0 {
+            return None;
+        }
+        let high = libc::getauxval(libc::AT_RANDOM) as usize;
+        (high, usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX))
+    };
+    (high != 0).then(|| (high.saturating_sub(size.min(GAP)), high))
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+fn thread_stack() -> Option<(usize, usize)> {
+    // SAFETY: the attributes are this function's own: filled in, read, destroyed.
+    unsafe {
+        // Who is first asks for the first thread's stack only where main_stack() did not know it.
+        let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
+        #[cfg(target_os = "freebsd")]
+        let filled = libc::pthread_attr_init(&mut attributes) == 0
+            && libc::pthread_attr_get_np(libc::pthread_self(), &mut attributes) == 0;
+        #[cfg(not(target_os = "freebsd"))]
+        let filled = libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) == 0;
+        if !filled {
+            return None;
+        }
+        let (mut low, mut size) = (ptr::null_mut(), 0);
+        let got = libc::pthread_attr_getstack(&attributes, &mut low, &mut size);
+        libc::pthread_attr_destroy(&mut attributes);
+        (got == 0).then(|| (low.addr(), low.addr() + size))
+    }
+}
+
+#[cfg(target_vendor = "apple")]
+fn thread_stack() -> Option<(usize, usize)> {
+    // SAFETY: a thread may ask for its own stack.
+    unsafe {
+        let me = libc::pthread_self();
+        let high = libc::pthread_get_stackaddr_np(me).addr();
+        Some((high - libc::pthread_get_stacksize_np(me), high))
+    }
+}
+
+/// What the environment says under `name`, which ends with a NUL byte, where it may be trusted: a program with more rights than its user
+/// does not obey that user's environment.
+pub(crate) fn environment(name: &'static std::ffi::CStr) -> Option<&'static [u8]> {
+    if is_privileged() {
+        return None;
+    }
+    // SAFETY: the name is a string. Nobody changes the environment while another thread reads it: that is the duty of whoever does.
+    let value = unsafe { libc::getenv(name.as_ptr()) };
+    // SAFETY: what is not null is a string; it is read at once.
+    (!value.is_null()).then(|| unsafe { std::ffi::CStr::from_ptr(value) }.to_bytes())
+}
+
+/// Whether the program has rights that its user has not, as set-user-ID programs have.
+fn is_privileged() -> bool {
+    // SAFETY: neither function has preconditions.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    return unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
+    // SAFETY: as above.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    return unsafe { issetugid() } != 0;
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+unsafe extern "C" {
+    fn issetugid() -> libc::c_int;
 }

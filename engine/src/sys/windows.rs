@@ -10,6 +10,7 @@ pub(crate) use unwind::{UnwindEntry, with_unwind_data};
 
 use super::face::{ForkHooks, LoaderError};
 use libloading::os::windows as loader;
+use std::cell::Cell;
 use std::error::Error as _;
 use std::ffi::{CString, c_void};
 use std::io;
@@ -31,7 +32,9 @@ use windows_sys::Win32::System::Memory::{
 };
 use windows_sys::Win32::System::ProcessStatus::K32EnumProcessModules;
 use windows_sys::Win32::System::SystemInformation::GetSystemInfo;
-use windows_sys::Win32::System::Threading::{FlushProcessWriteBuffers, GetCurrentProcess};
+use windows_sys::Win32::System::Threading::{
+    FlushProcessWriteBuffers, GetCurrentProcess, GetCurrentThreadStackLimits,
+};
 
 /// The size of a memory page, in bytes.
 pub(crate) fn page_size() -> usize {
@@ -220,6 +223,50 @@ pub(crate) fn fence_all_threads() -> bool {
     // SAFETY: it touches no memory of ours.
     unsafe { FlushProcessWriteBuffers() };
     true
+}
+
+/// Fresh memory that is zero, and never given back.
+pub(crate) fn fresh_memory(len: usize) -> Option<NonNull<u8>> {
+    // SAFETY: memory at an address of the system's choice replaces nothing.
+    let start = unsafe { VirtualAlloc(ptr::null(), len, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE) };
+    NonNull::new(start.cast())
+}
+
+/// There is nothing here that interrupts a thread in its own stack.
+pub(crate) struct SignalMask;
+
+pub(crate) fn block_signals() -> SignalMask {
+    SignalMask
+}
+
+/// Has `hook` run with `value` when this thread ends. A thread that is ending already is not told.
+pub(crate) fn at_thread_end(hook: extern "C" fn(*mut c_void), value: NonNull<c_void>) {
+    struct AtEnd(Cell<Option<(extern "C" fn(*mut c_void), NonNull<c_void>)>>);
+    impl Drop for AtEnd {
+        fn drop(&mut self) {
+            if let Some((hook, value)) = self.0.take() {
+                hook(value.as_ptr());
+            }
+        }
+    }
+    thread_local!(static AT_END: AtEnd = const { AtEnd(Cell::new(None)) });
+    let _ = AT_END.try_with(|it| it.0.set(Some((hook, value))));
+}
+
+/// The lowest address of the stack with `here` on it, which this thread is on, and the one behind the highest. `None` for a stack that the
+/// system does not know.
+pub(crate) fn stack_bounds(here: usize) -> Option<(usize, usize)> {
+    let (mut low, mut high) = (0, 0);
+    // SAFETY: both places are this function's own.
+    unsafe { GetCurrentThreadStackLimits(&mut low, &mut high) };
+    (low..high).contains(&here).then_some((low, high))
+}
+
+/// What the environment says under `name`.
+pub(crate) fn environment(name: &'static std::ffi::CStr) -> Option<&'static [u8]> {
+    let value = std::env::var(name.to_str().ok()?).ok()?;
+    // It is asked for once.
+    Some(value.leak().as_bytes())
 }
 
 /// A library that the loader has opened, closed when this is dropped.

@@ -5,23 +5,34 @@
 //! thunks are taken that are part of the program ([`pool`]). Making
 //! a callback fills in a record; freeing it points the record at an entry that reports the
 //! mistake of calling it, and puts the thunk at the end of a queue, so that it is long before the pointer means another callback.
+//!
+//! A thread may stand in a thunk, or in the entry behind it, before it has said so. It must not find there what belongs to another
+//! signature. So a thunk is of one signature for good ([`Seat`]), and the signature, with its entries, stays for as long as the process: a
+//! closed thunk is found again by the same signature.
 
 mod cell;
+pub(crate) mod levels;
 mod page;
 pub mod pool;
+mod seat;
 
+pub use seat::Seat;
+pub(crate) use seat::{Kind, Seats, enter_by};
+
+use crate::compiled::Compiled;
 use crate::error::{Error, Result};
 use crate::interp::Image;
-use crate::lock::{Guarded, Held};
+use crate::lock::lock;
 use crate::policy::{Wish, wish};
 use crate::record::Record;
 use crate::sys;
 use farcall_arch::emit::{self, THUNK_SIZE, record};
-use std::collections::VecDeque;
+use levels::{LEVELS, Level};
+use std::cell::UnsafeCell;
 use std::ffi::c_void;
 use std::io::{self, Write};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::Arc;
 
 /// A thunk and its record. They exist for as long as the process.
 #[derive(Clone, Copy, Debug)]
@@ -32,15 +43,6 @@ pub(crate) struct Thunk {
 
 // SAFETY: whoever holds a thunk is the only one to write its record; the code is never written.
 unsafe impl Send for Thunk {}
-// SAFETY: as above: a shared reference gives out an address only.
-unsafe impl Sync for Thunk {}
-
-impl Thunk {
-    /// The function pointer.
-    pub fn code(&self) -> NonNull<u8> {
-        self.code
-    }
-}
 
 impl From<pool::Pair> for Thunk {
     fn from(pair: pool::Pair) -> Thunk {
@@ -51,7 +53,7 @@ impl From<pool::Pair> for Thunk {
     }
 }
 
-/// A closed thunk rests until this many others have been closed after it, while there are unused ones.
+/// A closed thunk rests until this many others of its signature have been closed after it.
 const REST: usize = 256;
 
 /// The largest block's code, in bytes, unless a page is larger still. Records must be within the thunks' reach: 1 MiB on AArch64.
@@ -60,92 +62,63 @@ const MAX_BLOCK: usize = 64 * 1024;
 /// How many of the program's own thunks are taken at a time.
 const BATCH: usize = 64;
 
-/// The thunks of callbacks.
-struct Thunks {
-    /// Closed ones, the longest closed first.
-    closed: VecDeque<Thunk>,
-    /// Those of the newest block that were never used, the last first.
-    unused: Vec<Thunk>,
+/// Thunks that were never used.
+struct Unused {
+    /// Those of the newest block, the last first.
+    thunks: Vec<Thunk>,
     /// Bytes of the next block's code; 0 before the first.
     next_block: usize,
 }
 
-static THUNKS: Guarded<Thunks> = Guarded::new(Thunks {
-    closed: VecDeque::new(),
-    unused: Vec::new(),
-    next_block: 0,
-});
+/// Those of each level.
+struct AllUnused([UnsafeCell<Unused>; LEVELS]);
 
-/// Takes a free thunk and has it lead where `target` says.
+// SAFETY: `of` wants the level's token, which one thread has at a time.
+unsafe impl Sync for AllUnused {}
+
+static UNUSED: AllUnused = AllUnused(
+    [const {
+        UnsafeCell::new(Unused {
+            thunks: Vec::new(),
+            next_block: 0,
+        })
+    }; LEVELS],
+);
+
+impl AllUnused {
+    fn of<'a>(&'a self, level: &'a mut Level) -> &'a mut Unused {
+        // SAFETY: the token is lent for as long as the result lives, and there is one.
+        unsafe { &mut *self.0[level.index()].get() }
+    }
+}
+
+/// Takes a free thunk of the signature: a closed one that has rested, or a new one. It is closed still.
 ///
 /// # Errors
 /// [`Error::ExecutableMemory`].
-pub(crate) fn open(held: &mut Held, target: Record) -> Result<Thunk> {
-    let thunk = take(held)?;
-    // SAFETY: the record is data of this size, and the thunk is free: nobody else reads or writes it.
-    unsafe { thunk.record.write(target) };
-    Ok(thunk)
-}
-
-/// Frees a thunk: calls through it are reported from now on, until it is opened again.
-pub(crate) fn close(held: &mut Held, thunk: Thunk) {
-    // SAFETY: the thunk is still its caller's. The other fields stay: a call that is just passing through may still read them.
-    unsafe { write_entry(thunk.record.as_ptr(), closed_entry()) };
-    THUNKS.get(held).closed.push_back(thunk);
-}
-
-/// Has a thunk enter by `new` from now on, if it enters by `old`.
-///
-/// # Safety
-/// * `record` is a thunk's, and `new` serves it as well as `old`.
-pub(crate) unsafe fn enter_by(
-    _: &mut Held,
-    record: *mut Record,
-    old: NonNull<u8>,
-    new: NonNull<u8>,
-) {
-    // SAFETY: the caller vouches for the record. Nobody else writes one, as the lock is held.
-    unsafe {
-        if (*record).entry == old {
-            write_entry(record, new);
-        }
+pub(crate) fn take(compiled: &Arc<Compiled>, kind: Kind) -> Result<&'static Seat> {
+    let out_of_memory = || Error::ExecutableMemory(io::ErrorKind::OutOfMemory.into());
+    let mut level = levels::hold().ok_or_else(out_of_memory)?;
+    if let Some(rested) = compiled.seats().take_rested(&mut level, kind, REST) {
+        return Ok(rested);
     }
-}
-
-/// # Safety
-/// * `record` is a thunk's, and the lock is held.
-unsafe fn write_entry(record: *mut Record, entry: NonNull<u8>) {
-    // SAFETY: the caller vouches for the record. Thunks read this one word as a whole.
-    let word = unsafe { AtomicPtr::from_ptr((&raw mut (*record).entry).cast::<*mut u8>()) };
-    word.store(entry.as_ptr(), Ordering::Release);
-}
-
-fn take(held: &mut Held) -> Result<Thunk> {
-    let thunks = THUNKS.get(held);
-    if thunks.closed.len() <= REST
-        && thunks.unused.is_empty()
-        && let Err(refused) = thunks.add_block()
+    let unused = UNUSED.of(&mut level);
+    if unused.thunks.is_empty()
+        && let Err(refused) = unused.add_block()
     {
-        let pairs: Vec<Thunk> = std::iter::from_fn(|| pool::take_under(held))
-            .take(BATCH)
-            .map(Thunk::from)
-            .collect();
-        if pairs.is_empty() {
+        let mut lock = lock();
+        let pairs = std::iter::from_fn(|| pool::take_under(&mut lock));
+        unused.thunks.extend(pairs.take(BATCH).map(Thunk::from));
+        if unused.thunks.is_empty() {
             return Err(refused);
         }
-        THUNKS.get(held).unused.extend(pairs);
     }
-    let thunks = THUNKS.get(held);
-    let rested = match thunks.closed.len() > REST {
-        true => thunks.closed.pop_front(),
-        false => None,
-    };
-    rested
-        .or_else(|| thunks.unused.pop())
-        .ok_or_else(|| Error::ExecutableMemory(io::ErrorKind::OutOfMemory.into()))
+    let thunk = unused.thunks.pop().ok_or_else(out_of_memory)?;
+    drop(level);
+    Ok(Seat::new(thunk, compiled.clone(), kind))
 }
 
-impl Thunks {
+impl Unused {
     /// Maps a block of code pages and, right behind them, the pages of its records.
     fn add_block(&mut self) -> Result<()> {
         if wish() == Wish::Never {
@@ -166,7 +139,7 @@ impl Thunks {
         // SAFETY: the code has just been made executable there. Blocks live as long as the process, and so does what is told of them.
         std::mem::forget(unsafe { sys::UnwindEntry::register(&code, start) });
         self.next_block = (code_len * 2).min(MAX_BLOCK.max(page));
-        self.unused.extend((0..count).rev().map(|index| {
+        self.thunks.extend((0..count).rev().map(|index| {
             // SAFETY: code and record number `index` lie within the mapping.
             unsafe {
                 let code = start.add(index * THUNK_SIZE);
@@ -194,16 +167,23 @@ fn closed_entry() -> NonNull<u8> {
 /// # Safety
 /// * It is called by an entry.
 unsafe extern "C-unwind" fn enter_closed(_: *const c_void, image: &mut Image, _: *mut u8) {
+    report_closed();
+    *image = Image::default();
+}
+
+/// Tells whoever reads standard error that C called a callback that is closed.
+#[cold]
+pub fn report_closed() {
     const TEXT: &[u8] = b"farcall: C called a callback that has been closed; it got zero\n";
     // Nobody is there to be told if standard error is closed, too.
     let _ = io::stderr().write_all(TEXT);
-    *image = Image::default();
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lock::lock;
+    use crate::compiled::compile;
+    use farcall_arch::{Scalar, Signature, Type};
     use std::ptr;
 
     unsafe extern "C" fn noop(_: *mut c_void, _: *const u64) -> u64 {
@@ -212,27 +192,28 @@ mod tests {
 
     #[test]
     fn closed_thunk_is_not_given_out_again_before_its_rest_is_over() {
-        let mut lock = lock();
-        let open = |held: &mut Held| {
-            let target = Record {
-                entry: NonNull::dangling(),
-                handler: noop,
-                context: ptr::null_mut(),
-                object_handler: None,
-                compiled: ptr::null(),
-            };
-            open(held, target).expect("memory for thunks")
+        let signature = Signature::new(Type::Scalar(Scalar::I16), vec![Type::Scalar(Scalar::U8)])
+            .expect("a signature");
+        let compiled = compile(signature, None).expect("a plan");
+        let open = || {
+            let seat = take(&compiled, Kind::Slots).expect("memory for thunks");
+            seat.open(NonNull::dangling(), noop, None, ptr::null_mut());
+            seat
         };
-        let first = open(&mut lock);
-        close(&mut lock, first);
+        let close = |seat: &'static Seat| {
+            seat.shut();
+            seat.put_back();
+        };
+        let first = open();
+        close(first);
         // Those that were closed before it go first, as often as they can.
         for _ in 0..REST {
-            let next = open(&mut lock);
+            let next = open();
             assert_ne!(next.code(), first.code());
-            close(&mut lock, next);
+            close(next);
         }
-        let reused = open(&mut lock);
+        let reused = open();
         assert_eq!(reused.code(), first.code());
-        close(&mut lock, reused);
+        close(reused);
     }
 }

@@ -72,8 +72,7 @@ mod jit {
     fn reserve(len: usize) -> io::Result<Reserved> {
         let all = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
         // SAFETY: a mapping at an address of the kernel's choice replaces nothing.
-        let start = unsafe { map(ptr::null_mut(), len, all, libc::MAP_JIT)? };
-        Ok(Reserved { start, len })
+        unsafe { Reserved::mapped(len, all, libc::MAP_JIT) }
     }
 
     /// Runs `work`, in which this thread may write memory for code, and execute none. Signals wait, as their handlers might.

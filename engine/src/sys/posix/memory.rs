@@ -57,6 +57,21 @@ impl Reserved {
         Reserved { start, len }
     }
 
+    /// Fresh memory of `len` bytes, a multiple of the page size, with these rights. `flags` are further ones of mmap().
+    ///
+    /// # Safety
+    /// * MAP_FIXED is not among the flags.
+    #[cfg(target_vendor = "apple")]
+    pub unsafe fn mapped(
+        len: usize,
+        protection: libc::c_int,
+        flags: libc::c_int,
+    ) -> io::Result<Reserved> {
+        // SAFETY: a mapping at an address of the kernel's choice replaces nothing.
+        let start = unsafe { map(ptr::null_mut(), len, protection, flags)? };
+        Ok(Reserved { start, len })
+    }
+
     /// The first address.
     pub fn start(&self) -> NonNull<u8> {
         self.start

@@ -1,0 +1,183 @@
+//! Who is inside what, so that nothing is taken from under anyone.
+//!
+//! A thread that closes a library or a callback cannot know whether another thread, or an outer frame of its own, is still in there. So
+//! each thread says which thing it is inside of before it looks at it, and looks again whether the thing is closed after saying so.
+//! Whoever closes a thing says that first, and then looks who is inside:
+//!
+//! ```text
+//! a call, a callback        whoever closes
+//!   announce the thing        close it
+//!   light fence               heavy fence
+//!   look whether closed       look who has announced it: nobody -> it goes now
+//!   use it                                               else   -> put it on the list, look once more
+//!   take back the word
+//!   light fence
+//!   look whether closed: then look at the list
+//! ```
+//!
+//! The thing goes when nobody is inside that thing, on the thread that closed it or on the last one that left. What other threads do
+//! elsewhere does not matter. The light fence costs nothing where the system can make all threads pass a real one; the price is paid by
+//! whoever closes. `tests/epoch_model.rs` has all interleavings tried.
+
+mod frames;
+mod marks;
+
+pub(crate) use frames::forget_other_threads;
+pub use marks::{Mark, forget, reap, register, retire};
+
+use crate::lock::{Guarded, lock};
+use frames::{Frame, Pushed};
+use std::ffi::c_void;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What a thread can be inside of, as a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thing(usize);
+
+/// Set in what is a callback: an address with a bit that no address of ours has.
+const CALLBACK: usize = 1;
+
+impl Thing {
+    /// A function that belongs to nothing that could be closed.
+    pub const FUNCTION: Thing = Thing(2);
+
+    /// What a call is of: a thing that lies at this address.
+    #[inline(always)]
+    pub fn called<T>(it: &T) -> Thing {
+        const { assert!(align_of::<T>() > 2) };
+        Thing(std::ptr::from_ref(it).addr())
+    }
+
+    /// What a callback is of: a thing that lies at this address.
+    #[inline(always)]
+    pub fn entered<T>(it: &T) -> Thing {
+        const { assert!(align_of::<T>() > 2) };
+        Thing(std::ptr::from_ref(it).addr() | CALLBACK)
+    }
+}
+
+/// Says that this thread is inside a thing, until [`Inside::leave`].
+///
+/// It has no destructor: frames that hold one may be jumped over, by an exception of an interpreter's or by `longjmp`. They are
+/// recognised as gone when the thread enters or leaves something further out on the same stack, or ends.
+#[derive(Debug)]
+#[must_use]
+pub struct Inside(Option<Pushed>);
+
+/// The address of this, in the stack frame of whoever enters.
+pub type Place = std::mem::MaybeUninit<u64>;
+
+impl Inside {
+    /// Announces the thing. What is looked at after this, and found open, stays until the thread has left.
+    ///
+    /// `place` is a variable of a function that runs until then, as far as it is not jumped over.
+    #[inline(always)]
+    pub fn enter(thing: Thing, place: &Place) -> Inside {
+        Inside(frames::push(thing.0, place.as_ptr().addr()))
+    }
+
+    /// Takes the word back, and returns what [`Inside::leave_note`] has left for this call, or null. Whoever finds the thing closed after
+    /// that calls [`settle`]. It may be another thread that leaves than has entered: coroutines move.
+    #[inline(always)]
+    pub fn leave(self) -> *mut c_void {
+        match self.0 {
+            Some(pushed) => frames::pop(pushed),
+            None => frames::pop_unseen(),
+        }
+    }
+
+    /// The innermost call around this callback.
+    fn call(&self) -> Option<&'static Frame> {
+        let own = self.0?.frame;
+        std::iter::successors(own.outer(), |frame| frame.outer())
+            .find(|frame| frame.thing() != 0 && frame.thing() & CALLBACK == 0)
+    }
+
+    /// Whether there is a note for the innermost call around this callback.
+    #[inline(always)]
+    pub fn has_note(&self) -> bool {
+        frames::has_notes() && self.call().is_some_and(Frame::has_note)
+    }
+
+    /// Leaves a note for the innermost call around this callback; gives it back if there is none.
+    ///
+    /// # Errors
+    /// The note itself, or one that was there before: nobody else has it.
+    pub fn leave_note(&self, note: *mut c_void) -> Result<(), *mut c_void> {
+        let Some(call) = self.call() else {
+            return Err(note);
+        };
+        frames::expect_notes();
+        match call.set_note(note) {
+            none if none.is_null() => Ok(()),
+            old => Err(old),
+        }
+    }
+}
+
+/// What is to be done once nobody is inside a thing.
+struct Retired {
+    thing: Thing,
+    work: Work,
+}
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// What was closed while somebody was inside.
+static RETIRED: Guarded<Vec<Retired>> = Guarded::new(Vec::new());
+
+/// How many things are on the list.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+/// Does `work` when no thread is inside `thing`: now, or on the last thread that leaves it. The thing is closed: whoever enters it from now
+/// on sees that, leaves again, and calls [`settle`].
+pub fn when_left(thing: Thing, work: impl FnOnce() + Send + 'static) {
+    let is_visible = frames::heavy_fence();
+    if is_visible && !frames::is_anyone_inside(thing.0) {
+        return work();
+    }
+    let place = Place::uninit();
+    frames::forget_jumped_over(place.as_ptr().addr());
+    let work: Work = Box::new(work);
+    let mut lock = lock();
+    // Who has left in the meantime, and found nothing on the list, had the lock before.
+    if is_visible && !frames::is_anyone_inside(thing.0) {
+        drop(lock);
+        return work();
+    }
+    RETIRED.get(&mut lock).push(Retired { thing, work });
+    WAITING.fetch_add(1, Ordering::SeqCst);
+}
+
+/// Does what was to be done when nobody is inside `thing` any more, unless somebody is.
+#[cold]
+#[inline(never)]
+pub fn settle(thing: Thing) {
+    settle_those(|retired| retired.thing == thing);
+}
+
+/// [`settle`] for all things, after some were left by who knows whom.
+#[cold]
+fn settle_all() {
+    settle_those(|_| true);
+}
+
+fn settle_those(mut are_meant: impl FnMut(&Retired) -> bool) {
+    if WAITING.load(Ordering::SeqCst) == 0 || !frames::heavy_fence() {
+        return;
+    }
+    let mut lock = lock();
+    let retired = RETIRED.get(&mut lock);
+    let gone: Vec<Retired> = retired
+        .extract_if(.., |it| {
+            are_meant(it) && !frames::is_anyone_inside(it.thing.0)
+        })
+        .collect();
+    WAITING.fetch_sub(gone.len(), Ordering::SeqCst);
+    drop(lock);
+    for it in gone {
+        // Foreign code may be all around: a panic of a destructor has its message, and ends here.
+        let _ = panic::catch_unwind(AssertUnwindSafe(it.work));
+    }
+}

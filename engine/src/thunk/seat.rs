@@ -1,0 +1,227 @@
+//! What a thunk is for: one signature, for good.
+
+use super::levels::{self, LEVELS, Level};
+use super::{Thunk, closed_entry};
+use crate::compiled::Compiled;
+use crate::epoch::{Inside, Place, Thing};
+use crate::record::{Handler, ObjectHandler, Record};
+use std::cell::{Cell, UnsafeCell};
+use std::ffi::c_void;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// How a callback's handler gets at what it works with. Thunks of one kind do not become another's: an entry may have read one word of a
+/// record already when the others change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// By a context of its own.
+    Slots,
+    /// So, and on objects as well.
+    Objects,
+    /// By the [`Seat`], which is the context.
+    Owned,
+}
+
+const KINDS: usize = 3;
+
+/// Marks what no thread has ever looked at: an address with a bit that no address of ours has.
+const FRESH: usize = 1;
+
+/// A thunk with its signature. It is never freed, so a thread that has come through the thunk may look at it whatever has been closed.
+#[derive(Debug)]
+pub struct Seat {
+    thunk: Thunk,
+    compiled: Arc<Compiled>,
+    kind: Kind,
+    /// What the callback owns, null while it is closed; with [`FRESH`] added until a thread has entered.
+    owned: AtomicPtr<c_void>,
+    /// The one that was closed after it.
+    next: Cell<Option<&'static Seat>>,
+}
+
+// SAFETY: all is atomic or never changes, but for `next`, which only the holder of a level's token touches.
+unsafe impl Sync for Seat {}
+
+impl Seat {
+    pub(super) fn new(thunk: Thunk, compiled: Arc<Compiled>, kind: Kind) -> &'static Seat {
+        Box::leak(Box::new(Seat {
+            thunk,
+            compiled,
+            kind,
+            owned: AtomicPtr::new(ptr::null_mut()),
+            next: Cell::new(None),
+        }))
+    }
+
+    /// The function pointer.
+    pub(crate) fn code(&self) -> NonNull<u8> {
+        self.thunk.code
+    }
+
+    /// Has the thunk lead to a handler. The seat is the caller's, and closed.
+    pub(crate) fn open(
+        &'static self,
+        entry: NonNull<u8>,
+        handler: Handler,
+        object_handler: Option<ObjectHandler>,
+        context: *mut c_void,
+    ) {
+        let context = match self.kind {
+            Kind::Slots | Kind::Objects => context,
+            Kind::Owned => {
+                let fresh = context.map_addr(|address| address | FRESH);
+                self.owned.store(fresh, Ordering::Release);
+                ptr::from_ref(self).cast_mut().cast()
+            }
+        };
+        let record = self.thunk.record.as_ptr();
+        // SAFETY: the record is data of this size, and nobody else writes it. A thread that came in before the thunk was closed may still
+        // read it: of a kind with an owner it finds the words that are there already.
+        unsafe {
+            (&raw mut (*record).context).write(context);
+            (&raw mut (*record).handler).write(handler);
+            (&raw mut (*record).object_handler).write(object_handler);
+            (&raw mut (*record).compiled).write(Arc::as_ptr(&self.compiled).cast());
+        }
+        self.entry().store(entry.as_ptr(), Ordering::Release);
+    }
+
+    /// Has calls through the thunk reported from now on. The other fields stay: a call that is just passing through may still read them.
+    /// True if no thread has found anything owned: then nobody is inside who uses it.
+    pub(crate) fn shut(&self) -> bool {
+        self.entry()
+            .store(closed_entry().as_ptr(), Ordering::Release);
+        let owned = self.owned.swap(ptr::null_mut(), Ordering::AcqRel);
+        owned.addr() & FRESH != 0
+    }
+
+    /// Gives the thunk up for another callback of the same signature. Nobody is inside the one that it was of.
+    pub(crate) fn put_back(&'static self) {
+        // A thread whose signal handlers have taken all levels gives up the thunk for good.
+        if let Some(mut level) = levels::hold() {
+            let queue = self.compiled.seats().queue(&mut level, self.kind);
+            queue.push(self);
+        }
+    }
+
+    fn entry(&self) -> &AtomicPtr<u8> {
+        // SAFETY: records are never unmapped. Thunks read this one word as a whole.
+        unsafe {
+            let entry = &raw mut (*self.thunk.record.as_ptr()).entry;
+            AtomicPtr::from_ptr(entry.cast::<*mut u8>())
+        }
+    }
+
+    /// What a thread is inside of that runs its handler.
+    #[inline(always)]
+    pub fn thing(&self) -> Thing {
+        Thing::entered(self)
+    }
+
+    /// Announces that this thread runs the callback's handler; see [`Inside::enter`].
+    #[inline(always)]
+    pub fn enter(&self, place: &Place) -> Inside {
+        Inside::enter(self.thing(), place)
+    }
+
+    /// What the callback owns; `None` if it is closed. A thread that has entered before it looks may use it until it leaves.
+    #[inline(always)]
+    pub fn owned(&self) -> Option<NonNull<c_void>> {
+        let owned = self.owned.load(Ordering::Acquire);
+        match owned.addr() & FRESH {
+            0 => NonNull::new(owned),
+            _ => self.owned_first(owned),
+        }
+    }
+
+    /// The first look: whoever closes the callback at the same time learns of it, or this finds it closed.
+    #[cold]
+    #[inline(never)]
+    fn owned_first(&self, mut fresh: *mut c_void) -> Option<NonNull<c_void>> {
+        while fresh.addr() & FRESH != 0 {
+            let used = fresh.map_addr(|address| address & !FRESH);
+            let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
+            match self.owned.compare_exchange(fresh, used, success, failure) {
+                Ok(_) => return NonNull::new(used),
+                // Another thread was first, or it is closed, or another callback's by now, which is as good.
+                Err(other) => fresh = other,
+            }
+        }
+        NonNull::new(fresh)
+    }
+
+    /// Whether it is closed.
+    #[inline(always)]
+    pub fn is_closed(&self) -> bool {
+        self.owned.load(Ordering::Acquire).is_null()
+    }
+}
+
+/// Closed thunks, the longest closed first.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    first: Option<&'static Seat>,
+    last: Option<&'static Seat>,
+    len: usize,
+}
+
+impl Queue {
+    fn push(&mut self, seat: &'static Seat) {
+        seat.next.set(None);
+        match self.last.replace(seat) {
+            Some(last) => last.next.set(Some(seat)),
+            None => self.first = Some(seat),
+        }
+        self.len += 1;
+    }
+
+    fn pop(&mut self) -> Option<&'static Seat> {
+        let seat = self.first?;
+        self.first = seat.next.take();
+        if self.first.is_none() {
+            self.last = None;
+        }
+        self.len -= 1;
+        Some(seat)
+    }
+}
+
+/// The closed thunks of one signature.
+#[derive(Debug, Default)]
+pub(crate) struct Seats([[UnsafeCell<Queue>; KINDS]; LEVELS]);
+
+// SAFETY: `queue` wants the level's token, which one thread has at a time.
+unsafe impl Sync for Seats {}
+
+impl Seats {
+    fn queue<'a>(&'a self, level: &'a mut Level, kind: Kind) -> &'a mut Queue {
+        // SAFETY: the token is lent for as long as the result lives, and there is one.
+        unsafe { &mut *self.0[level.index()][kind as usize].get() }
+    }
+
+    /// The one that has been closed for longest, if more than `rest` are closed.
+    pub(super) fn take_rested(
+        &self,
+        level: &mut Level,
+        kind: Kind,
+        rest: usize,
+    ) -> Option<&'static Seat> {
+        let queue = self.queue(level, kind);
+        match queue.len > rest {
+            true => queue.pop(),
+            false => None,
+        }
+    }
+}
+
+/// Has a thunk enter by `new` from now on, if it enters by `old`: not if it has been closed meanwhile.
+///
+/// # Safety
+/// * `record` is a thunk's, and `new` serves its signature and kind as well as `old`.
+pub(crate) unsafe fn enter_by(record: *mut Record, old: NonNull<u8>, new: NonNull<u8>) {
+    // SAFETY: the caller vouches for the record. Thunks read this one word as a whole.
+    let entry = unsafe { AtomicPtr::from_ptr((&raw mut (*record).entry).cast::<*mut u8>()) };
+    let (old, new) = (old.as_ptr(), new.as_ptr());
+    let _ = entry.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed);
+}

@@ -1,11 +1,19 @@
 //! What is Linux's own: live pages that are exchanged for others, and fences that reach all threads.
 
 mod program;
+#[cfg(target_arch = "x86_64")]
+mod range;
 
 pub(super) use program::file_of;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use range::{UnwindEntry, find_unwinder, place_block};
 
-use super::posix::{Reserved, page_size, sync_icache_here};
+#[cfg(not(target_arch = "x86_64"))]
+use super::posix::Reserved;
+use super::posix::{page_size, sync_icache_here};
 use memmap2::{Mmap, MmapOptions};
+#[cfg(target_arch = "x86_64")]
+use range::Reserved;
 use std::ffi::c_void;
 use std::io;
 use std::ptr::NonNull;

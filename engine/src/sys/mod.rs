@@ -13,6 +13,8 @@
 
 #[cfg(all(target_os = "linux", not(feature = "posix")))]
 mod linux;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(feature = "posix")))]
+pub(crate) use linux::place_block;
 #[cfg(all(target_os = "linux", not(feature = "posix")))]
 pub use linux::*;
 #[cfg(unix)]

@@ -19,6 +19,7 @@ use farcall_arch::emit::{self, THUNK_SIZE, record};
 use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::io::{self, Write};
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -160,7 +161,8 @@ impl Thunks {
         let start = sys::place_block(&code.bytes, code_len, count * record::SIZE)
             .map_err(Error::ExecutableMemory)?;
         // SAFETY: the code has just been made executable there. Blocks live as long as the process, and so does what is told of them.
-        std::mem::forget(unsafe { sys::UnwindEntry::register(&code, start) });
+        let unwind = unsafe { sys::UnwindEntry::register(&code, start) };
+        let _kept = ManuallyDrop::new(unwind.map_err(Error::ExecutableMemory)?);
         self.next_block = (code_len * 2).min(MAX_BLOCK.max(page));
         self.unused.extend((0..count).rev().map(|index| {
             // SAFETY: code and record number `index` lie within the mapping.

@@ -143,8 +143,11 @@ unsafe extern "C-unwind" fn enter(record: *mut Record, image: &mut Image, stack:
 
 /// Counts a callback that follows its plan, and has the next ones enter by code if there is some by now.
 ///
+/// Apart from [`enter`], whose frame exceptions cross, and which therefore has nothing to be dropped.
+///
 /// # Safety
 /// * `record` is that of a callback whose signature is not taken away now.
+#[inline(never)]
 unsafe fn install_code(record: *mut Record) {
     // SAFETY: the caller vouches for the record.
     let (compiled, object_handler) = unsafe { ((*record).compiled, (*record).object_handler) };

@@ -187,6 +187,9 @@ impl Compiled {
     }
 
     /// Makes the code that can be made, without waiting until it pays, and says what serves it.
+    ///
+    /// Apart from [`Compiled::serve`]: frames of calls, which exceptions cross, shall have nothing to be dropped.
+    #[inline(never)]
     pub fn serve_with_code(&self, direction: Direction, endpoint: Endpoint) -> Served {
         let place = self.place(direction, endpoint);
         if place.get() == Served::Plan {

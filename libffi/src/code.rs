@@ -55,6 +55,8 @@ fn served_call(detail: &Detail, ask: Ask) -> Option<Call> {
     }
 }
 
+/// Apart from those who call, whose frames exceptions cross: what catches a fault has a personality routine.
+#[inline(never)]
 fn served(detail: &Detail, ask: Ask, direction: Direction) -> Served {
     // A fault of ours must not unwind through C.
     let served = panic::catch_unwind(|| ask(&detail.compiled, direction, Endpoint::Pointers));

@@ -112,7 +112,7 @@ unsafe fn enter_with(
     unsafe {
         let cif = (*record).cif;
         if let Some(found) = (*cif).resolve() {
-            run(found.detail(), cif, (*record).fun, user_data, image, stack);
+            found.lend(|detail| run(detail, cif, (*record).fun, user_data, image, stack));
         }
     }
 }
@@ -130,25 +130,19 @@ unsafe fn run(
     image: &mut Image,
     stack: *mut u8,
 ) {
-    let mut inline = [ptr::null_mut::<c_void>(); INLINE];
-    let mut heap = Vec::new();
-    let pointers = if detail.count <= INLINE {
-        &mut inline[..]
-    } else {
-        heap.resize(detail.count, ptr::null_mut());
-        &mut heap[..]
-    };
     // SAFETY: the caller vouches for the registers and the stack arguments.
     let mut entered = unsafe { Entered::new(detail.plan(), image, stack) };
     let mut gathered = Gathered::default();
-    entered.point_to_arguments(&mut gathered, |argument, value| {
-        pointers[detail.positions[argument] as usize] = value;
+    interp::with_scratch::<_, _, INLINE>(detail.count, ptr::null_mut(), |pointers| {
+        entered.point_to_arguments(&mut gathered, |argument, value| {
+            pointers[detail.positions[argument] as usize] = value;
+        });
+        let mut own: ResultArea = Default::default();
+        let result = entered.sret().unwrap_or(own.as_mut_ptr().cast());
+        // SAFETY: the closure's maker vouches for its function; arguments and result are as the signature has them.
+        unsafe {
+            fun(cif, result, pointers.as_mut_ptr(), user_data);
+            entered.return_result(result);
+        }
     });
-    let mut own: ResultArea = Default::default();
-    let result = entered.sret().unwrap_or(own.as_mut_ptr().cast());
-    // SAFETY: the closure's maker vouches for its function; arguments and result are as the signature has them.
-    unsafe {
-        fun(cif, result, pointers.as_mut_ptr(), user_data);
-        entered.return_result(result);
-    }
 }

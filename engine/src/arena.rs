@@ -12,6 +12,7 @@ use farcall_arch::emit::{self, Code};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 /// Functions begin at multiples of this, a cache line: one that lies across two where one would do costs a cycle more.
@@ -204,7 +205,7 @@ impl Arena {
         let mut region = Region { addresses, used };
         if let Some(shared) = &self.shared {
             // Regions live as long as the process, and so does what is told of this code.
-            std::mem::forget(region.put(shared, 0)?);
+            let _kept = ManuallyDrop::new(region.put(shared, 0)?);
         }
         self.regions.push(region);
         Ok(())
@@ -255,7 +256,7 @@ impl Region {
         // SAFETY: the range lies within the region.
         let start = unsafe { self.addresses.start().add(offset) };
         // SAFETY: the code has just been put there, and stays until Published::drop has taken this back.
-        let unwind = unsafe { sys::UnwindEntry::register(&code, start) };
+        let unwind = unsafe { sys::UnwindEntry::register(&code, start)? };
         Ok((start, unwind))
     }
 }

@@ -5,9 +5,9 @@ use crate::epoch;
 use crate::error::Result;
 use crate::interp::{self, Image};
 use crate::record::{Handler, ObjectHandler, Record};
-use crate::thunk::{self, Kind, Seat};
+use crate::thunk::{self, Kind, Owner, Seat};
 use std::ffi::c_void;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 /// A function pointer that calls a handler.
@@ -42,7 +42,7 @@ impl Callback {
             Some(_) => Kind::Objects,
             None => Kind::Slots,
         };
-        let seat = thunk::take(&compiled, kind)?;
+        let seat = take(&compiled, kind)?;
         let entry = first_entry(&compiled, object_handler);
         seat.open(entry, handler, object_handler, context);
         Ok(Callback {
@@ -67,7 +67,7 @@ impl Callback {
         handler: Handler,
         owned: *mut c_void,
     ) -> Result<Callback> {
-        let seat = thunk::take(&compiled, Kind::Owned)?;
+        let seat = take(&compiled, Kind::Owned)?;
         seat.open(first_entry(&compiled, None), handler, None, owned);
         Ok(Callback {
             seat,
@@ -105,6 +105,18 @@ impl Drop for Callback {
             false => seat.put_back(),
         }
     }
+}
+
+/// Takes a free thunk of the signature, which stays for as long as the process if it gets a new one.
+fn take(compiled: &Arc<Compiled>, kind: Kind) -> Result<&'static Seat> {
+    thunk::take(compiled.seats(), kind, || {
+        // SAFETY: the reference is never given back.
+        let compiled = unsafe { &*Arc::into_raw(compiled.clone()) };
+        Owner {
+            signature: ptr::from_ref(compiled).cast(),
+            seats: compiled.seats(),
+        }
+    })
 }
 
 /// The endpoint that a callback's code is for.
@@ -179,8 +191,11 @@ unsafe extern "C-unwind" fn enter(record: *mut Record, image: &mut Image, stack:
 
 /// Counts a callback that follows its plan, and has the next ones enter by code if there is some by now.
 ///
+/// Apart from [`enter`], whose frame exceptions cross, and which therefore has nothing to be dropped.
+///
 /// # Safety
 /// * `record` is that of a callback.
+#[inline(never)]
 unsafe fn install_code(record: *mut Record) {
     // SAFETY: the caller vouches for the record.
     let (compiled, object_handler) = unsafe { ((*record).compiled, (*record).object_handler) };
@@ -193,4 +208,44 @@ unsafe fn install_code(record: *mut Record) {
     let Served::Code(entry) = served else { return };
     // SAFETY: the caller vouches for the record, whose thunk is of this signature and kind for good.
     unsafe { thunk::enter_by(record, plan_entry(), entry) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compiled::compile;
+    use crate::thunk::REST;
+    use farcall_arch::{Scalar, Signature, Type};
+    use std::ptr;
+
+    unsafe extern "C" fn noop(_: *mut c_void, _: *const u64) -> u64 {
+        0
+    }
+
+    #[test]
+    fn closed_thunk_is_not_given_out_again_before_its_rest_is_over() {
+        let signature = Signature::new(Type::Scalar(Scalar::I16), vec![Type::Scalar(Scalar::U8)])
+            .expect("a signature");
+        let compiled = compile(signature, None).expect("a plan");
+        let open = || {
+            let seat = take(&compiled, Kind::Slots).expect("memory for thunks");
+            seat.open(NonNull::dangling(), noop, None, ptr::null_mut());
+            seat
+        };
+        let close = |seat: &'static Seat| {
+            seat.shut();
+            seat.put_back();
+        };
+        let first = open();
+        close(first);
+        // Those that were closed before it go first, as often as they can.
+        for _ in 0..REST {
+            let next = open();
+            assert_ne!(next.code(), first.code());
+            close(next);
+        }
+        let reused = open();
+        assert_eq!(reused.code(), first.code());
+        close(reused);
+    }
 }

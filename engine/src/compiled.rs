@@ -7,11 +7,11 @@ use crate::arena::{Published, publish};
 use crate::cache::Cache;
 use crate::error::Result;
 use crate::interp;
+use crate::levels::{self, Cached};
 use crate::objects::{self, Conversion};
 use crate::policy;
 use crate::sys;
 use crate::thunk::Seats;
-use crate::thunk::levels::{self, Cached};
 use farcall_arch::{Abi, Plan, Signature, emit, plan};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
@@ -199,6 +199,9 @@ impl Compiled {
     }
 
     /// Makes the code that can be made, without waiting until it pays, and says what serves it.
+    ///
+    /// Apart from [`Compiled::serve`]: frames of calls, which exceptions cross, shall have nothing to be dropped.
+    #[inline(never)]
     pub fn serve_with_code(&self, direction: Direction, endpoint: Endpoint) -> Served {
         let place = self.place(direction, endpoint);
         if place.get() == Served::Plan {

@@ -21,6 +21,7 @@ mod callback;
 mod compiled;
 pub mod epoch;
 mod error;
+mod levels;
 mod library;
 mod lock;
 mod objects;
@@ -28,6 +29,7 @@ mod policy;
 mod record;
 pub mod slot;
 mod sys;
+mod thread;
 mod thunk;
 mod trampoline;
 

@@ -8,8 +8,9 @@
 //! finds everything whole. No signal handler runs either on the thread that holds it, so a handler may take it.
 
 use crate::epoch;
+use crate::levels;
 use crate::sys;
-use crate::thunk::levels;
+use crate::thread::this_thread;
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -134,7 +135,7 @@ static AT_START: extern "C" fn() = {
 /// Nobody takes the lock before the hooks are there. So a fork that comes too early for them finds the lock free. Threads that get here
 /// at the same time may each put them in place: the hooks count.
 #[inline]
-pub(crate) fn watch_forks() {
+fn watch_forks() {
     if !IS_WATCHING.load(Ordering::Acquire) {
         sys::around_fork(&sys::ForkHooks {
             before: before_fork,
@@ -170,12 +171,6 @@ static GENERATION: AtomicUsize = AtomicUsize::new(0);
 /// A number that is another one in a child of `fork()`, where all other threads are gone.
 pub(crate) fn generation() -> usize {
     GENERATION.load(Ordering::Relaxed)
-}
-
-/// Tells running threads apart: the address of something that each has of its own.
-pub(crate) fn this_thread() -> usize {
-    thread_local!(static OWN: u8 = const { 0 });
-    OWN.with(|own| &raw const *own as usize)
 }
 
 fn before_fork() {

@@ -1,8 +1,8 @@
 // The unwinder, found when it is first wanted. Linked into the shared library alone.
 //
-// Rust's standard library and what tells the unwinder of generated code call libgcc_s. Named among the libraries that this one
-// needs, it would be loaded with it, which costs a C program more than all the rest of loading. A process that throws exceptions
-// has an unwinder already; another needs none until code is generated, which later libraries may throw through.
+// Rust's standard library calls libgcc_s. Named among the libraries that this one needs, it would be loaded with it, which costs a C
+// program more than all the rest of loading. A process that throws exceptions has an unwinder already; another needs none, unless the
+// unwinder has to be told of generated code, which later libraries may throw through.
 //
 // These functions are what the object file calls instead. Nobody outside sees them, so programs go on using their own.
 
@@ -26,6 +26,11 @@ extern void *__libc_dlsym(void *library, const char *name) __attribute__((weak))
 // As dlfcn.h has them, which would declare the functions otherwise. The last is for the private one.
 enum { NOW = 2, AS_DLOPEN = (int)0x80000000 };
 
+// Whether it is told of generated code, as on AArch64. On x86-64 the library's own tables describe it.
+#ifdef __aarch64__
+#define IS_TOLD
+#endif
+
 typedef uintptr_t word;
 typedef word function(word, word, word);
 
@@ -44,9 +49,12 @@ static const char names[] =
     "_Unwind_GetCFA\0"
     "_Unwind_SetIP\0"
     "_Unwind_SetGR\0"
-    "_Unwind_FindEnclosingFunction\0"
-    "__register_frame\0"
-    "__deregister_frame";
+    "_Unwind_FindEnclosingFunction"
+#ifdef IS_TOLD
+    "\0__register_frame\0"
+    "__deregister_frame"
+#endif
+    ;
 
 // ORDER NUMBERS: the names have the same.
 enum {
@@ -64,8 +72,10 @@ enum {
     SET_IP,
     SET_GR,
     ENCLOSING,
+#ifdef IS_TOLD
     REGISTER_FRAME,
     DEREGISTER_FRAME,
+#endif
     COUNT,
 };
 
@@ -135,8 +145,10 @@ FORWARD(CFA, _Unwind_GetCFA)
 FORWARD(SET_IP, _Unwind_SetIP)
 FORWARD(SET_GR, _Unwind_SetGR)
 FORWARD(ENCLOSING, _Unwind_FindEnclosingFunction)
+#ifdef IS_TOLD
 FORWARD(REGISTER_FRAME, __register_frame)
 FORWARD(DEREGISTER_FRAME, __deregister_frame)
+#endif
 
 // An exception is on its way, so there is an unwinder, and this does not return.
 __attribute__((noreturn)) void _Unwind_Resume(word exception) {

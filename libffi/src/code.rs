@@ -7,8 +7,10 @@
 use crate::intern::{Call, Entry};
 use crate::interp;
 use crate::shape::{self, Detail};
+use farcall_arch::Plan;
 use farcall_engine::{self as engine, Direction, Endpoint, Served};
 use std::ffi::c_void;
+use std::mem::ManuallyDrop;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr::NonNull;
 
@@ -26,10 +28,17 @@ unsafe extern "C-unwind" fn first_call(
         // SAFETY: the caller vouches for the call.
         return unsafe { first_calls(target, values, result, entry) };
     }
-    // The plan is for this call alone. A jump out of the call leaves it behind, which costs some memory once.
-    let plan = shape::plan_scalars(entry.key());
+    // The plan is for this call alone. Whatever leaves the call by an exception or a jump leaves it behind, which costs some memory once:
+    // this frame has nothing to be dropped.
+    let plan = ManuallyDrop::new(shape::plan_scalars(entry.key()));
     // SAFETY: the caller vouches for the call. Such an entry's arguments all have a value.
     unsafe { interp::call_by(&plan, target, values, result) }
+    give_up(plan);
+}
+
+#[inline(never)]
+fn give_up(plan: ManuallyDrop<Plan>) {
+    drop(ManuallyDrop::into_inner(plan));
 }
 
 /// What an entry's functions are called through from then on, until there is code for them.
@@ -77,6 +86,8 @@ fn served_call(detail: &Detail, ask: Ask) -> Option<Call> {
     }
 }
 
+/// Apart from those who call, whose frames exceptions cross: what catches a fault has a personality routine.
+#[inline(never)]
 fn served(detail: &Detail, ask: Ask, direction: Direction) -> Served {
     // A fault of ours must not unwind through C.
     let ask = AssertUnwindSafe(|| ask(&detail.compiled, direction, Endpoint::Pointers));

@@ -2,14 +2,14 @@
 
 use crate::cif::Cif;
 use crate::code;
-use crate::intern::{Entry, Found};
+use crate::intern::Entry;
 use crate::interp::position;
 use crate::record::{Handler, Record};
 #[cfg(all(target_arch = "x86_64", unix))]
 use crate::shape;
 use crate::shape::Detail;
 use crate::types::AbiNumber;
-use farcall_engine::interp::{Entered, Gathered, Image, ResultArea};
+use farcall_engine::interp::{Entered, Gathered, Image, ResultArea, with_scratch};
 use farcall_engine::pool::{self, RECORD};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
@@ -33,6 +33,7 @@ pub fn is_cell(closure: *mut c_void) -> bool {
 ///
 /// # Safety
 /// * `record` is that of a closure which is just being called, with this cif.
+#[inline(never)]
 unsafe fn install_code(record: *mut Record, entry: &Entry, cif: *mut Cif) {
     // SAFETY: a cif of a closure that is called exists.
     let follows_plan = plan_entry(unsafe { (*cif).abi });
@@ -91,10 +92,10 @@ unsafe extern "C-unwind" fn enter(record: *mut Record, image: &mut Image, stack:
         let Some(found) = (*cif).resolve() else {
             return;
         };
-        if let Found::Interned(entry) = found {
+        if let Some(entry) = found.entry() {
             install_code(record, entry, cif);
         }
-        run(found.detail(), cif, fun, user_data, image, stack);
+        found.lend(|detail| run(detail, cif, fun, user_data, image, stack));
     }
 }
 
@@ -108,7 +109,7 @@ unsafe extern "C-unwind" fn enter_go(record: *const Record, image: &mut Image, s
         let cif = (*record).cif;
         if let Some(found) = (*cif).resolve() {
             let user_data = record.cast_mut().cast();
-            run(found.detail(), cif, (*record).fun, user_data, image, stack);
+            found.lend(|detail| run(detail, cif, (*record).fun, user_data, image, stack));
         }
     }
 }
@@ -126,25 +127,19 @@ unsafe fn run(
     image: &mut Image,
     stack: *mut u8,
 ) {
-    let mut inline = [ptr::null_mut::<c_void>(); INLINE];
-    let mut heap = Vec::new();
-    let pointers = if detail.count <= INLINE {
-        &mut inline[..]
-    } else {
-        heap.resize(detail.count, ptr::null_mut());
-        &mut heap[..]
-    };
     // SAFETY: the caller vouches for the registers and the stack arguments.
     let mut entered = unsafe { Entered::new(detail.plan(), image, stack) };
     let mut gathered = Gathered::default();
-    entered.point_to_arguments(&mut gathered, |argument, value| {
-        pointers[position(&detail.positions, argument)] = value;
+    with_scratch::<_, _, INLINE>(detail.count, ptr::null_mut(), |pointers| {
+        entered.point_to_arguments(&mut gathered, |argument, value| {
+            pointers[position(&detail.positions, argument)] = value;
+        });
+        let mut own: ResultArea = Default::default();
+        let result = entered.sret().unwrap_or(own.as_mut_ptr().cast());
+        // SAFETY: the closure's maker vouches for its function; arguments and result are as the signature has them.
+        unsafe {
+            fun(cif, result, pointers.as_mut_ptr(), user_data);
+            entered.return_result(result);
+        }
     });
-    let mut own: ResultArea = Default::default();
-    let result = entered.sret().unwrap_or(own.as_mut_ptr().cast());
-    // SAFETY: the closure's maker vouches for its function; arguments and result are as the signature has them.
-    unsafe {
-        fun(cif, result, pointers.as_mut_ptr(), user_data);
-        entered.return_result(result);
-    }
 }

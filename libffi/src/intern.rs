@@ -12,6 +12,7 @@ use crate::shape::{self, Detail};
 use crate::types::{BadType, Token};
 use farcall_engine as engine;
 use std::ffi::c_void;
+use std::mem::ManuallyDrop;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -91,6 +92,28 @@ impl Found {
             Found::Passing(detail) => detail,
         }
     }
+
+    /// Its entry, if it has one.
+    pub fn entry(&self) -> Option<&'static Entry> {
+        match self {
+            Found::Interned(entry) => Some(entry),
+            Found::Passing(_) => None,
+        }
+    }
+
+    /// Does `work` with what is known of it. `work` may be left by an exception or a jump, as no frame has anything to be dropped
+    /// then: what was planned for this once is lost.
+    #[inline(always)]
+    pub fn lend(self, work: impl FnOnce(&Detail)) {
+        let found = ManuallyDrop::new(self);
+        work(found.detail());
+        give_up(found);
+    }
+}
+
+#[inline(never)]
+fn give_up(found: ManuallyDrop<Found>) {
+    drop(ManuallyDrop::into_inner(found));
 }
 
 /// The entry that a token stands for. A token that is none of ours stands for nothing.

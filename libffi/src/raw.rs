@@ -5,12 +5,16 @@ use crate::closure::{self, Closure};
 use crate::record::Handler;
 use crate::run;
 use crate::types::{FfiType, code};
+use farcall_engine::interp::with_scratch;
 use std::ffi::c_void;
 use std::mem::offset_of;
 use std::ptr;
 
 /// Bytes of a word (`ffi_raw`).
 const WORD: usize = 8;
+
+/// The most arguments, or words of a block, that lie on the stack.
+const INLINE: usize = 64;
 
 /// A word of a block.
 pub type Raw = u64;
@@ -145,9 +149,11 @@ unsafe fn call(
 ) {
     // SAFETY: the caller vouches for all of it.
     unsafe {
-        let mut values = vec![ptr::null_mut(); (*cif).nargs as usize];
-        block_to_values(cif, block, values.as_mut_ptr(), packing);
-        run::ffi_call(cif, target, result, values.as_mut_ptr());
+        let count = (*cif).nargs as usize;
+        with_scratch::<_, _, INLINE>(count, ptr::null_mut(), |values| {
+            block_to_values(cif, block, values.as_mut_ptr(), packing);
+            run::ffi_call(cif, target, result, values.as_mut_ptr());
+        });
     }
 }
 
@@ -176,11 +182,13 @@ unsafe fn enter(
     // SAFETY: the closure was prepared with itself as its data.
     unsafe {
         let closure = user_data.cast::<RawClosure>();
-        let mut block = vec![0u64; block_size(cif, packing).div_ceil(WORD)];
-        values_to_block(cif, values, block.as_mut_ptr(), packing);
-        if let Some(fun) = (*closure).fun {
-            fun(cif, result, block.as_mut_ptr(), (*closure).user_data);
-        }
+        let words = block_size(cif, packing).div_ceil(WORD);
+        with_scratch::<Raw, _, INLINE>(words, 0, |block| {
+            values_to_block(cif, values, block.as_mut_ptr(), packing);
+            if let Some(fun) = (*closure).fun {
+                fun(cif, result, block.as_mut_ptr(), (*closure).user_data);
+            }
+        });
     }
 }
 

@@ -48,24 +48,23 @@ unsafe fn call_otherwise(
 ) {
     // SAFETY: the caller vouches for the cif and the call.
     unsafe {
-        match cif.resolve() {
-            Some(Found::Interned(entry)) => {
-                // A result in memory has room in the trampoline if none is given; any other is stored, and has it here.
-                let mut unwanted = Unwanted([0; MAX_REGISTER_RESULT]);
-                let is_in_memory = entry.detail().plan().sret.is_some();
-                let result = if result.is_null() && !is_in_memory {
-                    unwanted.0.as_mut_ptr().cast()
-                } else {
-                    result
-                };
-                entry.call()(target, values, result, entry);
-            }
-            Some(Found::Passing(detail)) => {
-                interp::call_with(&detail, target, values, result, ptr::null());
-            }
-            // It was never prepared, or its types are no longer what they were.
-            None => {}
-        }
+        // It was never prepared, or its types are no longer what they were.
+        let Some(found) = cif.resolve() else { return };
+        let entry = found.entry();
+        found.lend(|detail| {
+            let Some(entry) = entry else {
+                return interp::call_with(detail, target, values, result, ptr::null());
+            };
+            // A result in memory has room in the trampoline if none is given; any other is stored, and has it here.
+            let mut unwanted = Unwanted([0; MAX_REGISTER_RESULT]);
+            let is_in_memory = detail.plan().sret.is_some();
+            let result = if result.is_null() && !is_in_memory {
+                unwanted.0.as_mut_ptr().cast()
+            } else {
+                result
+            };
+            entry.call()(target, values, result, entry);
+        });
     }
 }
 
@@ -84,7 +83,7 @@ pub unsafe extern "C-unwind" fn ffi_call_go(
     // SAFETY: the caller vouches for the cif and the call.
     unsafe {
         if let Some(found) = (*cif).resolve() {
-            interp::call_with(found.detail(), target, values, result, closure);
+            found.lend(|detail| interp::call_with(detail, target, values, result, closure));
         }
     }
 }

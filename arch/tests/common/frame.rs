@@ -4,11 +4,14 @@
 use super::decode::{Flow, Instruction, StackMove, Written, decode, dwarf_number};
 use farcall_arch::abi::regs::{Convention, Isa, a64};
 use farcall_arch::emit::Code;
-use farcall_arch::emit::unwind::FrameChangeKind;
+use farcall_arch::emit::unwind::{FrameChangeKind, Shadow, shadow};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A step of more than this could jump over a guard page.
 const PAGE: i64 = 4096;
+
+/// Frames of fewer bytes have a shadow.
+const SHADOW_REACH: i64 = 256 * 1024;
 
 /// How close to the stack pointer a frame must have been touched last. On x64 the call itself writes the return address; a callee on
 /// AArch64 counts on its caller to have touched all but 1024 bytes (AAPCS64 has no rule, but gcc's -fstack-clash-protection).
@@ -54,6 +57,7 @@ pub fn check_code(code: &Code) -> Result<(), String> {
         frame: Frame::new(code.abi.convention().isa),
         frames: BTreeMap::new(),
         stores: BTreeSet::new(),
+        shadow: shadow(code),
     };
     for instruction in &instructions {
         let complain = |why| format!("{} {}: {why}", instruction.offset, instruction.text);
@@ -77,11 +81,15 @@ struct Checker<'a> {
     frames: BTreeMap<u32, Frame>,
     /// Stores to the stack, and how deep the frame was then.
     stores: BTreeSet<(i64, String)>,
+    /// What is written beside the code, where that is done.
+    shadow: Option<Shadow>,
 }
 
 impl Checker<'_> {
     /// What the instruction itself does.
     fn check(&mut self, instruction: &Instruction) -> Result<(), String> {
+        self.frame
+            .check_shadow(self.shadow.as_ref(), instruction.offset)?;
         if self.targets.contains(&instruction.offset) {
             self.frames.insert(instruction.offset, self.frame.clone());
         }
@@ -227,6 +235,24 @@ impl Frame {
             _ => return Ok(()),
         };
         Err(why.to_owned())
+    }
+
+    /// The shadow says the same of an instruction. There is none for other machines, and for frames beyond what it can say.
+    fn check_shadow(&self, shadow: Option<&Shadow>, offset: u32) -> Result<(), String> {
+        let Some(shadow) = shadow else {
+            return match self.isa == Isa::X64 && self.noted < SHADOW_REACH / 2 {
+                true => Err("has no shadow".to_owned()),
+                false => Ok(()),
+            };
+        };
+        let [low, high] =
+            [&shadow.low, &shadow.high].map(|plane| i64::from(plane[offset as usize]));
+        let depth = 8 + 8 * (low & 0x7f) + 1024 * high;
+        let has_rbx = self.saved.contains(&3);
+        match (depth, low & 0x80 != 0) == (self.noted, has_rbx) {
+            true => Ok(()),
+            false => Err(format!("has {low:#x} and {high:#x} for a shadow")),
+        }
     }
 
     fn is_like(&self, other: &Frame) -> bool {

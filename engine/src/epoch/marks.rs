@@ -5,6 +5,7 @@
 
 use crate::lock::{self, Guarded, Held, lock};
 use crate::sys;
+use crate::thread::this_thread;
 use std::any::Any;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -59,7 +60,7 @@ impl Thread {
     }
 
     fn is_current(&self) -> bool {
-        self.token == lock::this_thread()
+        self.token == this_thread()
     }
 }
 
@@ -115,7 +116,7 @@ impl State {
 /// * Nothing but this thread writes to it.
 pub unsafe fn register(mark: NonNull<Mark>) {
     if CLEANUP.try_with(|_| ()).is_ok() {
-        let token = lock::this_thread();
+        let token = this_thread();
         let mut lock = lock();
         State::of(&mut lock).threads.push(Thread { mark, token });
     }

@@ -14,6 +14,8 @@
 mod face;
 #[cfg(all(target_os = "linux", not(feature = "posix")))]
 mod linux;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(feature = "posix")))]
+pub(crate) use linux::place_block;
 #[cfg(all(target_os = "linux", not(feature = "posix")))]
 pub use linux::*;
 #[cfg(unix)]

@@ -6,6 +6,7 @@
 
 #[cfg(target_vendor = "apple")]
 mod apple;
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(feature = "posix"))))]
 mod debugger;
 #[cfg(all(
     any(not(target_os = "linux"), feature = "posix"),
@@ -16,6 +17,8 @@ pub(super) mod memory;
 #[cfg(any(not(target_os = "linux"), feature = "posix"))]
 mod pages;
 mod program;
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(feature = "posix"))))]
+mod registered;
 mod signals;
 
 #[cfg(all(target_os = "macos", target_arch = "aarch64"))]
@@ -31,79 +34,27 @@ pub(crate) use pages::{CodeRange, code_grain};
 pub(crate) use pages::{FENCES_ALL_THREADS, fence_all_threads};
 
 pub(crate) use memory::page_size;
-#[cfg(not(all(target_os = "macos", target_arch = "aarch64")))]
+#[cfg(not(any(
+    all(target_os = "macos", target_arch = "aarch64"),
+    all(target_os = "linux", target_arch = "x86_64", not(feature = "posix"))
+)))]
 pub(crate) use memory::place_block;
 pub(crate) use program::{copy_code, map_code};
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(feature = "posix"))))]
+pub(crate) use registered::{UnwindEntry, find_unwinder};
 pub(crate) use signals::{may_be_in_signal_handler, note_signal_mask};
 
 use super::face::{ForkHooks, LoaderError};
-use farcall_arch::emit::{Code, unwind};
+use farcall_arch::emit::Code;
 use std::borrow::Cow;
 use std::ffi::c_void;
 use std::io;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-// libgcc's, and libunwind's under the same names.
-unsafe extern "C" {
-    fn __register_frame(begin: *const u8);
-    fn __deregister_frame(begin: *const u8);
-}
-
-/// Has the process's unwinder found before it is told of code, which happens under the lock: the drop-in libffi looks for it when it is
-/// first wanted (`libffi/shared/unwinder.c`), by opening a library. That runs foreign code, and waits for threads that open others.
-pub(crate) fn find_unwinder() {
-    /// A section that ends where it begins.
-    static EMPTY: u32 = 0;
-    // SAFETY: the section stays where it is. Nothing is remembered of an empty one.
-    unsafe { __register_frame((&raw const EMPTY).cast()) }
-}
-
-/// The one description of a function (FDE) in a section, behind what all have in common (CIE).
-///
-/// libunwind wants just that. libgcc wants a section, and takes what begins with the description for one.
-fn description(eh_frame: &[u8]) -> *const u8 {
-    let (len, entries) = eh_frame.split_first_chunk().expect("a section has a CIE");
-    entries[u32::from_le_bytes(*len) as usize..].as_ptr()
-}
-
 /// The bytes to publish for `code`: on this system its own and no others.
 pub(crate) fn with_unwind_data(code: &Code) -> Cow<'_, [u8]> {
     Cow::Borrowed(&code.bytes)
-}
-
-/// What the unwinder has been told about one piece of code, its `.eh_frame`, and debuggers.
-#[derive(Debug)]
-pub(crate) struct UnwindEntry {
-    eh_frame: Box<[u8]>,
-    debugger: Option<debugger::Entry>,
-}
-
-impl UnwindEntry {
-    /// Tells the unwinder about code.
-    ///
-    /// # Safety
-    /// * What [`with_unwind_data`] made of `code` is published at `start`, until [`UnwindEntry::unregister`].
-    pub unsafe fn register(code: &Code, start: NonNull<u8>) -> UnwindEntry {
-        let eh_frame = unwind::eh_frame(code, start.as_ptr() as u64).into_boxed_slice();
-        // SAFETY: the section describes the code at its address, ends with a zero word, and stays in place: the box's content does not
-        // move, and unregister() comes before it is dropped, or it never is.
-        unsafe { __register_frame(description(&eh_frame)) }
-        let debugger = debugger::Entry::register(code, start, &eh_frame);
-        UnwindEntry { eh_frame, debugger }
-    }
-
-    /// Takes it back.
-    ///
-    /// # Safety
-    /// * It is done once, and no thread executes the code.
-    pub unsafe fn unregister(&self) {
-        // SAFETY: the section was registered, and the caller vouches for the rest.
-        unsafe { __deregister_frame(description(&self.eh_frame)) }
-        if let Some(entry) = &self.debugger {
-            entry.unregister();
-        }
-    }
 }
 
 /// Has `before` run ahead of every fork() of this process, and `after` behind it, in the parent and in the child, where

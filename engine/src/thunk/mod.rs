@@ -10,51 +10,30 @@
 //! signature. So a thunk is of one signature for good ([`Seat`]), and the signature, with its entries, stays for as long as the process: a
 //! closed thunk is found again by the same signature.
 
+mod address;
 mod cell;
-pub(crate) mod levels;
+mod closed;
 mod page;
 pub mod pool;
 mod seat;
 
+pub use closed::report_closed;
 pub use seat::Seat;
-pub(crate) use seat::{Kind, Seats, enter_by};
+pub(crate) use seat::{Kind, Owner, Seats, enter_by};
 
-use crate::compiled::Compiled;
 use crate::error::{Error, Result};
-use crate::interp::Image;
+use crate::levels::{self, LEVELS, Level};
 use crate::lock::lock;
 use crate::policy::{Wish, wish};
-use crate::record::Record;
 use crate::sys;
+use address::Thunk;
 use farcall_arch::emit::{self, THUNK_SIZE, record};
-use levels::{LEVELS, Level};
 use std::cell::UnsafeCell;
-use std::ffi::c_void;
-use std::io::{self, Write};
-use std::ptr::NonNull;
-use std::sync::Arc;
-
-/// A thunk and its record. They exist for as long as the process.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Thunk {
-    code: NonNull<u8>,
-    record: NonNull<Record>,
-}
-
-// SAFETY: whoever holds a thunk is the only one to write its record; the code is never written.
-unsafe impl Send for Thunk {}
-
-impl From<pool::Pair> for Thunk {
-    fn from(pair: pool::Pair) -> Thunk {
-        Thunk {
-            code: pair.thunk,
-            record: pair.record().cast(),
-        }
-    }
-}
+use std::io;
+use std::mem::ManuallyDrop;
 
 /// A closed thunk rests until this many others of its signature have been closed after it.
-const REST: usize = 256;
+pub(crate) const REST: usize = 256;
 
 /// The largest block's code, in bytes, unless a page is larger still. Records must be within the thunks' reach: 1 MiB on AArch64.
 const MAX_BLOCK: usize = 64 * 1024;
@@ -96,10 +75,16 @@ impl AllUnused {
 ///
 /// # Errors
 /// [`Error::ExecutableMemory`].
-pub(crate) fn take(compiled: &Arc<Compiled>, kind: Kind) -> Result<&'static Seat> {
+///
+/// `owner` is asked for the signature when it gets a new one, and stays for good then.
+pub(crate) fn take(
+    seats: &Seats,
+    kind: Kind,
+    owner: impl FnOnce() -> Owner,
+) -> Result<&'static Seat> {
     let out_of_memory = || Error::ExecutableMemory(io::ErrorKind::OutOfMemory.into());
     let mut level = levels::hold().ok_or_else(out_of_memory)?;
-    if let Some(rested) = compiled.seats().take_rested(&mut level, kind, REST) {
+    if let Some(rested) = seats.take_rested(&mut level, kind, REST) {
         return Ok(rested);
     }
     let unused = UNUSED.of(&mut level);
@@ -115,7 +100,7 @@ pub(crate) fn take(compiled: &Arc<Compiled>, kind: Kind) -> Result<&'static Seat
     }
     let thunk = unused.thunks.pop().ok_or_else(out_of_memory)?;
     drop(level);
-    Ok(Seat::new(thunk, compiled.clone(), kind))
+    Ok(Seat::new(thunk, owner(), kind))
 }
 
 impl Unused {
@@ -137,7 +122,8 @@ impl Unused {
         // SAFETY: the code has just been put there.
         sys::sync_icache(unsafe { std::slice::from_raw_parts(start.as_ptr(), code_len) });
         // SAFETY: the code has just been made executable there. Blocks live as long as the process, and so does what is told of them.
-        std::mem::forget(unsafe { sys::UnwindEntry::register(&code, start) });
+        let unwind = unsafe { sys::UnwindEntry::register(&code, start) };
+        let _kept = ManuallyDrop::new(unwind.map_err(Error::ExecutableMemory)?);
         self.next_block = (code_len * 2).min(MAX_BLOCK.max(page));
         self.thunks.extend((0..count).rev().map(|index| {
             // SAFETY: code and record number `index` lie within the mapping.
@@ -148,72 +134,5 @@ impl Unused {
             }
         }));
         Ok(())
-    }
-}
-
-unsafe extern "C" {
-    fn farcall_interp_closed();
-}
-
-interp_entry!("farcall_interp_closed", enter_closed);
-
-/// The entry of closed callbacks, whatever their signature was: any result is zero.
-fn closed_entry() -> NonNull<u8> {
-    let entry: unsafe extern "C" fn() = farcall_interp_closed;
-    // SAFETY: no function is at address 0.
-    unsafe { NonNull::new_unchecked(entry as *mut u8) }
-}
-
-/// # Safety
-/// * It is called by an entry.
-unsafe extern "C-unwind" fn enter_closed(_: *const c_void, image: &mut Image, _: *mut u8) {
-    report_closed();
-    *image = Image::default();
-}
-
-/// Tells whoever reads standard error that C called a callback that is closed.
-#[cold]
-pub fn report_closed() {
-    const TEXT: &[u8] = b"farcall: C called a callback that has been closed; it got zero\n";
-    // Nobody is there to be told if standard error is closed, too.
-    let _ = io::stderr().write_all(TEXT);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::compiled::compile;
-    use farcall_arch::{Scalar, Signature, Type};
-    use std::ptr;
-
-    unsafe extern "C" fn noop(_: *mut c_void, _: *const u64) -> u64 {
-        0
-    }
-
-    #[test]
-    fn closed_thunk_is_not_given_out_again_before_its_rest_is_over() {
-        let signature = Signature::new(Type::Scalar(Scalar::I16), vec![Type::Scalar(Scalar::U8)])
-            .expect("a signature");
-        let compiled = compile(signature, None).expect("a plan");
-        let open = || {
-            let seat = take(&compiled, Kind::Slots).expect("memory for thunks");
-            seat.open(NonNull::dangling(), noop, None, ptr::null_mut());
-            seat
-        };
-        let close = |seat: &'static Seat| {
-            seat.shut();
-            seat.put_back();
-        };
-        let first = open();
-        close(first);
-        // Those that were closed before it go first, as often as they can.
-        for _ in 0..REST {
-            let next = open();
-            assert_ne!(next.code(), first.code());
-            close(next);
-        }
-        let reused = open();
-        assert_eq!(reused.code(), first.code());
-        close(reused);
     }
 }

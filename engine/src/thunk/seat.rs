@@ -1,14 +1,13 @@
 //! What a thunk is for: one signature, for good.
 
-use super::levels::{self, LEVELS, Level};
-use super::{Thunk, closed_entry};
-use crate::compiled::Compiled;
+use super::address::Thunk;
+use super::closed::closed_entry;
 use crate::epoch::{Inside, Place, Thing};
+use crate::levels::{self, LEVELS, Level};
 use crate::record::{Handler, ObjectHandler, Record};
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// How a callback's handler gets at what it works with. Thunks of one kind do not become another's: an entry may have read one word of a
@@ -28,11 +27,25 @@ const KINDS: usize = 3;
 /// Marks what no thread has ever looked at: an address with a bit that no address of ours has.
 const FRESH: usize = 1;
 
+/// The signature that a thunk is of. It stays for as long as the process.
+#[derive(Debug)]
+pub(crate) struct Owner {
+    /// A [`crate::Compiled`], as records have it.
+    pub signature: *const c_void,
+    /// Its closed thunks.
+    pub seats: &'static Seats,
+}
+
+// SAFETY: the address is a number to this file.
+unsafe impl Send for Owner {}
+// SAFETY: as above.
+unsafe impl Sync for Owner {}
+
 /// A thunk with its signature. It is never freed, so a thread that has come through the thunk may look at it whatever has been closed.
 #[derive(Debug)]
 pub struct Seat {
     thunk: Thunk,
-    compiled: Arc<Compiled>,
+    owner: Owner,
     kind: Kind,
     /// What the callback owns, null while it is closed; with [`FRESH`] added until a thread has entered.
     owned: AtomicPtr<c_void>,
@@ -44,10 +57,10 @@ pub struct Seat {
 unsafe impl Sync for Seat {}
 
 impl Seat {
-    pub(super) fn new(thunk: Thunk, compiled: Arc<Compiled>, kind: Kind) -> &'static Seat {
+    pub(super) fn new(thunk: Thunk, owner: Owner, kind: Kind) -> &'static Seat {
         Box::leak(Box::new(Seat {
             thunk,
-            compiled,
+            owner,
             kind,
             owned: AtomicPtr::new(ptr::null_mut()),
             next: Cell::new(None),
@@ -82,7 +95,7 @@ impl Seat {
             (&raw mut (*record).context).write(context);
             (&raw mut (*record).handler).write(handler);
             (&raw mut (*record).object_handler).write(object_handler);
-            (&raw mut (*record).compiled).write(Arc::as_ptr(&self.compiled).cast());
+            (&raw mut (*record).compiled).write(self.owner.signature);
         }
         self.entry().store(entry.as_ptr(), Ordering::Release);
     }
@@ -100,7 +113,7 @@ impl Seat {
     pub(crate) fn put_back(&'static self) {
         // A thread whose signal handlers have taken all levels gives up the thunk for good.
         if let Some(mut level) = levels::hold() {
-            let queue = self.compiled.seats().queue(&mut level, self.kind);
+            let queue = self.owner.seats.queue(&mut level, self.kind);
             queue.push(self);
         }
     }

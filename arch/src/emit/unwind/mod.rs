@@ -1,14 +1,16 @@
 //! Unwind information for emitted code: without it no debugger, profiler or C++ exception gets past a trampoline.
 //!
-//! Emitters note how the frame changes, once. The two formats are written from the same notes, each on any host: code of one
+//! Emitters note how the frame changes, once. The formats are written from the same notes, each on any host: code of one
 //! system's convention can then be unwound where it runs on the other.
 
 mod dwarf;
 mod object;
+mod shadow;
 mod windows;
 
 pub use dwarf::eh_frame;
 pub use object::debug_object;
+pub use shadow::{Shadow, shadow};
 pub use windows::unwind_info;
 
 /// One change of the stack frame. Registers go by their DWARF number.

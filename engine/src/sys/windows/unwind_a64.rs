@@ -2,6 +2,7 @@
 
 use farcall_arch::emit::Code;
 use std::borrow::Cow;
+use std::io;
 use std::ptr::NonNull;
 
 /// The bytes to publish for `code`: its own.
@@ -16,10 +17,13 @@ pub(crate) struct UnwindEntry;
 impl UnwindEntry {
     /// Tells the unwinder about code.
     ///
+    /// # Errors
+    /// None here.
+    ///
     /// # Safety
     /// * What [`with_unwind_data`] made of `code` is published at `start`, until [`UnwindEntry::unregister`].
-    pub unsafe fn register(_: &Code, _start: NonNull<u8>) -> UnwindEntry {
-        UnwindEntry
+    pub unsafe fn register(_: &Code, _start: NonNull<u8>) -> io::Result<UnwindEntry> {
+        Ok(UnwindEntry)
     }
 
     /// Takes it back.

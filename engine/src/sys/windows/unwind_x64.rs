@@ -2,6 +2,7 @@
 
 use farcall_arch::emit::{Code, unwind};
 use std::borrow::Cow;
+use std::io;
 use std::ptr::NonNull;
 use windows_sys::Win32::System::Diagnostics::Debug::{
     IMAGE_RUNTIME_FUNCTION_ENTRY, IMAGE_RUNTIME_FUNCTION_ENTRY_0, RtlAddFunctionTable,
@@ -39,11 +40,14 @@ impl std::fmt::Debug for UnwindEntry {
 impl UnwindEntry {
     /// Tells the unwinder about code.
     ///
+    /// # Errors
+    /// None here.
+    ///
     /// # Safety
     /// * What [`with_unwind_data`] made of `code` is published at `start`, until [`UnwindEntry::unregister`].
-    pub unsafe fn register(code: &Code, start: NonNull<u8>) -> UnwindEntry {
+    pub unsafe fn register(code: &Code, start: NonNull<u8>) -> io::Result<UnwindEntry> {
         if code.frame.is_empty() {
-            return UnwindEntry(None);
+            return Ok(UnwindEntry(None));
         }
         let entry = Box::new(IMAGE_RUNTIME_FUNCTION_ENTRY {
             BeginAddress: 0,
@@ -55,7 +59,7 @@ impl UnwindEntry {
         // SAFETY: the table describes the code at its address and stays in place: the box's content does not move, and
         // unregister() comes before it is dropped, or it never is.
         unsafe { RtlAddFunctionTable(&*entry, 1, start.as_ptr() as u64) };
-        UnwindEntry(Some(entry))
+        Ok(UnwindEntry(Some(entry)))
     }
 
     /// Takes it back.

@@ -5,7 +5,7 @@
 //!
 //! Beside them is one for what exists once, the cache. Who cannot get it does without.
 
-use crate::lock::{this_thread, watch_forks};
+use crate::thread::this_thread;
 use std::cell::UnsafeCell;
 use std::hint;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -50,7 +50,6 @@ fn try_hold(holder: &AtomicUsize, me: usize) -> Result<usize, usize> {
 /// Takes a level that is free. `None` if this thread holds all of them.
 #[inline]
 pub(crate) fn hold() -> Option<Level> {
-    watch_forks();
     let me = this_thread();
     match try_hold(&HOLDERS[0], me) {
         Ok(_) => Some(Level(0)),
@@ -109,7 +108,6 @@ const PATIENCE: usize = 10_000;
 /// Takes the cache's lock. `None` if this thread holds it already, or another one has for long.
 #[inline]
 pub(crate) fn hold_cache() -> Option<CacheHeld> {
-    watch_forks();
     let me = this_thread();
     for _ in 0..PATIENCE {
         match try_hold(&HOLDERS[CACHE], me) {

@@ -1,0 +1,212 @@
+//! The addresses that code is put at: a range that belongs to this program (or to the library that this is part of), reserved in its
+//! `.bss`, where it takes no space in the file.
+//!
+//! One FDE of the program's own `.eh_frame` describes all of it, so unwinders, debuggers and profilers find it as they find any
+//! function, and nobody is told of code that is made: no lock is taken, and no exception gets slower with the number of functions. Its rules
+//! are expressions that read the state of the frame beside the code ([`farcall_arch::emit::unwind::shadow`]).
+//!
+//! ```text
+//!   farcall_code_range     + RANGE          + 2 * RANGE
+//!   | code                 | low bytes      | high bytes     |
+//! ```
+//!
+//! Pages that hold no code yet are never executable, and what is written in them is never executed: code comes with pages of its own.
+
+use super::exchange::replace_pages;
+use crate::sys::posix::memory::{self, make_executable, page_size};
+use farcall_arch::emit::Code;
+use farcall_arch::emit::unwind::shadow;
+use std::arch::global_asm;
+use std::io;
+use std::ptr::NonNull;
+use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How many bytes of code there may be. ORDER SLEB128 below
+const RANGE: usize = 4 << 20;
+
+/// How many of them thunks may take.
+const THUNKS: usize = RANGE / 4;
+
+// The expressions, by DWARF 5, section 2.5:
+//
+//   low  = the byte at rip + RANGE; high = the byte at rip + 2 * RANGE
+//   CFA  = rsp + 8 + (low & 0x7f) * 8 + high * 1024
+//   rbx  = low & 0x80 != 0 ? the word at CFA - 16 : rbx
+//
+// The return address is at CFA - 8, as a function's is if nothing else is said.
+global_asm!(
+    ".pushsection .bss.farcall_code_range,\"aw\",@nobits",
+    ".globl farcall_code_range",
+    ".hidden farcall_code_range",
+    ".type farcall_code_range,@object",
+    ".p2align 12",
+    "farcall_code_range:",
+    ".cfi_startproc",
+    // DW_CFA_def_cfa_expression, 25 bytes: breg16 RANGE, deref_size 1, const1u 0x7f, and, lit3, shl,
+    ".cfi_escape 0x0f, 25, 0x80, 0x80, 0x80, 0x80, 0x02, 0x94, 1, 0x08, 0x7f, 0x1a, 0x33, 0x24",
+    // breg16 2 * RANGE, deref_size 1, lit10, shl, plus, breg7 8, plus.
+    ".cfi_escape 0x80, 0x80, 0x80, 0x80, 0x04, 0x94, 1, 0x3a, 0x24, 0x22, 0x77, 8, 0x22",
+    // DW_CFA_val_expression of rbx, 21 bytes, which begins with the CFA: breg16 RANGE, deref_size 1, const1u 0x80, and,
+    ".cfi_escape 0x16, 3, 21, 0x80, 0x80, 0x80, 0x80, 0x02, 0x94, 1, 0x08, 0x80, 0x1a",
+    // bra to lit16; breg3 0, skip to the end; lit16, minus, deref. LLVM's libunwind knows no nop.
+    ".cfi_escape 0x28, 5, 0, 0x73, 0, 0x2f, 3, 0, 0x40, 0x1c, 0x06",
+    ".skip {range}",
+    ".cfi_endproc",
+    ".skip 2 * {range}",
+    ".size farcall_code_range, 3 * {range}",
+    ".popsection",
+    range = const RANGE,
+);
+
+unsafe extern "C" {
+    /// The code, then its shadow.
+    static mut farcall_code_range: [u8; 3 * RANGE];
+}
+
+// What SLEB128 writes as 0x80, 0x80, 0x80, 0x02.
+const _: () = assert!(RANGE == 2 << 21);
+
+/// Bytes given out so far. Changed under the lock of the process only.
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
+
+/// How many of them thunks have.
+static TAKEN_BY_THUNKS: AtomicUsize = AtomicUsize::new(0);
+
+fn range() -> NonNull<u8> {
+    // Zeroed pages of four kilobytes are all that is wanted here, and no huge ones.
+    static ADVISED: Once = Once::new();
+    let start = (&raw mut farcall_code_range).cast::<u8>();
+    ADVISED.call_once(|| {
+        // SAFETY: the range is this file's own, and the advice changes no byte of it. Where it is not taken, all works.
+        unsafe { libc::madvise(start.cast(), 3 * RANGE, libc::MADV_NOHUGEPAGE) };
+    });
+    // SAFETY: no variable is at address 0.
+    unsafe { NonNull::new_unchecked(start) }
+}
+
+/// Part of the range, given out to one owner.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: `start` is the address of memory that no thread owns.
+unsafe impl Send for Reserved {}
+
+impl Reserved {
+    /// Takes `len` bytes, a multiple of the page size, from the range.
+    pub fn new(len: usize) -> io::Result<Reserved> {
+        let taken = TAKEN.load(Ordering::Relaxed);
+        // Pages larger than the range's alignment have no room for it.
+        if len > RANGE - taken || !range().as_ptr().addr().is_multiple_of(page_size()) {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        TAKEN.store(taken + len, Ordering::Relaxed);
+        // SAFETY: the range has so many bytes.
+        let start = unsafe { range().add(taken) };
+        Ok(Reserved { start, len })
+    }
+
+    /// The first address.
+    pub fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+}
+
+impl Drop for Reserved {
+    /// Gives it back if nothing was taken since.
+    fn drop(&mut self) {
+        let end = self.start.as_ptr().addr() - range().as_ptr().addr() + self.len;
+        if TAKEN.load(Ordering::Relaxed) == end {
+            TAKEN.store(end - self.len, Ordering::Relaxed);
+        }
+    }
+}
+
+/// As [`memory::place_block`]: a block of the range, as long as thunks have taken no more than their share; memory elsewhere from then
+/// on, where unwinders do not find thunks. They are on no stack but that of a thread that was interrupted within its three
+/// instructions.
+pub(crate) fn place_block(
+    code: &[u8],
+    code_len: usize,
+    data_len: usize,
+) -> io::Result<NonNull<u8>> {
+    let len = (code_len + data_len).next_multiple_of(page_size());
+    let by_thunks = TAKEN_BY_THUNKS.load(Ordering::Relaxed) + len;
+    let reserved = match by_thunks <= THUNKS {
+        true => Reserved::new(len).ok(),
+        false => None,
+    };
+    let Some(reserved) = reserved else {
+        return memory::place_block(code, code_len, data_len);
+    };
+    let staging = memory::Reserved::writable(code_len, 0)?;
+    // SAFETY: the pages are new, and there are as many bytes as the code has; and these are the first pages of the block, in which nothing
+    // is in use.
+    unsafe {
+        let to = staging.start().as_ptr();
+        to.copy_from_nonoverlapping(code.as_ptr(), code.len());
+        make_executable(staging.start(), code_len)?;
+        replace_pages(reserved.start, staging)?;
+    }
+    TAKEN_BY_THUNKS.store(by_thunks, Ordering::Relaxed);
+    let start = reserved.start;
+    // Blocks live as long as the process.
+    std::mem::forget(reserved);
+    Ok(start)
+}
+
+/// As on systems that have to be told: nothing is looked for.
+pub(crate) fn find_unwinder() {}
+
+/// What unwinders find about one piece of code.
+#[derive(Debug)]
+pub(crate) struct UnwindEntry;
+
+impl UnwindEntry {
+    /// Writes the code's shadow.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::Unsupported`], if the code's frame is beyond what a shadow can say.
+    ///
+    /// # Safety
+    /// * What [`crate::sys::with_unwind_data`] made of `code` is published at `start`, until [`UnwindEntry::unregister`], and nobody
+    ///   runs it yet.
+    pub unsafe fn register(code: &Code, start: NonNull<u8>) -> io::Result<UnwindEntry> {
+        let shadow = shadow(code).ok_or(io::ErrorKind::Unsupported)?;
+        let offset = start.as_ptr().addr().wrapping_sub(range().as_ptr().addr());
+        if offset < RANGE {
+            // SAFETY: the code lies within the range, and its shadow as far behind it as the range is long, or twice as far.
+            unsafe {
+                write(start.add(RANGE), &shadow.low);
+                write(start.add(2 * RANGE), &shadow.high);
+            }
+        }
+        Ok(UnwindEntry)
+    }
+
+    /// As on systems that have to be told: nobody unwinds from where no code is in use.
+    ///
+    /// # Safety
+    /// * None.
+    pub unsafe fn unregister(&self) {}
+}
+
+/// Writes bytes where other bytes are there, so that no memory is taken for zeroes.
+///
+/// # Safety
+/// * Nobody else writes there, and nobody reads what is written.
+unsafe fn write(to: NonNull<u8>, bytes: &[u8]) {
+    // SAFETY: the caller vouches for the place.
+    let there = unsafe { std::slice::from_raw_parts_mut(to.as_ptr(), bytes.len()) };
+    if there != bytes {
+        there.copy_from_slice(bytes);
+    }
+}

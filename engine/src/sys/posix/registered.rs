@@ -1,0 +1,69 @@
+//! Code that the unwinder is told of, for as long as it lives, and debuggers.
+//!
+//! The unwinder takes a lock and searches for it. So this is for systems and processors where code cannot be described ahead of its
+//! being made, as it is on Linux x86-64 (`linux/range.rs`).
+
+use super::debugger;
+use farcall_arch::emit::{Code, unwind};
+use std::io;
+use std::ptr::NonNull;
+
+// libgcc's, and libunwind's under the same names.
+unsafe extern "C" {
+    fn __register_frame(begin: *const u8);
+    fn __deregister_frame(begin: *const u8);
+}
+
+/// Has the process's unwinder found before it is told of code, which happens under the lock: the drop-in libffi looks for it when it is
+/// first wanted (`libffi/shared/unwinder.c`), by opening a library. That runs foreign code, and waits for threads that open others.
+pub(crate) fn find_unwinder() {
+    /// A section that ends where it begins.
+    static EMPTY: u32 = 0;
+    // SAFETY: the section stays where it is. Nothing is remembered of an empty one.
+    unsafe { __register_frame((&raw const EMPTY).cast()) }
+}
+
+/// The one description of a function (FDE) in a section, behind what all have in common (CIE).
+///
+/// libunwind wants just that. libgcc wants a section, and takes what begins with the description for one.
+fn description(eh_frame: &[u8]) -> *const u8 {
+    let (len, entries) = eh_frame.split_first_chunk().expect("a section has a CIE");
+    entries[u32::from_le_bytes(*len) as usize..].as_ptr()
+}
+
+/// What the unwinder has been told about one piece of code, its `.eh_frame`, and debuggers.
+#[derive(Debug)]
+pub(crate) struct UnwindEntry {
+    eh_frame: Box<[u8]>,
+    debugger: Option<debugger::Entry>,
+}
+
+impl UnwindEntry {
+    /// Tells the unwinder about code.
+    ///
+    /// # Errors
+    /// None here.
+    ///
+    /// # Safety
+    /// * What [`super::with_unwind_data`] made of `code` is published at `start`, until [`UnwindEntry::unregister`].
+    pub unsafe fn register(code: &Code, start: NonNull<u8>) -> io::Result<UnwindEntry> {
+        let eh_frame = unwind::eh_frame(code, start.as_ptr() as u64).into_boxed_slice();
+        // SAFETY: the section describes the code at its address, ends with a zero word, and stays in place: the box's content does not
+        // move, and unregister() comes before it is dropped, or it never is.
+        unsafe { __register_frame(description(&eh_frame)) }
+        let debugger = debugger::Entry::register(code, start, &eh_frame);
+        Ok(UnwindEntry { eh_frame, debugger })
+    }
+
+    /// Takes it back.
+    ///
+    /// # Safety
+    /// * It is done once, and no thread executes the code.
+    pub unsafe fn unregister(&self) {
+        // SAFETY: the section was registered, and the caller vouches for the rest.
+        unsafe { __deregister_frame(description(&self.eh_frame)) }
+        if let Some(entry) = &self.debugger {
+            entry.unregister();
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Where closed thunks lead.
+
+use crate::interp::Image;
+use std::ffi::c_void;
+use std::io::{self, Write};
+use std::ptr::NonNull;
+
+unsafe extern "C" {
+    fn farcall_interp_closed();
+}
+
+interp_entry!("farcall_interp_closed", enter_closed);
+
+/// The entry of closed callbacks, whatever their signature was: any result is zero.
+pub(super) fn closed_entry() -> NonNull<u8> {
+    let entry: unsafe extern "C" fn() = farcall_interp_closed;
+    // SAFETY: no function is at address 0.
+    unsafe { NonNull::new_unchecked(entry as *mut u8) }
+}
+
+/// # Safety
+/// * It is called by an entry.
+unsafe extern "C-unwind" fn enter_closed(_: *const c_void, image: &mut Image, _: *mut u8) {
+    report_closed();
+    *image = Image::default();
+}
+
+/// Tells whoever reads standard error that C called a callback that is closed.
+#[cold]
+pub fn report_closed() {
+    const TEXT: &[u8] = b"farcall: C called a callback that has been closed; it got zero\n";
+    // Nobody is there to be told if standard error is closed, too.
+    let _ = io::stderr().write_all(TEXT);
+}

@@ -13,6 +13,7 @@ mod programs;
 mod scripts;
 mod suite;
 mod unchanged;
+mod unwinding;
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -280,7 +280,7 @@ fn link(target: Target, object: &Path, lib: &Path) -> Result<()> {
             .args(["-Wl,-O1,--hash-style=gnu", "-Wl,-z,noseparate-code"])
             .arg(unwinder(target, object)?)
             .arg("-static-libgcc")
-            // The code that it has made is there for as long as the process, and known to the unwinder.
+            // The code that it has made, which lies in its own addresses, is there for as long as the process.
             .arg("-Wl,-z,nodelete");
     }
     cc.args(private_libraries(target));

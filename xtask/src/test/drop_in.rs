@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::Report;
+use super::{Report, unwinding};
 use crate::libffi::drop_in;
 use crate::libffi::suite::{self, CODE, WITH_CODE};
 use crate::paths;
@@ -75,6 +75,7 @@ pub fn programs(target: Target) -> Result<Report> {
     }
     if !target.is_foreign() {
         backtraces(target, &prefix, &mut report)?;
+        unwinding::programs(target, &prefix, &mut report)?;
     }
     Ok(report)
 }

@@ -14,6 +14,7 @@ mod scripts;
 mod suite;
 mod systems;
 mod unchanged;
+mod unwinding;
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::Report;
+use super::{Report, unwinding};
 use crate::libffi::drop_in::{self, tool};
 use crate::paths;
 use crate::process::{self, Output};
@@ -103,6 +103,7 @@ fn elf(target: Target, library: &Path, report: &mut Report) -> Result<()> {
         report.add(!dynamic.contains(mark), format!("it has {mark}"));
     }
     segments(target, library, report)?;
+    unwinding::personalities(target, library, report)?;
     let versions = told(target, "readelf", &["--version-info", "--wide"], library)?;
     let newest = versions.split_whitespace().filter_map(glibc_version).max();
     let is_old = newest.as_ref().is_some_and(|newest| *newest <= GLIBC);

@@ -41,7 +41,6 @@ global_asm!(
     ".hidden farcall_code_range",
     ".type farcall_code_range,@object",
     ".p2align 12",
-    "farcall_code_range:",
     ".cfi_startproc",
     // DW_CFA_def_cfa_expression, 25 bytes: breg16 RANGE, deref_size 1, const1u 0x7f, and, lit3, shl,
     ".cfi_escape 0x0f, 25, 0x80, 0x80, 0x80, 0x80, 0x02, 0x94, 1, 0x08, 0x7f, 0x1a, 0x33, 0x24",
@@ -51,6 +50,9 @@ global_asm!(
     ".cfi_escape 0x16, 3, 21, 0x80, 0x80, 0x80, 0x80, 0x02, 0x94, 1, 0x08, 0x80, 0x1a",
     // bra to lit16; breg3 0, skip to the end; lit16, minus, deref. LLVM's libunwind knows no nop.
     ".cfi_escape 0x28, 5, 0, 0x73, 0, 0x2f, 3, 0, 0x40, 0x1c, 0x06",
+    // A page ahead, as LLVM's libunwind may look for the byte before an instruction.
+    ".skip 4096",
+    "farcall_code_range:",
     ".skip {range}",
     ".cfi_endproc",
     ".skip 2 * {range}",

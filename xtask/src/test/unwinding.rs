@@ -1,0 +1,187 @@
+//! Programs that unwind through the drop-in libffi, by one unwinder and another, and whether its frames stand in no unwinder's way.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::Report;
+use crate::libffi::drop_in::{self, tool};
+use crate::libffi::suite::{CODE, WITH_CODE};
+use crate::paths;
+use crate::process::{self, Output};
+use crate::setup::{self, Check, Need};
+use crate::target::Target;
+
+/// Far more than any program takes.
+const LIMIT: Duration = Duration::from_secs(300);
+
+const NEEDS: &[Need] = &[
+    Need::new(Check::Program("g++"), "g++"),
+    Need::new(Check::Program("clang++"), "clang"),
+    Need::new(
+        Check::Library {
+            cc: "clang",
+            file: "libc++.so",
+        },
+        "libc++-dev",
+    ),
+    Need::new(
+        Check::Library {
+            cc: "clang",
+            file: "libc++abi.so",
+        },
+        "libc++abi-dev",
+    ),
+];
+
+/// LLVM's unwinder, under the name that no other has, ahead of libgcc_s.
+const LLVM: &str = "-l:libunwind.so.1";
+
+/// What is built, of which file, and how: by libgcc_s, by a libgcc of the program's own, and by LLVM's unwinder.
+const PROGRAMS: [(&str, &str, &[&str]); 6] = [
+    ("unwinding", "unwinding.cc", &["g++"]),
+    (
+        "unwinding-own",
+        "unwinding.cc",
+        &["g++", "-static-libgcc", "-static-libstdc++"],
+    ),
+    (
+        "unwinding-llvm",
+        "unwinding.cc",
+        &["clang++", "-stdlib=libc++", LLVM],
+    ),
+    ("thread-exit-llvm", "thread_exit.c", &["clang", LLVM]),
+    ("steps", "steps.c", &["gcc"]),
+    ("steps-llvm", "steps.c", &["clang", LLVM, "-DONLY_MADE"]),
+];
+
+/// Runs them all, with code for every signature and without any. They are for this machine.
+pub fn programs(target: Target, prefix: &Path, report: &mut Report) -> Result<()> {
+    setup::ensure(NEEDS)?;
+    for (name, file, how) in PROGRAMS {
+        let program = compile(target, prefix, name, file, how)?;
+        for with_code in WITH_CODE {
+            let mut command = drop_in::command(target, prefix, &program)?;
+            command.env(CODE, with_code);
+            let ran = process::transcript(&mut command, Some(LIMIT))?;
+            print!("{}", ran.text());
+            let name = format!("{name} {CODE}={with_code}");
+            report.add(ran.success(), format!("{name}: {}", ran.ending()));
+        }
+    }
+    Ok(())
+}
+
+fn compile(target: Target, prefix: &Path, name: &str, file: &str, how: &[&str]) -> Result<PathBuf> {
+    let (compiler, options) = how.split_first().context("a compiler")?;
+    let work = paths::made(paths::libffi(target.spec().triple).join("tests"))?;
+    let program = work.join(name).with_extension("exe");
+    let mut cc = Command::new(compiler);
+    cc.args(["-O1", "-g", "-Wall", "-Wextra", "-Werror"])
+        .arg(format!("-I{}", prefix.join("include").display()))
+        .arg(paths::root().join("libffi/tests").join(file))
+        .arg("-o")
+        .arg(&program)
+        .args(options)
+        .args(drop_in::link_options(target, prefix));
+    process::run(&mut cc, Output::OnFailure)?;
+    Ok(program)
+}
+
+/// The functions that exceptions cross, in whole or, if they end with a colon or an underscore, by how their names begin.
+const CROSSED: [&str; 16] = [
+    "ffi_call",
+    "ffi_call_go",
+    "ffi_call_plan_invoke",
+    "ffi_raw_call",
+    "ffi_java_raw_call",
+    "ffi::run::call_otherwise",
+    "ffi::code::first_calls",
+    "ffi::code::call_win64",
+    "ffi::interp::",
+    "ffi::raw::call",
+    "ffi::raw::enter",
+    "ffi::raw::enter_",
+    "farcall_engine::interp::call",
+    "farcall_engine::interp::slots::",
+    "farcall_interp_",
+    "farcall_libffi_closure",
+];
+
+/// None of the frames that exceptions cross has a personality routine: it asks one unwinder, and the program may have another.
+pub fn personalities(target: Target, library: &Path, report: &mut Report) -> Result<()> {
+    let mut readelf = Command::new(tool(target, "readelf")?);
+    let frames = process::stdout(
+        readelf
+            .args(["--wide", "--debug-dump=frames"])
+            .arg(library)
+            .env("LC_ALL", "C"),
+    )?;
+    let mut nm = Command::new(tool(target, "nm")?);
+    let symbols = process::stdout(nm.arg("--demangle").arg(library))?;
+    let mut names: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
+    for (address, name) in symbols.lines().filter_map(symbol) {
+        names.entry(address).or_default().push(name);
+    }
+    let described = descriptions(&frames);
+    let mut crossed = 0;
+    for (address, has_personality) in described {
+        for name in names.get(&address).into_iter().flatten() {
+            if is_crossed(name) {
+                crossed += 1;
+                report.add(
+                    !has_personality,
+                    format!("{name} has a personality routine"),
+                );
+            }
+        }
+    }
+    report.add(crossed > 5, format!("{crossed} frames that are crossed"));
+    Ok(())
+}
+
+fn is_crossed(name: &str) -> bool {
+    CROSSED
+        .iter()
+        .any(|crossed| match crossed.ends_with([':', '_']) {
+            true => name.starts_with(crossed),
+            false => name == *crossed,
+        })
+}
+
+/// Address and name, out of a line of nm's.
+fn symbol(line: &str) -> Option<(u64, &str)> {
+    let (address, rest) = line.split_once(' ')?;
+    let (_, name) = rest.split_once(' ')?;
+    Some((u64::from_str_radix(address, 16).ok()?, name))
+}
+
+/// The addresses of all functions that readelf tells of, and whether they have a personality routine.
+fn descriptions(frames: &str) -> Vec<(u64, bool)> {
+    let mut with_personality: BTreeMap<&str, bool> = BTreeMap::new();
+    let mut of = "";
+    let mut found = Vec::new();
+    for line in frames.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            [offset, _, _, "CIE"] => of = offset,
+            ["Augmentation:", text] => {
+                with_personality.insert(of, text.contains('P'));
+            }
+            [_, _, _, "FDE", cie, range, ..] => {
+                let cie = cie.strip_prefix("cie=").unwrap_or(cie);
+                let start = range
+                    .strip_prefix("pc=")
+                    .and_then(|range| range.split("..").next());
+                let start = start.and_then(|start| u64::from_str_radix(start, 16).ok());
+                let has_personality = with_personality.get(cie).copied().unwrap_or(true);
+                found.extend(start.map(|start| (start, has_personality)));
+            }
+            _ => {}
+        }
+    }
+    found
+}

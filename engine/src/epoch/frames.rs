@@ -16,6 +16,7 @@
 //! A handler that comes before step 1 of entering uses the frame and gives it back as it was. A frame without a place is never taken
 //! for one that was jumped over.
 
+use super::protocol;
 use crate::sys;
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
@@ -105,10 +106,11 @@ impl Frame {
     fn push(&'static self, own: &Own, thing: usize, place: usize) {
         own.set_top(self);
         compiler_fence(Ordering::SeqCst);
-        self.thing.store(thing, Ordering::Relaxed);
-        compiler_fence(Ordering::SeqCst);
-        self.place.store(place, Ordering::Relaxed);
-        light_fence();
+        protocol::announce(&super::Process, || {
+            self.thing.store(thing, Ordering::Relaxed);
+            compiler_fence(Ordering::SeqCst);
+            self.place.store(place, Ordering::Relaxed);
+        });
     }
 
     /// Whether nobody will leave it: whoever entered has been jumped over, or has left on another thread.
@@ -124,7 +126,7 @@ impl Frame {
 
 /// What a thread does between its stores and its loads, and whoever closes something has all threads do with [`heavy_fence`].
 #[inline(always)]
-fn light_fence() {
+pub(super) fn light_fence() {
     match sys::FENCES_ALL_THREADS {
         true => compiler_fence(Ordering::SeqCst),
         false => fence(Ordering::SeqCst),
@@ -359,7 +361,7 @@ pub(super) fn pop(pushed: Pushed) -> *mut c_void {
         none if none.is_null() => none,
         _ => frame.set_note(ptr::null_mut()),
     };
-    OWN.with(|own| {
+    let take_back = |own: &Own| {
         if ptr::eq(own.top(), frame) {
             frame.place.store(NOWHERE, Ordering::Relaxed);
             compiler_fence(Ordering::SeqCst);
@@ -369,8 +371,8 @@ pub(super) fn pop(pushed: Pushed) -> *mut c_void {
         } else {
             pop_slowly(own, frame);
         }
-    });
-    light_fence();
+    };
+    protocol::take_back(&super::Process, || OWN.with(take_back));
     note
 }
 

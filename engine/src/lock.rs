@@ -7,7 +7,7 @@
 //! Nothing foreign runs while it is held, destructors of users' values included. So `fork()` can wait for it: the child then
 //! finds everything whole. No signal handler runs either on the thread that holds it, so a handler may take it.
 
-use crate::epoch;
+use crate::epoch::frames;
 use crate::levels;
 use crate::sys;
 use crate::thread::this_thread;
@@ -205,7 +205,7 @@ fn after_fork(in_child: bool) {
     FORKING.store(0, Ordering::Relaxed);
     if in_child {
         GENERATION.fetch_add(1, Ordering::Relaxed);
-        epoch::forget_other_threads();
+        frames::forget_other_threads();
     }
     let guard = state.guard.take();
     levels::release_all();

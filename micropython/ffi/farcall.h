@@ -147,7 +147,7 @@ farcall_status farcall_library_open(const char *path, int flags, farcall_library
 farcall_status farcall_library_symbol(const farcall_library *library, const char *name, void **out,
     farcall_error *error);
 void *farcall_library_handle(const farcall_library *library); // dlopen's handle, for printing
-// Closes it and frees `library`. While any thread is inside a foreign call (farcall_thread.depth), unloading is put off
+// Closes it and frees `library`. While any registered thread is inside a foreign call (farcall_thread), unloading is put off
 // until none is, so that no code vanishes under a caller's feet.
 void farcall_library_close(farcall_library *library);
 

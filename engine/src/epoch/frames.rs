@@ -16,10 +16,37 @@
 //! A handler that comes before step 1 of entering uses the frame and gives it back as it was. A frame without a place is never taken
 //! for one that was jumped over.
 
+use super::protocol;
 use crate::sys;
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, compiler_fence, fence};
+
+/// A thread that enters and leaves.
+struct Thread;
+
+impl protocol::User for Thread {
+    #[inline(always)]
+    fn light_fence(&self) {
+        light_fence();
+    }
+}
+
+/// What settles all that waits, once something does: a `fn()`.
+static SETTLE_ALL: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+
+/// Has `settle_all` run after things were left by who knows whom. It is always the same function.
+pub(super) fn settle_by(settle_all: fn()) {
+    SETTLE_ALL.store(settle_all as *mut c_void, Ordering::Release);
+}
+
+fn settle_all() {
+    let settle_all = SETTLE_ALL.load(Ordering::Acquire);
+    if !settle_all.is_null() {
+        // SAFETY: nothing but functions of this type is stored there.
+        unsafe { std::mem::transmute::<*mut c_void, fn()>(settle_all)() };
+    }
+}
 
 /// The place of a frame that is free, or about to be filled or freed.
 const NOWHERE: usize = usize::MAX;
@@ -105,10 +132,11 @@ impl Frame {
     fn push(&'static self, own: &Own, thing: usize, place: usize) {
         own.set_top(self);
         compiler_fence(Ordering::SeqCst);
-        self.thing.store(thing, Ordering::Relaxed);
-        compiler_fence(Ordering::SeqCst);
-        self.place.store(place, Ordering::Relaxed);
-        light_fence();
+        protocol::announce(&Thread, || {
+            self.thing.store(thing, Ordering::Relaxed);
+            compiler_fence(Ordering::SeqCst);
+            self.place.store(place, Ordering::Relaxed);
+        });
     }
 
     /// Whether nobody will leave it: whoever entered has been jumped over, or has left on another thread.
@@ -346,7 +374,7 @@ fn push_slowly(thing: usize, place: usize) -> Option<Pushed> {
         return None;
     };
     if any_over {
-        super::settle_all();
+        settle_all();
     }
     Some(pushed)
 }
@@ -359,7 +387,7 @@ pub(super) fn pop(pushed: Pushed) -> *mut c_void {
         none if none.is_null() => none,
         _ => frame.set_note(ptr::null_mut()),
     };
-    OWN.with(|own| {
+    let take_back = |own: &Own| {
         if ptr::eq(own.top(), frame) {
             frame.place.store(NOWHERE, Ordering::Relaxed);
             compiler_fence(Ordering::SeqCst);
@@ -369,8 +397,8 @@ pub(super) fn pop(pushed: Pushed) -> *mut c_void {
         } else {
             pop_slowly(own, frame);
         }
-    });
-    light_fence();
+    };
+    protocol::take_back(&Thread, || OWN.with(take_back));
     note
 }
 
@@ -393,7 +421,7 @@ fn pop_slowly(own: &Own, frame: &'static Frame) {
     // Its owner finds it empty with a place, and knows it for what it is.
     frame.thing.store(0, Ordering::Release);
     if is_ours && sweep(own, here) {
-        super::settle_all();
+        settle_all();
     }
 }
 
@@ -424,7 +452,7 @@ fn sweep(own: &Own, here: usize) -> bool {
 #[cold]
 pub(super) fn forget_jumped_over(here: usize) {
     if OWN.with(|own| sweep(own, here)) {
-        super::settle_all();
+        settle_all();
     }
 }
 
@@ -509,7 +537,7 @@ extern "C" fn forget_thread(end: *mut c_void) {
     }
     THREADS.fetch_sub(1, Ordering::SeqCst);
     if any {
-        super::settle_all();
+        settle_all();
     }
 }
 

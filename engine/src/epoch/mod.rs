@@ -19,17 +19,17 @@
 //! elsewhere does not matter. The light fence costs nothing where the system can make all threads pass a real one; the price is paid by
 //! whoever closes. `tests/epoch_model.rs` has all interleavings tried.
 
-mod frames;
+pub(crate) mod frames;
 mod marks;
+mod protocol;
 
-pub(crate) use frames::forget_other_threads;
 pub use marks::{Mark, forget, reap, register, retire};
 
-use crate::lock::{Guarded, lock};
+use crate::lock::Guarded;
 use frames::{Frame, Pushed};
+use protocol::{Waiting, World};
 use std::ffi::c_void;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a thread can be inside of, as a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,68 +116,57 @@ impl Inside {
     }
 }
 
-/// What is to be done once nobody is inside a thing.
-struct Retired {
-    thing: Thing,
-    work: Work,
-}
-
 type Work = Box<dyn FnOnce() + Send>;
 
 /// What was closed while somebody was inside.
-static RETIRED: Guarded<Vec<Retired>> = Guarded::new(Vec::new());
+static WAITING: Guarded<Vec<Waiting<Work>>> = Guarded::new(Vec::new());
 
-/// How many things are on the list.
-static WAITING: AtomicUsize = AtomicUsize::new(0);
+/// This process.
+struct Process;
+
+impl World for Process {
+    type Work = Work;
+
+    fn heavy_fence(&self) -> bool {
+        frames::heavy_fence()
+    }
+
+    fn is_anyone_inside(&self, thing: usize) -> bool {
+        frames::is_anyone_inside(thing)
+    }
+
+    fn with_list<R>(&self, work: impl FnOnce(&mut Vec<Waiting<Work>>) -> R) -> R {
+        WAITING.with(work)
+    }
+}
 
 /// Does `work` when no thread is inside `thing`: now, or on the last thread that leaves it. The thing is closed: whoever enters it from now
 /// on sees that, leaves again, and calls [`settle`].
 pub fn when_left(thing: Thing, work: impl FnOnce() + Send + 'static) {
-    let is_visible = frames::heavy_fence();
-    if is_visible && !frames::is_anyone_inside(thing.0) {
-        return work();
-    }
     let place = Place::uninit();
+    frames::settle_by(settle_all);
     frames::forget_jumped_over(place.as_ptr().addr());
-    let work: Work = Box::new(work);
-    let mut lock = lock();
-    // Who has left in the meantime, and found nothing on the list, had the lock before.
-    if is_visible && !frames::is_anyone_inside(thing.0) {
-        drop(lock);
-        return work();
+    if let Some(work) = protocol::retire(&Process, thing.0, Box::new(work)) {
+        work();
     }
-    RETIRED.get(&mut lock).push(Retired { thing, work });
-    WAITING.fetch_add(1, Ordering::SeqCst);
 }
 
 /// Does what was to be done when nobody is inside `thing` any more, unless somebody is.
 #[cold]
 #[inline(never)]
 pub fn settle(thing: Thing) {
-    settle_those(|retired| retired.thing == thing);
+    finish(protocol::settle(&Process, |waiting| waiting == thing.0));
 }
 
 /// [`settle`] for all things, after some were left by who knows whom.
 #[cold]
 fn settle_all() {
-    settle_those(|_| true);
+    finish(protocol::settle(&Process, |_| true));
 }
 
-fn settle_those(mut are_meant: impl FnMut(&Retired) -> bool) {
-    if WAITING.load(Ordering::SeqCst) == 0 || !frames::heavy_fence() {
-        return;
-    }
-    let mut lock = lock();
-    let retired = RETIRED.get(&mut lock);
-    let gone: Vec<Retired> = retired
-        .extract_if(.., |it| {
-            are_meant(it) && !frames::is_anyone_inside(it.thing.0)
-        })
-        .collect();
-    WAITING.fetch_sub(gone.len(), Ordering::SeqCst);
-    drop(lock);
-    for it in gone {
+fn finish(works: Vec<Work>) {
+    for work in works {
         // Foreign code may be all around: a panic of a destructor has its message, and ends here.
-        let _ = panic::catch_unwind(AssertUnwindSafe(it.work));
+        let _ = panic::catch_unwind(AssertUnwindSafe(work));
     }
 }

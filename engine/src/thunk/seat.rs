@@ -7,6 +7,7 @@ use crate::levels::{self, LEVELS, Level};
 use crate::record::{Handler, ObjectHandler, Record};
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
+use std::panic::RefUnwindSafe;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -206,6 +207,9 @@ pub(crate) struct Seats([[UnsafeCell<Queue>; KINDS]; LEVELS]);
 
 // SAFETY: `queue` wants the level's token, which one thread has at a time.
 unsafe impl Sync for Seats {}
+
+// No step of a queue can panic.
+impl RefUnwindSafe for Seats {}
 
 impl Seats {
     fn queue<'a>(&'a self, level: &'a mut Level, kind: Kind) -> &'a mut Queue {

@@ -92,7 +92,7 @@ fn compile(target: Target, prefix: &Path, name: &str, file: &str, how: &[&str]) 
 }
 
 /// The functions that exceptions cross, in whole or, if they end with a colon or an underscore, by how their names begin.
-const CROSSED: [&str; 16] = [
+const CROSSED: [&str; 18] = [
     "ffi_call",
     "ffi_call_go",
     "ffi_call_plan_invoke",
@@ -101,6 +101,8 @@ const CROSSED: [&str; 16] = [
     "ffi::run::call_otherwise",
     "ffi::code::first_calls",
     "ffi::code::call_win64",
+    "ffi::code::first_call",
+    "ffi::entry::enter",
     "ffi::interp::",
     "ffi::raw::call",
     "ffi::raw::enter",

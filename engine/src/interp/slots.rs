@@ -28,8 +28,11 @@ pub unsafe fn call_slots(plan: &Plan, target: *const c_void, slots: *const u64, 
     unsafe { follow::call(plan, target, Slots(slots), result.cast(), ptr::null()) }
 }
 
-/// The most slots that lie on the stack.
-const INLINE: usize = 64;
+/// The most slots of arguments that lie on the stack. Callbacks nest, on stacks that may be short.
+const INLINE: usize = 32;
+
+/// The same of results in memory, in pairs of slots.
+const INLINE_RESULT: usize = 4;
 
 /// Enters a callback: has `run` called with the arguments' slots and room for the result's, and returns that to C.
 ///
@@ -55,7 +58,7 @@ pub(crate) unsafe fn enter_slots(
             return unsafe { entered.return_result(area.as_ptr().cast()) };
         };
         let words = plan.ret_slots.div_ceil(2) as usize;
-        with_scratch::<u128, _, INLINE>(words, 0, |result| {
+        with_scratch::<u128, _, INLINE_RESULT>(words, 0, |result| {
             run(slots, result);
             // SAFETY: C has memory of the result's size there, and the result fills its slots.
             unsafe {

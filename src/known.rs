@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use farcall_cdecl::{Codes, Role};
-use farcall_engine::{self as engine, Cache, Compiled, Guarded, epoch};
+use farcall_engine::{self as engine, Cache, Cached, Compiled, epoch};
 use std::sync::Arc;
 
 /// A signature that has been read.
@@ -14,7 +14,7 @@ pub(crate) struct Known {
 
 /// By the role, the result's letter and the arguments'. Nobody but the cache holds one for longer than it takes to clone it, so all of
 /// them are forgotten when there are too many; what functions and callbacks have of them stays.
-static KNOWN: Guarded<Cache<Box<[u8]>, Known>> = Guarded::new(Cache::new());
+static KNOWN: Cached<Cache<Box<[u8]>, Known>> = Cached::new(Cache::new());
 
 /// Keys of short argument lists lie on the stack.
 const INLINE: usize = 34;
@@ -38,13 +38,14 @@ pub(crate) fn known(ret: &str, args: &str, role: Role) -> Result<Known> {
     key[2..len].copy_from_slice(args.as_bytes());
     let key = &key[..len];
     let find = |cache: &mut Cache<Box<[u8]>, Known>| cache.get(key);
-    if let Some(known) = KNOWN.with(find) {
+    if let Some(Some(known)) = KNOWN.with(find) {
         return Ok(Known::clone(&known));
     }
     let made = read(ret, args, role)?;
     let add = |cache: &mut Cache<_, _>| cache.add(key.into(), Arc::new(made.clone()));
-    let (_, unused) = KNOWN.with(add);
-    epoch::forget(unused);
+    if let Some((_, unused)) = KNOWN.with(add) {
+        epoch::forget(unused);
+    }
     Ok(made)
 }
 

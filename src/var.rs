@@ -67,7 +67,7 @@ impl Variable {
     /// Changes its value. An integer must be within the range of the type.
     ///
     /// # Errors
-    /// [`Error::Closed`], [`Error::OutOfRange`], [`Error::WrongKind`]: the variable is as before then.
+    /// [`Error::Closed`], [`CodeError`](crate::CodeError) for a value that its type does not take: the variable is as before then.
     ///
     /// # Safety
     /// * There is a variable of this type at the address, it may be written, and nobody else accesses it now.

@@ -86,17 +86,27 @@ impl Drop for CacheHeld {
 }
 
 /// A value that is reached only while the cache's lock is held.
-pub(crate) struct Cached<T>(UnsafeCell<T>);
+#[derive(Debug)]
+pub struct Cached<T>(UnsafeCell<T>);
 
 // SAFETY: `get` wants a `&mut CacheHeld`, of which there is one at a time in the process.
 unsafe impl<T: Send> Sync for Cached<T> {}
 
 impl<T> Cached<T> {
+    /// The value, behind that lock.
     pub const fn new(value: T) -> Cached<T> {
         Cached(UnsafeCell::new(value))
     }
 
-    pub fn get<'a>(&'a self, _: &'a mut CacheHeld) -> &'a mut T {
+    /// Does `work` with the value. `None` where the lock cannot be had: in a signal's handler that has interrupted its holder, for one.
+    /// `work` must neither call foreign code, destructors of users' values included, nor take a lock.
+    #[inline]
+    pub fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let mut held = hold_cache()?;
+        Some(work(self.get(&mut held)))
+    }
+
+    pub(crate) fn get<'a>(&'a self, _: &'a mut CacheHeld) -> &'a mut T {
         // SAFETY: the only token is borrowed for as long as the result lives.
         unsafe { &mut *self.0.get() }
     }

@@ -38,6 +38,7 @@ pub use cache::{Cache, LIMIT};
 pub use callback::Callback;
 pub use compiled::{Compiled, Direction, Endpoint, Served, SlotsCall, compile};
 pub use error::{Error, Result};
+pub use levels::Cached;
 pub use library::Library;
 pub use lock::{Guarded, exclusively};
 pub use objects::{Conversion, set_object_model};

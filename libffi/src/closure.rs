@@ -1,6 +1,6 @@
 //! Closures: function pointers with data.
 //!
-//! A closure's last four words are its [`Record`]: the code to enter by, and what that needs. A function pointer is a
+//! A closure's last four words are its `Record`: the code to enter by, and what that needs. A function pointer is a
 //! thunk, which knows the record's place and jumps to the entry named there. So preparing a closure makes no code;
 //! it may be prepared again, and what a program reads or writes in it is what is used.
 //!
@@ -220,7 +220,7 @@ unsafe fn entry_of(cif: &Cif, may_change: impl FnOnce() -> bool) -> Result<*cons
     }
 }
 
-/// `ffi_go_closure`: the first words of a [`Record`].
+/// `ffi_go_closure`: the first words of a `Record`.
 #[derive(Debug)]
 #[repr(C)]
 pub struct GoClosure {

@@ -5,7 +5,7 @@ use crate::text::text;
 use farcall_arch::endpoint::{Boxing, Delivery, ObjectCall, Unbox};
 use farcall_cdecl::{Codes, Kind, Position, Role, TypeCode, float_to_slot, integer_to_slot};
 use farcall_engine::{
-    self as engine, Cache, Compiled, Conversion, Direction, Endpoint, Guarded, Served,
+    self as engine, Cache, Cached, Compiled, Conversion, Direction, Endpoint, Served,
 };
 use std::ffi::{CString, c_char, c_void};
 use std::ptr::{self, NonNull};
@@ -187,13 +187,13 @@ impl Text {
 }
 
 /// Signatures by their text.
-static SEEN: Guarded<Cache<Box<[u8]>, Signature>> = Guarded::new(Cache::new());
+static SEEN: Cached<Cache<Box<[u8]>, Signature>> = Cached::new(Cache::new());
 
 /// Reads a signature, unless it has been read before.
 fn known(ret: &str, args: &str, role: Role) -> Result<Arc<Signature>, Failure> {
     let text = Text::new(ret, args, role);
     if let Some(text) = &text
-        && let Some(known) = SEEN.with(|seen| seen.get(text.as_bytes()))
+        && let Some(Some(known)) = SEEN.with(|seen| seen.get(text.as_bytes()))
     {
         return Ok(known);
     }
@@ -202,7 +202,10 @@ fn known(ret: &str, args: &str, role: Role) -> Result<Arc<Signature>, Failure> {
         return Ok(signature);
     };
     let key = text.as_bytes().into();
-    let (signature, unused) = SEEN.with(|seen| seen.add(key, signature));
+    let add = |seen: &mut Cache<_, _>| seen.add(key, signature.clone());
+    let Some((signature, unused)) = SEEN.with(add) else {
+        return Ok(signature);
+    };
     engine::epoch::forget(unused);
     Ok(signature)
 }

@@ -62,7 +62,7 @@ pub fn pointers_trampoline(case: &Case, target: &Target) -> Result<Made<(*const 
     Ok(Made::new(it, memory))
 }
 
-/// A function pointer whose code calls `handler` with the addresses of the arguments, `context`, and [`USER_DATA`].
+/// A function pointer whose code calls `handler` with the addresses of the arguments, `context`, and `USER_DATA`.
 ///
 /// # Errors
 /// When the planner refuses the signature.

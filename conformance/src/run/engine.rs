@@ -61,7 +61,7 @@ pub trait Engine {
         context: *mut c_void,
     ) -> Result<Made<*const c_void>>;
 
-    /// A function pointer that leads to [`super::delivery::deliver`] as a closure, if the engine has closures
+    /// A function pointer that leads to `super::delivery::deliver` as a closure, if the engine has closures
     /// of the case's signature.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ impl<'a> Entered<'a> {
     /// A callback of the plan's signature that has been called with these registers and stack arguments.
     ///
     /// # Safety
-    /// * It is so: they are what an [`super::entry`] has handed on.
+    /// * It is so: they are what an entry has handed on.
     #[inline]
     pub unsafe fn new(plan: &'a Plan, image: &'a mut Image, stack: *mut u8) -> Entered<'a> {
         Entered { plan, image, stack }

@@ -2,7 +2,7 @@
 //!
 //! This serves signatures that are not worth code yet, and systems that refuse executable memory. What machine code it takes is
 //! part of the program ([`machine`]). Where values lie on the side that is not C's is up to who uses it: in slots
-//! ([`slots`]), or behind pointers, as libffi has it.
+//! ([`call_slots`]), or behind pointers, as libffi has it.
 
 mod bytes;
 mod enter;

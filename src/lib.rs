@@ -1,6 +1,6 @@
 //! Call C functions by signature strings, and be called by C.
 //!
-//! A signature is one letter a type: `"i"` and `"ddp"` stand for `int f(double, double, void *)`. It is compiled, once, into
+//! A signature is one letter a type: `"i"` and `"ddp"` stand for `int f(double, double, void *)`. Once it is in use, it is compiled into
 //! a small piece of machine code; a call is then a few loads and one `call` instruction.
 //!
 //! ```

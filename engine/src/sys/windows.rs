@@ -235,6 +235,11 @@ pub(crate) fn fresh_memory(len: usize) -> Option<NonNull<u8>> {
 /// There is nothing here that interrupts a thread in its own stack.
 pub(crate) struct SignalMask;
 
+impl Drop for SignalMask {
+    /// As elsewhere: whoever has blocked signals says when they may come again.
+    fn drop(&mut self) {}
+}
+
 pub(crate) fn block_signals() -> SignalMask {
     SignalMask
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{call, func, own_peer};
+use common::{call, own_peer};
 use farcall::{Callback, Error, Function, Library, Value, Variable};
 use std::ffi::c_void;
 use std::panic::{self, AssertUnwindSafe};
@@ -332,7 +332,7 @@ mod linux {
         }
         let (library, path) = own_peer();
         let mut escape = library.func("v", "escape", "").expect("a function");
-        let mut counted = func("i", "counted", "");
+        let mut counted = super::common::func("i", "counted", "");
         let enter = common::peer().addr("with_way_out").expect("a function");
         let own_enter = library.addr("with_way_out").expect("a function");
         let [with_way_out, with_own_way_out] = [enter, own_enter].map(|enter| {

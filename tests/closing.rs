@@ -367,9 +367,9 @@ mod linux {
             std::ptr::null_mut()
         }
         let argument = (&raw const call_v).cast_mut().cast();
-        // SAFETY: the thread ends before the function goes.
+        // SAFETY: the thread ends before the function goes; a thread of C's may be any bits until it is made.
         unsafe {
-            let mut thread = 0;
+            let mut thread: libc::pthread_t = std::mem::zeroed();
             assert_eq!(
                 libc::pthread_create(&mut thread, std::ptr::null(), run, argument),
                 0

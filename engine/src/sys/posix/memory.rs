@@ -61,7 +61,7 @@ impl Reserved {
     ///
     /// # Safety
     /// * MAP_FIXED is not among the flags.
-    #[cfg(target_vendor = "apple")]
+    #[cfg(all(target_os = "macos", target_arch = "aarch64"))]
     pub unsafe fn mapped(
         len: usize,
         protection: libc::c_int,

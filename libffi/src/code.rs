@@ -30,10 +30,16 @@ unsafe extern "C-unwind" fn first_call(
     }
     // The plan is for this call alone. Whatever leaves the call by an exception or a jump leaves it behind, which costs some memory once:
     // this frame has nothing to be dropped.
-    let plan = ManuallyDrop::new(shape::plan_scalars(entry.key()));
+    let plan = make(entry);
     // SAFETY: the caller vouches for the call. Such an entry's arguments all have a value.
     unsafe { interp::call_by(&plan, target, values, result) }
     give_up(plan);
+}
+
+/// Apart from [`first_call`], as is [`give_up`]: planning has much to be dropped.
+#[inline(never)]
+fn make(entry: &Entry) -> ManuallyDrop<Plan> {
+    ManuallyDrop::new(shape::plan_scalars(entry.key()))
 }
 
 #[inline(never)]

@@ -92,10 +92,13 @@ unsafe extern "C-unwind" fn enter(record: *mut Record, image: &mut Image, stack:
         let Some(found) = (*cif).resolve() else {
             return;
         };
-        if let Some(entry) = found.entry() {
-            install_code(record, entry, cif);
-        }
-        found.lend(|detail| run(detail, cif, fun, user_data, image, stack));
+        let entry = found.entry();
+        found.lend(|detail| {
+            if let Some(entry) = entry {
+                install_code(record, entry, cif);
+            }
+            run(detail, cif, fun, user_data, image, stack);
+        });
     }
 }
 

@@ -57,7 +57,7 @@ pub fn check_code(code: &Code) -> Result<(), String> {
         frame: Frame::new(code.abi.convention().isa),
         frames: BTreeMap::new(),
         stores: BTreeSet::new(),
-        shadow: shadow(code),
+        shadow: shadow(code).expect("memory"),
     };
     for instruction in &instructions {
         let complain = |why| format!("{} {}: {why}", instruction.offset, instruction.text);

@@ -7,6 +7,7 @@ mod common;
 
 use common::decode::{Flow, StackMove, decode};
 use common::frame::check_code;
+use farcall_arch::abi::Dialect;
 use farcall_arch::abi::check::check;
 use farcall_arch::abi::regs::{Gpr, Isa};
 use farcall_arch::emit::unwind::unwind_info;
@@ -334,5 +335,32 @@ fn largest_signature_fits_what_unwind_codes_can_tell() {
     for code in [emit::call(&plan), emit::callback_entry(&plan)] {
         let code = code.expect("memory");
         assert_eq!(told_by_unwind_info(&code), done_by_prologue(&code));
+    }
+}
+
+/// Frames beyond what one instruction reaches, and of more pages than are touched one by one.
+#[test]
+fn code_for_large_values_keeps_to_its_frame() {
+    let block = |bytes| {
+        let made = Struct::new(vec![Type::U8; bytes]).expect("not larger than any value");
+        Type::try_from(made).expect("memory")
+    };
+    for abi in Abi::ALL {
+        // Planning is slow without optimization, so one convention has more than an addition reaches.
+        let most = if abi == Abi::Aapcs64(Dialect::Linux) {
+            17 << 20
+        } else {
+            (1 << 20) + 5
+        };
+        for bytes in [300_000, most] {
+            let args = vec![Type::I32, block(bytes), Type::F64, block(7)];
+            let signature = Signature::new(block(bytes + 1), args).expect("a signature");
+            let plan = plan(&signature, abi).expect("a plan");
+            for (emitter, emit) in EMITTERS {
+                let code = emit(&plan).expect("memory");
+                assert_eq!(check_code(&code), Ok(()), "{emitter}, {bytes} bytes, {abi}");
+                assert!(code.bytes.len() < 2048, "{emitter}, {bytes} bytes, {abi}");
+            }
+        }
     }
 }

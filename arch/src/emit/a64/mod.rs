@@ -71,6 +71,9 @@ const GUARD_PAGE: u32 = 4096;
 /// A frame of more pages is touched in a loop.
 const MANY_PAGES: u32 = 64;
 
+/// The largest operand of an addition or a subtraction: twelve bits.
+const MOST_UNITS: u32 = 4095;
+
 /// The bytes of a frame record: the caller's `x29` and the return address.
 const FRAME_RECORD: u32 = 16;
 
@@ -198,9 +201,17 @@ impl Emitter {
             ; subs X(FAR), XSP(FAR), 1
             ; b.ne -12 // to the subtraction
         );
-        self.constant(FAR, bytes.into());
-        dynasm!(self.ops ; .arch aarch64 ; sub sp, sp, X(FAR), UXTX);
-        self.note_depth(self.depth + bytes);
+        let (mut pages, rest) = (bytes / GUARD_PAGE, bytes % GUARD_PAGE);
+        while pages > 0 {
+            let some = pages.min(MOST_UNITS);
+            dynasm!(self.ops ; .arch aarch64 ; sub sp, sp, some, LSL 12);
+            self.note_depth(self.depth + some * GUARD_PAGE);
+            pages -= some;
+        }
+        if rest > 0 {
+            dynasm!(self.ops ; .arch aarch64 ; sub sp, sp, rest);
+            self.note_depth(self.depth + rest);
+        }
         dynasm!(self.ops ; .arch aarch64 ; str xzr, [sp]);
     }
 

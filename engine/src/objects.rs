@@ -5,9 +5,9 @@
 use crate::arena::{Published, SHARING, publish_in};
 use crate::lock::lock;
 use crate::sys;
-use farcall_arch::Plan;
 use farcall_arch::emit::{self, Code};
 use farcall_arch::endpoint::{Delivery, ObjectCall, ObjectModel, SharedOffsets};
+use farcall_arch::{OutOfMemory, Plan};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -30,8 +30,9 @@ struct Interpreter {
     entry: EntryEmitter,
 }
 
-type CallEmitter = fn(&Plan, &ObjectCall, &ObjectModel, &SharedOffsets) -> Option<Code>;
-type EntryEmitter = fn(&Plan, &ObjectModel, &[Delivery], u64) -> Option<Code>;
+type CallEmitter =
+    fn(&Plan, &ObjectCall, &ObjectModel, &SharedOffsets) -> Result<Option<Code>, OutOfMemory>;
+type EntryEmitter = fn(&Plan, &ObjectModel, &[Delivery], u64) -> Result<Option<Code>, OutOfMemory>;
 
 static INTERPRETER: OnceLock<Option<Interpreter>> = OnceLock::new();
 
@@ -44,7 +45,7 @@ static IS_REFUSED: AtomicBool = AtomicBool::new(false);
 /// * The model is true for as long as the process lives, and each function in it has the type that its description states.
 pub unsafe fn set_object_model(model: ObjectModel) {
     INTERPRETER.get_or_init(|| {
-        let shared = emit::shared_for_objects(sys::host_abi(), &model)?;
+        let shared = emit::shared_for_objects(sys::host_abi(), &model).ok()??;
         SHARING.get(&mut lock()).share(shared.code);
         Some(Interpreter {
             model,
@@ -61,7 +62,7 @@ pub(crate) fn publish_call(plan: &Plan, call: &ObjectCall) -> Option<Published> 
     if IS_REFUSED.load(Ordering::Relaxed) {
         return None;
     }
-    let code = (interpreter.call)(plan, call, &interpreter.model, &interpreter.shared)?;
+    let code = (interpreter.call)(plan, call, &interpreter.model, &interpreter.shared).ok()??;
     let published = publish_in(&SHARING, &mut lock(), &code).ok();
     if published.is_none() {
         IS_REFUSED.store(true, Ordering::Relaxed);
@@ -77,6 +78,6 @@ pub(crate) fn publish_entry(
     slots_entry: u64,
 ) -> Option<Published> {
     let interpreter = INTERPRETER.get()?.as_ref()?;
-    let code = (interpreter.entry)(plan, &interpreter.model, deliveries, slots_entry)?;
+    let code = (interpreter.entry)(plan, &interpreter.model, deliveries, slots_entry).ok()??;
     crate::arena::publish(&code).ok()
 }

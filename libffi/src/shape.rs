@@ -222,7 +222,7 @@ unsafe fn to_struct(ty: &FfiType) -> Result<Type, BadType> {
         }
         made => made,
     };
-    made.map(Type::from).map_err(|_| BadType)
+    made.map_err(|_| BadType)?.try_into().map_err(|_| BadType)
 }
 
 /// GNU C has complex integers, which go as structures of two.
@@ -240,7 +240,7 @@ unsafe fn to_complex(ty: &FfiType) -> Result<Type, BadType> {
             // SAFETY: a scalar has no elements.
             let part = unsafe { to_type(part)? };
             let pair = Struct::new(vec![part.clone(), part]);
-            pair.map(Type::from).map_err(|_| BadType)
+            pair.map_err(|_| BadType)?.try_into().map_err(|_| BadType)
         }
         _ => Err(BadType),
     }
@@ -257,7 +257,7 @@ fn to_vector(ty: &FfiType) -> Result<Type, BadType> {
         16 => Ok(Type::F128),
         size if cfg!(target_arch = "aarch64") && size > 16 => {
             let words = Struct::with_layout(vec![Type::U64; size / 8], size as u32, MAX_ALIGN);
-            words.map(Type::from).map_err(|_| BadType)
+            words.map_err(|_| BadType)?.try_into().map_err(|_| BadType)
         }
         _ => Err(BadType),
     }

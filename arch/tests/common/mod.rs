@@ -8,6 +8,7 @@
 pub mod decode;
 pub mod frame;
 pub mod listing;
+pub mod model;
 
 use farcall_arch::abi::regs::Isa;
 use farcall_arch::{Abi, Float, Move, Place, Plan, Signature, Struct, Type};

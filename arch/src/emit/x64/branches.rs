@@ -25,7 +25,7 @@ pub(super) struct Branches {
     /// Which are short. All others are long.
     is_short: Vec<bool>,
     /// Where each ends, and where it leads.
-    emitted: List<(usize, Label)>,
+    pub(super) emitted: List<(usize, Label)>,
 }
 
 impl Default for Branches {

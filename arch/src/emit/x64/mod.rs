@@ -110,6 +110,8 @@ impl Emitter {
     }
 
     fn finish(self) -> Result<Code, OutOfMemory> {
+        // Which branches are short goes by how many there have been.
+        self.branches.emitted.finish()?;
         Ok(Code {
             abi: self.abi,
             bytes: self.ops.finish()?,

@@ -122,6 +122,11 @@ impl Builds {
             _ => Command::new(&program),
         };
         command.env("LD_LIBRARY_PATH", prefix.join("lib"));
+        if case.tool == Tool::Thread {
+            let suppressions = paths::root().join("soak/dropin/thread.supp");
+            let options = format!("suppressions={}", suppressions.display());
+            command.env("TSAN_OPTIONS", options);
+        }
         Ok(command)
     }
 }

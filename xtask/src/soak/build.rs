@@ -122,6 +122,11 @@ impl Builds {
             _ => Command::new(&program),
         };
         command.env("LD_LIBRARY_PATH", prefix.join("lib"));
+        if case.tool == Tool::Thread {
+            let suppressions = paths::root().join("soak/dropin/thread.supp");
+            let options = format!("suppressions={}", suppressions.display());
+            command.env("TSAN_OPTIONS", options);
+        }
         Ok(command)
     }
 }
@@ -140,21 +145,32 @@ fn crate_program(sanitizer: &str) -> Result<PathBuf> {
     if !process::succeeds(cargo.arg("--version")) {
         bail!("the sanitizers take Rust's toolchain {TOOLCHAIN}");
     }
+    if sanitizer == "thread" && !has_source()? {
+        // Without that it does not see the standard library's locks and channels, and finds races everywhere.
+        bail!(
+            "the standard library has to be compiled with it: rustup component add rust-src --toolchain {TOOLCHAIN}"
+        );
+    }
     let triple = Target::default().spec().triple;
     let target = directory()?.join(sanitizer);
-    let mut flags = format!("-Zsanitizer={sanitizer} --cfg soak_sanitized");
-    if sanitizer == "thread" {
-        // The standard library comes without.
-        flags.push_str(" -Cunsafe-allow-abi-mismatch=sanitizer");
-    }
+    let flags = format!("-Zsanitizer={sanitizer} --cfg soak_sanitized");
     let mut cargo = Command::new("rustup");
     cargo
         .args(["run", TOOLCHAIN, "cargo"])
         .args(package)
+        .args((sanitizer == "thread").then_some("-Zbuild-std"))
         .args(["--target", triple, "--target-dir"])
         .arg(&target)
         .env("RUSTFLAGS", flags)
         .current_dir(paths::root());
     process::run(&mut cargo, Output::OnFailure)?;
     Ok(target.join(triple).join("release/farcall-soak"))
+}
+
+/// Whether the standard library's source is there.
+fn has_source() -> Result<bool> {
+    let mut rustc = Command::new("rustup");
+    let root = process::stdout(rustc.args(["run", TOOLCHAIN, "rustc", "--print", "sysroot"]))?;
+    let file = PathBuf::from(root.trim()).join("lib/rustlib/src/rust/library/Cargo.lock");
+    Ok(file.is_file())
 }

@@ -1,18 +1,38 @@
 //! Shared libraries: open, look up, close.
 
-use crate::epoch::{self, Thing};
+use crate::epoch::{self, Thing, Waiting, Work};
 use crate::error::{Error, Result};
-use crate::sys;
+use crate::memory::try_box;
+use crate::sys::{self, LoaderFailure};
+use farcall_arch::OutOfMemory;
+use farcall_arch::memory::try_string;
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What the loader has opened, which goes when nobody is inside any more.
+#[derive(Debug)]
+struct Loaded {
+    waiting: Waiting,
+    library: sys::LoadedLibrary,
+}
+
+impl Work for Loaded {
+    fn waiting(&mut self) -> &mut Waiting {
+        &mut self.waiting
+    }
+
+    fn run(self: Box<Self>) {
+        drop(self);
+    }
+}
 
 /// A shared library, or the program itself.
 #[derive(Debug)]
 pub struct Library {
     name: String,
     is_open: AtomicBool,
-    loaded: Mutex<Option<sys::LoadedLibrary>>,
+    loaded: Mutex<Option<Box<Loaded>>>,
     handle: usize,
 }
 
@@ -29,7 +49,7 @@ impl Library {
     pub unsafe fn open(path: Option<&str>, flags: Option<i32>) -> Result<Library> {
         if let Some(name) = path.filter(|path| path.contains('\0')) {
             return Err(Error::NulInName {
-                name: name.to_owned(),
+                name: try_string(name)?,
             });
         }
         // What an embedder closed while in use may have come free by now.
@@ -37,17 +57,24 @@ impl Library {
         let flags = flags.unwrap_or(sys::DEFAULT_OPEN_FLAGS);
         // SAFETY: the caller vouches for the library.
         let loaded = unsafe { sys::LoadedLibrary::open(path, flags) };
-        let loaded = loaded.map_err(|error| Error::Open {
-            path: path.map(str::to_owned),
-            code: error.code,
-            text: error.text,
-        })?;
-        let (loaded, handle) = loaded.handle();
+        let library = match loaded {
+            Ok(library) => library,
+            Err(LoaderFailure::OutOfMemory) => return Err(OutOfMemory.into()),
+            Err(LoaderFailure::Said(error)) => {
+                return Err(Error::Open {
+                    path: path.map(try_string).transpose()?,
+                    code: error.code,
+                    text: error.text,
+                });
+            }
+        };
+        let handle = library.handle() as usize;
+        let waiting = Waiting::new();
         Ok(Library {
-            name: path.unwrap_or("the program").to_owned(),
+            name: try_string(path.unwrap_or("the program"))?,
             is_open: AtomicBool::new(true),
-            loaded: Mutex::new(Some(loaded)),
-            handle: handle as usize,
+            loaded: Mutex::new(Some(try_box(Loaded { waiting, library })?)),
+            handle,
         })
     }
 
@@ -81,25 +108,26 @@ impl Library {
     pub fn symbol(&self, name: &str) -> Result<*mut c_void> {
         if name.contains('\0') {
             return Err(Error::NulInName {
-                name: name.to_owned(),
+                name: try_string(name)?,
             });
         }
         let loaded = self.loaded();
         let Some(loaded) = loaded.as_ref() else {
             return Err(Error::Closed {
-                what: self.name.clone(),
+                what: try_string(&self.name)?,
             });
         };
-        let missing = |text| Error::Symbol {
-            library: self.name.clone(),
-            name: name.to_owned(),
-            text,
+        let text = match loaded.library.symbol(name) {
+            Ok(address) if address.is_null() => try_string("its address is NULL")?,
+            Ok(address) => return Ok(address),
+            Err(LoaderFailure::OutOfMemory) => return Err(OutOfMemory.into()),
+            Err(LoaderFailure::Said(error)) => error.text,
         };
-        match loaded.symbol(name) {
-            Ok(address) if address.is_null() => Err(missing("its address is NULL".to_owned())),
-            Ok(address) => Ok(address),
-            Err(error) => Err(missing(error.text)),
-        }
+        Err(Error::Symbol {
+            library: try_string(&self.name)?,
+            name: try_string(name)?,
+            text,
+        })
     }
 
     /// Closes it for all who use it. Closing it again does nothing.
@@ -108,7 +136,7 @@ impl Library {
     /// Addresses taken from it dangle after that.
     pub fn close(&self) {
         if let Some(loaded) = self.shut() {
-            epoch::when_left(self.thing(), || drop(loaded));
+            epoch::when_left(self.thing(), loaded);
         }
     }
 
@@ -116,18 +144,18 @@ impl Library {
     /// which none that is [`registered`](epoch::register) is inside foreign code.
     pub fn close_when_idle(&self) {
         if let Some(loaded) = self.shut() {
-            epoch::retire(Box::new(loaded));
+            epoch::retire(loaded);
             epoch::reap();
         }
     }
 
     /// Has everybody find it closed.
-    fn shut(&self) -> Option<sys::LoadedLibrary> {
+    fn shut(&self) -> Option<Box<Loaded>> {
         self.is_open.store(false, Ordering::Release);
         self.loaded().take()
     }
 
-    fn loaded(&self) -> MutexGuard<'_, Option<sys::LoadedLibrary>> {
+    fn loaded(&self) -> MutexGuard<'_, Option<Box<Loaded>>> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

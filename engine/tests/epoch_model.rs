@@ -10,14 +10,23 @@ use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use loom::sync::{Arc, Mutex};
 use loom::thread;
-use protocol::{User, Waiting, World};
+use protocol::{Link, Linked, List, User, World};
 
 const THING: usize = 8;
+
+/// What is to be done, which is to count.
+struct Work(Box<Link<Work>>);
+
+impl Linked for Work {
+    fn link(&mut self) -> &mut Link<Work> {
+        &mut self.0
+    }
+}
 
 /// Threads with a frame each, and the thing that they use.
 struct Model<const USERS: usize> {
     frames: [AtomicUsize; USERS],
-    list: Mutex<Vec<Waiting<()>>>,
+    list: Mutex<List<Work>>,
     is_open: AtomicBool,
     /// How often the thing has been taken away. The model's memory reports who looks while somebody writes.
     taken: UnsafeCell<usize>,
@@ -30,7 +39,7 @@ impl<const USERS: usize> User for Model<USERS> {
 }
 
 impl<const USERS: usize> World for Model<USERS> {
-    type Work = ();
+    type Work = Work;
 
     fn heavy_fence(&self) -> bool {
         fence(Ordering::SeqCst);
@@ -42,7 +51,7 @@ impl<const USERS: usize> World for Model<USERS> {
         self.frames.iter().any(is_it)
     }
 
-    fn with_list<R>(&self, work: impl FnOnce(&mut Vec<Waiting<()>>) -> R) -> R {
+    fn with_list<R>(&self, work: impl FnOnce(&mut List<Work>) -> R) -> R {
         work(&mut self.list.lock().expect("no panic"))
     }
 }
@@ -51,7 +60,7 @@ impl<const USERS: usize> Model<USERS> {
     fn new() -> Model<USERS> {
         Model {
             frames: std::array::from_fn(|_| AtomicUsize::new(0)),
-            list: Mutex::new(Vec::new()),
+            list: Mutex::new(List::new()),
             is_open: AtomicBool::new(true),
             taken: UnsafeCell::new(0),
         }
@@ -68,15 +77,16 @@ impl<const USERS: usize> Model<USERS> {
         }
         protocol::take_back(self, || frame.store(0, Ordering::Release));
         if !self.is_open.load(Ordering::Acquire) {
-            protocol::settle(self, |thing| thing == THING)
-                .into_iter()
-                .for_each(|()| self.take());
+            let mut over = protocol::settle(self, |thing| thing == THING);
+            while over.pop().is_some() {
+                self.take();
+            }
         }
     }
 
     fn closes(&self) {
         self.is_open.store(false, Ordering::Release);
-        if protocol::retire(self, THING, ()).is_some() {
+        if protocol::retire(self, THING, Work(Box::new(Link::new()))).is_some() {
             self.take();
         }
     }

@@ -3,15 +3,17 @@
 use crate::error::Result;
 use crate::known::{Known, known};
 use crate::value::{self, Value};
+use farcall_arch::Shared;
 use farcall_cdecl::{Codes, Position, Role};
-use farcall_engine::epoch::{self, Inside, Place};
+use farcall_engine::epoch::{self, Inside, Place, Waiting, Work};
+use farcall_engine::memory::try_box;
 use farcall_engine::{self as engine, Seat};
 use std::any::Any;
 use std::ffi::c_void;
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr::NonNull;
-use std::sync::Arc;
 
 /// A closure that C can call.
 ///
@@ -34,9 +36,9 @@ use std::sync::Arc;
 /// # Ok::<(), farcall::Error>(())
 /// ```
 pub struct Callback {
-    raw: Option<engine::Callback>,
-    closure: NonNull<Closure>,
-    codes: Arc<Codes>,
+    /// Both, until it is dropped.
+    open: Option<(engine::Callback, Box<Closing>)>,
+    codes: Shared<Codes>,
 }
 
 // SAFETY: the closure is Send and Sync, and this gives out no reference to it.
@@ -50,6 +52,26 @@ type Body = dyn Fn(&[u64], &mut u64) + Send + Sync;
 struct Closure {
     body: Box<Body>,
     arg_count: usize,
+}
+
+/// The closure of a callback, as what is to be done once it is closed. It is made with the callback: closing needs no memory.
+struct Closing {
+    waiting: Waiting,
+    closure: NonNull<Closure>,
+}
+
+// SAFETY: closures are Send.
+unsafe impl Send for Closing {}
+
+impl Work for Closing {
+    fn waiting(&mut self) -> &mut Waiting {
+        &mut self.waiting
+    }
+
+    fn run(self: Box<Self>) {
+        // SAFETY: it came from a box, and the callback that it was of is closed, with no thread inside.
+        drop(unsafe { Box::from_raw(self.closure.as_ptr()) });
+    }
 }
 
 /// Values of short argument lists lie on the stack.
@@ -106,11 +128,14 @@ impl Callback {
         body: impl Fn(&[u64], &mut u64) + Send + Sync + 'static,
     ) -> Result<Callback> {
         let Known { codes, compiled } = known;
-        let closure = Box::new(Closure {
-            body: Box::new(body),
+        let closure = try_box(Closure {
+            body: try_box(body)?,
             arg_count: codes.args.len(),
-        });
+        })?;
+        let place = try_box(MaybeUninit::uninit())?;
         let closure = NonNull::from(Box::leak(closure));
+        let waiting = Waiting::new();
+        let closing = Box::write(place, Closing { waiting, closure });
         // SAFETY: run_closure is the handler of all callbacks; it catches every panic, and enters before it looks. The closure may be called
         // on any thread, being Send and Sync, and lives until no thread is inside, see Drop.
         let raw =
@@ -120,17 +145,15 @@ impl Callback {
             drop(unsafe { Box::from_raw(closure.as_ptr()) });
         }
         Ok(Callback {
-            raw: Some(raw?),
-            closure,
+            open: Some((raw?, closing)),
             codes,
         })
     }
 
     /// The function pointer for C. It is good until the callback is dropped or closed.
     pub fn code(&self) -> *const c_void {
-        self.raw
-            .as_ref()
-            .map_or(std::ptr::null(), engine::Callback::code)
+        let open = self.open.as_ref();
+        open.map_or(std::ptr::null(), |(raw, _)| raw.code())
     }
 
     /// Closes it: calls from C are reported and return zero from now on, as long as its pointer has not become
@@ -141,23 +164,9 @@ impl Callback {
 
 impl Drop for Callback {
     fn drop(&mut self) {
-        let owned = Owned(self.closure);
-        if let Some(raw) = self.raw.take() {
-            raw.close(move || owned.drop_it());
+        if let Some((raw, closing)) = self.open.take() {
+            raw.close(closing);
         }
-    }
-}
-
-/// The closure of a callback that has been closed.
-struct Owned(NonNull<Closure>);
-
-// SAFETY: closures are Send.
-unsafe impl Send for Owned {}
-
-impl Owned {
-    fn drop_it(self) {
-        // SAFETY: it came from a box, and the callback that it was of is closed, with no thread inside.
-        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }
 
@@ -215,14 +224,21 @@ type Panic = Box<dyn Any + Send>;
 /// Keeps a closure's panic for the call in whose course it happened.
 #[cold]
 fn keep_panic(panic: Panic, inside: &Inside) {
-    let note = Box::into_raw(Box::new(panic));
+    let Ok(place) = try_box(MaybeUninit::uninit()) else {
+        // The message is out, and there is no memory to keep the panic for the call.
+        return drop_panic(panic);
+    };
+    let note = Box::into_raw(Box::write(place, panic));
     if let Err(nobodys) = inside.leave_note(note.cast()) {
         // SAFETY: notes come from here, and this one is nobody else's.
-        let panic = unsafe { Box::from_raw(nobodys.cast::<Panic>()) };
-        // What it carries may panic as it is dropped: the message is out, and there is nobody to tell.
-        if let Err(another) = panic::catch_unwind(AssertUnwindSafe(|| drop(panic))) {
-            std::mem::forget(another);
-        }
+        drop_panic(*unsafe { Box::from_raw(nobodys.cast::<Panic>()) });
+    }
+}
+
+/// What a panic carries may panic as it is dropped: the message is out, and there is nobody to tell.
+fn drop_panic(panic: Panic) {
+    if let Err(another) = panic::catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(another);
     }
 }
 

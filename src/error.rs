@@ -2,6 +2,7 @@
 //!
 //! A text names the place, then what was expected, then what was found.
 
+pub use farcall_arch::OutOfMemory;
 pub use farcall_cdecl::Error as CodeError;
 pub use farcall_engine::Error as EngineError;
 
@@ -14,7 +15,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// Codes that make no signature, or a value that its code does not take.
     #[error(transparent)]
-    Codes(#[from] CodeError),
+    Codes(CodeError),
+    /// There is no memory.
+    #[error(transparent)]
+    OutOfMemory(#[from] OutOfMemory),
     /// A library or a symbol that is not there, a signature that the calling convention has no place for, no executable memory.
     #[error(transparent)]
     Engine(EngineError),
@@ -48,7 +52,17 @@ impl From<EngineError> for Error {
     fn from(error: EngineError) -> Error {
         match error {
             EngineError::Closed { what } => Error::Closed { what },
+            EngineError::OutOfMemory(none) => Error::OutOfMemory(none),
             error => Error::Engine(error),
+        }
+    }
+}
+
+impl From<CodeError> for Error {
+    fn from(error: CodeError) -> Error {
+        match error {
+            CodeError::OutOfMemory(none) => Error::OutOfMemory(none),
+            error => Error::Codes(error),
         }
     }
 }

@@ -4,13 +4,14 @@ use crate::callback;
 use crate::error::{Error, Result};
 use crate::known::{Known, known};
 use crate::value::{self, Value};
+use farcall_arch::memory::{try_format, try_string, try_with_capacity};
+use farcall_arch::{OutOfMemory, Shared};
 use farcall_cdecl::{Codes, Position, Role, TypeCode};
 use farcall_engine::epoch::{self, Inside, Place, Thing};
 use farcall_engine::{self as engine, Compiled};
 use std::ffi::c_void;
 use std::fmt;
 use std::mem::MaybeUninit;
-use std::sync::Arc;
 
 /// A C function with its signature, ready to be called.
 ///
@@ -20,10 +21,10 @@ use std::sync::Arc;
 pub struct Function {
     address: *const c_void,
     arg_count: usize,
-    compiled: Arc<Compiled>,
-    library: Option<Arc<engine::Library>>,
-    codes: Arc<Codes>,
-    name: Option<Arc<str>>,
+    compiled: Shared<Compiled>,
+    library: Option<Shared<engine::Library>>,
+    codes: Shared<Codes>,
+    name: Option<Shared<String>>,
 }
 
 // SAFETY: `address` is a number until a call, and calls are unsafe: their callers answer for the thread they run on.
@@ -48,7 +49,7 @@ impl Function {
         ret: &str,
         args: &str,
         name: Option<&str>,
-        library: Option<Arc<engine::Library>>,
+        library: Option<Shared<engine::Library>>,
     ) -> Result<Function> {
         if address.is_null() {
             return Err(Error::Null { what: "function" });
@@ -60,7 +61,9 @@ impl Function {
             compiled,
             library,
             codes,
-            name: name.map(Arc::from),
+            name: name
+                .map(|name| Shared::try_new(try_string(name)?))
+                .transpose()?,
         })
     }
 
@@ -97,8 +100,8 @@ impl Function {
     /// * As for [`Function::call`]; there are as many values as arguments.
     #[inline(never)]
     unsafe fn call_with_many(&self, args: &[Value]) -> Result<Value> {
-        let mut slots = vec![MaybeUninit::uninit(); args.len()];
-        self.fill(&mut slots, args)?;
+        let mut slots = try_with_capacity(args.len())?;
+        self.fill(slots.spare_capacity_mut(), args)?;
         // SAFETY: the slots hold the values that the caller vouches for, as their types want them.
         let result = unsafe { self.call_checked(slots.as_ptr().cast())? };
         Ok(value::from_slot(result, self.codes.ret))
@@ -185,31 +188,33 @@ impl Function {
     /// * The library is not closed meanwhile.
     #[inline(always)]
     pub unsafe fn call_unchecked(&self, slots: *const u64, result: *mut u64) {
-        let compiled = Arc::as_ptr(&self.compiled);
+        let compiled = self.compiled.as_ptr();
         // SAFETY: the signature is the function's, and the rest is the caller's promise.
         unsafe { self.compiled.call()(self.address, slots, result, compiled) };
     }
 
     #[cold]
     fn wrong_count(&self, got: usize) -> Error {
-        Error::ArgumentCount {
-            function: self.name(),
-            codes: self.codes.args_text(),
+        let words = || Ok((self.name()?, self.codes.args_text()?));
+        let words: std::result::Result<_, OutOfMemory> = words();
+        words.map_or_else(Error::from, |(function, codes)| Error::ArgumentCount {
+            function,
+            codes,
             wanted: self.arg_count,
             got,
-        }
+        })
     }
 
     #[cold]
     #[inline(never)]
     fn refused(&self) -> Result<u64> {
-        Err(Error::Closed { what: self.name() })
+        Err(Error::Closed { what: self.name()? })
     }
 
-    fn name(&self) -> String {
+    fn name(&self) -> std::result::Result<String, OutOfMemory> {
         match &self.name {
-            Some(name) => name.to_string(),
-            None => format!("function at {:p}", self.address),
+            Some(name) => try_string(name),
+            None => try_format(format_args!("function at {:p}", self.address)),
         }
     }
 
@@ -233,12 +238,11 @@ fn convert(arg: &Value, code: TypeCode, index: usize) -> Result<u64> {
 
 impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Function({} at {:p}, {})",
-            self.name(),
-            self.address,
-            self.codes
-        )
+        f.write_str("Function(")?;
+        match &self.name {
+            Some(name) => f.write_str(name)?,
+            None => write!(f, "function at {:p}", self.address)?,
+        }
+        write!(f, " at {:p}, {})", self.address, self.codes)
     }
 }

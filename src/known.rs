@@ -1,20 +1,21 @@
 //! Signatures by their letters: what was read once is not read again.
 
 use crate::error::Result;
+use farcall_arch::Shared;
+use farcall_arch::memory::try_to_vec;
 use farcall_cdecl::{Codes, Role};
 use farcall_engine::{self as engine, Cache, Cached, Compiled, epoch};
-use std::sync::Arc;
 
 /// A signature that has been read.
 #[derive(Clone)]
 pub(crate) struct Known {
-    pub codes: Arc<Codes>,
-    pub compiled: Arc<Compiled>,
+    pub codes: Shared<Codes>,
+    pub compiled: Shared<Compiled>,
 }
 
 /// By the role, the result's letter and the arguments'. Nobody but the cache holds one for longer than it takes to clone it, so all of
 /// them are forgotten when there are too many; what functions and callbacks have of them stays.
-static KNOWN: Cached<Cache<Box<[u8]>, Known>> = Cached::new(Cache::new());
+static KNOWN: Cached<Cache<Vec<u8>, Known>> = Cached::new(Cache::new());
 
 /// Keys of short argument lists lie on the stack.
 const INLINE: usize = 34;
@@ -37,13 +38,19 @@ pub(crate) fn known(ret: &str, args: &str, role: Role) -> Result<Known> {
     key[1] = letter;
     key[2..len].copy_from_slice(args.as_bytes());
     let key = &key[..len];
-    let find = |cache: &mut Cache<Box<[u8]>, Known>| cache.get(key);
+    let find = |cache: &mut Cache<Vec<u8>, Known>| cache.get(key);
     if let Some(Some(known)) = KNOWN.with(find) {
         return Ok(Known::clone(&known));
     }
     let made = read(ret, args, role)?;
-    let add = |cache: &mut Cache<_, _>| cache.add(key.into(), Arc::new(made.clone()));
-    if let Some((_, unused)) = KNOWN.with(add) {
+    // What cannot be remembered is read again.
+    let (Ok(key), Ok(known)) = (try_to_vec(key), Shared::try_new(made.clone())) else {
+        return Ok(made);
+    };
+    let add = |cache: &mut Cache<_, _>| cache.add(key, known);
+    if let Some((_, unused)) = KNOWN.with(add)
+        && !unused.is_empty()
+    {
         epoch::forget(unused);
     }
     Ok(made)
@@ -53,7 +60,7 @@ fn read(ret: &str, args: &str, role: Role) -> Result<Known> {
     let codes = Codes::parse(ret, args, role)?;
     let compiled = engine::compile(codes.signature()?, None)?;
     Ok(Known {
-        codes: Arc::new(codes),
+        codes: Shared::try_new(codes)?,
         compiled,
     })
 }

@@ -41,7 +41,7 @@ mod value;
 mod var;
 
 pub use callback::Callback;
-pub use error::{CodeError, EngineError, Error, Result};
+pub use error::{CodeError, EngineError, Error, OutOfMemory, Result};
 pub use farcall_cdecl::{Codes, Kind, Position, Role, TypeCode, VARIADIC};
 pub use farcall_engine::generates_code;
 pub use func::Function;

@@ -3,9 +3,9 @@
 use crate::error::Result;
 use crate::func::Function;
 use crate::var::Variable;
+use farcall_arch::Shared;
 use farcall_engine as engine;
 use std::ffi::c_void;
-use std::sync::Arc;
 
 /// A shared library, or the program itself.
 ///
@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// ends that: they answer with [`Error::Closed`](crate::Error::Closed) from then on.
 #[derive(Clone, Debug)]
 pub struct Library {
-    shared: Arc<engine::Library>,
+    shared: Shared<engine::Library>,
 }
 
 impl Library {
@@ -30,7 +30,7 @@ impl Library {
         // SAFETY: the caller vouches for the initialisers and the finalisers.
         let library = unsafe { engine::Library::open(path, None)? };
         Ok(Library {
-            shared: Arc::new(library),
+            shared: Shared::try_new(library)?,
         })
     }
 
@@ -45,7 +45,7 @@ impl Library {
         // SAFETY: the caller vouches for the initialisers and the finalisers.
         let library = unsafe { engine::Library::open(path, Some(flags))? };
         Ok(Library {
-            shared: Arc::new(library),
+            shared: Shared::try_new(library)?,
         })
     }
 
@@ -74,7 +74,7 @@ impl Library {
     /// Those of [`Library::addr`], and of a bad code.
     pub fn var(&self, code: &str, name: &str) -> Result<Variable> {
         let address = self.addr(name)?;
-        Variable::new(address, code, name.to_owned(), Some(self.shared.clone()))
+        Variable::new(address, code, Some(name), Some(self.shared.clone()))
     }
 
     /// The address of the symbol called `name`.

@@ -4,6 +4,7 @@
 //! `double` as its bits, a `float` in the low four bytes.
 
 use crate::error::{CodeError, Error, Result};
+use farcall_arch::memory::try_format;
 use farcall_cdecl::{Kind, Position, TypeCode, float_to_slot, integer_to_slot};
 use std::ffi::{CStr, c_void};
 use std::fmt;
@@ -154,7 +155,11 @@ pub fn to_slot(value: Value, code: TypeCode, position: Position) -> Result<u64> 
 
 #[cold]
 fn wrong_kind(kind: Kind, value: Value, code: TypeCode, position: Position) -> Error {
-    let (code, got) = (code.letter(), value.to_string());
+    let code = code.letter();
+    let got = match try_format(format_args!("{value}")) {
+        Ok(got) => got,
+        Err(none) => return none.into(),
+    };
     let error = CodeError::WrongKind {
         position,
         code,

@@ -2,20 +2,21 @@
 
 use crate::error::{Error, Result};
 use crate::value::{self, Value};
+use farcall_arch::Shared;
+use farcall_arch::memory::{try_format, try_string};
 use farcall_cdecl::{Position, TypeCode};
 use farcall_engine::epoch::{self, Inside, Place};
 use farcall_engine::{self as engine, slot};
 use std::ffi::c_void;
 use std::fmt;
-use std::sync::Arc;
 
 /// A variable of a library.
 #[derive(Clone)]
 pub struct Variable {
     address: *mut c_void,
     code: TypeCode,
-    name: String,
-    library: Option<Arc<engine::Library>>,
+    name: Option<Shared<String>>,
+    library: Option<Shared<engine::Library>>,
 }
 
 // SAFETY: `address` is a number until an access, and accesses are unsafe: their callers answer for races.
@@ -29,14 +30,14 @@ impl Variable {
     /// # Errors
     /// [`Error::Null`], and those of a bad code.
     pub fn at(address: *mut c_void, code: &str) -> Result<Variable> {
-        Variable::new(address, code, format!("variable at {address:p}"), None)
+        Variable::new(address, code, None, None)
     }
 
     pub(crate) fn new(
         address: *mut c_void,
         code: &str,
-        name: String,
-        library: Option<Arc<engine::Library>>,
+        name: Option<&str>,
+        library: Option<Shared<engine::Library>>,
     ) -> Result<Variable> {
         if address.is_null() {
             return Err(Error::Null { what: "variable" });
@@ -44,7 +45,9 @@ impl Variable {
         Ok(Variable {
             address,
             code: TypeCode::of_variable(code)?,
-            name,
+            name: name
+                .map(|name| Shared::try_new(try_string(name)?))
+                .transpose()?,
             library,
         })
     }
@@ -93,9 +96,17 @@ impl Variable {
             // The last that leaves unloads it.
             epoch::settle(library.thing());
         }
-        done.ok_or_else(|| Error::Closed {
-            what: self.name.clone(),
-        })
+        done.ok_or_else(|| self.refused())
+    }
+
+    #[cold]
+    fn refused(&self) -> Error {
+        let name = self.name.as_deref();
+        let what = match name {
+            Some(name) => try_string(name),
+            None => try_format(format_args!("variable at {:p}", self.address)),
+        };
+        what.map_or_else(Error::from, |what| Error::Closed { what })
     }
 
     /// Where the variable lies.
@@ -109,7 +120,7 @@ impl fmt::Debug for Variable {
         write!(
             f,
             "Variable({} at {:p}, {})",
-            self.name,
+            self.name.as_ref().map_or("", |name| name),
             self.address,
             self.code.letter()
         )

@@ -4,6 +4,7 @@ use crate::memory::OutOfMemory;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
+use core::mem::offset_of;
 use core::ops::Deref;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -25,6 +26,7 @@ pub struct Shared<T> {
     owns: PhantomData<Inner<T>>,
 }
 
+#[repr(C)]
 struct Inner<T> {
     owners: AtomicUsize,
     value: T,
@@ -54,6 +56,38 @@ impl<T> Shared<T> {
             inner,
             owns: PhantomData,
         })
+    }
+
+    /// Where the value lies.
+    pub fn as_ptr(&self) -> *const T {
+        &raw const self.inner().value
+    }
+
+    /// The address of the value, whose owner is the address from now on: see [`Shared::from_raw`].
+    pub fn into_raw(self) -> *const T {
+        let value = self.as_ptr();
+        core::mem::forget(self);
+        value
+    }
+
+    /// The owner that [`Shared::into_raw`] has given up.
+    ///
+    /// # Safety
+    /// * `value` is from `into_raw`, and has not been given back.
+    pub unsafe fn from_raw(value: *const T) -> Shared<T> {
+        // SAFETY: the caller vouches for the address; it is a field's, so it is not null.
+        let inner = unsafe { value.byte_sub(offset_of!(Inner<T>, value)) };
+        let inner = inner.cast_mut().cast::<Inner<T>>();
+        Shared {
+            // SAFETY: as above.
+            inner: unsafe { NonNull::new_unchecked(inner) },
+            owns: PhantomData,
+        }
+    }
+
+    /// Whether this is the only owner.
+    pub fn is_sole(&self) -> bool {
+        self.inner().owners.load(Ordering::Acquire) == 1
     }
 
     fn inner(&self) -> &Inner<T> {
@@ -93,6 +127,12 @@ impl<T> Deref for Shared<T> {
 }
 
 impl<T: fmt::Debug> fmt::Debug for Shared<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Shared<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }

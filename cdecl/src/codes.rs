@@ -5,6 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::kind::{Kind, Position};
+use farcall_arch::memory::{OutOfMemory, try_collect, try_string, try_with_capacity};
 use farcall_arch::{Signature, Type};
 use std::ffi::c_long;
 use std::fmt;
@@ -91,7 +92,7 @@ impl TypeCode {
             (Some(got), None) => TypeCode::new(got).ok_or(Error::UnknownCode { position, got }),
             _ => Err(Error::NotOneCode {
                 position,
-                got: text.to_owned(),
+                got: try_string(text)?,
             }),
         }
     }
@@ -187,7 +188,7 @@ impl Codes {
         }
         let mut codes = Codes {
             ret,
-            args: Vec::with_capacity(args.len()),
+            args: try_with_capacity(args.len())?,
             fixed: None,
         };
         for got in args.chars() {
@@ -210,7 +211,7 @@ impl Codes {
     /// # Errors
     /// [`Error::Signature`] for too many arguments, and for a variadic one of a type that C promotes.
     pub fn signature(&self) -> Result<Signature> {
-        let args = self.args.iter().map(|code| code.ty()).collect();
+        let args = try_collect(self.args.iter().map(|code| code.ty()))?;
         Ok(match self.fixed {
             None => Signature::new(self.ret.ty(), args)?,
             Some(fixed) => Signature::variadic(self.ret.ty(), args, fixed)?,
@@ -218,13 +219,23 @@ impl Codes {
     }
 
     /// The arguments' letters, with the mark.
-    pub fn args_text(&self) -> String {
-        let mut text: String = self.args.iter().map(|code| code.letter()).collect();
-        if let Some(fixed) = self.fixed {
-            // Letters are of one byte each.
-            text.insert(fixed, VARIADIC);
-        }
-        text
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn args_text(&self) -> std::result::Result<String, OutOfMemory> {
+        let mut text = String::new();
+        text.try_reserve_exact(self.args.len() + 1)?;
+        self.args_letters().for_each(|letter| text.push(letter));
+        Ok(text)
+    }
+
+    fn args_letters(&self) -> impl Iterator<Item = char> {
+        let (fixed, variadic) = self.args.split_at(self.fixed.unwrap_or(self.args.len()));
+        let mark = self.fixed.map(|_| VARIADIC);
+        let letters = fixed.iter().map(|code| code.letter());
+        letters
+            .chain(mark)
+            .chain(variadic.iter().map(|code| code.letter()))
     }
 }
 
@@ -250,7 +261,10 @@ fn misplaced(code: char, position: Position, role: &'static str) -> Error {
 
 impl fmt::Display for Codes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({})", self.ret.letter(), self.args_text())
+        write!(f, "{}(", self.ret.letter())?;
+        self.args_letters()
+            .try_for_each(|letter| write!(f, "{letter}"))?;
+        f.write_str(")")
     }
 }
 

@@ -40,6 +40,9 @@ pub enum Error {
     /// Types that make no signature.
     #[error(transparent)]
     Signature(#[from] farcall_arch::SignatureError),
+    /// There is no memory for it.
+    #[error(transparent)]
+    OutOfMemory(#[from] farcall_arch::OutOfMemory),
     /// A value of another kind than its code wants.
     #[error("{position}: expected '{code}' ({}), got {got}", kind.wanted())]
     WrongKind {

@@ -6,6 +6,7 @@ use crate::codes::TypeCode;
 use crate::error::{Error, Result};
 use crate::kind::Position;
 use farcall_arch::Type;
+use farcall_arch::memory::try_format;
 
 /// The slot of an integer that must be within its type's range.
 ///
@@ -19,7 +20,7 @@ pub fn integer_to_slot(value: i128, code: TypeCode, position: Position) -> Resul
             code: code.letter(),
             min,
             max,
-            got: value.to_string(),
+            got: try_format(format_args!("{value}"))?,
         });
     }
     Ok(value as u64)

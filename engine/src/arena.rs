@@ -9,7 +9,6 @@ use crate::lock::{Guarded, Held, lock};
 use crate::policy::{Wish, wish};
 use crate::sys;
 use farcall_arch::emit::{self, Code};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::mem::ManuallyDrop;
@@ -29,8 +28,11 @@ pub(crate) struct Arena {
     /// What each region begins with, for the functions in it to refer to.
     shared: Option<Code>,
     regions: Vec<Region>,
-    /// Ranges of published functions that are gone, by region and offset, with their lengths. No two of them touch.
-    holes: BTreeMap<(usize, usize), usize>,
+    /// Ranges of published functions that are gone. No two of them touch.
+    /// In order.
+    holes: Vec<Range>,
+    /// How many functions are published. There is room for as many further holes: taking one away needs no memory.
+    live: usize,
 }
 
 /// An arena, and the lock that it is behind.
@@ -54,6 +56,17 @@ struct Range {
     region: usize,
     offset: usize,
     len: usize,
+}
+
+impl Range {
+    fn place(&self) -> (usize, usize) {
+        (self.region, self.offset)
+    }
+
+    /// The place right behind it.
+    fn end(&self) -> (usize, usize) {
+        (self.region, self.offset + self.len)
+    }
 }
 
 /// One function in executable memory. Dropping it takes it away, so whoever may run it must hold it.
@@ -118,6 +131,9 @@ pub fn publish(code: &Code) -> Result<Published> {
 /// # Errors
 /// [`Error::ExecutableMemory`]; nothing is changed then.
 pub(crate) fn publish_in(home: &'static Home, held: &mut Held, code: &Code) -> Result<Published> {
+    if wish() == Wish::Never {
+        return Err(Error::CodeIsForbidden);
+    }
     let arena = home.get(held);
     let (start, range, unwind) = arena.publish(code).map_err(Error::ExecutableMemory)?;
     Ok(Published {
@@ -133,7 +149,8 @@ impl Arena {
         Arena {
             shared: None,
             regions: Vec::new(),
-            holes: BTreeMap::new(),
+            holes: Vec::new(),
+            live: 0,
         }
     }
 
@@ -143,10 +160,9 @@ impl Arena {
     }
 
     fn publish(&mut self, code: &Code) -> io::Result<(NonNull<u8>, Range, sys::UnwindEntry)> {
-        if wish() == Wish::Never {
-            let words = "FARCALL_CODE=never";
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, words));
-        }
+        self.holes
+            .try_reserve(self.live + 1)
+            .map_err(|_| io::ErrorKind::OutOfMemory)?;
         let len = sys::with_unwind_data(code)
             .len()
             .next_multiple_of(self.align());
@@ -156,6 +172,7 @@ impl Arena {
         };
         let (start, unwind) = self.regions[range.region].put(code, range.offset)?;
         self.take(range);
+        self.live += 1;
         Ok((start, range, unwind))
     }
 
@@ -169,12 +186,8 @@ impl Arena {
 
     /// The first part of a hole that is large enough.
     fn find_hole(&self, len: usize) -> Option<Range> {
-        let (&(region, offset), _) = self.holes.iter().find(|(_, hole)| **hole >= len)?;
-        Some(Range {
-            region,
-            offset,
-            len,
-        })
+        let hole = self.holes.iter().find(|hole| hole.len >= len)?;
+        Some(Range { len, ..*hole })
     }
 
     /// The next unused bytes of a region that has enough of them; of a new one if none has.
@@ -196,6 +209,9 @@ impl Arena {
 
     /// Adds a region with room for a function of `len` bytes.
     fn add_region(&mut self, len: usize) -> io::Result<()> {
+        self.regions
+            .try_reserve(1)
+            .map_err(|_| io::ErrorKind::OutOfMemory)?;
         let shared_len = match &self.shared {
             Some(shared) => sys::with_unwind_data(shared).len(),
             None => 0,
@@ -219,30 +235,47 @@ impl Arena {
             region.used += range.len;
             return;
         }
-        let hole = self.holes.remove(&(range.region, range.offset));
-        if let Some(rest) = hole.map(|hole| hole - range.len).filter(|rest| *rest > 0) {
-            self.holes
-                .insert((range.region, range.offset + range.len), rest);
+        let Ok(index) = self
+            .holes
+            .binary_search_by_key(&range.place(), Range::place)
+        else {
+            return;
+        };
+        let hole = &mut self.holes[index];
+        hole.offset += range.len;
+        hole.len -= range.len;
+        if hole.len == 0 {
+            self.holes.remove(index);
         }
     }
 
     /// Turns a range into a hole, one with the holes on either side.
     fn free(&mut self, range: Range) {
-        let Range {
-            region,
-            mut offset,
-            mut len,
-        } = range;
-        if let Some(behind) = self.holes.remove(&(region, offset + len)) {
-            len += behind;
+        self.live -= 1;
+        let index = self
+            .holes
+            .partition_point(|hole| hole.place() < range.place());
+        let touches = |index: usize, end: (usize, usize)| {
+            let hole = self.holes.get(index);
+            hole.is_some_and(|hole| hole.place() == end)
+        };
+        let touches_behind = touches(index, range.end());
+        let ahead = index.checked_sub(1);
+        let ahead = ahead.filter(|&ahead| self.holes[ahead].end() == range.place());
+        match (ahead, touches_behind) {
+            (Some(ahead), true) => {
+                let behind = self.holes.remove(index);
+                self.holes[ahead].len += range.len + behind.len;
+            }
+            (Some(ahead), false) => self.holes[ahead].len += range.len,
+            (None, true) => {
+                let behind = &mut self.holes[index];
+                behind.offset = range.offset;
+                behind.len += range.len;
+            }
+            // There is room, since it was published.
+            (None, false) => self.holes.insert(index, range),
         }
-        let ahead = self.holes.range((region, 0)..(region, offset)).next_back();
-        let touching = ahead.filter(|((_, start), hole)| start + *hole == offset);
-        if let Some((&(_, start), &hole)) = touching {
-            offset = start;
-            len += hole;
-        }
-        self.holes.insert((region, offset), len);
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! A cache is bounded: past [`LIMIT`] things, those that nobody uses are forgotten.
 
+use farcall_arch::Shared;
+use farcall_arch::memory::TryVec;
 use foldhash::fast::FixedState;
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
-use std::sync::Arc;
 
 /// How many things stay though nobody uses them.
 pub const LIMIT: usize = 1024;
@@ -15,7 +16,7 @@ pub const LIMIT: usize = 1024;
 /// Things by their content.
 #[derive(Debug)]
 pub struct Cache<K, V> {
-    known: HashMap<K, Arc<V>, FixedState>,
+    known: HashMap<K, Shared<V>, FixedState>,
     /// The size at which unused things are looked for.
     threshold: usize,
 }
@@ -38,30 +39,72 @@ impl<K, V> Default for Cache<K, V> {
 
 impl<K: Eq + Hash, V> Cache<K, V> {
     /// The thing with this content, if it is known.
-    pub fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<Arc<V>>
+    pub fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<Shared<V>>
     where
         K: Borrow<Q>,
     {
         self.known.get(key).cloned()
     }
 
-    /// Adds a thing, unless it has been added meanwhile; returns the one that is in, and what is not needed any more: the thing
-    /// itself if another was faster, and, once there is too much, what nobody uses. That is to be dropped behind the lock that guards
-    /// the cache: no destructor runs under it. Where threads may use things without a reference, it is for [`crate::epoch::forget`].
-    pub fn add(&mut self, key: K, value: Arc<V>) -> (Arc<V>, Vec<Arc<V>>) {
+    /// Adds a thing, unless it has been added meanwhile or there is no memory for that; returns the one that is in, or would be, and what is
+    /// not needed any more: the thing itself if another was faster, and, once there is too much, what nobody uses. That is to be dropped
+    /// behind the lock that guards the cache: no destructor runs under it. Where threads may use things without an owner, it is for
+    /// [`crate::epoch::forget`].
+    pub fn add(&mut self, key: K, value: Shared<V>) -> (Shared<V>, Unused<K, V>) {
+        let mut unused = Unused::default();
+        if self.known.try_reserve(1).is_err() {
+            unused.key = Some(key);
+            return (value, unused);
+        }
         let known = match self.known.entry(key) {
-            Entry::Occupied(known) => return (known.get().clone(), vec![value]),
+            Entry::Occupied(known) => {
+                unused.thing = Some(value);
+                return (known.get().clone(), unused);
+            }
             Entry::Vacant(place) => place.insert(value).clone(),
         };
         if self.known.len() <= self.threshold {
-            return (known, Vec::new());
+            return (known, unused);
         }
-        // New references are made under the lock only, or from old ones: a count of one stays one.
-        let unused = self
+        // New owners come under the lock only, or from old ones: a sole one stays the sole one.
+        let are_unused = |known: &Shared<V>| known.is_sole();
+        let count = self
             .known
-            .extract_if(|_, known| Arc::strong_count(known) == 1);
-        let unused = unused.map(|(_, known)| known).collect();
-        self.threshold = LIMIT.max(2 * self.known.len());
+            .values()
+            .filter(|known| are_unused(known))
+            .count();
+        if unused.things.try_reserve_exact(count).is_ok() {
+            for thing in self.known.extract_if(|_, known| are_unused(known)) {
+                // There is room for all of them.
+                let _ = unused.things.try_push(thing);
+            }
+            self.threshold = LIMIT.max(2 * self.known.len());
+        }
         (known, unused)
+    }
+}
+
+/// What a cache has no use for any more.
+#[derive(Debug)]
+pub struct Unused<K, V> {
+    key: Option<K>,
+    thing: Option<Shared<V>>,
+    things: Vec<(K, Shared<V>)>,
+}
+
+impl<K, V> Unused<K, V> {
+    /// Whether there is nothing that anybody else may have seen.
+    pub fn is_empty(&self) -> bool {
+        self.things.is_empty()
+    }
+}
+
+impl<K, V> Default for Unused<K, V> {
+    fn default() -> Unused<K, V> {
+        Unused {
+            key: None,
+            thing: None,
+            things: Vec::new(),
+        }
     }
 }

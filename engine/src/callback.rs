@@ -1,14 +1,14 @@
 //! Function pointers for C that lead to handlers.
 
 use crate::compiled::{Compiled, Direction, Endpoint, Served};
-use crate::epoch;
+use crate::epoch::{self, Work};
 use crate::error::Result;
 use crate::interp::{self, Image};
 use crate::record::{Handler, ObjectHandler, Record};
 use crate::thunk::{self, Kind, Owner, Seat};
+use farcall_arch::Shared;
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
 
 /// A function pointer that calls a handler.
 ///
@@ -33,7 +33,7 @@ impl Callback {
     ///   called with `context` whenever and on whatever thread C calls the pointer.
     /// * `handler` neither unwinds nor leaves by a jump. `object_handler` may leave by raising an exception of the interpreter's.
     pub unsafe fn new(
-        compiled: Arc<Compiled>,
+        compiled: Shared<Compiled>,
         handler: Handler,
         object_handler: Option<ObjectHandler>,
         context: *mut c_void,
@@ -63,7 +63,7 @@ impl Callback {
     ///   same handler.
     /// * `owned` is not null, and good until [`Callback::close`] has its work done.
     pub unsafe fn owning(
-        compiled: Arc<Compiled>,
+        compiled: Shared<Compiled>,
         handler: Handler,
         owned: *mut c_void,
     ) -> Result<Callback> {
@@ -81,17 +81,14 @@ impl Callback {
     }
 
     /// Closes it, and does `work` when no thread is inside the handler: now, or on the last thread that leaves it.
-    pub fn close(self, work: impl FnOnce() + Send + 'static) {
+    pub fn close(self, work: Box<dyn Work>) {
         let seat = self.seat;
         std::mem::forget(self);
         if seat.shut() {
             seat.put_back();
-            return work();
+            return work.run();
         }
-        epoch::when_left(seat.thing(), move || {
-            seat.put_back();
-            work();
-        });
+        epoch::tell_when_left(seat.thing(), seat, work);
     }
 }
 
@@ -100,7 +97,8 @@ impl Drop for Callback {
         let seat = self.seat;
         let is_unused = seat.shut();
         match self.has_owner && !is_unused {
-            true => epoch::when_left(seat.thing(), || seat.put_back()),
+            // Somebody may be inside, and nothing says when he has left: the thunk is given up.
+            true => {}
             // Nobody is inside, or nobody says so.
             false => seat.put_back(),
         }
@@ -108,10 +106,10 @@ impl Drop for Callback {
 }
 
 /// Takes a free thunk of the signature, which stays for as long as the process if it gets a new one.
-fn take(compiled: &Arc<Compiled>, kind: Kind) -> Result<&'static Seat> {
+fn take(compiled: &Shared<Compiled>, kind: Kind) -> Result<&'static Seat> {
     thunk::take(compiled.seats(), kind, || {
         // SAFETY: the reference is never given back.
-        let compiled = unsafe { &*Arc::into_raw(compiled.clone()) };
+        let compiled = unsafe { &*compiled.clone().into_raw() };
         Owner {
             signature: ptr::from_ref(compiled).cast(),
             seats: compiled.seats(),

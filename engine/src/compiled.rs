@@ -8,14 +8,15 @@ use crate::cache::Cache;
 use crate::error::Result;
 use crate::interp;
 use crate::levels::{self, Cached};
+use crate::memory::try_box;
 use crate::objects::{self, Conversion};
 use crate::policy;
 use crate::sys;
 use crate::thunk::Seats;
-use farcall_arch::{Abi, Plan, Signature, emit, plan};
+use farcall_arch::memory::{OutOfMemory, try_collect};
+use farcall_arch::{Abi, Plan, Shared, Signature, emit, plan};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 /// How values lie on the side of a call or an entry that is not C's.
@@ -104,7 +105,12 @@ impl Place {
 
     /// Fills the place, unless another thread has been faster: what it has is as good, and ours is dropped.
     fn fill(&self, published: Option<Published>) {
-        let ours = published.map_or(none_for_good(), |code| Box::into_raw(Box::new(code)));
+        let ours = match published.map(try_box) {
+            None => none_for_good(),
+            Some(Ok(code)) => Box::into_raw(code),
+            // Another use may find memory.
+            Some(Err(OutOfMemory)) => return,
+        };
         let filled = self.published.compare_exchange(
             ptr::null_mut(),
             ours,
@@ -286,10 +292,22 @@ unsafe extern "C-unwind" fn follow_plan(
 }
 
 /// What tells one compiled signature of this process's convention from another.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct Key {
     signature: Signature,
     conversion: Option<Conversion>,
+}
+
+/// The same signature once more.
+fn copy_of(signature: &Signature) -> Result<Signature> {
+    let ret = signature.ret().clone();
+    let args = try_collect(signature.args().iter().cloned())?;
+    let copy = match signature.fixed() {
+        None => Signature::new(ret, args),
+        Some(fixed) => Signature::variadic(ret, args, fixed),
+    };
+    // What has been a signature is one.
+    Ok(copy.map_err(|_| OutOfMemory)?)
 }
 
 static CACHE: Cached<Cache<Key, Compiled>> = Cached::new(Cache::new());
@@ -297,8 +315,8 @@ static CACHE: Cached<Cache<Key, Compiled>> = Cached::new(Cache::new());
 /// The compiled form of a signature under this process's own convention: found by its content, or planned now.
 ///
 /// # Errors
-/// [`crate::Error::Plan`].
-pub fn compile(signature: Signature, conversion: Option<Conversion>) -> Result<Arc<Compiled>> {
+/// [`crate::Error::Plan`] and [`crate::Error::OutOfMemory`].
+pub fn compile(signature: Signature, conversion: Option<Conversion>) -> Result<Shared<Compiled>> {
     sys::note_signal_mask();
     let key = Key {
         signature,
@@ -309,8 +327,13 @@ pub fn compile(signature: Signature, conversion: Option<Conversion>) -> Result<A
     if let Some(compiled) = known {
         return Ok(compiled);
     }
-    let (signature, conversion) = (key.signature.clone(), key.conversion.clone());
-    let compiled = Arc::new(Compiled::new(signature, sys::host_abi(), conversion)?);
+    let signature = copy_of(&key.signature)?;
+    let conversion = key
+        .conversion
+        .as_ref()
+        .map(Conversion::try_clone)
+        .transpose()?;
+    let compiled = Shared::try_new(Compiled::new(signature, sys::host_abi(), conversion)?)?;
     let mask = sys::block_signals();
     let Some(mut held) = levels::hold_cache() else {
         return Ok(compiled);

@@ -17,6 +17,12 @@ pub enum Error {
         "no executable memory: {0} (a policy such as PR_SET_MDWE, MemoryDenyWriteExecute or SELinux may forbid it)"
     )]
     ExecutableMemory(#[source] io::Error),
+    /// There is no memory.
+    #[error(transparent)]
+    OutOfMemory(#[from] farcall_arch::OutOfMemory),
+    /// The environment forbids code.
+    #[error("no executable memory: FARCALL_CODE=never")]
+    CodeIsForbidden,
     /// A library that the loader did not open.
     #[error("{text}")]
     Open {

@@ -24,6 +24,7 @@ mod error;
 mod levels;
 mod library;
 mod lock;
+pub mod memory;
 mod objects;
 mod policy;
 mod record;
@@ -34,7 +35,7 @@ mod thunk;
 mod trampoline;
 
 pub use arena::{Published, generates_code, publish};
-pub use cache::{Cache, LIMIT};
+pub use cache::{Cache, LIMIT, Unused};
 pub use callback::Callback;
 pub use compiled::{Compiled, Direction, Endpoint, Served, SlotsCall, compile};
 pub use error::{Error, Result};

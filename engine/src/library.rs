@@ -1,11 +1,39 @@
 //! Shared libraries: open, look up, close.
 
-use crate::epoch::{self, Inside, Place, Thing};
+use crate::epoch::{self, Inside, Place, Thing, Waiting, Work};
 use crate::error::{Error, Result};
-use crate::sys;
+use crate::memory::try_box;
+use crate::sys::{self, LoaderFailure};
+use farcall_arch::OutOfMemory;
+use farcall_arch::memory::try_string;
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What the loader has opened, which goes when nobody is inside any more.
+#[derive(Debug)]
+struct Loaded {
+    waiting: Waiting,
+    library: sys::LoadedLibrary,
+    /// Whether it goes only once no registered thread is inside foreign code, either.
+    waits_for_all: bool,
+}
+
+// SAFETY: a shared reference leads to the loader's functions, which any thread may call; what waits is its owner's alone.
+unsafe impl Sync for Loaded {}
+
+impl Work for Loaded {
+    fn waiting(&mut self) -> &mut Waiting {
+        &mut self.waiting
+    }
+
+    fn run(mut self: Box<Self>) {
+        if std::mem::take(&mut self.waits_for_all) {
+            epoch::retire(self);
+            epoch::reap();
+        }
+    }
+}
 
 /// A shared library, or the program itself.
 ///
@@ -15,7 +43,7 @@ pub struct Library {
     name: String,
     is_open: AtomicBool,
     /// Whoever closes the library takes this, and nobody else does. Who is inside may look at it for as long as it is open.
-    loaded: ManuallyDrop<sys::LoadedLibrary>,
+    loaded: ManuallyDrop<Box<Loaded>>,
     handle: usize,
 }
 
@@ -32,7 +60,7 @@ impl Library {
     pub unsafe fn open(path: Option<&str>, flags: Option<i32>) -> Result<Library> {
         if let Some(name) = path.filter(|path| path.contains('\0')) {
             return Err(Error::NulInName {
-                name: name.to_owned(),
+                name: try_string(name)?,
             });
         }
         // What an embedder closed while in use may have come free by now.
@@ -40,17 +68,27 @@ impl Library {
         let flags = flags.unwrap_or(sys::DEFAULT_OPEN_FLAGS);
         // SAFETY: the caller vouches for the library.
         let loaded = unsafe { sys::LoadedLibrary::open(path, flags) };
-        let loaded = loaded.map_err(|error| Error::Open {
-            path: path.map(str::to_owned),
-            code: error.code,
-            text: error.text,
-        })?;
-        let (loaded, handle) = loaded.handle();
+        let library = match loaded {
+            Ok(library) => library,
+            Err(LoaderFailure::OutOfMemory) => return Err(OutOfMemory.into()),
+            Err(LoaderFailure::Said(error)) => {
+                return Err(Error::Open {
+                    path: path.map(try_string).transpose()?,
+                    code: error.code,
+                    text: error.text,
+                });
+            }
+        };
+        let handle = library.handle() as usize;
         Ok(Library {
-            name: path.unwrap_or("the program").to_owned(),
+            name: try_string(path.unwrap_or("the program"))?,
             is_open: AtomicBool::new(true),
-            loaded: ManuallyDrop::new(loaded),
-            handle: handle as usize,
+            loaded: ManuallyDrop::new(try_box(Loaded {
+                waiting: Waiting::new(),
+                library,
+                waits_for_all: false,
+            })?),
+            handle,
         })
     }
 
@@ -84,32 +122,33 @@ impl Library {
     pub fn symbol(&self, name: &str) -> Result<*mut c_void> {
         if name.contains('\0') {
             return Err(Error::NulInName {
-                name: name.to_owned(),
+                name: try_string(name)?,
             });
         }
         let place = Place::uninit();
         let inside = Inside::enter(self.thing(), &place);
         // Looked at only now: what is open stays until this thread has left.
-        let found = self.is_open().then(|| self.loaded.symbol(name));
+        let found = self.is_open().then(|| self.loaded.library.symbol(name));
         inside.leave();
         if !self.is_open() {
             epoch::settle(self.thing());
         }
         let Some(found) = found else {
             return Err(Error::Closed {
-                what: self.name.clone(),
+                what: try_string(&self.name)?,
             });
         };
-        let missing = |text| Error::Symbol {
-            library: self.name.clone(),
-            name: name.to_owned(),
-            text,
+        let text = match found {
+            Ok(address) if address.is_null() => try_string("its address is NULL")?,
+            Ok(address) => return Ok(address),
+            Err(LoaderFailure::OutOfMemory) => return Err(OutOfMemory.into()),
+            Err(LoaderFailure::Said(error)) => error.text,
         };
-        match found {
-            Ok(address) if address.is_null() => Err(missing("its address is NULL".to_owned())),
-            Ok(address) => Ok(address),
-            Err(error) => Err(missing(error.text)),
-        }
+        Err(Error::Symbol {
+            library: try_string(&self.name)?,
+            name: try_string(name)?,
+            text,
+        })
     }
 
     /// Closes it for all who use it. Closing it again does nothing.
@@ -118,23 +157,21 @@ impl Library {
     /// Addresses taken from it dangle after that.
     pub fn close(&self) {
         if let Some(loaded) = self.shut() {
-            epoch::when_left(self.thing(), || drop(loaded));
+            epoch::when_left(self.thing(), loaded);
         }
     }
 
     /// [`Library::close`] for an embedder whose threads do not say which library they are inside of: it stays until a later moment at
     /// which none that is [`registered`](epoch::register) is inside foreign code.
     pub fn close_when_idle(&self) {
-        if let Some(loaded) = self.shut() {
-            epoch::when_left(self.thing(), || {
-                epoch::retire(Box::new(loaded));
-                epoch::reap();
-            });
+        if let Some(mut loaded) = self.shut() {
+            loaded.waits_for_all = true;
+            epoch::when_left(self.thing(), loaded);
         }
     }
 
     /// Has everybody find it closed. The first to do so gets what is to be unloaded.
-    fn shut(&self) -> Option<sys::LoadedLibrary> {
+    fn shut(&self) -> Option<Box<Loaded>> {
         let was_open = self.is_open.swap(false, Ordering::AcqRel);
         // SAFETY: this happens once, and nobody drops the original. Threads that are inside look at it until they leave, which whoever
         // calls this waits for before it drops the copy.

@@ -7,18 +7,35 @@ use crate::lock::lock;
 use crate::sys;
 use farcall_arch::emit::{self, Code};
 use farcall_arch::endpoint::{Delivery, ObjectCall, ObjectModel, SharedOffsets};
+use farcall_arch::memory::try_to_vec;
 use farcall_arch::{OutOfMemory, Plan};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 /// How the values of a signature become objects, and objects values. It depends on more than the signature: an interpreter has several
 /// ways to treat a pointer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub enum Conversion {
     /// Of a function's arguments and its result.
     Call(ObjectCall),
     /// Of a callback's arguments.
     Entry(Vec<Delivery>),
+}
+
+impl Conversion {
+    /// The same once more.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub(crate) fn try_clone(&self) -> Result<Conversion, OutOfMemory> {
+        Ok(match self {
+            Conversion::Call(call) => Conversion::Call(ObjectCall {
+                args: try_to_vec(&call.args)?,
+                ret: call.ret,
+            }),
+            Conversion::Entry(deliveries) => Conversion::Entry(try_to_vec(deliveries)?),
+        })
+    }
 }
 
 /// An interpreter's model of objects, and where the code begins that depends on it alone.

@@ -7,10 +7,10 @@ use crate::compiled::{Compiled, Direction, Endpoint, Served};
 use crate::error::{Error, Result};
 use crate::interp;
 use crate::thunk::pool::{self, Pair};
+use farcall_arch::Shared;
 use std::ffi::c_void;
 use std::io;
 use std::ptr::NonNull;
-use std::sync::Arc;
 
 /// A function that calls C functions of one signature: a [`crate::SlotsCall`] that need not be told of the signature.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub struct Trampoline {
     start: NonNull<u8>,
     /// The thunk, where there is no code.
     pair: Option<Pair>,
-    _compiled: Arc<Compiled>,
+    _compiled: Shared<Compiled>,
 }
 
 // SAFETY: `start` is the address of code that is only ever executed; a pair is used by whoever owns it.
@@ -31,7 +31,7 @@ impl Trampoline {
     ///
     /// # Errors
     /// [`Error::ExecutableMemory`] where there is neither code nor a free thunk.
-    pub fn new(compiled: Arc<Compiled>) -> Result<Trampoline> {
+    pub fn new(compiled: Shared<Compiled>) -> Result<Trampoline> {
         if let Served::Code(start) = compiled.serve_with_code(Direction::Call, Endpoint::Slots) {
             return Ok(Trampoline {
                 start,
@@ -43,7 +43,7 @@ impl Trampoline {
         let pair = pool::take().ok_or_else(none)?;
         let words: [*const c_void; 2] = [
             farcall_interp_trampoline as *const c_void,
-            Arc::as_ptr(&compiled).cast(),
+            compiled.as_ptr().cast(),
         ];
         // SAFETY: the record is ours, and begins with the entry and the context.
         unsafe { pair.record().cast().write(words) };

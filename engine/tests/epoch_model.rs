@@ -10,14 +10,23 @@ use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use loom::sync::{Arc, Mutex};
 use loom::thread;
-use protocol::{User, Waiting, World};
+use protocol::{Link, Linked, List, User, World};
 
 const THING: usize = 8;
+
+/// What is to be done, which is to count.
+struct Work(Box<Link<Work>>);
+
+impl Linked for Work {
+    fn link(&mut self) -> &mut Link<Work> {
+        &mut self.0
+    }
+}
 
 /// Threads with a frame each, and the thing that they use.
 struct Model<const USERS: usize> {
     frames: [AtomicUsize; USERS],
-    list: Mutex<Vec<Waiting<()>>>,
+    list: Mutex<List<Work>>,
     is_open: AtomicBool,
     /// 0 until a coroutine has left its thread; 2 if it found the thing open, and else 1.
     moved: AtomicUsize,
@@ -34,7 +43,7 @@ impl<const USERS: usize> User for Model<USERS> {
 }
 
 impl<const USERS: usize> World for Model<USERS> {
-    type Work = ();
+    type Work = Work;
 
     fn heavy_fence(&self) -> bool {
         fence(Ordering::SeqCst);
@@ -48,7 +57,7 @@ impl<const USERS: usize> World for Model<USERS> {
         self.frames.iter().any(is_it)
     }
 
-    fn with_list<R>(&self, work: impl FnOnce(&mut Vec<Waiting<()>>) -> R) -> R {
+    fn with_list<R>(&self, work: impl FnOnce(&mut List<Work>) -> R) -> R {
         work(&mut self.list.lock().expect("no panic"))
     }
 }
@@ -57,7 +66,7 @@ impl<const USERS: usize> Model<USERS> {
     fn new() -> Model<USERS> {
         Model {
             frames: std::array::from_fn(|_| AtomicUsize::new(0)),
-            list: Mutex::new(Vec::new()),
+            list: Mutex::new(List::new()),
             is_open: AtomicBool::new(true),
             moved: AtomicUsize::new(0),
             known: AtomicUsize::new(0),
@@ -113,14 +122,15 @@ impl<const USERS: usize> Model<USERS> {
     }
 
     fn settles(&self) {
-        protocol::settle(self, |_| true)
-            .into_iter()
-            .for_each(|()| self.take());
+        let mut over = protocol::settle(self, |_| true);
+        while over.pop().is_some() {
+            self.take();
+        }
     }
 
     fn closes(&self) {
         self.is_open.store(false, Ordering::Release);
-        if protocol::retire(self, THING, ()).is_some() {
+        if protocol::retire(self, THING, Work(Box::new(Link::new()))).is_some() {
             self.take();
         }
     }

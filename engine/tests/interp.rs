@@ -1,5 +1,6 @@
 //! Plans that are followed pass values as generated code does.
 
+use farcall_arch::Shared;
 use farcall_arch::{Float, Plan, Signature, Struct, Type};
 use farcall_engine::{
     Callback, Compiled, Direction, Endpoint, Handler, Served, SlotsCall, generates_code, host_abi,
@@ -7,7 +8,6 @@ use farcall_engine::{
 };
 use std::ffi::c_void;
 use std::ptr::NonNull;
-use std::sync::Arc;
 
 /// What a callback is to return, and what it got.
 struct Seen {
@@ -34,13 +34,13 @@ unsafe extern "C" fn note_wide(context: *mut c_void, slots: *const u64, result: 
     }
 }
 
-fn compiled(signature: &Signature, direction: Direction, has_code: bool) -> Arc<Compiled> {
+fn compiled(signature: &Signature, direction: Direction, has_code: bool) -> Shared<Compiled> {
     let compiled = Compiled::new(signature.clone(), host_abi(), None).expect("a plan");
     if has_code {
         let served = compiled.serve_with_code(direction, Endpoint::Slots);
         assert!(matches!(served, Served::Code(_)));
     }
-    Arc::new(compiled)
+    Shared::try_new(compiled).expect("memory")
 }
 
 /// Calls a callback of the signature; either side is code or follows the plan. Gives what arrived and what came back.
@@ -73,7 +73,7 @@ fn pass(
         match call.now(Direction::Call, Endpoint::Slots) {
             Served::Code(start) => {
                 let call_it = std::mem::transmute::<NonNull<u8>, SlotsCall>(start);
-                call_it(target, slots.as_ptr(), result, Arc::as_ptr(&call));
+                call_it(target, slots.as_ptr(), result, call.as_ptr());
             }
             _ => interp::call_slots(plan, target, slots.as_ptr(), result),
         }
@@ -167,7 +167,7 @@ fn callback_goes_over_to_code_while_it_is_in_use() {
     for call in 1..=2000_u64 {
         let mut result = 0;
         // SAFETY: the callback has this signature.
-        unsafe { compiled.call()(target, slots.as_ptr(), &mut result, Arc::as_ptr(&compiled)) };
+        unsafe { compiled.call()(target, slots.as_ptr(), &mut result, compiled.as_ptr()) };
         assert_eq!(result, call);
     }
     for direction in [Direction::Call, Direction::Entry] {

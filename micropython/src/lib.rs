@@ -2,6 +2,10 @@
 //!
 //! Every function reports and none raises: no non-local exit of MicroPython's ever crosses a Rust frame, because nothing
 //! here calls MicroPython. The types that C declares too are tagged ORDER farcall_*, here and in the header.
+#![allow(
+    clippy::result_large_err,
+    reason = "an error holds its text, so that reporting one needs no memory"
+)]
 
 mod model;
 mod report;
@@ -10,6 +14,7 @@ mod text;
 
 use farcall_cdecl::TypeCode;
 use farcall_engine::epoch::{self, Mark};
+use farcall_engine::memory::try_box;
 use farcall_engine::{Callback, Handler, Library, ObjectHandler, slot};
 use report::{Report, Status, guard};
 use signature::Signature;
@@ -42,8 +47,9 @@ pub unsafe extern "C" fn farcall_callback_new(
         // SAFETY: the caller vouches for handlers and context.
         let callback =
             unsafe { Callback::new(signature.compiled(), handler, object_handler, context)? };
+        let callback = try_box(callback)?;
         // SAFETY: the caller has a place for it.
-        unsafe { out.write(Box::into_raw(Box::new(callback))) };
+        unsafe { out.write(Box::into_raw(callback)) };
         Ok(())
     })
 }
@@ -83,8 +89,9 @@ pub unsafe extern "C" fn farcall_library_open(
         };
         // SAFETY: the caller vouches for the library.
         let library = unsafe { Library::open(path, (flags != -1).then_some(flags))? };
+        let library = try_box(library)?;
         // SAFETY: the caller has a place for it.
-        unsafe { out.write(Box::into_raw(Box::new(library))) };
+        unsafe { out.write(Box::into_raw(library)) };
         Ok(())
     })
 }

@@ -4,6 +4,7 @@ use crate::report::{Failure, Report, Status, guard};
 use farcall_arch::endpoint::{
     CatchModel, KeptWord, MAX_SAVED, ObjectModel, PointerField, ThreadPointer,
 };
+use farcall_arch::memory::try_collect_all;
 use std::slice;
 
 /// A type, and where its objects hold a pointer. ORDER farcall_pointer_field
@@ -140,7 +141,7 @@ fn fields(list: &[Field]) -> Result<Vec<PointerField>, Failure> {
             offset: narrow(field.offset)?,
         })
     };
-    list.iter().map(field).collect()
+    try_collect_all(list.iter().map(field))
 }
 
 /// A number that has to fit the encoding of an instruction.

@@ -1,6 +1,8 @@
 //! Errors on their way to C.
 
+use farcall_arch::OutOfMemory;
 use std::ffi::c_char;
+use std::fmt::{self, Display, Write};
 use std::panic::{self, AssertUnwindSafe};
 
 /// What an error becomes in Python. ORDER farcall_status
@@ -38,17 +40,57 @@ const _: () = assert!(size_of::<Report>() == 256);
 pub struct Failure {
     status: Status,
     code: i32,
-    text: String,
+    text: Text,
 }
 
 impl Failure {
+    fn new(status: Status, code: i32, error: &dyn Display) -> Failure {
+        let mut text = Text::default();
+        // What does not fit is left out.
+        let _ = write!(text, "{error}");
+        Failure { status, code, text }
+    }
+
     /// A `ValueError`.
     pub fn value(text: &str) -> Failure {
-        Failure {
-            status: Status::Value,
-            code: 0,
-            text: text.to_owned(),
+        Failure::new(Status::Value, 0, &text)
+    }
+}
+
+impl From<OutOfMemory> for Failure {
+    fn from(error: OutOfMemory) -> Failure {
+        Failure::new(Status::Memory, 0, &error)
+    }
+}
+
+/// As much of a text as a [`Report`] holds, with room for the NUL, and no character cut in two.
+#[derive(Debug)]
+struct Text {
+    bytes: [u8; TEXT],
+    len: usize,
+    is_cut: bool,
+}
+
+impl Default for Text {
+    fn default() -> Text {
+        Text {
+            bytes: [0; TEXT],
+            len: 0,
+            is_cut: false,
         }
+    }
+}
+
+impl Write for Text {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.is_cut {
+            return Err(fmt::Error);
+        }
+        let fitting = &text[..text.floor_char_boundary(TEXT - 1 - self.len)];
+        self.bytes[self.len..][..fitting.len()].copy_from_slice(fitting.as_bytes());
+        self.len += fitting.len();
+        self.is_cut = fitting.len() < text.len();
+        Ok(())
     }
 }
 
@@ -60,15 +102,12 @@ impl From<farcall_cdecl::Error> for Failure {
     fn from(error: farcall_cdecl::Error) -> Failure {
         use farcall_cdecl::Error;
         let status = match &error {
+            Error::OutOfMemory(_) => Status::Memory,
             Error::WrongKind { .. } => Status::Type,
             Error::OutOfRange { .. } | Error::FloatRange { .. } => Status::Overflow,
             _ => Status::Value,
         };
-        Failure {
-            status,
-            code: 0,
-            text: error.to_string(),
-        }
+        Failure::new(status, 0, &error)
     }
 }
 
@@ -76,6 +115,8 @@ impl From<farcall_engine::Error> for Failure {
     fn from(error: farcall_engine::Error) -> Failure {
         use farcall_engine::Error;
         let (status, code) = match &error {
+            Error::OutOfMemory(_) => (Status::Memory, 0),
+            Error::CodeIsForbidden => (Status::Os, 0),
             // A file that is there and no library leaves no number behind.
             Error::Open { code: 0, .. } => (Status::Os, ENOEXEC),
             Error::Open { code, .. } => (Status::Os, *code),
@@ -83,11 +124,7 @@ impl From<farcall_engine::Error> for Failure {
             Error::ExecutableMemory(source) => (Status::Os, source.raw_os_error().unwrap_or(0)),
             _ => (Status::Value, 0),
         };
-        Failure {
-            status,
-            code,
-            text: error.to_string(),
-        }
+        Failure::new(status, code, &error)
     }
 }
 
@@ -99,7 +136,7 @@ pub fn guard(report: *mut Report, body: impl FnOnce() -> Result<(), Failure>) ->
         return Status::Ok;
     };
     let mut text = [0; TEXT];
-    for (to, from) in text.iter_mut().zip(shortened(&failure.text).bytes()) {
+    for (to, from) in text.iter_mut().zip(failure.text.bytes) {
         *to = from as c_char;
     }
     // SAFETY: every caller of a function that reports has a place for the report.
@@ -110,11 +147,6 @@ pub fn guard(report: *mut Report, body: impl FnOnce() -> Result<(), Failure>) ->
         })
     };
     failure.status
-}
-
-/// As much of a text as a report holds, with room for the NUL, and no character cut in two.
-fn shortened(text: &str) -> &str {
-    &text[..text.floor_char_boundary(TEXT - 1)]
 }
 
 #[cfg(test)]

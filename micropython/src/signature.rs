@@ -2,14 +2,15 @@
 
 use crate::report::{Failure, Report, Status, guard};
 use crate::text::text;
+use farcall_arch::Shared;
 use farcall_arch::endpoint::{Boxing, Delivery, ObjectCall, Unbox};
+use farcall_arch::memory::{OutOfMemory, TryVec, try_collect, try_to_vec, try_with_capacity};
 use farcall_cdecl::{Codes, Kind, Position, Role, TypeCode, float_to_slot, integer_to_slot};
 use farcall_engine::{
     self as engine, Cache, Cached, Compiled, Conversion, Direction, Endpoint, Served,
 };
-use std::ffi::{CString, c_char, c_void};
+use std::ffi::{c_char, c_void};
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// What C calls a function on slots by: an [`engine::SlotsCall`] that is told of the signature.
@@ -33,9 +34,9 @@ pub struct Signature {
     kinds: *const u8,
     nargs: usize,
     // What the pointers above point into, and what keeps the code alive.
-    _letters: CString,
-    _kinds: Box<[u8]>,
-    compiled: Arc<Compiled>,
+    _letters: Vec<u8>,
+    _kinds: Vec<u8>,
+    compiled: Shared<Compiled>,
 }
 
 // SAFETY: the pointers are to memory of its own that does not change, and to code.
@@ -47,15 +48,17 @@ impl Signature {
     fn new(ret: &str, args: &str, role: Role) -> Result<Signature, Failure> {
         let codes = Codes::parse(ret, args, role)?;
         let conversion = match role {
-            Role::Function => object_call(&codes).map(Conversion::Call),
-            Role::Callback => deliveries(&codes).map(Conversion::Entry),
+            Role::Function => object_call(&codes)?.map(Conversion::Call),
+            Role::Callback => deliveries(&codes)?.map(Conversion::Entry),
         };
         let compiled = engine::compile(codes.signature()?, conversion)?;
-        let letters = format!("{}{}", codes.ret.letter(), codes.args_text());
-        let letters =
-            CString::new(letters).map_err(|_| Failure::value("expected type codes, got a NUL"))?;
+        let args_text = codes.args_text()?;
+        let mut letters = try_with_capacity(args_text.len() + 2)?;
+        letters.try_push(codes.ret.letter() as u8)?;
+        letters.try_extend_from_slice(args_text.as_bytes())?;
+        letters.try_push(0)?;
         let all = std::iter::once(&codes.ret).chain(&codes.args);
-        let kinds: Box<[u8]> = all.map(|code| code.kind() as u8).collect();
+        let kinds = try_collect(all.map(|code| code.kind() as u8))?;
         let object_call = AtomicPtr::new(ptr::null_mut());
         if let Served::Code(start) = compiled.now(Direction::Call, Endpoint::Objects) {
             object_call.store(start.as_ptr().cast(), Ordering::Relaxed);
@@ -63,7 +66,7 @@ impl Signature {
         Ok(Signature {
             call: AtomicPtr::new(first_calls as Call as *mut c_void),
             object_call,
-            codes: letters.as_ptr(),
+            codes: letters.as_ptr().cast(),
             kinds: kinds.as_ptr(),
             nargs: codes.args.len(),
             _letters: letters,
@@ -72,7 +75,7 @@ impl Signature {
         })
     }
 
-    pub(crate) fn compiled(&self) -> Arc<Compiled> {
+    pub(crate) fn compiled(&self) -> Shared<Compiled> {
         self.compiled.clone()
     }
 
@@ -123,20 +126,29 @@ unsafe extern "C-unwind" fn follow_plan(
 }
 
 /// How each argument of a callback gets to the handler, unless one is an object as it is. ORDER farcall_delivery
-fn deliveries(codes: &Codes) -> Option<Vec<Delivery>> {
+fn deliveries(codes: &Codes) -> Result<Option<Vec<Delivery>>, OutOfMemory> {
     let delivery = |kind| match kind {
         Kind::Int => Some(Delivery::Signed),
         Kind::Uint | Kind::Pointer => Some(Delivery::Unsigned),
         Kind::Float | Kind::Double | Kind::Str | Kind::Bytes => Some(Delivery::Slot),
         Kind::Void | Kind::Object | Kind::Callback => None,
     };
-    let args = codes.args.iter().map(|code| delivery(code.kind()));
-    args.collect()
+    all(codes.args.iter().map(|code| delivery(code.kind())))
+}
+
+/// All items, unless one is missing.
+fn all<T>(items: impl ExactSizeIterator<Item = Option<T>>) -> Result<Option<Vec<T>>, OutOfMemory> {
+    let mut all = try_with_capacity(items.len())?;
+    for item in items {
+        let Some(item) = item else { return Ok(None) };
+        all.try_push(item)?;
+    }
+    Ok(Some(all))
 }
 
 /// How a signature's values are converted, unless one of them is an object as it is: a C function that takes those is the interpreter's
 /// own, and may raise through its caller.
-fn object_call(codes: &Codes) -> Option<ObjectCall> {
+fn object_call(codes: &Codes) -> Result<Option<ObjectCall>, OutOfMemory> {
     let unbox = |kind| match kind {
         Kind::Int | Kind::Uint => Some(Unbox::Int),
         Kind::Float | Kind::Double => Some(Unbox::Float),
@@ -151,13 +163,10 @@ fn object_call(codes: &Codes) -> Option<ObjectCall> {
         Kind::Uint | Kind::Pointer => Boxing::Uint(kind as u8),
         Kind::Float | Kind::Double => Boxing::Float,
         Kind::Str | Kind::Bytes => Boxing::Object(kind as u8),
-        Kind::Callback | Kind::Object => return None,
+        Kind::Callback | Kind::Object => return Ok(None),
     };
     let args = codes.args.iter().map(|code| unbox(code.kind()));
-    Some(ObjectCall {
-        args: args.collect::<Option<_>>()?,
-        ret,
-    })
+    Ok(all(args)?.map(|args| ObjectCall { args, ret }))
 }
 
 /// The bytes of the longest text that is remembered. What is longer is read each time.
@@ -187,26 +196,31 @@ impl Text {
 }
 
 /// Signatures by their text.
-static SEEN: Cached<Cache<Box<[u8]>, Signature>> = Cached::new(Cache::new());
+static SEEN: Cached<Cache<Vec<u8>, Signature>> = Cached::new(Cache::new());
 
 /// Reads a signature, unless it has been read before.
-fn known(ret: &str, args: &str, role: Role) -> Result<Arc<Signature>, Failure> {
+fn known(ret: &str, args: &str, role: Role) -> Result<Shared<Signature>, Failure> {
     let text = Text::new(ret, args, role);
     if let Some(text) = &text
         && let Some(Some(known)) = SEEN.with(|seen| seen.get(text.as_bytes()))
     {
         return Ok(known);
     }
-    let signature = Arc::new(Signature::new(ret, args, role)?);
+    let signature = Shared::try_new(Signature::new(ret, args, role)?)?;
     let Some(text) = text else {
         return Ok(signature);
     };
-    let key = text.as_bytes().into();
+    // What cannot be remembered is read again.
+    let Ok(key) = try_to_vec(text.as_bytes()) else {
+        return Ok(signature);
+    };
     let add = |seen: &mut Cache<_, _>| seen.add(key, signature.clone());
     let Some((signature, unused)) = SEEN.with(add) else {
         return Ok(signature);
     };
-    engine::epoch::forget(unused);
+    if !unused.is_empty() {
+        engine::epoch::forget(unused);
+    }
     Ok(signature)
 }
 
@@ -255,7 +269,7 @@ unsafe fn new(
         let signature = unsafe { known(text(ret.0, ret.1)?, text(args.0, args.1)?, role)? };
         // C's reference, until farcall_signature_release().
         // SAFETY: the caller has a place for it.
-        unsafe { out.write(Arc::into_raw(signature)) };
+        unsafe { out.write(signature.into_raw()) };
         Ok(())
     })
 }
@@ -271,10 +285,10 @@ pub extern "C" fn farcall_generates_code() -> bool {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_signature_release(signature: *const Signature) {
     // SAFETY: new() kept a reference for it, which its caller gives up.
-    let signature = unsafe { Arc::from_raw(signature) };
+    let signature = unsafe { Shared::from_raw(signature) };
     // Where that is the last of it, a thread may be inside the code still.
-    if Arc::strong_count(&signature) == 1 {
-        engine::epoch::forget(vec![signature]);
+    if signature.is_sole() {
+        engine::epoch::forget(signature);
     }
 }
 

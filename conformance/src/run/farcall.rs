@@ -8,9 +8,9 @@ use crate::planner;
 use crate::target::Target;
 use anyhow::Result;
 use farcall::{Callback, Function, VARIADIC};
+use farcall_arch::Shared;
 use farcall_engine::{Compiled, Direction, Endpoint, Handler, Trampoline, compile};
 use std::ffi::c_void;
-use std::sync::Arc;
 
 /// What is judged on a target.
 pub fn of(target: &'static Target) -> Box<dyn Engine> {
@@ -31,7 +31,7 @@ pub struct Farcall {
 
 impl Farcall {
     /// The signature as the engine has it, letters or not.
-    fn compiled(&self, case: &Case) -> Result<Arc<Compiled>> {
+    fn compiled(&self, case: &Case) -> Result<Shared<Compiled>> {
         Ok(compile(planner::signature(case, self.target)?, None)?)
     }
 }

@@ -487,8 +487,13 @@ fn register(own: &Own) -> Option<()> {
         block.give_back();
         return Some(());
     }
+    let end_of_chain = NonNull::from(end).cast();
+    if !sys::at_thread_end(sys::ThreadEnd::Frames, forget_thread, end_of_chain) {
+        own.set_top(&WALL);
+        block.give_back();
+        return None;
+    }
     THREADS.fetch_add(1, Ordering::SeqCst);
-    sys::at_thread_end(forget_thread, NonNull::from(end).cast());
     Some(())
 }
 

@@ -3,12 +3,15 @@
 //! An embedder, such as an interpreter, may mark its calls in a word of its own, and in machine code. That tells no more than whether a
 //! thread is inside foreign code. So what such an embedder retires goes when all its threads are idle at once. It holds back nothing else.
 
+use super::protocol::List;
+use super::{Waiting, Work};
 use crate::lock::{self, Guarded, Held, lock};
+use crate::memory::try_box;
 use crate::sys;
 use crate::thread::this_thread;
-use std::any::Any;
+use farcall_arch::memory::TryVec;
+use std::ffi::c_void;
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What one thread is doing: 0 ahead of its first foreign call or callback, 1 while it is in none, any other number while it is.
@@ -29,19 +32,11 @@ impl Mark {
     }
 }
 
-thread_local! {
-    /// Takes this thread's words off the list when the thread ends.
-    static CLEANUP: Cleanup = const { Cleanup };
-}
-
-struct Cleanup;
-
-impl Drop for Cleanup {
-    fn drop(&mut self) {
-        let mut lock = lock();
-        let threads = &mut STATE.get(&mut lock).threads;
-        threads.retain(|thread| !thread.is_current());
-    }
+/// Takes a word off the list when its thread ends.
+extern "C" fn take_off(mark: *mut c_void) {
+    let mut lock = lock();
+    let threads = &mut STATE.get(&mut lock).threads;
+    threads.retain(|thread| thread.mark.as_ptr().cast() != mark && !thread.is_current());
 }
 
 /// A thread's word in the list of all.
@@ -68,14 +63,19 @@ struct State {
     /// What each registered thread is doing.
     threads: Vec<Thread>,
     /// What nobody refers to any more, but a thread may still be inside.
-    retired: Vec<Box<dyn Any + Send>>,
+    retired: List<Box<dyn Work>>,
+    count: usize,
+    /// Whether a thread goes unseen, because there was no memory for it on the list. Nothing retired goes any more then.
+    is_blind: bool,
     /// The [`lock::generation`] that the list of threads is of.
     generation: usize,
 }
 
 static STATE: Guarded<State> = Guarded::new(State {
     threads: Vec::new(),
-    retired: Vec::new(),
+    retired: List::new(),
+    count: 0,
+    is_blind: false,
     generation: 0,
 });
 
@@ -97,63 +97,95 @@ impl State {
 
     /// Empties the list if nothing on it can be in use. The caller drops it after the lock: destructors run foreign code.
     #[must_use]
-    fn take_unused(&mut self) -> Vec<Box<dyn Any + Send>> {
+    fn take_unused(&mut self) -> List<Box<dyn Work>> {
         let is_visible = self.is_alone() || sys::fence_all_threads();
-        if is_visible && !self.threads.iter().any(Thread::is_busy) {
-            std::mem::take(&mut self.retired)
+        if is_visible && !self.is_blind && !self.threads.iter().any(Thread::is_busy) {
+            self.count = 0;
+            std::mem::replace(&mut self.retired, List::new())
         } else {
-            Vec::new()
+            List::new()
         }
     }
 }
 
 /// Has whoever retires something by [`retire`] look at a word of this thread's own.
 ///
-/// Does nothing on a thread that is ending: its last calls go unseen.
-///
 /// # Safety
 /// * The word exists until the thread's destructors of thread-local values have run.
 /// * Nothing but this thread writes to it.
 pub unsafe fn register(mark: NonNull<Mark>) {
-    if CLEANUP.try_with(|_| ()).is_ok() {
-        let token = this_thread();
-        let mut lock = lock();
-        State::of(&mut lock).threads.push(Thread { mark, token });
+    let has_end = sys::at_thread_end(sys::ThreadEnd::Marks, take_off, mark.cast());
+    let token = this_thread();
+    let mut lock = lock();
+    let state = State::of(&mut lock);
+    if !has_end || state.threads.try_push(Thread { mark, token }).is_err() {
+        state.is_blind = true;
     }
 }
 
 /// How many things may wait before a fence through all threads is worth its price.
 const BATCH: usize = 64;
 
-/// Drops `it` once no registered thread is inside foreign code any more: now, if that is cheap to know, or when more has come together.
-pub fn retire(it: Box<dyn Any + Send>) {
+/// Does the work once no registered thread is inside foreign code any more: now, if that is cheap to know, or when more has come together.
+pub fn retire(it: Box<dyn Work>) {
     let mut lock = lock();
     let state = State::of(&mut lock);
     state.retired.push(it);
-    let gone = if state.retired.len() >= BATCH || state.is_alone() {
+    state.count += 1;
+    let gone = if state.count >= BATCH || state.is_alone() {
         state.take_unused()
     } else {
-        Vec::new()
+        List::new()
     };
     drop(lock);
-    drop(gone);
+    finish(gone);
 }
 
-/// Drops what an embedder's cache has forgotten.
-pub fn forget<T: Send + Sync + 'static>(things: Vec<Arc<T>>) {
-    if !things.is_empty() {
-        retire(Box::new(things));
+fn finish(mut works: List<Box<dyn Work>>) {
+    while let Some(work) = works.pop() {
+        work.run();
     }
+}
+
+/// What an embedder has no use for any more.
+struct Forgotten<T> {
+    waiting: Waiting,
+    things: Option<T>,
+}
+
+impl<T: Send> Work for Forgotten<T> {
+    fn waiting(&mut self) -> &mut Waiting {
+        &mut self.waiting
+    }
+
+    fn run(self: Box<Self>) {
+        drop(self.things);
+    }
+}
+
+/// Drops what an embedder has no use for any more once no registered thread is inside foreign code. Without memory to remember it, it stays for
+/// good.
+pub fn forget<T: Send + 'static>(things: T) {
+    let waiting = Waiting::new();
+    let Ok(mut forgotten) = try_box(Forgotten {
+        waiting,
+        things: None,
+    }) else {
+        std::mem::forget(things);
+        return;
+    };
+    forgotten.things = Some(things);
+    retire(forgotten);
 }
 
 /// Drops what was retired, if no registered thread is inside foreign code.
 pub fn reap() {
     let mut lock = lock();
     let state = State::of(&mut lock);
-    let gone = match state.retired.is_empty() {
-        true => Vec::new(),
-        false => state.take_unused(),
+    let gone = match state.count {
+        0 => List::new(),
+        _ => state.take_unused(),
     };
     drop(lock);
-    drop(gone);
+    finish(gone);
 }

@@ -27,7 +27,7 @@ pub use marks::{Mark, forget, reap, register, retire};
 
 use crate::lock::Guarded;
 use frames::{Frame, Pushed};
-use protocol::{Waiting, World};
+use protocol::{Link, Linked, List, World};
 use std::ffi::c_void;
 use std::panic::{self, AssertUnwindSafe};
 
@@ -116,16 +116,62 @@ impl Inside {
     }
 }
 
-type Work = Box<dyn FnOnce() + Send>;
+/// What is to be done when nobody is inside a thing any more. It is made with the thing, so that closing needs no memory.
+pub trait Work: Send {
+    /// What is wanted while it waits.
+    fn waiting(&mut self) -> &mut Waiting;
+
+    /// Does it.
+    fn run(self: Box<Self>);
+}
+
+/// Part of each [`Work`].
+pub struct Waiting {
+    link: Link<Box<dyn Work>>,
+    before: Option<&'static dyn Left>,
+}
+
+impl Waiting {
+    /// What waits for nothing yet.
+    pub const fn new() -> Waiting {
+        Waiting {
+            link: Link::new(),
+            before: None,
+        }
+    }
+}
+
+impl Default for Waiting {
+    fn default() -> Waiting {
+        Waiting::new()
+    }
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Waiting(..)")
+    }
+}
+
+/// Something that wants to know when all threads have left it, ahead of the work.
+pub(crate) trait Left: Sync {
+    fn left(&'static self);
+}
+
+impl Linked for Box<dyn Work> {
+    fn link(&mut self) -> &mut Link<Box<dyn Work>> {
+        &mut self.waiting().link
+    }
+}
 
 /// What was closed while somebody was inside.
-static WAITING: Guarded<Vec<Waiting<Work>>> = Guarded::new(Vec::new());
+static WAITING: Guarded<List<Box<dyn Work>>> = Guarded::new(List::new());
 
 /// This process.
 struct Process;
 
 impl World for Process {
-    type Work = Work;
+    type Work = Box<dyn Work>;
 
     fn heavy_fence(&self) -> bool {
         frames::heavy_fence()
@@ -135,20 +181,33 @@ impl World for Process {
         frames::is_anyone_inside(thing)
     }
 
-    fn with_list<R>(&self, work: impl FnOnce(&mut Vec<Waiting<Work>>) -> R) -> R {
+    fn with_list<R>(&self, work: impl FnOnce(&mut List<Box<dyn Work>>) -> R) -> R {
         WAITING.with(work)
     }
 }
 
 /// Does `work` when no thread is inside `thing`: now, or on the last thread that leaves it. The thing is closed: whoever enters it from now
 /// on sees that, leaves again, and calls [`settle`].
-pub fn when_left(thing: Thing, work: impl FnOnce() + Send + 'static) {
+pub fn when_left(thing: Thing, work: Box<dyn Work>) {
     let place = Place::uninit();
     frames::settle_by(settle_all);
     frames::forget_jumped_over(place.as_ptr().addr());
-    if let Some(work) = protocol::retire(&Process, thing.0, Box::new(work)) {
-        work();
+    if let Some(work) = protocol::retire(&Process, thing.0, work) {
+        run(work);
     }
+}
+
+/// [`when_left`] for something that wants to know first.
+pub(crate) fn tell_when_left(thing: Thing, before: &'static dyn Left, mut work: Box<dyn Work>) {
+    work.waiting().before = Some(before);
+    when_left(thing, work);
+}
+
+fn run(mut work: Box<dyn Work>) {
+    if let Some(before) = work.waiting().before.take() {
+        before.left();
+    }
+    work.run();
 }
 
 /// Does what was to be done when nobody is inside `thing` any more, unless somebody is.
@@ -164,9 +223,9 @@ fn settle_all() {
     finish(protocol::settle(&Process, |_| true));
 }
 
-fn finish(works: Vec<Work>) {
-    for work in works {
+fn finish(mut works: List<Box<dyn Work>>) {
+    while let Some(work) = works.pop() {
         // Foreign code may be all around: a panic of a destructor has its message, and ends here.
-        let _ = panic::catch_unwind(AssertUnwindSafe(work));
+        let _ = panic::catch_unwind(AssertUnwindSafe(|| run(work)));
     }
 }

@@ -10,7 +10,7 @@ pub(crate) trait User {
 /// What whoever closes a thing does the steps with.
 pub(crate) trait World {
     /// What is to be done once nobody is inside a thing.
-    type Work;
+    type Work: Linked;
 
     /// As a light fence of all threads at once. False where the system cannot do that.
     fn heavy_fence(&self) -> bool;
@@ -19,13 +19,50 @@ pub(crate) trait World {
     fn is_anyone_inside(&self, thing: usize) -> bool;
 
     /// Lends the list of what waits, under a lock.
-    fn with_list<R>(&self, work: impl FnOnce(&mut Vec<Waiting<Self::Work>>) -> R) -> R;
+    fn with_list<R>(&self, work: impl FnOnce(&mut List<Self::Work>) -> R) -> R;
 }
 
-/// Something that is closed, with somebody inside.
-pub(crate) struct Waiting<W> {
-    pub thing: usize,
-    pub work: W,
+/// Work with a place for what is wanted while it waits: waiting needs no memory.
+pub(crate) trait Linked: Sized {
+    /// The place.
+    fn link(&mut self) -> &mut Link<Self>;
+}
+
+/// What is wanted of work that waits.
+#[derive(Debug)]
+pub(crate) struct Link<W> {
+    /// The thing that is closed, with somebody inside.
+    thing: usize,
+    next: Option<W>,
+}
+
+impl<W> Link<W> {
+    pub const fn new() -> Link<W> {
+        Link {
+            thing: 0,
+            next: None,
+        }
+    }
+}
+
+/// Work that waits, the last first.
+pub(crate) struct List<W>(Option<W>);
+
+impl<W: Linked> List<W> {
+    pub const fn new() -> List<W> {
+        List(None)
+    }
+
+    pub fn push(&mut self, mut work: W) {
+        work.link().next = self.0.take();
+        self.0 = Some(work);
+    }
+
+    pub fn pop(&mut self) -> Option<W> {
+        let mut work = self.0.take()?;
+        self.0 = work.link().next.take();
+        Some(work)
+    }
 }
 
 /// Announces a thing. Whether it is closed is looked at after this.
@@ -43,7 +80,7 @@ pub(crate) fn take_back<U: User>(user: &U, take_back: impl FnOnce()) {
 }
 
 /// Returns the work if nobody is inside the thing, which has been closed; and else puts it on the list.
-pub(crate) fn retire<W: World>(world: &W, thing: usize, work: W::Work) -> Option<W::Work> {
+pub(crate) fn retire<W: World>(world: &W, thing: usize, mut work: W::Work) -> Option<W::Work> {
     let is_visible = world.heavy_fence();
     if is_visible && !world.is_anyone_inside(thing) {
         return Some(work);
@@ -53,20 +90,29 @@ pub(crate) fn retire<W: World>(world: &W, thing: usize, work: W::Work) -> Option
         if is_visible && !world.is_anyone_inside(thing) {
             return Some(work);
         }
-        list.push(Waiting { thing, work });
+        work.link().thing = thing;
+        list.push(work);
         None
     })
 }
 
 /// Takes from the list what nobody is inside any more, of what is meant. A thread that sees others inside leaves it to them: they come
 /// here when they leave.
-pub(crate) fn settle<W: World>(world: &W, are_meant: impl Fn(usize) -> bool) -> Vec<W::Work> {
+pub(crate) fn settle<W: World>(world: &W, are_meant: impl Fn(usize) -> bool) -> List<W::Work> {
+    let mut over = List::new();
     if !world.heavy_fence() {
-        return Vec::new();
+        return over;
     }
     world.with_list(|list| {
-        let is_over =
-            |it: &mut Waiting<W::Work>| are_meant(it.thing) && !world.is_anyone_inside(it.thing);
-        list.extract_if(.., is_over).map(|it| it.work).collect()
-    })
+        let mut kept = List::new();
+        while let Some(mut work) = list.pop() {
+            let thing = work.link().thing;
+            match are_meant(thing) && !world.is_anyone_inside(thing) {
+                true => over.push(work),
+                false => kept.push(work),
+            }
+        }
+        *list = kept;
+    });
+    over
 }

@@ -1,5 +1,7 @@
 //! What every system has in common in its face.
 
+use farcall_arch::OutOfMemory;
+
 /// What runs around every fork() of this process; see `around_fork`.
 #[cfg_attr(windows, allow(dead_code, reason = "Windows does not fork"))]
 pub(crate) struct ForkHooks {
@@ -7,9 +9,32 @@ pub(crate) struct ForkHooks {
     pub after: fn(in_child: bool),
 }
 
+/// Whose hook it is that runs as a thread ends; see `at_thread_end`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ThreadEnd {
+    Frames,
+    Marks,
+}
+
+/// How many there are.
+pub(super) const THREAD_ENDS: usize = 2;
+
 /// What the loader says when it fails: C's number for the error, 0 where there is none, and words.
 #[derive(Debug)]
 pub(crate) struct LoaderError {
     pub code: i32,
     pub text: String,
+}
+
+impl From<OutOfMemory> for LoaderFailure {
+    fn from(_: OutOfMemory) -> LoaderFailure {
+        LoaderFailure::OutOfMemory
+    }
+}
+
+/// Why the loader has nothing.
+#[derive(Debug)]
+pub(crate) enum LoaderFailure {
+    OutOfMemory,
+    Said(LoaderError),
 }

@@ -31,7 +31,7 @@ mod windows;
 #[cfg(windows)]
 pub use windows::*;
 
-pub(crate) use face::ForkHooks;
+pub(crate) use face::{ForkHooks, LoaderFailure, ThreadEnd};
 use farcall_arch::abi::Dialect;
 use farcall_arch::{Abi, Float};
 

@@ -44,8 +44,10 @@ pub(crate) use program::{copy_code, map_code};
 pub(crate) use registered::{UnwindEntry, find_unwinder};
 pub(crate) use signals::{may_be_in_signal_handler, note_signal_mask};
 
-use super::face::{ForkHooks, LoaderError};
+use super::face::{ForkHooks, LoaderError, LoaderFailure, THREAD_ENDS, ThreadEnd};
+use farcall_arch::OutOfMemory;
 use farcall_arch::emit::Code;
+use farcall_arch::memory::{TryVec, try_with_capacity};
 use std::borrow::Cow;
 use std::ffi::c_void;
 use std::io;
@@ -105,49 +107,91 @@ pub(crate) fn write_to_stderr(text: &[u8]) {
 
 /// A library that the loader has opened, closed when this is dropped.
 #[derive(Debug)]
-pub(crate) struct LoadedLibrary(libloading::os::unix::Library);
+pub(crate) struct LoadedLibrary(NonNull<c_void>);
+
+// SAFETY: a handle is of the process, and the loader takes it on any thread.
+unsafe impl Send for LoadedLibrary {}
 
 /// `RTLD_NOW | RTLD_LOCAL`: every symbol is resolved at once, and none is lent to other libraries.
 pub(crate) const DEFAULT_OPEN_FLAGS: i32 = libc::RTLD_NOW | libc::RTLD_LOCAL;
 
 impl LoadedLibrary {
-    /// Opens a library by path or soname; the program itself without one.
+    /// Opens a library by path or soname; the program itself without one. There is no NUL in it.
     ///
     /// # Safety
     /// * The library's initialisers, which run now, and its finalisers, which run when it is dropped, are sound to run.
-    pub unsafe fn open(path: Option<&str>, flags: i32) -> Result<LoadedLibrary, LoaderError> {
+    pub unsafe fn open(path: Option<&str>, flags: i32) -> Result<LoadedLibrary, LoaderFailure> {
+        let path = path.map(c_string).transpose()?;
+        let path = path.as_ref().map_or(ptr::null(), |path| path.as_ptr());
         // The loader need not set errno, so an old value must not be taken for its word.
         clear_errno();
-        // SAFETY: the caller vouches for the initialisers.
-        let opened = unsafe { libloading::os::unix::Library::open(path, flags) };
+        // SAFETY: the path is null or a string; the caller vouches for the initialisers.
+        let handle = unsafe { libc::dlopen(path.cast(), flags) };
         let code = io::Error::last_os_error().raw_os_error().unwrap_or(0);
-        opened.map(LoadedLibrary).map_err(|error| LoaderError {
-            code,
-            text: error.to_string(),
-        })
+        match NonNull::new(handle) {
+            Some(handle) => Ok(LoadedLibrary(handle)),
+            None => Err(words_of_loader(code)?.unwrap_or(LoaderFailure::OutOfMemory)),
+        }
     }
 
-    /// The address of a symbol, which may be null.
-    pub fn symbol(&self, name: &str) -> Result<*mut c_void, LoaderError> {
-        // SAFETY: only the address is asked for; what it is used as is the user's claim.
-        let symbol = unsafe { self.0.get::<*mut c_void>(name.as_bytes()) };
-        symbol
-            .map(|symbol| symbol.into_raw())
-            .map_err(|error| LoaderError {
-                code: libc::ENOENT,
-                text: error.to_string(),
-            })
+    /// The address of a symbol, which may be null. There is no NUL in its name.
+    pub fn symbol(&self, name: &str) -> Result<*mut c_void, LoaderFailure> {
+        let name = c_string(name)?;
+        // SAFETY: the handle is open and the name a string. What was said before is forgotten first. Only the address is asked for; what it
+        // is used as is the user's claim.
+        let address = unsafe {
+            libc::dlerror();
+            libc::dlsym(self.0.as_ptr(), name.as_ptr().cast())
+        };
+        match address.is_null().then(|| words_of_loader(libc::ENOENT)) {
+            None => Ok(address),
+            // A symbol whose address is null.
+            Some(words) => words?.map_or(Ok(address), Err),
+        }
     }
 
     /// The loader's handle, for display.
-    pub fn handle(self) -> (LoadedLibrary, *mut c_void) {
-        let handle = self.0.into_raw();
-        // SAFETY: the handle was given up the line before, and is not closed.
-        (
-            LoadedLibrary(unsafe { libloading::os::unix::Library::from_raw(handle) }),
-            handle,
-        )
+    pub fn handle(&self) -> *mut c_void {
+        self.0.as_ptr()
     }
+}
+
+impl Drop for LoadedLibrary {
+    fn drop(&mut self) {
+        // SAFETY: the handle is this value's own; who opened it vouches for the finalisers.
+        unsafe { libc::dlclose(self.0.as_ptr()) };
+    }
+}
+
+/// A text with a NUL behind it.
+fn c_string(text: &str) -> Result<Vec<u8>, OutOfMemory> {
+    let mut string = try_with_capacity(text.len() + 1)?;
+    string.try_extend_from_slice(text.as_bytes())?;
+    string.try_push(0)?;
+    Ok(string)
+}
+
+/// What the loader says of its last failure on this thread, if it has anything to say.
+fn words_of_loader(code: i32) -> Result<Option<LoaderFailure>, OutOfMemory> {
+    // SAFETY: what is not null is a string until the loader is asked for the next thing on this thread.
+    let words = unsafe {
+        let words = libc::dlerror();
+        match words.is_null() {
+            true => return Ok(None),
+            false => std::ffi::CStr::from_ptr(words),
+        }
+    };
+    let mut text = String::new();
+    for chunk in words.to_bytes().utf8_chunks() {
+        let rest = match chunk.invalid() {
+            [] => "",
+            _ => "\u{fffd}",
+        };
+        text.try_reserve(chunk.valid().len() + rest.len())?;
+        text.push_str(chunk.valid());
+        text.push_str(rest);
+    }
+    Ok(Some(LoaderFailure::Said(LoaderError { code, text })))
 }
 
 /// Fresh memory that is zero, and never given back. A signal handler may ask for it.
@@ -180,26 +224,32 @@ impl Drop for SignalMask {
 }
 
 /// Has `hook` run with `value` when this thread ends, behind the destructors of thread-local values. A thread that calls this again
-/// meanwhile is told once more. Nothing is allocated for the first keys of a process, so a signal handler may call this.
-pub(crate) fn at_thread_end(hook: extern "C" fn(*mut c_void), value: NonNull<c_void>) {
-    /// The key, plus 1.
-    static KEY: AtomicUsize = AtomicUsize::new(0);
-    if KEY.load(Ordering::Acquire) == 0 {
+/// meanwhile is told once more. False where there is no memory for that. Nothing is allocated for the first keys of a process, so a signal
+/// handler may call this.
+pub(crate) fn at_thread_end(
+    whose: ThreadEnd,
+    hook: extern "C" fn(*mut c_void),
+    value: NonNull<c_void>,
+) -> bool {
+    /// The keys, plus 1.
+    static KEYS: [AtomicUsize; THREAD_ENDS] = [const { AtomicUsize::new(0) }; THREAD_ENDS];
+    let place = &KEYS[whose as usize];
+    if place.load(Ordering::Acquire) == 0 {
         let mut key = 0;
         // SAFETY: the key's place is this function's own.
         if unsafe { libc::pthread_key_create(&mut key, Some(hook_of_key(hook))) } != 0 {
-            return;
+            return false;
         }
         let new = key as usize + 1;
-        let is_first = KEY.compare_exchange(0, new, Ordering::AcqRel, Ordering::Acquire);
+        let is_first = place.compare_exchange(0, new, Ordering::AcqRel, Ordering::Acquire);
         if is_first.is_err() {
             // SAFETY: nobody has seen this key.
             unsafe { libc::pthread_key_delete(key) };
         }
     }
-    let key = (KEY.load(Ordering::Acquire) - 1) as libc::pthread_key_t;
+    let key = (place.load(Ordering::Acquire) - 1) as libc::pthread_key_t;
     // SAFETY: the key exists as long as the process.
-    unsafe { libc::pthread_setspecific(key, value.as_ptr()) };
+    unsafe { libc::pthread_setspecific(key, value.as_ptr()) == 0 }
 }
 
 /// The same function, as the type that keys want.

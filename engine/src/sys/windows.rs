@@ -8,7 +8,7 @@ mod unwind;
 pub(crate) use program::{copy_code, map_code};
 pub(crate) use unwind::{UnwindEntry, with_unwind_data};
 
-use super::face::{ForkHooks, LoaderError};
+use super::face::{ForkHooks, LoaderError, LoaderFailure, THREAD_ENDS, ThreadEnd};
 use libloading::os::windows as loader;
 use std::cell::Cell;
 use std::error::Error as _;
@@ -245,17 +245,23 @@ pub(crate) fn block_signals() -> SignalMask {
 }
 
 /// Has `hook` run with `value` when this thread ends. A thread that is ending already is not told.
-pub(crate) fn at_thread_end(hook: extern "C" fn(*mut c_void), value: NonNull<c_void>) {
-    struct AtEnd(Cell<Option<(extern "C" fn(*mut c_void), NonNull<c_void>)>>);
+pub(crate) fn at_thread_end(
+    whose: ThreadEnd,
+    hook: extern "C" fn(*mut c_void),
+    value: NonNull<c_void>,
+) -> bool {
+    type Hook = (extern "C" fn(*mut c_void), NonNull<c_void>);
+    struct AtEnd([Cell<Option<Hook>>; THREAD_ENDS]);
     impl Drop for AtEnd {
         fn drop(&mut self) {
-            if let Some((hook, value)) = self.0.take() {
+            for (hook, value) in self.0.iter().filter_map(Cell::take) {
                 hook(value.as_ptr());
             }
         }
     }
-    thread_local!(static AT_END: AtEnd = const { AtEnd(Cell::new(None)) });
-    let _ = AT_END.try_with(|it| it.0.set(Some((hook, value))));
+    thread_local!(static AT_END: AtEnd = const { AtEnd([const { Cell::new(None) }; THREAD_ENDS]) });
+    let set = AT_END.try_with(|it| it.0[whose as usize].set(Some((hook, value))));
+    set.is_ok()
 }
 
 /// The lowest address of the stack with `here` on it, which this thread is on, and the one behind the highest. `None` for a stack that the
@@ -283,6 +289,7 @@ pub(crate) fn write_to_stderr(text: &[u8]) {
 #[derive(Debug)]
 pub(crate) struct LoadedLibrary {
     library: loader::Library,
+    handle: isize,
     /// The program: what it has loaded counts as part of it.
     is_program: bool,
 }
@@ -304,7 +311,7 @@ impl LoadedLibrary {
     ///
     /// # Safety
     /// * The library's initialisers, which run now, and its finalisers, which run when it is dropped, are sound to run.
-    pub unsafe fn open(path: Option<&str>, flags: i32) -> Result<LoadedLibrary, LoaderError> {
+    pub unsafe fn open(path: Option<&str>, flags: i32) -> Result<LoadedLibrary, LoaderFailure> {
         // The last error of an earlier call must not be taken for the loader's word.
         // SAFETY: the last error is the thread's own.
         unsafe { SetLastError(0) };
@@ -327,39 +334,43 @@ impl LoadedLibrary {
         };
         let system = io::Error::last_os_error().raw_os_error().unwrap_or(0);
         match opened {
-            Ok(library) => Ok(LoadedLibrary {
-                library,
-                is_program: path.is_none(),
-            }),
-            Err(error) => Err(LoaderError {
+            Ok(library) => {
+                let handle = library.into_raw();
+                Ok(LoadedLibrary {
+                    // SAFETY: the handle was given up the line before, and is not closed.
+                    library: unsafe { loader::Library::from_raw(handle) },
+                    handle: handle as isize,
+                    is_program: path.is_none(),
+                })
+            }
+            Err(error) => Err(LoaderFailure::Said(LoaderError {
                 code: c_error(system),
                 text: words(path.unwrap_or("the program"), &error),
-            }),
+            })),
         }
     }
 
     /// The address of a symbol, which may be null.
-    pub fn symbol(&self, name: &str) -> Result<*mut c_void, LoaderError> {
+    pub fn symbol(&self, name: &str) -> Result<*mut c_void, LoaderFailure> {
         // SAFETY: only the address is asked for; what it is used as is the user's claim.
         let symbol = unsafe { self.library.get::<*mut c_void>(name.as_bytes()) };
         match symbol {
             Ok(symbol) => Ok(symbol.as_raw_ptr()),
             Err(error) => {
                 let elsewhere = self.is_program.then(|| symbol_anywhere(name)).flatten();
-                elsewhere.ok_or_else(|| LoaderError {
-                    code: ENOENT,
-                    text: words(name, &error),
+                elsewhere.ok_or_else(|| {
+                    LoaderFailure::Said(LoaderError {
+                        code: ENOENT,
+                        text: words(name, &error),
+                    })
                 })
             }
         }
     }
 
     /// The loader's handle, for display.
-    pub fn handle(self) -> (LoadedLibrary, *mut c_void) {
-        let handle = self.library.into_raw();
-        // SAFETY: the handle was given up the line before, and is not closed.
-        let library = unsafe { loader::Library::from_raw(handle) };
-        (LoadedLibrary { library, ..self }, handle as *mut c_void)
+    pub fn handle(&self) -> *mut c_void {
+        self.handle as *mut c_void
     }
 }
 
@@ -435,9 +446,9 @@ mod tests {
 
     #[test]
     fn program_without_the_symbol_is_an_error_that_names_it() {
-        let error = open(None)
-            .symbol("no_such_symbol")
-            .expect_err("nobody has it");
+        let Err(LoaderFailure::Said(error)) = open(None).symbol("no_such_symbol") else {
+            panic!("somebody has it");
+        };
         assert_eq!(error.code, ENOENT);
         assert!(error.text.contains("no_such_symbol"), "{}", error.text);
     }

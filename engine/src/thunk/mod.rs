@@ -27,7 +27,9 @@ use crate::lock::lock;
 use crate::policy::{Wish, wish};
 use crate::sys;
 use address::Thunk;
+use farcall_arch::OutOfMemory;
 use farcall_arch::emit::{self, THUNK_SIZE, record};
+use farcall_arch::memory::TryVec;
 use std::cell::UnsafeCell;
 use std::io;
 use std::mem::ManuallyDrop;
@@ -91,32 +93,42 @@ pub(crate) fn take(
     if unused.thunks.is_empty()
         && let Err(refused) = unused.add_block()
     {
+        unused
+            .thunks
+            .try_reserve(BATCH)
+            .map_err(OutOfMemory::from)?;
         let mut lock = lock();
         let pairs = std::iter::from_fn(|| pool::take_under(&mut lock));
-        unused.thunks.extend(pairs.take(BATCH).map(Thunk::from));
+        for pair in pairs.take(BATCH) {
+            unused.thunks.try_push(Thunk::from(pair))?;
+        }
         if unused.thunks.is_empty() {
             return Err(refused);
         }
     }
     let thunk = unused.thunks.pop().ok_or_else(out_of_memory)?;
-    drop(level);
-    Ok(Seat::new(thunk, owner(), kind))
+    match Seat::new(thunk, owner, kind) {
+        Ok(seat) => Ok(seat),
+        Err(OutOfMemory) => {
+            // There is room: it has just been taken out.
+            unused.thunks.try_push(thunk)?;
+            Err(OutOfMemory.into())
+        }
+    }
 }
 
 impl Unused {
     /// Maps a block of code pages and, right behind them, the pages of its records.
     fn add_block(&mut self) -> Result<()> {
         if wish() == Wish::Never {
-            return Err(Error::ExecutableMemory(
-                io::ErrorKind::PermissionDenied.into(),
-            ));
+            return Err(Error::CodeIsForbidden);
         }
         let abi = sys::host_abi();
         let page = sys::page_size();
         let code_len = self.next_block.max(page);
         let count = code_len / THUNK_SIZE;
-        let no_memory = |_| Error::ExecutableMemory(io::ErrorKind::OutOfMemory.into());
-        let code = emit::thunks(abi, count, code_len).map_err(no_memory)?;
+        self.thunks.try_reserve(count).map_err(OutOfMemory::from)?;
+        let code = emit::thunks(abi, count, code_len)?;
         let data_len = (count * record::SIZE).next_multiple_of(page);
         let start =
             sys::place_block(&code.bytes, code_len, data_len).map_err(Error::ExecutableMemory)?;
@@ -126,14 +138,14 @@ impl Unused {
         let unwind = unsafe { sys::UnwindEntry::register(&code, start) };
         let _kept = ManuallyDrop::new(unwind.map_err(Error::ExecutableMemory)?);
         self.next_block = (code_len * 2).min(MAX_BLOCK.max(page));
-        self.thunks.extend((0..count).rev().map(|index| {
+        self.thunks.try_extend((0..count).rev().map(|index| {
             // SAFETY: code and record number `index` lie within the mapping.
             unsafe {
                 let code = start.add(index * THUNK_SIZE);
                 let record = start.add(code_len + index * record::SIZE).cast();
                 Thunk { code, record }
             }
-        }));
+        }))?;
         Ok(())
     }
 }

@@ -12,6 +12,7 @@ use super::page::{self, THUNK_SIZE};
 use crate::lock::{Guarded, Held, lock, try_lock};
 use crate::policy::{Wish, wish};
 use crate::sys;
+use farcall_arch::memory::TryVec;
 use std::ffi::c_void;
 use std::ptr::NonNull;
 
@@ -65,7 +66,7 @@ pub(super) fn take_under(held: &mut Held) -> Option<Pair> {
 
 /// Gives a pair back, through which nobody calls any more.
 pub fn put_back(pair: Pair) {
-    POOL.get(&mut lock()).free.push(pair);
+    POOL.get(&mut lock()).put_back(pair);
 }
 
 /// Gives back the pair with this cell; false if there is none, `memory` being something else.
@@ -73,7 +74,9 @@ pub fn put_back_cell(memory: NonNull<u8>) -> bool {
     let mut lock = lock();
     let pool = POOL.get(&mut lock);
     let pair = pool.with_cell(memory);
-    pool.free.extend(pair);
+    if let Some(pair) = pair {
+        pool.put_back(pair);
+    }
     pair.is_some()
 }
 
@@ -84,21 +87,30 @@ pub fn is_cell(memory: NonNull<u8>) -> bool {
 
 /// All pairs.
 struct Pool {
-    free: Vec<Pair>,
-    /// The first pair of each block; of the newest, the last in the list, so many were never given out.
+    /// The pair that was given back last. The cell of each has the one before, so giving one back needs no memory.
+    free: Option<Pair>,
+    /// The first pair of each block that was made.
     blocks: Vec<Pair>,
+    /// The first pair of the newest block, of which so many were never given out.
+    newest: Option<Pair>,
     unused: usize,
 }
 
+// What free pairs are linked by lies ahead of the record, which a stale call may still read.
+const _: () = assert!(size_of::<Option<Pair>>() <= RECORD);
+
 static POOL: Guarded<Pool> = Guarded::new(Pool {
-    free: Vec::new(),
+    free: None,
     blocks: Vec::new(),
+    newest: None,
     unused: 0,
 });
 
 impl Pool {
     fn take(&mut self) -> Option<Pair> {
-        if let Some(pair) = self.free.pop() {
+        if let Some(pair) = self.free {
+            // SAFETY: the cell of a free pair has what put_back() wrote.
+            self.free = unsafe { pair.cell.cast().read() };
             return Some(pair);
         }
         if self.unused == 0 {
@@ -106,18 +118,29 @@ impl Pool {
         }
         let index = THUNKS - self.unused;
         self.unused -= 1;
-        self.blocks.last().map(|block| block.nth(index))
+        self.newest.map(|block| block.nth(index))
+    }
+
+    fn put_back(&mut self, pair: Pair) {
+        // SAFETY: the cell was its user's, who has given it up.
+        unsafe { pair.cell.cast().write(self.free) };
+        self.free = Some(pair);
     }
 
     fn add_block(&mut self) -> Option<()> {
-        let block = match self.blocks.is_empty() {
-            true => own_block(),
-            false => match wish() {
-                Wish::Never => another_block(sys::map_code)?,
-                _ => another_block(sys::copy_code).or_else(|| another_block(sys::map_code))?,
-            },
+        let block = match self.newest {
+            None => own_block(),
+            Some(_) => {
+                self.blocks.try_reserve(1).ok()?;
+                let block = match wish() {
+                    Wish::Never => another_block(sys::map_code)?,
+                    _ => another_block(sys::copy_code).or_else(|| another_block(sys::map_code))?,
+                };
+                self.blocks.try_push(block).ok()?;
+                block
+            }
         };
-        self.blocks.push(block);
+        self.newest = Some(block);
         self.unused = THUNKS;
         Some(())
     }
@@ -125,10 +148,9 @@ impl Pool {
     /// The pair whose cell begins at `memory`.
     fn with_cell(&self, memory: NonNull<u8>) -> Option<Pair> {
         let offset_in = |block: &Pair| memory.addr().get().wrapping_sub(block.cell.addr().get());
-        let block = self
-            .blocks
-            .iter()
-            .find(|block| offset_in(block) < size_of::<Cells>())?;
+        let own = own_block();
+        let mut blocks = std::iter::once(&own).chain(&self.blocks);
+        let block = blocks.find(|block| offset_in(block) < size_of::<Cells>())?;
         Some(block.nth(offset_in(block) / CELL))
     }
 }

@@ -2,11 +2,14 @@
 
 use super::address::Thunk;
 use super::closed::closed_entry;
-use crate::epoch::{Inside, Place, Thing};
+use crate::epoch::{Inside, Left, Place, Thing};
 use crate::levels::{self, LEVELS, Level};
+use crate::memory::try_box;
 use crate::record::{Handler, ObjectHandler, Record};
+use farcall_arch::OutOfMemory;
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
+use std::mem::MaybeUninit;
 use std::panic::RefUnwindSafe;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -58,14 +61,22 @@ pub struct Seat {
 unsafe impl Sync for Seat {}
 
 impl Seat {
-    pub(super) fn new(thunk: Thunk, owner: Owner, kind: Kind) -> &'static Seat {
-        Box::leak(Box::new(Seat {
-            thunk,
-            owner,
-            kind,
-            owned: AtomicPtr::new(ptr::null_mut()),
-            next: Cell::new(None),
-        }))
+    pub(super) fn new(
+        thunk: Thunk,
+        owner: impl FnOnce() -> Owner,
+        kind: Kind,
+    ) -> Result<&'static Seat, OutOfMemory> {
+        let place = try_box(MaybeUninit::uninit())?;
+        Ok(Box::leak(Box::write(
+            place,
+            Seat {
+                thunk,
+                owner: owner(),
+                kind,
+                owned: AtomicPtr::new(ptr::null_mut()),
+                next: Cell::new(None),
+            },
+        )))
     }
 
     /// The function pointer.
@@ -169,6 +180,12 @@ impl Seat {
     #[inline(always)]
     pub fn is_closed(&self) -> bool {
         self.owned.load(Ordering::Acquire).is_null()
+    }
+}
+
+impl Left for Seat {
+    fn left(&'static self) {
+        self.put_back();
     }
 }
 

@@ -6,13 +6,13 @@ use crate::sampler::Peer;
 use crate::signatures::Case;
 use anyhow::Result;
 use farcall::{Codes, Role, Value};
+use farcall_arch::Shared;
 use farcall_engine::{Callback, Compiled, Direction, Endpoint, Handler, compile};
 use std::ffi::c_void;
 use std::hint::black_box;
-use std::sync::Arc;
 
 /// The code for callbacks of a case's signature.
-pub fn compiled(case: &Case) -> Result<Arc<Compiled>> {
+pub fn compiled(case: &Case) -> Result<Shared<Compiled>> {
     let codes = Codes::parse(case.ret, case.args, Role::Callback)?;
     let compiled = compile(codes.signature()?, None)?;
     compiled.serve_with_code(Direction::Entry, Endpoint::Slots);
@@ -20,7 +20,7 @@ pub fn compiled(case: &Case) -> Result<Arc<Compiled>> {
 }
 
 /// A callback whose handler needs no context.
-pub fn raw(compiled: &Arc<Compiled>, handler: Handler) -> Result<Callback> {
+pub fn raw(compiled: &Shared<Compiled>, handler: Handler) -> Result<Callback> {
     // SAFETY: the handlers of the C side only read their slots and write the result.
     Ok(unsafe { Callback::new(compiled.clone(), handler, None, std::ptr::null_mut()) }?)
 }

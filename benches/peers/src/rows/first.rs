@@ -7,10 +7,10 @@ use crate::library::{ClosureHandler, Libffi};
 use crate::sampler::{self, Peer};
 use anyhow::{Result, ensure};
 use farcall::{Callback, Codes, Function, Role};
+use farcall_arch::Shared;
 use farcall_engine::{self as engine, Compiled, Direction, Endpoint};
 use std::ffi::c_void;
 use std::hint::black_box;
-use std::sync::Arc;
 use std::time::Instant;
 
 /// New signatures in one turn.
@@ -251,7 +251,7 @@ fn call_by_code(fresh: &[String], target: *const c_void) -> Result<f64> {
 /// Calls after which no function is on its plan any more.
 const WARM: usize = 32;
 
-fn compiled(args: &str) -> Result<Arc<Compiled>> {
+fn compiled(args: &str) -> Result<Shared<Compiled>> {
     let codes = Codes::parse("v", args, Role::Function)?;
     Ok(engine::compile(codes.signature()?, None)?)
 }
@@ -259,7 +259,7 @@ fn compiled(args: &str) -> Result<Arc<Compiled>> {
 /// Code made for signatures that are planned already.
 fn published(fresh: &[String]) -> Result<f64> {
     let compiled = fresh.iter().map(|args| compiled(args));
-    let compiled: Vec<Arc<Compiled>> = compiled.collect::<Result<_>>()?;
+    let compiled: Vec<Shared<Compiled>> = compiled.collect::<Result<_>>()?;
     timed(|| {
         for compiled in &compiled {
             black_box(compiled.serve_with_code(Direction::Call, Endpoint::Slots));

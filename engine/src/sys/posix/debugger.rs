@@ -3,6 +3,7 @@
 //!
 //! A debugger takes longer with each further file, so only so many are told. All of this happens under the lock of the process.
 
+use crate::memory::try_box;
 use farcall_arch::emit::{Code, unwind};
 use std::arch::global_asm;
 use std::ptr::{self, NonNull};
@@ -70,7 +71,7 @@ static COUNT: AtomicUsize = AtomicUsize::new(0);
 #[derive(Debug)]
 pub(super) struct Entry {
     listed: NonNull<Listed>,
-    _file: Box<[u8]>,
+    _file: Vec<u8>,
 }
 
 // SAFETY: the list is changed under the lock only, whichever thread holds the entry.
@@ -85,14 +86,14 @@ impl Entry {
             return None;
         }
         let file = unwind::debug_object(code, start.as_ptr() as u64, eh_frame).ok()?;
-        let file = file.into_boxed_slice();
-        COUNT.fetch_add(1, Ordering::Relaxed);
-        let listed = Box::new(Listed {
+        let listed = try_box(Listed {
             next: ptr::null_mut(),
             prev: ptr::null_mut(),
             file: file.as_ptr(),
             size: file.len() as u64,
         });
+        let listed = listed.ok()?;
+        COUNT.fetch_add(1, Ordering::Relaxed);
         let listed = NonNull::from(Box::leak(listed));
         let added = listed.as_ptr();
         // SAFETY: the lock is held, and all on the list are leaked boxes.

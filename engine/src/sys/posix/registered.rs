@@ -34,7 +34,7 @@ fn description(eh_frame: &[u8]) -> *const u8 {
 /// What the unwinder has been told about one piece of code, its `.eh_frame`, and debuggers.
 #[derive(Debug)]
 pub(crate) struct UnwindEntry {
-    eh_frame: Box<[u8]>,
+    eh_frame: Vec<u8>,
     debugger: Option<debugger::Entry>,
 }
 
@@ -49,8 +49,7 @@ impl UnwindEntry {
     pub unsafe fn register(code: &Code, start: NonNull<u8>) -> io::Result<UnwindEntry> {
         let eh_frame = unwind::eh_frame(code, start.as_ptr() as u64);
         let eh_frame = eh_frame.map_err(|_| io::ErrorKind::OutOfMemory)?;
-        let eh_frame = eh_frame.into_boxed_slice();
-        // SAFETY: the section describes the code at its address, ends with a zero word, and stays in place: the box's content does not
+        // SAFETY: the section describes the code at its address, ends with a zero word, and stays in place: the list's content does not
         // move, and unregister() comes before it is dropped, or it never is.
         unsafe { __register_frame(description(&eh_frame)) }
         let debugger = debugger::Entry::register(code, start, &eh_frame);

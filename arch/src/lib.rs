@@ -28,9 +28,11 @@ pub mod abi;
 pub mod emit;
 pub mod endpoint;
 pub mod layout;
+pub mod memory;
 pub mod structs;
 pub mod types;
 
 pub use abi::{Abi, Extend, Move, Place, Plan, PlanError, Sret, plan};
+pub use memory::OutOfMemory;
 pub use structs::{Member, Struct, StructError};
 pub use types::{Float, MAX_ARGS, Scalar, Signature, SignatureError, Type, Wide};

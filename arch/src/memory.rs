@@ -1,0 +1,228 @@
+//! Ways to allocate that report when there is no memory. The standard library's own end the program.
+//!
+//! Each reserves room first; what follows finds it and allocates nothing.
+//!
+//! ```
+//! use farcall_arch::memory::{OutOfMemory, TryVec, try_collect, try_format};
+//!
+//! let mut squares = try_collect((1..4).map(|n| n * n))?;
+//! squares.try_push(16)?;
+//! assert_eq!(squares, [1, 4, 9, 16]);
+//! assert_eq!(try_format(format_args!("{} of them", squares.len()))?, "4 of them");
+//! # Ok::<(), OutOfMemory>(())
+//! ```
+
+use core::fmt::{self, Write};
+use std::collections::TryReserveError;
+
+/// There is no memory for what was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfMemory;
+
+impl fmt::Display for OutOfMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("out of memory")
+    }
+}
+
+impl core::error::Error for OutOfMemory {}
+
+impl From<TryReserveError> for OutOfMemory {
+    fn from(_: TryReserveError) -> OutOfMemory {
+        OutOfMemory
+    }
+}
+
+/// Vectors that grow if there is memory, and are as they were if there is none.
+pub trait TryVec<T> {
+    /// Appends one item.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    fn try_push(&mut self, item: T) -> Result<(), OutOfMemory>;
+
+    /// Appends copies of all items of a slice.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    fn try_extend_from_slice(&mut self, items: &[T]) -> Result<(), OutOfMemory>
+    where
+        T: Copy;
+
+    /// Appends copies of an item, or takes items off, until there are so many.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    fn try_resize(&mut self, len: usize, item: T) -> Result<(), OutOfMemory>
+    where
+        T: Copy;
+
+    /// Appends all items of an iterator. Those before the one without memory stay.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    fn try_extend(&mut self, items: impl IntoIterator<Item = T>) -> Result<(), OutOfMemory>;
+}
+
+impl<T> TryVec<T> for Vec<T> {
+    #[inline]
+    fn try_push(&mut self, item: T) -> Result<(), OutOfMemory> {
+        self.try_reserve(1)?;
+        self.push(item);
+        Ok(())
+    }
+
+    fn try_extend_from_slice(&mut self, items: &[T]) -> Result<(), OutOfMemory>
+    where
+        T: Copy,
+    {
+        self.try_reserve(items.len())?;
+        self.extend_from_slice(items);
+        Ok(())
+    }
+
+    fn try_resize(&mut self, len: usize, item: T) -> Result<(), OutOfMemory>
+    where
+        T: Copy,
+    {
+        self.try_reserve(len.saturating_sub(self.len()))?;
+        self.resize(len, item);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, items: impl IntoIterator<Item = T>) -> Result<(), OutOfMemory> {
+        let items = items.into_iter();
+        self.try_reserve(items.size_hint().0)?;
+        for item in items {
+            self.try_push(item)?;
+        }
+        Ok(())
+    }
+}
+
+/// An empty vector with room for exactly `capacity` items.
+///
+/// # Errors
+/// [`OutOfMemory`].
+pub fn try_with_capacity<T>(capacity: usize) -> Result<Vec<T>, OutOfMemory> {
+    let mut items = Vec::new();
+    items.try_reserve_exact(capacity)?;
+    Ok(items)
+}
+
+/// A vector of all items.
+///
+/// # Errors
+/// [`OutOfMemory`].
+pub fn try_collect<T>(items: impl IntoIterator<Item = T>) -> Result<Vec<T>, OutOfMemory> {
+    let mut all = Vec::new();
+    all.try_extend(items)?;
+    Ok(all)
+}
+
+/// A vector of all items, up to the first that could not be made.
+///
+/// # Errors
+/// That item's, and [`OutOfMemory`].
+pub fn try_collect_all<T, E: From<OutOfMemory>>(
+    items: impl IntoIterator<Item = Result<T, E>>,
+) -> Result<Vec<T>, E> {
+    let items = items.into_iter();
+    let mut all = Vec::new();
+    all.try_reserve(items.size_hint().0)
+        .map_err(OutOfMemory::from)?;
+    for item in items {
+        all.try_push(item?)?;
+    }
+    Ok(all)
+}
+
+/// A copy of a slice.
+///
+/// # Errors
+/// [`OutOfMemory`].
+pub fn try_to_vec<T: Copy>(items: &[T]) -> Result<Vec<T>, OutOfMemory> {
+    let mut all = try_with_capacity(items.len())?;
+    all.try_extend_from_slice(items)?;
+    Ok(all)
+}
+
+/// A string of its own with this text.
+///
+/// # Errors
+/// [`OutOfMemory`].
+pub fn try_string(text: &str) -> Result<String, OutOfMemory> {
+    let mut string = String::new();
+    string.try_reserve_exact(text.len())?;
+    string.push_str(text);
+    Ok(string)
+}
+
+/// What `format!` makes.
+///
+/// # Errors
+/// [`OutOfMemory`], and for a value whose own formatting fails.
+pub fn try_format(text: fmt::Arguments<'_>) -> Result<String, OutOfMemory> {
+    let mut whole = Growing(String::new());
+    whole.write_fmt(text).map_err(|_| OutOfMemory)?;
+    Ok(whole.0)
+}
+
+/// A string that formatting stops at when there is no memory for more.
+struct Growing(String);
+
+impl Write for Growing {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.try_reserve(text.len()).map_err(|_| fmt::Error)?;
+        self.0.push_str(text);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// More than there are addresses: reserving it fails without a request.
+    const TOO_MANY: usize = usize::MAX / 2;
+
+    #[test]
+    fn vectors_are_as_they_were_without_memory() {
+        let mut items = vec![1u64, 2];
+        assert_eq!(items.try_resize(TOO_MANY, 0), Err(OutOfMemory));
+        assert_eq!(items, [1, 2]);
+        assert_eq!(try_with_capacity::<u64>(TOO_MANY), Err(OutOfMemory));
+        assert_eq!(items.try_extend(0..u64::MAX), Err(OutOfMemory));
+        assert_eq!(items, [1, 2]);
+    }
+
+    #[test]
+    fn items_are_appended_in_order() {
+        let mut items = try_to_vec(&[1, 2]).expect("memory");
+        items.try_push(3).expect("memory");
+        items.try_extend_from_slice(&[4, 5]).expect("memory");
+        items.try_extend(6..8).expect("memory");
+        items.try_resize(9, 8).expect("memory");
+        assert_eq!(items, [1, 2, 3, 4, 5, 6, 7, 8, 8]);
+        items.try_resize(1, 0).expect("memory");
+        assert_eq!(items, [1]);
+    }
+
+    #[test]
+    fn collecting_ends_at_the_first_error() {
+        let halves = |n: u32| match n.is_multiple_of(2) {
+            true => Ok(n / 2),
+            false => Err(OutOfMemory),
+        };
+        assert_eq!(try_collect_all([2, 4].map(halves)), Ok(vec![1, 2]));
+        assert_eq!(try_collect_all([2, 3].map(halves)), Err(OutOfMemory));
+        assert_eq!(try_collect([1, 2]), Ok(vec![1, 2]));
+    }
+
+    #[test]
+    fn text_is_what_the_standard_library_makes() {
+        let word = try_string("word").expect("memory");
+        let text = try_format(format_args!("{word:>6} {:?}", OutOfMemory));
+        assert_eq!(text.as_deref(), Ok("  word OutOfMemory"));
+    }
+}

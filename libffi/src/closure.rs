@@ -10,7 +10,6 @@
 use crate::cif::{Cif, Status};
 use crate::code;
 use crate::entry::{self, plan_entry};
-use crate::intern::Found;
 use crate::record::{Handler, Record};
 use crate::shape;
 use farcall_arch::emit::thunk;
@@ -213,11 +212,10 @@ unsafe fn entry_of(cif: &Cif, may_change: impl FnOnce() -> bool) -> Result<*cons
     }
     let follows_plan = plan_entry(cif.abi);
     // SAFETY: the caller vouches for the cif.
-    match unsafe { cif.resolve() } {
-        None => Err(Status::BadTypedef),
-        Some(Found::Interned(entry)) => Ok(code::closure_entry(entry, follows_plan, may_change)),
-        Some(Found::Passing(_)) => Ok(follows_plan),
-    }
+    Ok(match unsafe { cif.entry() }? {
+        Some(entry) => code::closure_entry(entry, follows_plan, may_change),
+        None => follows_plan,
+    })
 }
 
 /// `ffi_go_closure`: the first words of a `Record`.

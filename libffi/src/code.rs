@@ -22,7 +22,7 @@ unsafe extern "C-unwind" fn first_calls(
     entry: &Entry,
 ) {
     if entry.is_due(Direction::Call)
-        && let Some(call) = make_call(entry)
+        && let Some(call) = make_call_outside_handlers(entry)
     {
         // SAFETY: the caller vouches for the call.
         return unsafe { call(target, values, result, entry) };
@@ -34,10 +34,14 @@ unsafe extern "C-unwind" fn first_calls(
 /// Makes code for calls that come often. No code is made where a signal's handler may be running: it may have interrupted an allocation.
 #[cold]
 #[inline(never)]
-fn make_call(entry: &Entry) -> Option<Call> {
-    if engine::wish() != engine::Wish::Always && engine::may_be_in_signal_handler() {
-        return None;
+fn make_call_outside_handlers(entry: &Entry) -> Option<Call> {
+    match engine::may_be_in_signal_handler() {
+        true => None,
+        false => make_call(entry),
     }
+}
+
+fn make_call(entry: &Entry) -> Option<Call> {
     let call = served_call(entry);
     match call {
         Some(call) => entry.set_call(call),
@@ -115,7 +119,8 @@ pub fn closure_entry(
     if !known.is_null() {
         return known;
     }
-    if engine::wish() != engine::Wish::Always && may_change() {
+    if engine::wish() != engine::Wish::Always && may_change() || engine::may_be_in_signal_handler()
+    {
         return follows_plan;
     }
     served_closure(entry, follows_plan).unwrap_or(follows_plan)

@@ -161,6 +161,9 @@ impl Key {
             let byte = unsafe { scalar_byte(*ty) };
             if byte != NO_SCALAR {
                 self.push_to(&mut tail, byte);
+                if is_wide(byte) {
+                    self.add_wide(byte);
+                }
                 continue;
             }
             self.tail = tail;
@@ -173,13 +176,21 @@ impl Key {
         Ok(())
     }
 
+    /// Adds what a scalar of more than a word takes.
+    #[inline(never)]
+    fn add_wide(&mut self, byte: u8) {
+        if let Some(abi) = shape::convention(self.abi()) {
+            self.bound.add(abi, shape::of_scalar(u16::from(byte)));
+        }
+    }
+
     fn abi(&self) -> AbiNumber {
         let first = match self.len {
             0 => self.tail.word,
             // SAFETY: the first word has been written.
             _ => unsafe { self.words[0].assume_init() },
         };
-        first as AbiNumber & u32::from(!VARIADIC & u8::MAX) & 0xff
+        AbiNumber::from(first as u8 & !VARIADIC)
     }
 
     /// Adds a type that is no scalar; what it takes as an argument, if it is one.
@@ -352,6 +363,19 @@ unsafe fn next(at: &mut *const u8) -> Option<Shape> {
 
 /// What [`scalar_byte`] says of anything else.
 pub const NO_SCALAR: u8 = u8::MAX;
+
+/// Whether a byte stands for a scalar of a word at most.
+#[inline(always)]
+pub fn is_word(byte: u8) -> bool {
+    byte != NO_SCALAR && !is_wide(byte)
+}
+
+/// Whether a scalar takes more than a word.
+#[inline(always)]
+fn is_wide(byte: u8) -> bool {
+    const WIDE: u32 = 1 << code::LONGDOUBLE | 1 << code::UINT128 | 1 << code::SINT128;
+    WIDE >> byte & 1 != 0
+}
 
 /// The byte that stands for each code, the same for codes that mean the same here.
 static SCALAR_BYTES: [u8; 32] = {

@@ -95,8 +95,11 @@ pub unsafe fn told(
     let mut bound = Bound::default();
     // SAFETY: the caller vouches for the types.
     unsafe {
+        bound.add_scalars(args.len() as u32);
         for ty in args {
-            bound.add(abi, of(*ty)?);
+            if !key::is_word(key::scalar_byte(*ty)) {
+                bound.add(abi, of(*ty)?);
+            }
         }
         Ok(Told {
             abi,

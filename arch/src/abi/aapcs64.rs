@@ -23,8 +23,8 @@
 //! Apple wants narrow integers extended to 32 bits by the caller; the standard leaves the bits undefined. We fill all 64
 //! on the way out, on every dialect, and take nothing for extended on the way in.
 
-use super::shape::{Aggregate, Homogeneous, Shape};
-use super::{Allocator, Move, Place, PlanError, Returned, Value, scalar_result};
+use super::shape::{Aggregate, Homogeneous};
+use super::{Allocator, Move, Place, PlanError, Returned, Value};
 use crate::abi::regs::{Gpr, Variadics};
 use crate::layout::SLOT;
 use crate::types::Scalar;
@@ -177,14 +177,12 @@ fn word_of(aggregate: &Aggregate, n: u32) -> (u32, u32) {
     (offset, (aggregate.size - offset).min(SLOT))
 }
 
-pub(super) fn place_result(allocator: &mut Allocator, shape: Shape) -> Result<Returned, PlanError> {
+pub(super) fn place_result(
+    allocator: &mut Allocator,
+    aggregate: &Aggregate,
+) -> Result<Returned, PlanError> {
     let row = allocator.row;
-    let aggregate = match shape {
-        Shape::Void => return Ok(Returned::default()),
-        Shape::Scalar(scalar) => return Ok(Returned::one(scalar_result(row, scalar))),
-        Shape::Other(aggregate) => aggregate,
-    };
-    refuse_x87(&aggregate, None)?;
+    refuse_x87(aggregate, None)?;
     Ok(match aggregate.homogeneous {
         Some(members) => {
             let places = (0..members.count).zip(row.fp_rets);
@@ -194,7 +192,7 @@ pub(super) fn place_result(allocator: &mut Allocator, shape: Shape) -> Result<Re
         None if aggregate.size <= MAX_COMPOSITE => {
             let places = (0..aggregate.size.div_ceil(SLOT)).zip(row.int_rets);
             Returned::of(places.map(|(n, &register): (u32, &Gpr)| {
-                let (offset, width) = word_of(&aggregate, n);
+                let (offset, width) = word_of(aggregate, n);
                 Value::RESULT.part(offset, width, Place::Int(register))
             }))
         }

@@ -55,6 +55,7 @@ impl Abi {
     ];
 
     /// The convention's row of the register table.
+    #[inline]
     pub fn convention(self) -> &'static Convention {
         match self {
             Abi::SysV64 => &regs::SYSV64,
@@ -384,6 +385,7 @@ struct Allocator {
 }
 
 impl Allocator {
+    #[inline(always)]
     fn new(row: &'static Convention) -> Allocator {
         Allocator {
             row,
@@ -529,6 +531,7 @@ impl Value {
 }
 
 /// The move of a scalar result.
+#[inline(always)]
 fn scalar_result(row: &Convention, scalar: Scalar) -> Move {
     let place = if scalar.is_float() {
         Place::Fp(row.fp_rets[0])

@@ -1,8 +1,10 @@
 //! The planner: it places argument after argument, hands each move on as it goes, and needs no memory for that.
 
 use super::regs::Variadics;
-use super::shape::Shape;
-use super::{Abi, Allocator, MAX_AREA, Move, PlanError, Sret, Value, aapcs64, sysv64, win64};
+use super::shape::{Aggregate, Shape};
+use super::{
+    Abi, Allocator, MAX_AREA, Move, PlanError, Sret, Value, aapcs64, scalar_result, sysv64, win64,
+};
 use crate::layout::SLOT;
 
 /// A signature whose arguments are being placed, in their order.
@@ -19,53 +21,59 @@ pub struct Planner {
 const MAX_RESULT: usize = 4;
 
 /// Where a result goes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Returned {
-    moves: [Move; MAX_RESULT],
-    count: usize,
+    moves: Moves,
     /// As in [`Plan::sret`](super::Plan::sret).
     pub sret: Option<Sret>,
 }
 
-impl Default for Returned {
-    /// Nowhere: there is none.
-    #[inline]
-    fn default() -> Returned {
-        Returned {
-            moves: [Move::NOTHING; MAX_RESULT],
-            count: 0,
-            sret: None,
-        }
-    }
+#[derive(Clone, Copy, Debug, Default)]
+enum Moves {
+    #[default]
+    None,
+    One(Move),
+    Several([Move; MAX_RESULT], usize),
 }
 
 impl Returned {
-    #[inline]
+    #[inline(always)]
     pub(super) fn one(mv: Move) -> Returned {
-        Returned::of(core::iter::once(mv))
+        Returned {
+            moves: Moves::One(mv),
+            sret: None,
+        }
     }
 
     #[inline]
     pub(super) fn of(moves: impl Iterator<Item = Move>) -> Returned {
-        let mut returned = Returned::default();
-        for (place, mv) in returned.moves.iter_mut().zip(moves) {
+        let mut all = [Move::NOTHING; MAX_RESULT];
+        let mut count = 0;
+        for (place, mv) in all.iter_mut().zip(moves) {
             *place = mv;
-            returned.count += 1;
+            count += 1;
         }
-        returned
+        Returned {
+            moves: Moves::Several(all, count),
+            sret: None,
+        }
     }
 
     pub(super) fn in_memory(sret: Sret) -> Returned {
         Returned {
+            moves: Moves::None,
             sret: Some(sret),
-            ..Returned::default()
         }
     }
 
     /// The result's moves, as in [`Plan::ret`](super::Plan::ret).
-    #[inline]
+    #[inline(always)]
     pub fn moves(&self) -> &[Move] {
-        &self.moves[..self.count]
+        match &self.moves {
+            Moves::None => &[],
+            Moves::One(mv) => core::slice::from_ref(mv),
+            Moves::Several(moves, count) => &moves[..*count],
+        }
     }
 }
 
@@ -77,10 +85,10 @@ impl Planner {
     #[inline]
     pub fn new(abi: Abi, fixed: Option<u32>, ret: Shape) -> Result<(Planner, Returned), PlanError> {
         let mut allocator = Allocator::new(abi.convention());
-        let returned = match abi {
-            Abi::SysV64 => sysv64::place_result(&mut allocator, ret),
-            Abi::Win64 => win64::place_result(&mut allocator, ret),
-            Abi::Aapcs64(_) => aapcs64::place_result(&mut allocator, ret)?,
+        let returned = match (ret, abi) {
+            (Shape::Void, _) => Returned::default(),
+            (Shape::Scalar(scalar), _) => Returned::one(scalar_result(allocator.row, scalar)),
+            (Shape::Other(aggregate), _) => place_result(abi, &mut allocator, &aggregate)?,
         };
         let planner = Planner {
             abi,
@@ -157,10 +165,22 @@ impl Planner {
     /// The second copy of an argument that one of its moves has, if it has one: see [`Plan::mirrors`](super::Plan::mirrors).
     #[inline]
     pub fn mirror(&self, mv: &Move) -> Option<Move> {
-        match (self.fixed, self.allocator.row.variadics) {
-            (Some(_), Variadics::Mirrored) => win64::mirror(mv),
-            _ => None,
+        match self.has_mirrors() {
+            true => Planner::mirror_of(mv),
+            false => None,
         }
+    }
+
+    /// Whether any argument may have one.
+    #[inline(always)]
+    pub fn has_mirrors(&self) -> bool {
+        self.fixed.is_some() && self.allocator.row.variadics == Variadics::Mirrored
+    }
+
+    /// The same as [`Planner::mirror`] where there are any.
+    #[inline(never)]
+    pub fn mirror_of(mv: &Move) -> Option<Move> {
+        win64::mirror(mv)
     }
 
     /// As [`Plan::stack`](super::Plan::stack), for the arguments placed so far.
@@ -184,6 +204,20 @@ impl Planner {
         let counts = self.allocator.row.counts_vector_args;
         counts.then_some(self.allocator.fps as u8)
     }
+}
+
+/// Where a result goes that is no scalar.
+#[inline(never)]
+fn place_result(
+    abi: Abi,
+    allocator: &mut Allocator,
+    aggregate: &Aggregate,
+) -> Result<Returned, PlanError> {
+    Ok(match abi {
+        Abi::SysV64 => sysv64::place_result(allocator, aggregate),
+        Abi::Win64 => win64::place_result(allocator, aggregate),
+        Abi::Aapcs64(_) => aapcs64::place_result(allocator, aggregate)?,
+    })
 }
 
 /// What arguments take at most, known before any is placed: bytes on the stack, and of copies. Both are multiples of 16 in the end.

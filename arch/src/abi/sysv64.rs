@@ -13,8 +13,8 @@
 //! extended 8- and 16-bit arguments to 32 bits, while no compiler relies on it in a result. So arguments are
 //! extended on the way out, and nothing is taken for extended on the way in.
 
-use super::shape::{Aggregate, Class, EIGHTBYTE, Eightbyte, Kind, Shape};
-use super::{Allocator, Move, Place, PlanError, Returned, Value, regs, scalar_result};
+use super::shape::{Aggregate, Class, EIGHTBYTE, Eightbyte, Kind};
+use super::{Allocator, Move, Place, PlanError, Returned, Value, regs};
 use crate::types::Float;
 
 /// Places an argument that is no scalar.
@@ -50,13 +50,8 @@ pub(super) fn place_other(
     Ok(())
 }
 
-pub(super) fn place_result(allocator: &mut Allocator, shape: Shape) -> Returned {
+pub(super) fn place_result(allocator: &mut Allocator, aggregate: &Aggregate) -> Returned {
     let row = allocator.row;
-    let aggregate = match shape {
-        Shape::Void => return Returned::default(),
-        Shape::Scalar(scalar) => return Returned::one(scalar_result(row, scalar)),
-        Shape::Other(aggregate) => aggregate,
-    };
     let x87 = |n: u8| {
         let offset = u32::from(n) * Float::F80.size();
         Value::RESULT.part(offset, X87_BYTES, Place::X87(n))
@@ -68,7 +63,7 @@ pub(super) fn place_result(allocator: &mut Allocator, shape: Shape) -> Returned 
         Some([first, second]) if (first.class, second.class) == (Class::X87, Class::X87Up) => {
             Returned::one(x87(0))
         }
-        _ => match Pieces::of(&aggregate) {
+        _ => match Pieces::of(aggregate) {
             Some(pieces) => result_pieces(row, &pieces),
             None => Returned::in_memory(allocator.take_sret(aggregate.size)),
         },

@@ -16,8 +16,8 @@
 //!
 //! Bits beyond a narrow integer are undefined here; they are filled all the same, as everywhere.
 
-use super::shape::{Aggregate, Kind, Shape};
-use super::{Allocator, Extend, Move, Place, PlanError, Returned, Value, regs, scalar_result};
+use super::shape::{Aggregate, Kind};
+use super::{Allocator, Extend, Move, Place, PlanError, Returned, Value, regs};
 use crate::types::Scalar;
 
 #[inline(always)]
@@ -42,19 +42,13 @@ pub(super) fn place_other(
     Ok(arg.by_address(aggregate, copy, place))
 }
 
-pub(super) fn place_result(allocator: &mut Allocator, shape: Shape) -> Returned {
+pub(super) fn place_result(allocator: &mut Allocator, aggregate: &Aggregate) -> Returned {
     let row = allocator.row;
-    let whole = |aggregate: &Aggregate, place| Returned::one(Value::RESULT.whole(aggregate, place));
-    match shape {
-        Shape::Void => Returned::default(),
-        Shape::Scalar(scalar) => Returned::one(scalar_result(row, scalar)),
-        Shape::Other(integer) if integer.kind == Kind::Integer => {
-            whole(&integer, Place::Fp(row.fp_rets[0]))
-        }
-        Shape::Other(other) if goes_as_integer(&other) => {
-            whole(&other, Place::Int(row.int_rets[0]))
-        }
-        Shape::Other(other) => Returned::in_memory(allocator.take_sret(other.size)),
+    let whole = |place| Returned::one(Value::RESULT.whole(aggregate, place));
+    match aggregate.kind {
+        Kind::Integer => whole(Place::Fp(row.fp_rets[0])),
+        _ if goes_as_integer(aggregate) => whole(Place::Int(row.int_rets[0])),
+        _ => Returned::in_memory(allocator.take_sret(aggregate.size)),
     }
 }
 

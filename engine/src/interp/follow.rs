@@ -67,12 +67,12 @@ impl<S: Shapes> Moves for (&Told<S>, Planner) {
     #[inline(always)]
     fn each(&self, mut put: impl FnMut(&Move)) -> Option<u8> {
         let (told, mut planner) = *self;
+        let has_mirrors = planner.has_mirrors();
         told.shapes.each(|value, shape| {
-            let watcher = planner;
             // Whoever tells of a signature has made sure that it has a plan.
             let _ = planner.place(value, shape, &mut |mv| {
                 put(&mv);
-                if let Some(mirror) = watcher.mirror(&mv) {
+                if has_mirrors && let Some(mirror) = Planner::mirror_of(&mv) {
                     put(&mirror);
                 }
             });

@@ -65,7 +65,7 @@ pub(super) fn take_under(held: &mut Held) -> Option<Pair> {
 
 /// Gives a pair back, through which nobody calls any more.
 pub fn put_back(pair: Pair) {
-    POOL.get(&mut lock()).free.push(pair);
+    POOL.get(&mut lock()).put_back(pair);
 }
 
 /// Gives back the pair with this cell; false if there is none, `memory` being something else.
@@ -73,8 +73,7 @@ pub fn put_back_cell(memory: NonNull<u8>) -> bool {
     let mut lock = lock();
     let pool = POOL.get(&mut lock);
     let pair = pool.with_cell(memory);
-    pool.free.extend(pair);
-    pair.is_some()
+    pair.map(|pair| pool.put_back(pair)).is_some()
 }
 
 /// Whether `memory` is a cell's, as far as can be told without waiting: not while somebody has the lock.
@@ -84,21 +83,29 @@ pub fn is_cell(memory: NonNull<u8>) -> bool {
 
 /// All pairs.
 struct Pool {
-    free: Vec<Pair>,
-    /// The first pair of each block; of the newest, the last in the list, so many were never given out.
+    /// The pair that was given back last. Its cell holds the one before it: giving back takes no memory.
+    free: Option<Pair>,
+    /// The first pair of each block but the program's own.
     blocks: Vec<Pair>,
+    /// The first pair of the newest block, of which so many were never given out.
+    newest: Option<Pair>,
     unused: usize,
 }
 
 static POOL: Guarded<Pool> = Guarded::new(Pool {
-    free: Vec::new(),
+    free: None,
     blocks: Vec::new(),
+    newest: None,
     unused: 0,
 });
 
+const _: () = assert!(size_of::<Option<Pair>>() <= RECORD);
+
 impl Pool {
     fn take(&mut self) -> Option<Pair> {
-        if let Some(pair) = self.free.pop() {
+        if let Some(pair) = self.free {
+            // SAFETY: a pair that was given back has the next one in its cell, ahead of its record.
+            self.free = unsafe { pair.cell.cast::<Option<Pair>>().read() };
             return Some(pair);
         }
         if self.unused == 0 {
@@ -106,29 +113,43 @@ impl Pool {
         }
         let index = THUNKS - self.unused;
         self.unused -= 1;
-        self.blocks.last().map(|block| block.nth(index))
+        self.newest.map(|block| block.nth(index))
+    }
+
+    fn put_back(&mut self, pair: Pair) {
+        let next = self.free.replace(pair);
+        // SAFETY: the cell is nobody's any more, and has room ahead of its record.
+        unsafe { pair.cell.cast::<Option<Pair>>().write(next) };
     }
 
     fn add_block(&mut self) -> Option<()> {
-        let block = match self.blocks.is_empty() {
-            true => own_block(),
-            false => match wish() {
-                Wish::Never => another_block(sys::map_code)?,
-                _ => another_block(sys::copy_code).or_else(|| another_block(sys::map_code))?,
-            },
+        let block = match self.newest {
+            None => own_block(),
+            Some(_) => {
+                self.blocks.try_reserve(1).ok()?;
+                let block = match wish() {
+                    // Without code to be made there is a file to take it from, unless no file can be opened.
+                    Wish::Never => {
+                        another_block(sys::map_code).or_else(|| another_block(sys::copy_code))
+                    }
+                    _ => another_block(sys::copy_code).or_else(|| another_block(sys::map_code)),
+                };
+                let block = block?;
+                self.blocks.push(block);
+                block
+            }
         };
-        self.blocks.push(block);
+        self.newest = Some(block);
         self.unused = THUNKS;
         Some(())
     }
 
     /// The pair whose cell begins at `memory`.
     fn with_cell(&self, memory: NonNull<u8>) -> Option<Pair> {
-        let offset_in = |block: &Pair| memory.addr().get().wrapping_sub(block.cell.addr().get());
-        let block = self
-            .blocks
-            .iter()
-            .find(|block| offset_in(block) < size_of::<Cells>())?;
+        let own = self.newest.is_some().then(own_block);
+        let mut blocks = own.into_iter().chain(self.blocks.iter().copied());
+        let offset_in = |block: Pair| memory.addr().get().wrapping_sub(block.cell.addr().get());
+        let block = blocks.find(|block| offset_in(*block) < size_of::<Cells>())?;
         Some(block.nth(offset_in(block) / CELL))
     }
 }

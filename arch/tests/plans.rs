@@ -12,7 +12,8 @@
 mod common;
 
 use common::{places, signature};
-use farcall_arch::abi::Dialect;
+use farcall_arch::abi::shape::{Aggregate, Content, Shape};
+use farcall_arch::abi::{Dialect, MAX_AREA, collect};
 use farcall_arch::{Abi, Extend, PlanError, plan};
 
 const SYSV: Abi = Abi::SysV64;
@@ -292,7 +293,9 @@ fn overaligned_argument_is_refused_where_it_would_be_in_memory() {
 #[test]
 fn arguments_of_too_many_bytes_are_refused() {
     for abi in Abi::ALL {
-        let planned = plan(&signature("v(8{65536b})"), abi);
+        let half = Aggregate::of_struct(MAX_AREA / 2 + 8, 8, &Content::NOTHING);
+        let args = [Shape::Other(half); 2];
+        let planned = collect(abi, None, Shape::Void, args.into_iter());
         assert!(matches!(planned, Err(PlanError::TooLarge { .. })), "{abi}");
     }
 }

@@ -7,8 +7,11 @@ use crate::record::{Handler, Record};
 #[cfg(all(target_arch = "x86_64", unix))]
 use crate::shape;
 use crate::types::AbiNumber;
+use farcall_arch::Move;
 use farcall_arch::abi::Planner;
-use farcall_engine::interp::{Entered, Gathered, Image, ResultArea, Shapes, Told, with_scratch};
+use farcall_engine::interp::{
+    Entered, Gathered, Image, Item, ResultArea, Shapes, Told, with_scratch,
+};
 use farcall_engine::pool::{self, RECORD};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
@@ -137,13 +140,17 @@ unsafe fn run(
     // SAFETY: a cif of a closure that is called exists.
     let count = unsafe { (*cif).nargs } as usize;
     with_scratch::<_, _, INLINE>(count, ptr::null_mut(), |pointers| {
-        told.shapes.each(|value, shape| {
-            // Whoever tells of a signature has made sure that it has a plan.
-            let _ = planner.place(value, shape, &mut |mv| {
-                if let Some(pointer) = pointers.get_mut(mv.value as usize) {
-                    *pointer = entered.argument(&mut gathered, &mv);
-                }
-            });
+        let mut note = |mv: &Move| {
+            if let Some(pointer) = pointers.get_mut(mv.value as usize) {
+                *pointer = entered.argument(&mut gathered, mv);
+            }
+        };
+        told.shapes.each(|value, item| match item {
+            Item::Scalar(scalar) => note(&planner.place_scalar(value, scalar)),
+            Item::Other(shape) => {
+                // Whoever tells of a signature has made sure that it has a plan.
+                let _ = planner.place(value, shape, &mut |mv| note(&mv));
+            }
         });
         let mut own: ResultArea = Default::default();
         let result = entered.sret().unwrap_or(own.as_mut_ptr().cast());

@@ -9,8 +9,9 @@
 
 use crate::key::{Key, KeyTypes, ShortKey};
 use crate::types::Token;
+use farcall_arch::abi::shape::Shape;
 use farcall_arch::abi::{self, Bound};
-use farcall_engine::interp::{Shapes, Told};
+use farcall_engine::interp::{Item, Shapes, Told};
 use farcall_engine::{Compiled, uses_without_code};
 use std::alloc::{self, Layout};
 use std::ffi::c_void;
@@ -333,10 +334,10 @@ impl Entry {
         let told = self.told();
         let mut shapes = Vec::new();
         shapes.try_reserve_exact(self.count()).ok()?;
-        told.shapes.each(|_, shape| {
-            if shape != farcall_arch::abi::shape::Shape::Void {
-                shapes.push(shape);
-            }
+        told.shapes.each(|_, item| match item {
+            Item::Scalar(scalar) => shapes.push(Shape::Scalar(scalar)),
+            Item::Other(Shape::Void) => {}
+            Item::Other(shape) => shapes.push(*shape),
         });
         let is_dense = shapes.len() == self.count();
         let plan = abi::collect(told.abi, told.fixed, told.ret, shapes.into_iter()).ok()?;

@@ -4,7 +4,7 @@ use crate::shape;
 use crate::types::{AbiNumber, BadType, FfiType, code};
 use farcall_arch::abi::Bound;
 use farcall_arch::abi::shape::{Aggregate, Shape};
-use farcall_engine::interp::Shapes;
+use farcall_engine::interp::{Item, Shapes};
 use std::mem::MaybeUninit;
 
 /// The longest key, in words, of a signature that is remembered: some 500 scalars.
@@ -312,7 +312,13 @@ impl KeyTypes {
                     Some(fixed)
                 }
             };
-            let ret = next(&mut at).unwrap_or(Shape::Void);
+            let ret = match shape::plain_scalar(u16::from(*at)) {
+                Some(scalar) => {
+                    at = at.add(1);
+                    Shape::Scalar(scalar)
+                }
+                None => next(&mut at).unwrap_or(Shape::Void),
+            };
             KeyTypes {
                 abi: AbiNumber::from(first & !VARIADIC),
                 fixed,
@@ -325,12 +331,22 @@ impl KeyTypes {
 
 impl Shapes for KeyTypes {
     #[inline(always)]
-    fn each(&self, mut visit: impl FnMut(u32, Shape)) {
+    fn each(&self, mut visit: impl FnMut(u32, Item<'_>)) {
         let mut at = self.args;
         let mut value = 0;
-        // SAFETY: a finished key has an end.
-        while let Some(shape) = unsafe { next(&mut at) } {
-            visit(value, shape);
+        loop {
+            // SAFETY: a finished key has an end.
+            let byte = unsafe { *at };
+            if let Some(scalar) = shape::plain_scalar(u16::from(byte)) {
+                at = at.wrapping_add(1);
+                visit(value, Item::Scalar(scalar));
+            } else {
+                // SAFETY: likewise.
+                let Some(shape) = (unsafe { next(&mut at) }) else {
+                    return;
+                };
+                visit(value, Item::Other(&shape));
+            }
             value += 1;
         }
     }
@@ -340,7 +356,7 @@ impl Shapes for KeyTypes {
 ///
 /// # Safety
 /// * `at` points to a type or the end within a finished key.
-#[inline(always)]
+#[inline(never)]
 unsafe fn next(at: &mut *const u8) -> Option<Shape> {
     // SAFETY: the caller vouches for the place; behind a type there is another one or the end.
     unsafe {

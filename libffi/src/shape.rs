@@ -9,7 +9,7 @@ use farcall_arch::abi::{Bound, MAX_AREA};
 use farcall_arch::layout::Number;
 use farcall_arch::types::Float;
 use farcall_arch::{Abi, Scalar, Type};
-use farcall_engine::interp::{Shapes, Told};
+use farcall_engine::interp::{Item, Shapes, Told};
 use std::cell::Cell;
 
 /// The numbers of calling conventions (`ffi_abi`), which differ from target to target.
@@ -68,11 +68,15 @@ pub struct Types<'a>(&'a [*mut FfiType]);
 
 impl Shapes for Types<'_> {
     #[inline(always)]
-    fn each(&self, mut visit: impl FnMut(u32, Shape)) {
+    fn each(&self, mut visit: impl FnMut(u32, Item<'_>)) {
         for (value, ty) in self.0.iter().enumerate() {
             // SAFETY: told() has looked at the same types.
-            if let Ok(shape) = unsafe { of(*ty) } {
-                visit(value as u32, shape);
+            let byte = unsafe { key::scalar_byte(*ty) };
+            if let Some(scalar) = plain_scalar(u16::from(byte)) {
+                visit(value as u32, Item::Scalar(scalar));
+            // SAFETY: likewise.
+            } else if let Ok(shape) = unsafe { of(*ty) } {
+                visit(value as u32, Item::Other(&shape));
             }
         }
     }

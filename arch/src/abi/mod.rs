@@ -337,7 +337,7 @@ pub fn collect(
     let mut mirrors = Vec::new();
     for (value, shape) in shapes.enumerate() {
         let mut kept = Ok(());
-        planner.place(value as u32, shape, &mut |mv| {
+        planner.place(value as u32, &shape, &mut |mv| {
             kept = kept.and_then(|()| args.try_push(mv));
         })?;
         kept?;

@@ -6,6 +6,7 @@ use super::{
     Abi, Allocator, MAX_AREA, Move, PlanError, Sret, Value, aapcs64, scalar_result, sysv64, win64,
 };
 use crate::layout::SLOT;
+use crate::types::Scalar;
 
 /// A signature whose arguments are being placed, in their order.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +83,7 @@ impl Planner {
     ///
     /// # Errors
     /// [`PlanError::NoX87`].
-    #[inline]
+    #[inline(always)]
     pub fn new(abi: Abi, fixed: Option<u32>, ret: Shape) -> Result<(Planner, Returned), PlanError> {
         let mut allocator = Allocator::new(abi.convention());
         let returned = match (ret, abi) {
@@ -103,23 +104,30 @@ impl Planner {
     ///
     /// # Errors
     /// [`PlanError`].
-    #[inline(always)]
+    #[inline]
     pub fn place(
         &mut self,
         value: u32,
-        shape: Shape,
+        shape: &Shape,
         sink: &mut impl FnMut(Move),
     ) -> Result<(), PlanError> {
+        match shape {
+            Shape::Void => {}
+            Shape::Scalar(scalar) => sink(self.place_scalar(value, *scalar)),
+            Shape::Other(_) => self.place_other(value, shape, sink)?,
+        }
+        Ok(())
+    }
+
+    /// The same for a scalar, which is one move.
+    #[inline(always)]
+    pub fn place_scalar(&mut self, value: u32, scalar: Scalar) -> Move {
         let arg = Value {
             index: value,
             slot_offset: self.slots * SLOT,
         };
+        self.slots += 1;
         let allocator = &mut self.allocator;
-        let scalar = match shape {
-            Shape::Scalar(scalar) => scalar,
-            Shape::Void => return Ok(()),
-            Shape::Other(_) => return self.place_other(arg, shape, sink),
-        };
         let place = match self.abi {
             Abi::SysV64 => allocator.take_by_class(scalar),
             Abi::Win64 => win64::place_scalar(allocator, scalar),
@@ -128,20 +136,22 @@ impl Planner {
                 aapcs64::place_scalar(allocator, scalar, rule)
             }
         };
-        self.slots += 1;
-        sink(arg.scalar(scalar, place));
-        Ok(())
+        arg.scalar(scalar, place)
     }
 
     #[inline(never)]
     fn place_other(
         &mut self,
-        arg: Value,
-        shape: Shape,
+        value: u32,
+        shape: &Shape,
         sink: &mut impl FnMut(Move),
     ) -> Result<(), PlanError> {
         let Shape::Other(aggregate) = shape else {
             return Ok(());
+        };
+        let arg = Value {
+            index: value,
+            slot_offset: self.slots * SLOT,
         };
         let got = u64::from(self.slots) * u64::from(SLOT) + u64::from(aggregate.size);
         if got > u64::from(MAX_AREA) {
@@ -150,14 +160,14 @@ impl Planner {
         self.slots += shape.slots();
         let allocator = &mut self.allocator;
         match self.abi {
-            Abi::SysV64 => sysv64::place_other(allocator, arg, &aggregate, sink),
+            Abi::SysV64 => sysv64::place_other(allocator, arg, aggregate, sink),
             Abi::Win64 => {
-                sink(win64::place_other(allocator, arg, &aggregate)?);
+                sink(win64::place_other(allocator, arg, aggregate)?);
                 Ok(())
             }
             Abi::Aapcs64(_) => {
                 let rule = aapcs64::rule(allocator, arg.index, self.fixed);
-                aapcs64::place_other(allocator, arg, &aggregate, rule, sink)
+                aapcs64::place_other(allocator, arg, aggregate, rule, sink)
             }
         }
     }

@@ -5,7 +5,7 @@ use super::machine::{self, Image};
 use farcall_arch::abi::regs;
 use farcall_arch::abi::shape::Shape;
 use farcall_arch::abi::{Bound, Planner};
-use farcall_arch::{Abi, Move, Place, Plan, Sret};
+use farcall_arch::{Abi, Move, Place, Plan, Scalar, Sret};
 use std::ffi::c_void;
 
 /// Where the arguments of a call lie.
@@ -20,7 +20,16 @@ pub trait Arguments {
 /// The arguments of a signature, told by their shapes.
 pub trait Shapes {
     /// Tells `visit` of each argument, in order, its number and its shape.
-    fn each(&self, visit: impl FnMut(u32, Shape));
+    fn each(&self, visit: impl FnMut(u32, Item<'_>));
+}
+
+/// An argument's shape. Scalars, which most are, do without memory for it.
+#[derive(Clone, Copy, Debug)]
+pub enum Item<'a> {
+    /// A scalar.
+    Scalar(Scalar),
+    /// Any other.
+    Other(&'a Shape),
 }
 
 /// A signature without a plan: where its values go is found while they are being moved, which takes no memory.
@@ -43,7 +52,7 @@ trait Moves {
     /// Bytes of stack arguments, behind which the copies begin, and bytes of copies.
     fn area(&self) -> (u32, u32);
     /// Hands on each move, and returns what goes for [`Plan::vector_args`].
-    fn each(&self, put: impl FnMut(&Move)) -> Option<u8>;
+    fn each(&mut self, put: impl FnMut(&Move)) -> Option<u8>;
 }
 
 impl Moves for &Plan {
@@ -52,7 +61,7 @@ impl Moves for &Plan {
     }
 
     #[inline(always)]
-    fn each(&self, put: impl FnMut(&Move)) -> Option<u8> {
+    fn each(&mut self, put: impl FnMut(&Move)) -> Option<u8> {
         self.args.iter().chain(&self.mirrors).for_each(put);
         self.vector_args
     }
@@ -65,20 +74,44 @@ impl<S: Shapes> Moves for (&Told<S>, Planner) {
     }
 
     #[inline(always)]
-    fn each(&self, mut put: impl FnMut(&Move)) -> Option<u8> {
-        let (told, mut planner) = *self;
-        let has_mirrors = planner.has_mirrors();
-        told.shapes.each(|value, shape| {
-            // Whoever tells of a signature has made sure that it has a plan.
-            let _ = planner.place(value, shape, &mut |mv| {
-                put(&mv);
-                if has_mirrors && let Some(mirror) = Planner::mirror_of(&mv) {
-                    put(&mirror);
-                }
-            });
+    fn each(&mut self, mut put: impl FnMut(&Move)) -> Option<u8> {
+        let (told, planner) = self;
+        if planner.has_mirrors() {
+            return each_mirrored(*told, planner, &mut put);
+        }
+        told.shapes.each(|value, item| match item {
+            Item::Scalar(scalar) => put(&planner.place_scalar(value, scalar)),
+            Item::Other(shape) => place_other(planner, value, shape, &mut put),
         });
         planner.vector_args()
     }
+}
+
+#[inline(never)]
+fn place_other(planner: &mut Planner, value: u32, shape: &Shape, put: &mut impl FnMut(&Move)) {
+    // Whoever tells of a signature has made sure that it has a plan.
+    let _ = planner.place(value, shape, &mut |mv| put(&mv));
+}
+
+#[inline(never)]
+fn each_mirrored<S: Shapes>(
+    told: &Told<S>,
+    planner: &mut Planner,
+    put: &mut impl FnMut(&Move),
+) -> Option<u8> {
+    told.shapes.each(|value, item| {
+        let shape = match item {
+            Item::Scalar(scalar) => Shape::Scalar(scalar),
+            Item::Other(shape) => *shape,
+        };
+        place_other(planner, value, &shape, &mut |mv| {
+            put(mv);
+            if let Some(mirror) = Planner::mirror_of(mv) {
+                put(&mirror);
+            }
+        });
+    });
+    planner.vector_args()
 }
 
 /// What a call is made of: the registers, and who fills them. The machine code sees the image only, which comes first.

@@ -83,10 +83,8 @@ impl Callback {
             let value =
                 engine::interp::with_scratch::<_, _, INLINE_VALUES>(slots.len(), Value::Void, run);
             if inner.ret.letter() != 'v' {
-                *result = value::fitting(value, inner.ret).unwrap_or_else(|| {
-                    value::to_slot(value, inner.ret, Position::Result)
-                        .unwrap_or_else(|error| panic!("value returned by a callback: {error}"))
-                });
+                *result = value::to_slot(value, inner.ret, Position::Result)
+                    .unwrap_or_else(|error| panic!("value returned by a callback: {error}"));
             }
         })
     }

@@ -4,7 +4,7 @@ use crate::callback;
 use crate::error::{Error, Result};
 use crate::known::{Known, known};
 use crate::value::{self, Value};
-use farcall_cdecl::{Codes, Position, Role};
+use farcall_cdecl::{Codes, Position, Role, TypeCode};
 use farcall_engine::epoch::{self, Inside, Place, Thing};
 use farcall_engine::{self as engine, Compiled};
 use std::ffi::c_void;
@@ -109,10 +109,10 @@ impl Function {
     fn fill(&self, slots: &mut [MaybeUninit<u64>], args: &[Value]) -> Result<()> {
         let values = args.iter().zip(&self.codes.args);
         for (index, (slot, (arg, code))) in slots.iter_mut().zip(values).enumerate() {
-            slot.write(match value::fitting(*arg, *code) {
-                Some(slot) => slot,
-                None => value::to_slot(*arg, *code, Position::Argument(index))?,
-            });
+            *slot = match value::is_fitting(arg, *code) {
+                true => arg.slot(),
+                false => MaybeUninit::new(convert(arg, *code, index)?),
+            };
         }
         Ok(())
     }
@@ -222,6 +222,13 @@ impl Function {
     pub fn codes(&self) -> &Codes {
         &self.codes
     }
+}
+
+/// The slot of argument number `index`, which may not be of the type's own kind.
+#[cold]
+#[inline(never)]
+fn convert(arg: &Value, code: TypeCode, index: usize) -> Result<u64> {
+    value::to_slot(*arg, code, Position::Argument(index))
 }
 
 impl fmt::Debug for Function {

@@ -7,22 +7,25 @@ use crate::error::{CodeError, Error, Result};
 use farcall_cdecl::{Kind, Position, TypeCode, float_to_slot, integer_to_slot};
 use std::ffi::{CStr, c_void};
 use std::fmt;
+use std::mem::MaybeUninit;
+use std::ptr;
 
 /// A value on its way to or from C.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(C, u8)]
 pub enum Value {
     /// Nothing: the result of a `v` function.
-    Void,
+    Void = Kind::Void as u8,
     /// A signed integer: `b h i l q`.
-    Int(i64),
+    Int(i64) = Kind::Int as u8,
     /// An unsigned integer: `B H I L Q`.
-    Uint(u64),
+    Uint(u64) = Kind::Uint as u8,
     /// A `float`: `f`.
-    Float(f32),
+    Float(f32) = Kind::Float as u8,
     /// A `double`: `d`.
-    Double(f64),
+    Double(f64) = Kind::Double as u8,
     /// A pointer, or a word of the interpreter's: `p P s S O C`.
-    Pointer(*mut c_void),
+    Pointer(*mut c_void) = Kind::Pointer as u8,
 }
 
 // SAFETY: a pointer in a value is a number until unsafe code follows it, and that code answers for the thread it is on.
@@ -79,22 +82,53 @@ impl From<&CStr> for Value {
     }
 }
 
-/// The slot that holds `value` as the type `code`, if the value is one of the type's own kind and in its range: what there is to
-/// do for nearly all values.
+/// Where the content of a value lies in it.
+const CONTENT: usize = 8;
+
+const _: () = assert!(align_of::<Value>() == CONTENT && size_of::<Value>() == CONTENT + 8);
+const _: () = assert!(cfg!(target_endian = "little"));
+
+/// The tag of values that a type takes.
 #[inline(always)]
-pub fn fitting(value: Value, code: TypeCode) -> Option<u64> {
-    let unused = code.unused_bits();
-    // The most frequent ones are asked for first.
-    if let (Kind::Int, Value::Int(value)) = (code.kind(), value) {
-        return (value << unused >> unused == value).then_some(value as u64);
+fn tag(code: TypeCode) -> u8 {
+    // All kinds of words follow, and are the last.
+    const { assert!(Kind::Pointer as u8 == Kind::Double as u8 + 1) };
+    (code.kind() as u8).min(Kind::Pointer as u8)
+}
+
+impl Value {
+    /// The number of the kind of types that it is a value of; of pointers' kinds, that of [`Kind::Pointer`]. One load, where a `match`
+    /// would be a jump that no processor can foresee.
+    #[inline(always)]
+    fn kind(&self) -> u8 {
+        // SAFETY: by `repr(C, u8)`, a value begins with its tag.
+        unsafe { ptr::from_ref(self).cast::<u8>().read() }
     }
-    match (code.kind(), value) {
-        (Kind::Uint, Value::Uint(value)) => (value << unused >> unused == value).then_some(value),
-        (Kind::Float, Value::Float(value)) => Some(value.to_bits().into()),
-        (Kind::Double, Value::Double(value)) => Some(value.to_bits()),
-        (kind, Value::Pointer(value)) if kind.is_word() => Some(value as u64),
-        _ => None,
+
+    /// The slot of the same content, whose bytes beyond a `float` are as they happen to be: one load, whatever the kind.
+    #[inline(always)]
+    pub(crate) fn slot(&self) -> MaybeUninit<u64> {
+        // SAFETY: by `repr(C, u8)`, whatever a value has follows its tag at a multiple of the largest alignment, within its size.
+        unsafe {
+            ptr::from_ref(self)
+                .byte_add(CONTENT)
+                .cast::<MaybeUninit<u64>>()
+                .read()
+        }
     }
+}
+
+/// Whether `value` is one of the type's own kind and in its range, so that [`Value::slot`] holds it: so it is with nearly all values.
+#[inline(always)]
+pub fn is_fitting(value: &Value, code: TypeCode) -> bool {
+    if value.kind() != tag(code) {
+        return false;
+    }
+    code.narrow().is_none_or(|narrow| {
+        // SAFETY: these are integers, and theirs is a whole word.
+        let word = unsafe { value.slot().assume_init() };
+        word.wrapping_add(narrow.half) <= narrow.range
+    })
 }
 
 /// The slot that holds `value` as the type `code`, whether it has the type's kind or can be converted.
@@ -131,17 +165,16 @@ fn wrong_kind(kind: Kind, value: Value, code: TypeCode, position: Position) -> E
 }
 
 /// The value that a slot holds.
-#[inline]
+#[inline(always)]
 pub fn from_slot(slot: u64, code: TypeCode) -> Value {
-    match code.kind() {
-        Kind::Void => Value::Void,
-        Kind::Int => Value::Int(slot as i64),
-        Kind::Uint => Value::Uint(slot),
-        Kind::Float => Value::Float(f32::from_bits(slot as u32)),
-        Kind::Double => Value::Double(f64::from_bits(slot)),
-        Kind::Pointer | Kind::Str | Kind::Bytes | Kind::Object | Kind::Callback => {
-            Value::Pointer(slot as *mut c_void)
-        }
+    let mut value = MaybeUninit::<Value>::uninit();
+    let start = value.as_mut_ptr().cast::<u8>();
+    // SAFETY: by `repr(C, u8)`, a value is a tag and what follows at CONTENT: a word, or a number that fills the low half of
+    // one. Numbers of kinds up to that of pointers are tags.
+    unsafe {
+        start.write(tag(code));
+        start.byte_add(CONTENT).cast::<u64>().write(slot);
+        value.assume_init()
     }
 }
 
@@ -180,14 +213,13 @@ mod tests {
                 ];
                 for value in values {
                     let slot = to_slot(value, code(letter), Position::Result).ok();
-                    let quick = fitting(value, code(letter));
-                    assert!(quick.is_none() || quick == slot, "{letter} {value}");
+                    let is_fitting = is_fitting(&value, code(letter));
+                    // SAFETY: a value that was made as a whole word has one.
+                    let whole = unsafe { value.slot().assume_init() };
+                    assert!(!is_fitting || slot == Some(whole), "{letter} {value}");
                     let is_own = slot == Some(word) && matches!(value, Value::Int(_));
                     let is_signed = code(letter).kind() == Kind::Int;
-                    assert!(
-                        quick.is_some() || !(is_own && is_signed),
-                        "{letter} {value}"
-                    );
+                    assert!(is_fitting || !(is_own && is_signed), "{letter} {value}");
                 }
             }
         }

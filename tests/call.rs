@@ -144,15 +144,13 @@ fn null_address_is_an_error() {
 }
 
 #[test]
-fn signature_of_too_many_arguments_is_an_error_and_the_most_allowed_work() {
+fn any_number_of_arguments_is_passed() {
     let zero = func("v", "count", "").address();
-    let error = Function::at(zero, "v", &"i".repeat(1025))
-        .expect_err("too many")
-        .to_string();
-    assert_eq!(error, "expected at most 1024 arguments, got 1025");
-    let many = Function::at(zero, "v", &"q".repeat(1024)).expect("1024 arguments");
-    // SAFETY: a SysV callee that takes nothing does not look at what it is given.
-    unsafe { many.call(&[Value::Int(-1); 1024]) }.expect("a call that fits");
+    for count in [1024, 1025, 3000] {
+        let many = Function::at(zero, "v", &"q".repeat(count)).expect("a signature");
+        // SAFETY: a SysV callee that takes nothing does not look at what it is given.
+        unsafe { many.call(&vec![Value::Int(-1); count]) }.expect("a call that fits");
+    }
 }
 
 #[test]

@@ -183,3 +183,53 @@ fn callbacks_beyond_the_memory_for_thunks_are_an_error() {
     });
     assert!(fine);
 }
+
+/// Forks again and again while another thread does `work`, which each child then does, too. False if one hangs.
+fn works_beside_forks(forks: usize, work: impl Fn() + Send + Sync) -> bool {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                work();
+            }
+        });
+        let fine = (0..forks).all(|_| {
+            in_child(|| {
+                // SAFETY: this has no preconditions.
+                unsafe { libc::alarm(10) };
+                work();
+                true
+            })
+        });
+        is_over.store(true, Ordering::Relaxed);
+        fine
+    })
+}
+
+#[test]
+fn functions_are_found_in_a_child_that_was_forked_while_another_thread_looked_for_one() {
+    let library = common::peer();
+    assert!(works_beside_forks(1000, || {
+        library.func("i", "flip_i", "i").expect("a function");
+    }));
+}
+
+#[test]
+fn closed_callback_is_reported_in_a_child_that_was_forked_during_a_report() {
+    let fine = in_child(|| {
+        let null = std::fs::File::create("/dev/null").expect("Linux has it");
+        let null = std::os::fd::AsRawFd::as_raw_fd(&null);
+        // SAFETY: the child's standard error is its own.
+        let silenced = unsafe { libc::dup2(null, 2) };
+        assert_eq!(silenced, 2);
+        let callback = Callback::new("i", "i", |args| args[0]).expect("a callback");
+        let closed = Function::at(callback.code(), "i", "i").expect("a function");
+        drop(callback);
+        works_beside_forks(1000, || {
+            // SAFETY: the function is of this signature.
+            let result = unsafe { closed.call(&[Value::Int(5)]) };
+            assert_eq!(result.ok(), Some(Value::Int(0)));
+        })
+    });
+    assert!(fine);
+}

@@ -4,11 +4,9 @@
 
 mod common;
 
-use common::{func, in_child};
+use common::in_child;
 use farcall::{Callback, Function, Value};
-use std::ffi::c_int;
 use std::os::fd::AsRawFd;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 static TICKS: AtomicUsize = AtomicUsize::new(0);
@@ -58,38 +56,6 @@ fn callback_is_a_signal_handler_while_callbacks_come_and_go() {
             .expect("a callback");
             tick(&handler, n * 37 % 900);
             work_until(3);
-            true
-        });
-        assert!(fine, "process {n}");
-    }
-}
-
-#[test]
-fn signal_handler_calls_and_forks() {
-    static FLIP: OnceLock<Function> = OnceLock::new();
-    FLIP.get_or_init(|| func("i", "flip_i", "i"));
-    for n in 0..10 {
-        let fine = in_child(|| {
-            let handler = Callback::with_slots("v", "i", |_, _| {
-                // SAFETY: the child calls, and ends. The call is declared as it is.
-                unsafe {
-                    let flips = || FLIP.get().map(|flip| flip.call_slots(&[1]));
-                    let is_right = || matches!(flips(), Some(Ok(result)) if result as i32 == -2);
-                    assert!(is_right());
-                    match libc::fork() {
-                        0 => libc::_exit(c_int::from(!is_right())),
-                        child => {
-                            let mut status = 0;
-                            assert_eq!(libc::waitpid(child, &mut status, 0), child);
-                            assert_eq!(status, 0);
-                        }
-                    }
-                }
-                TICKS.fetch_add(1, Ordering::Relaxed);
-            })
-            .expect("a callback");
-            tick(&handler, n * 91 % 900);
-            work_until(5);
             true
         });
         assert!(fine, "process {n}");

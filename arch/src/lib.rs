@@ -18,21 +18,24 @@
 //! let plan = plan(&signature, Abi::SysV64)?;
 //! assert!(matches!(plan.args[0].place, Place::Fp(XMM0)));
 //! assert!(matches!(plan.args[1].place, Place::Int(RDI)));
-//! let code = emit::call(&plan);
+//! let code = emit::call(&plan)?;
 //! assert!(!code.bytes.is_empty());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod abi;
 pub mod emit;
 pub mod endpoint;
 pub mod layout;
 pub mod memory;
+#[allow(unsafe_code, reason = "a shared pointer is made of a pointer")]
+mod shared;
 pub mod structs;
 pub mod types;
 
 pub use abi::{Abi, Extend, Move, Place, Plan, PlanError, Sret, plan};
 pub use memory::OutOfMemory;
+pub use shared::Shared;
 pub use structs::{Member, Struct, StructError};
-pub use types::{Float, MAX_ARGS, Scalar, Signature, SignatureError, Type, Wide};
+pub use types::{Float, Scalar, Signature, SignatureError, Type, Wide};

@@ -2,11 +2,12 @@
 //!
 //! The offsets are those of C. Whoever describes types by other means gives size and alignment, or each offset, as it knows them.
 
+use crate::memory::{OutOfMemory, TryVec, try_collect, try_with_capacity};
 use crate::types::Type;
 use core::fmt;
 
-/// The most bytes a value may have. It keeps the stack that a call takes within what any thread has.
-pub const MAX_SIZE: u32 = 1 << 16;
+/// The most bytes a value may have: more than any stack has. All sums of them fit their types.
+pub const MAX_SIZE: u32 = 1 << 28;
 
 /// The largest alignment: a page.
 pub const MAX_ALIGN: u32 = 1 << 12;
@@ -76,11 +77,8 @@ impl Struct {
         let align = types.iter().map(Type::align).max().unwrap_or(1);
         let size = types.iter().map(Type::size).max().unwrap_or(0);
         let at_start = |ty| Member { offset: 0, ty };
-        Struct::placed(
-            types.into_iter().map(at_start).collect(),
-            rounded(size, align)?,
-            align,
-        )
+        let members = try_collect(types.into_iter().map(at_start))?;
+        Struct::placed(members, rounded(size, align)?, align)
     }
 
     /// Members at given offsets, in any order, overlapping or not.
@@ -155,11 +153,11 @@ fn in_turn(types: Vec<Type>, pack: u32) -> Result<(Vec<Member>, u32), StructErro
         return Err(StructError::Alignment { got: pack });
     }
     let mut end = 0;
-    let mut members = Vec::with_capacity(types.len());
+    let mut members = try_with_capacity(types.len())?;
     for ty in types {
         let offset = rounded(end, ty.align().min(pack))?;
         end = offset + ty.size();
-        members.push(Member { offset, ty });
+        members.try_push(Member { offset, ty })?;
     }
     Ok((members, end))
 }
@@ -243,6 +241,8 @@ pub enum StructError {
     TooDeep,
     /// Members, those of nested structures counted apart, are more than [`MAX_NUMBERS`].
     TooManyNumbers,
+    /// There is no memory for the list of its members.
+    OutOfMemory,
 }
 
 impl fmt::Display for StructError {
@@ -282,8 +282,15 @@ impl fmt::Display for StructError {
             StructError::TooManyNumbers => {
                 write!(f, "expected at most {MAX_NUMBERS} members in all, got more")
             }
+            StructError::OutOfMemory => OutOfMemory.fmt(f),
         }
     }
 }
 
 impl core::error::Error for StructError {}
+
+impl From<OutOfMemory> for StructError {
+    fn from(_: OutOfMemory) -> StructError {
+        StructError::OutOfMemory
+    }
+}

@@ -3,9 +3,10 @@
 //! What a type is called in C or in a signature string does not matter here: `int *`, `uintptr_t` and a 64-bit
 //! `unsigned long` are all [`Type::U64`]. Sizes stand in [`crate::layout`], registers in [`crate::abi`].
 
+use crate::memory::OutOfMemory;
+use crate::shared::Shared;
 use crate::structs::Struct;
 use core::fmt;
-use std::sync::Arc;
 
 /// A type that fits one register: an integer of 1, 2, 4 or 8 bytes, or a binary floating-point number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -133,7 +134,7 @@ pub enum Type {
     /// A C11 complex number: the real part, then the imaginary one.
     Complex(Float),
     /// A structure or a union, by value.
-    Struct(Arc<Struct>),
+    Struct(Shared<Struct>),
 }
 
 #[allow(missing_docs, reason = "each name is its own description")]
@@ -168,17 +169,13 @@ impl fmt::Display for Type {
     }
 }
 
-impl From<Struct> for Type {
-    fn from(members: Struct) -> Type {
-        Type::Struct(Arc::new(members))
+impl TryFrom<Struct> for Type {
+    type Error = OutOfMemory;
+
+    fn try_from(members: Struct) -> Result<Type, OutOfMemory> {
+        Shared::try_new(members).map(Type::Struct)
     }
 }
-
-/// The most arguments a signature may have.
-///
-/// C promises 127 (C11 5.2.4.1). The bound keeps the code for one signature, and the stack that a call of it takes,
-/// within a few pages.
-pub const MAX_ARGS: usize = 1024;
 
 /// What a C function takes and gives: the content that everything compiled for it depends on, and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -192,7 +189,7 @@ impl Signature {
     /// The signature of a function with a prototype.
     ///
     /// # Errors
-    /// [`SignatureError::VoidArgument`] and [`SignatureError::TooManyArguments`].
+    /// [`SignatureError::VoidArgument`].
     pub fn new(ret: Type, args: Vec<Type>) -> Result<Signature, SignatureError> {
         Signature::checked(ret, args, None)
     }
@@ -213,9 +210,6 @@ impl Signature {
         args: Vec<Type>,
         fixed: Option<usize>,
     ) -> Result<Signature, SignatureError> {
-        if args.len() > MAX_ARGS {
-            return Err(SignatureError::TooManyArguments { got: args.len() });
-        }
         if let Some(index) = args.iter().position(|arg| matches!(arg, Type::Void)) {
             return Err(SignatureError::VoidArgument { index });
         }
@@ -285,11 +279,6 @@ pub enum SignatureError {
         /// Which one.
         index: usize,
     },
-    /// There are more than [`MAX_ARGS`].
-    TooManyArguments {
-        /// How many there are.
-        got: usize,
-    },
     /// More fixed arguments were announced than there are arguments.
     FixedBeyondArguments {
         /// How many were announced.
@@ -313,9 +302,6 @@ impl fmt::Display for SignatureError {
                     "argument {}: expected a type with a value, got void",
                     index + 1
                 )
-            }
-            SignatureError::TooManyArguments { got } => {
-                write!(f, "expected at most {MAX_ARGS} arguments, got {got}")
             }
             SignatureError::FixedBeyondArguments { fixed, got } => {
                 write!(f, "expected at most {got} fixed arguments, got {fixed}")

@@ -59,11 +59,19 @@ fn assert_wide(abi: Abi, name: &str, text: &str) {
     let signature = signature(text);
     let plan = plan(&signature, abi).expect("a plan");
     let mut listing = head(&signature, &plan);
-    list(&mut listing, "call trampoline", &emit::call(&plan));
-    list(&mut listing, "callback entry", &emit::callback_entry(&plan));
+    list(
+        &mut listing,
+        "call trampoline",
+        &emit::call(&plan).expect("memory"),
+    );
+    list(
+        &mut listing,
+        "callback entry",
+        &emit::callback_entry(&plan).expect("memory"),
+    );
     let (call, callback) = (
-        emit::call_pointers(&plan),
-        emit::callback_entry_pointers(&plan),
+        emit::call_pointers(&plan).expect("memory"),
+        emit::callback_entry_pointers(&plan).expect("memory"),
     );
     list(&mut listing, "call trampoline on pointers", &call);
     list(&mut listing, "callback entry on pointers", &callback);
@@ -77,8 +85,16 @@ fn signature_listings_are_as_reviewed() {
             let signature = signature(text);
             let plan = plan(&signature, abi).expect("every scalar has a place");
             let mut listing = head(&signature, &plan);
-            list(&mut listing, "call trampoline", &emit::call(&plan));
-            list(&mut listing, "callback entry", &emit::callback_entry(&plan));
+            list(
+                &mut listing,
+                "call trampoline",
+                &emit::call(&plan).expect("memory"),
+            );
+            list(
+                &mut listing,
+                "callback entry",
+                &emit::callback_entry(&plan).expect("memory"),
+            );
             assert_golden(abi, name, &listing);
         }
     }
@@ -88,7 +104,7 @@ fn signature_listings_are_as_reviewed() {
 fn thunks_are_as_reviewed() {
     for abi in Abi::ALL {
         let mut listing = format!("what callbacks of {abi} share\n");
-        let thunks = emit::thunks(abi, 2, 4096);
+        let thunks = emit::thunks(abi, 2, 4096).expect("memory");
         list(
             &mut listing,
             "two thunks, records 4096 bytes behind",

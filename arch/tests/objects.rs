@@ -3,69 +3,22 @@
 mod common;
 
 use common::frame::check_code;
+use common::model::model;
 use common::{listing, signature};
 use farcall_arch::abi::Dialect;
 use farcall_arch::abi::regs::Isa;
 use farcall_arch::emit::Code;
-use farcall_arch::endpoint::{
-    Boxing, CatchModel, Delivery, KeptWord, ObjectCall, ObjectModel, PointerField, SharedOffsets,
-    ThreadPointer, Unbox,
-};
-use farcall_arch::{Abi, MAX_ARGS, Scalar, Signature, Type, emit, plan};
+use farcall_arch::endpoint::{Boxing, Delivery, ObjectCall, ObjectModel, SharedOffsets, Unbox};
+use farcall_arch::{Abi, Scalar, Signature, Type, emit, plan};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+/// The most arguments of a signature that has code on objects.
+const MOST_ARGS: usize = 1024;
+
 /// The conventions with an emitter for objects.
 const ABIS: [Abi; 3] = [Abi::SysV64, Abi::Win64, Abi::Aapcs64(Dialect::Linux)];
-
-/// An interpreter that never was: addresses that tell in a listing what they are. Thread-local words lie on the side of the
-/// thread pointer where a program's own are.
-fn model(abi: Abi) -> ObjectModel {
-    let field = |ty, offset| PointerField { ty, offset };
-    let (thread_pointer, innermost, state) = match abi {
-        Abi::Win64 => (ThreadPointer::Gs, 0x1490, 0x1498),
-        _ if abi.convention().isa == Isa::X64 => (ThreadPointer::Fs, -64, -56),
-        _ => (ThreadPointer::TpidrEl0, 16, 24),
-    };
-    // As MicroPython has them.
-    let (size, stack_pointer, saved) = match abi {
-        Abi::Win64 => (104, 32, [40, 24, 88, 80, 48, 56, 64, 72, 0, 0, 0]),
-        Abi::SysV64 => (80, 32, [40, 24, 48, 56, 64, 72, 0, 0, 0, 0, 0]),
-        _ => (120, 24, [32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112]),
-    };
-    let kept = KeptWord {
-        state: 32,
-        jump_buffer: 96,
-    };
-    ObjectModel {
-        none: 6,
-        float_type: 0x1111_0000_0000,
-        float_value: 8,
-        buffers: vec![field(0x2222_0000_0000, 24), field(0x2222_0000_0100, 24)],
-        functions: vec![field(0x3333_0000_0000, 32)],
-        function_target: 16,
-        function_library: 32,
-        library_open: 8,
-        thread_pointer,
-        innermost,
-        call: 0x4444_0000_0000,
-        raise: 0x5555_0000_0000,
-        new_float: 0x6666_0000_0000,
-        new_object: 0x7777_0000_0000,
-        catch: Some(CatchModel {
-            state,
-            innermost: 40,
-            size,
-            prev: 0,
-            value: 8,
-            instruction_pointer: 16,
-            stack_pointer,
-            saved,
-            kept: (abi == Abi::Win64).then_some(kept),
-        }),
-    }
-}
 
 /// Far ahead of the code, at addresses that tell in a listing what they are: backwards from there.
 fn shared(abi: Abi) -> SharedOffsets {
@@ -120,7 +73,8 @@ fn call_operations_on_objects_are_as_reviewed() {
     {
         let signature = signature(text);
         let plan = plan(&signature, abi).expect("every scalar has a place");
-        let code = emit::call_objects(&plan, &call_of(&signature), &model(abi), &shared(abi));
+        let code = emit::call_objects(&plan, &call_of(&signature), &model(abi), &shared(abi))
+            .expect("memory");
         let code = code.expect("an emitter for objects");
         listing::assert_golden(
             abi,
@@ -160,14 +114,17 @@ fn callback_entry(abi: Abi, signature: &Signature, model: &ObjectModel) -> Code 
         _ => Delivery::Unsigned,
     };
     let deliveries: Vec<Delivery> = signature.args().iter().map(delivery).collect();
-    let code = emit::callback_entry_objects(&plan, model, &deliveries, 0xaaaa_0000_0000);
+    let code =
+        emit::callback_entry_objects(&plan, model, &deliveries, 0xaaaa_0000_0000).expect("memory");
     code.expect("an emitter for objects")
 }
 
 #[test]
 fn shared_code_for_objects_is_as_reviewed() {
     for abi in ABIS {
-        let shared = emit::shared_for_objects(abi, &model(abi)).expect("an emitter for objects");
+        let shared = emit::shared_for_objects(abi, &model(abi))
+            .expect("memory")
+            .expect("an emitter for objects");
         let title = format!("{:?}", shared.offsets);
         let listing = listing::of(title, &shared.code);
         listing::assert_golden(abi, "objects-shared", &listing);
@@ -178,7 +135,7 @@ fn shared_code_for_objects_is_as_reviewed() {
 fn any_call() -> impl Strategy<Value = (Signature, ObjectCall)> {
     let integers = [Unbox::Int, Unbox::Pointer, Unbox::Function];
     let arg = (select(Scalar::ALL.to_vec()), select(integers.to_vec()));
-    let count = prop_oneof![8 => 0..=30usize, 1 => 500..=MAX_ARGS];
+    let count = prop_oneof![8 => 0..=30usize, 1 => 500..=MOST_ARGS];
     let args = count.prop_flat_map(move |count| vec(arg.clone(), count));
     let boxing = select(vec![Boxing::Int(1), Boxing::Uint(2), Boxing::Object(6)]);
     let ret = (proptest::option::of(select(Scalar::ALL.to_vec())), boxing);
@@ -218,7 +175,7 @@ proptest! {
     ) {
         let plan = plan(&signature, abi).expect("every scalar has a place");
         let model = ObjectModel { innermost, ..model(abi) };
-        let code = emit::call_objects(&plan, &call, &model, &shared(abi)).expect("an emitter for objects");
+        let code = emit::call_objects(&plan, &call, &model, &shared(abi)).expect("memory").expect("an emitter for objects");
         check_code(&code).map_err(|why| TestCaseError::fail(format!("{signature} under {abi}: {why}")))?;
     }
 
@@ -238,7 +195,7 @@ proptest! {
 fn any_callback() -> impl Strategy<Value = Signature> {
     let integers = Scalar::ALL.into_iter().filter(|scalar| !scalar.is_float());
     let integers: Vec<Type> = integers.map(Type::Scalar).collect();
-    let count = prop_oneof![8 => 0..=30usize, 1 => 500..=MAX_ARGS];
+    let count = prop_oneof![8 => 0..=30usize, 1 => 500..=MOST_ARGS];
     let arg = select(integers.clone());
     let args = count.prop_flat_map(move |count| vec(arg.clone(), count));
     let ret = prop_oneof![1 => Just(Type::Void), 4 => select(integers)];
@@ -253,7 +210,7 @@ fn branches_of_the_longest_call_operations_reach() {
         (Type::I64, Type::POINTER),
     ] {
         let args: Vec<Type> = std::iter::once(first)
-            .chain(vec![rest; MAX_ARGS - 1])
+            .chain(vec![rest; MOST_ARGS - 1])
             .collect();
         let signature =
             Signature::new(Type::POINTER, args).expect("as many arguments as there may be");
@@ -263,7 +220,8 @@ fn branches_of_the_longest_call_operations_reach() {
                 float_type: u64::MAX,
                 ..model(abi)
             };
-            let code = emit::call_objects(&plan, &call_of(&signature), &model, &shared(abi));
+            let code = emit::call_objects(&plan, &call_of(&signature), &model, &shared(abi))
+                .expect("memory");
             assert!(code.is_some());
         }
     }
@@ -274,11 +232,13 @@ fn conventions_without_an_emitter_for_objects_have_none() {
     let signature = signature("i(ii)");
     for abi in Abi::ALL {
         let plan = plan(&signature, abi).expect("every scalar has a place");
-        let call = emit::call_objects(&plan, &call_of(&signature), &model(abi), &shared(abi));
+        let call = emit::call_objects(&plan, &call_of(&signature), &model(abi), &shared(abi))
+            .expect("memory");
         assert_eq!(call.is_some(), ABIS.contains(&abi));
-        let shared = emit::shared_for_objects(abi, &model(abi));
+        let shared = emit::shared_for_objects(abi, &model(abi)).expect("memory");
         assert_eq!(shared.is_some(), ABIS.contains(&abi));
-        let entry = emit::callback_entry_objects(&plan, &model(abi), &[Delivery::Signed; 2], 0);
+        let entry = emit::callback_entry_objects(&plan, &model(abi), &[Delivery::Signed; 2], 0)
+            .expect("memory");
         assert_eq!(entry.is_some(), ABIS.contains(&abi));
     }
 }
@@ -288,6 +248,7 @@ fn arguments_in_two_registers_at_once_go_through_slots() {
     let signature = signature("i(p.d)");
     let plan = plan(&signature, Abi::Win64).expect("every scalar has a place");
     let model = model(Abi::Win64);
-    let code = emit::call_objects(&plan, &call_of(&signature), &model, &shared(Abi::Win64));
+    let code = emit::call_objects(&plan, &call_of(&signature), &model, &shared(Abi::Win64))
+        .expect("memory");
     assert_eq!(code, None);
 }

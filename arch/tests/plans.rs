@@ -12,9 +12,8 @@
 mod common;
 
 use common::{places, signature};
-use farcall_arch::abi::shape::{Aggregate, Content, Shape};
-use farcall_arch::abi::{Dialect, MAX_AREA, collect};
-use farcall_arch::{Abi, Extend, PlanError, plan};
+use farcall_arch::abi::Dialect;
+use farcall_arch::{Abi, Extend, PlanError, Signature, Struct, Type, plan};
 
 const SYSV: Abi = Abi::SysV64;
 const WIN: Abi = Abi::Win64;
@@ -292,10 +291,14 @@ fn overaligned_argument_is_refused_where_it_would_be_in_memory() {
 
 #[test]
 fn arguments_of_too_many_bytes_are_refused() {
+    let mut block = Type::U8;
+    for count in [4096, 4096, 16] {
+        let larger = Struct::new(vec![block; count]).expect("not larger than any value");
+        block = Type::try_from(larger).expect("memory");
+    }
+    let signature = Signature::new(Type::Void, vec![block; 3]).expect("a signature");
     for abi in Abi::ALL {
-        let half = Aggregate::of_struct(MAX_AREA / 2 + 8, 8, &Content::NOTHING);
-        let args = [Shape::Other(half); 2];
-        let planned = collect(abi, None, Shape::Void, args.into_iter());
+        let planned = plan(&signature, abi);
         assert!(matches!(planned, Err(PlanError::TooLarge { .. })), "{abi}");
     }
 }

@@ -7,17 +7,21 @@ mod common;
 
 use common::decode::{Flow, StackMove, decode};
 use common::frame::check_code;
+use farcall_arch::abi::Dialect;
 use farcall_arch::abi::check::check;
 use farcall_arch::abi::regs::{Gpr, Isa};
 use farcall_arch::emit::unwind::unwind_info;
 use farcall_arch::emit::{self, Code, THUNK_SIZE, record};
 use farcall_arch::{
-    Abi, Extend, Float, MAX_ARGS, Place, Plan, PlanError, Scalar, Signature, Struct, Type, Wide,
+    Abi, Extend, Float, OutOfMemory, Place, Plan, PlanError, Scalar, Signature, Struct, Type, Wide,
     plan,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+
+/// As many arguments as a program may well have.
+const MOST_ARGS: usize = 3000;
 
 /// A type as C passes it behind a `...`.
 fn promoted(ty: &Type) -> Type {
@@ -62,7 +66,7 @@ fn any_struct(members: BoxedStrategy<Vec<Type>>) -> BoxedStrategy<Type> {
             2 => Struct::union(members),
             _ => Ok(natural),
         };
-        made.expect("a few members").into()
+        Type::try_from(made.expect("a few members")).expect("memory")
     };
     (members, 0..10u32).prop_map(make).boxed()
 }
@@ -71,7 +75,7 @@ fn any_signature(ty: BoxedStrategy<Type>) -> impl Strategy<Value = Signature> {
     let ret = prop_oneof![1 => Just(Type::Void), 4 => ty.clone()];
     // Mostly what people write; at times more than short offsets and single pages reach.
     let count =
-        prop_oneof![16 => 0..=12usize, 8 => 0..=40usize, 2 => 60..=80usize, 1 => 500..=MAX_ARGS];
+        prop_oneof![16 => 0..=12usize, 8 => 0..=40usize, 2 => 60..=80usize, 1 => 500..=MOST_ARGS];
     let args = count.prop_flat_map(move |count| vec(ty.clone(), count));
     let dots = proptest::option::weighted(0.3, any::<Index>());
     (ret, args, dots).prop_map(|(ret, args, dots)| {
@@ -139,9 +143,9 @@ proptest! {
     fn emitted_code_keeps_to_its_frame_and_registers((abi, signature) in any_case()) {
         let Ok(plan) = plan(&signature, abi) else { return Ok(()) };
         for (emitter, emit) in EMITTERS {
-            let code = emit(&plan);
+            let code = emit(&plan).expect("memory");
             check_code(&code).map_err(|why| TestCaseError::fail(format!("{emitter} {signature} under {abi}: {why}")))?;
-            prop_assert_eq!(code, emit(&plan));
+            prop_assert_eq!(Ok(code), emit(&plan));
         }
     }
 
@@ -149,13 +153,13 @@ proptest! {
     fn windows_unwind_codes_tell_what_the_prologue_does(signature in any_signature(any_type(Isa::X64))) {
         let Ok(plan) = plan(&signature, Abi::Win64) else { return Ok(()) };
         for (_, emit) in EMITTERS {
-            let code = emit(&plan);
+            let code = emit(&plan).expect("memory");
             prop_assert_eq!(told_by_unwind_info(&code), done_by_prologue(&code));
         }
     }
 }
 
-type Emitter = fn(&Plan) -> Code;
+type Emitter = fn(&Plan) -> Result<Code, OutOfMemory>;
 
 const EMITTERS: [(&str, Emitter); 4] = [
     ("call", emit::call),
@@ -293,7 +297,7 @@ fn every_thunk_finds_its_own_record_in_the_largest_block() {
     let block = 64 * 1024;
     let count = block / THUNK_SIZE;
     for abi in Abi::ALL {
-        let code = emit::thunks(abi, count, block);
+        let code = emit::thunks(abi, count, block).expect("memory");
         assert_eq!(code.bytes.len(), block);
         for index in [0, 1, count - 1] {
             let start = index * THUNK_SIZE;
@@ -325,10 +329,38 @@ fn every_thunk_finds_its_own_record_in_the_largest_block() {
 
 #[test]
 fn largest_signature_fits_what_unwind_codes_can_tell() {
-    let args = vec![Type::F64; MAX_ARGS];
-    let signature = Signature::new(Type::F64, args).expect("as many arguments as there may be");
+    let args = vec![Type::F64; MOST_ARGS];
+    let signature = Signature::new(Type::F64, args).expect("a signature");
     let plan = plan(&signature, Abi::Win64).expect("every scalar has a place");
     for code in [emit::call(&plan), emit::callback_entry(&plan)] {
+        let code = code.expect("memory");
         assert_eq!(told_by_unwind_info(&code), done_by_prologue(&code));
+    }
+}
+
+/// Frames beyond what one instruction reaches, and of more pages than are touched one by one.
+#[test]
+fn code_for_large_values_keeps_to_its_frame() {
+    let block = |bytes| {
+        let made = Struct::new(vec![Type::U8; bytes]).expect("not larger than any value");
+        Type::try_from(made).expect("memory")
+    };
+    for abi in Abi::ALL {
+        // Planning is slow without optimization, so one convention has more than an addition reaches.
+        let most = if abi == Abi::Aapcs64(Dialect::Linux) {
+            17 << 20
+        } else {
+            (1 << 20) + 5
+        };
+        for bytes in [300_000, most] {
+            let args = vec![Type::I32, block(bytes), Type::F64, block(7)];
+            let signature = Signature::new(block(bytes + 1), args).expect("a signature");
+            let plan = plan(&signature, abi).expect("a plan");
+            for (emitter, emit) in EMITTERS {
+                let code = emit(&plan).expect("memory");
+                assert_eq!(check_code(&code), Ok(()), "{emitter}, {bytes} bytes, {abi}");
+                assert!(code.bytes.len() < 2048, "{emitter}, {bytes} bytes, {abi}");
+            }
+        }
     }
 }

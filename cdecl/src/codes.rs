@@ -17,8 +17,36 @@ pub const VARIADIC: char = '.';
 pub struct TypeCode {
     letter: u8,
     kind: Kind,
-    unused_bits: u8,
+    /// The row of [`NARROW`] that tells its range; 0 for what fills a slot, or is no integer.
+    narrow: u8,
 }
+
+/// The integers that are narrower than a slot, as a slot holds them, extended to all 64 bits: `word` is one of the type if
+/// `word + half <= range`, with the sum taken without its carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Narrow {
+    /// How many of them are negative.
+    pub half: u64,
+    /// How many there are, less one.
+    pub range: u64,
+}
+
+const NARROW: [Narrow; 8] = {
+    let mut rows = [Narrow {
+        half: 0,
+        range: u64::MAX,
+    }; 8];
+    let mut row = 1;
+    while row <= 6 {
+        let bits = 8 << ((row - 1) / 2);
+        rows[row].range = (1 << bits) - 1;
+        if row % 2 == 1 {
+            rows[row].half = 1 << (bits - 1);
+        }
+        row += 1;
+    }
+    rows
+};
 
 impl TypeCode {
     /// The code that `letter` is, if it is one.
@@ -39,16 +67,18 @@ impl TypeCode {
         let code = TypeCode {
             letter: letter as u8,
             kind,
-            unused_bits: 0,
+            narrow: 0,
         };
-        let unused_bits = match kind {
-            Kind::Int | Kind::Uint => u64::BITS as u8 - 8 * code.ty().size() as u8,
+        let narrow = match code.ty() {
+            Type::I8 => 1,
+            Type::U8 => 2,
+            Type::I16 => 3,
+            Type::U16 => 4,
+            Type::I32 => 5,
+            Type::U32 => 6,
             _ => 0,
         };
-        Some(TypeCode {
-            unused_bits,
-            ..code
-        })
+        Some(TypeCode { narrow, ..code })
     }
 
     /// The code that `text` consists of.
@@ -89,10 +119,13 @@ impl TypeCode {
         self.kind
     }
 
-    /// How many bits of a slot an integer of the type has no use for; 0 for other types.
-    #[inline]
-    pub fn unused_bits(self) -> u32 {
-        self.unused_bits.into()
+    /// The range of an integer that is narrower than a slot; `None` for other types.
+    #[inline(always)]
+    pub fn narrow(self) -> Option<Narrow> {
+        match self.narrow {
+            0 => None,
+            row => Some(NARROW[usize::from(row) % NARROW.len()]),
+        }
     }
 
     /// The C type's shape in this process: `long` has the width that its compilers give it.

@@ -9,7 +9,7 @@ mod error;
 mod kind;
 mod number;
 
-pub use codes::{Codes, Role, TypeCode, VARIADIC};
+pub use codes::{Codes, Narrow, Role, TypeCode, VARIADIC};
 pub use error::{Error, Result};
 pub use kind::{Kind, Position};
 pub use number::{float_to_slot, integer_to_slot};

@@ -17,7 +17,7 @@ fn planned(ty: &Ty, target: &Target) -> Result<Type> {
                 let ty = planned(&member.ty, target)?;
                 types.extend(vec![ty; member.count.unwrap_or(1) as usize]);
             }
-            Struct::new(types)?.into()
+            Struct::new(types)?.try_into()?
         }
     })
 }

@@ -100,7 +100,8 @@ impl Drop for Published {
 ///
 /// The system is asked each time, by making some code.
 pub fn generates_code() -> bool {
-    publish(&emit::thunks(sys::host_abi(), 1, emit::THUNK_SIZE)).is_ok()
+    let code = emit::thunks(sys::host_abi(), 1, emit::THUNK_SIZE);
+    code.is_ok_and(|code| publish(&code).is_ok())
 }
 
 /// Makes `code` executable.
@@ -249,7 +250,9 @@ impl Region {
     /// Puts code at an offset; nothing is changed if that fails.
     fn put(&mut self, code: &Code, offset: usize) -> io::Result<(NonNull<u8>, sys::UnwindEntry)> {
         // A region is far smaller than the reach of a distance.
-        let code = code.behind_shared(offset as u32);
+        let code = code
+            .behind_shared(offset as u32)
+            .map_err(|_| io::ErrorKind::OutOfMemory)?;
         let bytes = sys::with_unwind_data(&code);
         // SAFETY: the range is no code in use: a hole, or the first bytes never given out, and long enough for these.
         unsafe { self.addresses.write(offset, &bytes)? };

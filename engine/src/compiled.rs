@@ -233,6 +233,9 @@ impl Compiled {
 
     fn publish(&self, direction: Direction, endpoint: Endpoint) -> Option<Published> {
         let plan = &self.plan;
+        if !emit::is_reasonable(plan) {
+            return None;
+        }
         let code = match (direction, endpoint) {
             (Direction::Call, Endpoint::Slots) => emit::call(plan),
             (Direction::Call, Endpoint::Pointers) => emit::call_pointers(plan),
@@ -254,7 +257,7 @@ impl Compiled {
                 return objects::publish_entry(plan, deliveries, slots.as_ptr() as u64);
             }
         };
-        publish(&code).ok()
+        publish(&code.ok()?).ok()
     }
 }
 

@@ -1,18 +1,21 @@
 //! Shared libraries: open, look up, close.
 
-use crate::epoch::{self, Thing};
+use crate::epoch::{self, Inside, Place, Thing};
 use crate::error::{Error, Result};
 use crate::sys;
 use std::ffi::c_void;
+use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A shared library, or the program itself.
+///
+/// It has no lock: a fork would not wait for it, and a child would find it taken by a thread that stayed with the parent.
 #[derive(Debug)]
 pub struct Library {
     name: String,
     is_open: AtomicBool,
-    loaded: Mutex<Option<sys::LoadedLibrary>>,
+    /// Whoever closes the library takes this, and nobody else does. Who is inside may look at it for as long as it is open.
+    loaded: ManuallyDrop<sys::LoadedLibrary>,
     handle: usize,
 }
 
@@ -46,7 +49,7 @@ impl Library {
         Ok(Library {
             name: path.unwrap_or("the program").to_owned(),
             is_open: AtomicBool::new(true),
-            loaded: Mutex::new(Some(loaded)),
+            loaded: ManuallyDrop::new(loaded),
             handle: handle as usize,
         })
     }
@@ -84,8 +87,15 @@ impl Library {
                 name: name.to_owned(),
             });
         }
-        let loaded = self.loaded();
-        let Some(loaded) = loaded.as_ref() else {
+        let place = Place::uninit();
+        let inside = Inside::enter(self.thing(), &place);
+        // Looked at only now: what is open stays until this thread has left.
+        let found = self.is_open().then(|| self.loaded.symbol(name));
+        inside.leave();
+        if !self.is_open() {
+            epoch::settle(self.thing());
+        }
+        let Some(found) = found else {
             return Err(Error::Closed {
                 what: self.name.clone(),
             });
@@ -95,7 +105,7 @@ impl Library {
             name: name.to_owned(),
             text,
         };
-        match loaded.symbol(name) {
+        match found {
             Ok(address) if address.is_null() => Err(missing("its address is NULL".to_owned())),
             Ok(address) => Ok(address),
             Err(error) => Err(missing(error.text)),
@@ -116,18 +126,25 @@ impl Library {
     /// which none that is [`registered`](epoch::register) is inside foreign code.
     pub fn close_when_idle(&self) {
         if let Some(loaded) = self.shut() {
-            epoch::retire(Box::new(loaded));
-            epoch::reap();
+            epoch::when_left(self.thing(), || {
+                epoch::retire(Box::new(loaded));
+                epoch::reap();
+            });
         }
     }
 
-    /// Has everybody find it closed.
+    /// Has everybody find it closed. The first to do so gets what is to be unloaded.
     fn shut(&self) -> Option<sys::LoadedLibrary> {
-        self.is_open.store(false, Ordering::Release);
-        self.loaded().take()
+        let was_open = self.is_open.swap(false, Ordering::AcqRel);
+        // SAFETY: this happens once, and nobody drops the original. Threads that are inside look at it until they leave, which whoever
+        // calls this waits for before it drops the copy.
+        was_open.then(|| unsafe { std::ptr::read(&*self.loaded) })
     }
+}
 
-    fn loaded(&self) -> MutexGuard<'_, Option<sys::LoadedLibrary>> {
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Library {
+    fn drop(&mut self) {
+        // Nobody has a reference any more, so nobody is inside.
+        drop(self.shut());
     }
 }

@@ -5,11 +5,11 @@
 use crate::arena::{Published, SHARING, publish_in};
 use crate::lock::lock;
 use crate::sys;
-use farcall_arch::Plan;
 use farcall_arch::emit::{self, Code};
 use farcall_arch::endpoint::{Delivery, ObjectCall, ObjectModel, SharedOffsets};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use farcall_arch::{OutOfMemory, Plan};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 /// How the values of a signature become objects, and objects values. It depends on more than the signature: an interpreter has several
 /// ways to treat a pointer.
@@ -30,10 +30,17 @@ struct Interpreter {
     entry: EntryEmitter,
 }
 
-type CallEmitter = fn(&Plan, &ObjectCall, &ObjectModel, &SharedOffsets) -> Option<Code>;
-type EntryEmitter = fn(&Plan, &ObjectModel, &[Delivery], u64) -> Option<Code>;
+type CallEmitter =
+    fn(&Plan, &ObjectCall, &ObjectModel, &SharedOffsets) -> Result<Option<Code>, OutOfMemory>;
+type EntryEmitter = fn(&Plan, &ObjectModel, &[Delivery], u64) -> Result<Option<Code>, OutOfMemory>;
 
-static INTERPRETER: OnceLock<Option<Interpreter>> = OnceLock::new();
+/// Null until it is known. Set under the lock, which forks wait for, and never freed.
+static INTERPRETER: AtomicPtr<Interpreter> = AtomicPtr::new(ptr::null_mut());
+
+fn interpreter() -> Option<&'static Interpreter> {
+    // SAFETY: nothing but leaked boxes is stored there.
+    unsafe { INTERPRETER.load(Ordering::Acquire).as_ref() }
+}
 
 /// What was refused once is refused later, and trying again would take addresses each time.
 static IS_REFUSED: AtomicBool = AtomicBool::new(false);
@@ -43,25 +50,31 @@ static IS_REFUSED: AtomicBool = AtomicBool::new(false);
 /// # Safety
 /// * The model is true for as long as the process lives, and each function in it has the type that its description states.
 pub unsafe fn set_object_model(model: ObjectModel) {
-    INTERPRETER.get_or_init(|| {
-        let shared = emit::shared_for_objects(sys::host_abi(), &model)?;
-        SHARING.get(&mut lock()).share(shared.code);
-        Some(Interpreter {
-            model,
-            shared: shared.offsets,
-            call: emit::call_objects,
-            entry: emit::callback_entry_objects,
-        })
-    });
+    let Ok(Some(shared)) = emit::shared_for_objects(sys::host_abi(), &model) else {
+        return;
+    };
+    let mut interpreter = Some(Box::new(Interpreter {
+        model,
+        shared: shared.offsets,
+        call: emit::call_objects,
+        entry: emit::callback_entry_objects,
+    }));
+    let mut lock = lock();
+    if INTERPRETER.load(Ordering::Relaxed).is_null()
+        && let Some(ours) = interpreter.take()
+    {
+        SHARING.get(&mut lock).share(shared.code);
+        INTERPRETER.store(Box::into_raw(ours), Ordering::Release);
+    }
 }
 
 /// The call operation of function objects; `None` where there is no model, no emitter, or no executable memory.
 pub(crate) fn publish_call(plan: &Plan, call: &ObjectCall) -> Option<Published> {
-    let interpreter = INTERPRETER.get()?.as_ref()?;
+    let interpreter = interpreter()?;
     if IS_REFUSED.load(Ordering::Relaxed) {
         return None;
     }
-    let code = (interpreter.call)(plan, call, &interpreter.model, &interpreter.shared)?;
+    let code = (interpreter.call)(plan, call, &interpreter.model, &interpreter.shared).ok()??;
     let published = publish_in(&SHARING, &mut lock(), &code).ok();
     if published.is_none() {
         IS_REFUSED.store(true, Ordering::Relaxed);
@@ -76,7 +89,7 @@ pub(crate) fn publish_entry(
     deliveries: &[Delivery],
     slots_entry: u64,
 ) -> Option<Published> {
-    let interpreter = INTERPRETER.get()?.as_ref()?;
-    let code = (interpreter.entry)(plan, &interpreter.model, deliveries, slots_entry)?;
+    let interpreter = interpreter()?;
+    let code = (interpreter.entry)(plan, &interpreter.model, deliveries, slots_entry).ok()??;
     crate::arena::publish(&code).ok()
 }

@@ -93,7 +93,9 @@ fn bytes(slots: &[u64], moves: &[(u32, u32)]) -> Vec<u8> {
 }
 
 fn wide_types() -> Vec<Type> {
-    let structure = |types: &[Type]| Type::from(Struct::new(types.to_vec()).expect("a struct"));
+    let structure = |types: &[Type]| {
+        Type::try_from(Struct::new(types.to_vec()).expect("a struct")).expect("memory")
+    };
     let mut types = vec![
         Type::I128,
         Type::Complex(Float::F32),

@@ -11,6 +11,7 @@ mod paths;
 mod process;
 mod run;
 mod setup;
+mod soak;
 mod source;
 mod target;
 mod test;
@@ -64,6 +65,8 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Target::default())]
         target: Target,
     },
+    /// Torture all of it for as long as one likes.
+    Soak(soak::Args),
     /// Run libffi's own tests on the drop-in libffi.
     LibffiSuite(libffi::suite::Args),
     /// Measure farcall beside everything one could use instead.
@@ -100,6 +103,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::LibffiSuite(args) => libffi::suite::run(&args),
+        Command::Soak(args) => soak::run(&args),
         Command::Bench(args) => bench::run(&args),
     }
 }

@@ -156,7 +156,7 @@ pub fn transcript(command: &mut Command, limit: Option<Duration>) -> Result<Tran
 }
 
 /// Kills a process group; there is nothing to do about a failure.
-fn kill_group(leader: u32) {
+pub fn kill_group(leader: u32) {
     let group = format!("-{leader}");
     succeeds(Command::new("kill").args(["-KILL", "--", &group]));
 }

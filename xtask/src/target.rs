@@ -157,10 +157,6 @@ static AARCH64_LINUX_GNU: Spec = Spec {
             "callbacks_beyond_the_memory_for_thunks_are_an_error",
             "QEMU has no policy against executable memory",
         ),
-        (
-            "signal_handler_calls_and_forks",
-            "it hangs in QEMU now and then, and why is not known yet",
-        ),
     ],
 };
 

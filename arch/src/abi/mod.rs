@@ -214,9 +214,9 @@ impl Plan {
     }
 }
 
-/// The most bytes that arguments may take on the stack, their copies included, or on the interpreter's side: so that all sums here
-/// and all displacements in code fit their types. No stack is so large.
-pub const MAX_AREA: u32 = 1 << 30;
+/// The most bytes that arguments may take on the stack, their copies included, or on the interpreter's side: more than any stack has.
+/// All sums of them fit their types, and offsets the instructions' signed ones.
+pub const MAX_AREA: u32 = 1 << 29;
 
 /// Why a signature cannot be called under a convention. Indices count from zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use super::Endpoint;
 use crate::abi::{Memory, Move, Plan};
 use crate::layout::SLOT;
+use crate::memory::{OutOfMemory, try_collect};
 
 /// What results and wide values are aligned to.
 pub(super) const AREA_ALIGN: u32 = 16;
@@ -35,11 +36,15 @@ pub(super) enum Cell {
 
 impl EntryFrame {
     /// Begins `start` bytes above the stack pointer, a multiple of 16.
-    pub(super) fn new(plan: &Plan, endpoint: Endpoint, start: u32) -> EntryFrame {
+    pub(super) fn new(
+        plan: &Plan,
+        endpoint: Endpoint,
+        start: u32,
+    ) -> Result<EntryFrame, OutOfMemory> {
         let mut end = start;
         let cells = match endpoint {
-            Endpoint::Slots => slots_of(plan, &mut end),
-            Endpoint::Pointers => cells_of(plan, &mut end),
+            Endpoint::Slots => slots_of(plan, &mut end)?,
+            Endpoint::Pointers => cells_of(plan, &mut end)?,
         };
         let returns_slot = endpoint == Endpoint::Slots && plan.ret_slots <= 1;
         let wants_result = match endpoint {
@@ -52,7 +57,7 @@ impl EntryFrame {
             .max(AREA_ALIGN);
         let result = wants_result.then(|| take(&mut end, size, AREA_ALIGN));
         let sret = plan.sret.map(|_| take(&mut end, SLOT, SLOT));
-        EntryFrame {
+        Ok(EntryFrame {
             endpoint,
             values: start,
             cells,
@@ -60,7 +65,7 @@ impl EntryFrame {
             sret,
             returns_slot,
             end,
-        }
+        })
     }
 
     /// Where the handler finds a move's bytes.
@@ -98,20 +103,18 @@ impl EntryFrame {
 }
 
 /// Each value's first slot.
-fn slots_of(plan: &Plan, end: &mut u32) -> Vec<Cell> {
+fn slots_of(plan: &Plan, end: &mut u32) -> Result<Vec<Cell>, OutOfMemory> {
     let slots = take(end, plan.arg_slots * SLOT, SLOT);
-    values(plan)
-        .map(|value| Cell::At(slots + value.slot_offset))
-        .collect()
+    try_collect(values(plan).map(|value| Cell::At(slots + value.slot_offset)))
 }
 
 /// Pointers for all values, and behind them memory for those that C passes in registers, or not all together.
-fn cells_of(plan: &Plan, end: &mut u32) -> Vec<Cell> {
-    let values = values(plan).collect::<Vec<_>>();
-    take(end, values.len() as u32 * SLOT, SLOT);
-    let behind = values.iter().skip(1).map(|value| value.slot_offset);
+fn cells_of(plan: &Plan, end: &mut u32) -> Result<Vec<Cell>, OutOfMemory> {
+    let count = values(plan).count();
+    take(end, count as u32 * SLOT, SLOT);
+    let behind = values(plan).skip(1).map(|value| value.slot_offset);
     let ends = behind.chain([plan.arg_slots * SLOT]);
-    let cell = |(value, end_slot): (&Value<'_>, u32)| {
+    let cell = |(value, end_slot): (Value<'_>, u32)| {
         let size = end_slot - value.slot_offset;
         let align = if size > SLOT { AREA_ALIGN } else { SLOT };
         match value.memory() {
@@ -119,7 +122,7 @@ fn cells_of(plan: &Plan, end: &mut u32) -> Vec<Cell> {
             None => Cell::At(take(end, size, align)),
         }
     };
-    values.iter().zip(ends).map(cell).collect()
+    try_collect(values(plan).zip(ends).map(cell))
 }
 
 /// An argument.

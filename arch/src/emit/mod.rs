@@ -1,7 +1,7 @@
 //! Machine code for plans: trampolines by which the interpreter's side calls C, and entries by which C calls back.
 //!
 //! An emitter walks a [`Plan`] and knows one instruction set. It holds no rule of any calling convention, asks
-//! nothing of the machine it runs on, and cannot fail: the planner has rejected everything that cannot be encoded.
+//! nothing of the machine it runs on, and can fail only for want of memory: the planner has rejected everything that cannot be encoded.
 //!
 //! Each machine has a folder, with the same files in both: `mod` (the emitter and its frame), `call` (trampolines on slots and on
 //! pointers), `entry` (callback entries on slots and on pointers), `values` (moves between memory and places), `access` (one load or
@@ -43,6 +43,7 @@
 //! page are touched page by page. Control flags, rounding modes and the platform register are left alone.
 
 mod a64;
+mod buffer;
 mod entry_frame;
 mod object_entry;
 mod objects;
@@ -55,6 +56,7 @@ use crate::abi::regs::Isa;
 use crate::abi::{Abi, Dialect, Move, Plan};
 use crate::endpoint::{Delivery, ObjectCall, ObjectModel, SharedOffsets, ThreadPointer};
 use crate::layout::SLOT;
+use crate::memory::{OutOfMemory, TryVec, try_to_vec};
 use entry_frame::AREA_ALIGN;
 use std::borrow::Cow;
 use unwind::FrameChange;
@@ -94,10 +96,16 @@ pub struct Code {
 
 impl Code {
     /// The same code, to be placed `distance` bytes after the start of the shared code.
-    pub fn behind_shared(&self, distance: u32) -> Cow<'_, Code> {
-        let mut code = Cow::Borrowed(self);
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn behind_shared(&self, distance: u32) -> Result<Cow<'_, Code>, OutOfMemory> {
+        if self.to_shared.is_empty() {
+            return Ok(Cow::Borrowed(self));
+        }
+        let mut code = self.try_clone()?;
         for &link in &self.to_shared {
-            let field = code.to_mut().bytes[link as usize..].first_chunk_mut();
+            let field = code.bytes[link as usize..].first_chunk_mut();
             if let Some(field) = field {
                 let link = u32::from_le_bytes(*field);
                 let link = match self.abi.convention().isa {
@@ -107,7 +115,20 @@ impl Code {
                 *field = link.to_le_bytes();
             }
         }
-        code
+        Ok(Cow::Owned(code))
+    }
+
+    /// The same as `clone` makes.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn try_clone(&self) -> Result<Code, OutOfMemory> {
+        Ok(Code {
+            abi: self.abi,
+            bytes: try_to_vec(&self.bytes)?,
+            frame: try_to_vec(&self.frame)?,
+            to_shared: try_to_vec(&self.to_shared)?,
+        })
     }
 }
 
@@ -144,6 +165,24 @@ impl Endpoint {
     }
 }
 
+/// The most moves that code is worth having for.
+const MOST_MOVES: usize = 1024;
+
+/// Whether code for this plan is worth its memory. That for thousands of moves takes about as long as following the plan, and up to 24 bytes for each
+/// move. It can be made all the same, except for calls and entries on objects.
+pub fn is_reasonable(plan: &Plan) -> bool {
+    plan.args.len() + plan.mirrors.len() <= MOST_MOVES
+}
+
+/// Moves in the order of their turns, counted from 0, and in their own order within one.
+fn in_turns<'a>(
+    turns: u32,
+    moves: impl Iterator<Item = &'a Move> + Clone,
+    turn_of: impl Fn(&Move) -> u32 + Copy,
+) -> impl Iterator<Item = &'a Move> {
+    (0..turns).flat_map(move |turn| moves.clone().filter(move |mv| turn_of(mv) == turn))
+}
+
 /// Bytes that a trampoline reserves for a result in memory that its caller may discard.
 fn unwanted_size(plan: &Plan, endpoint: Endpoint) -> u32 {
     match (plan.sret, endpoint) {
@@ -153,16 +192,22 @@ fn unwanted_size(plan: &Plan, endpoint: Endpoint) -> u32 {
 }
 
 /// The trampoline by which functions of this plan are called with their arguments in slots.
-pub fn call(plan: &Plan) -> Code {
+///
+/// # Errors
+/// [`OutOfMemory`].
+pub fn call(plan: &Plan) -> Result<Code, OutOfMemory> {
     emit_call(plan, Endpoint::Slots)
 }
 
 /// The trampoline by which functions of this plan are called with pointers to their arguments.
-pub fn call_pointers(plan: &Plan) -> Code {
+///
+/// # Errors
+/// [`OutOfMemory`].
+pub fn call_pointers(plan: &Plan) -> Result<Code, OutOfMemory> {
     emit_call(plan, Endpoint::Pointers)
 }
 
-fn emit_call(plan: &Plan, endpoint: Endpoint) -> Code {
+fn emit_call(plan: &Plan, endpoint: Endpoint) -> Result<Code, OutOfMemory> {
     match plan.abi.convention().isa {
         Isa::X64 => x64::call(plan, endpoint),
         Isa::A64 => a64::call(plan, endpoint),
@@ -172,57 +217,71 @@ fn emit_call(plan: &Plan, endpoint: Endpoint) -> Code {
 /// The call operation of an interpreter's function objects of this plan: `object (*)(function, size_t count, size_t keyword count,
 /// const object *arguments)`. It unboxes the arguments, calls, and boxes the result. Whatever is not straightforward takes
 /// the slow path, through shared code. `None` if there is no emitter for the convention.
+///
+/// # Errors
+/// [`OutOfMemory`].
 pub fn call_objects(
     plan: &Plan,
     call: &ObjectCall,
     model: &ObjectModel,
     shared: &SharedOffsets,
-) -> Option<Code> {
-    if !plan.is_of_scalars() || !plan.mirrors.is_empty() {
-        return None;
+) -> Result<Option<Code>, OutOfMemory> {
+    if !plan.is_of_scalars() || !plan.mirrors.is_empty() || !is_reasonable(plan) {
+        return Ok(None);
     }
-    match objects_on(plan.abi, model)? {
-        ObjectMachine::X64(segment) => Some(x64::objects::call(segment, plan, call, model, shared)),
-        ObjectMachine::A64 => Some(a64::objects::call(plan, call, model, shared)),
-    }
+    let code = match objects_on(plan.abi, model) {
+        Some(ObjectMachine::X64(segment)) => {
+            x64::objects::call(segment, plan, call, model, shared)?
+        }
+        Some(ObjectMachine::A64) => a64::objects::call(plan, call, model, shared)?,
+        None => return Ok(None),
+    };
+    Ok(Some(code))
 }
 
 /// The entry of callbacks of this plan on an interpreter's objects. It makes small integers of arguments or leaves them as slots, as
 /// `deliveries` says of each, catches what is raised, and calls the record's object handler, `uint64_t (*)(void *context, object *arguments)`,
 /// which returns the result's slot. If an argument overflows a small integer, or the thread has no call of ours in progress, it jumps
 /// to `slots_entry`, the plan's [`callback_entry`]. `None` if there is no emitter for the convention.
+///
+/// # Errors
+/// [`OutOfMemory`].
 pub fn callback_entry_objects(
     plan: &Plan,
     model: &ObjectModel,
     deliveries: &[Delivery],
     slots_entry: u64,
-) -> Option<Code> {
-    let catch = model.catch.as_ref().filter(|_| plan.is_of_scalars())?;
-    match objects_on(plan.abi, model)? {
-        ObjectMachine::X64(segment) => Some(x64::object_entry::entry(
-            segment,
-            plan,
-            model,
-            catch,
-            deliveries,
-            slots_entry,
-        )),
-        ObjectMachine::A64 => Some(a64::object_entry::entry(
-            plan,
-            model,
-            catch,
-            deliveries,
-            slots_entry,
-        )),
-    }
+) -> Result<Option<Code>, OutOfMemory> {
+    let has_code = plan.is_of_scalars() && is_reasonable(plan);
+    let (Some(catch), true) = (&model.catch, has_code) else {
+        return Ok(None);
+    };
+    let code = match objects_on(plan.abi, model) {
+        Some(ObjectMachine::X64(segment)) => {
+            x64::object_entry::entry(segment, plan, model, catch, deliveries, slots_entry)?
+        }
+        Some(ObjectMachine::A64) => {
+            a64::object_entry::entry(plan, model, catch, deliveries, slots_entry)?
+        }
+        None => return Ok(None),
+    };
+    Ok(Some(code))
 }
 
 /// The code that all of [`call_objects`]' share. `None` if there is no emitter for the convention.
-pub fn shared_for_objects(abi: Abi, model: &ObjectModel) -> Option<SharedCode> {
-    match objects_on(abi, model)? {
-        ObjectMachine::X64(segment) => Some(x64::shared::for_objects(segment, abi, model)),
-        ObjectMachine::A64 => Some(a64::shared::for_objects(abi, model)),
-    }
+///
+/// # Errors
+/// [`OutOfMemory`].
+pub fn shared_for_objects(
+    abi: Abi,
+    model: &ObjectModel,
+) -> Result<Option<SharedCode>, OutOfMemory> {
+    let code = match objects_on(abi, model) {
+        Some(ObjectMachine::X64(segment)) => x64::shared::for_objects(segment, abi, model)?,
+        Some(ObjectMachine::A64) => a64::shared::for_objects(abi, model)?,
+        None => return Ok(None),
+    };
+    Ok(Some(code))
 }
 
 /// A machine with an emitter for objects, and how its threads find their own words.
@@ -242,16 +301,22 @@ fn objects_on(abi: Abi, model: &ObjectModel) -> Option<ObjectMachine> {
 }
 
 /// The entry of callbacks of this plan that get their arguments in slots.
-pub fn callback_entry(plan: &Plan) -> Code {
+///
+/// # Errors
+/// [`OutOfMemory`].
+pub fn callback_entry(plan: &Plan) -> Result<Code, OutOfMemory> {
     emit_callback_entry(plan, Endpoint::Slots)
 }
 
 /// The entry of callbacks of this plan that get pointers to their arguments.
-pub fn callback_entry_pointers(plan: &Plan) -> Code {
+///
+/// # Errors
+/// [`OutOfMemory`].
+pub fn callback_entry_pointers(plan: &Plan) -> Result<Code, OutOfMemory> {
     emit_callback_entry(plan, Endpoint::Pointers)
 }
 
-fn emit_callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
+fn emit_callback_entry(plan: &Plan, endpoint: Endpoint) -> Result<Code, OutOfMemory> {
     match plan.abi.convention().isa {
         Isa::X64 => x64::callback_entry(plan, endpoint),
         Isa::A64 => a64::callback_entry(plan, endpoint),
@@ -261,11 +326,15 @@ fn emit_callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
 /// `count` thunks of [`THUNK_SIZE`] bytes, the first of which finds its record `distance` bytes after its own
 /// start, the second the next record, and so on.
 ///
+/// # Errors
+/// [`OutOfMemory`].
+///
 /// # Panics
 /// If a record would lie out of the instruction set's reach: `distance` is a constant of the caller's.
-pub fn thunks(abi: Abi, count: usize, distance: usize) -> Code {
+pub fn thunks(abi: Abi, count: usize, distance: usize) -> Result<Code, OutOfMemory> {
     let isa = abi.convention().isa;
-    let mut bytes = vec![filler(abi); count * THUNK_SIZE];
+    let mut bytes = Vec::new();
+    bytes.try_resize(count * THUNK_SIZE, filler(abi))?;
     for (index, place) in bytes.chunks_exact_mut(THUNK_SIZE).enumerate() {
         let to_record = distance + index * record::SIZE - index * THUNK_SIZE;
         assert!(
@@ -279,12 +348,12 @@ pub fn thunks(abi: Abi, count: usize, distance: usize) -> Code {
             Isa::A64 => place.copy_from_slice(&thunk::a64::thunk(to_record as u32)),
         }
     }
-    Code {
+    Ok(Code {
         abi,
         bytes,
         frame: Vec::new(),
         to_shared: Vec::new(),
-    }
+    })
 }
 
 /// The byte that fills unused code memory: executing it traps.

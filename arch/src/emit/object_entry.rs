@@ -4,12 +4,12 @@
 //! frame of the call that C is in, which raises it when C returns. The same happens to an exception that a callback inside this one
 //! kept in this frame. The interpreter's jump buffers need not hold vector registers; C needs them, so they are saved here.
 
+use super::buffer::Label;
 use super::objects::Machine;
 use crate::abi::regs::Gpr;
 use crate::abi::{Move, Place, Plan};
 use crate::endpoint::{CatchModel, Delivery, ObjectModel};
 use crate::layout::SLOT;
-use dynasmrt::DynamicLabel;
 
 /// The steps of an entry on objects as one machine does them, in [`emit_entry`]'s order.
 pub(super) trait EntrySteps: Machine {
@@ -58,15 +58,15 @@ pub(super) struct EntryJob<'a> {
     pub catch: &'a CatchModel,
     deliveries: &'a [Delivery],
     /// Leads to where whoever raises goes on.
-    pub landing: DynamicLabel,
+    pub landing: Label,
     /// Leads to where an exception is taken over that was kept in this frame.
-    pub pending: DynamicLabel,
+    pub pending: Label,
     /// Leads to the entry on slots, while there is no frame.
-    pub slots: DynamicLabel,
+    pub slots: Label,
     /// The same, from within the frame.
-    pub slots_from_frame: DynamicLabel,
+    pub slots_from_frame: Label,
     /// Leads to where an exception is kept in the frame of the call around.
-    keep: DynamicLabel,
+    keep: Label,
 }
 
 impl<'a> EntryJob<'a> {

@@ -4,11 +4,12 @@
 //! that all calls share ([`super::shared`]). Up to the call each of them may take the slow path, the interpreter's C function that handles
 //! everything: nothing has happened yet that the shared code does not undo.
 
+use super::buffer::{Label, List};
 use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Abi, Move, Plan};
 use crate::endpoint::{Boxing, ObjectCall, ObjectModel, SharedOffsets, Unbox};
 use crate::layout::SLOT;
-use dynasmrt::DynamicLabel;
+use crate::memory::OutOfMemory;
 
 /// The registers of the call operation's own arguments: the function, the counts of arguments and of keywords, the arguments' address.
 pub(super) fn operation_args(abi: Abi) -> [Gpr; 4] {
@@ -26,10 +27,10 @@ pub(super) trait Machine {
     /// The call frame's first word when the C function has returned.
     const PREV: Gpr;
 
-    fn new_label(&mut self) -> DynamicLabel;
+    fn new_label(&mut self) -> Label;
     /// Binds the label to what is emitted next.
-    fn place(&mut self, label: DynamicLabel);
-    fn branch_to(&mut self, label: DynamicLabel);
+    fn place(&mut self, label: Label);
+    fn branch_to(&mut self, label: Label);
     /// Jumps to the shared code at this offset.
     fn branch_to_shared(&mut self, to: u32);
     fn call_shared(&mut self, to: u32);
@@ -77,7 +78,7 @@ pub(super) trait CallSteps: Machine {
     /// Makes a small integer of a result of fewer than all bits.
     fn box_narrow(&mut self, job: &CallJob<'_>, result: &Move);
     /// Makes a small integer of a result of all bits, or goes to `large` with it.
-    fn box_word(&mut self, job: &CallJob<'_>, is_signed: bool, large: DynamicLabel);
+    fn box_word(&mut self, job: &CallJob<'_>, is_signed: bool, large: Label);
     /// Passes a result on to the function that makes floats.
     fn pass_float(&mut self, job: &CallJob<'_>, result: &Move);
     /// Passes a kind on to the function that makes objects.
@@ -88,7 +89,7 @@ pub(super) trait CallSteps: Machine {
     /// Begins out-of-line code: the frame is as on the fast path.
     fn begin_detour(&mut self, job: &CallJob<'_>);
     /// After shared code has converted an object: branches if the flag says that its type is unknown.
-    fn branch_unless_converted(&mut self, label: DynamicLabel);
+    fn branch_unless_converted(&mut self, label: Label);
     /// Takes the slow path unless the object is a small integer, and makes a float of it.
     fn unbox_float_of_integer(&mut self, job: &CallJob<'_>, register: Fpr, width: u32);
     /// Restores a result to what it was before [`CallSteps::box_word`] found it too large.
@@ -104,19 +105,19 @@ pub(super) struct CallJob<'a> {
     pub model: &'a ObjectModel,
     pub shared: &'a SharedOffsets,
     /// Leads to the slow path.
-    pub slow_path: DynamicLabel,
+    pub slow_path: Label,
     /// The same from where there is no frame yet.
-    pub wrong_count: DynamicLabel,
+    pub wrong_count: Label,
     /// Leads to the exception that waits.
-    pub raise: DynamicLabel,
-    detours: Vec<(DetourLabels, Detour)>,
+    pub raise: Label,
+    detours: List<(DetourLabels, Detour)>,
 }
 
 /// Where a detour begins, and where it comes back to.
 #[derive(Clone, Copy)]
 pub(super) struct DetourLabels {
-    pub start: DynamicLabel,
-    pub back: DynamicLabel,
+    pub start: Label,
+    pub back: Label,
 }
 
 /// Code off the fast path. It goes on where it left, or takes the slow path.
@@ -145,7 +146,7 @@ impl<'a> CallJob<'a> {
             slow_path: asm.new_label(),
             wrong_count: asm.new_label(),
             raise: asm.new_label(),
-            detours: Vec::new(),
+            detours: List::new(),
         }
     }
 
@@ -175,7 +176,10 @@ impl<'a> CallJob<'a> {
 }
 
 /// The call operation of functions of one signature.
-pub(super) fn emit_call<M: CallSteps>(asm: &mut M, mut job: CallJob<'_>) {
+pub(super) fn emit_call<M: CallSteps>(
+    asm: &mut M,
+    mut job: CallJob<'_>,
+) -> Result<(), OutOfMemory> {
     let job = &mut job;
     asm.check_counts(job);
     asm.enter_call(job);
@@ -196,8 +200,9 @@ pub(super) fn emit_call<M: CallSteps>(asm: &mut M, mut job: CallJob<'_>) {
     asm.call_target(job);
     asm.unlink_call(job);
     box_result(asm, job);
-    emit_detours(asm, job);
+    emit_detours(asm, job)?;
     asm.emit_ways_out(job);
+    Ok(())
 }
 
 /// Boxes the result and returns it.
@@ -233,8 +238,9 @@ fn box_object<M: CallSteps>(asm: &mut M, job: &CallJob<'_>, kind: u8) {
 }
 
 /// What the branches off the fast path lead to.
-fn emit_detours<M: CallSteps>(asm: &mut M, job: &mut CallJob<'_>) {
-    for (DetourLabels { start, back }, detour) in std::mem::take(&mut job.detours) {
+fn emit_detours<M: CallSteps>(asm: &mut M, job: &mut CallJob<'_>) -> Result<(), OutOfMemory> {
+    let detours = std::mem::replace(&mut job.detours, List::new()).finish()?;
+    for (DetourLabels { start, back }, detour) in detours {
         asm.begin_detour(job);
         asm.place(start);
         match detour {
@@ -259,4 +265,5 @@ fn emit_detours<M: CallSteps>(asm: &mut M, job: &mut CallJob<'_>) {
             }
         }
     }
+    Ok(())
 }

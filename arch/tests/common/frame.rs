@@ -4,7 +4,7 @@
 use super::decode::{Flow, Instruction, StackMove, Written, decode, dwarf_number};
 use farcall_arch::abi::regs::{Convention, Isa, a64};
 use farcall_arch::emit::Code;
-use farcall_arch::emit::unwind::{FrameChangeKind, Shadow, shadow};
+use farcall_arch::emit::unwind::{FrameChange, FrameChangeKind, Shadow, shadow};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A step of more than this could jump over a guard page.
@@ -54,10 +54,10 @@ pub fn check_code(code: &Code) -> Result<(), String> {
         row: code.abi.convention(),
         boundaries: instructions.iter().map(|i| i.offset).collect(),
         targets: instructions.iter().filter_map(target).collect(),
-        frame: Frame::new(code.abi.convention().isa),
+        frame: Frame::new(code),
         frames: BTreeMap::new(),
         stores: BTreeSet::new(),
-        shadow: shadow(code),
+        shadow: shadow(code).expect("memory"),
     };
     for instruction in &instructions {
         let complain = |why| format!("{} {}: {why}", instruction.offset, instruction.text);
@@ -156,6 +156,14 @@ impl Checker<'_> {
     }
 }
 
+/// How deep a change makes the frame.
+fn depth_of(change: &FrameChange) -> i64 {
+    match change.kind {
+        FrameChangeKind::CfaOffset(bytes) => bytes.into(),
+        FrameChangeKind::Saved(..) | FrameChangeKind::Restored(_) => 0,
+    }
+}
+
 /// The stack frame, by what instructions do and by what the emitter noted.
 #[derive(Clone)]
 struct Frame {
@@ -163,6 +171,10 @@ struct Frame {
     at_entry: i64,
     depth: i64,
     noted: i64,
+    /// How deep it is noted to be in all of the code.
+    deepest: i64,
+    /// What a loop on AArch64 counts down from, and whether it touches as many pages.
+    pages: Option<(i64, bool)>,
     /// How deep the frame has been written to.
     touched: i64,
     /// The depth where the frame record is, once there is one.
@@ -172,7 +184,8 @@ struct Frame {
 }
 
 impl Frame {
-    fn new(isa: Isa) -> Frame {
+    fn new(code: &Code) -> Frame {
+        let isa = code.abi.convention().isa;
         let at_entry = match isa {
             Isa::X64 => 8,
             Isa::A64 => 0,
@@ -182,6 +195,8 @@ impl Frame {
             at_entry,
             depth: at_entry,
             noted: at_entry,
+            deepest: code.frame.iter().map(depth_of).max().unwrap_or(at_entry),
+            pages: None,
             touched: at_entry,
             record: None,
             saved: BTreeSet::new(),
@@ -204,6 +219,23 @@ impl Frame {
         if let Some(lowest) = instruction.text.strip_prefix("cmp rax, 0x") {
             let lowest = u64::from_str_radix(lowest, 16).map_err(|error| error.to_string())?;
             self.touched = self.depth - lowest as i64;
+        }
+        self.step_through_pages(&instruction.text)
+    }
+
+    /// The same on AArch64, where the loop counts pages.
+    fn step_through_pages(&mut self, text: &str) -> Result<(), String> {
+        if let Some(count) = text.strip_prefix("mov x17, #0x") {
+            let count = i64::from_str_radix(count, 16).map_err(|error| error.to_string())?;
+            self.pages = Some((count, false));
+        }
+        match (text, &mut self.pages) {
+            ("sub x9, x9, #0x1, lsl #12", Some((_, touches))) => *touches = true,
+            ("subs x17, x17, #0x1", Some((count, true))) => {
+                self.touched = self.depth + *count * PAGE;
+                self.pages = None;
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -240,7 +272,7 @@ impl Frame {
     /// The shadow says the same of an instruction. There is none for other machines, and for frames beyond what it can say.
     fn check_shadow(&self, shadow: Option<&Shadow>, offset: u32) -> Result<(), String> {
         let Some(shadow) = shadow else {
-            return match self.isa == Isa::X64 && self.noted < SHADOW_REACH / 2 {
+            return match self.isa == Isa::X64 && self.deepest <= SHADOW_REACH {
                 true => Err("has no shadow".to_owned()),
                 false => Ok(()),
             };

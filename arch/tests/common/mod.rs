@@ -8,6 +8,7 @@
 pub mod decode;
 pub mod frame;
 pub mod listing;
+pub mod model;
 
 use farcall_arch::abi::regs::Isa;
 use farcall_arch::{Abi, Float, Move, Place, Plan, Signature, Struct, Type};
@@ -89,9 +90,11 @@ fn list(letters: &mut Chars<'_>) -> (Vec<Type>, Option<(u32, u32)>) {
                     (types, Some((align, size))) => Struct::with_layout(types, size, align),
                     (types, None) => Struct::new(types),
                 };
-                members.expect("a structure").into()
+                Type::try_from(members.expect("a structure")).expect("memory")
             }
-            '<' => Struct::union(list(letters).0).expect("a union").into(),
+            '<' => {
+                Type::try_from(Struct::union(list(letters).0).expect("a union")).expect("memory")
+            }
             letter => ty(letter),
         };
         types.extend(vec![ty; std::mem::take(&mut count).max(1)]);

@@ -4,7 +4,7 @@ use farcall::{Codes, Role};
 use farcall_arch::abi::check::check;
 use farcall_arch::abi::regs::Isa;
 use farcall_arch::emit::{self, Code};
-use farcall_arch::{Abi, MAX_ARGS, plan};
+use farcall_arch::{Abi, plan};
 use iced_x86::{Decoder, DecoderOptions, OpKind};
 use std::collections::HashSet;
 use yaxpeax_arch::{Decoder as _, U8Reader};
@@ -23,11 +23,11 @@ pub fn codes(text: &str) {
     let Ok(signature) = codes.and_then(|codes| codes.signature()) else {
         return;
     };
-    assert!(signature.args().len() <= MAX_ARGS);
     for abi in Abi::ALL {
         let plan = plan(&signature, abi).expect("every code has a place");
         check(&signature, &plan).expect("a sound plan");
         for code in [emit::call(&plan), emit::callback_entry(&plan)] {
+            let code = code.expect("memory");
             assert!(code.bytes.len() <= 256 + BYTES_PER_ARG * args.len());
             walk(&code);
         }

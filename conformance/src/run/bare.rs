@@ -57,7 +57,7 @@ impl<A: Alter> Bare<A> {
 /// When the planner refuses the signature.
 pub fn pointers_trampoline(case: &Case, target: &Target) -> Result<Made<(*const c_void, bool)>> {
     let plan = planner::plan(case, target, target.abi)?;
-    let memory = publish(&emit::call_pointers(&plan).bytes)?;
+    let memory = publish(&emit::call_pointers(&plan)?.bytes)?;
     let it = (memory.as_ptr().cast(), planner::returns_in_memory(&plan));
     Ok(Made::new(it, memory))
 }
@@ -73,7 +73,7 @@ pub fn pointers_callback(
     context: u64,
 ) -> Result<Made<*const c_void>> {
     let plan = planner::plan(case, target, target.abi)?;
-    let code = emit::callback_entry_pointers(&plan).bytes;
+    let code = emit::callback_entry_pointers(&plan)?.bytes;
     entered(&code, target.abi, handler, context)
 }
 
@@ -90,7 +90,7 @@ fn entered(
     words[usize::from(record::HANDLER) / 8] = handler as u64;
     words[usize::from(record::CONTEXT) / 8] = context;
     words[usize::from(record::USER_DATA) / 8] = USER_DATA;
-    let thunk = publish(&thunk(abi, words))?;
+    let thunk = publish(&thunk(abi, words)?)?;
     Ok(Made::new(thunk.as_ptr().cast(), (thunk, entry)))
 }
 
@@ -98,7 +98,7 @@ impl<A: Alter> Engine for Bare<A> {
     fn trampoline(&self, case: &Case) -> Result<Made<*const c_void>> {
         let mut plan = self.planned(case)?;
         self.alter.call_plan(&mut plan);
-        let code = self.alter.call_code(&plan, emit::call(&plan).bytes);
+        let code = self.alter.call_code(&plan, emit::call(&plan)?.bytes);
         let memory = publish(&code)?;
         Ok(Made::new(memory.as_ptr().cast(), memory))
     }
@@ -115,7 +115,7 @@ impl<A: Alter> Engine for Bare<A> {
     ) -> Result<Made<*const c_void>> {
         let mut plan = self.planned(case)?;
         self.alter.callback_plan(&mut plan);
-        let code = emit::callback_entry(&plan).bytes;
+        let code = emit::callback_entry(&plan)?.bytes;
         let code = self.alter.callback_code(&plan, code);
         let context = self.alter.context(context as u64);
         entered(&code, self.abi, handler, context)
@@ -127,12 +127,12 @@ impl<A: Alter> Engine for Bare<A> {
 }
 
 /// One thunk, and behind it its record, which nothing writes.
-fn thunk(abi: Abi, words: [u64; record::SIZE / 8]) -> Vec<u8> {
+fn thunk(abi: Abi, words: [u64; record::SIZE / 8]) -> Result<Vec<u8>> {
     let distance = THUNK_SIZE.next_multiple_of(record::SIZE);
-    let mut bytes = emit::thunks(abi, 1, distance).bytes;
+    let mut bytes = emit::thunks(abi, 1, distance)?.bytes;
     bytes.resize(distance, emit::filler(abi));
     bytes.extend(words.into_iter().flat_map(u64::to_le_bytes));
-    bytes
+    Ok(bytes)
 }
 
 /// Makes `code` executable.

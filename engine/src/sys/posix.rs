@@ -98,6 +98,12 @@ fn clear_errno() {
     unsafe { *errno() = 0 };
 }
 
+/// Writes to standard error, without a lock. Nobody is there to be told if that is closed.
+pub(crate) fn write_to_stderr(text: &[u8]) {
+    // SAFETY: the bytes are there to be read.
+    let _ = unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
+}
+
 /// A library that the loader has opened, closed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct LoadedLibrary(libloading::os::unix::Library);

@@ -274,6 +274,11 @@ pub(crate) fn environment(name: &'static std::ffi::CStr) -> Option<&'static [u8]
     Some(value.leak().as_bytes())
 }
 
+/// Writes to standard error. Nobody is there to be told if that is closed.
+pub(crate) fn write_to_stderr(text: &[u8]) {
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), text);
+}
+
 /// A library that the loader has opened, closed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct LoadedLibrary {

@@ -1,8 +1,8 @@
 //! Where closed thunks lead.
 
 use crate::interp::Image;
+use crate::sys;
 use std::ffi::c_void;
-use std::io::{self, Write};
 use std::ptr::NonNull;
 
 unsafe extern "C" {
@@ -29,6 +29,6 @@ unsafe extern "C-unwind" fn enter_closed(_: *const c_void, image: &mut Image, _:
 #[cold]
 pub fn report_closed() {
     const TEXT: &[u8] = b"farcall: C called a callback that has been closed; it got zero\n";
-    // Nobody is there to be told if standard error is closed, too.
-    let _ = io::stderr().write_all(TEXT);
+    // Not by the standard library's stderr(): that has a lock, which a thread that was interrupted or did not come along in a fork may hold.
+    sys::write_to_stderr(TEXT);
 }

@@ -115,7 +115,8 @@ impl Unused {
         let page = sys::page_size();
         let code_len = self.next_block.max(page);
         let count = code_len / THUNK_SIZE;
-        let code = emit::thunks(abi, count, code_len);
+        let no_memory = |_| Error::ExecutableMemory(io::ErrorKind::OutOfMemory.into());
+        let code = emit::thunks(abi, count, code_len).map_err(no_memory)?;
         let data_len = (count * record::SIZE).next_multiple_of(page);
         let start =
             sys::place_block(&code.bytes, code_len, data_len).map_err(Error::ExecutableMemory)?;

@@ -38,6 +38,10 @@ const HOUSES: &[House] = &[
         may_import: &["farcall_arch", "farcall_cdecl", "farcall_engine"],
     },
     House {
+        source: "soak/src",
+        may_import: &["farcall"],
+    },
+    House {
         source: "conformance/src",
         // Itself, as its program does.
         may_import: &["conformance", "farcall", "farcall_arch", "farcall_engine"],

@@ -11,6 +11,7 @@ mod interface;
 mod packaged;
 mod programs;
 mod scripts;
+mod soak;
 mod suite;
 mod systems;
 mod unchanged;
@@ -189,6 +190,11 @@ const STEPS: &[Step] = &[
         "representation",
         "the module's tests pass with another representation of objects",
         scripts::representation,
+    ),
+    Step::once(
+        "soak",
+        "nothing hangs, crashes or goes wrong that only does so now and then",
+        soak::short,
     ),
     Step::once(
         "counts",

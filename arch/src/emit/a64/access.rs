@@ -5,7 +5,7 @@
     reason = "dynasm! expands to conversions of operands to u32"
 )]
 
-use super::{Emitter, FAR};
+use super::{Emitter, FAR, SCRATCH};
 use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Extend, Move};
 use dynasmrt::{DynasmApi, dynasm};
@@ -15,6 +15,9 @@ pub(super) const PAIR_UNITS: u32 = 63;
 
 /// The largest offset of a single load or store in units of its size, and the largest operand of an addition: twelve bits.
 const UNITS: u32 = 4095;
+
+/// What that many bits do not hold.
+const UNITS_AND_MORE: u32 = UNITS + 1;
 
 /// A register of either kind.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -116,7 +119,7 @@ impl Access {
     }
 
     /// This and `next` in one instruction, if there is one for the two.
-    fn paired(&self, next: &Access) -> Option<Group<'static>> {
+    fn paired(&self, next: &Access) -> Option<Group> {
         if !self.adjoins(next) {
             return None;
         }
@@ -130,13 +133,13 @@ impl Access {
 }
 
 /// What one instruction moves: two registers with their memory, or one.
-pub(super) enum Group<'a> {
+pub(super) enum Group {
     Ints([Gpr; 2], Gpr, i32),
     Fps([Fpr; 2], Gpr, i32),
-    One(&'a Access),
+    One(Access),
 }
 
-impl Group<'_> {
+impl Group {
     /// Whether an integer register is among those that are moved.
     pub(super) fn has(&self, register: Gpr) -> bool {
         match self {
@@ -148,23 +151,36 @@ impl Group<'_> {
 }
 
 /// Neighbours in memory, two by two where one instruction can move both.
-pub(super) fn in_pairs(accesses: &[Access]) -> Vec<Group<'_>> {
-    let mut groups = Vec::new();
-    let mut rest = accesses;
-    while let [first, others @ ..] = rest {
-        let pair = others.first().and_then(|next| first.paired(next));
-        rest = &others[usize::from(pair.is_some())..];
-        groups.push(pair.unwrap_or(Group::One(first)));
-    }
-    groups
+pub(super) fn in_pairs(accesses: impl IntoIterator<Item = Access>) -> impl Iterator<Item = Group> {
+    let mut rest = accesses.into_iter().peekable();
+    std::iter::from_fn(move || {
+        let first = rest.next()?;
+        let pair = rest.peek().and_then(|next| first.paired(next));
+        if pair.is_some() {
+            rest.next();
+        }
+        Some(pair.unwrap_or(Group::One(first)))
+    })
+}
+
+/// What is copied from memory to memory.
+pub(super) struct Copy {
+    /// Loads the address to copy from, if it is to be loaded first.
+    pub listed: Option<Access>,
+    pub from: Access,
+    pub to: Access,
 }
 
 impl Emitter {
-    /// `to = base + offset`, for any offset up to 16 MiB.
+    /// `to = base + offset`. An offset of 16 MiB or more takes the register for far ones, which `base` is not then.
     pub(super) fn add(&mut self, to: Gpr, base: Gpr, offset: u32) {
         let (pages, rest) = (offset >> 12, offset & UNITS);
         match (pages, rest) {
             (0, rest) => dynasm!(self.ops ; .arch aarch64 ; add XSP(to), XSP(base), rest),
+            (UNITS_AND_MORE.., _) => {
+                self.constant(FAR, offset.into());
+                dynasm!(self.ops ; .arch aarch64 ; add XSP(to), XSP(base), X(FAR), UXTX);
+            }
             (pages, 0) => {
                 dynasm!(self.ops ; .arch aarch64 ; add XSP(to), XSP(base), pages, LSL 12);
             }
@@ -176,22 +192,28 @@ impl Emitter {
         }
     }
 
-    /// Copies memory to memory, as many moves at a time as there are registers to go through.
-    pub(super) fn copy_all(&mut self, copies: Vec<(Access, Access)>, through: &[Gpr]) {
-        for some in copies.chunks(through.len()) {
-            let (loads, stores): (Vec<_>, Vec<_>) = some
-                .iter()
-                .zip(through)
-                .map(|(&(from, to), &register)| (from.with(register), to.with(register)))
-                .unzip();
-            for group in in_pairs(&loads) {
+    /// Copies memory to memory, as many moves at a time as there are registers to go through: one or two.
+    pub(super) fn copy_all(&mut self, copies: impl Iterator<Item = Copy>, through: &[Gpr]) {
+        let mut copies = copies.fuse();
+        loop {
+            let mut some = [None; SCRATCH.len()];
+            for (place, &register) in some.iter_mut().zip(through) {
+                if let Some(Copy { listed, from, to }) = copies.next() {
+                    listed.iter().for_each(|listed| self.load(listed));
+                    *place = Some((from.with(register), to.with(register)));
+                }
+            }
+            if some[0].is_none() {
+                return;
+            }
+            for group in in_pairs(some.into_iter().flatten().map(|(load, _)| load)) {
                 self.load_group(&group);
             }
-            self.store_all(&stores);
+            self.store_all(some.into_iter().flatten().map(|(_, store)| store));
         }
     }
 
-    pub(super) fn store_all(&mut self, stores: &[Access]) {
+    pub(super) fn store_all(&mut self, stores: impl IntoIterator<Item = Access>) {
         for group in in_pairs(stores) {
             match group {
                 Group::Ints([a, b], base, offset) => {
@@ -200,12 +222,12 @@ impl Emitter {
                 Group::Fps([a, b], base, offset) => {
                     dynasm!(self.ops ; .arch aarch64 ; stp D(a), D(b), [XSP(base), offset]);
                 }
-                Group::One(store) => self.store(store),
+                Group::One(store) => self.store(&store),
             }
         }
     }
 
-    pub(super) fn load_group(&mut self, group: &Group<'_>) {
+    pub(super) fn load_group(&mut self, group: &Group) {
         match *group {
             Group::Ints([a, b], base, offset) => {
                 dynasm!(self.ops ; .arch aarch64 ; ldp X(a), X(b), [XSP(base), offset]);
@@ -213,7 +235,7 @@ impl Emitter {
             Group::Fps([a, b], base, offset) => {
                 dynasm!(self.ops ; .arch aarch64 ; ldp D(a), D(b), [XSP(base), offset]);
             }
-            Group::One(load) => self.load(load),
+            Group::One(ref load) => self.load(load),
         }
     }
 

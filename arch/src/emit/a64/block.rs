@@ -61,9 +61,9 @@ impl Emitter {
         let [source, target] = SCRATCH;
         self.add(target, to.base, to.offset);
         self.add(source, from.base, from.offset);
+        self.constant(FAR, (bytes / STEP).into());
         dynasm!(self.ops
             ; .arch aarch64
-            ; movz X(FAR), bytes / STEP
             ; ldr Q(BLOCK), [XSP(source)], STEP as i32
             ; str Q(BLOCK), [XSP(target)], STEP as i32
             ; subs X(FAR), XSP(FAR), 1

@@ -5,7 +5,7 @@
     reason = "dynasm! expands to conversions of operands to u32"
 )]
 
-use super::access::{Access, Address, Group, Register, in_pairs};
+use super::access::{Access, Address, Copy, Group, Register, in_pairs};
 use super::values::register_of;
 use super::{Emitter, FRAME_RECORD, RESULT, SCRATCH, TARGET};
 use crate::abi::regs::Gpr;
@@ -13,12 +13,13 @@ use crate::abi::regs::a64::SP;
 use crate::abi::{Memory, Move, Place, Plan};
 use crate::emit::{Code, Endpoint, unwanted_size};
 use crate::layout::SLOT;
+use crate::memory::OutOfMemory;
 use dynasmrt::{DynasmApi, dynasm};
 
 /// Holds a value's address while the value is loaded.
 const POINTER: Gpr = SCRATCH[0];
 
-pub(in crate::emit) fn call(plan: &Plan, endpoint: Endpoint) -> Code {
+pub(in crate::emit) fn call(plan: &Plan, endpoint: Endpoint) -> Result<Code, OutOfMemory> {
     let row = plan.abi.convention();
     let [target, values, result] = [0, 1, 2].map(|n| row.int_args[n]);
     let mut asm = Emitter::new(plan.abi);
@@ -79,10 +80,8 @@ impl Emitter {
     /// Copies and stack arguments first, as they pass through scratch registers; the register that holds the values' address
     /// after all others.
     fn load_arguments(&mut self, plan: &Plan, endpoint: Endpoint, values: Gpr) {
-        let mut scalars = Vec::new();
         for mv in &plan.args {
             let Some(memory) = mv.block() else {
-                scalars.push(mv);
                 continue;
             };
             let from = self.source(endpoint, values, mv, POINTER);
@@ -96,41 +95,49 @@ impl Emitter {
                 self.store(&Access::word(POINTER, SP, at));
             }
         }
-        self.load_to_stack(&scalars, endpoint, values);
-        scalars.extend(&plan.mirrors);
-        self.load_to_registers(&scalars, endpoint, values);
+        let scalars = plan.args.iter().filter(|mv| mv.block().is_none());
+        self.load_to_stack(scalars.clone(), endpoint, values);
+        let moves = scalars.chain(&plan.mirrors);
+        self.load_to_registers(moves, endpoint, values);
         self.pass_copies(plan);
     }
 
     /// Loads stack arguments through the scratch registers.
-    fn load_to_stack(&mut self, moves: &[&Move], endpoint: Endpoint, values: Gpr) {
+    fn load_to_stack<'a>(
+        &mut self,
+        moves: impl Iterator<Item = &'a Move>,
+        endpoint: Endpoint,
+        values: Gpr,
+    ) {
         // A pointer takes the first of them.
         let through = match endpoint {
             Endpoint::Slots => &SCRATCH[..],
             Endpoint::Pointers => &SCRATCH[1..],
         };
-        let on_stack = moves.iter().filter_map(|&mv| match mv.place {
-            Place::Stack { offset, size } => Some((mv, offset, size)),
-            Place::Int(_) | Place::Fp(_) | Place::X87(_) => None,
+        let copies = moves.filter_map(|mv| {
+            let Place::Stack { offset, size } = mv.place else {
+                return None;
+            };
+            let mv = endpoint.widened(mv);
+            let (listed, from) = source(endpoint, values, &mv, POINTER);
+            let to = Access {
+                width: size,
+                ..Access::word(POINTER, SP, offset)
+            };
+            let from = Access::of(&mv, POINTER, from.base, from.offset);
+            Some(Copy { listed, from, to })
         });
-        for some in on_stack.collect::<Vec<_>>().chunks(through.len()) {
-            let copies = some.iter().map(|&(mv, offset, width)| {
-                let mv = endpoint.widened(mv);
-                let from = self.source(endpoint, values, &mv, POINTER);
-                let to = Access {
-                    width,
-                    ..Access::word(POINTER, SP, offset)
-                };
-                (Access::of(&mv, POINTER, from.base, from.offset), to)
-            });
-            let copies = copies.collect();
-            self.copy_all(copies, through);
-        }
+        self.copy_all(copies, through);
     }
 
     /// Loads what belongs in registers, the one that holds `values` last. Slots that are neighbours are loaded two by two.
-    fn load_to_registers(&mut self, moves: &[&Move], endpoint: Endpoint, values: Gpr) {
-        let in_registers = moves.iter().filter_map(|&mv| {
+    fn load_to_registers<'a>(
+        &mut self,
+        moves: impl Iterator<Item = &'a Move> + Clone,
+        endpoint: Endpoint,
+        values: Gpr,
+    ) {
+        let loads = moves.filter_map(|mv| {
             let mv = endpoint.widened(mv);
             let register = register_of(&mv)?;
             // An integer register holds its value's address first, unless it is filled part by part.
@@ -139,26 +146,26 @@ impl Emitter {
                 Register::Int(_) | Register::Fp(_) => POINTER,
             };
             let (listed, from) = source(endpoint, values, &mv, pointer);
-            let load = Access::of(&mv, register, from.base, from.offset);
-            Some((listed, load))
+            Some((listed, Access::of(&mv, register, from.base, from.offset)))
         });
-        let (listed, loads): (Vec<Option<Access>>, Vec<Access>) = in_registers.unzip();
-        let mut groups: Vec<(Option<Access>, Group<'_>)> = match endpoint {
-            Endpoint::Slots => in_pairs(&loads)
-                .into_iter()
-                .map(|group| (None, group))
-                .collect(),
-            Endpoint::Pointers => listed
-                .into_iter()
-                .zip(loads.iter().map(Group::One))
-                .collect(),
-        };
-        groups.sort_by_key(|(_, group)| group.has(values));
-        for (listed, group) in groups {
-            if let Some(listed) = listed {
-                self.load(&listed);
+        for is_last in [false, true] {
+            match endpoint {
+                Endpoint::Slots => {
+                    for group in in_pairs(loads.clone().map(|(_, load)| load)) {
+                        if group.has(values) == is_last {
+                            self.load_group(&group);
+                        }
+                    }
+                }
+                Endpoint::Pointers => {
+                    for (listed, load) in loads.clone() {
+                        if Group::One(load).has(values) == is_last {
+                            listed.iter().for_each(|listed| self.load(listed));
+                            self.load(&load);
+                        }
+                    }
+                }
             }
-            self.load_group(&group);
         }
     }
 
@@ -183,10 +190,9 @@ impl Emitter {
     /// Stores a result that is in registers to the memory that `result` points to.
     fn store_result(&mut self, plan: &Plan, endpoint: Endpoint, result: Gpr) {
         let moves = plan.ret.iter().map(|mv| endpoint.widened(mv));
-        let (whole, odd): (Vec<Move>, Vec<Move>) = moves.partition(|mv| mv.width.is_power_of_two());
-        let stores = self.registers_to_memory(&whole, result, |mv| Some(mv.offset));
-        self.store_all(&stores);
-        for mv in odd {
+        let whole = moves.clone().filter(|mv| mv.width.is_power_of_two());
+        self.registers_to_memory(whole, result, |mv| Some(mv.offset));
+        for mv in moves.filter(|mv| !mv.width.is_power_of_two()) {
             if let Place::Int(register) = mv.place {
                 let to = Address {
                     base: result,

@@ -5,14 +5,15 @@
     reason = "dynasm! expands to conversions of operands to u32"
 )]
 
-use super::access::{Access, Address, PAIR_UNITS};
+use super::access::{Access, Address, Copy, PAIR_UNITS};
 use super::values::register_of;
 use super::{Emitter, FAR, FRAME_RECORD, RECORD, SCRATCH};
 use crate::abi::regs::Gpr;
 use crate::abi::regs::a64::SP;
-use crate::abi::{Memory, Move, Place, Plan};
+use crate::abi::{Memory, Place, Plan};
 use crate::emit::entry_frame::{Cell, EntryFrame};
 use crate::emit::{Code, Endpoint, record};
+use crate::memory::OutOfMemory;
 use dynasmrt::{DynasmApi, dynasm};
 
 const _: () = assert!(
@@ -23,10 +24,13 @@ const _: () = assert!(
 /// Holds a value's address while the value is loaded.
 const POINTER: Gpr = SCRATCH[0];
 
-pub(in crate::emit) fn callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
+pub(in crate::emit) fn callback_entry(
+    plan: &Plan,
+    endpoint: Endpoint,
+) -> Result<Code, OutOfMemory> {
     let row = plan.abi.convention();
     let mut asm = Emitter::new(plan.abi);
-    let own = EntryFrame::new(plan, endpoint, row.shadow).end;
+    let own = EntryFrame::new(plan, endpoint, row.shadow)?.end;
     let own = own.next_multiple_of(row.stack_align);
     let (above, below) = if FRAME_RECORD + own <= PAIR_UNITS * 8 {
         (FRAME_RECORD + own, 0)
@@ -34,7 +38,7 @@ pub(in crate::emit) fn callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
         (FRAME_RECORD, own)
     };
     let start = row.shadow + if below == 0 { FRAME_RECORD } else { 0 };
-    let layout = EntryFrame::new(plan, endpoint, start);
+    let layout = EntryFrame::new(plan, endpoint, start)?;
     asm.enter(above, below);
     if let (Some(sret), Some(at)) = (plan.sret, layout.sret) {
         asm.store(&Access::word(sret.pointer, SP, at));
@@ -53,20 +57,17 @@ impl Emitter {
     /// caller's.
     pub(super) fn store_arguments(&mut self, plan: &Plan, layout: &EntryFrame, incoming: u32) {
         let scalars = plan.args.iter().filter(|mv| mv.block().is_none());
-        let whole: Vec<Move> = scalars
-            .clone()
-            .map(|mv| Endpoint::Slots.widened(mv))
-            .collect();
-        let stores = self.registers_to_memory(&whole, SP, |mv| layout.offset(mv));
-        self.store_all(&stores);
+        let whole = scalars.clone().map(|mv| Endpoint::Slots.widened(mv));
+        self.registers_to_memory(whole, SP, |mv| layout.offset(mv));
         let on_stack = scalars.filter_map(|mv| match mv.place {
-            Place::Stack { offset, .. } => Some((
-                Access::of(mv, SCRATCH[0], SP, incoming + offset),
-                Access::slot(mv, SCRATCH[0], SP, layout.offset(mv)?),
-            )),
+            Place::Stack { offset, .. } => Some(Copy {
+                listed: None,
+                from: Access::of(mv, SCRATCH[0], SP, incoming + offset),
+                to: Access::slot(mv, SCRATCH[0], SP, layout.offset(mv)?),
+            }),
             Place::Int(_) | Place::Fp(_) | Place::X87(_) => None,
         });
-        self.copy_all(on_stack.collect(), &SCRATCH);
+        self.copy_all(on_stack, &SCRATCH);
         for mv in &plan.args {
             if let (Some(memory), Some(offset)) = (mv.block(), layout.offset(mv)) {
                 let from = self.passed_in(memory, incoming);

@@ -38,15 +38,17 @@ mod thread;
 mod values;
 
 use super::Code;
+use super::buffer::{Buffer, List};
 use super::unwind::{FrameChange, FrameChangeKind};
 use crate::abi::Abi;
 use crate::abi::regs::Gpr;
 use crate::abi::regs::a64::{SP, X9, X10, X16, X17, X19, X29, X30};
+use crate::memory::OutOfMemory;
 use access::Access;
 pub(super) use branches::branch_from_behind;
 pub(super) use call::call;
 use dynasmrt::aarch64::Aarch64Relocation;
-use dynasmrt::{DynasmApi, VecAssembler, dynasm};
+use dynasmrt::{DynasmApi, dynasm};
 pub(super) use entry::callback_entry;
 
 // Jobs of registers. None of them carries an argument or the address of a result (x8) under any convention. Only RESULT
@@ -66,17 +68,23 @@ pub(super) const FILLER: u8 = 0;
 /// A frame larger than this is entered in steps that touch each page, so that the guard page below a stack is hit.
 const GUARD_PAGE: u32 = 4096;
 
+/// A frame of more pages is touched in a loop.
+const MANY_PAGES: u32 = 64;
+
+/// The largest operand of an addition or a subtraction: twelve bits.
+const MOST_UNITS: u32 = 4095;
+
 /// The bytes of a frame record: the caller's `x29` and the return address.
 const FRAME_RECORD: u32 = 16;
 
 /// The code of one function, as far as it is emitted.
 struct Emitter {
-    ops: VecAssembler<Aarch64Relocation>,
+    ops: Buffer<Aarch64Relocation>,
     abi: Abi,
-    frame: Vec<FrameChange>,
+    frame: List<FrameChange>,
     /// Bytes between the stack pointer and the caller's frame.
     depth: u32,
-    to_shared: Vec<u32>,
+    to_shared: List<u32>,
 }
 
 impl Emitter {
@@ -90,24 +98,21 @@ impl Emitter {
     /// Code that is reached by direct branches only.
     fn without_landing_pad(abi: Abi) -> Emitter {
         Emitter {
-            ops: VecAssembler::new(0),
+            ops: Buffer::new(),
             abi,
-            frame: Vec::new(),
+            frame: List::new(),
             depth: 0,
-            to_shared: Vec::new(),
+            to_shared: List::new(),
         }
     }
 
-    fn finish(self) -> Code {
-        Code {
+    fn finish(self) -> Result<Code, OutOfMemory> {
+        Ok(Code {
             abi: self.abi,
-            bytes: self
-                .ops
-                .finalize()
-                .expect("every label that is used is placed, within reach, and none twice"),
-            frame: self.frame,
-            to_shared: self.to_shared,
-        }
+            bytes: self.ops.finish()?,
+            frame: self.frame.finish()?,
+            to_shared: self.to_shared.finish()?,
+        })
     }
 
     fn note(&mut self, kind: FrameChangeKind) {
@@ -160,6 +165,10 @@ impl Emitter {
     /// Makes room on the stack, touching each page of it on the way down.
     fn lower_stack(&mut self, bytes: u32) {
         let mut left = bytes;
+        if bytes > MANY_PAGES * GUARD_PAGE {
+            self.lower_stack_far(bytes);
+            left = 0;
+        }
         while left >= GUARD_PAGE {
             dynasm!(self.ops
                 ; .arch aarch64
@@ -177,6 +186,33 @@ impl Emitter {
         if left >= GUARD_PAGE / 4 {
             dynasm!(self.ops ; .arch aarch64 ; str xzr, [sp]);
         }
+    }
+
+    /// The same for many pages, which are touched before there is room made, in a loop; no value is below the stack pointer at that time. Uses
+    /// the first scratch register.
+    fn lower_stack_far(&mut self, bytes: u32) {
+        let page = SCRATCH[0];
+        dynasm!(self.ops ; .arch aarch64 ; mov XSP(page), sp);
+        self.constant(FAR, (bytes / GUARD_PAGE).into());
+        dynasm!(self.ops
+            ; .arch aarch64
+            ; sub XSP(page), XSP(page), GUARD_PAGE >> 12, LSL 12
+            ; str xzr, [XSP(page)]
+            ; subs X(FAR), XSP(FAR), 1
+            ; b.ne -12 // to the subtraction
+        );
+        let (mut pages, rest) = (bytes / GUARD_PAGE, bytes % GUARD_PAGE);
+        while pages > 0 {
+            let some = pages.min(MOST_UNITS);
+            dynasm!(self.ops ; .arch aarch64 ; sub sp, sp, some, LSL 12);
+            self.note_depth(self.depth + some * GUARD_PAGE);
+            pages -= some;
+        }
+        if rest > 0 {
+            dynasm!(self.ops ; .arch aarch64 ; sub sp, sp, rest);
+            self.note_depth(self.depth + rest);
+        }
+        dynasm!(self.ops ; .arch aarch64 ; str xzr, [sp]);
     }
 
     /// Gives back what [`Emitter::lower_stack`] took below the frame record.

@@ -24,9 +24,10 @@ use crate::abi::regs::a64::{SP, X11, X12, X13};
 use crate::abi::{Move, Place, Plan};
 use crate::emit::object_entry::{EntryJob, EntrySteps, emit_entry};
 use crate::emit::{Code, record};
-use crate::endpoint::{CatchModel, Delivery, NO_FRAME, ObjectModel, call_frame};
+use crate::endpoint::{CatchModel, Delivery, MAX_SAVED, NO_FRAME, ObjectModel, call_frame};
 use crate::layout::SLOT;
-use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
+use crate::memory::OutOfMemory;
+use dynasmrt::{DynasmApi, dynasm};
 
 const CALLER: Gpr = X11;
 
@@ -41,6 +42,9 @@ const STATE: Gpr = X12;
 
 /// What a jump buffer keeps of that state.
 const KEPT: Gpr = X13;
+
+/// How many words a jump buffer takes beside saved registers, at most.
+const OWN: usize = 4;
 
 /// Offsets from the stack pointer.
 struct Frame {
@@ -70,7 +74,7 @@ pub(in crate::emit) fn entry(
     catch: &CatchModel,
     deliveries: &[Delivery],
     slots_entry: u64,
-) -> Code {
+) -> Result<Code, OutOfMemory> {
     let mut asm = Emitter::new(plan.abi);
     let job = EntryJob::new(&mut asm, plan, model, catch, deliveries);
     emit_entry(&mut asm, &job, slots_entry);
@@ -115,10 +119,11 @@ impl EntrySteps for Emitter {
     fn deliver(&mut self, job: &EntryJob<'_>) {
         let incoming = ABOVE + Frame::of(job).size;
         for two in job.plan.args.chunks(SCRATCH.len()) {
-            let objects = two.iter().zip(SCRATCH);
-            let objects = objects.map(|(arg, object)| self.delivered(job, arg, object, incoming));
-            let objects: Vec<Access> = objects.collect();
-            self.store_all(&objects);
+            let mut objects = [None; SCRATCH.len()];
+            for ((arg, object), register) in two.iter().zip(&mut objects).zip(SCRATCH) {
+                *object = Some(self.delivered(job, arg, register, incoming));
+            }
+            self.store_all(objects.into_iter().flatten());
         }
     }
 
@@ -130,7 +135,7 @@ impl EntrySteps for Emitter {
     fn link_catch(&mut self, job: &EntryJob<'_>) {
         let (catch, frame, landing) = (job.catch, Frame::of(job), job.landing);
         let vectors = self.vectors(&frame);
-        self.store_all(&vectors);
+        self.store_all(vectors);
         let [prev, stack] = SCRATCH;
         let state = self.thread_word(catch.state);
         self.load(&state.with(STATE));
@@ -143,18 +148,22 @@ impl EntrySteps for Emitter {
             (CALLER, catch.instruction_pointer),
             (stack, catch.stack_pointer),
         ];
-        let saved = self.abi.convention().callee_saved.iter().copied();
-        let mut words: Vec<Access> = own
-            .into_iter()
-            .chain(saved.zip(catch.saved))
-            .map(|(register, offset)| Access::word(register, SP, frame.catch + offset))
-            .collect();
+        let kept = catch.kept.map(|kept| (KEPT, kept.jump_buffer));
         if let Some(kept) = catch.kept {
             self.load(&Access::word(KEPT, STATE, kept.state));
-            words.push(Access::word(KEPT, SP, frame.catch + kept.jump_buffer));
         }
-        words.sort_by_key(|word| word.offset);
-        self.store_all(&words);
+        let saved = self.abi.convention().callee_saved.iter().copied();
+        let words = own.into_iter().chain(saved.zip(catch.saved)).chain(kept);
+        let mut sorted = [(prev, 0); OWN + MAX_SAVED];
+        let mut count = 0;
+        for (word, place) in words.zip(&mut sorted) {
+            *place = word;
+            count += 1;
+        }
+        let sorted = &mut sorted[..count];
+        sorted.sort_unstable_by_key(|&(_, offset)| offset);
+        let word = |&(register, offset): &_| Access::word(register, SP, frame.catch + offset);
+        self.store_all(sorted.iter().map(word));
         self.add(prev, SP, frame.catch);
         self.store(&innermost);
     }
@@ -189,7 +198,7 @@ impl EntrySteps for Emitter {
 
     fn load_caught(&mut self, job: &EntryJob<'_>) {
         let frame = Frame::of(job);
-        for group in in_pairs(&self.vectors(&frame)) {
+        for group in in_pairs(self.vectors(&frame)) {
             self.load_group(&group);
         }
         self.load(&Access::word(EXCEPTION, SP, frame.catch + job.catch.value));
@@ -253,12 +262,12 @@ impl Emitter {
     }
 
     /// The vector registers that C gets back, and where they are kept.
-    fn vectors(&self, frame: &Frame) -> Vec<Access> {
+    fn vectors(&self, frame: &Frame) -> impl Iterator<Item = Access> + use<> {
+        let first = frame.vectors;
         let registers = self.abi.convention().callee_saved_fp.iter();
         (0..)
             .zip(registers)
-            .map(|(index, &register)| Access::word(register, SP, frame.vectors + index * SLOT))
-            .collect()
+            .map(move |(index, &register)| Access::word(register, SP, first + index * SLOT))
     }
 
     fn copy_stack_pointer(&mut self, to: Gpr) {

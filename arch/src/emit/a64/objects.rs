@@ -18,12 +18,14 @@ use crate::abi::regs::a64::{SP, V16, X13, X14};
 use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Extend, Move, Place, Plan};
 use crate::emit::Code;
+use crate::emit::buffer::Label;
 use crate::emit::objects::{
     CallJob, CallSteps, Detour, LinkTime, Machine, emit_call, operation_args,
 };
 use crate::endpoint::{ObjectCall, ObjectModel, SharedOffsets, Unbox, call_frame};
 use crate::layout::SLOT;
-use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
+use crate::memory::OutOfMemory;
+use dynasmrt::{DynasmApi, dynasm};
 
 // Jobs of registers, beside those that the shared code knows. They carry no argument under any convention either.
 const FLOAT_TYPE: Gpr = X13;
@@ -41,10 +43,10 @@ pub(in crate::emit) fn call(
     call: &ObjectCall,
     model: &ObjectModel,
     shared: &SharedOffsets,
-) -> Code {
+) -> Result<Code, OutOfMemory> {
     let mut asm = Emitter::new(plan.abi);
     let job = CallJob::new(&mut asm, plan, call, model, shared);
-    emit_call(&mut asm, job);
+    emit_call(&mut asm, job)?;
     asm.finish()
 }
 
@@ -54,15 +56,15 @@ impl Machine for Emitter {
     const OBJECT: Gpr = OBJECT;
     const PREV: Gpr = PREV;
 
-    fn new_label(&mut self) -> DynamicLabel {
-        self.ops.new_dynamic_label()
+    fn new_label(&mut self) -> Label {
+        self.ops.new_label()
     }
 
-    fn place(&mut self, label: DynamicLabel) {
+    fn place(&mut self, label: Label) {
         dynasm!(self.ops ; .arch aarch64 ; =>label);
     }
 
-    fn branch_to(&mut self, label: DynamicLabel) {
+    fn branch_to(&mut self, label: Label) {
         dynasm!(self.ops ; .arch aarch64 ; b =>label);
     }
 
@@ -147,15 +149,16 @@ impl CallSteps for Emitter {
                 self.unbox_to_stack(job, arg, offset, size);
             }
         }
-        let mut words = Vec::new();
         for arg in &plan.args {
-            match arg.place {
-                Place::Fp(register) => self.unbox_float(job, arg, register),
-                Place::Int(register) => words.push((arg, register)),
-                Place::X87(_) | Place::Stack { .. } => {}
+            if let Place::Fp(register) = arg.place {
+                self.unbox_float(job, arg, register);
             }
         }
-        self.unbox_words(job, &words);
+        let words = plan.args.iter().filter_map(|arg| match arg.place {
+            Place::Int(register) => Some((arg, register)),
+            Place::Fp(_) | Place::X87(_) | Place::Stack { .. } => None,
+        });
+        self.unbox_words(job, words);
     }
 
     fn call_target(&mut self, job: &CallJob<'_>) {
@@ -181,7 +184,7 @@ impl CallSteps for Emitter {
         self.tag_narrow(register, SPARE, register, result);
     }
 
-    fn box_word(&mut self, _: &CallJob<'_>, is_signed: bool, large: DynamicLabel) {
+    fn box_word(&mut self, _: &CallJob<'_>, is_signed: bool, large: Label) {
         let register = self.abi.convention().int_rets[0];
         self.tag_word(register, SPARE, register, is_signed, large);
     }
@@ -208,7 +211,7 @@ impl CallSteps for Emitter {
         self.note_frame(ABOVE, job.plan.stack);
     }
 
-    fn branch_unless_converted(&mut self, label: DynamicLabel) {
+    fn branch_unless_converted(&mut self, label: Label) {
         dynasm!(self.ops ; .arch aarch64 ; b.lo =>label);
     }
 
@@ -276,21 +279,22 @@ impl Emitter {
     }
 
     /// Loads all of them, in pairs where they are adjacent, before any is tested.
-    fn unbox_words(&mut self, job: &mut CallJob<'_>, words: &[(&Move, Gpr)]) {
-        let loads: Vec<Access> = words
-            .iter()
-            .map(|&(arg, register)| object(arg, register))
-            .collect();
-        for group in in_pairs(&loads) {
+    fn unbox_words<'a>(
+        &mut self,
+        job: &mut CallJob<'_>,
+        words: impl Iterator<Item = (&'a Move, Gpr)> + Clone,
+    ) {
+        let loads = words.clone().map(|(arg, register)| object(arg, register));
+        for group in in_pairs(loads) {
             self.load_group(&group);
         }
-        for &(arg, register) in words {
+        for (arg, register) in words.clone() {
             if job.unbox(arg) == Unbox::Int {
                 self.note_tag(register);
             }
         }
         self.test_tags(job);
-        for &(arg, register) in words {
+        for (arg, register) in words {
             match job.converter(job.unbox(arg)) {
                 None => self.untag(register, arg),
                 Some(with) => {
@@ -362,7 +366,7 @@ impl Emitter {
         through: Gpr,
         from: Gpr,
         is_signed: bool,
-        large: DynamicLabel,
+        large: Label,
     ) {
         if is_signed {
             dynasm!(self.ops

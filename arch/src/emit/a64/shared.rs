@@ -20,13 +20,17 @@ use crate::abi::regs::Gpr;
 use crate::emit::SharedCode;
 use crate::emit::shared::{SharedSteps, emit_shared};
 use crate::endpoint::{ObjectModel, PointerField, call_frame};
-use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
+use crate::memory::OutOfMemory;
+use dynasmrt::{DynasmApi, dynasm};
 
-pub(in crate::emit) fn for_objects(abi: Abi, model: &ObjectModel) -> SharedCode {
+pub(in crate::emit) fn for_objects(
+    abi: Abi,
+    model: &ObjectModel,
+) -> Result<SharedCode, OutOfMemory> {
     let mut asm = Emitter::without_landing_pad(abi);
     let offsets = emit_shared(&mut asm, abi, model);
-    let code = asm.finish();
-    SharedCode { code, offsets }
+    let code = asm.finish()?;
+    Ok(SharedCode { code, offsets })
 }
 
 impl SharedSteps for Emitter {
@@ -72,7 +76,7 @@ impl SharedSteps for Emitter {
     /// sets it for all others. Otherwise it changes only the second scratch register and the one for constants.
     fn convert_pointer(&mut self, none: i32, known: &[&[PointerField]]) {
         let ty = SCRATCH[1];
-        let [null, unknown] = [(); 2].map(|()| self.ops.new_dynamic_label());
+        let [null, unknown] = [(); 2].map(|()| self.ops.new_label());
         self.constant(FAR, i64::from(none) as u64);
         dynasm!(self.ops
             ; .arch aarch64
@@ -83,7 +87,7 @@ impl SharedSteps for Emitter {
         );
         self.load(&Access::word(ty, OBJECT, 0));
         for field in known.iter().copied().flatten() {
-            let next = self.ops.new_dynamic_label();
+            let next = self.ops.new_label();
             self.constant(FAR, field.ty);
             dynasm!(self.ops ; .arch aarch64 ; cmp X(ty), X(FAR) ; b.ne =>next);
             self.load(&Access::word(OBJECT, OBJECT, field.offset.into()));

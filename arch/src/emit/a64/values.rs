@@ -12,23 +12,23 @@ use crate::abi::{Move, Place};
 use dynasmrt::{DynasmApi, dynasm};
 
 impl Emitter {
-    /// Extends what is in registers by its type, there, and says how it is to be stored, each move to its own offset.
-    pub(super) fn registers_to_memory<'a>(
+    /// Extends what is in registers by its type, there, and stores it, each move to its own offset.
+    pub(super) fn registers_to_memory(
         &mut self,
-        moves: impl IntoIterator<Item = &'a Move>,
+        moves: impl Iterator<Item = Move> + Clone,
         base: Gpr,
         offset: impl Fn(&Move) -> Option<u32>,
-    ) -> Vec<Access> {
-        let mut stores = Vec::new();
-        for mv in moves {
-            if let (Some(register), Some(offset)) = (register_of(mv), offset(mv)) {
-                if let Register::Int(register) = register {
-                    self.extend(register, mv);
-                }
-                stores.push(Access::slot(mv, register, base, offset));
+    ) {
+        let stores = moves.filter_map(|mv| {
+            let store = Access::slot(&mv, register_of(&mv)?, base, offset(&mv)?);
+            Some((mv, store))
+        });
+        for (mv, store) in stores.clone() {
+            if let Register::Int(register) = store.register {
+                self.extend(register, &mv);
             }
         }
-        stores
+        self.store_all(stores.map(|(_, store)| store));
     }
 
     /// Moves a result from the slot that a register holds to where the convention wants it.

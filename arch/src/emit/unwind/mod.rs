@@ -11,7 +11,7 @@ mod windows;
 pub use dwarf::eh_frame;
 pub use object::debug_object;
 pub use shadow::{Shadow, shadow};
-pub use windows::unwind_info;
+pub use windows::{UnwindInfo, unwind_info};
 
 /// One change of the stack frame. Registers go by their DWARF number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,9 +5,10 @@
 
 use crate::abi::regs::Isa;
 use crate::emit::Code;
+use crate::memory::{OutOfMemory, TryVec, try_with_capacity};
 
-/// The name of all generated code in backtraces.
-const SYMBOL: &str = "farcall";
+/// The symbols' names: the empty one, and that of all generated code in backtraces.
+const SYMBOLS: &[u8] = b"\0farcall\0";
 
 const HEADER_SIZE: u64 = 64;
 const SECTION_SIZE: u64 = 64;
@@ -21,21 +22,27 @@ const NOBITS: u32 = 8;
 const ALLOC: u64 = 2;
 const EXECINSTR: u64 = 4;
 
+/// All names of sections, the empty one first.
+const NAMES: &[u8] = b"\0.text\0.eh_frame\0.symtab\0.strtab\0.shstrtab\0";
+
+/// What contents are aligned to.
+const ALIGN: usize = 16;
+
 /// A section with its content; `.text` has none.
-struct Section {
+struct Section<'a> {
     name: &'static str,
     kind: u32,
     flags: u64,
     address: u64,
-    content: Vec<u8>,
+    content: &'a [u8],
     size: u64,
     link: u32,
     info: u32,
     entry_size: u64,
 }
 
-impl Section {
-    fn new(name: &'static str, kind: u32, content: Vec<u8>) -> Section {
+impl<'a> Section<'a> {
+    fn new(name: &'static str, kind: u32, content: &'a [u8]) -> Section<'a> {
         Section {
             name,
             kind,
@@ -51,117 +58,116 @@ impl Section {
 }
 
 /// The file for `code` whose first byte lies at `address`, with the `.eh_frame` that was made for it there.
-pub fn debug_object(code: &Code, address: u64, eh_frame: &[u8]) -> Vec<u8> {
+///
+/// # Errors
+/// [`OutOfMemory`].
+pub fn debug_object(code: &Code, address: u64, eh_frame: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
     const TEXT: u16 = 1;
     const STRINGS: u32 = 4;
     let text = Section {
         flags: ALLOC | EXECINSTR,
         address,
         size: code.bytes.len() as u64,
-        ..Section::new(".text", NOBITS, Vec::new())
+        ..Section::new(".text", NOBITS, &[])
     };
     let frames = Section {
         flags: ALLOC,
-        ..Section::new(".eh_frame", PROGBITS, eh_frame.to_vec())
+        ..Section::new(".eh_frame", PROGBITS, eh_frame)
     };
+    let table = symbols(address, text.size, TEXT);
     let symbols = Section {
         link: STRINGS,
         // The first that is not local.
         info: 1,
         entry_size: 24,
-        ..Section::new(".symtab", SYMTAB, symbols(address, text.size, TEXT))
+        ..Section::new(".symtab", SYMTAB, &table)
     };
-    let strings = Section::new(".strtab", STRTAB, format!("\0{SYMBOL}\0").into_bytes());
-    write(
-        code.abi.convention().isa,
-        vec![text, frames, symbols, strings],
-    )
+    let strings = Section::new(".strtab", STRTAB, SYMBOLS);
+    let names = Section::new(".shstrtab", STRTAB, NAMES);
+    let sections = [text, frames, symbols, strings, names];
+    write(code.abi.convention().isa, &sections)
 }
 
 /// The empty symbol that every table begins with, and a global function.
-fn symbols(address: u64, size: u64, section: u16) -> Vec<u8> {
+fn symbols(address: u64, size: u64, section: u16) -> [u8; 48] {
     const GLOBAL_FUNC: u8 = 1 << 4 | 2;
-    let mut bytes = Vec::with_capacity(48);
-    bytes.resize(24, 0);
-    bytes.extend(1u32.to_le_bytes());
-    bytes.extend([GLOBAL_FUNC, 0]);
-    bytes.extend(section.to_le_bytes());
-    bytes.extend(address.to_le_bytes());
-    bytes.extend(size.to_le_bytes());
+    let mut bytes = [0; 48];
+    bytes[24] = 1;
+    bytes[28] = GLOBAL_FUNC;
+    bytes[30..32].copy_from_slice(&section.to_le_bytes());
+    bytes[32..40].copy_from_slice(&address.to_le_bytes());
+    bytes[40..].copy_from_slice(&size.to_le_bytes());
     bytes
 }
 
 /// Header, contents, section headers; the last section is that of the sections' names.
-fn write(isa: Isa, mut sections: Vec<Section>) -> Vec<u8> {
-    sections.push(Section::new(".shstrtab", STRTAB, Vec::new()));
-    let mut names = Vec::with_capacity(64);
-    names.push(0);
-    let mut offsets = Vec::with_capacity(sections.len());
-    for section in &sections {
-        offsets.push(names.len() as u32);
-        names.extend(section.name.bytes().chain([0]));
+fn write(isa: Isa, sections: &[Section<'_>]) -> Result<Vec<u8>, OutOfMemory> {
+    let padded = |section: &Section<'_>| section.content.len().next_multiple_of(ALIGN);
+    let contents: usize = sections.iter().map(padded).sum();
+    let headers = HEADER_SIZE as usize + contents;
+    let size = headers + (sections.len() + 1) * SECTION_SIZE as usize;
+    let mut bytes = try_with_capacity(size)?;
+    let head = header(isa, headers as u64, sections.len() as u16);
+    bytes.try_extend_from_slice(&head)?;
+    for section in sections {
+        bytes.try_extend_from_slice(section.content)?;
+        bytes.try_resize(bytes.len().next_multiple_of(ALIGN), 0)?;
     }
-    if let Some(last) = sections.last_mut() {
-        last.size = names.len() as u64;
-        last.content = names;
+    bytes.try_resize(headers + SECTION_SIZE as usize, 0)?;
+    let (mut offset, mut name) = (HEADER_SIZE, 1);
+    for section in sections {
+        bytes.try_extend_from_slice(&section_header(section, name, offset))?;
+        offset += padded(section) as u64;
+        name += section.name.len() as u32 + 1;
     }
-    let content_len: usize = sections.iter().map(|it| it.content.len() + 16).sum();
-    let mut contents = Vec::with_capacity(content_len);
-    let mut headers = Vec::with_capacity((sections.len() + 1) * SECTION_SIZE as usize);
-    headers.resize(SECTION_SIZE as usize, 0);
-    for (section, name) in sections.iter().zip(offsets) {
-        contents.resize(contents.len().next_multiple_of(16), 0);
-        let offset = HEADER_SIZE + contents.len() as u64;
-        headers.extend_from_slice(&name.to_le_bytes());
-        headers.extend_from_slice(&section.kind.to_le_bytes());
-        for word in [section.flags, section.address, offset, section.size] {
-            headers.extend_from_slice(&word.to_le_bytes());
-        }
-        headers.extend_from_slice(&section.link.to_le_bytes());
-        headers.extend_from_slice(&section.info.to_le_bytes());
-        for word in [16, section.entry_size] {
-            headers.extend_from_slice(&u64::to_le_bytes(word));
-        }
-        contents.extend_from_slice(&section.content);
+    Ok(bytes)
+}
+
+/// The header of a section whose name begins at `name` of all names, and whose content at `offset`.
+fn section_header(section: &Section<'_>, name: u32, offset: u64) -> [u8; SECTION_SIZE as usize] {
+    let head = u64::from(name) | u64::from(section.kind) << 32;
+    let links = u64::from(section.link) | u64::from(section.info) << 32;
+    let words = [
+        head,
+        section.flags,
+        section.address,
+        offset,
+        section.size,
+        links,
+        ALIGN as u64,
+        section.entry_size,
+    ];
+    let mut bytes = [0; SECTION_SIZE as usize];
+    for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
+        place.copy_from_slice(&word.to_le_bytes());
     }
-    contents.resize(contents.len().next_multiple_of(16), 0);
-    let mut bytes = header(
-        isa,
-        HEADER_SIZE + contents.len() as u64,
-        sections.len() as u16,
-    );
-    bytes.reserve_exact(contents.len() + headers.len());
-    bytes.extend_from_slice(&contents);
-    bytes.extend_from_slice(&headers);
     bytes
 }
 
 /// The ELF header of a file with `count` sections beside the empty first one, of which the last holds the names.
-fn header(isa: Isa, section_headers: u64, count: u16) -> Vec<u8> {
+fn header(isa: Isa, section_headers: u64, count: u16) -> [u8; HEADER_SIZE as usize] {
     const EXECUTABLE: u16 = 2;
     let machine: u16 = match isa {
         Isa::X64 => 62,
         Isa::A64 => 183,
     };
+    let mut bytes = [0; HEADER_SIZE as usize];
     // 64 bits, little-endian, version 1.
-    let mut bytes = b"\x7fELF\x02\x01\x01".to_vec();
-    bytes.resize(16, 0);
-    bytes.extend(EXECUTABLE.to_le_bytes());
-    bytes.extend(machine.to_le_bytes());
-    bytes.extend(1u32.to_le_bytes());
-    for word in [0, 0, section_headers] {
-        bytes.extend(u64::to_le_bytes(word));
-    }
-    bytes.extend(0u32.to_le_bytes());
-    for half in [
+    bytes[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
+    bytes[16..18].copy_from_slice(&EXECUTABLE.to_le_bytes());
+    bytes[18..20].copy_from_slice(&machine.to_le_bytes());
+    bytes[20] = 1;
+    bytes[40..48].copy_from_slice(&section_headers.to_le_bytes());
+    let halves = [
         HEADER_SIZE as u16,
         0,
         0,
         SECTION_SIZE as u16,
         count + 1,
         count,
-    ] {
-        bytes.extend(half.to_le_bytes());
+    ];
+    for (place, half) in bytes[52..].chunks_exact_mut(2).zip(halves) {
+        place.copy_from_slice(&half.to_le_bytes());
     }
     bytes
 }
@@ -176,9 +182,9 @@ mod tests {
     fn sections_of_a_debug_object_lie_within_it_and_have_names() {
         let signature = Signature::new(Type::I32, vec![Type::I32]).expect("a signature");
         let plan = plan(&signature, Abi::SysV64).expect("a plan");
-        let code = emit::call(&plan);
-        let eh_frame = super::super::eh_frame(&code, 0x1234_5000);
-        let file = debug_object(&code, 0x1234_5000, &eh_frame);
+        let code = emit::call(&plan).expect("memory");
+        let eh_frame = super::super::eh_frame(&code, 0x1234_5000).expect("memory");
+        let file = debug_object(&code, 0x1234_5000, &eh_frame).expect("memory");
         let word = |at: usize| {
             let bytes = file[at..at + 8].try_into().expect("eight bytes");
             u64::from_le_bytes(bytes) as usize

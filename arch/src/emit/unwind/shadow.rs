@@ -15,6 +15,7 @@
 use super::FrameChangeKind;
 use crate::abi::regs::Isa;
 use crate::emit::Code;
+use crate::memory::{OutOfMemory, TryVec, try_with_capacity};
 
 /// DWARF's number for rbx (psABI figure 3.36).
 const RBX: u16 = 3;
@@ -61,36 +62,51 @@ impl State {
 }
 
 /// The shadow of `code`. `None` if its frame has more bytes than the planes can say, or is of another kind.
-pub fn shadow(code: &Code) -> Option<Shadow> {
+///
+/// # Errors
+/// [`OutOfMemory`].
+pub fn shadow(code: &Code) -> Result<Option<Shadow>, OutOfMemory> {
+    let mut shadow = Shadow {
+        low: try_with_capacity(code.bytes.len())?,
+        high: try_with_capacity(code.bytes.len())?,
+    };
+    let is_told = fill_all(&mut shadow, code)?;
+    Ok(is_told.then_some(shadow))
+}
+
+/// Fills both planes, if they can say it.
+fn fill_all(shadow: &mut Shadow, code: &Code) -> Result<bool, OutOfMemory> {
     if code.abi.convention().isa != Isa::X64 {
-        return None;
+        return Ok(false);
     }
-    let mut shadow = Shadow::default();
     let mut state = State {
         cfa: PUSHED_BY_CALL,
         rbx_is_saved: false,
     };
     for change in &code.frame {
-        fill(&mut shadow, change.offset as usize, state)?;
+        if !fill(shadow, change.offset as usize, state)? {
+            return Ok(false);
+        }
         match change.kind {
             FrameChangeKind::CfaOffset(bytes) => state.cfa = bytes,
             FrameChangeKind::Saved(RBX, RBX_BELOW) => state.rbx_is_saved = true,
             FrameChangeKind::Restored(RBX) => state.rbx_is_saved = false,
-            FrameChangeKind::Saved(..) | FrameChangeKind::Restored(_) => return None,
+            FrameChangeKind::Saved(..) | FrameChangeKind::Restored(_) => return Ok(false),
         }
     }
-    fill(&mut shadow, code.bytes.len(), state)?;
-    Some(shadow)
+    fill(shadow, code.bytes.len(), state)
 }
 
-/// Says of the bytes up to `end` that they are in this state.
-fn fill(shadow: &mut Shadow, end: usize, state: State) -> Option<()> {
+/// Says of the bytes up to `end` that they are in this state, if that can be said.
+fn fill(shadow: &mut Shadow, end: usize, state: State) -> Result<bool, OutOfMemory> {
     if end > shadow.low.len() {
-        let [low, high] = state.bytes()?;
-        shadow.low.resize(end, low);
-        shadow.high.resize(end, high);
+        let Some([low, high]) = state.bytes() else {
+            return Ok(false);
+        };
+        shadow.low.try_resize(end, low)?;
+        shadow.high.try_resize(end, high)?;
     }
-    Some(())
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -116,12 +132,12 @@ mod tests {
 
     /// Compares the shadow with what a reader of `.eh_frame` finds at each byte.
     fn assert_is_as_in_eh_frame(code: &Code) {
-        let shadow = shadow(code).expect("an ordinary frame");
+        let shadow = shadow(code).expect("memory").expect("an ordinary frame");
         assert_eq!(
             (shadow.low.len(), shadow.high.len()),
             (code.bytes.len(), code.bytes.len())
         );
-        let bytes = eh_frame(code, START);
+        let bytes = eh_frame(code, START).expect("memory");
         let section = EhFrame::new(&bytes, LittleEndian);
         let bases = BaseAddresses::default();
         let find = EhFrame::cie_from_offset;
@@ -152,7 +168,10 @@ mod tests {
 
     fn signatures() -> Vec<Signature> {
         let ints = |count| vec![Type::Scalar(Scalar::I32); count];
-        let block = |bytes| Struct::new(vec![Type::Scalar(Scalar::U8); bytes]).expect("bytes");
+        let block = |bytes| {
+            let block = Struct::new(vec![Type::Scalar(Scalar::U8); bytes]).expect("bytes");
+            Type::try_from(block).expect("memory")
+        };
         let doubles = vec![Type::F64; 1000];
         vec![
             Signature::new(Type::Void, ints(0)),
@@ -161,7 +180,7 @@ mod tests {
             Signature::new(Type::F64, ints(14)),
             Signature::new(Type::Scalar(Scalar::I8), ints(40)),
             Signature::new(Type::Scalar(Scalar::I32), doubles),
-            Signature::new(block(40).into(), vec![block(60).into(), block(7).into()]),
+            Signature::new(block(40), vec![block(60), block(7)]),
         ]
         .into_iter()
         .map(|signature| signature.expect("few enough arguments"))
@@ -173,12 +192,12 @@ mod tests {
         for abi in [Abi::SysV64, Abi::Win64] {
             for signature in signatures() {
                 let plan = plan(&signature, abi).expect("a plan");
-                assert_is_as_in_eh_frame(&emit::call(&plan));
-                assert_is_as_in_eh_frame(&emit::call_pointers(&plan));
-                assert_is_as_in_eh_frame(&emit::callback_entry(&plan));
-                assert_is_as_in_eh_frame(&emit::callback_entry_pointers(&plan));
+                assert_is_as_in_eh_frame(&emit::call(&plan).expect("memory"));
+                assert_is_as_in_eh_frame(&emit::call_pointers(&plan).expect("memory"));
+                assert_is_as_in_eh_frame(&emit::callback_entry(&plan).expect("memory"));
+                assert_is_as_in_eh_frame(&emit::callback_entry_pointers(&plan).expect("memory"));
             }
-            assert_is_as_in_eh_frame(&emit::thunks(abi, 4, 4096));
+            assert_is_as_in_eh_frame(&emit::thunks(abi, 4, 4096).expect("memory"));
         }
     }
 
@@ -186,9 +205,9 @@ mod tests {
     fn frame_beyond_the_planes_has_no_shadow() {
         let with_frame = |bytes| {
             let kind = FrameChangeKind::CfaOffset(bytes);
-            let mut code = emit::thunks(Abi::SysV64, 1, 4096);
+            let mut code = emit::thunks(Abi::SysV64, 1, 4096).expect("memory");
             code.frame.push(FrameChange { offset: 4, kind });
-            shadow(&code)
+            shadow(&code).expect("memory")
         };
         let largest = with_frame(0x8000 * 8).expect("it just fits");
         assert_eq!(told(&largest, 4), (0x8000 * 8, false));

@@ -9,7 +9,7 @@ use super::access::{Address, read, write};
 use super::{Emitter, SCRATCH};
 use crate::abi::regs::x64::{RAX, XMM0};
 use crate::abi::regs::{Fpr, Gpr};
-use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
+use dynasmrt::{DynasmApi, dynasm};
 
 /// What blocks are copied through. No block is copied while it holds an argument or a result.
 const BLOCK: Fpr = XMM0;

@@ -6,7 +6,9 @@
 //! How far branches to shared code reach is known only when the code is published ([`super::super::Code::to_shared`]).
 
 use super::Emitter;
-use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
+use crate::emit::buffer::{Label, List};
+use crate::memory::{OutOfMemory, try_collect};
+use dynasmrt::{DynasmApi, dynasm};
 
 /// When a branch is taken.
 #[derive(Clone, Copy)]
@@ -19,12 +21,20 @@ pub(super) enum When {
 }
 
 /// The branches of a function in the order in which they are emitted.
-#[derive(Default)]
 pub(super) struct Branches {
     /// Which are short. All others are long.
     is_short: Vec<bool>,
     /// Where each ends, and where it leads.
-    emitted: Vec<(usize, DynamicLabel)>,
+    pub(super) emitted: List<(usize, Label)>,
+}
+
+impl Default for Branches {
+    fn default() -> Branches {
+        Branches {
+            is_short: Vec::new(),
+            emitted: List::new(),
+        }
+    }
 }
 
 impl Branches {
@@ -35,7 +45,7 @@ impl Branches {
 }
 
 impl Emitter {
-    pub(super) fn branch(&mut self, when: When, to: DynamicLabel) {
+    pub(super) fn branch(&mut self, when: When, to: Label) {
         match (when, self.branches.next_is_short()) {
             (When::Always, true) => dynasm!(self.ops ; .arch x64 ; jmp BYTE =>to),
             (When::Always, false) => dynasm!(self.ops ; .arch x64 ; jmp =>to),
@@ -52,15 +62,17 @@ impl Emitter {
     }
 
     /// Which branches may be short when the same code is emitted again.
-    pub(super) fn shorter_branches(&self) -> Branches {
-        let is_short = |(end, to): &(usize, DynamicLabel)| {
-            let target = self.ops.labels().resolve_dynamic(*to);
-            target.is_ok_and(|target| i8::try_from(target.0 as i64 - *end as i64).is_ok())
+    pub(super) fn shorter_branches(self) -> Result<Branches, OutOfMemory> {
+        self.ops.check()?;
+        let emitted = self.branches.emitted.finish()?;
+        let is_short = |&(end, to): &(usize, Label)| {
+            let target = self.ops.resolve(to);
+            target.is_some_and(|target| i8::try_from(target as i64 - end as i64).is_ok())
         };
-        Branches {
-            is_short: self.branches.emitted.iter().map(is_short).collect(),
-            emitted: Vec::new(),
-        }
+        Ok(Branches {
+            is_short: try_collect(emitted.iter().map(is_short))?,
+            emitted: List::new(),
+        })
     }
 
     /// A branch to the shared code at this offset.

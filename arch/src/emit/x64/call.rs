@@ -13,8 +13,9 @@ use super::{Emitter, RESULT, SCRATCH, TARGET};
 use crate::abi::regs::Gpr;
 use crate::abi::regs::x64::R10;
 use crate::abi::{Extend, Memory, Move, Place, Plan};
-use crate::emit::{Code, Endpoint, unwanted_size};
+use crate::emit::{Code, Endpoint, in_turns, unwanted_size};
 use crate::layout::SLOT;
+use crate::memory::OutOfMemory;
 use dynasmrt::{DynasmApi, dynasm};
 
 /// Holds a value's address while the value is loaded. In a trampoline it is as free as the scratch register.
@@ -23,7 +24,7 @@ const POINTER: Gpr = R10;
 /// The most arguments that are pushed. Each push is a step for unwinders, and Windows' format counts a prologue's bytes in one byte.
 const MOST: usize = 16;
 
-pub(in crate::emit) fn call(plan: &Plan, endpoint: Endpoint) -> Code {
+pub(in crate::emit) fn call(plan: &Plan, endpoint: Endpoint) -> Result<Code, OutOfMemory> {
     let row = plan.abi.convention();
     let [target, values, result] = [0, 1, 2].map(|n| row.int_args[n]);
     let mut asm = Emitter::new(plan.abi);
@@ -55,8 +56,8 @@ pub(in crate::emit) fn call(plan: &Plan, endpoint: Endpoint) -> Code {
     if let Some(sret) = plan.sret {
         asm.pass_sret(sret.pointer, result, endpoint, unwanted_result);
     }
-    asm.push_arguments(&pushed, endpoint, values);
-    asm.load_arguments(plan, &pushed, endpoint, values);
+    asm.push_arguments(pushed, endpoint, values);
+    asm.load_arguments(plan, pushed, endpoint, values);
     if is_tail {
         dynasm!(asm.ops ; .arch x64 ; jmp Rq(callee));
         return asm.finish();
@@ -72,35 +73,46 @@ pub(in crate::emit) fn call(plan: &Plan, endpoint: Endpoint) -> Code {
 }
 
 /// The stack arguments of a plan, the highest first, if they are words without gaps between them; or none.
-#[derive(Default)]
-struct Pushed<'a>(Vec<&'a Move>);
+#[derive(Clone, Copy)]
+struct Pushed<'a> {
+    /// All arguments, if those on the stack are pushed.
+    args: &'a [Move],
+}
 
-impl Pushed<'_> {
-    fn of(plan: &Plan) -> Pushed<'_> {
-        let offset = |mv: &Move| match mv.place {
-            Place::Stack { offset, .. } => Some(offset),
-            Place::Int(_) | Place::Fp(_) | Place::X87(_) => None,
-        };
-        let mut moves: Vec<&Move> = plan.args.iter().collect();
-        moves.retain(|mv| offset(mv).is_some());
-        moves.sort_by_key(|mv| std::cmp::Reverse(offset(mv)));
-        let adjoin = |pair: &[&Move]| offset(pair[0]) == offset(pair[1]).map(|below| below + SLOT);
-        match plan.is_of_scalars() && moves.len() <= MOST && moves.windows(2).all(adjoin) {
-            true => Pushed(moves),
-            false => Pushed::default(),
+impl<'a> Pushed<'a> {
+    fn of(plan: &'a Plan) -> Pushed<'a> {
+        let all = Pushed { args: &plan.args };
+        let below = all.offsets().skip(1);
+        let adjoin = all
+            .offsets()
+            .zip(below)
+            .all(|(this, next)| this == next + SLOT);
+        match plan.is_of_scalars() && all.offsets().count() <= MOST && adjoin {
+            true => all,
+            false => Pushed { args: &[] },
         }
+    }
+
+    /// The highest first: arguments lie on the stack in their order.
+    fn moves(self) -> impl Iterator<Item = (&'a Move, u32)> {
+        let highest_first = self.args.iter().rev();
+        highest_first.filter_map(|mv| match mv.place {
+            Place::Stack { offset, .. } => Some((mv, offset)),
+            Place::Int(_) | Place::Fp(_) | Place::X87(_) => None,
+        })
+    }
+
+    fn offsets(self) -> impl Iterator<Item = u32> {
+        self.moves().map(|(_, offset)| offset)
     }
 
     /// Bytes from the stack pointer at the call to where the highest ends.
-    fn end(&self) -> u32 {
-        match self.0.first().map(|mv| mv.place) {
-            Some(Place::Stack { offset, .. }) => offset + SLOT,
-            _ => 0,
-        }
+    fn end(self) -> u32 {
+        self.offsets().next().map_or(0, |offset| offset + SLOT)
     }
 
-    fn contains(&self, place: Place) -> bool {
-        matches!(place, Place::Stack { .. }) && !self.0.is_empty()
+    fn contains(self, place: Place) -> bool {
+        matches!(place, Place::Stack { .. }) && !self.args.is_empty()
     }
 }
 
@@ -123,27 +135,21 @@ impl Emitter {
 
     /// Copies first, then stack arguments that have not been pushed, as both pass through scratch registers; the register that holds the
     /// values' address after all others; the count of vector registers last.
-    fn load_arguments(
-        &mut self,
-        plan: &Plan,
-        pushed: &Pushed<'_>,
-        endpoint: Endpoint,
-        values: Gpr,
-    ) {
+    fn load_arguments(&mut self, plan: &Plan, pushed: Pushed<'_>, endpoint: Endpoint, values: Gpr) {
         for mv in &plan.args {
             if let Some(copy) = mv.copy {
                 let from = self.source(endpoint, values, mv, POINTER);
                 self.copy_block(stack(plan.stack + copy), from, mv.width, POINTER);
             }
         }
-        let mut moves: Vec<&Move> = plan.args.iter().chain(&plan.mirrors).collect();
-        moves.retain(|mv| !pushed.contains(mv.place));
-        moves.sort_by_key(|mv| match mv.place {
+        let turn_of = |mv: &Move| match mv.place {
             Place::Stack { .. } => 0,
             Place::Int(register) if register == values => 2,
             Place::Int(_) | Place::Fp(_) | Place::X87(_) => 1,
-        });
-        for mv in moves {
+        };
+        let moves = plan.args.iter().chain(&plan.mirrors);
+        let moves = moves.filter(|mv| !pushed.contains(mv.place));
+        for mv in in_turns(3, moves, turn_of) {
             match mv.memory() {
                 Some(Memory::ByRegister { register, copy }) => {
                     self.address_of(register, stack(plan.stack + copy));
@@ -221,8 +227,8 @@ impl Emitter {
     }
 
     /// Pushes arguments, and makes room for what the convention has below them.
-    fn push_arguments(&mut self, pushed: &Pushed<'_>, endpoint: Endpoint, values: Gpr) {
-        for mv in &pushed.0 {
+    fn push_arguments(&mut self, pushed: Pushed<'_>, endpoint: Endpoint, values: Gpr) {
+        for (mv, _) in pushed.moves() {
             let from = self.source(endpoint, values, mv, SCRATCH);
             // The rest of a float's slot may go to the rest of its stack word.
             let is_word = endpoint == Endpoint::Slots && mv.extend == Extend::None;
@@ -234,7 +240,7 @@ impl Emitter {
             }
             self.note_depth(self.depth + SLOT);
         }
-        let below = pushed.end() - pushed.0.len() as u32 * SLOT;
+        let below = pushed.offsets().last().unwrap_or(0);
         if below > 0 {
             self.lower_stack(below);
         }

@@ -13,6 +13,7 @@ use crate::abi::{Memory, Plan, Sret};
 use crate::emit::entry_frame::{Cell, EntryFrame};
 use crate::emit::{Code, Endpoint, record};
 use crate::layout::SLOT;
+use crate::memory::OutOfMemory;
 use dynasmrt::{DynasmApi, dynasm};
 
 /// Holds addresses of values on their way. An entry has no use for it otherwise.
@@ -21,9 +22,12 @@ const POINTER: Gpr = R11;
 /// Once the handler has returned, the record is no longer needed.
 const SPARE: Gpr = R10;
 
-pub(in crate::emit) fn callback_entry(plan: &Plan, endpoint: Endpoint) -> Code {
+pub(in crate::emit) fn callback_entry(
+    plan: &Plan,
+    endpoint: Endpoint,
+) -> Result<Code, OutOfMemory> {
     let row = plan.abi.convention();
-    let layout = EntryFrame::new(plan, endpoint, row.shadow);
+    let layout = EntryFrame::new(plan, endpoint, row.shadow)?;
     let mut asm = Emitter::new(plan.abi);
     // An odd number of words: with the return address it is a multiple of 16.
     let frame = (layout.end + 8).next_multiple_of(16) - 8;

@@ -38,15 +38,17 @@ mod thread;
 mod values;
 
 use super::Code;
+use super::buffer::{Buffer, List};
 use super::unwind::{FrameChange, FrameChangeKind};
 use crate::abi::Abi;
 use crate::abi::regs::Gpr;
 use crate::abi::regs::x64::{R10, R11, RAX, RBX};
+use crate::memory::OutOfMemory;
 use access::{Address, read};
 use branches::Branches;
 pub(super) use call::call;
 use dynasmrt::x64::X64Relocation;
-use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
+use dynasmrt::{DynasmApi, dynasm};
 pub(super) use entry::callback_entry;
 pub(super) use thread::Segment;
 
@@ -75,13 +77,13 @@ const DWARF_RBX: u16 = 3;
 
 /// The code of one function, as far as it is emitted.
 struct Emitter {
-    ops: VecAssembler<X64Relocation>,
+    ops: Buffer<X64Relocation>,
     abi: Abi,
-    frame: Vec<FrameChange>,
+    frame: List<FrameChange>,
     /// Bytes between the stack pointer and the caller's frame.
     depth: u32,
     branches: Branches,
-    to_shared: Vec<u32>,
+    to_shared: List<u32>,
     /// The segment of the thread pointer.
     segment: Segment,
 }
@@ -97,26 +99,25 @@ impl Emitter {
     /// Code that is reached by direct jumps and calls only.
     fn without_landing_pad(abi: Abi) -> Emitter {
         Emitter {
-            ops: VecAssembler::new(0),
+            ops: Buffer::new(),
             abi,
-            frame: Vec::new(),
+            frame: List::new(),
             depth: 8,
             branches: Branches::default(),
-            to_shared: Vec::new(),
+            to_shared: List::new(),
             segment: Segment::Fs,
         }
     }
 
-    fn finish(self) -> Code {
-        Code {
+    fn finish(self) -> Result<Code, OutOfMemory> {
+        // Which branches are short goes by how many there have been.
+        self.branches.emitted.finish()?;
+        Ok(Code {
             abi: self.abi,
-            bytes: self
-                .ops
-                .finalize()
-                .expect("every label that is used is placed, and none twice"),
-            frame: self.frame,
-            to_shared: self.to_shared,
-        }
+            bytes: self.ops.finish()?,
+            frame: self.frame.finish()?,
+            to_shared: self.to_shared.finish()?,
+        })
     }
 
     fn note(&mut self, kind: FrameChangeKind) {

@@ -27,7 +27,8 @@ use crate::emit::object_entry::{EntryJob, EntrySteps, emit_entry};
 use crate::emit::{Code, record};
 use crate::endpoint::{CatchModel, Delivery, NO_FRAME, ObjectModel, call_frame};
 use crate::layout::SLOT;
-use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
+use crate::memory::OutOfMemory;
+use dynasmrt::{DynasmApi, dynasm};
 
 const CALLER: Gpr = R11;
 
@@ -76,7 +77,7 @@ pub(in crate::emit) fn entry(
     catch: &CatchModel,
     deliveries: &[Delivery],
     slots_entry: u64,
-) -> Code {
+) -> Result<Code, OutOfMemory> {
     let mut asm = Emitter::new(plan.abi);
     asm.segment = segment;
     let job = EntryJob::new(&mut asm, plan, model, catch, deliveries);

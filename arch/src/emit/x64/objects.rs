@@ -22,13 +22,15 @@ use super::{Emitter, SCRATCH, TARGET};
 use crate::abi::regs::x64::R10;
 use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Move, Place, Plan};
-use crate::emit::Code;
+use crate::emit::buffer::Label;
 use crate::emit::objects::{
     CallJob, CallSteps, Detour, LinkTime, Machine, emit_call, operation_args,
 };
+use crate::emit::{Code, in_turns};
 use crate::endpoint::{ObjectCall, ObjectModel, SharedOffsets, Unbox, call_frame};
 use crate::layout::SLOT;
-use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
+use crate::memory::OutOfMemory;
+use dynasmrt::{DynasmApi, dynasm};
 
 /// Free once the C function has returned.
 const SPARE: Gpr = R10;
@@ -40,16 +42,16 @@ pub(in crate::emit) fn call(
     call: &ObjectCall,
     model: &ObjectModel,
     shared: &SharedOffsets,
-) -> Code {
+) -> Result<Code, OutOfMemory> {
     let emit = |branches| {
         let mut asm = Emitter::new(plan.abi);
         (asm.segment, asm.branches) = (segment, branches);
         let job = CallJob::new(&mut asm, plan, call, model, shared);
-        emit_call(&mut asm, job);
-        asm
+        emit_call(&mut asm, job)?;
+        Ok::<_, OutOfMemory>(asm)
     };
-    let with_long_branches = emit(Branches::default());
-    emit(with_long_branches.shorter_branches()).finish()
+    let with_long_branches = emit(Branches::default())?;
+    emit(with_long_branches.shorter_branches()?)?.finish()
 }
 
 impl Machine for Emitter {
@@ -58,15 +60,15 @@ impl Machine for Emitter {
     const OBJECT: Gpr = SCRATCH;
     const PREV: Gpr = PREV;
 
-    fn new_label(&mut self) -> DynamicLabel {
-        self.ops.new_dynamic_label()
+    fn new_label(&mut self) -> Label {
+        self.ops.new_label()
     }
 
-    fn place(&mut self, label: DynamicLabel) {
+    fn place(&mut self, label: Label) {
         dynasm!(self.ops ; .arch x64 ; =>label);
     }
 
-    fn branch_to(&mut self, label: DynamicLabel) {
+    fn branch_to(&mut self, label: Label) {
         self.branch(When::Always, label);
     }
 
@@ -158,14 +160,13 @@ impl CallSteps for Emitter {
         if job.call.args.contains(&Unbox::Float) {
             dynasm!(self.ops ; .arch x64 ; mov Rq(float_type), QWORD job.model.float_type as i64);
         }
-        let mut moves: Vec<&Move> = job.plan.args.iter().collect();
-        moves.sort_by_key(|arg| match arg.place {
+        let turn_of = |arg: &Move| match arg.place {
             Place::Stack { .. } => 0,
             Place::Fp(_) | Place::X87(_) => 1,
             Place::Int(register) if register == args => 3,
             Place::Int(_) => 2,
-        });
-        for arg in moves {
+        };
+        for arg in in_turns(4, job.plan.args.iter(), turn_of) {
             match (arg.place, job.unbox(arg)) {
                 (Place::Fp(register), _) => self.unbox_float(job, arg, register),
                 (Place::Int(register), _) => self.unbox_word(job, arg, register),
@@ -212,7 +213,7 @@ impl CallSteps for Emitter {
         dynasm!(self.ops ; .arch x64 ; lea rax, [rax + rax + 1]);
     }
 
-    fn box_word(&mut self, _: &CallJob<'_>, is_signed: bool, large: DynamicLabel) {
+    fn box_word(&mut self, _: &CallJob<'_>, is_signed: bool, large: Label) {
         if is_signed {
             dynasm!(self.ops ; .arch x64 ; add rax, rax);
             self.branch(When::Overflow, large);
@@ -245,7 +246,7 @@ impl CallSteps for Emitter {
         self.note_depth(frame_size(job) + 8);
     }
 
-    fn branch_unless_converted(&mut self, label: DynamicLabel) {
+    fn branch_unless_converted(&mut self, label: Label) {
         self.branch(When::Carry, label);
     }
 

@@ -22,14 +22,19 @@ use crate::emit::SharedCode;
 use crate::emit::objects::operation_args;
 use crate::emit::shared::{SharedSteps, emit_shared};
 use crate::endpoint::{ObjectModel, PointerField, call_frame};
-use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
+use crate::memory::OutOfMemory;
+use dynasmrt::{DynasmApi, dynasm};
 
-pub(in crate::emit) fn for_objects(segment: Segment, abi: Abi, model: &ObjectModel) -> SharedCode {
+pub(in crate::emit) fn for_objects(
+    segment: Segment,
+    abi: Abi,
+    model: &ObjectModel,
+) -> Result<SharedCode, OutOfMemory> {
     let mut asm = Emitter::without_landing_pad(abi);
     asm.segment = segment;
     let offsets = emit_shared(&mut asm, abi, model);
-    let code = asm.finish();
-    SharedCode { code, offsets }
+    let code = asm.finish()?;
+    Ok(SharedCode { code, offsets })
 }
 
 impl SharedSteps for Emitter {
@@ -72,7 +77,7 @@ impl SharedSteps for Emitter {
     /// Converts the object in `rax` to a pointer, in `rax`, and returns; sets the carry flag for an object of unknown type. Changes no
     /// other register.
     fn convert_pointer(&mut self, none: i32, known: &[&[PointerField]]) {
-        let (null, unknown) = (self.ops.new_dynamic_label(), self.ops.new_dynamic_label());
+        let (null, unknown) = (self.ops.new_label(), self.ops.new_label());
         dynasm!(self.ops
             ; .arch x64
             ; cmp rax, none
@@ -83,7 +88,7 @@ impl SharedSteps for Emitter {
         );
         self.note_depth(16);
         for field in known.iter().copied().flatten() {
-            let next = self.ops.new_dynamic_label();
+            let next = self.ops.new_label();
             dynasm!(self.ops
                 ; .arch x64
                 ; mov rcx, QWORD field.ty as i64

@@ -14,7 +14,7 @@ pub fn of_trampolines(bench: &Bench) -> Result<()> {
             let ret = case.ret.chars().next().context("a result")?;
             let args = case.args.chars().map(type_of).collect();
             let signature = Signature::new(type_of(ret), args)?;
-            let code = emit::call(&plan(&signature, abi)?);
+            let code = emit::call(&plan(&signature, abi)?)?;
             let count = match abi.convention().isa {
                 Isa::X64 => Decoder::new(64, &code.bytes, DecoderOptions::NONE)
                     .iter()

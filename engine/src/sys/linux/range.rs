@@ -182,7 +182,8 @@ impl UnwindEntry {
     /// * What [`crate::sys::with_unwind_data`] made of `code` is published at `start`, until [`UnwindEntry::unregister`], and nobody
     ///   runs it yet.
     pub unsafe fn register(code: &Code, start: NonNull<u8>) -> io::Result<UnwindEntry> {
-        let shadow = shadow(code).ok_or(io::ErrorKind::Unsupported)?;
+        let shadow = shadow(code).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let shadow = shadow.ok_or(io::ErrorKind::Unsupported)?;
         let offset = start.as_ptr().addr().wrapping_sub(range().as_ptr().addr());
         if offset < RANGE {
             // SAFETY: the code lies within the range, and its shadow as far behind it as the range is long, or twice as far.

@@ -84,8 +84,9 @@ impl Entry {
         if COUNT.load(Ordering::Relaxed) >= LIMIT {
             return None;
         }
+        let file = unwind::debug_object(code, start.as_ptr() as u64, eh_frame).ok()?;
+        let file = file.into_boxed_slice();
         COUNT.fetch_add(1, Ordering::Relaxed);
-        let file = unwind::debug_object(code, start.as_ptr() as u64, eh_frame).into_boxed_slice();
         let listed = Box::new(Listed {
             next: ptr::null_mut(),
             prev: ptr::null_mut(),

@@ -42,12 +42,14 @@ impl UnwindEntry {
     /// Tells the unwinder about code.
     ///
     /// # Errors
-    /// None here.
+    /// [`io::ErrorKind::OutOfMemory`].
     ///
     /// # Safety
     /// * What [`super::with_unwind_data`] made of `code` is published at `start`, until [`UnwindEntry::unregister`].
     pub unsafe fn register(code: &Code, start: NonNull<u8>) -> io::Result<UnwindEntry> {
-        let eh_frame = unwind::eh_frame(code, start.as_ptr() as u64).into_boxed_slice();
+        let eh_frame = unwind::eh_frame(code, start.as_ptr() as u64);
+        let eh_frame = eh_frame.map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let eh_frame = eh_frame.into_boxed_slice();
         // SAFETY: the section describes the code at its address, ends with a zero word, and stays in place: the box's content does not
         // move, and unregister() comes before it is dropped, or it never is.
         unsafe { __register_frame(description(&eh_frame)) }

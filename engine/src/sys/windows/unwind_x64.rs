@@ -21,7 +21,7 @@ pub(crate) fn with_unwind_data(code: &Code) -> Cow<'_, [u8]> {
     };
     let mut bytes = code.bytes.clone();
     bytes.resize(unwind_offset(code), 0);
-    bytes.extend(info);
+    bytes.extend_from_slice(&info);
     Cow::Owned(bytes)
 }
 

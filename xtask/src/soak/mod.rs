@@ -1,0 +1,202 @@
+//! `cargo xtask soak`: programs that torture farcall, for as long as one likes.
+//!
+//! What is run stands in `cases.rs`. Each case gets a turn after the other, until the time is over, each turn with a seed of its own and with
+//! another of the ways in which signatures come to code.
+
+mod build;
+mod cases;
+mod watch;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Result, bail};
+
+use crate::libffi::suite::CODE;
+use crate::paths;
+use cases::{Case, KNOWN, Program, Tool};
+use watch::Ending;
+
+/// How long, and what.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Minutes for all of it. Every case has one turn at least.
+    #[arg(long, default_value_t = 5.0)]
+    minutes: f64,
+    /// Seconds of one turn; by the minutes if it is not given.
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// What the first turn draws by; the next take the numbers that follow. By the clock if it is not given.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Run only the cases with this name, or whose names begin with it; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// List the cases and run nothing.
+    #[arg(long)]
+    list: bool,
+}
+
+/// What became of all turns.
+#[derive(Default)]
+pub struct Outcome {
+    /// Turns that ended well.
+    pub passed: usize,
+    /// What failed, and the command that repeats it.
+    pub failures: Vec<String>,
+    /// What was left out, and why.
+    pub left_out: Vec<String>,
+}
+
+/// The seconds that a program may take beyond its turn before it counts as hanging.
+const PATIENCE: u64 = 60;
+
+/// The command.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let cases = chosen(&args.only)?;
+    if args.list {
+        cases.iter().for_each(|case| println!("{}", case.title()));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    let seed = args.seed.unwrap_or(clock.as_secs());
+    let share = args.minutes * 60.0 / cases.len() as f64;
+    let seconds = args.seconds.unwrap_or((share as u64).clamp(1, 30));
+    let end = Instant::now() + Duration::from_secs_f64(args.minutes * 60.0);
+    let outcome = turns(&cases, seconds, seed, end)?;
+    for line in &outcome.left_out {
+        println!("left out: {line}");
+    }
+    for failure in &outcome.failures {
+        println!("failed: {failure}");
+    }
+    let failed = outcome.failures.len();
+    println!("{} passed, {failed} failed", outcome.passed);
+    Ok(if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// A short turn of all that is quick to build and known to pass, for `cargo xtask test`.
+pub fn short() -> Result<Outcome> {
+    let is_quick = |case: &Case| case.tool == Tool::None || case.program == Program::DropIn;
+    let (quick, long): (Vec<Case>, Vec<Case>) = cases::all().into_iter().partition(is_quick);
+    let known = |case: &Case| KNOWN.iter().find(|(name, _)| *name == case.title());
+    let (left, run): (Vec<Case>, Vec<Case>) =
+        quick.into_iter().partition(|case| known(case).is_some());
+    let mut outcome = turns(&run, 2, 1, Instant::now())?;
+    let known = left.iter().filter_map(known);
+    outcome
+        .left_out
+        .extend(known.map(|(name, why)| format!("{name}: {why}")));
+    let long: Vec<String> = long.iter().map(Case::title).collect();
+    let names = long.join(" ");
+    outcome
+        .left_out
+        .push(format!("cargo xtask soak runs these as well: {names}"));
+    Ok(outcome)
+}
+
+fn chosen(only: &[String]) -> Result<Vec<Case>> {
+    let mut cases = cases::all();
+    for name in only {
+        if !cases.iter().any(|case| case.title().starts_with(name)) {
+            bail!("there is no {name}; --list tells what there is");
+        }
+    }
+    let is_whole = |name: &String| cases.iter().any(|case| case.title() == *name);
+    let (whole, begun): (Vec<_>, Vec<_>) = only.iter().partition(|name| is_whole(name));
+    cases.retain(|case| {
+        let title = case.title();
+        let is_meant = whole.iter().any(|name| **name == title)
+            || begun.iter().any(|name| title.starts_with(name.as_str()));
+        only.is_empty() || is_meant
+    });
+    Ok(cases)
+}
+
+/// How signatures come to code, by the seed.
+fn way(seed: u64) -> Option<&'static str> {
+    [None, Some("always"), Some("never")][(seed % 3) as usize]
+}
+
+/// Runs all cases, again and again until `end`, but once at least.
+fn turns(cases: &[Case], seconds: u64, seed: u64, end: Instant) -> Result<Outcome> {
+    let mut builds = build::Builds::default();
+    let mut outcome = Outcome::default();
+    for round in 0.. {
+        for case in cases {
+            if round > 0 && Instant::now() >= end {
+                return Ok(outcome);
+            }
+            turn(
+                &mut builds,
+                case,
+                seconds,
+                seed.wrapping_add(round),
+                &mut outcome,
+            )?;
+        }
+        if Instant::now() >= end {
+            break;
+        }
+    }
+    Ok(outcome)
+}
+
+fn turn(
+    builds: &mut build::Builds,
+    case: &Case,
+    seconds: u64,
+    seed: u64,
+    outcome: &mut Outcome,
+) -> Result<()> {
+    let title = case.title();
+    let mut command = match builds.command(case, seconds, seed) {
+        Ok(command) => command,
+        Err(error) if case.tool == Tool::None => {
+            outcome.failures.push(format!("{title}: {error:#}"));
+            return Ok(());
+        }
+        Err(error) => {
+            let line = format!("{title}: {error:#}");
+            if !outcome.left_out.contains(&line) {
+                outcome.left_out.push(line);
+            }
+            return Ok(());
+        }
+    };
+    if let Some(way) = way(seed) {
+        command.env(CODE, way);
+    }
+    let directory = place(&title, seed)?;
+    let limit = Duration::from_secs(seconds * 2 + PATIENCE);
+    match watch::run(&command, &directory, limit)? {
+        Ending::Well(text) => {
+            let told = text.lines().collect::<Vec<_>>().join(", ");
+            println!("{title:30} seed {seed}: {told}");
+            outcome.passed += 1;
+            std::fs::remove_dir_all(&directory)?;
+        }
+        Ending::Badly(what) => {
+            let repeat = format!(
+                "cargo xtask soak --only {title} --seed {seed} --seconds {seconds} --minutes 0"
+            );
+            println!(
+                "{title:30} seed {seed}: FAILED: {what}\n    again: {repeat}\n    kept: {}",
+                directory.display()
+            );
+            outcome.failures.push(format!("{title}: {what}: {repeat}"));
+        }
+    }
+    Ok(())
+}
+
+/// An empty directory for what a turn leaves.
+fn place(title: &str, seed: u64) -> Result<PathBuf> {
+    let name = format!("{}-{seed}", title.replace(['/', '@'], "-"));
+    paths::emptied(build::directory()?.join("turns").join(name))
+}

@@ -142,7 +142,8 @@ pub struct Compiled {
     call: AtomicPtr<c_void>,
     places: [[Place; ENDPOINTS]; DIRECTIONS],
     plan: Plan,
-    signature: Signature,
+    /// What was planned, unless it came as a plan.
+    signature: Option<Signature>,
     conversion: Option<Conversion>,
     /// The thunks of callbacks that it had.
     seats: Seats,
@@ -154,23 +155,31 @@ impl Compiled {
     /// # Errors
     /// [`crate::Error::Plan`].
     pub fn new(signature: Signature, abi: Abi, conversion: Option<Conversion>) -> Result<Compiled> {
-        Ok(Compiled {
+        let mut compiled = Compiled::planned(plan(&signature, abi)?);
+        compiled.signature = Some(signature);
+        compiled.conversion = conversion;
+        Ok(compiled)
+    }
+
+    /// What has its plan already; no code yet.
+    pub fn planned(plan: Plan) -> Compiled {
+        Compiled {
             call: AtomicPtr::new(first_calls as SlotsCall as *mut c_void),
             places: [const { [const { Place::new() }; ENDPOINTS] }; DIRECTIONS],
-            plan: plan(&signature, abi)?,
-            signature,
-            conversion,
+            plan,
+            signature: None,
+            conversion: None,
             seats: Seats::default(),
-        })
+        }
     }
 
     pub(crate) fn seats(&self) -> &Seats {
         &self.seats
     }
 
-    /// What was compiled.
-    pub fn signature(&self) -> &Signature {
-        &self.signature
+    /// What was compiled, unless it came as a plan.
+    pub fn signature(&self) -> Option<&Signature> {
+        self.signature.as_ref()
     }
 
     /// Where its values go.

@@ -45,7 +45,7 @@ pub fn wish() -> Wish {
 }
 
 /// How many uses follow the plan.
-pub(crate) fn uses_without_code() -> u32 {
+pub fn uses_without_code() -> u32 {
     match wish() {
         Wish::Always => 0,
         Wish::Never | Wish::None => WITHOUT_CODE,

@@ -4,12 +4,12 @@
 //! the [`Token`] of its signature's entry, in the two words that libffi keeps for itself. Nobody
 //! guarantees that they come back as they were left, so a token is checked whenever it is used.
 
-use crate::code::{FIRST_CALL, FIRST_CALLS};
-use crate::intern::{self, Entry, Found, Meaning};
+use crate::code::FIRST_CALLS;
+use crate::intern::{self, Entry, Meaning};
 use crate::key::{Key, ShortKey};
-use crate::shape;
+use crate::shape::{self, Types};
 use crate::types::{self, AbiNumber, BadType, FfiType, Token, code};
-use farcall_engine as engine;
+use farcall_engine::interp::Told;
 
 /// `ffi_status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,24 +55,40 @@ impl Cif {
 
     /// How many of the arguments are named, if it was prepared as variadic, as far as what is left of the token tells. Wherever it
     /// matters, a call that is taken for variadic suits other functions too.
-    fn fixed(&self) -> Option<usize> {
+    fn fixed(&self) -> Option<u32> {
         match intern::meaning(self.token) {
-            Meaning::Entry(detail) if detail.count == self.nargs as usize => detail.fixed,
-            Meaning::Variadic { fixed } if fixed <= self.nargs as usize => Some(fixed),
+            Meaning::Entry(entry) if entry.count() == self.nargs as usize => entry.told().fixed,
+            Meaning::Variadic { fixed } if fixed <= self.nargs => Some(fixed),
             _ => None,
         }
     }
 
-    /// The signature's entry. Where the token is not what was left there, the signature is looked up anew, by the types.
+    /// What it takes to follow a signature that is not remembered, or whose token is not what was left there: its types say it.
+    ///
+    /// # Errors
+    /// [`BadType`]: it was never prepared, or its types are no longer what they were.
     ///
     /// # Safety
     /// * The cif has been prepared, and its types still exist.
-    pub unsafe fn resolve(&self) -> Option<Found> {
-        if let Some(entry) = intern::entry(self.token) {
-            return Some(Found::Interned(entry));
-        }
+    #[inline(never)]
+    pub unsafe fn told(&self) -> Result<Told<Types<'_>>, BadType> {
         // SAFETY: the caller vouches for the types.
-        unsafe { find(self, self.fixed()).ok() }
+        unsafe { shape::told(self.abi, self.rtype, self.args(), self.fixed()) }
+    }
+
+    /// The signature's entry, if it is remembered. Where the token is not what was left there, the signature is looked up anew, by the types.
+    ///
+    /// # Errors
+    /// As for [`Cif::told`].
+    ///
+    /// # Safety
+    /// * The cif has been prepared, and its types still exist.
+    pub unsafe fn entry(&self) -> Result<Option<&'static Entry>, BadType> {
+        match intern::entry(self.token) {
+            Some(entry) => Ok(Some(entry)),
+            // SAFETY: the caller vouches for the types.
+            None => unsafe { find(self, self.fixed()) },
+        }
     }
 }
 
@@ -162,7 +178,7 @@ pub unsafe extern "C" fn ffi_prep_cif_var(
         return Status::BadAbi;
     }
     // SAFETY: the caller vouches for all of it.
-    unsafe { prepare(cif, abi, nargs, rtype, arg_types, Some(nfixed as usize)) }
+    unsafe { prepare(cif, abi, nargs, rtype, arg_types, Some(nfixed)) }
 }
 
 /// Whether C would have promoted an argument of this type behind the `...` (C11 6.5.2.2p6).
@@ -180,7 +196,7 @@ unsafe fn prepare(
     nargs: u32,
     rtype: *mut FfiType,
     arg_types: *mut *mut FfiType,
-    fixed: Option<usize>,
+    fixed: Option<u32>,
 ) -> Status {
     // SAFETY: the caller gives memory for a cif.
     let cif = unsafe {
@@ -194,107 +210,37 @@ unsafe fn prepare(
         &mut *cif
     };
     // SAFETY: the caller vouches for the types.
-    if let Some(entry) = unsafe { entry_of_scalars(cif, fixed) } {
-        cif.token = entry.token();
-        return Status::Ok;
-    }
-    // SAFETY: the caller vouches for the types.
-    match unsafe { find(cif, fixed) } {
-        Ok(found) => {
-            cif.token = found.token();
-            Status::Ok
-        }
-        Err(status) => status,
-    }
-}
-
-/// The entry of a signature of scalars that has been prepared before, which is what most calls come to, or that is not variadic and of
-/// this process's own convention.
-///
-/// # Safety
-/// * The cif's types exist.
-#[inline(always)]
-unsafe fn entry_of_scalars(cif: &Cif, fixed: Option<usize>) -> Option<&'static Entry> {
-    let mut key = Key::new(cif.abi);
-    // SAFETY: the caller vouches for the types.
     unsafe {
-        let (named, extra) = split(cif.args(), fixed);
-        if !key.add_scalars(&[cif.rtype]) || !key.add_scalars(named) {
-            return None;
-        }
-        if fixed.is_some() {
-            key.begin_variadic();
-            if !key.add_scalars(extra) {
-                return None;
-            }
-        }
-    }
-    key.finish();
-    if key.is_oversized() {
-        return None;
-    }
-    match intern::search(&key) {
-        Ok(entry) => Some(entry),
-        // SAFETY: likewise.
-        Err(_) => unsafe { add_scalars(cif, fixed, &key) },
-    }
-}
-
-/// Makes a signature of scalars known, if its key says all of it.
-///
-/// # Safety
-/// * The cif's types exist.
-#[inline(never)]
-unsafe fn add_scalars(cif: &Cif, fixed: Option<usize>, key: &Key) -> Option<&'static Entry> {
-    // SAFETY: the caller vouches for the types.
-    let has_value = |ty: &*mut FfiType| unsafe { (**ty).code } != code::VOID;
-    // SAFETY: likewise.
-    let all_have_values = unsafe { cif.args() }.iter().all(has_value);
-    let is_own = shape::convention(cif.abi) == Some(engine::host_abi());
-    if fixed.is_some() || !all_have_values || !is_own {
-        return None;
-    }
-    intern::add_scalars(key, FIRST_CALL)
-}
-
-/// The arguments with a name, and the variadic ones.
-#[inline(always)]
-fn split(args: &[*mut FfiType], fixed: Option<usize>) -> (&[*mut FfiType], &[*mut FfiType]) {
-    let named = fixed.map_or(args.len(), |fixed| fixed.min(args.len()));
-    args.split_at(named)
-}
-
-/// Completes the types of a cif, and looks its signature up or makes it known.
-///
-/// # Safety
-/// * The cif's types exist.
-unsafe fn find(cif: &Cif, fixed: Option<usize>) -> Result<Found, Status> {
-    // SAFETY: the caller vouches for the types.
-    let args = unsafe { cif.args() };
-    let (named, extra) = split(args, fixed);
-    let mut key = Key::new(cif.abi);
-    // SAFETY: likewise.
-    unsafe {
-        key.add(cif.rtype)?;
-        for ty in named {
-            key.add(*ty)?;
-        }
-        if fixed.is_some() {
-            key.begin_variadic();
-            for ty in extra {
-                key.add(*ty)?;
-            }
+        if let Some(fixed) = fixed {
+            let extra = cif.args().get(fixed as usize..).unwrap_or_default();
             if extra.iter().any(|ty| is_promoted(&**ty)) {
-                return Err(Status::BadArgtype);
+                return Status::BadArgtype;
             }
         }
+        match find(cif, fixed) {
+            Ok(entry) => {
+                cif.token = entry.map_or(intern::passing(fixed), Entry::token);
+                Status::Ok
+            }
+            Err(BadType) => Status::BadTypedef,
+        }
+    }
+}
+
+/// Completes the types of a cif, and looks its signature up or makes it known. `None` if there is no room for it.
+///
+/// # Safety
+/// * The cif's types exist.
+#[inline(always)]
+unsafe fn find(cif: &Cif, fixed: Option<u32>) -> Result<Option<&'static Entry>, BadType> {
+    let mut key = Key::new(cif.abi, fixed);
+    // SAFETY: the caller vouches for the types.
+    unsafe {
+        key.add_result(cif.rtype)?;
+        key.add_arguments(cif.args())?;
     }
     key.finish();
-    // SAFETY: likewise.
-    let found = intern::find(&key, FIRST_CALLS, || unsafe {
-        shape::describe(cif.abi, cif.rtype, args, fixed)
-    });
-    Ok(found?)
+    Ok(intern::intern(&key, FIRST_CALLS))
 }
 
 impl From<BadType> for Status {

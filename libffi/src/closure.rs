@@ -10,7 +10,6 @@
 use crate::cif::{Cif, Status};
 use crate::code;
 use crate::entry::{self, plan_entry};
-use crate::intern::Found;
 use crate::record::{Handler, Record};
 use crate::shape;
 use farcall_arch::emit::thunk;
@@ -168,23 +167,31 @@ pub unsafe extern "C" fn ffi_prep_closure_loc(
     // SAFETY: the caller vouches for the closure.
     unsafe {
         (&raw mut (*closure).record).write(record);
-        if ptr::eq(closure.cast_const().cast(), code.cast_const()) {
-            make_callable_in_place(closure);
+        if is_worth_code(closure) {
+            make_callable_in_place(closure, code);
         }
     }
     Status::Ok
 }
 
+/// Whether to write code to a closure. Memory of the program's own may be executed, where it is or wherever else it is mapped. In a cell nobody looks at
+/// it, and where writing it costs nothing, it is not worth finding out.
+fn is_worth_code(closure: *mut Closure) -> bool {
+    cfg!(target_arch = "x86_64") || !entry::is_cell(closure.cast())
+}
+
 /// Writes code to a closure that leads to its own record.
 ///
 /// # Safety
-/// * The closure's memory can be written.
-unsafe fn make_callable_in_place(closure: *mut Closure) {
+/// * The closure's memory can be written, and can be executed at `code`, if anywhere.
+unsafe fn make_callable_in_place(closure: *mut Closure, _code: *const c_void) {
     // SAFETY: the caller vouches for the closure.
     unsafe {
         let code = (&raw mut (*closure).code).cast::<u8>();
         code.copy_from_nonoverlapping(IN_PLACE.as_ptr(), IN_PLACE.len());
         engine::sync_icache(std::slice::from_raw_parts(code, IN_PLACE.len()));
+        #[cfg(target_arch = "aarch64")]
+        engine::sync_icache(std::slice::from_raw_parts(_code.cast(), IN_PLACE.len()));
     }
 }
 
@@ -213,11 +220,10 @@ unsafe fn entry_of(cif: &Cif, may_change: impl FnOnce() -> bool) -> Result<*cons
     }
     let follows_plan = plan_entry(cif.abi);
     // SAFETY: the caller vouches for the cif.
-    match unsafe { cif.resolve() } {
-        None => Err(Status::BadTypedef),
-        Some(Found::Interned(entry)) => Ok(code::closure_entry(entry, follows_plan, may_change)),
-        Some(Found::Passing(_)) => Ok(follows_plan),
-    }
+    Ok(match unsafe { cif.entry() }? {
+        Some(entry) => code::closure_entry(entry, follows_plan, may_change),
+        None => follows_plan,
+    })
 }
 
 /// `ffi_go_closure`: the first words of a `Record`.

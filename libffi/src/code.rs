@@ -1,53 +1,18 @@
 //! Which signatures get code, and how entries are told of it. When it is made is the engine's matter.
 //!
-//! A signature that is called once costs less without. So calls follow the plan until there were some, and get code then; the first call
-//! does not even keep its plan. Closures do the same, but for those in
-//! memory that may be read-only by then: with the first of these, their signature gets code. Where the system refuses executable memory, all stays as it was.
+//! A signature that is called once costs less without. So calls follow their signature until there were some, and get code then.
+//! Closures do the same, but for those in
+//! memory that may be read-only by then: with the first of these, their signature gets code. Where the system refuses executable memory, all stays as it was,
+//! and where there is no memory it is tried again later.
 
-use crate::intern::{Call, Entry};
+use crate::intern::{Call, Detail, Entry};
 use crate::interp;
-use crate::shape::{self, Detail};
-use farcall_arch::Plan;
 use farcall_engine::{self as engine, Direction, Endpoint, Served};
 use std::ffi::c_void;
-use std::mem::ManuallyDrop;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr::NonNull;
 
-/// What an entry of scalars has its functions called through the first time.
-pub const FIRST_CALL: Call = first_call;
-
-unsafe extern "C-unwind" fn first_call(
-    target: *const c_void,
-    values: *mut *mut c_void,
-    result: *mut c_void,
-    entry: &Entry,
-) {
-    entry.replace_call(FIRST_CALL, FIRST_CALLS);
-    if engine::wish() == engine::Wish::Always {
-        // SAFETY: the caller vouches for the call.
-        return unsafe { first_calls(target, values, result, entry) };
-    }
-    // The plan is for this call alone. Whatever leaves the call by an exception or a jump leaves it behind, which costs some memory once:
-    // this frame has nothing to be dropped.
-    let plan = make(entry);
-    // SAFETY: the caller vouches for the call. Such an entry's arguments all have a value.
-    unsafe { interp::call_by(&plan, target, values, result) }
-    give_up(plan);
-}
-
-/// Apart from [`first_call`], as is [`give_up`]: planning has much to be dropped.
-#[inline(never)]
-fn make(entry: &Entry) -> ManuallyDrop<Plan> {
-    ManuallyDrop::new(shape::plan_scalars(entry.key()))
-}
-
-#[inline(never)]
-fn give_up(plan: ManuallyDrop<Plan>) {
-    drop(ManuallyDrop::into_inner(plan));
-}
-
-/// What an entry's functions are called through from then on, until there is code for them.
+/// What an entry's functions are called through at first, until there is code for them.
 pub const FIRST_CALLS: Call = first_calls;
 
 unsafe extern "C-unwind" fn first_calls(
@@ -56,8 +21,9 @@ unsafe extern "C-unwind" fn first_calls(
     result: *mut c_void,
     entry: &Entry,
 ) {
-    if let Some(call) = served_call(entry.detail(), engine::Compiled::serve) {
-        entry.set_call(call);
+    if entry.is_due(Direction::Call)
+        && let Some(call) = make_call_outside_handlers(entry)
+    {
         // SAFETY: the caller vouches for the call.
         return unsafe { call(target, values, result, entry) };
     }
@@ -65,28 +31,43 @@ unsafe extern "C-unwind" fn first_calls(
     unsafe { interp::call(target, values, result, entry) }
 }
 
-/// Makes the code by which functions of a signature are called, unless there is some, or none can be.
-pub fn compile_call(entry: &Entry) {
-    let now = entry.call() as usize;
-    let is_first = now == FIRST_CALL as usize || now == FIRST_CALLS as usize;
-    if is_first && let Some(call) = served_call(entry.detail(), engine::Compiled::serve_with_code) {
-        entry.set_call(call);
+/// Makes code for calls that come often. No code is made where a signal's handler may be running: it may have interrupted an allocation.
+#[cold]
+#[inline(never)]
+fn make_call_outside_handlers(entry: &Entry) -> Option<Call> {
+    match engine::may_be_in_signal_handler() {
+        true => None,
+        false => make_call(entry),
     }
 }
 
-/// How the engine is asked what serves a signature.
-type Ask = fn(&engine::Compiled, Direction, Endpoint) -> Served;
+fn make_call(entry: &Entry) -> Option<Call> {
+    let call = served_call(entry);
+    match call {
+        Some(call) => entry.set_call(call),
+        None => entry.put_off(Direction::Call),
+    }
+    call
+}
+
+/// Makes the code by which functions of a signature are called, unless there is some, or none can be.
+pub fn compile_call(entry: &Entry) {
+    if entry.call() as usize == FIRST_CALLS as usize {
+        let _ = make_call(entry);
+    }
+}
 
 /// What functions of a signature are called through from now on; `None` if that is open still.
-fn served_call(detail: &Detail, ask: Ask) -> Option<Call> {
-    if !detail.is_dense() {
+fn served_call(entry: &Entry) -> Option<Call> {
+    let detail = entry.detail()?;
+    if !detail.is_dense {
         return Some(interp::call);
     }
-    match served(detail, ask, Direction::Call) {
+    match served(detail, Direction::Call) {
         Served::Plan => None,
         Served::PlanForGood => Some(interp::call),
         #[cfg(all(target_arch = "x86_64", unix))]
-        Served::Code(_) if detail.plan().abi != engine::host_abi() => Some(call_win64),
+        Served::Code(_) if detail.compiled.plan().abi != engine::host_abi() => Some(call_win64),
         // SAFETY: a trampoline on pointers is a function of this type, but for the last argument, which it leaves alone.
         Served::Code(code) => Some(unsafe { std::mem::transmute::<NonNull<u8>, Call>(code) }),
     }
@@ -94,9 +75,11 @@ fn served_call(detail: &Detail, ask: Ask) -> Option<Call> {
 
 /// Apart from those who call, whose frames exceptions cross: what catches a fault has a personality routine.
 #[inline(never)]
-fn served(detail: &Detail, ask: Ask, direction: Direction) -> Served {
+fn served(detail: &Detail, direction: Direction) -> Served {
     // A fault of ours must not unwind through C.
-    let ask = AssertUnwindSafe(|| ask(&detail.compiled, direction, Endpoint::Pointers));
+    let compiled = &detail.compiled;
+    let ask = || compiled.serve_with_code(direction, Endpoint::Pointers);
+    let ask = AssertUnwindSafe(ask);
     let served = panic::catch_unwind(ask);
     served.unwrap_or(Served::PlanForGood)
 }
@@ -114,8 +97,9 @@ unsafe extern "C-unwind" fn call_win64(
         values: *mut *mut c_void,
         result: *mut c_void,
     );
-    let compiled = &entry.detail().compiled;
-    if let Served::Code(code) = compiled.now(Direction::Call, Endpoint::Pointers) {
+    let known = entry.known_detail();
+    let now = known.map(|known| known.compiled.now(Direction::Call, Endpoint::Pointers));
+    if let Some(Served::Code(code)) = now {
         // SAFETY: the address is such a trampoline's, and the caller vouches for the call.
         unsafe {
             let trampoline = std::mem::transmute::<NonNull<u8>, Trampoline>(code);
@@ -135,29 +119,34 @@ pub fn closure_entry(
     if !known.is_null() {
         return known;
     }
-    if engine::wish() != engine::Wish::Always && may_change() {
+    if engine::wish() != engine::Wish::Always && may_change() || engine::may_be_in_signal_handler()
+    {
         return follows_plan;
     }
-    served_closure(entry, follows_plan, engine::Compiled::serve_with_code).unwrap_or(follows_plan)
+    served_closure(entry, follows_plan).unwrap_or(follows_plan)
 }
 
-/// Counts a closure that has followed its plan, and says what it is to enter by from now on, if that is something else.
+/// Counts a closure that has followed its signature, and says what it is to enter by from now on, if that is something else.
 pub fn closure_entry_now(entry: &Entry, follows_plan: *const c_void) -> Option<*const c_void> {
-    let known = entry.closure();
-    let now = if known.is_null() {
-        served_closure(entry, follows_plan, engine::Compiled::serve)?
-    } else {
-        known
-    };
+    let mut now = entry.closure();
+    if now.is_null() {
+        if !entry.is_due(Direction::Entry) || engine::may_be_in_signal_handler() {
+            return None;
+        }
+        now = served_closure(entry, follows_plan)?;
+    }
     (now != follows_plan).then_some(now)
 }
 
 /// What closures of a signature enter by from now on; `None` if that is open still.
-fn served_closure(entry: &Entry, follows_plan: *const c_void, ask: Ask) -> Option<*const c_void> {
-    let detail = entry.detail();
+fn served_closure(entry: &Entry, follows_plan: *const c_void) -> Option<*const c_void> {
+    let Some(detail) = entry.detail() else {
+        entry.put_off(Direction::Entry);
+        return None;
+    };
     // An entry calls a function of its own convention, and a closure's is one of this process's.
-    let code = if detail.is_dense() && detail.plan().abi == engine::host_abi() {
-        served(detail, ask, Direction::Entry)
+    let code = if detail.is_dense && detail.compiled.plan().abi == engine::host_abi() {
+        served(detail, Direction::Entry)
     } else {
         Served::PlanForGood
     };

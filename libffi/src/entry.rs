@@ -2,14 +2,16 @@
 
 use crate::cif::Cif;
 use crate::code;
-use crate::intern::Entry;
-use crate::interp::position;
+use crate::intern::{self, Entry};
 use crate::record::{Handler, Record};
 #[cfg(all(target_arch = "x86_64", unix))]
 use crate::shape;
-use crate::shape::Detail;
 use crate::types::AbiNumber;
-use farcall_engine::interp::{Entered, Gathered, Image, ResultArea, with_scratch};
+use farcall_arch::Move;
+use farcall_arch::abi::Planner;
+use farcall_engine::interp::{
+    Entered, Gathered, Image, Item, ResultArea, Shapes, Told, with_scratch,
+};
 use farcall_engine::pool::{self, RECORD};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
@@ -89,16 +91,12 @@ unsafe extern "C-unwind" fn enter(record: *mut Record, image: &mut Image, stack:
             user_data,
             ..
         } = *record;
-        let Some(found) = (*cif).resolve() else {
-            return;
-        };
-        let entry = found.entry();
-        found.lend(|detail| {
-            if let Some(entry) = entry {
-                install_code(record, entry, cif);
-            }
-            run(detail, cif, fun, user_data, image, stack);
-        });
+        if let Some(entry) = intern::entry((*cif).token) {
+            install_code(record, entry, cif);
+            run(&entry.told(), cif, fun, user_data, image, stack);
+        } else if let Ok(told) = (*cif).told() {
+            run(&told, cif, fun, user_data, image, stack);
+        }
     }
 }
 
@@ -110,9 +108,11 @@ unsafe extern "C-unwind" fn enter_go(record: *const Record, image: &mut Image, s
     // SAFETY: the caller vouches for the closure, and whoever made it for its cif.
     unsafe {
         let cif = (*record).cif;
-        if let Some(found) = (*cif).resolve() {
-            let user_data = record.cast_mut().cast();
-            found.lend(|detail| run(detail, cif, (*record).fun, user_data, image, stack));
+        let (fun, user_data) = ((*record).fun, record.cast_mut().cast());
+        if let Some(entry) = intern::entry((*cif).token) {
+            run(&entry.told(), cif, fun, user_data, image, stack);
+        } else if let Ok(told) = (*cif).told() {
+            run(&told, cif, fun, user_data, image, stack);
         }
     }
 }
@@ -122,20 +122,35 @@ const INLINE: usize = 64;
 
 /// # Safety
 /// * As for [`enter`].
+#[inline(always)]
 unsafe fn run(
-    detail: &Detail,
+    told: &Told<impl Shapes>,
     cif: *mut Cif,
     fun: Handler,
     user_data: *mut c_void,
     image: &mut Image,
     stack: *mut u8,
 ) {
+    let Ok((mut planner, returned)) = Planner::new(told.abi, told.fixed, told.ret) else {
+        return;
+    };
     // SAFETY: the caller vouches for the registers and the stack arguments.
-    let mut entered = unsafe { Entered::new(detail.plan(), image, stack) };
+    let mut entered = unsafe { Entered::told(&returned, image, stack) };
     let mut gathered = Gathered::default();
-    with_scratch::<_, _, INLINE>(detail.count, ptr::null_mut(), |pointers| {
-        entered.point_to_arguments(&mut gathered, |argument, value| {
-            pointers[position(&detail.positions, argument)] = value;
+    // SAFETY: a cif of a closure that is called exists.
+    let count = unsafe { (*cif).nargs } as usize;
+    with_scratch::<_, _, INLINE>(count, ptr::null_mut(), |pointers| {
+        let mut note = |mv: &Move| {
+            if let Some(pointer) = pointers.get_mut(mv.value as usize) {
+                *pointer = entered.argument(&mut gathered, mv);
+            }
+        };
+        told.shapes.each(|value, item| match item {
+            Item::Scalar(scalar) => note(&planner.place_scalar(value, scalar)),
+            Item::Other(shape) => {
+                // Whoever tells of a signature has made sure that it has a plan.
+                let _ = planner.place(value, shape, &mut |mv| note(&mv));
+            }
         });
         let mut own: ResultArea = Default::default();
         let result = entered.sret().unwrap_or(own.as_mut_ptr().cast());

@@ -1,21 +1,31 @@
 //! The signatures that programs have prepared, each known once, by its content.
 //!
 //! Many programs prepare a signature for every single call, and none says when it is done with one. So signatures are remembered
-//! for ever, and there is a bound to how many: one beyond it is planned anew whenever it is used, and called without
-//! generated code. Looking one up takes no lock; only making one known does.
+//! for ever, and there is a bound to how many: of one beyond it the types are looked at again whenever it is used, and it is called without
+//! generated code.
 //!
-//! Many signatures are used once. So one of scalars is remembered by its key alone, which says all of it, and [`Detail`] is made when
-//! it is asked for: a first call does without.
+//! Neither looking one up nor making one known takes a lock or memory from anybody. A key says all that it takes to follow a signature; what
+//! code is made of ([`Detail`]) is made with the code.
 
-use crate::key::{Key, ShortKey};
-use crate::shape::{self, Detail};
-use crate::types::{BadType, Token};
-use farcall_engine as engine;
+use crate::key::{Key, KeyTypes, ShortKey};
+use crate::types::Token;
+use farcall_arch::abi::shape::Shape;
+use farcall_arch::abi::{self, Bound};
+use farcall_engine::interp::{Item, Shapes, Told};
+use farcall_engine::{Compiled, uses_without_code};
+use std::alloc::{self, Layout};
 use std::ffi::c_void;
-use std::mem::ManuallyDrop;
-use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64, Ordering};
+
+/// What the code of a signature is made of, and the code.
+#[derive(Debug)]
+pub struct Detail {
+    /// The arguments that have a value, where they go, and the code for that.
+    pub compiled: Compiled,
+    /// Whether that is all arguments: each pointer to one is at its own place in the plan then, as generated code takes them.
+    pub is_dense: bool,
+}
 
 /// What a signature's functions are called through.
 ///
@@ -32,7 +42,7 @@ pub type Call = unsafe extern "C-unwind" fn(
     entry: &Entry,
 );
 
-/// A known signature. Everything but the code's addresses and the detail is written once, before the token.
+/// A known signature. Everything but the code's addresses, the counts and the detail is written once, before the token.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Entry {
@@ -41,12 +51,14 @@ pub struct Entry {
     call: AtomicPtr<c_void>,
     closure: AtomicPtr<c_void>,
     hash: AtomicU64,
-    len: AtomicU32,
     words: AtomicPtr<u64>,
-    /// The key's word, if it has one only.
-    word: AtomicU64,
-    /// Null until it is asked for, in an entry of scalars.
+    /// Null until code is made.
     detail: AtomicPtr<Detail>,
+    len: AtomicU16,
+    /// Calls of functions and of closures that had no code, as far as threads have not counted over each other.
+    uses: [AtomicU16; 2],
+    /// The [`Bound`] of its arguments.
+    bound: AtomicU64,
 }
 
 const _: () = assert!(size_of::<Entry>() == 64);
@@ -57,64 +69,22 @@ const ENTRIES: usize = 4096;
 /// How many buckets there are for finding them: twice as many, so that a search ends soon.
 const BUCKETS: usize = 2 * ENTRIES;
 
+/// How many words their keys have in all.
+const WORDS: usize = 4 * ENTRIES;
+
 static TABLE: [Entry; ENTRIES] = [const { Entry::unused() }; ENTRIES];
 
 /// Numbers of entries by their hash, or 0. A search goes on with the next bucket until it finds a 0.
 static INDEX: [AtomicU32; BUCKETS] = [const { AtomicU32::new(0) }; BUCKETS];
 
-/// How many entries are in use, the first included, which never is any signature's. Changed under the lock.
+/// The keys, one after the other. Each is written before its entry has a token.
+static KEYS: [AtomicU64; WORDS] = [const { AtomicU64::new(0) }; WORDS];
+
+/// How many entries are in use, the first included, which never is any signature's.
 static USED: AtomicU32 = AtomicU32::new(1);
 
-/// A signature that has been found: remembered, or planned for this once.
-pub enum Found {
-    /// It has an entry.
-    Interned(&'static Entry),
-    /// There was no room for another.
-    Passing(Box<Detail>),
-}
-
-impl Found {
-    /// What to leave in a cif.
-    pub fn token(&self) -> Token {
-        match self {
-            Found::Interned(entry) => entry.token(),
-            Found::Passing(detail) => match detail.fixed.map(u32::try_from) {
-                Some(Ok(fixed)) => VARIADIC | u64::from(fixed),
-                _ => 0,
-            },
-        }
-    }
-
-    /// What is known of it.
-    pub fn detail(&self) -> &Detail {
-        match self {
-            Found::Interned(entry) => entry.detail(),
-            Found::Passing(detail) => detail,
-        }
-    }
-
-    /// Its entry, if it has one.
-    pub fn entry(&self) -> Option<&'static Entry> {
-        match self {
-            Found::Interned(entry) => Some(entry),
-            Found::Passing(_) => None,
-        }
-    }
-
-    /// Does `work` with what is known of it. `work` may be left by an exception or a jump, as no frame has anything to be dropped
-    /// then: what was planned for this once is lost.
-    #[inline(always)]
-    pub fn lend(self, work: impl FnOnce(&Detail)) {
-        let found = ManuallyDrop::new(self);
-        work(found.detail());
-        give_up(found);
-    }
-}
-
-#[inline(never)]
-fn give_up(found: ManuallyDrop<Found>) {
-    drop(ManuallyDrop::into_inner(found));
-}
+/// How many words are.
+static WORDS_USED: AtomicU32 = AtomicU32::new(0);
 
 /// The entry that a token stands for. A token that is none of ours stands for nothing.
 #[inline(always)]
@@ -129,14 +99,19 @@ pub fn entry(token: Token) -> Option<&'static Entry> {
 /// arguments. No entry has so high a number.
 const VARIADIC: Token = 1 << 31;
 
+/// What stands for a signature without an entry.
+pub fn passing(fixed: Option<u32>) -> Token {
+    fixed.map_or(0, |fixed| VARIADIC | u64::from(fixed) & (VARIADIC - 1))
+}
+
 /// What a token says that is no entry's: it was overwritten, or the signature is not remembered.
 pub enum Meaning {
     /// An entry's number is left of it.
-    Entry(&'static Detail),
+    Entry(&'static Entry),
     /// It is a variadic signature's.
     Variadic {
         /// How many arguments are named.
-        fixed: usize,
+        fixed: u32,
     },
     /// It is anything.
     Nothing,
@@ -146,45 +121,25 @@ pub enum Meaning {
 pub fn meaning(token: Token) -> Meaning {
     let number = u64::from(token as u32);
     match TABLE.get(number as usize) {
-        Some(entry) if entry.token.load(Ordering::Acquire) != 0 => Meaning::Entry(entry.detail()),
+        Some(entry) if entry.token.load(Ordering::Acquire) != 0 => Meaning::Entry(entry),
         None if number & VARIADIC != 0 => Meaning::Variadic {
-            fixed: (number & !VARIADIC) as usize,
+            fixed: (number & !VARIADIC) as u32,
         },
         _ => Meaning::Nothing,
     }
 }
 
-/// The entry of a key that may be new. `describe` is asked for what is to be kept if it is not known yet.
-///
-/// Its functions are called through `first` until there is something better.
-pub fn find(
-    key: &Key,
-    first: Call,
-    describe: impl FnOnce() -> Result<Detail, BadType>,
-) -> Result<Found, BadType> {
-    if let Ok(entry) = search(key) {
-        return Ok(Found::Interned(entry));
-    }
-    // A fault of ours must not unwind through C.
-    let described = panic::catch_unwind(AssertUnwindSafe(describe));
-    let detail = Box::new(described.unwrap_or(Err(BadType))?);
+/// The entry of a key that may be new; `None` if there is no room for another. Functions of a new one are called through `first` until
+/// there is something better.
+#[inline(always)]
+pub fn intern(key: &Key, first: Call) -> Option<&'static Entry> {
     if key.is_oversized() {
-        return Ok(Found::Passing(detail));
+        return None;
     }
-    Ok(
-        match engine::exclusively(|| add(key, Some(detail), first)) {
-            Ok(entry) => Found::Interned(entry),
-            Err(Some(detail)) => Found::Passing(detail),
-            Err(None) => return Err(BadType),
-        },
-    )
-}
-
-/// Makes a signature of scalars known that all have a value, under this process's own convention. `None` if there is no room.
-///
-/// Its functions are called through `first` until there is something better.
-pub fn add_scalars(key: &Key, first: Call) -> Option<&'static Entry> {
-    engine::exclusively(|| add(key, None, first)).ok()
+    match search(key) {
+        Ok(entry) => Some(entry),
+        Err(bucket) => add(key, bucket, first),
+    }
 }
 
 /// The key's entry, or the bucket where its number belongs.
@@ -220,44 +175,50 @@ fn first_bucket(hash: u64) -> usize {
     (hash >> 32) as usize % BUCKETS
 }
 
-/// Makes a signature known, if there is room, or else gives the detail back. The caller is the only one to do so.
-fn add(
-    key: &Key,
-    detail: Option<Box<Detail>>,
-    first: Call,
-) -> Result<&'static Entry, Option<Box<Detail>>> {
-    // Another thread may have been faster.
-    let bucket = match search(key) {
-        Ok(entry) => return Ok(entry),
-        Err(bucket) => bucket,
-    };
-    let number = USED.load(Ordering::Relaxed);
-    let Some(entry) = TABLE.get(number as usize) else {
-        return Err(detail);
-    };
-    USED.store(number + 1, Ordering::Relaxed);
-    // Entries stay for as long as the process.
-    let words = match key.words() {
-        [word] => {
-            entry.word.store(*word, Ordering::Relaxed);
-            entry.word.as_ptr()
-        }
-        words => words.to_vec().leak().as_mut_ptr(),
-    };
+/// Makes a signature known, if there is room. Any number of threads and of signal handlers may be here at once, and a fork may copy any state of
+/// this: what one has taken and not shown is lost, and nothing else.
+#[inline(never)]
+fn add(key: &Key, mut bucket: usize, first: Call) -> Option<&'static Entry> {
+    let words = key.words();
+    let start = reserve(&WORDS_USED, words.len(), WORDS)?;
+    let number = reserve(&USED, 1, ENTRIES)?;
+    let (entry, place) = (&TABLE[number], &KEYS[start..start + words.len()]);
+    for (to, word) in place.iter().zip(words) {
+        to.store(*word, Ordering::Relaxed);
+    }
     entry.hash.store(key.hash(), Ordering::Relaxed);
-    let len = key.words().len() as u32;
-    entry.len.store(len, Ordering::Relaxed);
-    entry.words.store(words, Ordering::Relaxed);
-    let detail = detail.map_or(ptr::null_mut(), Box::into_raw);
-    entry.detail.store(detail, Ordering::Relaxed);
+    entry.len.store(words.len() as u16, Ordering::Relaxed);
+    entry.words.store(place[0].as_ptr(), Ordering::Relaxed);
+    entry.bound.store(key.bound.to_bits(), Ordering::Relaxed);
     entry.call.store(first as *mut c_void, Ordering::Relaxed);
     // The upper half tells a token from numbers that programs may leave in its place.
     let check = (key.hash() ^ key.hash() << 32) & !(u64::from(u32::MAX));
-    entry
-        .token
-        .store(check | u64::from(number), Ordering::Release);
-    INDEX[bucket].store(number, Ordering::Release);
-    Ok(entry)
+    entry.token.store(check | number as u64, Ordering::Release);
+    loop {
+        let place = &INDEX[bucket];
+        let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
+        match place.compare_exchange(0, number as u32, success, failure) {
+            Ok(_) => return Some(entry),
+            Err(other) => {
+                let other = &TABLE[other as usize % ENTRIES];
+                // Another thread has been faster.
+                if other.has(key) {
+                    return Some(other);
+                }
+            }
+        }
+        bucket = (bucket + 1) % BUCKETS;
+    }
+}
+
+/// Takes `count` of what there are `limit` of; returns the first.
+fn reserve(used: &AtomicU32, count: usize, limit: usize) -> Option<usize> {
+    // Otherwise the number would go up without end.
+    if used.load(Ordering::Relaxed) as usize + count > limit {
+        return None;
+    }
+    let start = used.fetch_add(count as u32, Ordering::Relaxed) as usize;
+    (start + count <= limit).then_some(start)
 }
 
 impl Entry {
@@ -267,17 +228,18 @@ impl Entry {
             call: AtomicPtr::new(ptr::null_mut()),
             closure: AtomicPtr::new(ptr::null_mut()),
             hash: AtomicU64::new(0),
-            len: AtomicU32::new(0),
             words: AtomicPtr::new(ptr::null_mut()),
-            word: AtomicU64::new(0),
             detail: AtomicPtr::new(ptr::null_mut()),
+            len: AtomicU16::new(0),
+            uses: [const { AtomicU16::new(0) }; 2],
+            bound: AtomicU64::new(0),
         }
     }
 
     #[inline]
     fn has(&self, key: &Key) -> bool {
         let words = key.words();
-        let len = self.len.load(Ordering::Relaxed) as usize;
+        let len = usize::from(self.len.load(Ordering::Relaxed));
         self.hash.load(Ordering::Relaxed) == key.hash()
             && len == words.len()
             // Word by word: they are few, and not worth a call of memcmp().
@@ -292,8 +254,8 @@ impl Entry {
 
     #[inline(always)]
     fn words(&self, len: usize) -> &'static [u64] {
-        // SAFETY: a number is in the index only when its entry is whole, and then this is a list of that length that is never
-        // released nor written again: a leaked one, or the entry's own word.
+        // SAFETY: a number is in the index, or a token known, only when its entry is whole, and then this is a list of that length that
+        // is not written again.
         unsafe { std::slice::from_raw_parts(self.words.load(Ordering::Relaxed), len) }
     }
 
@@ -303,41 +265,101 @@ impl Entry {
         self.token.load(Ordering::Relaxed)
     }
 
-    /// What is known of the signature.
-    pub fn detail(&self) -> &'static Detail {
-        let detail = self.detail.load(Ordering::Acquire);
-        if detail.is_null() {
-            return self.describe();
+    /// What it takes to follow the signature.
+    #[inline(always)]
+    pub fn told(&self) -> Told<KeyTypes> {
+        let shapes = KeyTypes::of(self.key());
+        Told {
+            abi: crate::shape::convention(shapes.abi).unwrap_or(farcall_engine::host_abi()),
+            fixed: shapes.fixed,
+            ret: shapes.ret,
+            bound: Bound::from_bits(self.bound.load(Ordering::Relaxed)),
+            shapes,
         }
-        // SAFETY: it came from a box, and is never released.
-        unsafe { &*detail }
     }
 
-    /// Makes the detail of a signature of scalars.
+    /// How many arguments there are.
+    pub fn count(&self) -> usize {
+        let mut count = 0;
+        self.told().shapes.each(|_, _| count += 1);
+        count
+    }
+
+    /// Counts a use without code; whether it is time for code.
+    #[inline(always)]
+    pub fn is_due(&self, direction: farcall_engine::Direction) -> bool {
+        let uses = &self.uses[direction as usize];
+        let so_far = uses.load(Ordering::Relaxed);
+        if u32::from(so_far) >= uses_without_code() {
+            return true;
+        }
+        uses.store(so_far + 1, Ordering::Relaxed);
+        false
+    }
+
+    /// Has the count begin again: there was no memory for code.
+    pub fn put_off(&self, direction: farcall_engine::Direction) {
+        self.uses[direction as usize].store(0, Ordering::Relaxed);
+    }
+
+    /// What code is made of, if that is known.
+    pub fn known_detail(&self) -> Option<&'static Detail> {
+        // SAFETY: it came from make_detail(), and is never released.
+        unsafe { self.detail.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// What code is made of. `None` if there is no memory for it.
     #[cold]
-    fn describe(&self) -> &'static Detail {
-        let ours = Box::into_raw(Box::new(shape::describe_scalars(self.key())));
-        let kept = self.detail.compare_exchange(
-            ptr::null_mut(),
-            ours,
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
-        let kept = match kept {
-            Ok(_) => ours,
-            Err(theirs) => {
-                // SAFETY: it is the box of a moment ago, and nobody has seen it.
-                drop(unsafe { Box::from_raw(ours) });
-                theirs
+    #[inline(never)]
+    pub fn detail(&self) -> Option<&'static Detail> {
+        if let Some(known) = self.known_detail() {
+            return Some(known);
+        }
+        let ours = self.make_detail()?;
+        let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
+        let kept = self
+            .detail
+            .compare_exchange(ptr::null_mut(), ours, success, failure);
+        if kept.is_err() {
+            // SAFETY: it is what was made a moment ago, and nobody has seen it.
+            unsafe {
+                ours.drop_in_place();
+                alloc::dealloc(ours.cast(), Layout::new::<Detail>());
             }
+        }
+        self.known_detail()
+    }
+
+    fn make_detail(&self) -> Option<*mut Detail> {
+        let told = self.told();
+        let mut shapes = Vec::new();
+        shapes.try_reserve_exact(self.count()).ok()?;
+        told.shapes.each(|_, item| match item {
+            Item::Scalar(scalar) => shapes.push(Shape::Scalar(scalar)),
+            Item::Other(Shape::Void) => {}
+            Item::Other(shape) => shapes.push(*shape),
+        });
+        let is_dense = shapes.len() == self.count();
+        let plan = abi::collect(told.abi, told.fixed, told.ret, shapes.into_iter()).ok()?;
+        let detail = Detail {
+            compiled: Compiled::planned(plan),
+            is_dense,
         };
-        // SAFETY: it came from a box, and is never released.
-        unsafe { &*kept }
+        // SAFETY: the size is not zero, and the memory is written at once.
+        unsafe {
+            let place = alloc::alloc(Layout::new::<Detail>()).cast::<Detail>();
+            if place.is_null() {
+                return None;
+            }
+            place.write(detail);
+            Some(place)
+        }
     }
 
     /// The words of its key.
+    #[inline(always)]
     pub fn key(&self) -> &'static [u64] {
-        self.words(self.len.load(Ordering::Relaxed) as usize)
+        self.words(usize::from(self.len.load(Ordering::Relaxed)))
     }
 
     /// The code that calls functions of the signature.

@@ -1,12 +1,12 @@
 //! Calls without code made for them, as libffi has their arguments: behind pointers.
 //!
-//! This is how signatures are called that have no code, because the system refuses executable memory, because there are too many, or
-//! because the convention is not this process's own. A plan's moves are followed by [`farcall_engine::interp`].
+//! This is how signatures are called that have no code: because they are new, because the system refuses executable memory, because there are
+//! too many, or because the convention is not this process's own. Where values go is found as they are moved
+//! ([`farcall_engine::interp::Told`]), so it takes no memory.
 
 use crate::intern::Entry;
-use crate::shape::Detail;
-use farcall_arch::{Move, Plan};
-use farcall_engine::interp::{self, Arguments};
+use farcall_arch::Move;
+use farcall_engine::interp::{self, Arguments, Shapes, Told};
 use std::ffi::c_void;
 use std::ptr;
 
@@ -21,66 +21,35 @@ pub unsafe extern "C-unwind" fn call(
     entry: &Entry,
 ) {
     // SAFETY: the caller vouches for the call.
-    unsafe { call_with(entry.detail(), target, values, result, ptr::null()) }
+    unsafe { call_told(&entry.told(), target, values, result, ptr::null()) }
 }
 
-/// Calls `target`, with a Go closure in its register.
+/// Calls `target`, with a Go closure in its register unless that is null.
 ///
 /// # Safety
-/// * As for [`crate::intern::Call`], the signature being `detail`'s.
-pub unsafe fn call_with(
-    detail: &Detail,
+/// * As for [`crate::intern::Call`], the signature being the one that is told.
+#[inline(always)]
+pub unsafe fn call_told(
+    told: &Told<impl Shapes>,
     target: *const c_void,
     values: *mut *mut c_void,
     result: *mut c_void,
     chain: *const c_void,
 ) {
-    let positions = &detail.positions;
-    let pointers = Pointers { values, positions };
     // SAFETY: the caller vouches for the call.
-    unsafe { interp::call(detail.plan(), target, pointers, result, chain) }
-}
-
-/// Calls `target` by a plan alone, in which each argument has its own place.
-///
-/// # Safety
-/// * As for [`crate::intern::Call`], the signature being the plan's.
-pub unsafe fn call_by(
-    plan: &Plan,
-    target: *const c_void,
-    values: *mut *mut c_void,
-    result: *mut c_void,
-) {
-    let positions = &[];
-    let pointers = Pointers { values, positions };
-    // SAFETY: the caller vouches for the call.
-    unsafe { interp::call(plan, target, pointers, result, ptr::null()) }
+    unsafe { interp::call_told(told, target, Pointers(values), result, chain) }
 }
 
 /// The arguments of a call, each behind a pointer.
-struct Pointers<'a> {
-    values: *mut *mut c_void,
-    /// See [`Detail::positions`].
-    positions: &'a [u32],
-}
+struct Pointers(*mut *mut c_void);
 
-impl Arguments for Pointers<'_> {
+impl Arguments for Pointers {
     #[inline(always)]
     unsafe fn bytes(&self, mv: &Move) -> *const u8 {
-        let position = position(self.positions, mv.value as usize);
         // SAFETY: there is a pointer for each argument, to a value of its type.
         unsafe {
-            let value = (*self.values.add(position)).cast::<u8>();
+            let value = (*self.0.add(mv.value as usize)).cast::<u8>();
             value.add(mv.offset as usize)
         }
-    }
-}
-
-/// The place among all arguments of one that has a value.
-#[inline(always)]
-pub fn position(positions: &[u32], argument: usize) -> usize {
-    match positions {
-        [] => argument,
-        positions => positions[argument] as usize,
     }
 }

@@ -1,17 +1,21 @@
-//! What a signature says, without addresses: as a key to look it up by.
+//! What a signature says, without addresses: as a key to look it up by, which says where its values go as well.
 
-use crate::types::{self, AbiNumber, BadType, FfiType, code, elements};
+use crate::shape;
+use crate::types::{AbiNumber, BadType, FfiType, code};
+use farcall_arch::abi::Bound;
+use farcall_arch::abi::shape::{Aggregate, Shape};
+use farcall_engine::interp::{Item, Shapes};
 use std::mem::MaybeUninit;
 
 /// The longest key, in words, of a signature that is remembered: some 500 scalars.
 const LONGEST: usize = 64;
 
-/// How deep structs may be nested.
-const MAX_DEPTH: u32 = 64;
-
 // Bytes of a key beside the type codes.
+/// Added to the convention's number if the signature is variadic; the number of named arguments comes next, in four bytes.
 const VARIADIC: u8 = 0x40;
 const END: u8 = 0x41;
+/// Before the eight bytes of an [`Aggregate`].
+const AGGREGATE: u8 = 0x42;
 
 /// A signature's content as a string of words, a byte a scalar, and its hash.
 pub struct Key {
@@ -19,6 +23,8 @@ pub struct Key {
     len: usize,
     words: [MaybeUninit<u64>; LONGEST],
     is_oversized: bool,
+    /// What the arguments take at most.
+    pub bound: Bound,
 }
 
 /// The word of a key that is being filled, and the hash of those before it.
@@ -97,10 +103,10 @@ impl ShortKey {
 }
 
 impl Key {
-    /// The key of a signature under a convention, still without types.
+    /// The key of a signature under a convention, still without types; `fixed` arguments are named if it is variadic.
     #[inline(always)]
-    pub fn new(abi: AbiNumber) -> Key {
-        Key {
+    pub fn new(abi: AbiNumber, fixed: Option<u32>) -> Key {
+        let mut key = Key {
             tail: Tail {
                 word: u64::from(abi),
                 shift: 8,
@@ -109,87 +115,115 @@ impl Key {
             len: 0,
             words: [const { MaybeUninit::uninit() }; LONGEST],
             is_oversized: false,
+            bound: Bound::default(),
+        };
+        if let Some(fixed) = fixed {
+            key.tail.word |= u64::from(VARIADIC) | u64::from(fixed) << 8;
+            key.tail.shift += u32::BITS;
         }
+        key
     }
 
-    /// Adds types if all are scalars; returns whether they were. If not, the key is of no use any more.
-    ///
-    /// # Safety
-    /// * All are types.
-    #[inline(always)]
-    pub unsafe fn add_scalars(&mut self, types: &[*mut FfiType]) -> bool {
-        // All that changes with each type stays in registers.
-        let mut tail = self.tail;
-        for ty in types {
-            // SAFETY: the caller vouches for the types.
-            let byte = unsafe { scalar_byte(*ty) };
-            if byte == NO_SCALAR {
-                return false;
-            }
-            if let Some(word) = tail.push(byte) {
-                self.append(word);
-            }
-        }
-        self.tail = tail;
-        true
-    }
-
-    /// Adds any type, which is completed if need be.
+    /// Adds the result's type, which is completed if need be.
     ///
     /// # Errors
     /// [`BadType`] for a type that makes no sense.
     ///
     /// # Safety
     /// * `ty` points to a type that nobody else uses meanwhile.
-    pub unsafe fn add(&mut self, ty: *mut FfiType) -> Result<(), BadType> {
+    #[inline(always)]
+    pub unsafe fn add_result(&mut self, ty: *mut FfiType) -> Result<(), BadType> {
         // SAFETY: the caller vouches for the type.
-        unsafe {
-            types::complete(ty)?;
-            self.add_complete(ty, MAX_DEPTH)
+        match unsafe { scalar_byte(ty) } {
+            // SAFETY: likewise.
+            NO_SCALAR => unsafe { self.add_other(ty, None) },
+            byte => {
+                self.push(byte);
+                Ok(())
+            }
         }
     }
 
+    /// Adds the arguments' types, which are completed if need be.
+    ///
+    /// # Errors
+    /// As for [`Key::add_result`].
+    ///
     /// # Safety
-    /// * As for [`Key::add`]; the type is complete.
-    unsafe fn add_complete(&mut self, ty: *const FfiType, depth: u32) -> Result<(), BadType> {
-        // SAFETY: the caller vouches for the type.
-        let (of, byte) = unsafe { (&*ty, scalar_byte(ty)) };
-        if byte != NO_SCALAR {
-            self.push(byte);
-            return Ok(());
-        }
-        if !matches!(of.code, code::STRUCT | code::COMPLEX | code::VECTOR) || depth == 0 {
-            return Err(BadType);
-        }
-        // Here too, what changes with each element stays in registers.
+    /// * All are types that nobody else uses meanwhile.
+    #[inline(always)]
+    pub unsafe fn add_arguments(&mut self, types: &[*mut FfiType]) -> Result<(), BadType> {
+        self.bound.add_scalars(types.len() as u32);
+        // What changes with each type stays in registers.
         let mut tail = self.tail;
-        self.push_to(&mut tail, of.code as u8);
-        self.push_number(&mut tail, of.size);
-        self.push_number(&mut tail, usize::from(of.alignment));
-        // SAFETY: likewise.
-        for element in unsafe { elements(ty)? } {
-            // SAFETY: likewise: a list has no null pointers before its end. What had size 0 was completed with the whole.
-            let byte = unsafe { scalar_byte(element) };
+        for ty in types {
+            // SAFETY: the caller vouches for the types.
+            let byte = unsafe { scalar_byte(*ty) };
             if byte != NO_SCALAR {
                 self.push_to(&mut tail, byte);
+                if is_wide(byte) {
+                    self.add_wide(byte);
+                }
                 continue;
             }
             self.tail = tail;
+            let abi = shape::convention(self.abi());
             // SAFETY: likewise.
-            unsafe { self.add_complete(element, depth - 1)? };
+            unsafe { self.add_other(*ty, abi)? };
             tail = self.tail;
-            if self.is_oversized {
-                return Ok(());
-            }
         }
-        self.push_to(&mut tail, END);
         self.tail = tail;
         Ok(())
     }
 
-    /// Marks that the next arguments are variadic.
-    pub fn begin_variadic(&mut self) {
-        self.push(VARIADIC);
+    /// Adds what a scalar of more than a word takes.
+    #[inline(never)]
+    fn add_wide(&mut self, byte: u8) {
+        if let Some(abi) = shape::convention(self.abi()) {
+            self.bound.add(abi, shape::of_scalar(u16::from(byte)));
+        }
+    }
+
+    fn abi(&self) -> AbiNumber {
+        let first = match self.len {
+            0 => self.tail.word,
+            // SAFETY: the first word has been written.
+            _ => unsafe { self.words[0].assume_init() },
+        };
+        AbiNumber::from(first as u8 & !VARIADIC)
+    }
+
+    /// Adds a type that is no scalar; what it takes as an argument, if it is one.
+    ///
+    /// # Safety
+    /// * As for [`Key::add_result`].
+    #[inline(never)]
+    unsafe fn add_other(
+        &mut self,
+        ty: *mut FfiType,
+        argument: Option<farcall_arch::Abi>,
+    ) -> Result<(), BadType> {
+        // SAFETY: the caller vouches for the type.
+        let shape = unsafe { shape::of_aggregate(ty)? };
+        if let Some(abi) = argument {
+            self.bound.add(abi, shape);
+        }
+        if shape::is_too_large(shape) {
+            self.is_oversized = true;
+        }
+        let mut tail = self.tail;
+        match shape {
+            Shape::Other(aggregate) => {
+                self.push_to(&mut tail, AGGREGATE);
+                for byte in aggregate.to_bits().to_le_bytes() {
+                    self.push_to(&mut tail, byte);
+                }
+            }
+            // A vector of eight bytes.
+            _ => self.push_to(&mut tail, code::DOUBLE as u8),
+        }
+        self.tail = tail;
+        Ok(())
     }
 
     /// Ends it: nothing is added any more.
@@ -215,16 +249,6 @@ impl Key {
         if let Some(word) = tail.push(byte) {
             self.append(word);
         }
-    }
-
-    /// A number in groups of seven bits, the lowest first.
-    #[inline(always)]
-    fn push_number(&mut self, tail: &mut Tail, mut number: usize) {
-        while number >= 0x80 {
-            self.push_to(tail, number as u8 | 0x80);
-            number >>= 7;
-        }
-        self.push_to(tail, number as u8);
     }
 
     #[inline(always)]
@@ -257,19 +281,117 @@ impl Key {
     }
 }
 
-/// The type codes of a finished key of scalars without variadic ones: the result's, then the arguments'.
-#[inline]
-pub fn scalar_codes(words: &[u64]) -> &[u8] {
-    // SAFETY: words are bytes, and all machines here have the lowest first, as a key is filled.
-    let bytes =
-        unsafe { std::slice::from_raw_parts(words.as_ptr().cast::<u8>(), size_of_val(words)) };
-    // The convention's number is not among them; behind the end there are zeros.
-    let end = bytes.iter().rposition(|byte| *byte == END);
-    bytes.get(1..end.unwrap_or(1)).unwrap_or_default()
+/// The types of a finished key.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyTypes {
+    /// The number of the convention.
+    pub abi: AbiNumber,
+    /// How many arguments are named, if it is variadic.
+    pub fixed: Option<u32>,
+    /// The result.
+    pub ret: Shape,
+    /// The arguments' bytes, with the end.
+    args: *const u8,
+}
+
+impl KeyTypes {
+    /// What a key says.
+    #[inline(always)]
+    pub fn of(words: &'static [u64]) -> KeyTypes {
+        // All machines here have the lowest byte first, as a key is filled.
+        let bytes = words.as_ptr().cast::<u8>();
+        // SAFETY: a finished key has a convention, a result and an end, and a variadic one the number of named arguments.
+        unsafe {
+            let first = *bytes;
+            let mut at = bytes.add(1);
+            let fixed = match first & VARIADIC {
+                0 => None,
+                _ => {
+                    let fixed = at.cast::<u32>().read_unaligned();
+                    at = at.add(size_of::<u32>());
+                    Some(fixed)
+                }
+            };
+            let ret = match shape::plain_scalar(u16::from(*at)) {
+                Some(scalar) => {
+                    at = at.add(1);
+                    Shape::Scalar(scalar)
+                }
+                None => next(&mut at).unwrap_or(Shape::Void),
+            };
+            KeyTypes {
+                abi: AbiNumber::from(first & !VARIADIC),
+                fixed,
+                ret,
+                args: at,
+            }
+        }
+    }
+}
+
+impl Shapes for KeyTypes {
+    #[inline(always)]
+    fn each(&self, mut visit: impl FnMut(u32, Item<'_>)) {
+        let mut at = self.args;
+        let mut value = 0;
+        loop {
+            // SAFETY: a finished key has an end.
+            let byte = unsafe { *at };
+            if let Some(scalar) = shape::plain_scalar(u16::from(byte)) {
+                at = at.wrapping_add(1);
+                visit(value, Item::Scalar(scalar));
+            } else {
+                // SAFETY: likewise.
+                let Some(shape) = (unsafe { next(&mut at) }) else {
+                    return;
+                };
+                visit(value, Item::Other(&shape));
+            }
+            value += 1;
+        }
+    }
+}
+
+/// The next type of a key; `None` at its end.
+///
+/// # Safety
+/// * `at` points to a type or the end within a finished key.
+#[inline(never)]
+unsafe fn next(at: &mut *const u8) -> Option<Shape> {
+    // SAFETY: the caller vouches for the place; behind a type there is another one or the end.
+    unsafe {
+        let byte = **at;
+        *at = at.add(1);
+        if let Some(scalar) = shape::plain_scalar(u16::from(byte)) {
+            return Some(Shape::Scalar(scalar));
+        }
+        match byte {
+            END => None,
+            AGGREGATE => {
+                let bits = at.cast::<u64>().read_unaligned();
+                *at = at.add(size_of::<u64>());
+                Some(Shape::Other(Aggregate::from_bits(bits)))
+            }
+            code => Some(shape::of_scalar(u16::from(code))),
+        }
+    }
 }
 
 /// What [`scalar_byte`] says of anything else.
-const NO_SCALAR: u8 = u8::MAX;
+pub const NO_SCALAR: u8 = u8::MAX;
+
+/// Whether a byte stands for a scalar of a word at most.
+#[inline(always)]
+pub fn is_word(byte: u8) -> bool {
+    byte != NO_SCALAR && !is_wide(byte)
+}
+
+/// Whether a scalar takes more than a word.
+#[inline(always)]
+fn is_wide(byte: u8) -> bool {
+    const WIDE: u32 = 1 << code::LONGDOUBLE | 1 << code::UINT128 | 1 << code::SINT128;
+    WIDE >> byte & 1 != 0
+}
 
 /// The byte that stands for each code, the same for codes that mean the same here.
 static SCALAR_BYTES: [u8; 32] = {
@@ -292,7 +414,7 @@ static SCALAR_BYTES: [u8; 32] = {
 /// # Safety
 /// * `ty` points to a type.
 #[inline(always)]
-unsafe fn scalar_byte(ty: *const FfiType) -> u8 {
+pub unsafe fn scalar_byte(ty: *const FfiType) -> u8 {
     // SAFETY: the caller vouches for the type.
     let (size, code) = unsafe { ((*ty).size, usize::from((*ty).code)) };
     match SCALAR_BYTES.get(code) {
@@ -331,24 +453,15 @@ mod tests {
             for ret in types {
                 // SAFETY: all types are right above.
                 let (short, long) = unsafe {
-                    let mut long = Key::new(abi::DEFAULT);
-                    assert!(long.add_scalars(&[ret]) && long.add_scalars(&types[..count]));
+                    let mut long = Key::new(abi::DEFAULT, None);
+                    assert_eq!(long.add_result(ret), Ok(()));
+                    assert_eq!(long.add_arguments(&types[..count]), Ok(()));
                     long.finish();
                     let short = ShortKey::new(abi::DEFAULT, ret, types.as_ptr(), count);
                     (short.expect("all are scalars"), long)
                 };
                 assert_eq!(long.words(), [short.0]);
                 assert_eq!(long.hash(), short.hash());
-                // A pointer is a number of eight bytes here.
-                let same = |code| match code {
-                    code::POINTER => code::UINT64,
-                    code => code,
-                };
-                let all = [ret].into_iter().chain(types[..count].iter().copied());
-                // SAFETY: likewise.
-                let codes = all.map(|ty| same(unsafe { (*ty).code }));
-                let told = scalar_codes(long.words());
-                assert!(told.iter().map(|code| u16::from(*code)).eq(codes));
             }
         }
     }

@@ -2,9 +2,9 @@
 
 use crate::cif::Cif;
 use crate::code;
-use crate::intern::{self, Call, Entry, Found};
+use crate::intern::{self, Call, Entry};
 use crate::interp;
-use farcall_arch::emit::MAX_REGISTER_RESULT;
+use std::alloc::{self, Layout};
 use std::ffi::c_void;
 use std::ptr;
 
@@ -31,15 +31,12 @@ pub unsafe extern "C-unwind" fn ffi_call(
     }
 }
 
-/// Room for any result that generated code stores: those that are returned in registers.
-#[repr(align(16))]
-struct Unwanted([u8; MAX_REGISTER_RESULT]);
-
-/// Calls through a cif whose token is not what was left there, or without memory for the result.
+/// Calls through a cif whose token is no entry's, or without memory for the result.
 ///
 /// # Safety
 /// * Those of [`ffi_call`].
 #[cold]
+#[inline(never)]
 unsafe fn call_otherwise(
     cif: &Cif,
     target: *const c_void,
@@ -48,23 +45,13 @@ unsafe fn call_otherwise(
 ) {
     // SAFETY: the caller vouches for the cif and the call.
     unsafe {
+        if let Some(entry) = intern::entry(cif.token) {
+            // A trampoline would store the result.
+            return interp::call(target, values, result, entry);
+        }
         // It was never prepared, or its types are no longer what they were.
-        let Some(found) = cif.resolve() else { return };
-        let entry = found.entry();
-        found.lend(|detail| {
-            let Some(entry) = entry else {
-                return interp::call_with(detail, target, values, result, ptr::null());
-            };
-            // A result in memory has room in the trampoline if none is given; any other is stored, and has it here.
-            let mut unwanted = Unwanted([0; MAX_REGISTER_RESULT]);
-            let is_in_memory = detail.plan().sret.is_some();
-            let result = if result.is_null() && !is_in_memory {
-                unwanted.0.as_mut_ptr().cast()
-            } else {
-                result
-            };
-            entry.call()(target, values, result, entry);
-        });
+        let Ok(told) = cif.told() else { return };
+        interp::call_told(&told, target, values, result, ptr::null());
     }
 }
 
@@ -82,8 +69,10 @@ pub unsafe extern "C-unwind" fn ffi_call_go(
 ) {
     // SAFETY: the caller vouches for the cif and the call.
     unsafe {
-        if let Some(found) = (*cif).resolve() {
-            found.lend(|detail| interp::call_with(detail, target, values, result, closure));
+        if let Some(entry) = intern::entry((*cif).token) {
+            interp::call_told(&entry.told(), target, values, result, closure);
+        } else if let Ok(told) = (*cif).told() {
+            interp::call_told(&told, target, values, result, closure);
         }
     }
 }
@@ -110,16 +99,23 @@ struct Known {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ffi_call_plan_alloc(cif: *const Cif) -> *mut Plan {
     // SAFETY: the caller vouches for the cif.
-    let known = match unsafe { (*cif).resolve() } {
-        Some(Found::Interned(entry)) => {
+    let known = match unsafe { (*cif).entry() } {
+        Ok(Some(entry)) => {
             code::compile_call(entry);
             let call = entry.call();
             Some(Known { call, entry })
         }
-        Some(Found::Passing(_)) => None,
-        None => return ptr::null_mut(),
+        Ok(None) => None,
+        Err(_) => return ptr::null_mut(),
     };
-    Box::into_raw(Box::new(Plan { known, cif }))
+    // SAFETY: the size is not zero, and what is there is written at once.
+    unsafe {
+        let plan = alloc::alloc(Layout::new::<Plan>()).cast::<Plan>();
+        if !plan.is_null() {
+            plan.write(Plan { known, cif });
+        }
+        plan
+    }
 }
 
 /// As [`ffi_call`], with the plan's signature.
@@ -152,8 +148,8 @@ pub unsafe extern "C-unwind" fn ffi_call_plan_invoke(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ffi_call_plan_free(plan: *mut Plan) {
     if !plan.is_null() {
-        // SAFETY: it was made by Box::into_raw(), and the caller gives it up.
-        drop(unsafe { Box::from_raw(plan) });
+        // SAFETY: it was allocated so, has nothing to be dropped, and the caller gives it up.
+        unsafe { alloc::dealloc(plan.cast(), Layout::new::<Plan>()) };
     }
 }
 

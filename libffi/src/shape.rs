@@ -1,37 +1,16 @@
-//! What a signature says, as the convention and the types that `farcall-arch` plans with.
+//! What a signature says, as the conventions and the shapes that `farcall-arch` plans with.
 
-use crate::key;
-use crate::types::{AbiNumber, BadType, FfiType, code, elements};
+use crate::key::{self, NO_SCALAR};
+use crate::types::{self, AbiNumber, BadType, FfiType, code, elements};
 #[cfg(target_arch = "aarch64")]
 use farcall_arch::abi::Dialect;
+use farcall_arch::abi::shape::{Aggregate, Content, MAX_TELLING, Shape};
+use farcall_arch::abi::{Bound, MAX_AREA};
+use farcall_arch::layout::Number;
 use farcall_arch::types::Float;
-use farcall_arch::{Abi, Plan, Signature, Struct, StructError, Type};
-use farcall_engine::{self as engine, Compiled};
-
-/// What is known of a signature beside its code.
-#[derive(Debug)]
-pub struct Detail {
-    /// The arguments that have a value, where they go, and the code for that.
-    pub compiled: Compiled,
-    /// For each of these, its place among all arguments, unless that is the same.
-    pub positions: Vec<u32>,
-    /// How many arguments are named, if it was prepared as variadic.
-    pub fixed: Option<usize>,
-    /// How many arguments there are.
-    pub count: usize,
-}
-
-impl Detail {
-    /// Where its values go.
-    pub fn plan(&self) -> &Plan {
-        self.compiled.plan()
-    }
-
-    /// Whether each pointer to an argument is at the argument's own place in the plan, as generated code takes them.
-    pub fn is_dense(&self) -> bool {
-        self.positions.is_empty()
-    }
-}
+use farcall_arch::{Abi, Scalar, Type};
+use farcall_engine::interp::{Item, Shapes, Told};
+use std::cell::Cell;
 
 /// The numbers of calling conventions (`ffi_abi`), which differ from target to target.
 #[allow(missing_docs, reason = "named as in ffitarget.h")]
@@ -83,118 +62,111 @@ pub fn convention(number: AbiNumber) -> Option<Abi> {
     }
 }
 
-/// What is kept of a signature that was not known before.
+/// The types of a signature as the program has them.
+#[derive(Clone, Copy, Debug)]
+pub struct Types<'a>(&'a [*mut FfiType]);
+
+impl Shapes for Types<'_> {
+    #[inline(always)]
+    fn each(&self, mut visit: impl FnMut(u32, Item<'_>)) {
+        for (value, ty) in self.0.iter().enumerate() {
+            // SAFETY: told() has looked at the same types.
+            let byte = unsafe { key::scalar_byte(*ty) };
+            if let Some(scalar) = plain_scalar(u16::from(byte)) {
+                visit(value as u32, Item::Scalar(scalar));
+            // SAFETY: likewise.
+            } else if let Ok(shape) = unsafe { of(*ty) } {
+                visit(value as u32, Item::Other(&shape));
+            }
+        }
+    }
+}
+
+/// A signature that is not remembered.
 ///
 /// # Errors
 /// [`BadType`] for a type that has no place under the convention.
 ///
 /// # Safety
-/// * All types are complete.
-pub unsafe fn describe(
+/// * The types exist for as long as the result is used.
+pub unsafe fn told(
     number: AbiNumber,
-    ret: *const FfiType,
+    ret: *mut FfiType,
     args: &[*mut FfiType],
-    fixed: Option<usize>,
-) -> Result<Detail, BadType> {
+    fixed: Option<u32>,
+) -> Result<Told<Types<'_>>, BadType> {
     let abi = convention(number).ok_or(BadType)?;
+    let mut bound = Bound::default();
     // SAFETY: the caller vouches for the types.
-    let ret = unsafe { to_type(&*ret)? };
-    let mut types = Vec::with_capacity(args.len());
-    let mut positions = Vec::new();
-    let mut named = 0;
-    for (index, arg) in args.iter().enumerate() {
-        // SAFETY: likewise.
-        let ty = unsafe { to_type(&**arg)? };
-        // An argument without a value takes no place, but has its pointer among the others.
-        if ty != Type::Void {
-            types.push(ty);
-            positions.push(index as u32);
-            named += usize::from(fixed.is_some_and(|fixed| index < fixed));
+    unsafe {
+        bound.add_scalars(args.len() as u32);
+        for ty in args {
+            if !key::is_word(key::scalar_byte(*ty)) {
+                bound.add(abi, of(*ty)?);
+            }
         }
+        Ok(Told {
+            abi,
+            fixed,
+            ret: of(ret)?,
+            bound,
+            shapes: Types(args),
+        })
     }
-    if positions.len() == args.len() {
-        positions = Vec::new();
+}
+
+/// The shape of any type.
+///
+/// # Safety
+/// * `ty` points to a type.
+#[inline(always)]
+unsafe fn of(ty: *mut FfiType) -> Result<Shape, BadType> {
+    // SAFETY: the caller vouches for the type.
+    match unsafe { key::scalar_byte(ty) } {
+        // SAFETY: likewise.
+        NO_SCALAR => unsafe { of_aggregate(ty) },
+        byte => Ok(match plain_scalar(u16::from(byte)) {
+            Some(scalar) => Shape::Scalar(scalar),
+            None => of_scalar(u16::from(byte)),
+        }),
     }
-    let signature = match fixed {
-        None => Signature::new(ret, types),
-        Some(_) => Signature::variadic(ret, types, named),
+}
+
+/// The scalar of one register that a code stands for.
+#[inline(always)]
+pub fn plain_scalar(code: u16) -> Option<Scalar> {
+    const SCALARS: [Option<Scalar>; 256] = {
+        let mut scalars = [None; 256];
+        scalars[code::UINT8 as usize] = Some(Scalar::U8);
+        scalars[code::SINT8 as usize] = Some(Scalar::I8);
+        scalars[code::UINT16 as usize] = Some(Scalar::U16);
+        scalars[code::SINT16 as usize] = Some(Scalar::I16);
+        scalars[code::UINT32 as usize] = Some(Scalar::U32);
+        scalars[code::SINT32 as usize] = Some(Scalar::I32);
+        scalars[code::INT as usize] = Some(Scalar::I32);
+        scalars[code::UINT64 as usize] = Some(Scalar::U64);
+        scalars[code::SINT64 as usize] = Some(Scalar::I64);
+        scalars[code::POINTER as usize] = Some(Scalar::U64);
+        scalars[code::FLOAT as usize] = Some(Scalar::F32);
+        scalars[code::DOUBLE as usize] = Some(Scalar::F64);
+        scalars
     };
-    let signature = signature.map_err(|_| BadType)?;
-    let compiled = Compiled::new(signature, abi, None).map_err(|_| BadType)?;
-    Ok(Detail {
-        compiled,
-        positions,
-        fixed,
-        count: args.len(),
-    })
+    static TABLE: [Option<Scalar>; 256] = SCALARS;
+    TABLE[usize::from(code as u8)]
 }
 
-/// What is kept of a signature whose key is of scalars that all have a value, under this process's own convention.
-pub fn describe_scalars(key: &[u64]) -> Detail {
-    let signature = scalar_signature(key);
-    let count = signature.args().len();
-    let compiled = Compiled::new(signature, engine::host_abi(), None);
-    Detail {
-        compiled: compiled.expect(ALWAYS_PLANNED),
-        positions: Vec::new(),
-        fixed: None,
-        count,
-    }
-}
-
-/// Where the values of such a signature go.
-pub fn plan_scalars(key: &[u64]) -> Plan {
-    farcall_arch::plan(&scalar_signature(key), engine::host_abi()).expect(ALWAYS_PLANNED)
-}
-
-/// There are fewer than a key has bytes, none is void, and C compilers pass each on this machine.
-const ALWAYS_PLANNED: &str = "scalars have a place under this process's convention";
-
-fn scalar_signature(key: &[u64]) -> Signature {
-    let to_type = |code: &u8| scalar_type(u16::from(*code)).unwrap_or(Type::Void);
-    let (ret, args) = match key::scalar_codes(key) {
-        [] => (Type::Void, Vec::new()),
-        [ret, args @ ..] => (to_type(ret), args.iter().map(to_type).collect()),
-    };
-    Signature::new(ret, args).expect(ALWAYS_PLANNED)
+/// The shape of any scalar; of anything else that of `void`.
+pub fn of_scalar(code: u16) -> Shape {
+    Shape::of(&scalar_type(code).unwrap_or(Type::Void))
 }
 
 fn scalar_type(code: u16) -> Option<Type> {
     Some(match code {
         code::VOID => Type::Void,
-        code::UINT8 => Type::U8,
-        code::SINT8 => Type::I8,
-        code::UINT16 => Type::U16,
-        code::SINT16 => Type::I16,
-        code::UINT32 => Type::U32,
-        code::SINT32 | code::INT => Type::I32,
-        code::UINT64 => Type::U64,
-        code::SINT64 => Type::I64,
-        code::POINTER => Type::POINTER,
-        code::FLOAT => Type::F32,
-        code::DOUBLE => Type::F64,
         code::LONGDOUBLE => LONG_DOUBLE.ty(),
         code::UINT128 => Type::U128,
         code::SINT128 => Type::I128,
-        _ => return None,
-    })
-}
-
-/// The type that a description is of.
-///
-/// # Safety
-/// * The type is complete.
-unsafe fn to_type(ty: &FfiType) -> Result<Type, BadType> {
-    if let Some(scalar) = scalar_type(ty.code) {
-        return Ok(scalar);
-    }
-    Ok(match ty.code {
-        // SAFETY: the caller vouches for the type.
-        code::STRUCT => unsafe { to_struct(ty)? },
-        // SAFETY: likewise.
-        code::COMPLEX => unsafe { to_complex(ty)? },
-        code::VECTOR => to_vector(ty)?,
-        _ => return Err(BadType),
+        other => Type::Scalar(plain_scalar(other)?),
     })
 }
 
@@ -203,61 +175,221 @@ const LONG_DOUBLE: Float = farcall_engine::host_long_double();
 /// The stack is aligned to no more anywhere.
 const MAX_ALIGN: u32 = 16;
 
-/// # Safety
-/// * As for [`to_type`].
-unsafe fn to_struct(ty: &FfiType) -> Result<Type, BadType> {
-    let mut parts = Vec::new();
-    // SAFETY: the caller vouches for the type and its elements.
-    for element in unsafe { elements(ty)? } {
-        // SAFETY: likewise.
-        parts.push(unsafe { to_type(&*element)? });
-    }
-    let size = u32::try_from(ty.size).map_err(|_| BadType)?;
-    let align = u32::from(ty.alignment).clamp(1, MAX_ALIGN);
-    let made = match Struct::with_layout(parts.clone(), size, align) {
-        // The size is its owner's word. What does not fit is not there.
-        Err(StructError::Overflow { index, .. }) => {
-            parts.truncate(index);
-            Struct::with_layout(parts, size, align)
-        }
-        made => made,
-    };
-    made.map_err(|_| BadType)?.try_into().map_err(|_| BadType)
+/// How deep structs may be nested whose content decides where they go: a description that contains itself is told from one that ends.
+const MAX_DEPTH: u32 = 1 << 12;
+
+/// Whether a value is larger than any stack: a signature with it can be prepared, as libffi has it, and not be called.
+pub fn is_too_large(shape: Shape) -> bool {
+    matches!(shape, Shape::Other(aggregate) if aggregate.size() > MAX_AREA)
 }
 
-/// GNU C has complex integers, which go as structures of two.
+/// The shape of a struct, complex number or vector, which is completed if need be.
+///
+/// # Errors
+/// [`BadType`] for a type that makes no sense.
 ///
 /// # Safety
-/// * As for [`to_type`].
-unsafe fn to_complex(ty: &FfiType) -> Result<Type, BadType> {
-    // SAFETY: the caller vouches for the type and its elements.
-    let part = unsafe { &*elements(ty)?.next().ok_or(BadType)? };
-    match part.code {
-        code::FLOAT => Ok(Type::Complex(Float::F32)),
-        code::DOUBLE => Ok(Type::Complex(Float::F64)),
-        code::LONGDOUBLE => Ok(Type::Complex(LONG_DOUBLE)),
-        code::INT | code::UINT8..=code::SINT64 | code::UINT128 | code::SINT128 => {
-            // SAFETY: a scalar has no elements.
-            let part = unsafe { to_type(part)? };
-            let pair = Struct::new(vec![part.clone(), part]);
-            pair.map_err(|_| BadType)?.try_into().map_err(|_| BadType)
+/// * `ty` points to a type that nobody else uses meanwhile.
+#[inline(never)]
+pub unsafe fn of_aggregate(ty: *mut FfiType) -> Result<Shape, BadType> {
+    // SAFETY: the caller vouches for the type.
+    unsafe {
+        types::complete(ty)?;
+        let of = &*ty;
+        let size = u32::try_from(of.size).unwrap_or(u32::MAX);
+        match of.code {
+            code::STRUCT => {
+                let content = match size {
+                    0..=MAX_TELLING => struct_content(of, size, 0, MAX_DEPTH)?,
+                    _ => Content::NOTHING,
+                };
+                let made = Aggregate::of_struct(size, alignment(of), &content);
+                Ok(Shape::Other(made))
+            }
+            code::COMPLEX => of_complex(of),
+            code::VECTOR => of_vector(of),
+            _ => Err(BadType),
+        }
+    }
+}
+
+/// The alignment that a type says it has, as far as it makes sense.
+fn alignment(ty: &FfiType) -> u32 {
+    let align = u32::from(ty.alignment).next_power_of_two();
+    align.clamp(1, MAX_ALIGN)
+}
+
+/// What lies in a struct of `size` bytes that begins `base` bytes behind the start of the whole. The size is its owner's word: what does not fit is
+/// not there. So elements, none of which is empty, are no more than bytes.
+///
+/// # Safety
+/// * `ty` and all within it are types.
+unsafe fn struct_content(
+    ty: &FfiType,
+    size: u32,
+    base: u32,
+    depth: u32,
+) -> Result<Content, BadType> {
+    if depth == 0 {
+        return Err(BadType);
+    }
+    let pack = alignment(ty);
+    let mut content = Content::NOTHING;
+    let mut end = 0_u32;
+    // SAFETY: the caller vouches for the type.
+    for element in unsafe { elements(ty)? } {
+        // SAFETY: likewise.
+        let element = unsafe { &*element };
+        let (len, align) = extent(element)?;
+        let offset = end.next_multiple_of(align.min(pack));
+        if len > size.saturating_sub(offset) {
+            break;
+        }
+        end = offset + len;
+        let at = base + offset;
+        if element.code == code::STRUCT {
+            // SAFETY: likewise.
+            let inner = unsafe { struct_content(element, len, at, depth - 1)? };
+            content.add_struct(inner, align);
+        } else {
+            // SAFETY: likewise.
+            unsafe { add_numbers(element, at, &mut content)? };
+        }
+    }
+    match end {
+        // It has no members.
+        0 => Err(BadType),
+        _ => Ok(content),
+    }
+}
+
+/// Size and alignment of an element.
+fn extent(ty: &FfiType) -> Result<(u32, u32), BadType> {
+    let size = match scalar_type(ty.code) {
+        Some(scalar) => return sized(scalar.size(), scalar.align()),
+        None => u32::try_from(ty.size).unwrap_or(u32::MAX),
+    };
+    match ty.code {
+        code::STRUCT => sized(size, alignment(ty)),
+        // SAFETY: a complex number's elements are types, as the maker of the whole vouches.
+        code::COMPLEX => match unsafe { of_complex(ty)? } {
+            Shape::Other(pair) => sized(pair.size(), pair.align()),
+            _ => Err(BadType),
+        },
+        code::VECTOR => sized(size, MAX_ALIGN.min(size)),
+        _ => Err(BadType),
+    }
+}
+
+fn sized(size: u32, align: u32) -> Result<(u32, u32), BadType> {
+    match size {
+        0 => Err(BadType),
+        _ => Ok((size, align)),
+    }
+}
+
+/// Adds the numbers of an element that is no struct.
+///
+/// # Safety
+/// * The type and its elements are types.
+unsafe fn add_numbers(ty: &FfiType, at: u32, content: &mut Content) -> Result<(), BadType> {
+    let mut add = |offset, number| content.add_number(offset, number);
+    if let Some(scalar) = scalar_type(ty.code) {
+        scalar.for_each_number(at, &mut add);
+        return Ok(());
+    }
+    match ty.code {
+        code::COMPLEX => {
+            // SAFETY: the caller vouches for the type.
+            let part = unsafe { complex_part(ty)? };
+            part.for_each_number(at, &mut add);
+            part.for_each_number(at + part.size(), &mut add);
+            Ok(())
+        }
+        code::VECTOR => {
+            let of = Cell::new(at);
+            vector_numbers(ty.size, |number| {
+                add(of.get(), number);
+                of.set(of.get() + number.size());
+            })
         }
         _ => Err(BadType),
     }
 }
 
+/// The type of a complex number's parts.
+///
+/// # Safety
+/// * The type and its elements are types.
+unsafe fn complex_part(ty: &FfiType) -> Result<Type, BadType> {
+    // SAFETY: the caller vouches for the type and its elements.
+    let part = unsafe { &*elements(ty)?.next().ok_or(BadType)? };
+    match part.code {
+        code::VOID => Err(BadType),
+        code => scalar_type(code).ok_or(BadType),
+    }
+}
+
+/// GNU C has complex integers, which go as structures of two.
+///
+/// # Safety
+/// * As for [`complex_part`].
+unsafe fn of_complex(ty: &FfiType) -> Result<Shape, BadType> {
+    // SAFETY: the caller vouches for the type.
+    let part = unsafe { complex_part(ty)? };
+    let float = match part {
+        Type::F32 => Float::F32,
+        Type::F64 => Float::F64,
+        Type::F80 => Float::F80,
+        Type::F128 => Float::F128,
+        integer => {
+            let mut content = Content::NOTHING;
+            let mut add = |offset, number| content.add_number(offset, number);
+            integer.for_each_number(0, &mut add);
+            integer.for_each_number(integer.size(), &mut add);
+            let (size, align) = (2 * integer.size(), integer.align());
+            return Ok(Shape::Other(Aggregate::of_struct(size, align, &content)));
+        }
+    };
+    Ok(Shape::of(&Type::Complex(float)))
+}
+
 /// A vector of 8 or 16 bytes goes in one floating-point register, as the number of its size does. AAPCS64 has a larger one go as
 /// a structure does; elsewhere it has no place.
-fn to_vector(ty: &FfiType) -> Result<Type, BadType> {
-    if cfg!(windows) {
-        return Err(BadType);
-    }
+fn of_vector(ty: &FfiType) -> Result<Shape, BadType> {
     match ty.size {
-        8 => Ok(Type::F64),
-        16 => Ok(Type::F128),
+        8 if !cfg!(windows) => Ok(Shape::Scalar(Scalar::F64)),
+        16 if !cfg!(windows) => Ok(Shape::of(&Type::F128)),
+        size => {
+            let mut content = Content::NOTHING;
+            let at = Cell::new(0);
+            vector_numbers(size, |number| {
+                content.add_number(at.get(), number);
+                at.set(at.get() + number.size());
+            })?;
+            let size = u32::try_from(size).map_err(|_| BadType)?;
+            let made = Aggregate::of_struct(size, MAX_ALIGN, &content);
+            Ok(Shape::Other(made))
+        }
+    }
+}
+
+/// The numbers that vectors of so many bytes are taken for.
+fn vector_numbers(size: usize, mut add: impl FnMut(Number)) -> Result<(), BadType> {
+    match size {
+        _ if cfg!(windows) => Err(BadType),
+        8 => {
+            add(Number::Float(Float::F64));
+            Ok(())
+        }
+        16 => {
+            add(Number::Float(Float::F128));
+            Ok(())
+        }
         size if cfg!(target_arch = "aarch64") && size > 16 => {
-            let words = Struct::with_layout(vec![Type::U64; size / 8], size as u32, MAX_ALIGN);
-            words.map_err(|_| BadType)?.try_into().map_err(|_| BadType)
+            // No more are of interest.
+            (0..(size / 8).min(9)).for_each(|_| add(Number::Integer(8)));
+            Ok(())
         }
         _ => Err(BadType),
     }

@@ -131,7 +131,7 @@ const _: () = {
 pub struct BadType;
 
 /// How deep structs may be nested: a description that contains itself is told from one that ends.
-const MAX_DEPTH: u32 = 64;
+const MAX_DEPTH: u32 = 1 << 12;
 
 /// Fills in size and alignment of `ty` if it has none yet, and of all that is in it.
 ///
@@ -192,11 +192,7 @@ unsafe fn lay_out(ty: *mut FfiType, mut offsets: *mut usize, depth: u32) -> Resu
             complete_nested(element, depth - 1)?;
             &*element
         };
-        let align = usize::from(element.alignment.max(1));
-        if !align.is_power_of_two() {
-            return Err(BadType);
-        }
-        size = size.checked_next_multiple_of(align).ok_or(BadType)?;
+        size = aligned(size, element.alignment);
         if !offsets.is_null() {
             // SAFETY: the caller has room for an offset an element.
             unsafe {
@@ -204,18 +200,23 @@ unsafe fn lay_out(ty: *mut FfiType, mut offsets: *mut usize, depth: u32) -> Resu
                 offsets = offsets.add(1);
             }
         }
-        size = size.checked_add(element.size).ok_or(BadType)?;
+        size = size.wrapping_add(element.size);
         alignment = alignment.max(element.alignment);
     }
-    size = size
-        .checked_next_multiple_of(usize::from(alignment.max(1)))
-        .ok_or(BadType)?;
+    size = aligned(size, alignment);
     // SAFETY: the caller vouches for the type.
     unsafe {
         (*ty).size = size;
         (*ty).alignment = alignment;
     }
     if size == 0 { Err(BadType) } else { Ok(()) }
+}
+
+/// The next multiple of an alignment, as libffi's `FFI_ALIGN` has it: whatever program relies on what that makes of no power of two, or of sums
+/// beyond all numbers, finds the same.
+fn aligned(size: usize, alignment: u16) -> usize {
+    let mask = usize::from(alignment).wrapping_sub(1);
+    (size.wrapping_sub(1) | mask).wrapping_add(1)
 }
 
 /// A vector has as many lanes of one type as it has elements; its size is rounded up to a power of two, as clang's

@@ -22,56 +22,30 @@
 //!
 //! Apple wants narrow integers extended to 32 bits by the caller; the standard leaves the bits undefined. We fill all 64
 //! on the way out, on every dialect, and take nothing for extended on the way in.
-//!
-use super::{
-    Abi, Allocator, Dialect, Move, Place, Plan, PlanError, Sret, Value, for_each_arg, scalar_result,
-};
+
+use super::shape::{Aggregate, Homogeneous};
+use super::{Allocator, Move, Place, PlanError, Returned, Value};
 use crate::abi::regs::{Gpr, Variadics};
-use crate::layout::{Number, SLOT};
-use crate::types::{Float, Scalar, Signature, Type};
+use crate::layout::SLOT;
+use crate::types::Scalar;
 
 /// Composites of more bytes go by the address of a copy.
 const MAX_COMPOSITE: u32 = 2 * SLOT;
 
-/// A homogeneous aggregate has no more members.
-const MAX_MEMBERS: u32 = 4;
-
-pub(super) fn plan(signature: &Signature, dialect: Dialect) -> Result<Plan, PlanError> {
-    let abi = Abi::Aapcs64(dialect);
-    let row = abi.convention();
-    let mut allocator = Allocator::new(row);
-    let (ret, sret) = place_result(&mut allocator, signature.ret())?;
-    let mut args = Vec::with_capacity(signature.args().len());
-    let arg_slots = for_each_arg(signature, |arg| {
-        let argument = Some(arg.index as usize);
-        refuse_x87(arg.ty, argument)?;
-        let is_unnamed = signature
-            .fixed()
-            .is_some_and(|fixed| arg.index as usize >= fixed);
-        let rule = match (signature.fixed(), row.variadics) {
-            (Some(_), Variadics::OnStack(word)) if is_unnamed => Rule::OnStack(word),
-            (Some(_), Variadics::InIntegers) => Rule::InIntegers,
-            _ => Rule::Standard,
-        };
-        place_arg(&mut allocator, arg, rule, &mut args)
-    })?;
-    Ok(Plan {
-        abi,
-        args,
-        mirrors: Vec::new(),
-        ret,
-        sret,
-        arg_slots,
-        ret_slots: signature.ret().slots(),
-        stack: allocator.stack_size(),
-        copies: allocator.copies,
-        vector_args: None,
-    })
+/// The rules for an argument; `fixed` are named if the function is variadic.
+#[inline]
+pub(super) fn rule(allocator: &Allocator, index: u32, fixed: Option<u32>) -> Rule {
+    let is_unnamed = fixed.is_some_and(|fixed| index >= fixed);
+    match (fixed, allocator.row.variadics) {
+        (Some(_), Variadics::OnStack(word)) if is_unnamed => Rule::OnStack(word),
+        (Some(_), Variadics::InIntegers) => Rule::InIntegers,
+        _ => Rule::Standard,
+    }
 }
 
 /// Which rules an argument is placed by.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Rule {
+pub(super) enum Rule {
     Standard,
     /// On the stack, in words of this many bytes.
     OnStack(u32),
@@ -79,32 +53,34 @@ enum Rule {
     InIntegers,
 }
 
-fn place_arg(
+/// Places an argument that is no scalar.
+pub(super) fn place_other(
     allocator: &mut Allocator,
-    arg: Value<'_>,
+    arg: Value,
+    aggregate: &Aggregate,
     rule: Rule,
-    args: &mut Vec<Move>,
+    sink: &mut impl FnMut(Move),
 ) -> Result<(), PlanError> {
-    if let Type::Scalar(scalar) = arg.ty {
-        args.push(arg.scalar(*scalar, place_scalar(allocator, *scalar, rule)));
-        return Ok(());
-    }
-    match homogeneous(arg.ty) {
+    refuse_x87(aggregate, Some(arg.index as usize))?;
+    match aggregate.homogeneous {
         Some(members) if rule != Rule::InIntegers => {
-            place_homogeneous(allocator, arg, members, rule, args);
+            place_homogeneous(allocator, arg, aggregate, members, rule, sink);
         }
-        _ if arg.ty.size() <= MAX_COMPOSITE => place_composite(allocator, arg, rule, args),
+        _ if aggregate.size <= MAX_COMPOSITE => {
+            place_composite(allocator, arg, aggregate, rule, sink);
+        }
         _ => {
-            arg.check_alignment(allocator.row)?;
-            let copy = allocator.take_copy(arg.ty.size());
+            arg.check_alignment(aggregate, allocator.row)?;
+            let copy = allocator.take_copy(aggregate.size);
             let place = place_scalar(allocator, Scalar::U64, rule);
-            args.push(arg.by_address(copy, place));
+            sink(arg.by_address(aggregate, copy, place));
         }
     }
     Ok(())
 }
 
-fn place_scalar(allocator: &mut Allocator, scalar: Scalar, rule: Rule) -> Place {
+#[inline(always)]
+pub(super) fn place_scalar(allocator: &mut Allocator, scalar: Scalar, rule: Rule) -> Place {
     match rule {
         Rule::Standard => allocator.take_by_class(scalar),
         Rule::OnStack(word) => allocator.take_stack(word, word),
@@ -117,17 +93,20 @@ fn place_scalar(allocator: &mut Allocator, scalar: Scalar, rule: Rule) -> Place 
 /// C.2 to C.6.
 fn place_homogeneous(
     allocator: &mut Allocator,
-    arg: Value<'_>,
+    arg: Value,
+    aggregate: &Aggregate,
     members: Homogeneous,
     rule: Rule,
-    args: &mut Vec<Move>,
+    sink: &mut impl FnMut(Move),
 ) {
     let row = allocator.row;
     let Homogeneous { format, count } = members;
     if rule == Rule::Standard && allocator.fps + count as usize <= row.fp_args.len() {
         for n in 0..count {
             let place = allocator.take_fp();
-            args.extend(place.map(|place| members.member(arg, n, place)));
+            if let Some(place) = place {
+                sink(members.member(arg, n, place));
+            }
         }
         return;
     }
@@ -138,28 +117,34 @@ fn place_homogeneous(
             row.stack_word
         }
     };
-    let declared = match arg.ty {
-        Type::Struct(members) if row.natural_alignment => members.natural_align(),
-        _ => format.size(),
+    let declared = match row.natural_alignment {
+        true => aggregate.natural_align,
+        false => format.size(),
     };
     let align = declared.clamp(word, row.stack_align);
-    let size = arg.ty.size().next_multiple_of(word);
-    args.push(arg.whole(allocator.take_stack(size, align)));
+    let size = aggregate.size.next_multiple_of(word);
+    sink(arg.whole(aggregate, allocator.take_stack(size, align)));
 }
 
 /// C.9 to C.17.
-fn place_composite(allocator: &mut Allocator, arg: Value<'_>, rule: Rule, args: &mut Vec<Move>) {
+fn place_composite(
+    allocator: &mut Allocator,
+    arg: Value,
+    aggregate: &Aggregate,
+    rule: Rule,
+    sink: &mut impl FnMut(Move),
+) {
     let row = allocator.row;
-    let declared = match arg.ty {
-        Type::Struct(members) if row.natural_alignment => members.natural_align(),
-        ty => ty.align(),
+    let declared = match row.natural_alignment {
+        true => aggregate.natural_align,
+        false => aggregate.align,
     };
     let align = declared.clamp(SLOT, row.stack_align);
     let goes_to_registers = !matches!(rule, Rule::OnStack(_));
     if goes_to_registers && align > SLOT && row.even_pairs {
         allocator.ints = allocator.ints.next_multiple_of(2);
     }
-    let words = arg.ty.size().div_ceil(SLOT);
+    let words = aggregate.size.div_ceil(SLOT);
     let left = row.int_args.len().saturating_sub(allocator.ints) as u32;
     let in_registers = match rule {
         Rule::OnStack(_) => 0,
@@ -168,9 +153,11 @@ fn place_composite(allocator: &mut Allocator, arg: Value<'_>, rule: Rule, args: 
         Rule::Standard => 0,
     };
     for n in 0..in_registers {
-        let (offset, width) = word_of(arg.ty, n);
+        let (offset, width) = word_of(aggregate, n);
         let place = allocator.take_int();
-        args.extend(place.map(|place| arg.part(offset, width, place)));
+        if let Some(place) = place {
+            sink(arg.part(offset, width, place));
+        }
     }
     if in_registers == words {
         return;
@@ -181,85 +168,48 @@ fn place_composite(allocator: &mut Allocator, arg: Value<'_>, rule: Rule, args: 
     let start = in_registers * SLOT;
     let align = if in_registers == 0 { align } else { SLOT };
     let place = allocator.take_stack((words - in_registers) * SLOT, align);
-    args.push(arg.part(start, arg.ty.size() - start, place));
+    sink(arg.part(start, aggregate.size - start, place));
 }
 
 /// Where word `n` of a value begins, and how many bytes of it there are.
-fn word_of(ty: &Type, n: u32) -> (u32, u32) {
+fn word_of(aggregate: &Aggregate, n: u32) -> (u32, u32) {
     let offset = n * SLOT;
-    (offset, (ty.size() - offset).min(SLOT))
+    (offset, (aggregate.size - offset).min(SLOT))
 }
 
-fn place_result(
+pub(super) fn place_result(
     allocator: &mut Allocator,
-    ty: &Type,
-) -> Result<(Vec<Move>, Option<Sret>), PlanError> {
-    refuse_x87(ty, None)?;
+    aggregate: &Aggregate,
+) -> Result<Returned, PlanError> {
     let row = allocator.row;
-    let value = Value::result(ty);
-    Ok(match (ty, homogeneous(ty)) {
-        (Type::Void, _) => (Vec::new(), None),
-        (Type::Scalar(scalar), _) => (vec![scalar_result(row, ty, *scalar)], None),
-        (_, Some(members)) => {
+    refuse_x87(aggregate, None)?;
+    Ok(match aggregate.homogeneous {
+        Some(members) => {
             let places = (0..members.count).zip(row.fp_rets);
-            let moves = places.map(|(n, &register)| members.member(value, n, Place::Fp(register)));
-            (moves.collect(), None)
+            let member = |(n, &register)| members.member(Value::RESULT, n, Place::Fp(register));
+            Returned::of(places.map(member))
         }
-        _ if ty.size() <= MAX_COMPOSITE => {
-            let places = (0..ty.size().div_ceil(SLOT)).zip(row.int_rets);
-            let mv = |(n, &register): (u32, &Gpr)| {
-                let (offset, width) = word_of(ty, n);
-                value.part(offset, width, Place::Int(register))
-            };
-            (places.map(mv).collect(), None)
+        None if aggregate.size <= MAX_COMPOSITE => {
+            let places = (0..aggregate.size.div_ceil(SLOT)).zip(row.int_rets);
+            Returned::of(places.map(|(n, &register): (u32, &Gpr)| {
+                let (offset, width) = word_of(aggregate, n);
+                Value::RESULT.part(offset, width, Place::Int(register))
+            }))
         }
-        _ => (Vec::new(), Some(allocator.take_sret(ty.size()))),
+        None => Returned::in_memory(allocator.take_sret(aggregate.size)),
     })
-}
-
-/// Up to four numbers of one format and nothing else.
-#[derive(Clone, Copy)]
-struct Homogeneous {
-    format: Float,
-    count: u32,
 }
 
 impl Homogeneous {
     /// The move of member `n`.
-    fn member(self, value: Value<'_>, n: u32, place: Place) -> Move {
+    fn member(self, value: Value, n: u32, place: Place) -> Move {
         value.part(n * self.format.size(), self.format.size(), place)
     }
 }
 
-/// What a value consists of if it is homogeneous; a lone binary128 number is passed in the same way.
-fn homogeneous(ty: &Type) -> Option<Homogeneous> {
-    let mut format = None;
-    let mut is_mixed = false;
-    let mut seen = [false; MAX_MEMBERS as usize];
-    ty.for_each_number(0, &mut |offset, number| match number {
-        Number::Float(this) if format.is_none_or(|format| format == this) => {
-            format = Some(this);
-            // Members of unions may meet at one place.
-            match seen.get_mut((offset / this.size()) as usize) {
-                Some(seen) if offset.is_multiple_of(this.size()) => *seen = true,
-                _ => is_mixed = true,
-            }
-        }
-        Number::Float(_) | Number::Integer(_) => is_mixed = true,
-    });
-    let format = format.filter(|_| !is_mixed)?;
-    let count = seen.iter().filter(|seen| **seen).count() as u32;
-    // Padding would make it an ordinary composite.
-    (count * format.size() == ty.size()).then_some(Homogeneous { format, count })
-}
-
 /// The machine has no x87 numbers.
-fn refuse_x87(ty: &Type, argument: Option<usize>) -> Result<(), PlanError> {
-    let mut has_x87 = false;
-    ty.for_each_number(0, &mut |_, number| {
-        has_x87 |= number == Number::Float(Float::F80);
-    });
-    match has_x87 {
+fn refuse_x87(aggregate: &Aggregate, argument: Option<usize>) -> Result<(), PlanError> {
+    match aggregate.has_x87 {
         true => Err(PlanError::NoX87 { argument }),
         false => Ok(()),
     }

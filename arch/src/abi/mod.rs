@@ -6,14 +6,20 @@
 
 mod aapcs64;
 pub mod check;
+mod planner;
 pub mod regs;
+pub mod shape;
 mod sysv64;
 mod win64;
 
 use crate::layout::SLOT;
+use crate::memory::{OutOfMemory, TryVec, try_with_capacity};
 use crate::types::{Scalar, Signature, Type};
 use core::fmt;
 use regs::{Convention, Fpr, Gpr};
+use shape::{Aggregate, Shape};
+
+pub use planner::{Bound, Planner, Returned};
 
 /// A calling convention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,6 +55,7 @@ impl Abi {
     ];
 
     /// The convention's row of the register table.
+    #[inline]
     pub fn convention(self) -> &'static Convention {
         match self {
             Abi::SysV64 => &regs::SYSV64,
@@ -131,6 +138,17 @@ pub(crate) enum Memory {
 }
 
 impl Move {
+    /// Stands where no move is yet.
+    pub(crate) const NOTHING: Move = Move {
+        value: 0,
+        slot_offset: 0,
+        offset: 0,
+        width: 0,
+        extend: Extend::None,
+        place: Place::X87(0),
+        copy: None,
+    };
+
     /// Where the bytes are, if they are not in a register.
     pub(crate) fn memory(&self) -> Option<Memory> {
         match (self.place, self.copy) {
@@ -221,11 +239,20 @@ pub enum PlanError {
         /// How many bytes.
         got: u64,
     },
+    /// There is no memory for the plan.
+    OutOfMemory,
+}
+
+impl From<OutOfMemory> for PlanError {
+    fn from(_: OutOfMemory) -> PlanError {
+        PlanError::OutOfMemory
+    }
 }
 
 impl fmt::Display for PlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
+            PlanError::OutOfMemory => OutOfMemory.fmt(f),
             PlanError::NoX87 { argument: None } => {
                 f.write_str("result: expected a type of this machine, got float80")
             }
@@ -283,17 +310,55 @@ impl core::error::Error for PlanError {}
 /// [`PlanError`]. Signatures of scalars have a plan under every [`Abi`].
 pub fn plan(signature: &Signature, abi: Abi) -> Result<Plan, PlanError> {
     check_size(signature)?;
-    let plan = match abi {
-        Abi::SysV64 => sysv64::plan(signature)?,
-        Abi::Win64 => win64::plan(signature)?,
-        Abi::Aapcs64(dialect) => aapcs64::plan(signature, dialect)?,
-    };
+    let fixed = signature.fixed().map(|fixed| fixed as u32);
+    let args = signature.args().iter().map(Shape::of);
+    let plan = collect(abi, fixed, Shape::of(signature.ret()), args)?;
     debug_assert_eq!(
         check::check(signature, &plan),
         Ok(()),
         "{signature} under {abi}"
     );
     Ok(plan)
+}
+
+/// The plan of a signature whose types are known by their shapes, none of the arguments' being void. `fixed` of them are named, if it is
+/// variadic.
+///
+/// # Errors
+/// [`PlanError`].
+pub fn collect(
+    abi: Abi,
+    fixed: Option<u32>,
+    ret: Shape,
+    shapes: impl ExactSizeIterator<Item = Shape>,
+) -> Result<Plan, PlanError> {
+    let (mut planner, returned) = Planner::new(abi, fixed, ret)?;
+    let mut args = try_with_capacity(shapes.len())?;
+    let mut mirrors = Vec::new();
+    for (value, shape) in shapes.enumerate() {
+        let mut kept = Ok(());
+        planner.place(value as u32, &shape, &mut |mv| {
+            kept = kept.and_then(|()| args.try_push(mv));
+        })?;
+        kept?;
+    }
+    for mirror in args.iter().filter_map(|mv| planner.mirror(mv)) {
+        mirrors.try_push(mirror)?;
+    }
+    let mut ret_moves = Vec::new();
+    ret_moves.try_extend_from_slice(returned.moves())?;
+    Ok(Plan {
+        abi,
+        args,
+        mirrors,
+        ret: ret_moves,
+        sret: returned.sret,
+        arg_slots: planner.arg_slots(),
+        ret_slots: ret.slots(),
+        stack: planner.stack(),
+        copies: planner.copies(),
+        vector_args: planner.vector_args(),
+    })
 }
 
 /// Bounds what everything later adds up, so that no sum there can exceed its type.
@@ -310,6 +375,7 @@ fn check_size(signature: &Signature) -> Result<(), PlanError> {
 const MAX_AREA_U64: u64 = MAX_AREA as u64;
 
 /// Takes registers and stack words in the order in which arguments ask for them: the step all conventions share.
+#[derive(Clone, Copy, Debug)]
 struct Allocator {
     row: &'static Convention,
     ints: usize,
@@ -319,6 +385,7 @@ struct Allocator {
 }
 
 impl Allocator {
+    #[inline(always)]
     fn new(row: &'static Convention) -> Allocator {
         Allocator {
             row,
@@ -330,6 +397,7 @@ impl Allocator {
     }
 
     /// The next integer register, while there is one.
+    #[inline(always)]
     fn take_int(&mut self) -> Option<Place> {
         let register = *self.row.int_args.get(self.ints)?;
         self.ints += 1;
@@ -337,6 +405,7 @@ impl Allocator {
     }
 
     /// The next floating-point register, while there is one.
+    #[inline(always)]
     fn take_fp(&mut self) -> Option<Place> {
         let register = *self.row.fp_args.get(self.fps)?;
         self.fps += 1;
@@ -355,12 +424,14 @@ impl Allocator {
     }
 
     /// The stack place of a scalar of `size` bytes.
+    #[inline(always)]
     fn take_word(&mut self, size: u32) -> Place {
         let size = size.max(self.row.stack_word);
         self.take_stack(size, size)
     }
 
     /// `size` bytes on the stack, at a multiple of `align`.
+    #[inline(always)]
     fn take_stack(&mut self, size: u32, align: u32) -> Place {
         let offset = self.stack.next_multiple_of(align);
         self.stack = offset + size;
@@ -394,22 +465,18 @@ impl Allocator {
     }
 }
 
-/// A value that is being placed: its index, the offset of its first slot, its type.
+/// A value that is being placed: its index, the offset of its first slot.
 #[derive(Clone, Copy)]
-struct Value<'a> {
+struct Value {
     index: u32,
     slot_offset: u32,
-    ty: &'a Type,
 }
 
-impl Value<'_> {
-    fn result(ty: &Type) -> Value<'_> {
-        Value {
-            index: 0,
-            slot_offset: 0,
-            ty,
-        }
-    }
+impl Value {
+    const RESULT: Value = Value {
+        index: 0,
+        slot_offset: 0,
+    };
 
     /// The move of a scalar: its width, and the extension that C compilers expect of its type.
     #[inline(always)]
@@ -440,21 +507,21 @@ impl Value<'_> {
     }
 
     /// The move of the whole value to memory on the stack.
-    fn whole(&self, place: Place) -> Move {
-        self.part(0, self.ty.size(), place)
+    fn whole(&self, aggregate: &Aggregate, place: Place) -> Move {
+        self.part(0, aggregate.size, place)
     }
 
     /// The move of the value to a copy whose address is passed as an integer is.
-    fn by_address(&self, copy: u32, place: Place) -> Move {
+    fn by_address(&self, aggregate: &Aggregate, copy: u32, place: Place) -> Move {
         Move {
             copy: Some(copy),
-            ..self.whole(place)
+            ..self.whole(aggregate, place)
         }
     }
 
     /// An error if the value, an argument, cannot be in memory on the stack because of its alignment.
-    fn check_alignment(&self, row: &Convention) -> Result<(), PlanError> {
-        let align = self.ty.align();
+    fn check_alignment(&self, aggregate: &Aggregate, row: &Convention) -> Result<(), PlanError> {
+        let align = aggregate.align;
         if align <= row.stack_align {
             return Ok(());
         }
@@ -464,30 +531,12 @@ impl Value<'_> {
 }
 
 /// The move of a scalar result.
-fn scalar_result(row: &Convention, ty: &Type, scalar: Scalar) -> Move {
+#[inline(always)]
+fn scalar_result(row: &Convention, scalar: Scalar) -> Move {
     let place = if scalar.is_float() {
         Place::Fp(row.fp_rets[0])
     } else {
         Place::Int(row.int_rets[0])
     };
-    Value::result(ty).scalar(scalar, place)
-}
-
-/// Calls `place` for each argument; returns the slots taken.
-#[inline(always)]
-fn for_each_arg(
-    signature: &Signature,
-    mut place: impl FnMut(Value<'_>) -> Result<(), PlanError>,
-) -> Result<u32, PlanError> {
-    let mut slots = 0;
-    for (index, ty) in signature.args().iter().enumerate() {
-        let (index, slot_offset) = (index as u32, slots * SLOT);
-        place(Value {
-            index,
-            slot_offset,
-            ty,
-        })?;
-        slots += ty.slots();
-    }
-    Ok(slots)
+    Value::RESULT.scalar(scalar, place)
 }

@@ -43,6 +43,7 @@ macro_rules! numbered {
         }
 
         impl From<$register> for usize {
+            #[inline(always)]
             fn from(register: $register) -> usize {
                 register.0.into()
             }

@@ -16,76 +16,48 @@
 //!
 //! Bits beyond a narrow integer are undefined here; they are filled all the same, as everywhere.
 
-use super::{
-    Abi, Allocator, Extend, Move, Place, Plan, PlanError, Sret, Value, for_each_arg, regs,
-    scalar_result,
-};
-use crate::layout::SLOT;
-use crate::types::{Signature, Type, Wide};
+use super::shape::{Aggregate, Kind};
+use super::{Allocator, Extend, Move, Place, PlanError, Returned, Value, regs};
+use crate::types::Scalar;
 
-pub(super) fn plan(signature: &Signature) -> Result<Plan, PlanError> {
-    let row = &regs::WIN64;
-    let mut allocator = Allocator::new(row);
-    let (ret, sret) = place_result(&mut allocator, signature.ret());
-    let mut args = Vec::with_capacity(signature.args().len());
-    let arg_slots = for_each_arg(signature, |arg| {
-        args.push(place_arg(&mut allocator, arg)?);
-        Ok(())
-    })?;
-    let mirrors = match signature.fixed() {
-        Some(_) => args.iter().filter_map(mirror).collect(),
-        None => Vec::new(),
-    };
-    Ok(Plan {
-        abi: Abi::Win64,
-        args,
-        mirrors,
-        ret,
-        sret,
-        arg_slots,
-        ret_slots: signature.ret().slots(),
-        stack: allocator.stack_size(),
-        copies: allocator.copies,
-        vector_args: None,
-    })
-}
-
-fn place_arg(allocator: &mut Allocator, arg: Value<'_>) -> Result<Move, PlanError> {
+#[inline(always)]
+pub(super) fn place_scalar(allocator: &mut Allocator, scalar: Scalar) -> Place {
     // A position is one of both lists, whichever the argument takes it from.
     let (int, fp) = (allocator.take_int(), allocator.take_fp());
-    if let Type::Scalar(scalar) = arg.ty {
-        let register = if scalar.is_float() { fp } else { int };
-        let place = register.unwrap_or_else(|| allocator.take_word(scalar.size()));
-        return Ok(arg.scalar(*scalar, place));
-    }
-    let place = int.unwrap_or_else(|| allocator.take_word(SLOT));
-    if goes_as_integer(arg.ty) {
-        return Ok(arg.whole(place));
-    }
-    arg.check_alignment(allocator.row)?;
-    Ok(arg.by_address(allocator.take_copy(arg.ty.size()), place))
+    let register = if scalar.is_float() { fp } else { int };
+    register.unwrap_or_else(|| allocator.take_word(scalar.size()))
 }
 
-fn place_result(allocator: &mut Allocator, ty: &Type) -> (Vec<Move>, Option<Sret>) {
+pub(super) fn place_other(
+    allocator: &mut Allocator,
+    arg: Value,
+    aggregate: &Aggregate,
+) -> Result<Move, PlanError> {
+    let place = place_scalar(allocator, Scalar::U64);
+    if goes_as_integer(aggregate) {
+        return Ok(arg.whole(aggregate, place));
+    }
+    arg.check_alignment(aggregate, allocator.row)?;
+    let copy = allocator.take_copy(aggregate.size);
+    Ok(arg.by_address(aggregate, copy, place))
+}
+
+pub(super) fn place_result(allocator: &mut Allocator, aggregate: &Aggregate) -> Returned {
     let row = allocator.row;
-    let value = Value::result(ty);
-    match ty {
-        Type::Void => (Vec::new(), None),
-        Type::Scalar(scalar) => (vec![scalar_result(row, ty, *scalar)], None),
-        Type::Wide(Wide::I128 | Wide::U128) => (vec![value.whole(Place::Fp(row.fp_rets[0]))], None),
-        _ if goes_as_integer(ty) => (vec![value.whole(Place::Int(row.int_rets[0]))], None),
-        Type::Wide(Wide::F80 | Wide::F128) | Type::Complex(_) | Type::Struct(_) => {
-            (Vec::new(), Some(allocator.take_sret(ty.size())))
-        }
+    let whole = |place| Returned::one(Value::RESULT.whole(aggregate, place));
+    match aggregate.kind {
+        Kind::Integer => whole(Place::Fp(row.fp_rets[0])),
+        _ if goes_as_integer(aggregate) => whole(Place::Int(row.int_rets[0])),
+        _ => Returned::in_memory(allocator.take_sret(aggregate.size)),
     }
 }
 
-fn goes_as_integer(ty: &Type) -> bool {
-    matches!(ty.size(), 1 | 2 | 4 | 8)
+fn goes_as_integer(aggregate: &Aggregate) -> bool {
+    matches!(aggregate.size, 1 | 2 | 4 | 8)
 }
 
 /// The integer register of a floating-point argument's position, to hold the same bits.
-fn mirror(mv: &Move) -> Option<Move> {
+pub(super) fn mirror(mv: &Move) -> Option<Move> {
     let row = &regs::WIN64;
     let Place::Fp(register) = mv.place else {
         return None;

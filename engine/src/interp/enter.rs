@@ -2,12 +2,14 @@
 
 use super::bytes::{read, store, stored_width, widened};
 use super::machine::Image;
-use farcall_arch::{Move, Plan};
+use farcall_arch::abi::Returned;
+use farcall_arch::{Move, Plan, Sret};
 use std::ffi::c_void;
 
 /// A callback that has just been entered.
 pub struct Entered<'a> {
-    plan: &'a Plan,
+    ret: &'a [Move],
+    sret: Option<Sret>,
     image: &'a mut Image,
     stack: *mut u8,
 }
@@ -25,36 +27,55 @@ impl<'a> Entered<'a> {
     /// * It is so: they are what an entry has handed on.
     #[inline]
     pub unsafe fn new(plan: &'a Plan, image: &'a mut Image, stack: *mut u8) -> Entered<'a> {
-        Entered { plan, image, stack }
+        let (ret, sret) = (&plan.ret[..], plan.sret);
+        Entered {
+            ret,
+            sret,
+            image,
+            stack,
+        }
+    }
+
+    /// The same for a signature without a plan.
+    ///
+    /// # Safety
+    /// * As for [`Entered::new`].
+    #[inline]
+    pub unsafe fn told(
+        returned: &'a Returned,
+        image: &'a mut Image,
+        stack: *mut u8,
+    ) -> Entered<'a> {
+        let (ret, sret) = (returned.moves(), returned.sret);
+        Entered {
+            ret,
+            sret,
+            image,
+            stack,
+        }
     }
 
     /// The memory where C wants the result, if it does not want it in registers.
     #[inline]
     pub fn sret(&self) -> Option<*mut c_void> {
-        let sret = self.plan.sret?;
+        let sret = self.sret?;
         Some(self.image.ints[usize::from(sret.pointer)] as *mut c_void)
     }
 
-    /// Tells `list` of each argument its number and where it lies.
-    #[inline]
-    pub fn point_to_arguments(
-        &mut self,
-        gathered: &mut Gathered,
-        mut list: impl FnMut(usize, *mut c_void),
-    ) {
-        for group in self.plan.args.chunk_by(|one, next| one.value == next.value) {
-            // SAFETY: new()'s caller vouches for the places.
-            let value = unsafe { gathered.value(group, self.image, self.stack) };
-            list(group[0].value as usize, value);
-        }
+    /// Where the argument lies that this move belongs to, as far as its moves have been told: the last one's answer counts. Those of one argument
+    /// come one after the other.
+    #[inline(always)]
+    pub fn argument(&mut self, gathered: &mut Gathered, mv: &Move) -> *mut c_void {
+        // SAFETY: new()'s caller vouches for the places.
+        unsafe { gathered.add(mv, self.image, self.stack) }
     }
 
     /// Stores the arguments, narrow integers extended to their whole slots.
     ///
     /// # Safety
-    /// * `slots` has room for the plan's [`Plan::arg_slots`].
-    pub unsafe fn store_arguments(&mut self, slots: *mut u64) {
-        for mv in &self.plan.args {
+    /// * The plan is the signature's. `slots` has room for its [`Plan::arg_slots`].
+    pub unsafe fn store_arguments(&mut self, plan: &Plan, slots: *mut u64) {
+        for mv in &plan.args {
             let width = mv.width as usize;
             // SAFETY: the move's place lies where the plan says, for which new()'s caller vouches; it has room in its slots, a narrow
             // integer in a slot of its own.
@@ -77,17 +98,19 @@ impl<'a> Entered<'a> {
     /// Returns the result that lies at `result`, or, if C wants it in memory, has been put there.
     ///
     /// # Safety
-    /// * `result` points to all moves of the result that the plan has.
+    /// * `result` points to all moves of the result that there are.
     #[inline]
     pub unsafe fn return_result(self, result: *const c_void) {
-        let Entered { plan, image, .. } = self;
-        if let Some(sret) = plan.sret
+        let Entered {
+            ret, sret, image, ..
+        } = self;
+        if let Some(sret) = sret
             && let Some(register) = sret.returned
         {
             image.ints[usize::from(register)] = image.ints[usize::from(sret.pointer)];
         }
-        image.expect(plan);
-        for mv in &plan.ret {
+        image.expect(ret);
+        for mv in ret {
             // SAFETY: the moves lie within the result's memory.
             let bytes = unsafe {
                 let value = result.cast::<u8>().add(mv.offset as usize);
@@ -103,36 +126,63 @@ impl<'a> Entered<'a> {
 pub struct Gathered {
     bytes: [u128; 32],
     used: usize,
+    /// The first move of the last argument.
+    first: Option<Move>,
+    /// Where the last argument is put together, if it is.
+    start: usize,
 }
 
 impl Gathered {
-    /// Where the value of an argument is that consists of `moves`, put together if it is in several places.
+    /// Takes the next move; returns where its argument is, as far as it has come.
     ///
     /// # Safety
-    /// * The moves lie within `image` and the stack arguments at `stack`.
-    #[inline]
-    unsafe fn value(&mut self, moves: &[Move], image: &mut Image, stack: *mut u8) -> *mut c_void {
-        let first = &moves[0];
-        // SAFETY: the caller vouches for the mv.
-        let place = unsafe { image.at(first.place, stack) };
-        if first.copy.is_some() {
-            // SAFETY: the place holds the copy's address.
-            return unsafe { place.cast::<*mut c_void>().read() };
-        }
-        if moves.len() == 1 {
-            return place.cast();
-        }
-        let start = self.bytes[self.used..].as_mut_ptr().cast::<u8>();
-        for mv in moves {
-            let bytes = image.get(mv.place);
-            // SAFETY: a value in several registers has 16 bytes for each at most, and there is room for all registers.
-            unsafe {
-                start
-                    .add(mv.offset as usize)
-                    .copy_from_nonoverlapping(bytes.as_ptr(), mv.width as usize);
+    /// * The move lies within `image` and the stack arguments at `stack`.
+    #[inline(always)]
+    unsafe fn add(&mut self, mv: &Move, image: &mut Image, stack: *mut u8) -> *mut c_void {
+        match self.first {
+            Some(first) if first.value == mv.value => {
+                // SAFETY: the caller vouches for the moves.
+                unsafe { self.join(&first, mv, image, stack) }
+            }
+            _ => {
+                self.first = Some(*mv);
+                self.start = self.used;
+                // SAFETY: the caller vouches for the move.
+                let place = unsafe { image.at(mv.place, stack) };
+                match mv.copy {
+                    // SAFETY: the place holds the copy's address.
+                    Some(_) => unsafe { place.cast::<*mut c_void>().read() },
+                    None => place.cast(),
+                }
             }
         }
-        self.used += moves.len();
+    }
+
+    /// Puts a further part of an argument to the others.
+    ///
+    /// # Safety
+    /// * As for [`Gathered::add`].
+    #[inline(never)]
+    unsafe fn join(
+        &mut self,
+        first: &Move,
+        mv: &Move,
+        image: &mut Image,
+        stack: *mut u8,
+    ) -> *mut c_void {
+        let is_second = self.used == self.start;
+        let parts = if is_second { &[first, mv][..] } else { &[mv] };
+        let start = self.bytes[self.start..].as_mut_ptr().cast::<u8>();
+        for part in parts {
+            // SAFETY: a value in several registers has 16 bytes for each at most, and there is room for all registers.
+            unsafe {
+                let place = image.at(part.place, stack);
+                start
+                    .add(part.offset as usize)
+                    .copy_from_nonoverlapping(place, part.width as usize);
+            }
+            self.used += 1;
+        }
         start.cast()
     }
 }

@@ -3,7 +3,9 @@
 use super::bytes::{extended, read, read_word, store, stored_width, widened};
 use super::machine::{self, Image};
 use farcall_arch::abi::regs;
-use farcall_arch::{Move, Place, Plan};
+use farcall_arch::abi::shape::Shape;
+use farcall_arch::abi::{Bound, Planner};
+use farcall_arch::{Abi, Move, Place, Plan, Scalar, Sret};
 use std::ffi::c_void;
 
 /// Where the arguments of a call lie.
@@ -15,12 +17,110 @@ pub trait Arguments {
     unsafe fn bytes(&self, mv: &Move) -> *const u8;
 }
 
+/// The arguments of a signature, told by their shapes.
+pub trait Shapes {
+    /// Tells `visit` of each argument, in order, its number and its shape.
+    fn each(&self, visit: impl FnMut(u32, Item<'_>));
+}
+
+/// An argument's shape. Scalars, which most are, do without memory for it.
+#[derive(Clone, Copy, Debug)]
+pub enum Item<'a> {
+    /// A scalar.
+    Scalar(Scalar),
+    /// Any other.
+    Other(&'a Shape),
+}
+
+/// A signature without a plan: where its values go is found while they are being moved, which takes no memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<S> {
+    /// The convention.
+    pub abi: Abi,
+    /// How many arguments are named, if it is variadic.
+    pub fixed: Option<u32>,
+    /// The result.
+    pub ret: Shape,
+    /// What the arguments take at most.
+    pub bound: Bound,
+    /// The arguments.
+    pub shapes: S,
+}
+
+/// What tells of the moves of a call's arguments.
+trait Moves {
+    /// Bytes of stack arguments, behind which the copies begin, and bytes of copies.
+    fn area(&self) -> (u32, u32);
+    /// Hands on each move, and returns what goes for [`Plan::vector_args`].
+    fn each(&mut self, put: impl FnMut(&Move)) -> Option<u8>;
+}
+
+impl Moves for &Plan {
+    fn area(&self) -> (u32, u32) {
+        (self.stack, self.copies)
+    }
+
+    #[inline(always)]
+    fn each(&mut self, put: impl FnMut(&Move)) -> Option<u8> {
+        self.args.iter().chain(&self.mirrors).for_each(put);
+        self.vector_args
+    }
+}
+
+impl<S: Shapes> Moves for (&Told<S>, Planner) {
+    fn area(&self) -> (u32, u32) {
+        let Told { abi, bound, .. } = self.0;
+        (bound.stack(*abi), bound.copies())
+    }
+
+    #[inline(always)]
+    fn each(&mut self, mut put: impl FnMut(&Move)) -> Option<u8> {
+        let (told, planner) = self;
+        if planner.has_mirrors() {
+            return each_mirrored(*told, planner, &mut put);
+        }
+        told.shapes.each(|value, item| match item {
+            Item::Scalar(scalar) => put(&planner.place_scalar(value, scalar)),
+            Item::Other(shape) => place_other(planner, value, shape, &mut put),
+        });
+        planner.vector_args()
+    }
+}
+
+#[inline(never)]
+fn place_other(planner: &mut Planner, value: u32, shape: &Shape, put: &mut impl FnMut(&Move)) {
+    // Whoever tells of a signature has made sure that it has a plan.
+    let _ = planner.place(value, shape, &mut |mv| put(&mv));
+}
+
+#[inline(never)]
+fn each_mirrored<S: Shapes>(
+    told: &Told<S>,
+    planner: &mut Planner,
+    put: &mut impl FnMut(&Move),
+) -> Option<u8> {
+    told.shapes.each(|value, item| {
+        let shape = match item {
+            Item::Scalar(scalar) => Shape::Scalar(scalar),
+            Item::Other(shape) => *shape,
+        };
+        place_other(planner, value, &shape, &mut |mv| {
+            put(mv);
+            if let Some(mirror) = Planner::mirror_of(mv) {
+                put(&mirror);
+            }
+        });
+    });
+    planner.vector_args()
+}
+
 /// What a call is made of: the registers, and who fills them. The machine code sees the image only, which comes first.
 #[repr(C)]
-struct Frame<'a, A> {
+struct Frame<M, A> {
     /// The registers: those of the arguments, then, from the moment that the function returns, those of the result.
     image: Image,
-    plan: &'a Plan,
+    moves: M,
+    sret: Option<Sret>,
     arguments: A,
     result: *mut c_void,
 }
@@ -38,29 +138,80 @@ pub unsafe fn call<A: Arguments>(
     result: *mut c_void,
     chain: *const c_void,
 ) {
+    // SAFETY: the caller vouches for all of it.
+    unsafe { call_by(plan, &plan.ret, plan.sret, target, arguments, result, chain) }
+}
+
+/// The same for a signature without a plan. Nothing is called if it can have none.
+///
+/// # Safety
+/// * As for [`call`].
+#[inline(always)]
+pub unsafe fn call_told<S: Shapes, A: Arguments>(
+    told: &Told<S>,
+    target: *const c_void,
+    arguments: A,
+    result: *mut c_void,
+    chain: *const c_void,
+) {
+    if told.bound.is_too_large() {
+        return;
+    }
+    let Ok((planner, returned)) = Planner::new(told.abi, told.fixed, told.ret) else {
+        return;
+    };
+    let moves = (told, planner);
+    // SAFETY: the caller vouches for all of it; the bound is as large as what the planner comes to.
+    unsafe {
+        call_by(
+            moves,
+            returned.moves(),
+            returned.sret,
+            target,
+            arguments,
+            result,
+            chain,
+        );
+    }
+}
+
+/// # Safety
+/// * As for [`call`].
+#[inline(always)]
+unsafe fn call_by<M: Moves, A: Arguments>(
+    moves: M,
+    ret: &[Move],
+    sret: Option<Sret>,
+    target: *const c_void,
+    arguments: A,
+    result: *mut c_void,
+    chain: *const c_void,
+) {
+    let (stack, copies) = moves.area();
     let mut frame = Frame {
         image: Image::default(),
-        plan,
+        moves,
+        sret,
         arguments,
         result,
     };
     frame.image.ints[machine::STATIC_CHAIN] = chain as u64;
-    frame.image.expect(plan);
-    let unwanted = match plan.sret {
+    frame.image.expect(ret);
+    let unwanted = match sret {
         Some(sret) if result.is_null() => sret.size.next_multiple_of(STACK_ALIGN),
         _ => 0,
     };
-    let area = plan.stack + plan.copies + unwanted;
-    // SAFETY: the frame is one for fill::<A>(), and the stack area has room for all that the plan speaks of; fill() follows the
-    // plan, for which the caller vouches.
+    let area = stack as usize + copies as usize + unwanted as usize;
+    // SAFETY: the frame is one for fill::<M, A>(), and the stack area has room for all that the moves speak of; fill() follows them, for
+    // which the caller vouches.
     unsafe {
         let frame = (&raw mut frame).cast();
-        machine::farcall_interp_call(frame, area as usize, fill::<A>, target);
+        machine::farcall_interp_call(frame, area, fill::<M, A>, target);
     }
     if result.is_null() {
         return;
     }
-    for mv in &plan.ret {
+    for mv in ret {
         let bytes = widened(mv, &frame.image.get(mv.place));
         let width = stored_width(mv);
         // SAFETY: the caller has room for the result, and for a word at least.
@@ -74,15 +225,15 @@ pub unsafe fn call<A: Arguments>(
 /// What every convention here aligns the stack to.
 const STACK_ALIGN: u32 = 16;
 
-/// Puts arguments where the plan wants them.
-unsafe extern "C" fn fill<A: Arguments>(frame: *mut c_void, stack: *mut u8) {
-    // SAFETY: the frame is call()'s.
-    let frame = unsafe { &mut *frame.cast::<Frame<'_, A>>() };
-    let plan = frame.plan;
-    if let Some(sret) = plan.sret {
-        let copies = (plan.stack + plan.copies) as usize;
+/// Puts arguments where they go.
+unsafe extern "C" fn fill<M: Moves, A: Arguments>(frame: *mut c_void, stack: *mut u8) {
+    // SAFETY: the frame is call_by()'s.
+    let frame = unsafe { &mut *frame.cast::<Frame<M, A>>() };
+    let (copies, copies_len) = frame.moves.area();
+    let copies = copies as usize;
+    if let Some(sret) = frame.sret {
         // SAFETY: a result that nobody wants has its room behind the copies.
-        let unwanted = unsafe { stack.add(copies) };
+        let unwanted = unsafe { stack.add(copies + copies_len as usize) };
         let result = if frame.result.is_null() {
             unwanted.cast()
         } else {
@@ -90,15 +241,21 @@ unsafe extern "C" fn fill<A: Arguments>(frame: *mut c_void, stack: *mut u8) {
         };
         frame.image.ints[usize::from(sret.pointer)] = result as u64;
     }
-    for mv in plan.args.iter().chain(&plan.mirrors) {
-        // SAFETY: the arguments have the move's bytes; a plan's places lie within the stack area.
+    let Frame {
+        image,
+        moves,
+        arguments,
+        ..
+    } = frame;
+    let vector_args = moves.each(|mv| {
+        // SAFETY: the arguments have the move's bytes; its place lies within the stack area.
         unsafe {
-            let value = frame.arguments.bytes(mv);
-            frame.image.put(plan, mv, value, stack);
+            let value = arguments.bytes(mv);
+            image.put(copies, mv, value, stack);
         }
-    }
-    if let Some(count) = plan.vector_args {
-        frame.image.ints[usize::from(regs::x64::RAX)] = u64::from(count);
+    });
+    if let Some(count) = vector_args {
+        image.ints[usize::from(regs::x64::RAX)] = u64::from(count);
     }
 }
 
@@ -106,9 +263,9 @@ impl Image {
     /// Puts the bytes of a move, which are at `value`, into its place.
     ///
     /// # Safety
-    /// * `value` has the move's bytes, and `stack` is the plan's stack area.
-    #[inline]
-    unsafe fn put(&mut self, plan: &Plan, mv: &Move, value: *const u8, stack: *mut u8) {
+    /// * `value` has the move's bytes, and `stack` is the stack area, in which copies begin at `copies`.
+    #[inline(always)]
+    unsafe fn put(&mut self, copies: usize, mv: &Move, value: *const u8, stack: *mut u8) {
         let width = mv.width as usize;
         // SAFETY: the caller vouches for the value and the area; what is no copy and not in memory has no more than 16 bytes, and 8 in an
         // integer register.
@@ -127,7 +284,7 @@ impl Image {
             }
             let mut bytes = [0; 16];
             if let Some(offset) = mv.copy {
-                let copy = stack.add((plan.stack + offset) as usize);
+                let copy = stack.add(copies + offset as usize);
                 copy.copy_from_nonoverlapping(value, width);
                 bytes[..8].copy_from_slice(&(copy as u64).to_le_bytes());
             } else if width > bytes.len() {

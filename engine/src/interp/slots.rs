@@ -49,7 +49,7 @@ pub(crate) unsafe fn enter_slots(
     let mut entered = unsafe { Entered::new(plan, image, stack) };
     with_scratch::<u64, _, INLINE>(plan.arg_slots as usize, 0, |slots| {
         // SAFETY: there are as many slots as the plan has.
-        unsafe { entered.store_arguments(slots.as_mut_ptr()) };
+        unsafe { entered.store_arguments(plan, slots.as_mut_ptr()) };
         let sret = plan.sret.zip(entered.sret());
         let Some((sret, to)) = sret else {
             let mut area = ResultArea::default();

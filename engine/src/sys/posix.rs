@@ -42,7 +42,8 @@ pub(crate) use memory::place_block;
 pub(crate) use program::{copy_code, map_code};
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(feature = "posix"))))]
 pub(crate) use registered::{UnwindEntry, find_unwinder};
-pub(crate) use signals::{may_be_in_signal_handler, note_signal_mask};
+pub use signals::may_be_in_signal_handler;
+pub(crate) use signals::note_signal_mask;
 
 use super::face::{ForkHooks, LoaderError, LoaderFailure, THREAD_ENDS, ThreadEnd};
 use farcall_arch::OutOfMemory;

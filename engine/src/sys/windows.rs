@@ -207,7 +207,7 @@ pub(crate) fn find_unwinder() {}
 pub(crate) fn note_signal_mask() {}
 
 /// As above.
-pub(crate) fn may_be_in_signal_handler() -> bool {
+pub fn may_be_in_signal_handler() -> bool {
     false
 }
 

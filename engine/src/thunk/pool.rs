@@ -74,10 +74,7 @@ pub fn put_back_cell(memory: NonNull<u8>) -> bool {
     let mut lock = lock();
     let pool = POOL.get(&mut lock);
     let pair = pool.with_cell(memory);
-    if let Some(pair) = pair {
-        pool.put_back(pair);
-    }
-    pair.is_some()
+    pair.map(|pair| pool.put_back(pair)).is_some()
 }
 
 /// Whether `memory` is a cell's, as far as can be told without waiting: not while somebody has the lock.
@@ -87,9 +84,9 @@ pub fn is_cell(memory: NonNull<u8>) -> bool {
 
 /// All pairs.
 struct Pool {
-    /// The pair that was given back last. The cell of each has the one before, so giving one back needs no memory.
+    /// The pair that was given back last. Its cell holds the one before it: giving back takes no memory.
     free: Option<Pair>,
-    /// The first pair of each block that was made.
+    /// The first pair of each block but the program's own.
     blocks: Vec<Pair>,
     /// The first pair of the newest block, of which so many were never given out.
     newest: Option<Pair>,
@@ -106,11 +103,13 @@ static POOL: Guarded<Pool> = Guarded::new(Pool {
     unused: 0,
 });
 
+const _: () = assert!(size_of::<Option<Pair>>() <= RECORD);
+
 impl Pool {
     fn take(&mut self) -> Option<Pair> {
         if let Some(pair) = self.free {
-            // SAFETY: the cell of a free pair has what put_back() wrote.
-            self.free = unsafe { pair.cell.cast().read() };
+            // SAFETY: a pair that was given back has the next one in its cell, ahead of its record.
+            self.free = unsafe { pair.cell.cast::<Option<Pair>>().read() };
             return Some(pair);
         }
         if self.unused == 0 {
@@ -122,9 +121,9 @@ impl Pool {
     }
 
     fn put_back(&mut self, pair: Pair) {
-        // SAFETY: the cell was its user's, who has given it up.
-        unsafe { pair.cell.cast().write(self.free) };
-        self.free = Some(pair);
+        let next = self.free.replace(pair);
+        // SAFETY: the cell is nobody's any more, and has room ahead of its record.
+        unsafe { pair.cell.cast::<Option<Pair>>().write(next) };
     }
 
     fn add_block(&mut self) -> Option<()> {
@@ -133,9 +132,13 @@ impl Pool {
             Some(_) => {
                 self.blocks.try_reserve(1).ok()?;
                 let block = match wish() {
-                    Wish::Never => another_block(sys::map_code)?,
-                    _ => another_block(sys::copy_code).or_else(|| another_block(sys::map_code))?,
+                    // Without code to be made there is a file to take it from, unless no file can be opened.
+                    Wish::Never => {
+                        another_block(sys::map_code).or_else(|| another_block(sys::copy_code))
+                    }
+                    _ => another_block(sys::copy_code).or_else(|| another_block(sys::map_code)),
                 };
+                let block = block?;
                 self.blocks.try_push(block).ok()?;
                 block
             }
@@ -147,10 +150,10 @@ impl Pool {
 
     /// The pair whose cell begins at `memory`.
     fn with_cell(&self, memory: NonNull<u8>) -> Option<Pair> {
-        let offset_in = |block: &Pair| memory.addr().get().wrapping_sub(block.cell.addr().get());
-        let own = own_block();
-        let mut blocks = std::iter::once(&own).chain(&self.blocks);
-        let block = blocks.find(|block| offset_in(block) < size_of::<Cells>())?;
+        let own = self.newest.is_some().then(own_block);
+        let mut blocks = own.into_iter().chain(self.blocks.iter().copied());
+        let offset_in = |block: Pair| memory.addr().get().wrapping_sub(block.cell.addr().get());
+        let block = blocks.find(|block| offset_in(*block) < size_of::<Cells>())?;
         Some(block.nth(offset_in(block) / CELL))
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn note_signal_mask() {
 /// Whether this thread blocks signals that it usually does not: a handler has its own signal blocked while it runs.
 ///
 /// A handler may have interrupted an allocation, so nothing must be allocated in one.
-pub(crate) fn may_be_in_signal_handler() -> bool {
+pub fn may_be_in_signal_handler() -> bool {
     let blocked = blocked();
     blocked != 0 && Some(blocked) != USUAL.get()
 }

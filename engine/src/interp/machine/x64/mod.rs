@@ -9,7 +9,7 @@ mod sysv;
 #[macro_use]
 mod windows;
 
-use farcall_arch::{Move, Place, Plan};
+use farcall_arch::{Move, Place};
 use std::mem::offset_of;
 
 /// The registers, by their number in the machine's encoding.
@@ -28,10 +28,10 @@ pub struct Image {
 
 impl Image {
     /// Has machine code take as many numbers off the x87's stack, or put them there, as the result has.
-    #[inline]
-    pub fn expect(&mut self, plan: &Plan) {
+    #[inline(always)]
+    pub fn expect(&mut self, ret: &[Move]) {
         let is_x87 = |mv: &&Move| matches!(mv.place, Place::X87(_));
-        self.x87_count = plan.ret.iter().filter(is_x87).count() as u64;
+        self.x87_count = ret.iter().filter(is_x87).count() as u64;
     }
 
     /// The bytes of `st(register)`.

@@ -1,5 +1,6 @@
 //! What can go wrong on the run side, and all texts that say so.
 
+use farcall_arch::{OutOfMemory, PlanError};
 use std::io;
 
 /// A `Result` with this crate's [`Error`].
@@ -11,7 +12,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// A signature that the calling convention has no place for.
     #[error(transparent)]
-    Plan(#[from] farcall_arch::PlanError),
+    Plan(PlanError),
     /// The system gave no executable memory.
     #[error(
         "no executable memory: {0} (a policy such as PR_SET_MDWE, MemoryDenyWriteExecute or SELinux may forbid it)"
@@ -19,7 +20,7 @@ pub enum Error {
     ExecutableMemory(#[source] io::Error),
     /// There is no memory.
     #[error(transparent)]
-    OutOfMemory(#[from] farcall_arch::OutOfMemory),
+    OutOfMemory(#[from] OutOfMemory),
     /// The environment forbids code.
     #[error("no executable memory: FARCALL_CODE=never")]
     CodeIsForbidden,
@@ -55,4 +56,13 @@ pub enum Error {
         /// The name.
         name: String,
     },
+}
+
+impl From<PlanError> for Error {
+    fn from(error: PlanError) -> Error {
+        match error {
+            PlanError::OutOfMemory => Error::OutOfMemory(OutOfMemory),
+            error => Error::Plan(error),
+        }
+    }
 }

@@ -3,11 +3,11 @@
 use crate::error::Result;
 use crate::known::{Known, known};
 use crate::value::{self, Value};
-use farcall_arch::Shared;
 use farcall_cdecl::{Codes, Position, Role};
 use farcall_engine::epoch::{self, Inside, Place, Waiting, Work};
-use farcall_engine::memory::try_box;
 use farcall_engine::{self as engine, Seat};
+use farcall_memory::Shared;
+use farcall_memory::try_box;
 use std::any::Any;
 use std::ffi::c_void;
 use std::fmt;
@@ -105,7 +105,7 @@ impl Callback {
             let value =
                 engine::interp::with_scratch::<_, _, INLINE_VALUES>(slots.len(), Value::Void, run);
             if inner.ret.letter() != 'v' {
-                *result = value::to_slot(value, inner.ret, Position::Result)
+                *result = value::to_whole_slot(value, inner.ret, Position::Result)
                     .unwrap_or_else(|error| panic!("value returned by a callback: {error}"));
             }
         })

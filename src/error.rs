@@ -2,9 +2,9 @@
 //!
 //! A text names the place, then what was expected, then what was found.
 
-pub use farcall_arch::OutOfMemory;
 pub use farcall_cdecl::Error as CodeError;
 pub use farcall_engine::Error as EngineError;
+pub use farcall_memory::OutOfMemory;
 
 /// A `Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;

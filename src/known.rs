@@ -1,10 +1,10 @@
 //! Signatures by their letters: what was read once is not read again.
 
 use crate::error::Result;
-use farcall_arch::Shared;
-use farcall_arch::memory::try_to_vec;
 use farcall_cdecl::{Codes, Role};
 use farcall_engine::{self as engine, Cache, Cached, Compiled, epoch};
+use farcall_memory::Shared;
+use farcall_memory::try_to_vec;
 
 /// A signature that has been read.
 #[derive(Clone)]

@@ -3,8 +3,8 @@
 use crate::error::Result;
 use crate::func::Function;
 use crate::var::Variable;
-use farcall_arch::Shared;
 use farcall_engine as engine;
+use farcall_memory::Shared;
 use std::ffi::c_void;
 
 /// A shared library, or the program itself.

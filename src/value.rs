@@ -4,8 +4,8 @@
 //! `double` as its bits, a `float` in the low four bytes.
 
 use crate::error::{CodeError, Error, Result};
-use farcall_arch::memory::try_format;
 use farcall_cdecl::{Kind, Position, TypeCode, float_to_slot, integer_to_slot};
+use farcall_memory::try_format;
 use std::ffi::{CStr, c_void};
 use std::fmt;
 use std::mem::MaybeUninit;
@@ -167,6 +167,23 @@ fn wrong_kind(kind: Kind, value: Value, code: TypeCode, position: Position) -> E
         got,
     };
     error.into()
+}
+
+/// As [`to_slot`], for what is nearly always of the type's own kind.
+///
+/// # Errors
+/// Those of [`to_slot`].
+#[inline(always)]
+pub fn to_whole_slot(value: Value, code: TypeCode, position: Position) -> Result<u64> {
+    match value {
+        Value::Int(_) | Value::Uint(_) | Value::Double(_) | Value::Pointer(_)
+            if is_fitting(&value, code) =>
+        {
+            // SAFETY: theirs is a whole word.
+            Ok(unsafe { value.slot().assume_init() })
+        }
+        _ => to_slot(value, code, position),
+    }
 }
 
 /// The value that a slot holds.

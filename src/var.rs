@@ -2,11 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::value::{self, Value};
-use farcall_arch::Shared;
-use farcall_arch::memory::{try_format, try_string};
 use farcall_cdecl::{Position, TypeCode};
 use farcall_engine::epoch::{self, Inside, Place};
 use farcall_engine::{self as engine, slot};
+use farcall_memory::Shared;
+use farcall_memory::{try_format, try_string};
 use std::ffi::c_void;
 use std::fmt;
 

@@ -111,7 +111,10 @@ fn call(function: &Function) -> Result<(), Error> {
 }
 
 #[test]
-#[cfg_attr(debug_assertions, ignore = "builds for debugging check plans, with memory of their own")]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "builds for debugging check plans, with memory of their own"
+)]
 fn libraries_functions_and_variables_report_it() {
     let path = common::peer_path();
     let open = || {
@@ -167,7 +170,10 @@ fn libraries_functions_and_variables_report_it() {
 }
 
 #[test]
-#[cfg_attr(debug_assertions, ignore = "builds for debugging check plans, with memory of their own")]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "builds for debugging check plans, with memory of their own"
+)]
 fn calls_go_on_without_memory() {
     for count in [1, 256, 300] {
         check("calls", || {
@@ -178,7 +184,10 @@ fn calls_go_on_without_memory() {
 }
 
 #[test]
-#[cfg_attr(debug_assertions, ignore = "builds for debugging check plans, with memory of their own")]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "builds for debugging check plans, with memory of their own"
+)]
 fn callbacks_report_it_and_close_without() {
     for count in [1, 300] {
         check("a callback", || {

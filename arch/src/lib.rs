@@ -22,20 +22,16 @@
 //! assert!(!code.bytes.is_empty());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
 pub mod abi;
 pub mod emit;
 pub mod endpoint;
 pub mod layout;
-pub mod memory;
-#[allow(unsafe_code, reason = "a shared pointer is made of a pointer")]
-mod shared;
 pub mod structs;
 pub mod types;
 
 pub use abi::{Abi, Extend, Move, Place, Plan, PlanError, Sret, plan};
-pub use memory::OutOfMemory;
-pub use shared::Shared;
+pub use farcall_memory::{OutOfMemory, Shared};
 pub use structs::{Member, Struct, StructError};
 pub use types::{Float, Scalar, Signature, SignatureError, Type, Wide};

@@ -2,9 +2,9 @@
 //!
 //! The offsets are those of C. Whoever describes types by other means gives size and alignment, or each offset, as it knows them.
 
-use crate::memory::{OutOfMemory, TryVec, try_collect, try_with_capacity};
 use crate::types::Type;
 use core::fmt;
+use farcall_memory::{OutOfMemory, TryVec, try_collect, try_with_capacity};
 
 /// The most bytes a value may have: more than any stack has. All sums of them fit their types.
 pub const MAX_SIZE: u32 = 1 << 28;

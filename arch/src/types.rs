@@ -3,10 +3,10 @@
 //! What a type is called in C or in a signature string does not matter here: `int *`, `uintptr_t` and a 64-bit
 //! `unsigned long` are all [`Type::U64`]. Sizes stand in [`crate::layout`], registers in [`crate::abi`].
 
-use crate::memory::OutOfMemory;
-use crate::shared::Shared;
 use crate::structs::Struct;
 use core::fmt;
+use farcall_memory::OutOfMemory;
+use farcall_memory::Shared;
 
 /// A type that fits one register: an integer of 1, 2, 4 or 8 bytes, or a binary floating-point number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -5,8 +5,8 @@
 
 use crate::error::{Error, Result};
 use crate::kind::{Kind, Position};
-use farcall_arch::memory::{OutOfMemory, try_collect, try_string, try_with_capacity};
 use farcall_arch::{Signature, Type};
+use farcall_memory::{OutOfMemory, try_collect, try_string, try_with_capacity};
 use std::ffi::c_long;
 use std::fmt;
 

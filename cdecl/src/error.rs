@@ -42,7 +42,7 @@ pub enum Error {
     Signature(#[from] farcall_arch::SignatureError),
     /// There is no memory for it.
     #[error(transparent)]
-    OutOfMemory(#[from] farcall_arch::OutOfMemory),
+    OutOfMemory(#[from] farcall_memory::OutOfMemory),
     /// A value of another kind than its code wants.
     #[error("{position}: expected '{code}' ({}), got {got}", kind.wanted())]
     WrongKind {

@@ -6,7 +6,7 @@ use crate::codes::TypeCode;
 use crate::error::{Error, Result};
 use crate::kind::Position;
 use farcall_arch::Type;
-use farcall_arch::memory::try_format;
+use farcall_memory::try_format;
 
 /// The slot of an integer that must be within its type's range.
 ///

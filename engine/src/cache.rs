@@ -2,8 +2,8 @@
 //!
 //! A cache is bounded: past [`LIMIT`] things, those that nobody uses are forgotten.
 
-use farcall_arch::Shared;
-use farcall_arch::memory::TryVec;
+use farcall_memory::Shared;
+use farcall_memory::TryVec;
 use foldhash::fast::FixedState;
 use std::borrow::Borrow;
 use std::collections::HashMap;

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::interp::{self, Image};
 use crate::record::{Handler, ObjectHandler, Record};
 use crate::thunk::{self, Kind, Owner, Seat};
-use farcall_arch::Shared;
+use farcall_memory::Shared;
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 

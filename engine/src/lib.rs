@@ -24,7 +24,6 @@ mod error;
 mod levels;
 mod library;
 mod lock;
-pub mod memory;
 mod objects;
 mod policy;
 mod record;

@@ -2,10 +2,10 @@
 
 use crate::epoch::{self, Inside, Place, Thing, Waiting, Work};
 use crate::error::{Error, Result};
-use crate::memory::try_box;
 use crate::sys::{self, LoaderFailure};
-use farcall_arch::OutOfMemory;
-use farcall_arch::memory::try_string;
+use farcall_memory::OutOfMemory;
+use farcall_memory::try_box;
+use farcall_memory::try_string;
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -7,8 +7,8 @@ use crate::lock::lock;
 use crate::sys;
 use farcall_arch::emit::{self, Code};
 use farcall_arch::endpoint::{Delivery, ObjectCall, ObjectModel, SharedOffsets};
-use farcall_arch::memory::try_to_vec;
 use farcall_arch::{OutOfMemory, Plan};
+use farcall_memory::try_to_vec;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 

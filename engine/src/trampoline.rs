@@ -7,7 +7,7 @@ use crate::compiled::{Compiled, Direction, Endpoint, Served};
 use crate::error::{Error, Result};
 use crate::interp;
 use crate::thunk::pool::{self, Pair};
-use farcall_arch::Shared;
+use farcall_memory::Shared;
 use std::ffi::c_void;
 use std::io;
 use std::ptr::NonNull;

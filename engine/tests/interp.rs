@@ -1,11 +1,11 @@
 //! Plans that are followed pass values as generated code does.
 
-use farcall_arch::Shared;
 use farcall_arch::{Float, Plan, Signature, Struct, Type};
 use farcall_engine::{
     Callback, Compiled, Direction, Endpoint, Handler, Served, SlotsCall, generates_code, host_abi,
     interp,
 };
+use farcall_memory::Shared;
 use std::ffi::c_void;
 use std::ptr::NonNull;
 

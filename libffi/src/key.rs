@@ -1,5 +1,6 @@
 //! What a signature says, without addresses: as a key to look it up by, which says where its values go as well.
 
+use crate::scalar::{NO_SCALAR, is_wide, scalar_byte};
 use crate::shape;
 use crate::types::{AbiNumber, BadType, FfiType, code};
 use farcall_arch::abi::Bound;
@@ -374,52 +375,6 @@ unsafe fn next(at: &mut *const u8) -> Option<Shape> {
             }
             code => Some(shape::of_scalar(u16::from(code))),
         }
-    }
-}
-
-/// What [`scalar_byte`] says of anything else.
-pub const NO_SCALAR: u8 = u8::MAX;
-
-/// Whether a byte stands for a scalar of a word at most.
-#[inline(always)]
-pub fn is_word(byte: u8) -> bool {
-    byte != NO_SCALAR && !is_wide(byte)
-}
-
-/// Whether a scalar takes more than a word.
-#[inline(always)]
-fn is_wide(byte: u8) -> bool {
-    const WIDE: u32 = 1 << code::LONGDOUBLE | 1 << code::UINT128 | 1 << code::SINT128;
-    WIDE >> byte & 1 != 0
-}
-
-/// The byte that stands for each code, the same for codes that mean the same here.
-static SCALAR_BYTES: [u8; 32] = {
-    let mut bytes = [NO_SCALAR; 32];
-    let mut code = 0;
-    while code <= code::VECTOR {
-        bytes[code as usize] = match code {
-            code::STRUCT | code::COMPLEX | code::VECTOR => NO_SCALAR,
-            code::POINTER => code::UINT64 as u8,
-            code::INT => code::SINT32 as u8,
-            code => code as u8,
-        };
-        code += 1;
-    }
-    bytes
-};
-
-/// The byte that stands for a scalar type.
-///
-/// # Safety
-/// * `ty` points to a type.
-#[inline(always)]
-pub unsafe fn scalar_byte(ty: *const FfiType) -> u8 {
-    // SAFETY: the caller vouches for the type.
-    let (size, code) = unsafe { ((*ty).size, usize::from((*ty).code)) };
-    match SCALAR_BYTES.get(code) {
-        Some(&byte) if size != 0 => byte,
-        _ => NO_SCALAR,
     }
 }
 

@@ -25,6 +25,7 @@ mod key;
 pub mod raw;
 mod record;
 pub mod run;
+mod scalar;
 mod shape;
 pub mod types;
 mod version;

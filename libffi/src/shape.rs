@@ -1,6 +1,6 @@
 //! What a signature says, as the conventions and the shapes that `farcall-arch` plans with.
 
-use crate::key::{self, NO_SCALAR};
+use crate::scalar::{self, NO_SCALAR};
 use crate::types::{self, AbiNumber, BadType, FfiType, code, elements};
 #[cfg(target_arch = "aarch64")]
 use farcall_arch::abi::Dialect;
@@ -71,7 +71,7 @@ impl Shapes for Types<'_> {
     fn each(&self, mut visit: impl FnMut(u32, Item<'_>)) {
         for (value, ty) in self.0.iter().enumerate() {
             // SAFETY: told() has looked at the same types.
-            let byte = unsafe { key::scalar_byte(*ty) };
+            let byte = unsafe { scalar::scalar_byte(*ty) };
             if let Some(scalar) = plain_scalar(u16::from(byte)) {
                 visit(value as u32, Item::Scalar(scalar));
             // SAFETY: likewise.
@@ -101,7 +101,7 @@ pub unsafe fn told(
     unsafe {
         bound.add_scalars(args.len() as u32);
         for ty in args {
-            if !key::is_word(key::scalar_byte(*ty)) {
+            if !scalar::is_word(scalar::scalar_byte(*ty)) {
                 bound.add(abi, of(*ty)?);
             }
         }
@@ -122,7 +122,7 @@ pub unsafe fn told(
 #[inline(always)]
 unsafe fn of(ty: *mut FfiType) -> Result<Shape, BadType> {
     // SAFETY: the caller vouches for the type.
-    match unsafe { key::scalar_byte(ty) } {
+    match unsafe { scalar::scalar_byte(ty) } {
         // SAFETY: likewise.
         NO_SCALAR => unsafe { of_aggregate(ty) },
         byte => Ok(match plain_scalar(u16::from(byte)) {

@@ -14,8 +14,8 @@ mod text;
 
 use farcall_cdecl::TypeCode;
 use farcall_engine::epoch::{self, Mark};
-use farcall_engine::memory::try_box;
 use farcall_engine::{Callback, Handler, Library, ObjectHandler, slot};
+use farcall_memory::try_box;
 use report::{Report, Status, guard};
 use signature::Signature;
 use std::ffi::{c_char, c_int, c_void};

@@ -4,7 +4,7 @@ use crate::report::{Failure, Report, Status, guard};
 use farcall_arch::endpoint::{
     CatchModel, KeptWord, MAX_SAVED, ObjectModel, PointerField, ThreadPointer,
 };
-use farcall_arch::memory::try_collect_all;
+use farcall_memory::try_collect_all;
 use std::slice;
 
 /// A type, and where its objects hold a pointer. ORDER farcall_pointer_field

@@ -1,6 +1,6 @@
 //! Errors on their way to C.
 
-use farcall_arch::OutOfMemory;
+use farcall_memory::OutOfMemory;
 use std::ffi::c_char;
 use std::fmt::{self, Display, Write};
 use std::panic::{self, AssertUnwindSafe};

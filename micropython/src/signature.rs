@@ -2,13 +2,13 @@
 
 use crate::report::{Failure, Report, Status, guard};
 use crate::text::text;
-use farcall_arch::Shared;
 use farcall_arch::endpoint::{Boxing, Delivery, ObjectCall, Unbox};
-use farcall_arch::memory::{OutOfMemory, TryVec, try_collect, try_to_vec, try_with_capacity};
 use farcall_cdecl::{Codes, Kind, Position, Role, TypeCode, float_to_slot, integer_to_slot};
 use farcall_engine::{
     self as engine, Cache, Cached, Compiled, Conversion, Direction, Endpoint, Served,
 };
+use farcall_memory::Shared;
+use farcall_memory::{OutOfMemory, TryVec, try_collect, try_to_vec, try_with_capacity};
 use std::ffi::{c_char, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};

@@ -13,9 +13,9 @@ mod sysv64;
 mod win64;
 
 use crate::layout::SLOT;
-use crate::memory::{OutOfMemory, TryVec, try_with_capacity};
 use crate::types::{Scalar, Signature, Type};
 use core::fmt;
+use farcall_memory::{OutOfMemory, TryVec, try_with_capacity};
 use regs::{Convention, Fpr, Gpr};
 use shape::{Aggregate, Shape};
 

@@ -3,10 +3,10 @@
 //! A list that has no memory for an item says so at its end, and swallows what comes until then. So emission goes on as if nothing had
 //! happened, without a test behind each instruction.
 
-use crate::memory::{OutOfMemory, TryVec};
 use dynasmrt::components::PatchLoc;
 use dynasmrt::relocations::Relocation;
 use dynasmrt::{AssemblyOffset, DynasmApi};
+use farcall_memory::{OutOfMemory, TryVec};
 use std::ops::Deref;
 
 /// A list that grows while there is memory.

@@ -3,7 +3,7 @@
 use super::Endpoint;
 use crate::abi::{Memory, Move, Plan};
 use crate::layout::SLOT;
-use crate::memory::{OutOfMemory, try_collect};
+use farcall_memory::{OutOfMemory, try_collect};
 
 /// What results and wide values are aligned to.
 pub(super) const AREA_ALIGN: u32 = 16;

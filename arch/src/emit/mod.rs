@@ -56,8 +56,8 @@ use crate::abi::regs::Isa;
 use crate::abi::{Abi, Dialect, Move, Plan};
 use crate::endpoint::{Delivery, ObjectCall, ObjectModel, SharedOffsets, ThreadPointer};
 use crate::layout::SLOT;
-use crate::memory::{OutOfMemory, TryVec, try_to_vec};
 use entry_frame::AREA_ALIGN;
+use farcall_memory::{OutOfMemory, TryVec, try_to_vec};
 use std::borrow::Cow;
 use unwind::FrameChange;
 

@@ -9,7 +9,7 @@ use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Abi, Move, Plan};
 use crate::endpoint::{Boxing, ObjectCall, ObjectModel, SharedOffsets, Unbox};
 use crate::layout::SLOT;
-use crate::memory::OutOfMemory;
+use farcall_memory::OutOfMemory;
 
 /// The registers of the call operation's own arguments: the function, the counts of arguments and of keywords, the arguments' address.
 pub(super) fn operation_args(abi: Abi) -> [Gpr; 4] {

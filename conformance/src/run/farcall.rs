@@ -8,8 +8,8 @@ use crate::planner;
 use crate::target::Target;
 use anyhow::Result;
 use farcall::{Callback, Function, VARIADIC};
-use farcall_arch::Shared;
 use farcall_engine::{Compiled, Direction, Endpoint, Handler, Trampoline, compile};
+use farcall_memory::Shared;
 use std::ffi::c_void;
 
 /// What is judged on a target.

@@ -4,12 +4,12 @@
 //! thread is inside foreign code. So what such an embedder retires goes when all its threads are idle at once. It holds back nothing else.
 
 use super::protocol::List;
-use super::{Waiting, Work};
+use super::work::{Waiting, Work};
 use crate::lock::{self, Guarded, Held, lock};
-use crate::memory::try_box;
 use crate::sys;
 use crate::thread::this_thread;
-use farcall_arch::memory::TryVec;
+use farcall_memory::TryVec;
+use farcall_memory::try_box;
 use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};

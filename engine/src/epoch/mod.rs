@@ -22,12 +22,16 @@
 pub(crate) mod frames;
 mod marks;
 mod protocol;
+mod work;
+
+pub(crate) use work::Left;
+pub use work::{Waiting, Work};
 
 pub use marks::{Mark, forget, reap, register, retire};
 
 use crate::lock::Guarded;
 use frames::{Frame, Pushed};
-use protocol::{Link, Linked, List, World};
+use protocol::{List, World};
 use std::ffi::c_void;
 use std::panic::{self, AssertUnwindSafe};
 
@@ -113,54 +117,6 @@ impl Inside {
             none if none.is_null() => Ok(()),
             old => Err(old),
         }
-    }
-}
-
-/// What is to be done when nobody is inside a thing any more. It is made with the thing, so that closing needs no memory.
-pub trait Work: Send {
-    /// What is wanted while it waits.
-    fn waiting(&mut self) -> &mut Waiting;
-
-    /// Does it.
-    fn run(self: Box<Self>);
-}
-
-/// Part of each [`Work`].
-pub struct Waiting {
-    link: Link<Box<dyn Work>>,
-    before: Option<&'static dyn Left>,
-}
-
-impl Waiting {
-    /// What waits for nothing yet.
-    pub const fn new() -> Waiting {
-        Waiting {
-            link: Link::new(),
-            before: None,
-        }
-    }
-}
-
-impl Default for Waiting {
-    fn default() -> Waiting {
-        Waiting::new()
-    }
-}
-
-impl std::fmt::Debug for Waiting {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Waiting(..)")
-    }
-}
-
-/// Something that wants to know when all threads have left it, ahead of the work.
-pub(crate) trait Left: Sync {
-    fn left(&'static self);
-}
-
-impl Linked for Box<dyn Work> {
-    fn link(&mut self) -> &mut Link<Box<dyn Work>> {
-        &mut self.waiting().link
     }
 }
 

@@ -1,6 +1,6 @@
 //! What every system has in common in its face.
 
-use farcall_arch::OutOfMemory;
+use farcall_memory::OutOfMemory;
 
 /// What runs around every fork() of this process; see `around_fork`.
 #[cfg_attr(windows, allow(dead_code, reason = "Windows does not fork"))]

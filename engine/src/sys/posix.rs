@@ -46,9 +46,9 @@ pub use signals::may_be_in_signal_handler;
 pub(crate) use signals::note_signal_mask;
 
 use super::face::{ForkHooks, LoaderError, LoaderFailure, THREAD_ENDS, ThreadEnd};
-use farcall_arch::OutOfMemory;
 use farcall_arch::emit::Code;
-use farcall_arch::memory::{TryVec, try_with_capacity};
+use farcall_memory::OutOfMemory;
+use farcall_memory::{TryVec, try_with_capacity};
 use std::borrow::Cow;
 use std::ffi::c_void;
 use std::io;

@@ -339,7 +339,7 @@ impl LoadedLibrary {
                 Ok(LoadedLibrary {
                     // SAFETY: the handle was given up the line before, and is not closed.
                     library: unsafe { loader::Library::from_raw(handle) },
-                    handle: handle as isize,
+                    handle,
                     is_program: path.is_none(),
                 })
             }

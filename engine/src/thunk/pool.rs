@@ -12,7 +12,7 @@ use super::page::{self, THUNK_SIZE};
 use crate::lock::{Guarded, Held, lock, try_lock};
 use crate::policy::{Wish, wish};
 use crate::sys;
-use farcall_arch::memory::TryVec;
+use farcall_memory::TryVec;
 use std::ffi::c_void;
 use std::ptr::NonNull;
 

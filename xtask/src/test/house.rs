@@ -18,24 +18,33 @@ struct House {
 
 const HOUSES: &[House] = &[
     House {
+        source: "memory/src",
+        may_import: &["farcall_memory"],
+    },
+    House {
         source: "cdecl/src",
-        may_import: &["farcall_arch"],
+        may_import: &["farcall_arch", "farcall_memory"],
     },
     House {
         source: "engine/src",
-        may_import: &["farcall_arch"],
+        may_import: &["farcall_arch", "farcall_memory"],
     },
     House {
         source: "src",
-        may_import: &["farcall_cdecl", "farcall_engine"],
+        may_import: &["farcall_cdecl", "farcall_engine", "farcall_memory"],
     },
     House {
         source: "libffi/src",
-        may_import: &["farcall_arch", "farcall_engine"],
+        may_import: &["farcall_arch", "farcall_engine", "farcall_memory"],
     },
     House {
         source: "micropython/src",
-        may_import: &["farcall_arch", "farcall_cdecl", "farcall_engine"],
+        may_import: &[
+            "farcall_arch",
+            "farcall_cdecl",
+            "farcall_engine",
+            "farcall_memory",
+        ],
     },
     House {
         source: "soak/src",
@@ -44,7 +53,13 @@ const HOUSES: &[House] = &[
     House {
         source: "conformance/src",
         // Itself, as its program does.
-        may_import: &["conformance", "farcall", "farcall_arch", "farcall_engine"],
+        may_import: &[
+            "conformance",
+            "farcall",
+            "farcall_arch",
+            "farcall_engine",
+            "farcall_memory",
+        ],
     },
 ];
 

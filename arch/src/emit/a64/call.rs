@@ -13,8 +13,8 @@ use crate::abi::regs::a64::SP;
 use crate::abi::{Memory, Move, Place, Plan};
 use crate::emit::{Code, Endpoint, unwanted_size};
 use crate::layout::SLOT;
-use crate::memory::OutOfMemory;
 use dynasmrt::{DynasmApi, dynasm};
+use farcall_memory::OutOfMemory;
 
 /// Holds a value's address while the value is loaded.
 const POINTER: Gpr = SCRATCH[0];

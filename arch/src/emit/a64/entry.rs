@@ -13,8 +13,8 @@ use crate::abi::regs::a64::SP;
 use crate::abi::{Memory, Place, Plan};
 use crate::emit::entry_frame::{Cell, EntryFrame};
 use crate::emit::{Code, Endpoint, record};
-use crate::memory::OutOfMemory;
 use dynasmrt::{DynasmApi, dynasm};
+use farcall_memory::OutOfMemory;
 
 const _: () = assert!(
     record::HANDLER == record::CONTEXT + 8,

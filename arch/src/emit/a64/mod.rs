@@ -43,13 +43,13 @@ use super::unwind::{FrameChange, FrameChangeKind};
 use crate::abi::Abi;
 use crate::abi::regs::Gpr;
 use crate::abi::regs::a64::{SP, X9, X10, X16, X17, X19, X29, X30};
-use crate::memory::OutOfMemory;
 use access::Access;
 pub(super) use branches::branch_from_behind;
 pub(super) use call::call;
 use dynasmrt::aarch64::Aarch64Relocation;
 use dynasmrt::{DynasmApi, dynasm};
 pub(super) use entry::callback_entry;
+use farcall_memory::OutOfMemory;
 
 // Jobs of registers. None of them carries an argument or the address of a result (x8) under any convention. Only RESULT
 // survives the call. A landing pad lets a branch by x16 or x17 pass as it does a call.

@@ -24,8 +24,8 @@ use crate::emit::objects::{
 };
 use crate::endpoint::{ObjectCall, ObjectModel, SharedOffsets, Unbox, call_frame};
 use crate::layout::SLOT;
-use crate::memory::OutOfMemory;
 use dynasmrt::{DynasmApi, dynasm};
+use farcall_memory::OutOfMemory;
 
 // Jobs of registers, beside those that the shared code knows. They carry no argument under any convention either.
 const FLOAT_TYPE: Gpr = X13;

@@ -4,7 +4,7 @@ use super::FrameChangeKind;
 use crate::abi::regs::Isa;
 use crate::emit::Code;
 use crate::emit::buffer::List;
-use crate::memory::{OutOfMemory, try_to_vec};
+use farcall_memory::{OutOfMemory, try_to_vec};
 
 // Instructions (DWARF 5, section 7.24). Three of them have an operand in their low six bits.
 const ADVANCE: u8 = 0x40;

@@ -5,7 +5,7 @@
 
 use crate::abi::regs::Isa;
 use crate::emit::Code;
-use crate::memory::{OutOfMemory, TryVec, try_with_capacity};
+use farcall_memory::{OutOfMemory, TryVec, try_with_capacity};
 
 /// The symbols' names: the empty one, and that of all generated code in backtraces.
 const SYMBOLS: &[u8] = b"\0farcall\0";

@@ -15,7 +15,7 @@
 use super::FrameChangeKind;
 use crate::abi::regs::Isa;
 use crate::emit::Code;
-use crate::memory::{OutOfMemory, TryVec, try_with_capacity};
+use farcall_memory::{OutOfMemory, TryVec, try_with_capacity};
 
 /// DWARF's number for rbx (psABI figure 3.36).
 const RBX: u16 = 3;

@@ -7,8 +7,8 @@
 
 use super::Emitter;
 use crate::emit::buffer::{Label, List};
-use crate::memory::{OutOfMemory, try_collect};
 use dynasmrt::{DynasmApi, dynasm};
+use farcall_memory::{OutOfMemory, try_collect};
 
 /// When a branch is taken.
 #[derive(Clone, Copy)]

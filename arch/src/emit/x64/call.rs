@@ -15,8 +15,8 @@ use crate::abi::regs::x64::R10;
 use crate::abi::{Extend, Memory, Move, Place, Plan};
 use crate::emit::{Code, Endpoint, in_turns, unwanted_size};
 use crate::layout::SLOT;
-use crate::memory::OutOfMemory;
 use dynasmrt::{DynasmApi, dynasm};
+use farcall_memory::OutOfMemory;
 
 /// Holds a value's address while the value is loaded. In a trampoline it is as free as the scratch register.
 const POINTER: Gpr = R10;

@@ -13,8 +13,8 @@ use crate::abi::{Memory, Plan, Sret};
 use crate::emit::entry_frame::{Cell, EntryFrame};
 use crate::emit::{Code, Endpoint, record};
 use crate::layout::SLOT;
-use crate::memory::OutOfMemory;
 use dynasmrt::{DynasmApi, dynasm};
+use farcall_memory::OutOfMemory;
 
 /// Holds addresses of values on their way. An entry has no use for it otherwise.
 const POINTER: Gpr = R11;

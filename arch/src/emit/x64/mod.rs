@@ -43,13 +43,13 @@ use super::unwind::{FrameChange, FrameChangeKind};
 use crate::abi::Abi;
 use crate::abi::regs::Gpr;
 use crate::abi::regs::x64::{R10, R11, RAX, RBX};
-use crate::memory::OutOfMemory;
 use access::{Address, read};
 use branches::Branches;
 pub(super) use call::call;
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynasmApi, dynasm};
 pub(super) use entry::callback_entry;
+use farcall_memory::OutOfMemory;
 pub(super) use thread::Segment;
 
 // Jobs of registers. None of the four carries an argument under any convention, so they hold through

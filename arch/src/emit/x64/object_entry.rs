@@ -27,8 +27,8 @@ use crate::emit::object_entry::{EntryJob, EntrySteps, emit_entry};
 use crate::emit::{Code, record};
 use crate::endpoint::{CatchModel, Delivery, NO_FRAME, ObjectModel, call_frame};
 use crate::layout::SLOT;
-use crate::memory::OutOfMemory;
 use dynasmrt::{DynasmApi, dynasm};
+use farcall_memory::OutOfMemory;
 
 const CALLER: Gpr = R11;
 

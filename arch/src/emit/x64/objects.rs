@@ -29,8 +29,8 @@ use crate::emit::objects::{
 use crate::emit::{Code, in_turns};
 use crate::endpoint::{ObjectCall, ObjectModel, SharedOffsets, Unbox, call_frame};
 use crate::layout::SLOT;
-use crate::memory::OutOfMemory;
 use dynasmrt::{DynasmApi, dynasm};
+use farcall_memory::OutOfMemory;
 
 /// Free once the C function has returned.
 const SPARE: Gpr = R10;

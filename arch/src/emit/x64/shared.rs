@@ -22,8 +22,8 @@ use crate::emit::SharedCode;
 use crate::emit::objects::operation_args;
 use crate::emit::shared::{SharedSteps, emit_shared};
 use crate::endpoint::{ObjectModel, PointerField, call_frame};
-use crate::memory::OutOfMemory;
 use dynasmrt::{DynasmApi, dynasm};
+use farcall_memory::OutOfMemory;
 
 pub(in crate::emit) fn for_objects(
     segment: Segment,

@@ -6,8 +6,8 @@ use crate::sampler::Peer;
 use crate::signatures::Case;
 use anyhow::Result;
 use farcall::{Codes, Role, Value};
-use farcall_arch::Shared;
 use farcall_engine::{Callback, Compiled, Direction, Endpoint, Handler, compile};
+use farcall_memory::Shared;
 use std::ffi::c_void;
 use std::hint::black_box;
 

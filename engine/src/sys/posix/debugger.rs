@@ -3,8 +3,8 @@
 //!
 //! A debugger takes longer with each further file, so only so many are told. All of this happens under the lock of the process.
 
-use crate::memory::try_box;
 use farcall_arch::emit::{Code, unwind};
+use farcall_memory::try_box;
 use std::arch::global_asm;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,6 +1,6 @@
 //! A shared pointer that can be made without ending the program where there is no memory. `Arc::new` ends it.
 
-use crate::memory::OutOfMemory;
+use crate::error::OutOfMemory;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
@@ -13,13 +13,13 @@ use std::alloc::{Layout, alloc};
 /// A value that has several owners, on any thread. The last one drops it.
 ///
 /// ```
-/// use farcall_arch::Shared;
+/// use farcall_memory::Shared;
 ///
 /// let shared = Shared::try_new("value")?;
 /// let other = shared.clone();
 /// drop(shared);
 /// assert_eq!(*other, "value");
-/// # Ok::<(), farcall_arch::OutOfMemory>(())
+/// # Ok::<(), farcall_memory::OutOfMemory>(())
 /// ```
 pub struct Shared<T> {
     inner: NonNull<Inner<T>>,

@@ -1,37 +1,9 @@
-//! Ways to allocate that report when there is no memory. The standard library's own end the program.
+//! Vectors and strings.
 //!
-//! Each reserves room first; what follows finds it and allocates nothing.
-//!
-//! ```
-//! use farcall_arch::memory::{OutOfMemory, TryVec, try_collect, try_format};
-//!
-//! let mut squares = try_collect((1..4).map(|n| n * n))?;
-//! squares.try_push(16)?;
-//! assert_eq!(squares, [1, 4, 9, 16]);
-//! assert_eq!(try_format(format_args!("{} of them", squares.len()))?, "4 of them");
-//! # Ok::<(), OutOfMemory>(())
-//! ```
+//! Each function reserves room first; what follows finds it and allocates nothing.
 
+use crate::error::OutOfMemory;
 use core::fmt::{self, Write};
-use std::collections::TryReserveError;
-
-/// There is no memory for what was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OutOfMemory;
-
-impl fmt::Display for OutOfMemory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("out of memory")
-    }
-}
-
-impl core::error::Error for OutOfMemory {}
-
-impl From<TryReserveError> for OutOfMemory {
-    fn from(_: TryReserveError) -> OutOfMemory {
-        OutOfMemory
-    }
-}
 
 /// Vectors that grow if there is memory, and are as they were if there is none.
 pub trait TryVec<T> {

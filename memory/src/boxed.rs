@@ -1,6 +1,6 @@
 //! Boxes that can be made without ending the program where there is no memory. `Box::new` ends it.
 
-use farcall_arch::OutOfMemory;
+use crate::error::OutOfMemory;
 use std::alloc::{Layout, alloc};
 use std::ptr::NonNull;
 

@@ -1,0 +1,51 @@
+//! What waits until a thing is left.
+
+use super::protocol::{Link, Linked};
+
+/// What is to be done when nobody is inside a thing any more. It is made with the thing, so that closing needs no memory.
+pub trait Work: Send {
+    /// What is wanted while it waits.
+    fn waiting(&mut self) -> &mut Waiting;
+
+    /// Does it.
+    fn run(self: Box<Self>);
+}
+
+/// Part of each [`Work`].
+pub struct Waiting {
+    link: Link<Box<dyn Work>>,
+    pub(super) before: Option<&'static dyn Left>,
+}
+
+impl Waiting {
+    /// What waits for nothing yet.
+    pub const fn new() -> Waiting {
+        Waiting {
+            link: Link::new(),
+            before: None,
+        }
+    }
+}
+
+impl Default for Waiting {
+    fn default() -> Waiting {
+        Waiting::new()
+    }
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Waiting(..)")
+    }
+}
+
+/// Something that wants to know when all threads have left it, ahead of the work.
+pub(crate) trait Left: Sync {
+    fn left(&'static self);
+}
+
+impl Linked for Box<dyn Work> {
+    fn link(&mut self) -> &mut Link<Box<dyn Work>> {
+        &mut self.waiting().link
+    }
+}

@@ -208,6 +208,7 @@ fn check_registers(moves: &[Move], ints: &[Gpr], fps: &[Fpr]) -> Verdict {
 fn check_order(signature: &Signature, plan: &Plan, row: &Convention) -> Verdict {
     let takes_int = plan.sret.is_some() && row.int_args.contains(&row.sret);
     let (mut ints, mut fps) = (usize::from(takes_int), 0);
+    let mut rest = &plan.args[..];
     for (index, _) in signature.args().iter().enumerate() {
         if row.positional {
             let position = index + usize::from(takes_int);
@@ -231,8 +232,12 @@ fn check_order(signature: &Signature, plan: &Plan, row: &Convention) -> Verdict 
                 .collect(),
             (false, false) => Vec::new(),
         };
-        let moves = plan.args.iter().filter(|mv| mv.value as usize == index);
-        let (on_stack, in_registers): (Vec<&Move>, Vec<&Move>) = moves.partition(|p| is_stack(p));
+        // Moves lie in the order of their values, as check_values() has found.
+        let len = rest.iter().take_while(|mv| mv.value as usize == index);
+        let (moves, behind) = rest.split_at(len.count());
+        rest = behind;
+        let (on_stack, in_registers): (Vec<&Move>, Vec<&Move>) =
+            moves.iter().partition(|p| is_stack(p));
         let places: Vec<Place> = in_registers.iter().map(|mv| mv.place).collect();
         if places != wanted || on_stack.len() != usize::from(!fits) {
             let stranger = in_registers.first().or(on_stack.first());

@@ -1,21 +1,48 @@
 //! The file that code of the program was loaded from, by the kernel's own list of mappings.
 
-use std::ffi::OsStr;
+use std::ffi::CStr;
 use std::fs::File;
-use std::os::unix::ffi::OsStrExt;
+use std::io::Read;
+use std::os::fd::FromRawFd;
+
+/// Bytes of the list that are looked at together. The kernel writes no longer line: a path has at most 4,096 bytes.
+const WINDOW: usize = 8192;
 
 /// The file that `len` bytes at `address` are mapped from, and where in it they begin. It may be another by now than it was, but not so
-/// short that there is nothing.
+/// short that there is nothing. This takes no memory.
 pub(crate) fn file_of(address: usize, len: usize) -> Option<(File, i64)> {
-    let maps = std::fs::read("/proc/self/maps").ok()?;
-    let mapping = maps
-        .split(|byte| *byte == b'\n')
-        .filter_map(Mapping::parse)
-        .find(|mapping| mapping.start <= address && address + len <= mapping.end)?;
-    let file = File::open(OsStr::from_bytes(mapping.path)).ok()?;
-    let offset = mapping.offset + (address - mapping.start);
-    let is_there = file.metadata().ok()?.len() >= (offset + len) as u64;
-    is_there.then_some((file, offset as i64))
+    let mut maps = File::open("/proc/self/maps").ok()?;
+    let mut window = [0; WINDOW];
+    let mut filled = 0;
+    loop {
+        let more = maps.read(&mut window[filled..]).ok()?;
+        filled += more;
+        let lines = window[..filled].iter().rposition(|byte| *byte == b'\n')? + 1;
+        let found = window[..lines]
+            .split(|byte| *byte == b'\n')
+            .filter_map(Mapping::parse)
+            .find(|mapping| mapping.start <= address && address + len <= mapping.end);
+        if let Some(mapping) = found {
+            return mapping.file(address, len);
+        }
+        if more == 0 {
+            return None;
+        }
+        window.copy_within(lines..filled, 0);
+        filled -= lines;
+    }
+}
+
+/// Opens a file to be read. The standard library takes memory for a path that is long.
+fn open(path: &[u8]) -> Option<File> {
+    let mut text = [0_u8; libc::PATH_MAX as usize];
+    // The last byte stays zero.
+    text.get_mut(..path.len())?.copy_from_slice(path);
+    let path = CStr::from_bytes_until_nul(&text).ok()?;
+    // SAFETY: the path ends with a zero byte, and the flags want no mode.
+    let file = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+    // SAFETY: it was opened the line before, and is nobody else's.
+    (file >= 0).then(|| unsafe { File::from_raw_fd(file) })
 }
 
 /// A line of `/proc/self/maps`.
@@ -27,6 +54,14 @@ struct Mapping<'a> {
 }
 
 impl<'a> Mapping<'a> {
+    /// The file, and where in it `len` bytes at `address` begin.
+    fn file(&self, address: usize, len: usize) -> Option<(File, i64)> {
+        let file = open(self.path)?;
+        let offset = self.offset + (address - self.start);
+        let is_there = file.metadata().ok()?.len() >= (offset + len) as u64;
+        is_there.then_some((file, offset as i64))
+    }
+
     fn parse(line: &'a [u8]) -> Option<Mapping<'a>> {
         // start-end rights offset device inode, and the path behind some spaces.
         let mut fields = line.splitn(6, |byte| *byte == b' ');

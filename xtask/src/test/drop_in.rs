@@ -75,6 +75,7 @@ pub fn programs(target: Target) -> Result<Report> {
     }
     if !target.is_foreign() {
         backtraces(target, &prefix, &mut report)?;
+        without_memory(target, &prefix, &mut report)?;
         unwinding::programs(target, &prefix, &mut report)?;
     }
     Ok(report)
@@ -89,6 +90,21 @@ fn edges(target: Target, prefix: &Path, report: &mut Report) -> Result<()> {
         let ran = process::transcript(&mut command, Some(LIMIT))?;
         print!("{}", ran.text());
         let name = format!("edges {CODE}={with_code}");
+        report.add(ran.success(), format!("{name}: {}", ran.ending()));
+    }
+    Ok(())
+}
+
+/// Every function of libffi's, with each request of memory refused in turn, and all after it. The program takes the place of the C library's
+/// allocator.
+fn without_memory(target: Target, prefix: &Path, report: &mut Report) -> Result<()> {
+    let program = compile(target, prefix, "no_memory.c")?;
+    for mode in ["", "always", "never"] {
+        let mut command = drop_in::command(target, prefix, &program)?;
+        command.env(CODE, mode);
+        let ran = process::transcript(&mut command, Some(LIMIT))?;
+        print!("{}", ran.text());
+        let name = format!("no_memory {CODE}={mode}");
         report.add(ran.success(), format!("{name}: {}", ran.ending()));
     }
     Ok(())

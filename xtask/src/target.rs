@@ -157,6 +157,14 @@ static AARCH64_LINUX_GNU: Spec = Spec {
             "callbacks_beyond_the_memory_for_thunks_are_an_error",
             "QEMU has no policy against executable memory",
         ),
+        (
+            "closed_callback_is_reported_in_a_child_that_was_forked_during_a_report",
+            "QEMU itself fails an assertion (cpu_exec) when a process with threads forks often",
+        ),
+        (
+            "functions_are_found_in_a_child_that_was_forked_while_another_thread_looked_for_one",
+            "QEMU itself fails an assertion (cpu_exec) when a process with threads forks often",
+        ),
     ],
 };
 

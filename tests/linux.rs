@@ -165,13 +165,14 @@ fn callbacks_beyond_the_memory_for_thunks_are_an_error() {
         return common::policy::pass_under("mdwe", &["--exact", this]);
     }
     let fine = in_child(|| {
+        // More than there are addresses for.
+        let mut kept = Vec::with_capacity(1 << 16);
         let limit = libc::rlimit {
             rlim_cur: (statm(0) * 4096 + (1 << 20)) as u64,
             rlim_max: libc::RLIM_INFINITY,
         };
         // SAFETY: the child alone is bound by it.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
-        let mut kept = Vec::with_capacity(4096);
         let error = loop {
             match Callback::with_slots("i", "i", |_, _| {}) {
                 Ok(callback) if kept.len() < kept.capacity() => kept.push(callback),

@@ -238,3 +238,47 @@ fn closed_callback_is_reported_in_a_child_that_was_forked_during_a_report() {
     });
     assert!(fine);
 }
+
+/// Thunks come in blocks, which threads ask for at the same time here. A block that two of them got would have the callbacks of both.
+#[test]
+fn threads_that_make_their_first_callbacks_at_once_get_thunks_of_their_own() {
+    const THREADS: i64 = 4;
+    const EACH: i64 = 600;
+    for _ in 0..100 {
+        let fine = in_child(|| {
+            let begin = std::sync::Barrier::new(THREADS as usize);
+            let make = |thread: i64| {
+                begin.wait();
+                let numbers = (0..EACH).map(|number| thread * EACH + number);
+                let made: Vec<_> = numbers
+                    .map(|number| {
+                        (
+                            number,
+                            Callback::with_slots("i", "i", move |_, result| {
+                                *result = number as u64
+                            }),
+                        )
+                    })
+                    .collect();
+                made.iter().all(|(number, callback)| {
+                    let callback = callback.as_ref().expect("a callback");
+                    answer(callback) == *number
+                })
+            };
+            thread::scope(|scope| {
+                let threads: Vec<_> = (0..THREADS)
+                    .map(|n| {
+                        scope.spawn({
+                            let make = &make;
+                            move || make(n)
+                        })
+                    })
+                    .collect();
+                threads
+                    .into_iter()
+                    .all(|thread| thread.join().is_ok_and(|fine| fine))
+            })
+        });
+        assert!(fine);
+    }
+}

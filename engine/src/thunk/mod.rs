@@ -134,8 +134,13 @@ impl Unused {
             sys::place_block(&code.bytes, code_len, data_len).map_err(Error::ExecutableMemory)?;
         // SAFETY: the code has just been put there.
         sys::sync_icache(unsafe { std::slice::from_raw_parts(start.as_ptr(), code_len) });
-        // SAFETY: the code has just been made executable there. Blocks live as long as the process, and so does what is told of them.
-        let unwind = unsafe { sys::UnwindEntry::register(&code, start) };
+        sys::find_unwinder();
+        let unwind = {
+            // As all registration is: debuggers' list is one, and forks wait for whoever is in the unwinder.
+            let _lock = lock();
+            // SAFETY: the code has just been made executable there. Blocks live as long as the process, and so does what is told of them.
+            unsafe { sys::UnwindEntry::register(&code, start) }
+        };
         let _kept = ManuallyDrop::new(unwind.map_err(Error::ExecutableMemory)?);
         self.next_block = (code_len * 2).min(MAX_BLOCK.max(page));
         self.thunks.try_extend((0..count).rev().map(|index| {

@@ -19,8 +19,7 @@ use farcall_arch::emit::unwind::shadow;
 use std::arch::global_asm;
 use std::io;
 use std::ptr::NonNull;
-use std::sync::Once;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// How many bytes of code there may be. ORDER SLEB128 below
 const RANGE: usize = 4 << 20;
@@ -69,20 +68,31 @@ unsafe extern "C" {
 // What SLEB128 writes as 0x80, 0x80, 0x80, 0x02.
 const _: () = assert!(RANGE == 2 << 21);
 
-/// Bytes given out so far. Changed under the lock of the process only.
+/// Bytes given out so far. Taken without a lock: thunks are made under locks of which there are several, and in signal handlers.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
 /// How many of them thunks have.
 static TAKEN_BY_THUNKS: AtomicUsize = AtomicUsize::new(0);
 
+/// Takes `len` of what there are `limit` of; returns the first.
+fn take(taken: &AtomicUsize, len: usize, limit: usize) -> Option<usize> {
+    let more = |taken: usize| taken.checked_add(len).filter(|taken| *taken <= limit);
+    taken
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+        .ok()
+}
+
 fn range() -> NonNull<u8> {
-    // Zeroed pages of four kilobytes are all that is wanted here, and no huge ones.
-    static ADVISED: Once = Once::new();
+    // Zeroed pages of four kilobytes are all that is wanted here, and no huge ones. Nobody waits for whoever is first: a child of fork()
+    // would wait for ever.
+    static IS_ADVISED: AtomicBool = AtomicBool::new(false);
     let start = (&raw mut farcall_code_range).cast::<u8>();
-    ADVISED.call_once(|| {
-        // SAFETY: the range is this file's own, and the advice changes no byte of it. Where it is not taken, all works.
+    if !IS_ADVISED.load(Ordering::Relaxed) {
+        // SAFETY: the range is this file's own, and the advice changes no byte of it, however often it is given. Where it is not taken, all
+        // works.
         unsafe { libc::madvise(start.cast(), 3 * RANGE, libc::MADV_NOHUGEPAGE) };
-    });
+        IS_ADVISED.store(true, Ordering::Relaxed);
+    }
     // SAFETY: no variable is at address 0.
     unsafe { NonNull::new_unchecked(start) }
 }
@@ -100,12 +110,10 @@ unsafe impl Send for Reserved {}
 impl Reserved {
     /// Takes `len` bytes, a multiple of the page size, from the range.
     pub fn new(len: usize) -> io::Result<Reserved> {
-        let taken = TAKEN.load(Ordering::Relaxed);
         // Pages larger than the range's alignment have no room for it.
-        if len > RANGE - taken || !range().as_ptr().addr().is_multiple_of(page_size()) {
-            return Err(io::ErrorKind::OutOfMemory.into());
-        }
-        TAKEN.store(taken + len, Ordering::Relaxed);
+        let is_aligned = range().as_ptr().addr().is_multiple_of(page_size());
+        let taken = is_aligned.then(|| take(&TAKEN, len, RANGE)).flatten();
+        let taken = taken.ok_or(io::ErrorKind::OutOfMemory)?;
         // SAFETY: the range has so many bytes.
         let start = unsafe { range().add(taken) };
         Ok(Reserved { start, len })
@@ -126,9 +134,9 @@ impl Drop for Reserved {
     /// Gives it back if nothing was taken since.
     fn drop(&mut self) {
         let end = self.start.as_ptr().addr() - range().as_ptr().addr() + self.len;
-        if TAKEN.load(Ordering::Relaxed) == end {
-            TAKEN.store(end - self.len, Ordering::Relaxed);
-        }
+        let start = end - self.len;
+        let (success, failure) = (Ordering::Relaxed, Ordering::Relaxed);
+        let _ = TAKEN.compare_exchange(end, start, success, failure);
     }
 }
 
@@ -141,14 +149,21 @@ pub(crate) fn place_block(
     data_len: usize,
 ) -> io::Result<NonNull<u8>> {
     let len = (code_len + data_len).next_multiple_of(page_size());
-    let by_thunks = TAKEN_BY_THUNKS.load(Ordering::Relaxed) + len;
-    let reserved = match by_thunks <= THUNKS {
-        true => Reserved::new(len).ok(),
-        false => None,
-    };
-    let Some(reserved) = reserved else {
+    if take(&TAKEN_BY_THUNKS, len, THUNKS).is_none() {
         return memory::place_block(code, code_len, data_len);
+    }
+    let placed = match Reserved::new(len) {
+        Ok(reserved) => place(code, code_len, reserved),
+        Err(_) => memory::place_block(code, code_len, data_len),
     };
+    if placed.is_err() {
+        TAKEN_BY_THUNKS.fetch_sub(len, Ordering::Relaxed);
+    }
+    placed
+}
+
+/// Puts code at the start of a block, which stays as long as the process.
+fn place(code: &[u8], code_len: usize, block: Reserved) -> io::Result<NonNull<u8>> {
     let staging = memory::Reserved::writable(code_len, 0)?;
     // SAFETY: the pages are new, and there are as many bytes as the code has; and these are the first pages of the block, in which nothing
     // is in use.
@@ -156,12 +171,10 @@ pub(crate) fn place_block(
         let to = staging.start().as_ptr();
         to.copy_from_nonoverlapping(code.as_ptr(), code.len());
         make_executable(staging.start(), code_len)?;
-        replace_pages(reserved.start, staging)?;
+        replace_pages(block.start, staging)?;
     }
-    TAKEN_BY_THUNKS.store(by_thunks, Ordering::Relaxed);
-    let start = reserved.start;
-    // Blocks live as long as the process.
-    std::mem::forget(reserved);
+    let start = block.start;
+    std::mem::forget(block);
     Ok(start)
 }
 

@@ -60,12 +60,11 @@ static ALLOCATOR: Failing = Failing;
 /// Requests that any of the work makes, and then some.
 const MOST: usize = 400;
 
-/// Does `work` in children, with memory for fewer and for more requests, until there is enough. It must end well or with an error of no
-/// memory, or of no code or no thunk for a want of it; and once more with memory.
+/// Does `work` in children, with memory for fewer and for more requests, until there is enough. It must end well or with
+/// [`Error::OutOfMemory`]; and well once there is memory again.
 fn check(what: &str, work: impl Fn() -> Result<(), Error>) {
     let mut failed = 0;
     for requests in 0..MOST {
-        let mut was_enough = false;
         let fine = in_child(|| {
             LEFT.store(requests, Ordering::Relaxed);
             let outcome = work();
@@ -86,7 +85,7 @@ fn check(what: &str, work: impl Fn() -> Result<(), Error>) {
             continue;
         }
         // Either it went wrong, or there was more memory than was asked for.
-        was_enough |= in_child(|| {
+        let was_enough = in_child(|| {
             LEFT.store(requests, Ordering::Relaxed);
             let outcome = work();
             let left = LEFT.swap(ALL, Ordering::Relaxed);

@@ -55,20 +55,21 @@ fn wide_signature_listings_are_as_reviewed() {
     }
 }
 
+/// The code on slots.
+fn list_on_slots(listing: &mut String, plan: &Plan) {
+    let (call, callback) = (
+        emit::call(plan).expect("memory"),
+        emit::callback_entry(plan).expect("memory"),
+    );
+    list(listing, "call trampoline", &call);
+    list(listing, "callback entry", &callback);
+}
+
 fn assert_wide(abi: Abi, name: &str, text: &str) {
     let signature = signature(text);
     let plan = plan(&signature, abi).expect("a plan");
     let mut listing = head(&signature, &plan);
-    list(
-        &mut listing,
-        "call trampoline",
-        &emit::call(&plan).expect("memory"),
-    );
-    list(
-        &mut listing,
-        "callback entry",
-        &emit::callback_entry(&plan).expect("memory"),
-    );
+    list_on_slots(&mut listing, &plan);
     let (call, callback) = (
         emit::call_pointers(&plan).expect("memory"),
         emit::callback_entry_pointers(&plan).expect("memory"),
@@ -85,16 +86,7 @@ fn signature_listings_are_as_reviewed() {
             let signature = signature(text);
             let plan = plan(&signature, abi).expect("every scalar has a place");
             let mut listing = head(&signature, &plan);
-            list(
-                &mut listing,
-                "call trampoline",
-                &emit::call(&plan).expect("memory"),
-            );
-            list(
-                &mut listing,
-                "callback entry",
-                &emit::callback_entry(&plan).expect("memory"),
-            );
+            list_on_slots(&mut listing, &plan);
             assert_golden(abi, name, &listing);
         }
     }

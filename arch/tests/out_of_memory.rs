@@ -6,12 +6,12 @@
 mod common;
 
 use common::model::model;
-use common::signature;
+use common::{EMITTERS, signature};
 use farcall_arch::abi::Dialect;
 use farcall_arch::emit::unwind::{debug_object, eh_frame, shadow};
 use farcall_arch::emit::{self, Code};
 use farcall_arch::endpoint::{Boxing, Delivery, ObjectCall, Unbox};
-use farcall_arch::{Abi, OutOfMemory, Plan, Struct, StructError, Type, plan};
+use farcall_arch::{Abi, OutOfMemory, Struct, StructError, Type, plan};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::fmt::Debug;
@@ -128,15 +128,6 @@ const SIGNATURES: [&str; 16] = [
     "{5q}({5q}q)",
     "v({600b}i)",
     "D(FD)",
-];
-
-type Emitter = fn(&Plan) -> Result<Code, OutOfMemory>;
-
-const EMITTERS: [(&str, Emitter); 4] = [
-    ("call", emit::call),
-    ("call by pointers", emit::call_pointers),
-    ("callback", emit::callback_entry),
-    ("callback by pointers", emit::callback_entry_pointers),
 ];
 
 #[test]

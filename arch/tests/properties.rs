@@ -5,6 +5,7 @@
 
 mod common;
 
+use common::EMITTERS;
 use common::decode::{Flow, StackMove, decode};
 use common::frame::check_code;
 use farcall_arch::abi::Dialect;
@@ -13,8 +14,7 @@ use farcall_arch::abi::regs::{Gpr, Isa};
 use farcall_arch::emit::unwind::unwind_info;
 use farcall_arch::emit::{self, Code, THUNK_SIZE, record};
 use farcall_arch::{
-    Abi, Extend, Float, OutOfMemory, Place, Plan, PlanError, Scalar, Signature, Struct, Type, Wide,
-    plan,
+    Abi, Extend, Float, Place, Plan, PlanError, Scalar, Signature, Struct, Type, Wide, plan,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -158,15 +158,6 @@ proptest! {
         }
     }
 }
-
-type Emitter = fn(&Plan) -> Result<Code, OutOfMemory>;
-
-const EMITTERS: [(&str, Emitter); 4] = [
-    ("call", emit::call),
-    ("call by pointers", emit::call_pointers),
-    ("callback", emit::callback_entry),
-    ("callback by pointers", emit::callback_entry_pointers),
-];
 
 type Mistake = fn(&mut Plan, Index);
 

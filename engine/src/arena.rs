@@ -9,6 +9,7 @@ use crate::lock::{Guarded, Held, lock};
 use crate::policy::{Wish, wish};
 use crate::sys;
 use farcall_arch::emit::{self, Code};
+use farcall_memory::OutOfMemory;
 use std::fmt;
 use std::io;
 use std::mem::ManuallyDrop;
@@ -76,6 +77,9 @@ pub struct Published {
     range: Range,
     unwind: sys::UnwindEntry,
 }
+
+/// What became of code: `None` if there is none for good.
+pub(crate) type Made = std::result::Result<Option<Published>, OutOfMemory>;
 
 // SAFETY: `start` points to memory that is only ever executed.
 unsafe impl Send for Published {}

@@ -3,7 +3,7 @@
 //! Code has two keys: the direction, a call or an entry, and the [`Endpoint`], which is how values lie on the side that is not
 //! C's. It is made when [`crate::policy`] says so.
 
-use crate::arena::{Published, publish};
+use crate::arena::{Made, Published, publish};
 use crate::cache::Cache;
 use crate::error::Result;
 use crate::interp;
@@ -104,12 +104,14 @@ impl Place {
     }
 
     /// Fills the place, unless another thread has been faster: what it has is as good, and ours is dropped.
-    fn fill(&self, published: Option<Published>) {
-        let ours = match published.map(try_box) {
-            None => none_for_good(),
-            Some(Ok(code)) => Box::into_raw(code),
-            // Another use may find memory.
-            Some(Err(OutOfMemory)) => return,
+    ///
+    /// Without memory the count begins again: later uses may find some.
+    fn fill(&self, published: Made) {
+        let boxed = published.and_then(|published| published.map(try_box).transpose());
+        let ours = match boxed {
+            Ok(None) => none_for_good(),
+            Ok(Some(code)) => Box::into_raw(code),
+            Err(OutOfMemory) => return self.uses.store(0, Ordering::Relaxed),
         };
         let filled = self.published.compare_exchange(
             ptr::null_mut(),
@@ -237,10 +239,10 @@ impl Compiled {
         &self.places[direction as usize][endpoint as usize]
     }
 
-    fn publish(&self, direction: Direction, endpoint: Endpoint) -> Option<Published> {
+    fn publish(&self, direction: Direction, endpoint: Endpoint) -> Made {
         let plan = &self.plan;
         if !emit::is_reasonable(plan) {
-            return None;
+            return Ok(None);
         }
         let code = match (direction, endpoint) {
             (Direction::Call, Endpoint::Slots) => emit::call(plan),
@@ -249,21 +251,24 @@ impl Compiled {
             (Direction::Entry, Endpoint::Pointers) => emit::callback_entry_pointers(plan),
             (Direction::Call, Endpoint::Objects) => {
                 let Some(Conversion::Call(call)) = &self.conversion else {
-                    return None;
+                    return Ok(None);
                 };
                 return objects::publish_call(plan, call);
             }
             (Direction::Entry, Endpoint::Objects) => {
                 let Some(Conversion::Entry(deliveries)) = &self.conversion else {
-                    return None;
+                    return Ok(None);
                 };
-                let Served::Code(slots) = self.serve_with_code(direction, Endpoint::Slots) else {
-                    return None;
+                let slots = match self.serve_with_code(direction, Endpoint::Slots) {
+                    Served::Code(slots) => slots,
+                    // There was no memory.
+                    Served::Plan => return Err(OutOfMemory),
+                    Served::PlanForGood => return Ok(None),
                 };
                 return objects::publish_entry(plan, deliveries, slots.as_ptr() as u64);
             }
         };
-        publish(&code.ok()?).ok()
+        Ok(publish(&code?).ok())
     }
 }
 

@@ -2,13 +2,13 @@
 //!
 //! There is one interpreter in a process, and it tells once how it lays out its objects.
 
-use crate::arena::{Published, SHARING, publish_in};
+use crate::arena::{Made, SHARING, publish, publish_in};
 use crate::lock::lock;
 use crate::sys;
 use farcall_arch::emit::{self, Code};
 use farcall_arch::endpoint::{Delivery, ObjectCall, ObjectModel, SharedOffsets};
 use farcall_arch::{OutOfMemory, Plan};
-use farcall_memory::try_to_vec;
+use farcall_memory::{try_box, try_to_vec};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
@@ -62,7 +62,8 @@ fn interpreter() -> Option<&'static Interpreter> {
 /// What was refused once is refused later, and trying again would take addresses each time.
 static IS_REFUSED: AtomicBool = AtomicBool::new(false);
 
-/// Tells how the interpreter lays out its objects, once. Later calls change nothing.
+/// Tells how the interpreter lays out its objects, once. Later calls change nothing. Without memory nothing is told, and every call goes
+/// through slots.
 ///
 /// # Safety
 /// * The model is true for as long as the process lives, and each function in it has the type that its description states.
@@ -70,43 +71,48 @@ pub unsafe fn set_object_model(model: ObjectModel) {
     let Ok(Some(shared)) = emit::shared_for_objects(sys::host_abi(), &model) else {
         return;
     };
-    let mut interpreter = Some(Box::new(Interpreter {
+    let ours = try_box(Interpreter {
         model,
         shared: shared.offsets,
         call: emit::call_objects,
         entry: emit::callback_entry_objects,
-    }));
+    });
+    let Ok(ours) = ours else { return };
     let mut lock = lock();
-    if INTERPRETER.load(Ordering::Relaxed).is_null()
-        && let Some(ours) = interpreter.take()
-    {
+    if interpreter().is_none() {
         SHARING.get(&mut lock).share(shared.code);
         INTERPRETER.store(Box::into_raw(ours), Ordering::Release);
     }
 }
 
 /// The call operation of function objects; `None` where there is no model, no emitter, or no executable memory.
-pub(crate) fn publish_call(plan: &Plan, call: &ObjectCall) -> Option<Published> {
-    let interpreter = interpreter()?;
-    if IS_REFUSED.load(Ordering::Relaxed) {
-        return None;
-    }
-    let code = (interpreter.call)(plan, call, &interpreter.model, &interpreter.shared).ok()??;
+pub(crate) fn publish_call(plan: &Plan, call: &ObjectCall) -> Made {
+    let interpreter = interpreter().filter(|_| !IS_REFUSED.load(Ordering::Relaxed));
+    let Some(Interpreter {
+        model,
+        shared,
+        call: emit,
+        ..
+    }) = interpreter
+    else {
+        return Ok(None);
+    };
+    let Some(code) = emit(plan, call, model, shared)? else {
+        return Ok(None);
+    };
     let published = publish_in(&SHARING, &mut lock(), &code).ok();
     if published.is_none() {
         IS_REFUSED.store(true, Ordering::Relaxed);
     }
-    published
+    Ok(published)
 }
 
 /// The entry of callbacks on objects, which leaves for `slots_entry` when an argument is out of the ordinary; `None` as for
 /// [`publish_call`].
-pub(crate) fn publish_entry(
-    plan: &Plan,
-    deliveries: &[Delivery],
-    slots_entry: u64,
-) -> Option<Published> {
-    let interpreter = interpreter()?;
-    let code = (interpreter.entry)(plan, &interpreter.model, deliveries, slots_entry).ok()??;
-    crate::arena::publish(&code).ok()
+pub(crate) fn publish_entry(plan: &Plan, deliveries: &[Delivery], slots_entry: u64) -> Made {
+    let Some(interpreter) = interpreter() else {
+        return Ok(None);
+    };
+    let code = (interpreter.entry)(plan, &interpreter.model, deliveries, slots_entry)?;
+    Ok(code.and_then(|code| publish(&code).ok()))
 }

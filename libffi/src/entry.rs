@@ -135,7 +135,7 @@ unsafe fn run(
         return;
     };
     // SAFETY: the caller vouches for the registers and the stack arguments.
-    let mut entered = unsafe { Entered::told(&returned, image, stack) };
+    let mut entered = unsafe { Entered::new(returned.moves(), returned.sret, image, stack) };
     let mut gathered = Gathered::default();
     // SAFETY: a cif of a closure that is called exists.
     let count = unsafe { (*cif).nargs } as usize;

@@ -13,7 +13,7 @@ use farcall_arch::abi::shape::Shape;
 use farcall_arch::abi::{self, Bound};
 use farcall_engine::interp::{Item, Shapes, Told};
 use farcall_engine::{Compiled, uses_without_code};
-use std::alloc::{self, Layout};
+use farcall_memory::{try_box, try_with_capacity};
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64, Ordering};
@@ -304,7 +304,7 @@ impl Entry {
 
     /// What code is made of, if that is known.
     pub fn known_detail(&self) -> Option<&'static Detail> {
-        // SAFETY: it came from make_detail(), and is never released.
+        // SAFETY: it came from a box, and is never released.
         unsafe { self.detail.load(Ordering::Acquire).as_ref() }
     }
 
@@ -315,45 +315,31 @@ impl Entry {
         if let Some(known) = self.known_detail() {
             return Some(known);
         }
-        let ours = self.make_detail()?;
+        let ours = Box::into_raw(self.make_detail()?);
         let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
         let kept = self
             .detail
             .compare_exchange(ptr::null_mut(), ours, success, failure);
         if kept.is_err() {
-            // SAFETY: it is what was made a moment ago, and nobody has seen it.
-            unsafe {
-                ours.drop_in_place();
-                alloc::dealloc(ours.cast(), Layout::new::<Detail>());
-            }
+            // SAFETY: it is the box of a moment ago, and nobody has seen it.
+            drop(unsafe { Box::from_raw(ours) });
         }
         self.known_detail()
     }
 
-    fn make_detail(&self) -> Option<*mut Detail> {
+    fn make_detail(&self) -> Option<Box<Detail>> {
         let told = self.told();
-        let mut shapes = Vec::new();
-        shapes.try_reserve_exact(self.count()).ok()?;
+        let count = self.count();
+        let mut shapes = try_with_capacity(count).ok()?;
         told.shapes.each(|_, item| match item {
             Item::Scalar(scalar) => shapes.push(Shape::Scalar(scalar)),
             Item::Other(Shape::Void) => {}
             Item::Other(shape) => shapes.push(*shape),
         });
-        let is_dense = shapes.len() == self.count();
+        let is_dense = shapes.len() == count;
         let plan = abi::collect(told.abi, told.fixed, told.ret, shapes.into_iter()).ok()?;
-        let detail = Detail {
-            compiled: Compiled::planned(plan),
-            is_dense,
-        };
-        // SAFETY: the size is not zero, and the memory is written at once.
-        unsafe {
-            let place = alloc::alloc(Layout::new::<Detail>()).cast::<Detail>();
-            if place.is_null() {
-                return None;
-            }
-            place.write(detail);
-            Some(place)
-        }
+        let compiled = Compiled::planned(plan);
+        try_box(Detail { compiled, is_dense }).ok()
     }
 
     /// The words of its key.

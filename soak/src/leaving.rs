@@ -95,24 +95,11 @@ pub fn thread_ends(turn: &mut Turn) -> u64 {
 pub fn jumps(turn: &mut Turn) -> u64 {
     let catch = peer::func("i", "soak_catch", "p");
     let jump = peer::address("soak_jump");
-    let threads: Vec<_> = (0..2)
-        .map(|_| {
-            let (catch, mut turn) = (catch.clone(), turn.fork());
-            let jump = Function::at(jump, "v", "i").expect("a function");
-            thread::spawn(move || {
-                let mut rounds = 0;
-                while turn.goes_on() {
-                    jump_once(&catch, &jump, 1 + turn.draw(1000));
-                    rounds += 1;
-                }
-                rounds
-            })
-        })
-        .collect();
-    threads
-        .into_iter()
-        .map(|thread| thread.join().expect("no panic"))
-        .sum()
+    let jump = Function::at(jump, "v", "i").expect("a function");
+    turn.on_threads(2, move |turn| {
+        jump_once(&catch, &jump, 1 + turn.draw(1000));
+        1
+    })
 }
 
 fn jump_once(catch: &Function, jump: &Function, n: u64) {
@@ -222,22 +209,9 @@ pub fn panic_once(n: u64) {
 
 /// Panics in closures on several threads.
 pub fn panics(turn: &mut Turn) -> u64 {
-    let threads: Vec<_> = (0..3)
-        .map(|_| {
-            let mut turn = turn.fork();
-            thread::spawn(move || {
-                let mut rounds = 0;
-                while turn.goes_on() {
-                    panic_once(turn.draw(1000));
-                    call_back(turn.draw(1000));
-                    rounds += 1;
-                }
-                rounds
-            })
-        })
-        .collect();
-    threads
-        .into_iter()
-        .map(|thread| thread.join().expect("no panic"))
-        .sum()
+    turn.on_threads(3, |turn| {
+        panic_once(turn.draw(1000));
+        call_back(turn.draw(1000));
+        1
+    })
 }

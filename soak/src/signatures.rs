@@ -44,30 +44,17 @@ pub fn use_one(turn: &mut Turn) {
 
 /// Uses new signatures in threads that come and go.
 pub fn beyond_the_cache(turn: &mut Turn) -> u64 {
-    let threads: Vec<_> = (0..3)
-        .map(|_| {
-            let mut turn = turn.fork();
-            thread::spawn(move || {
-                let mut rounds = 0;
-                while turn.goes_on() {
-                    let mut inner = turn.fork();
-                    let some = thread::spawn(move || {
-                        let _exposed = Exposed::new();
-                        for _ in 0..100 {
-                            use_one(&mut inner);
-                        }
-                    });
-                    some.join().expect("no panic");
-                    rounds += 100;
-                }
-                rounds
-            })
-        })
-        .collect();
-    threads
-        .into_iter()
-        .map(|thread| thread.join().expect("no panic"))
-        .sum()
+    turn.on_threads(3, |turn| {
+        let mut inner = turn.fork();
+        let some = thread::spawn(move || {
+            let _exposed = Exposed::new();
+            for _ in 0..100 {
+                use_one(&mut inner);
+            }
+        });
+        some.join().expect("no panic");
+        100
+    })
 }
 
 /// The same in a storm.

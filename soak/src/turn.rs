@@ -1,5 +1,6 @@
 //! How long a scenario goes on, and what it draws.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// One run of a scenario.
@@ -38,6 +39,29 @@ impl Turn {
             end: self.end,
             state: self.draw(u64::MAX),
         }
+    }
+
+    /// Has so many threads do rounds of `work` until time is up. Each gets a turn to draw from, and says how many rounds it did. Returns the sum.
+    pub fn on_threads<W>(&mut self, threads: usize, work: W) -> u64
+    where
+        W: Fn(&mut Turn) -> u64 + Clone + Send + 'static,
+    {
+        let threads: Vec<_> = (0..threads)
+            .map(|_| {
+                let (work, mut turn) = (work.clone(), self.fork());
+                thread::spawn(move || {
+                    let mut rounds = 0;
+                    while turn.goes_on() {
+                        rounds += work(&mut turn);
+                    }
+                    rounds
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no panic"))
+            .sum()
     }
 
     /// Does nothing for a moment of random length.

@@ -5,6 +5,8 @@
 pub mod memory;
 #[cfg(target_os = "linux")]
 pub mod policy;
+#[cfg(target_os = "linux")]
+pub mod ticks;
 
 use farcall::{Callback, Function, Library, Value};
 use std::path::PathBuf;

@@ -11,8 +11,20 @@ pub mod listing;
 pub mod model;
 
 use farcall_arch::abi::regs::Isa;
-use farcall_arch::{Abi, Float, Move, Place, Plan, Signature, Struct, Type};
+use farcall_arch::emit::{self, Code};
+use farcall_arch::{Abi, Float, Move, OutOfMemory, Place, Plan, Signature, Struct, Type};
 use std::str::Chars;
+
+/// What makes code of a plan.
+pub type Emitter = fn(&Plan) -> Result<Code, OutOfMemory>;
+
+/// All that do on slots and on pointers, with their names.
+pub const EMITTERS: [(&str, Emitter); 4] = [
+    ("call", emit::call),
+    ("call by pointers", emit::call_pointers),
+    ("callback", emit::callback_entry),
+    ("callback by pointers", emit::callback_entry_pointers),
+];
 
 /// A type's letter: that of the `ffi` module where it has one. `o` and `O` are 128-bit integers, `e` an x87 number, `g` a binary128
 /// number; `F`, `D`, `E` and `G` are complex.

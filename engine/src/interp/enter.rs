@@ -2,7 +2,6 @@
 
 use super::bytes::{read, store, stored_width, widened};
 use super::machine::Image;
-use farcall_arch::abi::Returned;
 use farcall_arch::{Move, Plan, Sret};
 use std::ffi::c_void;
 
@@ -21,32 +20,17 @@ const RESULT_WORDS: usize = 4;
 pub type ResultArea = [u128; RESULT_WORDS];
 
 impl<'a> Entered<'a> {
-    /// A callback of the plan's signature that has been called with these registers and stack arguments.
+    /// A callback that has been called with these registers and stack arguments. `ret` and `sret` say where its result goes.
     ///
     /// # Safety
-    /// * It is so: they are what an entry has handed on.
+    /// * It is so: they are what an entry has handed on, and what the signature's planner says.
     #[inline]
-    pub unsafe fn new(plan: &'a Plan, image: &'a mut Image, stack: *mut u8) -> Entered<'a> {
-        let (ret, sret) = (&plan.ret[..], plan.sret);
-        Entered {
-            ret,
-            sret,
-            image,
-            stack,
-        }
-    }
-
-    /// The same for a signature without a plan.
-    ///
-    /// # Safety
-    /// * As for [`Entered::new`].
-    #[inline]
-    pub unsafe fn told(
-        returned: &'a Returned,
+    pub unsafe fn new(
+        ret: &'a [Move],
+        sret: Option<Sret>,
         image: &'a mut Image,
         stack: *mut u8,
     ) -> Entered<'a> {
-        let (ret, sret) = (returned.moves(), returned.sret);
         Entered {
             ret,
             sret,

@@ -46,7 +46,7 @@ pub(crate) unsafe fn enter_slots(
     run: impl FnOnce(&[u64], &mut [u128]),
 ) {
     // SAFETY: the caller vouches for the registers and the stack.
-    let mut entered = unsafe { Entered::new(plan, image, stack) };
+    let mut entered = unsafe { Entered::new(&plan.ret, plan.sret, image, stack) };
     with_scratch::<u64, _, INLINE>(plan.arg_slots as usize, 0, |slots| {
         // SAFETY: there are as many slots as the plan has.
         unsafe { entered.store_arguments(plan, slots.as_mut_ptr()) };

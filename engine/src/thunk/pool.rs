@@ -103,8 +103,6 @@ static POOL: Guarded<Pool> = Guarded::new(Pool {
     unused: 0,
 });
 
-const _: () = assert!(size_of::<Option<Pair>>() <= RECORD);
-
 impl Pool {
     fn take(&mut self) -> Option<Pair> {
         if let Some(pair) = self.free {
@@ -130,6 +128,7 @@ impl Pool {
         let block = match self.newest {
             None => own_block(),
             Some(_) => {
+                // Ahead of what could not be undone.
                 self.blocks.try_reserve(1).ok()?;
                 let block = match wish() {
                     // Without code to be made there is a file to take it from, unless no file can be opened.

@@ -70,42 +70,38 @@ pub fn programs(target: Target) -> Result<Report> {
         }
     }
     if !matches!(target.spec().runner, Runner::Wine) {
-        edges(target, &prefix, &mut report)?;
+        // Values at the edge of memory, and very many closures. The program asks for things of Unix.
+        in_modes(target, &prefix, "edges", &WITH_CODE, &mut report)?;
         late_exceptions(target, &prefix, &mut report)?;
     }
     if !target.is_foreign() {
         backtraces(target, &prefix, &mut report)?;
-        without_memory(target, &prefix, &mut report)?;
+        // Each request of memory refused in turn. The program takes the place of glibc's allocator.
+        let modes = ["", "always", "never"];
+        in_modes(target, &prefix, "no_memory", &modes, &mut report)?;
         unwinding::programs(target, &prefix, &mut report)?;
     }
     Ok(report)
 }
 
-/// Values at the edge of memory, and very many closures. The program asks for things of Unix.
-fn edges(target: Target, prefix: &Path, report: &mut Report) -> Result<()> {
-    let program = compile(target, prefix, "edges.c")?;
-    for with_code in WITH_CODE {
-        let mut command = drop_in::command(target, prefix, &program)?;
-        command.env(CODE, with_code);
-        let ran = process::transcript(&mut command, Some(LIMIT))?;
-        print!("{}", ran.text());
-        let name = format!("edges {CODE}={with_code}");
-        report.add(ran.success(), format!("{name}: {}", ran.ending()));
-    }
-    Ok(())
-}
-
-/// Every function of libffi's, with each request of memory refused in turn, and all after it. The program takes the place of the C library's
-/// allocator.
-fn without_memory(target: Target, prefix: &Path, report: &mut Report) -> Result<()> {
-    let program = compile(target, prefix, "no_memory.c")?;
-    for mode in ["", "always", "never"] {
+/// A program of `libffi/tests/`, once in each mode.
+fn in_modes(
+    target: Target,
+    prefix: &Path,
+    name: &str,
+    modes: &[&str],
+    report: &mut Report,
+) -> Result<()> {
+    let program = compile(target, prefix, &format!("{name}.c"))?;
+    for mode in modes {
         let mut command = drop_in::command(target, prefix, &program)?;
         command.env(CODE, mode);
         let ran = process::transcript(&mut command, Some(LIMIT))?;
         print!("{}", ran.text());
-        let name = format!("no_memory {CODE}={mode}");
-        report.add(ran.success(), format!("{name}: {}", ran.ending()));
+        report.add(
+            ran.success(),
+            format!("{name} {CODE}={mode}: {}", ran.ending()),
+        );
     }
     Ok(())
 }

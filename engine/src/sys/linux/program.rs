@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::fd::FromRawFd;
 
 /// Bytes of the list that are looked at together. The kernel writes no longer line: a path has at most 4,096 bytes.
@@ -15,7 +15,10 @@ pub(crate) fn file_of(address: usize, len: usize) -> Option<(File, i64)> {
     let mut window = [0; WINDOW];
     let mut filled = 0;
     loop {
-        let more = maps.read(&mut window[filled..]).ok()?;
+        let more = match maps.read(&mut window[filled..]) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            more => more.ok()?,
+        };
         filled += more;
         let lines = window[..filled].iter().rposition(|byte| *byte == b'\n')? + 1;
         let found = window[..lines]

@@ -112,16 +112,10 @@ const PLAIN: [Case; 30] = [
 ];
 
 /// What is known to fail now and then, and left out of the tests for that.
-pub const KNOWN: [(&str, &str); 2] = [
-    (
-        "libffi/low_memory",
-        "ends the process where some requests for memory fail",
-    ),
-    (
-        "module/interrupts",
-        "Ctrl-C within calls and while functions are made is not safe yet",
-    ),
-];
+pub const KNOWN: [(&str, &str); 1] = [(
+    "module/interrupts",
+    "Ctrl-C within calls and while functions are made is not safe yet",
+)];
 
 /// Which tools watch what. Storms want an allocator of their own, which no tool sees through; forks of a process with several threads,
 /// jumps and foreign stacks are beyond the sanitizers.

@@ -117,8 +117,9 @@ pub const KNOWN: [(&str, &str); 1] = [(
     "Ctrl-C within calls and while functions are made is not safe yet",
 )];
 
-/// Which tools watch what. Storms want an allocator of their own, which no tool sees through; forks of a process with several threads,
-/// jumps and foreign stacks are beyond the sanitizers.
+/// Which tools watch what. Storms want an allocator of their own, which no tool sees through; jumps and
+/// foreign stacks are beyond the sanitizers, and so are forks of a process with several threads: a child may wait for ever for the lock
+/// of their own allocator.
 const WATCHED: [(Tool, &[&str]); 3] = [
     (
         Tool::Thread,
@@ -140,7 +141,6 @@ const WATCHED: [(Tool, &[&str]); 3] = [
             "crate/thread-ends",
             "crate/panics",
             "libffi/threads",
-            "libffi/forks",
             "libffi/thread_local",
         ],
     ),

@@ -24,6 +24,9 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 /// What a script prints, and nothing else, that does not apply to the system it runs on.
 const SKIP: &str = "SKIP\n";
 
+/// The script that has memory refused.
+const REFUSING: &str = "out_of_memory";
+
 /// How many lines are shown before one that differs.
 const CONTEXT: usize = 5;
 
@@ -73,6 +76,18 @@ impl Folder {
         Ok(vec![("FARCALL_PEER", library)])
     }
 
+    /// Has what a script needs loaded ahead of the C library.
+    fn preload(self, script: &str, target: Target, command: &mut Command) -> Result<()> {
+        if self == Folder::Examples || script != REFUSING || target != Target::default() {
+            return Ok(());
+        }
+        let source = paths::root().join("tests/module/support/refusing.c");
+        let library = paths::micropython()?.join("refusing.so");
+        target.compile_library(&library, &[source], &["-O2", "-fno-builtin"])?;
+        command.env("LD_PRELOAD", library);
+        Ok(())
+    }
+
     fn skips(self, target: Target) -> &'static [(&'static str, &'static str)] {
         match self {
             Folder::Examples => &[],
@@ -88,7 +103,7 @@ fn run_all(
     refusal: Option<Refusal>,
 ) -> Result<Report> {
     let (environment, skips) = (folder.environment(target)?, folder.skips(target));
-    let folder = folder.path();
+    let (kind, folder) = (folder, folder.path());
     libraries::ensure(target)?;
     let _runner = target.start_runner()?;
     let program = micropython::build_with(target, module, Output::OnFailure)?;
@@ -107,6 +122,7 @@ fn run_all(
             .arg(&name)
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .current_dir(paths::root());
+        kind.preload(&script, target, &mut command)?;
         let skip = skips.iter().find(|(skipped, _)| *skipped == script);
         let outcome = match skip {
             Some(_) => prints(&mut command, SKIP)?,

@@ -12,6 +12,11 @@ FARCALL_CARGO ?= cargo
 FARCALL_TARGET ?= $(CARGO_BUILD_TARGET)
 FARCALL_TARGET_DIR ?= $(FARCALL_ROOT)/target
 
+# The header compat.h says the same of every build with such objects, once for each file.
+ifeq ($(VARIANT),nanbox)
+$(error farcall does not work with object representation D (the nanbox variant))
+endif
+
 # What the C compiler compiles for: the size of a pointer, a machine's name such as x86_64-linux-gnu, and whether its C
 # library is musl, which the name does not say where musl's compiler is another one with a wrapper round it.
 FARCALL_CC := $(CC) $(CFLAGS_EXTRA)

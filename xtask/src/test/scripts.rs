@@ -88,10 +88,25 @@ fn run_all(
     refusal: Option<Refusal>,
 ) -> Result<Report> {
     let (environment, skips) = (folder.environment(target)?, folder.skips(target));
-    let folder = folder.path();
     libraries::ensure(target)?;
     let _runner = target.start_runner()?;
     let program = micropython::build_with(target, module, Output::OnFailure)?;
+    run_scripts(folder.path(), skips, || {
+        let mut command = match refusal {
+            Some(refusal) => refusal.command(target, &program)?,
+            None => target.command(&program)?,
+        };
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        Ok(command)
+    })
+}
+
+/// Runs the scripts of a folder by the command that `interpreter` gives; those in `skips` must skip themselves.
+pub fn run_scripts(
+    folder: &str,
+    skips: &[(&str, &str)],
+    interpreter: impl Fn() -> Result<Command>,
+) -> Result<Report> {
     let scripts = scripts(&paths::root().join(folder))?;
     if scripts.is_empty() {
         bail!("there is no script in {folder}");
@@ -99,14 +114,8 @@ fn run_all(
     let mut report = Report::default();
     for script in scripts {
         let name = format!("{folder}/{script}.py");
-        let mut command = match refusal {
-            Some(refusal) => refusal.command(target, &program)?,
-            None => target.command(&program)?,
-        };
-        command
-            .arg(&name)
-            .envs(environment.iter().map(|(name, value)| (name, value)))
-            .current_dir(paths::root());
+        let mut command = interpreter()?;
+        command.arg(&name).current_dir(paths::root());
         let skip = skips.iter().find(|(skipped, _)| *skipped == script);
         let outcome = match skip {
             Some(_) => prints(&mut command, SKIP)?,

@@ -212,7 +212,7 @@ const char *ffi_kind_wants(farcall_kind kind) {
             return "an int";
         case FARCALL_FLOAT:
         case FARCALL_DOUBLE:
-            return "a float or an int";
+            return MICROPY_PY_BUILTINS_FLOAT ? "a float or an int" : "a float, but this MicroPython has no floats";
         case FARCALL_POINTER:
         case FARCALL_STR:
         case FARCALL_BYTES:

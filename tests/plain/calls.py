@@ -53,6 +53,15 @@ except ValueError as e:
 failing.close()
 free(memory)
 
+# Floats work, or are said to be missing.
+taking = ffi.callback("q", lambda x: int(x), "d")
+giving = ffi.callback("d", lambda x: x, "q")
+for use in (ffi.func("q", taking.cfun(), "d"), ffi.func("d", giving.cfun(), "q")):
+    try:
+        print(use(1) == 1)
+    except TypeError as e:
+        print("no floats" in str(e))
+
 # What is wrong is an exception.
 for wrong in (
     lambda: labs(),

@@ -167,6 +167,13 @@ static CONFIGURATIONS: &[Configuration] = &[
     Configuration {
         name: "stackless-strict",
         options: "-DMICROPY_STACKLESS=1 -DMICROPY_STACKLESS_STRICT=1",
+        outcome: Outcome::Works(Scripts {
+            except: &[(
+                "callback_exceptions",
+                "what a callback with lock=True calls has no memory for its frame there",
+            )],
+            ..ALL
+        }),
         ..USUAL
     },
     Configuration {
@@ -205,7 +212,16 @@ static CONFIGURATIONS: &[Configuration] = &[
     Configuration {
         name: "static",
         words: &["LDFLAGS_EXTRA=-static"],
-        outcome: Outcome::Works(PLAIN),
+        outcome: Outcome::Works(Scripts {
+            except: &[
+                ("library", "a static program shows no functions of its own"),
+                (
+                    "foreign_thread",
+                    "a library has a C library of its own there, whose threads lack the program's thread-local variables",
+                ),
+            ],
+            ..ALL
+        }),
         ..USUAL
     },
     Configuration {

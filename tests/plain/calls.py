@@ -1,4 +1,4 @@
-# Calls, callbacks, variables and errors with nothing but ints, strs and the C library: what the smallest MicroPython can do.
+# Calls of the C library and errors, with nothing but ints and strs: what the smallest MicroPython can do.
 
 import ffi
 
@@ -11,7 +11,8 @@ for name in (None, "libc.so.6", "libc.so"):
     except OSError:
         libc = None
 if libc is None:
-    raise OSError("no C library")
+    print("SKIP")
+    raise SystemExit
 
 # Ints of every width, and strings.
 labs = libc.func("l", "labs", "l")
@@ -29,14 +30,6 @@ memory = malloc(64)
 print(libc.func("i", "snprintf", "pLs.isq")(memory, 64, "%d %s %lld", -3, "text", -5000000000))
 print(ffi.func("s", libc.addr("strchr"), "pi")(memory, ord("-")))
 
-# A callback, often enough for code to be made.
-add = ffi.callback("q", lambda a, b: a + b, "qq")
-call = ffi.func("q", add.cfun(), "qq")
-total = 0
-for i in range(2000):
-    total = call(total, i)
-print(total, call(-(1 << 40), 1 << 41))
-
 # An exception passes through C.
 def fail(a, b):
     raise ValueError("from a callback")
@@ -52,15 +45,6 @@ except ValueError as e:
     print("ValueError", e.args)
 failing.close()
 free(memory)
-
-# Floats work, or are said to be missing.
-taking = ffi.callback("q", lambda x: int(x), "d")
-giving = ffi.callback("d", lambda x: x, "q")
-for use in (ffi.func("q", taking.cfun(), "d"), ffi.func("d", giving.cfun(), "q")):
-    try:
-        print(use(1) == 1)
-    except TypeError as e:
-        print("no floats" in str(e))
 
 # What is wrong is an exception.
 for wrong in (

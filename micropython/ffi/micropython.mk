@@ -39,7 +39,7 @@ farcall_system = $(firstword $(call farcall_if,mingw,pc-windows-gnu,$(1)) $(call
 farcall_target = $(addprefix $(call farcall_cpu,$(1))-,$(call farcall_system,$(subst windows-gnu,mingw,$(1))))
 
 # Where cargo compiles for that machine anyway it is not told, and builds in the directory that it builds other things in.
-FARCALL_RUSTC := $(patsubst %cargo,%rustc,$(FARCALL_CARGO))
+FARCALL_RUSTC ?= $(patsubst %cargo,%rustc,$(FARCALL_CARGO))
 FARCALL_HOST := $(lastword $(shell $(FARCALL_RUSTC) -vV | grep '^host:'))
 ifeq ($(FARCALL_TARGET),)
 ifneq ($(call farcall_target,$(FARCALL_MACHINE)),$(call farcall_target,$(FARCALL_HOST)))

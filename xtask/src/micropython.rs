@@ -2,13 +2,13 @@
 //!
 //! All of it happens under `target/micropython/`, the source tree is only read:
 //! `mpy-cross/` the compiler for frozen modules, `<triple>/` ours, `<triple>-repr-b/` ours with other objects, `<triple>-stock/` the one with its own ffi module,
-//! `<triple>-stock-newest/` that one over the newest libffi.
+//! `<triple>-stock-newest/` that one over the newest libffi, `configurations/` ours in other configurations.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::libffi::{self, Libffi};
 use crate::paths;
@@ -16,6 +16,9 @@ use crate::process::{self, Output};
 use crate::setup::{self, Need};
 use crate::source::{self, Source};
 use crate::target::Target;
+
+/// GCC 15 warns of strings in the pinned release that fill their arrays; older compilers ignore the option.
+const OPTIONS: &str = "-Wno-unterminated-string-initialization";
 
 /// What an interpreter's `ffi` module is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,42 +42,96 @@ pub fn build(target: Target, output: Output) -> Result<PathBuf> {
 pub fn build_with(target: Target, module: Module, output: Output) -> Result<PathBuf> {
     let spec = target.spec();
     setup::ensure(&needs(target, module)?)?;
-    let top = paths::micropython()?;
     let _lock = paths::lock("build")?;
+    let mut words: Vec<String> = spec.make.iter().map(|&word| word.into()).collect();
+    if module == Module::OursOtherObjects {
+        let variant = paths::root().join("micropython/variants/repr-b");
+        words.push(format!("VARIANT_DIR={}", variant.display()));
+    }
+    if matches!(module, Module::Ours | Module::OursOtherObjects) {
+        words.extend(with_ours());
+        words.push(format!("FARCALL_TARGET={}", spec.triple));
+    }
+    if module == Module::StockNewest {
+        words.extend(with_libffi(&libffi::newest()?)?);
+    }
+    let suffix = match module {
+        Module::Ours => "",
+        Module::OursOtherObjects => "-repr-b",
+        Module::Stock => "-stock",
+        Module::StockNewest => "-stock-newest",
+    };
+    let directory = paths::micropython()?.join(format!("{}{suffix}", spec.triple));
+    let mut make = make_port(target, &directory, &words, output)?;
+    let program = directory.join(spec.program);
+    run_make(&mut make, &directory, shown_if_new(output, &program))?;
+    Ok(program)
+}
+
+/// Builds MicroPython with our module for the default target, with further options for the C compiler and words for `make`,
+/// in a directory of that name; returns the program. The Rust target is left to the module's makefile.
+pub fn build_configured(name: &str, options: &str, words: &[&str]) -> Result<PathBuf> {
+    let (mut make, directory) = make_configured(name, options, words)?;
+    let _lock = paths::lock("build")?;
+    run_make(&mut make, &directory, Output::OnFailure)?;
+    Ok(directory.join(Target::default().spec().program))
+}
+
+/// What is said where such a build ends, which must not succeed.
+pub fn refusal(name: &str, options: &str, words: &[&str]) -> Result<String> {
+    let (mut make, _) = make_configured(name, options, words)?;
+    let _lock = paths::lock("build")?;
+    let transcript = process::transcript(&mut make, None)?;
+    ensure!(
+        !transcript.success(),
+        "`{}` succeeded",
+        process::shown(&make)
+    );
+    Ok(transcript.text())
+}
+
+/// `make` for such a build, and its directory.
+fn make_configured(name: &str, options: &str, words: &[&str]) -> Result<(Command, PathBuf)> {
+    let target = Target::default();
+    setup::ensure(&needs(target, Module::Ours)?)?;
+    let _lock = paths::lock("build")?;
+    let mut all = with_ours().to_vec();
+    all.push(format!("CFLAGS_EXTRA={OPTIONS} {options}"));
+    all.extend(words.iter().map(|&word| word.into()));
+    let directory = paths::micropython()?.join("configurations").join(name);
+    let make = make_port(target, &directory, &all, Output::OnFailure)?;
+    Ok((make, directory))
+}
+
+/// `make` for a target's port, with further words.
+fn make_port(
+    target: Target,
+    directory: &Path,
+    words: &[String],
+    output: Output,
+) -> Result<Command> {
+    let top = paths::micropython()?;
     let source = source::get()?;
     let mpy_cross = build_mpy_cross(&source, &top, output)?;
-    let directory = match module {
-        Module::Ours => top.join(spec.triple),
-        Module::OursOtherObjects => top.join(format!("{}-repr-b", spec.triple)),
-        Module::Stock => top.join(format!("{}-stock", spec.triple)),
-        Module::StockNewest => top.join(format!("{}-stock-newest", spec.triple)),
-    };
-    let program = directory.join(spec.program);
-    let output = shown_if_new(output, &program);
-    let mut make = make(&source, &format!("ports/{}", spec.port), &directory);
-    make.args(spec.make)
-        .args(without_submodules(&top)?)
+    let mut make = make(&source, &format!("ports/{}", target.spec().port), directory);
+    make.args(without_submodules(&top)?)
         .arg(format!(
             "FROZEN_MANIFEST={}",
             paths::root().join("micropython/manifest.py").display()
         ))
         .arg(format!("MICROPY_MPYCROSS={}", mpy_cross.display()))
-        .env("MICROPY_MPYCROSS", &mpy_cross);
-    if module == Module::OursOtherObjects {
-        let variant = paths::root().join("micropython/variants/repr-b");
-        make.arg(format!("VARIANT_DIR={}", variant.display()));
-    }
-    if matches!(module, Module::Ours | Module::OursOtherObjects) {
-        let modules = paths::root().join("micropython");
-        make.arg(format!("USER_C_MODULES={}", modules.display()))
-            .arg("MICROPY_PY_FFI=0")
-            .arg(format!("FARCALL_TARGET={}", spec.triple));
-    }
-    if module == Module::StockNewest {
-        make.args(with_libffi(&libffi::newest()?)?);
-    }
-    run_make(&mut make, &directory, output)?;
-    Ok(program)
+        .env("MICROPY_MPYCROSS", &mpy_cross)
+        .args(words);
+    Ok(make)
+}
+
+/// The variables that bring our module in.
+fn with_ours() -> [String; 2] {
+    let modules = paths::root().join("micropython");
+    [
+        format!("USER_C_MODULES={}", modules.display()),
+        "MICROPY_PY_FFI=0".into(),
+    ]
 }
 
 /// What a build takes. Asked for all at once, so that whoever has to install it by hand has to do so once.
@@ -154,8 +211,7 @@ fn make(source: &Source, part: &str, directory: &Path) -> Command {
         .arg(source.dir.join(part))
         .arg(format!("-j{jobs}"))
         .arg(format!("BUILD={}", directory.display()))
-        // GCC 15 warns of strings in the pinned release that fill their arrays; older compilers ignore the option.
-        .arg("CFLAGS_EXTRA=-Wno-unterminated-string-initialization")
+        .arg(format!("CFLAGS_EXTRA={OPTIONS}"))
         .env("PYTHONDONTWRITEBYTECODE", "1");
     if source.pinned {
         // Else git would be asked, and would answer with a commit of this repository.

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: the list of steps, and what is told of them at the end.
 
 mod cargo;
+mod configurations;
 mod conformance;
 mod counts;
 mod docs;
@@ -190,6 +191,11 @@ const STEPS: &[Step] = &[
         "representation",
         "the module's tests pass with another representation of objects",
         scripts::representation,
+    ),
+    Step::once(
+        "configurations",
+        "the module works in MicroPython's other configurations, or says why not",
+        configurations::configurations,
     ),
     Step::once(
         "soak",

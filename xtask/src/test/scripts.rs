@@ -103,10 +103,28 @@ fn run_all(
     refusal: Option<Refusal>,
 ) -> Result<Report> {
     let (environment, skips) = (folder.environment(target)?, folder.skips(target));
-    let (kind, folder) = (folder, folder.path());
     libraries::ensure(target)?;
     let _runner = target.start_runner()?;
     let program = micropython::build_with(target, module, Output::OnFailure)?;
+    run_scripts(folder.path(), &[], skips, |script| {
+        let mut command = match refusal {
+            Some(refusal) => refusal.command(target, &program)?,
+            None => target.command(&program)?,
+        };
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        folder.preload(script, target, &mut command)?;
+        Ok(command)
+    })
+}
+
+/// Runs the scripts of a folder by the command that `interpreter` gives for each, but for those in `except`; those in `skips` must skip
+/// themselves.
+pub fn run_scripts(
+    folder: &str,
+    except: &[(&str, &str)],
+    skips: &[(&str, &str)],
+    interpreter: impl Fn(&str) -> Result<Command>,
+) -> Result<Report> {
     let scripts = scripts(&paths::root().join(folder))?;
     if scripts.is_empty() {
         bail!("there is no script in {folder}");
@@ -114,15 +132,12 @@ fn run_all(
     let mut report = Report::default();
     for script in scripts {
         let name = format!("{folder}/{script}.py");
-        let mut command = match refusal {
-            Some(refusal) => refusal.command(target, &program)?,
-            None => target.command(&program)?,
-        };
-        command
-            .arg(&name)
-            .envs(environment.iter().map(|(name, value)| (name, value)))
-            .current_dir(paths::root());
-        kind.preload(&script, target, &mut command)?;
+        if let Some((_, why)) = except.iter().find(|(except, _)| *except == script) {
+            report.notes.push(format!("{name} is left out: {why}"));
+            continue;
+        }
+        let mut command = interpreter(&script)?;
+        command.arg(&name).current_dir(paths::root());
         let skip = skips.iter().find(|(skipped, _)| *skipped == script);
         let outcome = match skip {
             Some(_) => prints(&mut command, SKIP)?,

@@ -146,7 +146,7 @@ impl Suite {
         let copy = paths::emptied(copy)?;
         let mut cp = Command::new("cp");
         cp.arg("-R")
-            .args(["tests", "extmod"].map(|part| source.dir.join(part)))
+            .args(["tests", "extmod", "tools"].map(|part| source.dir.join(part)))
             .arg(&copy);
         process::run(&mut cp, Output::OnFailure)?;
         let unittest = paths::made(copy.join(UNITTEST_DIR))?;

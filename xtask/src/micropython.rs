@@ -1,6 +1,7 @@
 //! Building MicroPython: with our module, and as it comes, to compare with.
 //!
-//! All of it happens under `target/micropython/`, the source tree is only read:
+//! All of it happens under `target/micropython/`, for the older release in a directory of its version there, and the source tree is only
+//! read:
 //! `mpy-cross/` the compiler for frozen modules, `<triple>/` ours, `<triple>-repr-b/` ours with other objects, `<triple>-stock/` the one with its own ffi module,
 //! `<triple>-stock-newest/` that one over the newest libffi.
 
@@ -12,6 +13,7 @@ use anyhow::{Context, Result};
 
 use crate::libffi::{self, Libffi};
 use crate::paths;
+use crate::pins::{self, Pin};
 use crate::process::{self, Output};
 use crate::setup::{self, Need};
 use crate::source::{self, Source};
@@ -30,6 +32,34 @@ pub enum Module {
     StockNewest,
 }
 
+/// A release of MicroPython, or the tree that the user names in its place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// The project's own.
+    Own,
+    /// The one that is tested beside it.
+    Older,
+}
+
+impl Release {
+    /// Where its source comes from.
+    pub fn pin(self) -> &'static Pin {
+        match self {
+            Release::Own => &pins::MICROPYTHON,
+            Release::Older => &pins::OLDER_MICROPYTHON,
+        }
+    }
+
+    /// The directory for all that is made of it.
+    pub fn top(self) -> Result<PathBuf> {
+        let top = paths::micropython()?;
+        match self {
+            Release::Own => Ok(top),
+            Release::Older => paths::made(top.join(self.pin().version)),
+        }
+    }
+}
+
 /// Builds MicroPython with our module, if it is not up to date; returns the program.
 pub fn build(target: Target, output: Output) -> Result<PathBuf> {
     build_with(target, Module::Ours, output)
@@ -37,12 +67,30 @@ pub fn build(target: Target, output: Output) -> Result<PathBuf> {
 
 /// Builds MicroPython with the given module, if it is not up to date; returns the program.
 pub fn build_with(target: Target, module: Module, output: Output) -> Result<PathBuf> {
+    build_release(Release::Own, target, module, output)
+}
+
+/// Builds a release of MicroPython with the given module, if it is not up to date; returns the program.
+pub fn build_release(
+    release: Release,
+    target: Target,
+    module: Module,
+    output: Output,
+) -> Result<PathBuf> {
     let spec = target.spec();
-    setup::ensure(&needs(target, module)?)?;
-    let top = paths::micropython()?;
+    setup::ensure(&needs(release, target, module)?)?;
+    let top = release.top()?;
     let _lock = paths::lock("build")?;
-    let source = source::get()?;
-    let mpy_cross = build_mpy_cross(&source, &top, output)?;
+    let source = source::get(release.pin())?;
+    let git_tag = source.pinned.then(|| format!("v{}", release.pin().version));
+    let build = Build {
+        source,
+        git_tag,
+        top,
+        output,
+    };
+    let mpy_cross = build.mpy_cross()?;
+    let top = &build.top;
     let directory = match module {
         Module::Ours => top.join(spec.triple),
         Module::OursOtherObjects => top.join(format!("{}-repr-b", spec.triple)),
@@ -50,10 +98,9 @@ pub fn build_with(target: Target, module: Module, output: Output) -> Result<Path
         Module::StockNewest => top.join(format!("{}-stock-newest", spec.triple)),
     };
     let program = directory.join(spec.program);
-    let output = shown_if_new(output, &program);
-    let mut make = make(&source, &format!("ports/{}", spec.port), &directory);
+    let mut make = build.make(&format!("ports/{}", spec.port), &directory);
     make.args(spec.make)
-        .args(without_submodules(&top)?)
+        .args(without_submodules(top)?)
         .arg(format!(
             "FROZEN_MANIFEST={}",
             paths::root().join("micropython/manifest.py").display()
@@ -73,18 +120,18 @@ pub fn build_with(target: Target, module: Module, output: Output) -> Result<Path
     if module == Module::StockNewest {
         make.args(with_libffi(&libffi::newest()?)?);
     }
-    run_make(&mut make, &directory, output)?;
+    run_make(&mut make, &directory, shown_if_new(output, &program))?;
     Ok(program)
 }
 
 /// What a build takes. Asked for all at once, so that whoever has to install it by hand has to do so once.
-pub fn needs(target: Target, module: Module) -> Result<Vec<Need>> {
+pub fn needs(release: Release, target: Target, module: Module) -> Result<Vec<Need>> {
     let spec = target.spec();
     let mut needs = [setup::MICROPYTHON, spec.needs].concat();
     if module == Module::Stock {
         needs.extend(spec.stock_needs.context("there is no stock module")?);
     }
-    needs.extend(source::needs()?);
+    needs.extend(source::needs(release.pin())?);
     Ok(needs)
 }
 
@@ -124,17 +171,42 @@ pub fn without_submodules(top: &Path) -> Result<[String; 4]> {
     ])
 }
 
-/// Builds the tool that compiles frozen modules. It runs on this machine, whatever the target.
-fn build_mpy_cross(source: &Source, top: &Path, output: Output) -> Result<PathBuf> {
-    let directory = top.join("mpy-cross");
-    let program = directory.join("mpy-cross");
-    let output = shown_if_new(output, &program);
-    run_make(
-        &mut make(source, "mpy-cross", &directory),
-        &directory,
-        output,
-    )?;
-    Ok(program)
+/// What the builds of a release's programs have in common.
+struct Build {
+    source: Source,
+    /// What the program says that it is, for a release: git would be asked else, and would answer with a commit of this repository.
+    git_tag: Option<String>,
+    top: PathBuf,
+    output: Output,
+}
+
+impl Build {
+    /// Builds the tool that compiles frozen modules. It runs on this machine, whatever the target.
+    fn mpy_cross(&self) -> Result<PathBuf> {
+        let directory = self.top.join("mpy-cross");
+        let program = directory.join("mpy-cross");
+        let output = shown_if_new(self.output, &program);
+        run_make(&mut self.make("mpy-cross", &directory), &directory, output)?;
+        Ok(program)
+    }
+
+    /// `make` for one of the source's programs, in a build directory of ours.
+    fn make(&self, part: &str, directory: &Path) -> Command {
+        let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut make = Command::new("make");
+        make.arg("-C")
+            .arg(self.source.dir.join(part))
+            .arg(format!("-j{jobs}"))
+            .arg(format!("BUILD={}", directory.display()))
+            // GCC 15 warns of strings in the pinned releases that fill their arrays; older compilers ignore the option.
+            .arg("CFLAGS_EXTRA=-Wno-unterminated-string-initialization")
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        if let Some(tag) = &self.git_tag {
+            make.env("MICROPY_GIT_TAG", tag);
+            make.env("MICROPY_GIT_HASH", "release");
+        }
+        make
+    }
 }
 
 /// A first build takes a minute or more and should be seen at work; a later one seldom has anything to say.
@@ -144,25 +216,6 @@ fn shown_if_new(output: Output, program: &Path) -> Output {
     } else {
         Output::Shown
     }
-}
-
-/// `make` for one of the source's programs, in a build directory of ours.
-fn make(source: &Source, part: &str, directory: &Path) -> Command {
-    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut make = Command::new("make");
-    make.arg("-C")
-        .arg(source.dir.join(part))
-        .arg(format!("-j{jobs}"))
-        .arg(format!("BUILD={}", directory.display()))
-        // GCC 15 warns of strings in the pinned release that fill their arrays; older compilers ignore the option.
-        .arg("CFLAGS_EXTRA=-Wno-unterminated-string-initialization")
-        .env("PYTHONDONTWRITEBYTECODE", "1");
-    if source.pinned {
-        // Else git would be asked, and would answer with a commit of this repository.
-        make.env("MICROPY_GIT_TAG", format!("v{}", source::VERSION));
-        make.env("MICROPY_GIT_HASH", "release");
-    }
-    make
 }
 
 /// Runs `make`. Its makefiles notice changed files, but not changed variables, nor headers that were half written when a build was

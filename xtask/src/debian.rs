@@ -37,14 +37,21 @@ pub fn tarball(package: &Package, archive: &str, work: &Path) -> Result<PathBuf>
             .args(args);
         Ok(command)
     };
-    process::run(&mut apt("apt-get", &["update"])?, Output::Shown)?;
+    // By itself apt is content with lists that it could not get.
+    let update = ["-o", "APT::Update::Error-Mode=any", "update"];
+    let updated = process::transcript(&mut apt("apt-get", &update)?, None)?;
+    ensure!(
+        updated.success(),
+        "no list of {suite} from {mirror}: {}",
+        complaints(&updated.text())
+    );
     let known = process::stdout(&mut apt("apt-cache", &["showsrc", "--only-source", name])?)?;
     let [_, file] = package.path;
     let version = version_with(&known, file)
         .with_context(|| format!("{suite} at {mirror} has no {file} (any more)"))?;
     let source = format!("{name}={version}");
     let args = ["source", "--download-only", "--tar-only", &source];
-    process::run(&mut apt("apt-get", &args)?, Output::Shown)?;
+    process::run(&mut apt("apt-get", &args)?, Output::OnFailure)?;
     Ok(work.join(file))
 }
 
@@ -59,6 +66,14 @@ fn version_with<'a>(known: &'a str, file: &str) -> Option<&'a str> {
     paragraph
         .lines()
         .find_map(|line| line.strip_prefix("Version: "))
+}
+
+/// The lines in which apt says what is wrong.
+fn complaints(text: &str) -> String {
+    let lines = text
+        .lines()
+        .filter(|line| line.starts_with("Err:") || line.starts_with("E: "));
+    lines.collect::<Vec<_>>().join("; ")
 }
 
 /// One of apt's programs, made to leave the machine's own lists and caches alone, in the directory `work`.

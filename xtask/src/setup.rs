@@ -250,12 +250,12 @@ impl Plan {
         let commands = self.how(["sudo sh -c '", "'"]);
         if !commands.is_empty() {
             let commands = commands.join("\n    ");
-            lines.push(format!("Please type:\n\n    {commands}\n"));
+            lines.push(format!("please type:\n\n    {commands}\n"));
         }
         if !self.by_hand.is_empty() {
-            lines.push(format!("Please install: {}", self.by_hand.join(", ")));
+            lines.push(format!("please install: {}", self.by_hand.join(", ")));
         }
-        lines.join(". ")
+        lines.join("\n")
     }
 }
 
@@ -376,7 +376,7 @@ mod tests {
             request.contains("\n    sudo sh -c 'apt-get update"),
             "{request}"
         );
-        assert!(!request.contains("Please install"), "{request}");
+        assert!(!request.contains("please install"), "{request}");
     }
 
     #[test]
@@ -387,7 +387,7 @@ mod tests {
         assert!(request.contains("no-such-a or nor-this"), "{request}");
         assert!(!request.contains("apt-get"), "{request}");
         let apt_only = plan(true, false).request();
-        let wanted = "Please install: Rust's standard library for no-such-target";
+        let wanted = "please install: Rust's standard library for no-such-target";
         assert!(apt_only.contains(wanted), "{apt_only}");
     }
 

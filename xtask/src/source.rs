@@ -150,6 +150,7 @@ fn fetch(pin: &Pin, dir: &Path, tools: &dyn Tools) -> Result<()> {
             Err(error) => {
                 eprintln!("that did not work: {error:#}");
                 failures.push_str(&format!("\n  {what}: {error:#}"));
+                fs::remove_dir_all(&work)?;
             }
         }
     }
@@ -200,7 +201,9 @@ struct Machine;
 impl Tools for Machine {
     fn download(&self, url: &str, file: &Path) -> Result<()> {
         setup::ensure(setup::DOWNLOAD)?;
-        process::run(&mut downloader(url, file), Output::Shown)
+        let transcript = process::transcript(&mut downloader(url, file), None)?;
+        ensure!(transcript.success(), "{}", transcript.text().trim());
+        Ok(())
     }
 
     fn apt(&self, package: &Package, work: &Path) -> Result<PathBuf> {
@@ -215,7 +218,9 @@ impl Tools for Machine {
             .arg(tree)
             // Whoever cannot be asked must not be waited for.
             .env("GIT_TERMINAL_PROMPT", "0");
-        process::run(&mut git, Output::Shown)
+        let transcript = process::transcript(&mut git, None)?;
+        ensure!(transcript.success(), "{}", transcript.text().trim());
+        Ok(())
     }
 
     fn unpack(&self, tarball: &Path, tree: &Path) -> Result<()> {

@@ -111,10 +111,10 @@ impl Place {
         if result.is_ok() {
             let text = fs::read_to_string(dir.join("part/deep/b.c"));
             assert_eq!(text.expect("a whole tree"), "3");
-            assert!(!self.work.join("fetched.partial").exists());
         } else {
             assert!(!dir.exists(), "half a tree");
         }
+        assert!(!self.work.join("fetched.partial").exists());
         (result, tools.asked.take())
     }
 }

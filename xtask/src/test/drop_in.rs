@@ -17,7 +17,7 @@ use crate::target::{Runner, Target};
 /// Far more than any program takes.
 const LIMIT: Duration = Duration::from_secs(300);
 
-const GDB: &[Need] = &[Need::new(Check::Program("gdb"), "gdb")];
+pub const GDB: &[Need] = &[Need::new(Check::Program("gdb"), "gdb")];
 
 pub fn suite(target: Target) -> Result<Report> {
     let prefix = drop_in::build(target)?;

@@ -13,7 +13,7 @@ use anyhow::{Result, bail};
 use super::Report;
 use super::hardened::Refusal;
 use crate::libraries;
-use crate::micropython::{self, Module};
+use crate::micropython::{self, Module, Release};
 use crate::paths;
 use crate::process::{self, Output};
 use crate::target::Target;
@@ -42,7 +42,13 @@ pub fn examples(target: Target) -> Result<Report> {
 }
 
 pub fn module(target: Target) -> Result<Report> {
-    run_all(target, Module::Ours, Folder::Module, None)
+    module_of(Release::Own, target)
+}
+
+pub fn module_of(release: Release, target: Target) -> Result<Report> {
+    let module = Module::Ours;
+    let build = || micropython::build_release(release, target, module, Output::OnFailure);
+    run_built(target, build, Folder::Module, None)
 }
 
 /// The module's tests where no machine code works on objects: every call goes through slots.
@@ -102,10 +108,21 @@ fn run_all(
     folder: Folder,
     refusal: Option<Refusal>,
 ) -> Result<Report> {
+    let build = || micropython::build_with(target, module, Output::OnFailure);
+    run_built(target, build, folder, refusal)
+}
+
+/// The scripts of a folder in the interpreter that `build` makes.
+fn run_built(
+    target: Target,
+    build: impl FnOnce() -> Result<PathBuf>,
+    folder: Folder,
+    refusal: Option<Refusal>,
+) -> Result<Report> {
     let (environment, skips) = (folder.environment(target)?, folder.skips(target));
     libraries::ensure(target)?;
     let _runner = target.start_runner()?;
-    let program = micropython::build_with(target, module, Output::OnFailure)?;
+    let program = build()?;
     run_scripts(folder.path(), &[], skips, |script| {
         let mut command = match refusal {
             Some(refusal) => refusal.command(target, &program)?,

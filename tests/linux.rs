@@ -152,6 +152,42 @@ fn million_callbacks_made_and_freed_leave_memory_flat() {
     assert!(fine);
 }
 
+/// The error number of the C library, as a function of C sees it.
+fn errno() -> i32 {
+    std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
+}
+
+fn set_errno(number: i32) {
+    // SAFETY: errno is the thread's own.
+    unsafe { *libc::__errno_location() = number };
+}
+
+/// Code is made in the course of some call, and where the system refuses memory for it, says so in errno.
+#[test]
+fn errno_is_the_callers_own_while_code_is_made() {
+    extern "C" fn errno_plus(n: i16, x: f32) -> i32 {
+        errno() + i32::from(n) + x as i32
+    }
+    let function = Function::at(errno_plus as *const _, "i", "hf").expect("a function");
+    for number in 0..600 {
+        set_errno(number);
+        let values = [Value::Int(1000), Value::Float(2000.0)];
+        // SAFETY: the function is as declared.
+        let result = unsafe { function.call(&values) }.expect("a call that fits");
+        assert_eq!(result, Value::Int(i64::from(number) + 3000));
+        assert_eq!(errno(), number);
+    }
+
+    let callback = Callback::new("i", "hff", |_| Value::Int(errno().into())).expect("a callback");
+    // SAFETY: the pointer is of that type.
+    let code: extern "C" fn(i16, f32, f32) -> i32 = unsafe { std::mem::transmute(callback.code()) };
+    for number in 0..600 {
+        set_errno(number);
+        assert_eq!(code(1, 2.0, 3.0), number);
+        assert_eq!(errno(), number);
+    }
+}
+
 #[test]
 fn all_passes_where_executable_memory_is_refused() {
     common::policy::all_pass_without("all_passes_where_executable_memory_is_refused");

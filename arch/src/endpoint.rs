@@ -41,6 +41,8 @@ pub struct ObjectModel {
     pub new_float: u64,
     /// Makes an object of a result's slot: `object (*)(int kind, uint64_t slot)`.
     pub new_object: u64,
+    /// Where C's error numbers are kept while the interpreter runs, if they are.
+    pub errno: Option<ErrnoModel>,
     /// How exceptions are caught, where code for callbacks may do it.
     pub catch: Option<CatchModel>,
 }
@@ -54,6 +56,32 @@ pub enum ThreadPointer {
     Gs,
     /// The register of that name: AArch64 with ELF.
     TpidrEl0,
+}
+
+/// A thread's `errno` as C left it, aside from what the interpreter does to it. A call keeps the number when the C function has
+/// returned, and begins with it if that is wanted. A callback keeps it as it comes in, and gives it back to C when it is done: the number as it
+/// is then if calls begin with it, else as it was.
+///
+/// Offsets are in bytes from the thread pointer. Numbers have 32 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErrnoModel {
+    /// A word with the address of the thread's `errno`.
+    pub address: i32,
+    /// The number that is kept.
+    pub kept: i32,
+    /// Not 0 if calls begin with that number.
+    pub given: i32,
+    /// The system's own number, where it has one beside C's; for x86-64 only.
+    pub last_error: Option<LastError>,
+}
+
+/// What `GetLastError()` tells on Windows. It is kept as `errno` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastError {
+    /// The system's.
+    pub own: i32,
+    /// The one that is kept.
+    pub kept: i32,
 }
 
 /// How an interpreter catches exceptions: a jump buffer on the stack, linked to its thread's state, names the place to go on at and

@@ -8,7 +8,9 @@ use common::{listing, signature};
 use farcall_arch::abi::Dialect;
 use farcall_arch::abi::regs::Isa;
 use farcall_arch::emit::Code;
-use farcall_arch::endpoint::{Boxing, Delivery, ObjectCall, ObjectModel, SharedOffsets, Unbox};
+use farcall_arch::endpoint::{
+    Boxing, Delivery, ErrnoModel, LastError, ObjectCall, ObjectModel, SharedOffsets, Unbox,
+};
 use farcall_arch::{Abi, Scalar, Signature, Type, emit, plan};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -159,6 +161,26 @@ fn any_call() -> impl Strategy<Value = (Signature, ObjectCall)> {
     })
 }
 
+/// Error numbers that are not kept, or are kept anywhere: some words near the thread pointer, some far from it.
+fn any_errno() -> impl Strategy<Value = Option<ErrnoModel>> {
+    let offset = || prop_oneof![0..0x200_0000, any::<i32>()];
+    let last_error = (offset(), offset()).prop_map(|(own, kept)| LastError { own, kept });
+    let errno = (
+        offset(),
+        offset(),
+        offset(),
+        proptest::option::of(last_error),
+    );
+    proptest::option::of(
+        errno.prop_map(|(address, kept, given, last_error)| ErrnoModel {
+            address,
+            kept,
+            given,
+            last_error,
+        }),
+    )
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 400,
@@ -172,9 +194,10 @@ proptest! {
         abi in select(ABIS.to_vec()),
         (signature, call) in any_call(),
         innermost in any::<i32>(),
+        errno in any_errno(),
     ) {
         let plan = plan(&signature, abi).expect("every scalar has a place");
-        let model = ObjectModel { innermost, ..model(abi) };
+        let model = ObjectModel { innermost, errno, ..model(abi) };
         let code = emit::call_objects(&plan, &call, &model, &shared(abi)).expect("memory").expect("an emitter for objects");
         check_code(&code).map_err(|why| TestCaseError::fail(format!("{signature} under {abi}: {why}")))?;
     }
@@ -184,8 +207,9 @@ proptest! {
         abi in select(ABIS.to_vec()),
         signature in any_callback(),
         innermost in any::<i32>(),
+        errno in any_errno(),
     ) {
-        let model = ObjectModel { innermost, ..model(abi) };
+        let model = ObjectModel { innermost, errno, ..model(abi) };
         let code = callback_entry(abi, &signature, &model);
         check_code(&code).map_err(|why| TestCaseError::fail(format!("{signature} under {abi}: {why}")))?;
     }

@@ -212,7 +212,8 @@ impl Compiled {
         if sys::may_be_in_signal_handler() {
             return Served::Plan;
         }
-        self.serve_with_code(direction, endpoint)
+        // A call that this is the beginning of finds errno as its caller set it.
+        sys::keeping_errno(|| self.serve_with_code(direction, endpoint))
     }
 
     /// Makes the code that can be made, without waiting until it pays, and says what serves it.

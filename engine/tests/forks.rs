@@ -23,6 +23,7 @@ fn model() -> ObjectModel {
         raise: 0x3000,
         new_float: 0x4000,
         new_object: 0x5000,
+        errno: None,
         catch: None,
     }
 }

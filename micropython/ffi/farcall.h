@@ -115,6 +115,13 @@ typedef struct {
     const void *raise; // void (*)(void *exception)
     const void *new_float; // mp_obj_t (*)(double)
     const void *new_object; // mp_obj_t (*)(farcall_kind, uint64_t slot)
+    // From the thread pointer to a thread's own words for errno, see ffierrno.h: its address, the number that is kept, and whether
+    // calls begin with that; to GetLastError()'s number and the one that is kept of it, both 0 where there is none.
+    ptrdiff_t errno_address;
+    ptrdiff_t errno_kept;
+    ptrdiff_t errno_given;
+    ptrdiff_t last_error;
+    ptrdiff_t last_error_kept;
     // How exceptions are caught: an nlr_buf_t, and where in it nlr_push() puts what. All of this is 0 if that is not known.
     size_t catch_size;
     ptrdiff_t catch_state; // from the thread pointer to a variable that holds the thread's state

@@ -287,6 +287,16 @@ static uint64_t handle_call(void *context, const uint64_t *args) {
     return result;
 }
 
+// The same, for C to find errno as ffierrno.h says.
+static uint64_t handle_call_keeping_errno(void *context, const uint64_t *args) {
+    const mp_obj_fficallback_t *self = context;
+    ffi_errno_callback_t callback;
+    ffi_errno_enter(&callback, self->lock || ffi_innermost_frame() == NULL);
+    uint64_t result = handle_call(context, args);
+    ffi_errno_leave(&callback);
+    return result;
+}
+
 // The function's own name, if it has one: bound methods and closures have their function's.
 static qstr name_of(mp_obj_t function) {
     mp_obj_t dest[2] = { MP_OBJ_NULL, MP_OBJ_NULL };
@@ -331,7 +341,7 @@ static mp_obj_t new_callback(mp_obj_t result, mp_obj_t function, mp_obj_t args, 
     }
     self->signature = keeper->signature;
     farcall_object_handler object_handler = lock ? NULL : object_handler_for(self->signature);
-    status = farcall_callback_new(self->signature, handle_call, object_handler, self, &keeper->callback, &error);
+    status = farcall_callback_new(self->signature, handle_call_keeping_errno, object_handler, self, &keeper->callback, &error);
     if (status != FARCALL_OK) {
         keeper->callback = NULL;
         ffi_raise(status, &error);

@@ -51,6 +51,13 @@ static void ffifunc_print(const mp_print_t *print, mp_obj_t self_in, mp_print_ki
     mp_printf(print, " %c(%s)>", self->signature->codes[0], self->signature->codes + 1);
 }
 
+// Nothing comes between the call itself and what is done about errno.
+static inline void call_c(const mp_obj_ffifunc_t *self, const uint64_t *slots, uint64_t *result) {
+    ffi_errno_give();
+    self->signature->call(self->address, slots, result, self->signature);
+    ffi_errno_keep();
+}
+
 // Runs when an exception leaves a call by jumping over it.
 typedef struct _abandoned_call_t {
     nlr_jump_callback_node_t node;
@@ -68,7 +75,7 @@ static MP_NOINLINE void call_that_may_raise(const mp_obj_ffifunc_t *self, const 
     abandoned_call_t call;
     call.frame = frame;
     nlr_push_jump_callback(&call.node, abandon_call);
-    self->signature->call(self->address, slots, result, self->signature);
+    call_c(self, slots, result);
     nlr_pop_jump_callback(false);
 }
 
@@ -104,7 +111,7 @@ mp_obj_t ffifunc_call_slots(mp_obj_t self_in, size_t n_args, size_t n_kw, const 
         if (MP_UNLIKELY(self->may_raise)) {
             call_that_may_raise(self, &frame, slots, result);
         } else {
-            signature->call(self->address, slots, result, signature);
+            call_c(self, slots, result);
         }
     }
     ffi_unlink(&frame);

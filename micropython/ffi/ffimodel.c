@@ -56,10 +56,27 @@ static size_t new_slot(void) {
     return 0;
 }
 
+// Where in that block GetLastError() finds its number. No header says so.
+#define LAST_ERROR (0x68)
+
+static bool last_error_is_there(void) {
+    const DWORD number = 0x5eed;
+    DWORD before = GetLastError();
+    SetLastError(number);
+    DWORD there;
+    __asm__ volatile ("movl %%gs:0x68, %0" : "=r" (there));
+    SetLastError(before);
+    return there == number;
+}
+
 static bool describe_thread(farcall_object_model *model) {
+    if (!last_error_is_there()) {
+        return false;
+    }
     size_t innermost = new_slot();
     size_t state = new_slot();
-    if (innermost == 0 || state == 0) {
+    size_t errno_words[3] = { new_slot(), new_slot(), new_slot() };
+    if (innermost == 0 || state == 0 || errno_words[0] == 0 || errno_words[1] == 0 || errno_words[2] == 0) {
         return false;
     }
     ffi_innermost_slot = innermost;
@@ -67,6 +84,14 @@ static bool describe_thread(farcall_object_model *model) {
     model->thread_pointer = FARCALL_GS;
     model->innermost = (ptrdiff_t)innermost;
     model->catch_state = (ptrdiff_t)state;
+    for (size_t i = 0; i < MP_ARRAY_SIZE(errno_words); ++i) {
+        ffi_errno_slots[i] = errno_words[i];
+    }
+    model->errno_address = (ptrdiff_t)errno_words[0];
+    model->errno_kept = (ptrdiff_t)(errno_words[1] + offsetof(ffi_error_numbers_t, c));
+    model->errno_given = (ptrdiff_t)errno_words[2];
+    model->last_error = LAST_ERROR;
+    model->last_error_kept = (ptrdiff_t)(errno_words[1] + offsetof(ffi_error_numbers_t, system));
     return true;
 }
 
@@ -90,6 +115,9 @@ static bool describe_thread(farcall_object_model *model) {
     #endif
     model->innermost = (const char *)&ffi_innermost - thread_pointer();
     model->catch_state = (const char *)&ffi_known_state - thread_pointer();
+    model->errno_address = (const char *)&ffi_errno_address - thread_pointer();
+    model->errno_kept = (const char *)&ffi_error_numbers.c - thread_pointer();
+    model->errno_given = (const char *)&ffi_errno_given - thread_pointer();
     return true;
 }
 

@@ -6,7 +6,7 @@
 
 #if defined(ffi_innermost)
 size_t ffi_innermost_slot, ffi_known_state_slot;
-FFI_THREAD_LOCAL void *ffi_own_words[2];
+FFI_THREAD_LOCAL void *ffi_own_words[5];
 #else
 FFI_THREAD_LOCAL volatile farcall_thread ffi_innermost;
 FFI_THREAD_LOCAL ffi_known_state_t ffi_known_state;
@@ -176,6 +176,10 @@ static const mp_rom_map_elem_t ffi_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_open), MP_ROM_PTR(&ffi_open_obj) },
     { MP_ROM_QSTR(MP_QSTR_func), MP_ROM_PTR(&ffi_func_obj) },
     { MP_ROM_QSTR(MP_QSTR_callback), MP_ROM_PTR(&ffi_callback_obj) },
+    { MP_ROM_QSTR(MP_QSTR_errno), MP_ROM_PTR(&ffi_errno_obj) },
+    #if defined(_WIN32)
+    { MP_ROM_QSTR(MP_QSTR_last_error), MP_ROM_PTR(&ffi_last_error_obj) },
+    #endif
     { MP_ROM_QSTR(MP_QSTR_generates_code), MP_ROM_PTR(&ffi_generates_code_obj) },
     #if MICROPY_PY_BUILTINS_BYTEARRAY
     { MP_ROM_QSTR(MP_QSTR_as_bytearray), MP_ROM_PTR(&ffi_as_bytearray_obj) },

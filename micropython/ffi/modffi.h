@@ -5,6 +5,7 @@
 //   ffifunc.c     a C function: calls into C
 //   fficallback.c a Python function for C: calls out of C
 //   ffivar.c      a C variable
+//   ffierrno.c    what C left in errno
 //   ffimodel.c    the layout of objects, for machine code that takes and gives them
 //   convert.c     objects to slots and back; nothing else knows what a code means for an object
 //   ffiraise.c    everything that went wrong, as exceptions
@@ -46,7 +47,7 @@ typedef const mp_state_thread_t *ffi_known_state_t;
 // Where compilers find thread-local variables on Windows, the engine's code cannot. Slots of TlsAlloc() may lie in the
 // thread's environment block, so many bytes from its start. Both are 0 if there are none.
 extern size_t ffi_innermost_slot, ffi_known_state_slot;
-extern FFI_THREAD_LOCAL void *ffi_own_words[2];
+extern FFI_THREAD_LOCAL void *ffi_own_words[5];
 
 static inline void *ffi_thread_word(size_t slot, size_t index) {
     if (MP_UNLIKELY(slot == 0)) {
@@ -63,6 +64,8 @@ static inline void *ffi_thread_word(size_t slot, size_t index) {
 extern FFI_THREAD_LOCAL volatile farcall_thread ffi_innermost;
 extern FFI_THREAD_LOCAL ffi_known_state_t ffi_known_state;
 #endif
+
+#include "ffierrno.h"
 
 // MicroPython's state of this thread; NULL in a thread that it did not make.
 static inline const mp_state_thread_t *ffi_state(void) {
@@ -82,6 +85,7 @@ static inline const mp_state_thread_t *ffi_state(void) {
 static inline void ffi_register_thread(void) {
     if (MP_UNLIKELY(ffi_innermost == 0)) {
         ffi_known_state = ffi_state();
+        ffi_errno_find();
         farcall_thread_register(&ffi_innermost);
         ffi_innermost = FARCALL_NO_FRAME;
     }

@@ -2,7 +2,8 @@
 
 use crate::report::{Failure, Report, Status, guard};
 use farcall_arch::endpoint::{
-    CatchModel, KeptWord, MAX_SAVED, ObjectModel, PointerField, ThreadPointer,
+    CatchModel, ErrnoModel, KeptWord, LastError, MAX_SAVED, ObjectModel, PointerField,
+    ThreadPointer,
 };
 use farcall_memory::try_collect_all;
 use std::slice;
@@ -35,6 +36,11 @@ pub struct Model {
     raise: usize,
     new_float: usize,
     new_object: usize,
+    errno_address: isize,
+    errno_kept: isize,
+    errno_given: isize,
+    last_error: isize,
+    last_error_kept: isize,
     catch_size: usize,
     catch_state: isize,
     catch_innermost: usize,
@@ -56,6 +62,26 @@ impl Model {
             2 => Ok(ThreadPointer::TpidrEl0),
             _ => Err(Failure::value("expected a thread pointer that is known")),
         }
+    }
+
+    /// Where C's error numbers are kept. Nothing of a thread's own lies at its pointer itself.
+    fn errno(&self) -> Result<Option<ErrnoModel>, Failure> {
+        if self.errno_address == 0 {
+            return Ok(None);
+        }
+        let last_error = match self.last_error {
+            0 => None,
+            own => Some(LastError {
+                own: narrow(own)?,
+                kept: narrow(self.last_error_kept)?,
+            }),
+        };
+        Ok(Some(ErrnoModel {
+            address: narrow(self.errno_address)?,
+            kept: narrow(self.errno_kept)?,
+            given: narrow(self.errno_given)?,
+            last_error,
+        }))
     }
 
     /// How exceptions are caught, unless the record's size says that this is not known.
@@ -126,6 +152,7 @@ pub unsafe extern "C" fn farcall_object_model_set(
             raise: model.raise as u64,
             new_float: model.new_float as u64,
             new_object: model.new_object as u64,
+            errno: model.errno()?,
             catch: model.catch()?,
         };
         // SAFETY: the caller vouches for the model.

@@ -2,6 +2,7 @@
 //
 // A compiler decides here how values travel, so what the tests compare with does not come from farcall itself.
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -272,4 +273,49 @@ PEER int (*var_C)(int, int) = add2;
 
 PEER int call_var(int a, int b) {
     return var_C == NULL ? -1 : var_C(a, b);
+}
+
+// errno: what C finds in it, and what C leaves there.
+PEER int get_errno(void) {
+    return errno;
+}
+
+PEER int set_errno(int number) {
+    int before = errno;
+    errno = number;
+    return before;
+}
+
+PEER double get_errno_as_double(double x, const char *text, int y) {
+    return x + y + (text == NULL ? 0 : 1) + errno;
+}
+
+// Leaves one number, calls back, and says which one it found after that.
+PEER int errno_around(int number, int (*f)(int)) {
+    errno = number;
+    f(number);
+    return errno;
+}
+
+PEER int errno_around_floats(int number, double (*f)(double, const char *)) {
+    errno = number;
+    f(number, "text");
+    return errno;
+}
+
+// The same on a thread that only C knows.
+static void *run_errno_job(void *argument) {
+    job_t *job = argument;
+    job->result = errno_around(job->x, job->f);
+    return NULL;
+}
+
+PEER int errno_around_on_thread(int number, int (*f)(int)) {
+    job_t job = { f, number, -1, 1 };
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, run_errno_job, &job) != 0) {
+        return -2;
+    }
+    pthread_join(thread, NULL);
+    return job.result;
 }

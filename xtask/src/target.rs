@@ -111,7 +111,10 @@ static X86_64_LINUX_GNU: Spec = Spec {
     ]),
     ffi_skips: &["ports/unix/ffi_int_base.py", "ports/unix/ffi_int_long32.py"],
     libc_stand_in: None,
-    module_skips: &[("dll_search", "it is about Windows")],
+    module_skips: &[
+        ("dll_search", "it is about Windows"),
+        ("last_error", "it is about Windows"),
+    ],
     rust_skips: &[],
 };
 
@@ -153,6 +156,7 @@ static AARCH64_LINUX_GNU: Spec = Spec {
     libc_stand_in: None,
     module_skips: &[
         ("dll_search", "it is about Windows"),
+        ("last_error", "it is about Windows"),
         (
             "out_of_memory",
             "what is loaded ahead of the C library would be loaded into QEMU, too",
@@ -216,6 +220,7 @@ static X86_64_WINDOWS_GNU: Spec = Spec {
             "alarm_in_callback",
             "Windows has no signals that come by themselves",
         ),
+        ("errno_threads", "the port has no threads"),
         ("library_closed_in_use", "the port has no threads"),
         (
             "out_of_memory",

@@ -6,7 +6,7 @@
 //! Each machine has a folder, with the same files in both: `mod` (the emitter and its frame), `call` (trampolines on slots and on
 //! pointers), `entry` (callback entries on slots and on pointers), `values` (moves between memory and places), `access` (one load or
 //! store), `block` (copies of any size), `branches`, `objects` and `object_entry` (calls and entries on objects), `shared` (the code that calls
-//! on objects share), `thread` (the thread's own words).
+//! on objects share), `thread` (the thread's own words), `errno` (C's error numbers, which are among these).
 //!
 //! # The trampoline on slots
 //! [`call`] makes a function of the plan's own convention, `void (*)(const void *target, const uint64_t *slots,

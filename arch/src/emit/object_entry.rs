@@ -8,7 +8,7 @@ use super::buffer::Label;
 use super::objects::Machine;
 use crate::abi::regs::Gpr;
 use crate::abi::{Move, Place, Plan};
-use crate::endpoint::{CatchModel, Delivery, ObjectModel};
+use crate::endpoint::{CatchModel, Delivery, ErrnoModel, ObjectModel};
 use crate::layout::SLOT;
 
 /// The steps of an entry on objects as one machine does them, in [`emit_entry`]'s order.
@@ -32,12 +32,16 @@ pub(super) trait EntrySteps: Machine {
     fn deliver(&mut self, job: &EntryJob<'_>);
     /// Makes this the thread's innermost call, which marks the thread as inside for whoever closes a library.
     fn link_entry(&mut self, job: &EntryJob<'_>);
+    /// Keeps C's error numbers, and those of this call of the entry in its frame.
+    fn keep_errno(&mut self, job: &EntryJob<'_>, errno: &ErrnoModel);
     /// Has exceptions go on at the landing place. The arguments are in their slots: every register that carried one is free.
     fn link_catch(&mut self, job: &EntryJob<'_>);
     fn call_object_handler(&mut self, job: &EntryJob<'_>);
     fn unlink_catch(&mut self, job: &EntryJob<'_>);
     /// Loads the thread's word as it was before the entry, and goes to where an exception is taken over if one waits.
     fn load_caller(&mut self, job: &EntryJob<'_>);
+    /// Gives C its error numbers back: those that are kept if calls begin with them, else those in the frame. The result's registers are taken.
+    fn give_errno(&mut self, job: &EntryJob<'_>, errno: &ErrnoModel);
     /// Moves a result from its slot, which is in a register, to where C looks for it.
     fn return_result(&mut self, result: &Move);
 
@@ -108,11 +112,15 @@ pub(super) fn emit_entry<M: EntrySteps>(asm: &mut M, job: &EntryJob<'_>, slots_e
     asm.enter_entry(job);
     asm.deliver(job);
     asm.link_entry(job);
+    if let Some(errno) = &job.model.errno {
+        asm.keep_errno(job, errno);
+    }
     asm.link_catch(job);
     asm.call_object_handler(job);
     asm.unlink_catch(job);
     asm.load_caller(job);
     asm.set_innermost(job.model, M::CALLER);
+    give_errno(asm, job);
     for result in &job.plan.ret {
         asm.return_result(result);
     }
@@ -140,6 +148,12 @@ pub(super) fn emit_entry<M: EntrySteps>(asm: &mut M, job: &EntryJob<'_>, slots_e
     asm.jump_to(slots_entry);
 }
 
+fn give_errno<M: EntrySteps>(asm: &mut M, job: &EntryJob<'_>) {
+    if let Some(errno) = &job.model.errno {
+        asm.give_errno(job, errno);
+    }
+}
+
 /// Where an exception is taken over that was kept in this frame.
 fn take_over<M: EntrySteps>(asm: &mut M, job: &EntryJob<'_>) {
     asm.place(job.pending);
@@ -153,6 +167,7 @@ fn land<M: EntrySteps>(asm: &mut M, job: &EntryJob<'_>) {
     asm.load_caught(job);
     asm.place(job.keep);
     asm.keep_exception(job);
+    give_errno(asm, job);
     asm.clear_result();
     let is_fp = |result: &&Move| matches!(result.place, Place::Fp(_));
     for result in job.plan.ret.iter().filter(is_fp) {

@@ -7,7 +7,7 @@
 use super::buffer::{Label, List};
 use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Abi, Move, Plan};
-use crate::endpoint::{Boxing, ObjectCall, ObjectModel, SharedOffsets, Unbox};
+use crate::endpoint::{Boxing, ErrnoModel, ObjectCall, ObjectModel, SharedOffsets, Unbox};
 use crate::layout::SLOT;
 use farcall_memory::OutOfMemory;
 
@@ -69,7 +69,11 @@ pub(super) trait CallSteps: Machine {
     fn check_library(&mut self, job: &CallJob<'_>);
     /// Puts the arguments' values where C looks for them.
     fn unbox(&mut self, job: &mut CallJob<'_>);
+    /// Goes and gives C the error numbers that are kept, if calls begin with them. All arguments are in their places.
+    fn give_errno(&mut self, job: &mut CallJob<'_>, errno: &ErrnoModel);
     fn call_target(&mut self, job: &CallJob<'_>);
+    /// Keeps C's error numbers. The result's registers are taken.
+    fn keep_errno(&mut self, errno: &ErrnoModel);
     /// Makes the call around this one the innermost again, or goes and raises the exception that waits. The result's registers are taken.
     fn unlink_call(&mut self, job: &CallJob<'_>);
 
@@ -92,6 +96,8 @@ pub(super) trait CallSteps: Machine {
     fn branch_unless_converted(&mut self, label: Label);
     /// Takes the slow path unless the object is a small integer, and makes a float of it.
     fn unbox_float_of_integer(&mut self, job: &CallJob<'_>, register: Fpr, width: u32);
+    /// What [`CallSteps::give_errno`] goes for.
+    fn give_kept_errno(&mut self, errno: &ErrnoModel);
     /// Restores a result to what it was before [`CallSteps::box_word`] found it too large.
     fn restore_large(&mut self, is_signed: bool);
     /// The ways out that are not taken back: to the slow path, and to the exception that waits.
@@ -126,6 +132,8 @@ pub(super) enum Detour {
     Convert { register: Gpr, with: u32 },
     /// The object in [`Machine::OBJECT`] is a small integer, or of unknown type; a float of this size is wanted.
     Integer { register: Fpr, width: u32 },
+    /// Calls begin with the error numbers that are kept.
+    Errno(ErrnoModel),
     /// The result fits no small integer.
     Large { kind: u8, is_signed: bool },
 }
@@ -197,7 +205,13 @@ pub(super) fn emit_call<M: CallSteps>(
             asm.check_library(job);
         }
     }
+    if let Some(errno) = &job.model.errno {
+        asm.give_errno(job, errno);
+    }
     asm.call_target(job);
+    if let Some(errno) = &job.model.errno {
+        asm.keep_errno(errno);
+    }
     asm.unlink_call(job);
     box_result(asm, job);
     emit_detours(asm, job)?;
@@ -257,6 +271,10 @@ fn emit_detours<M: CallSteps>(asm: &mut M, job: &mut CallJob<'_>) -> Result<(), 
             }
             Detour::Integer { register, width } => {
                 asm.unbox_float_of_integer(job, register, width);
+                asm.branch_to(back);
+            }
+            Detour::Errno(errno) => {
+                asm.give_kept_errno(&errno);
                 asm.branch_to(back);
             }
             Detour::Large { kind, is_signed } => {

@@ -2,7 +2,9 @@
 
 use farcall_arch::Abi;
 use farcall_arch::abi::regs::Isa;
-use farcall_arch::endpoint::{CatchModel, KeptWord, ObjectModel, PointerField, ThreadPointer};
+use farcall_arch::endpoint::{
+    CatchModel, ErrnoModel, KeptWord, LastError, ObjectModel, PointerField, ThreadPointer,
+};
 
 /// An interpreter that never was: addresses that tell in a listing what they are. Thread-local words lie on the side of the
 /// thread pointer where a program's own are.
@@ -23,6 +25,15 @@ pub fn model(abi: Abi) -> ObjectModel {
         state: 32,
         jump_buffer: 96,
     };
+    let errno = ErrnoModel {
+        address: innermost + 16,
+        kept: innermost + 24,
+        given: innermost + 32,
+        last_error: (abi == Abi::Win64).then_some(LastError {
+            own: 0x68,
+            kept: innermost + 28,
+        }),
+    };
     ObjectModel {
         none: 6,
         float_type: 0x1111_0000_0000,
@@ -38,6 +49,7 @@ pub fn model(abi: Abi) -> ObjectModel {
         raise: 0x5555_0000_0000,
         new_float: 0x6666_0000_0000,
         new_object: 0x7777_0000_0000,
+        errno: Some(errno),
         catch: Some(CatchModel {
             state,
             innermost: 40,

@@ -89,21 +89,38 @@ pub(crate) fn around_fork(hooks: &'static ForkHooks) {
     unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) };
 }
 
-fn clear_errno() {
+fn errno() -> *mut libc::c_int {
     #[cfg(target_os = "android")]
     use libc::__errno as errno;
     #[cfg(not(any(target_vendor = "apple", target_os = "freebsd", target_os = "android")))]
     use libc::__errno_location as errno;
     #[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
     use libc::__error as errno;
+    // SAFETY: it has no preconditions.
+    unsafe { errno() }
+}
+
+fn clear_errno() {
     // SAFETY: errno is the thread's own.
     unsafe { *errno() = 0 };
+}
+
+/// Does some work of ours in the midst of C's: its error number is afterwards what it was before.
+pub(crate) fn keeping_errno<T>(work: impl FnOnce() -> T) -> T {
+    let errno = errno();
+    // SAFETY: errno is the thread's own, and stays where it is.
+    let kept = unsafe { *errno };
+    let result = work();
+    // SAFETY: as above.
+    unsafe { *errno = kept };
+    result
 }
 
 /// Writes to standard error, without a lock. Nobody is there to be told if that is closed.
 pub(crate) fn write_to_stderr(text: &[u8]) {
     // SAFETY: the bytes are there to be read.
-    let _ = unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
+    let write = || unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
+    let _ = keeping_errno(write);
 }
 
 /// A library that the loader has opened, closed when this is dropped.

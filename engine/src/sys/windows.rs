@@ -19,8 +19,8 @@ use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 use windows_sys::Win32::Foundation::{
     CloseHandle, ERROR_ACCESS_DENIED, ERROR_FILE_NOT_FOUND, ERROR_MOD_NOT_FOUND,
-    ERROR_NOT_ENOUGH_MEMORY, ERROR_PATH_NOT_FOUND, HANDLE, HMODULE, INVALID_HANDLE_VALUE,
-    SetLastError,
+    ERROR_NOT_ENOUGH_MEMORY, ERROR_PATH_NOT_FOUND, GetLastError, HANDLE, HMODULE,
+    INVALID_HANDLE_VALUE, SetLastError,
 };
 use windows_sys::Win32::System::Diagnostics::Debug::FlushInstructionCache;
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
@@ -280,9 +280,21 @@ pub(crate) fn environment(name: &'static std::ffi::CStr) -> Option<&'static [u8]
     Some(value.leak().as_bytes())
 }
 
+/// Does some work of ours in the midst of C's: the system's error number is afterwards what it was before. C's own is not touched, for
+/// nothing of ours goes through its library.
+pub(crate) fn keeping_errno<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: it has no preconditions.
+    let kept = unsafe { GetLastError() };
+    let result = work();
+    // SAFETY: as above.
+    unsafe { SetLastError(kept) };
+    result
+}
+
 /// Writes to standard error. Nobody is there to be told if that is closed.
 pub(crate) fn write_to_stderr(text: &[u8]) {
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), text);
+    let write = || std::io::Write::write_all(&mut std::io::stderr(), text);
+    let _ = keeping_errno(write);
 }
 
 /// A library that the loader has opened, closed when this is dropped.

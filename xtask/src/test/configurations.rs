@@ -62,6 +62,7 @@ const ALL: Scripts = Scripts {
     except: &[],
     skips: &[
         WINDOWS_ONLY,
+        ("last_error", "it is about Windows"),
         ("out_of_memory", "what refuses memory is not loaded here"),
     ],
     environment: &[],

@@ -83,6 +83,14 @@ impl Access {
         }
     }
 
+    /// Four bytes of a register.
+    pub(super) fn number(register: Gpr, base: Gpr, offset: u32) -> Access {
+        Access {
+            width: 4,
+            ..Access::word(register, base, offset)
+        }
+    }
+
     /// A move's bytes as they lie in memory, extended to the whole register by a load.
     pub(super) fn of(mv: &Move, register: impl Into<Register>, base: Gpr, offset: u32) -> Access {
         Access {

@@ -31,6 +31,7 @@ mod block;
 mod branches;
 mod call;
 mod entry;
+mod errno;
 pub(super) mod object_entry;
 pub(super) mod objects;
 pub(super) mod shared;

@@ -5,6 +5,7 @@
 //!   | call frame               |
 //!   | x29, x30                 | <- x29
 //!   | padding                  |
+//!   | errno                    |
 //!   | d8 to d15                |
 //!   | jump buffer             |  where an exception goes on
 //!   | argument objects         | <- sp
@@ -24,7 +25,9 @@ use crate::abi::regs::a64::{SP, X11, X12, X13};
 use crate::abi::{Move, Place, Plan};
 use crate::emit::object_entry::{EntryJob, EntrySteps, emit_entry};
 use crate::emit::{Code, record};
-use crate::endpoint::{CatchModel, Delivery, MAX_SAVED, NO_FRAME, ObjectModel, call_frame};
+use crate::endpoint::{
+    CatchModel, Delivery, ErrnoModel, MAX_SAVED, NO_FRAME, ObjectModel, call_frame,
+};
 use crate::layout::SLOT;
 use dynasmrt::{DynasmApi, dynasm};
 use farcall_memory::OutOfMemory;
@@ -50,6 +53,7 @@ const OWN: usize = 4;
 struct Frame {
     catch: u32,
     vectors: u32,
+    errno: u32,
     size: u32,
 }
 
@@ -59,10 +63,12 @@ impl Frame {
         let row = plan.abi.convention();
         let objects = plan.arg_slots * SLOT;
         let vectors = objects + catch.size.next_multiple_of(SLOT);
-        let end = vectors + row.callee_saved_fp.len() as u32 * SLOT;
+        let errno = vectors + row.callee_saved_fp.len() as u32 * SLOT;
+        let end = errno + job.model.errno.map_or(0, |_| SLOT);
         Frame {
             catch: objects,
             vectors,
+            errno,
             size: end.next_multiple_of(row.stack_align),
         }
     }
@@ -132,6 +138,12 @@ impl EntrySteps for Emitter {
         self.link_frame(known_thread_word(job.model.innermost));
     }
 
+    fn keep_errno(&mut self, job: &EntryJob<'_>, errno: &ErrnoModel) {
+        let number = SCRATCH[0];
+        self.keep_error_number(errno, number);
+        self.store(&errno_in_frame(job, number));
+    }
+
     fn link_catch(&mut self, job: &EntryJob<'_>) {
         let (catch, frame, landing) = (job.catch, Frame::of(job), job.landing);
         let vectors = self.vectors(&frame);
@@ -190,6 +202,12 @@ impl EntrySteps for Emitter {
         let pending = job.pending;
         self.load(&in_call_frame(CALLER, call_frame::PREV));
         dynasm!(self.ops ; .arch aarch64 ; tbnz X(CALLER), WAITS, =>pending);
+    }
+
+    fn give_errno(&mut self, job: &EntryJob<'_>, errno: &ErrnoModel) {
+        let [own, other] = SCRATCH;
+        self.load(&errno_in_frame(job, own));
+        self.give_error_number(errno, [own, STATE], other);
     }
 
     fn return_result(&mut self, result: &Move) {
@@ -273,4 +291,9 @@ impl Emitter {
     fn copy_stack_pointer(&mut self, to: Gpr) {
         dynasm!(self.ops ; .arch aarch64 ; mov XSP(to), sp);
     }
+}
+
+/// The `errno` that this call of the entry came in with.
+fn errno_in_frame(job: &EntryJob<'_>, register: Gpr) -> Access {
+    Access::number(register, SP, Frame::of(job).errno)
 }

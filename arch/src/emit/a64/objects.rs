@@ -12,7 +12,10 @@
 )]
 
 use super::access::{Access, in_pairs};
-use super::thread::{ABOVE, ARGS, FUNCTION, OBJECT, PREV, WAITS, in_call_frame, known_thread_word};
+use super::errno::ThreadPointer;
+use super::thread::{
+    ABOVE, ARGS, FUNCTION, OBJECT, PREV, WAITS, in_call_frame, is_near, known_thread_word,
+};
 use super::{Emitter, SCRATCH, TARGET};
 use crate::abi::regs::a64::{SP, V16, X13, X14};
 use crate::abi::regs::{Fpr, Gpr};
@@ -22,7 +25,7 @@ use crate::emit::buffer::Label;
 use crate::emit::objects::{
     CallJob, CallSteps, Detour, LinkTime, Machine, emit_call, operation_args,
 };
-use crate::endpoint::{ObjectCall, ObjectModel, SharedOffsets, Unbox, call_frame};
+use crate::endpoint::{ErrnoModel, ObjectCall, ObjectModel, SharedOffsets, Unbox, call_frame};
 use crate::layout::SLOT;
 use dynasmrt::{DynasmApi, dynasm};
 use farcall_memory::OutOfMemory;
@@ -161,10 +164,28 @@ impl CallSteps for Emitter {
         self.unbox_words(job, words);
     }
 
+    fn give_errno(&mut self, job: &mut CallJob<'_>, errno: &ErrnoModel) {
+        let detour = job.detour(self, Detour::Errno(*errno));
+        let start = detour.start;
+        let [number, _] = SCRATCH;
+        // The thread's word has just been linked.
+        let pointer = match is_near(job.model.innermost) {
+            true => ThreadPointer::Loaded,
+            false => ThreadPointer::Unknown,
+        };
+        self.load_errno_given(errno, number, pointer);
+        dynasm!(self.ops ; .arch aarch64 ; cbnz W(number), =>start);
+        self.place(detour.back);
+    }
+
     fn call_target(&mut self, job: &CallJob<'_>) {
         let target = job.model.function_target.into();
         self.load(&Access::word(TARGET, FUNCTION, target));
         dynasm!(self.ops ; .arch aarch64 ; blr X(TARGET));
+    }
+
+    fn keep_errno(&mut self, errno: &ErrnoModel) {
+        self.keep_error_number(errno, SPARE);
     }
 
     fn unlink_call(&mut self, job: &CallJob<'_>) {
@@ -224,6 +245,11 @@ impl CallSteps for Emitter {
             ; scvtf D(register), X(OBJECT)
         );
         self.narrow(register, width);
+    }
+
+    fn give_kept_errno(&mut self, errno: &ErrnoModel) {
+        let [number, address] = SCRATCH;
+        self.give_kept_number(errno, number, address);
     }
 
     /// The result is still in its register.

@@ -41,6 +41,11 @@ pub(super) fn known_thread_word(offset: i32) -> Access {
     Access::word(SCRATCH[0], THREAD, near.unwrap_or(0))
 }
 
+/// Whether that register holds the thread pointer itself for a word at this offset.
+pub(super) fn is_near(offset: i32) -> bool {
+    known_thread_word(offset).offset != 0
+}
+
 /// The number of the bit that tells of an exception.
 pub(super) const WAITS: u32 = call_frame::WAITS.trailing_zeros();
 

@@ -78,7 +78,7 @@ impl Form {
 }
 
 /// ModRM opcode extension (/7) of `cmp` with an immediate.
-const COMPARE: u8 = 7;
+pub(super) const COMPARE: u8 = 7;
 
 /// The form of an instruction, by its name and its operands' kinds in the order in which they are written.
 macro_rules! form {
@@ -87,6 +87,9 @@ macro_rules! form {
     };
     (and Rd DWORD) => {
         Form::new(&[0x23])
+    };
+    (cmovne Rd DWORD) => {
+        Form::new(&[0x0f, 0x45])
     };
     (mov Rd DWORD) => {
         Form::new(&[0x8b])

@@ -25,7 +25,7 @@ use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Move, Place, Plan};
 use crate::emit::object_entry::{EntryJob, EntrySteps, emit_entry};
 use crate::emit::{Code, record};
-use crate::endpoint::{CatchModel, Delivery, NO_FRAME, ObjectModel, call_frame};
+use crate::endpoint::{CatchModel, Delivery, ErrnoModel, NO_FRAME, ObjectModel, call_frame};
 use crate::layout::SLOT;
 use dynasmrt::{DynasmApi, dynasm};
 use farcall_memory::OutOfMemory;
@@ -45,6 +45,7 @@ struct Frame {
     catch: u32,
     vectors: u32,
     state: u32,
+    errno: u32,
     call: u32,
     size: u32,
 }
@@ -56,7 +57,8 @@ impl Frame {
         let objects = row.shadow;
         let vectors = objects + plan.arg_slots * SLOT + catch.size;
         let state = vectors + row.callee_saved_fp.len() as u32 * VECTOR;
-        let call = state + SLOT;
+        let errno = state + SLOT;
+        let call = errno + job.model.errno.map_or(0, |_| SLOT);
         // An odd number of words: with the return address it is a multiple of 16.
         let size = (call + call_frame::SIZE + 8).next_multiple_of(16) - 8;
         Frame {
@@ -64,6 +66,7 @@ impl Frame {
             catch: objects + plan.arg_slots * SLOT,
             vectors,
             state,
+            errno,
             call,
             size,
         }
@@ -130,6 +133,11 @@ impl EntrySteps for Emitter {
         self.store_innermost(job.model.innermost, SCRATCH);
     }
 
+    fn keep_errno(&mut self, job: &EntryJob<'_>, errno: &ErrnoModel) {
+        let own = stack(Frame::of(job).errno);
+        self.keep_error_numbers(errno, SCRATCH, Some(own));
+    }
+
     fn link_catch(&mut self, job: &EntryJob<'_>) {
         let (catch, frame, landing) = (job.catch, Frame::of(job), job.landing);
         for (register, place) in self.vectors(&frame) {
@@ -188,6 +196,11 @@ impl EntrySteps for Emitter {
         read!(self, mov Rq(CALLER), QWORD prev(job));
         self.test_byte(CALLER, call_frame::WAITS);
         dynasm!(self.ops ; .arch x64 ; jne =>pending);
+    }
+
+    fn give_errno(&mut self, job: &EntryJob<'_>, errno: &ErrnoModel) {
+        let own = stack(Frame::of(job).errno);
+        self.give_error_numbers(errno, own, CALLER, RECORD);
     }
 
     fn return_result(&mut self, result: &Move) {

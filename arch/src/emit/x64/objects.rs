@@ -27,12 +27,12 @@ use crate::emit::objects::{
     CallJob, CallSteps, Detour, LinkTime, Machine, emit_call, operation_args,
 };
 use crate::emit::{Code, in_turns};
-use crate::endpoint::{ObjectCall, ObjectModel, SharedOffsets, Unbox, call_frame};
+use crate::endpoint::{ErrnoModel, ObjectCall, ObjectModel, SharedOffsets, Unbox, call_frame};
 use crate::layout::SLOT;
 use dynasmrt::{DynasmApi, dynasm};
 use farcall_memory::OutOfMemory;
 
-/// Free once the C function has returned.
+/// Free once all arguments are in their places, and when the C function has returned.
 const SPARE: Gpr = R10;
 
 /// The call operation of functions of one signature. It is emitted twice, for its branches to be short.
@@ -184,6 +184,13 @@ impl CallSteps for Emitter {
         }
     }
 
+    fn give_errno(&mut self, job: &mut CallJob<'_>, errno: &ErrnoModel) {
+        let detour = job.detour(self, Detour::Errno(*errno));
+        self.test_errno_given(errno);
+        self.branch(When::NotEqual, detour.start);
+        self.place(detour.back);
+    }
+
     fn call_target(&mut self, job: &CallJob<'_>) {
         self.count_vector_args(job.plan);
         if is_of_integers(job.call) {
@@ -192,6 +199,10 @@ impl CallSteps for Emitter {
             let target = job.model.function_target as i8;
             dynasm!(self.ops ; .arch x64 ; call QWORD [BYTE Rq(FUNCTION) + target]);
         }
+    }
+
+    fn keep_errno(&mut self, errno: &ErrnoModel) {
+        self.keep_error_numbers(errno, SPARE, None);
     }
 
     fn unlink_call(&mut self, job: &CallJob<'_>) {
@@ -257,6 +268,10 @@ impl CallSteps for Emitter {
         if width == 4 {
             dynasm!(self.ops ; .arch x64 ; cvtsd2ss Rx(register), Rx(register));
         }
+    }
+
+    fn give_kept_errno(&mut self, errno: &ErrnoModel) {
+        self.give_kept_numbers(errno, SCRATCH, SPARE);
     }
 
     fn restore_large(&mut self, is_signed: bool) {

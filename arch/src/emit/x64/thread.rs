@@ -5,7 +5,7 @@
     reason = "dynasm! expands to conversions of operands to i32"
 )]
 
-use super::access::{Address, stack};
+use super::access::{Address, Form, stack};
 use super::{Emitter, TARGET};
 use crate::abi::regs::Gpr;
 use crate::abi::regs::x64::R10;
@@ -46,6 +46,19 @@ impl Emitter {
     pub(super) fn load_of_thread(&mut self, to: Gpr, offset: i32) {
         self.count_from_thread_pointer();
         dynasm!(self.ops ; .arch x64 ; mov Rq(to), [offset]);
+    }
+
+    /// One instruction between a register, or with a ModRM opcode extension, and memory `offset` bytes from the thread pointer.
+    pub(super) fn access_of_thread(&mut self, form: &Form, register: u8, offset: i32) {
+        self.count_from_thread_pointer();
+        let rex = u8::from(form.wide) << 3 | register >> 3 << 2;
+        if rex != 0 {
+            self.ops.push(0x40 | rex);
+        }
+        self.ops.extend(form.opcode);
+        // No base and no index (Intel SDM volume 2, table 2-3): without this byte the address would be relative to the next instruction.
+        self.ops.extend(&[(register & 7) << 3 | 4, 0x25]);
+        self.ops.extend(&offset.to_le_bytes());
     }
 
     /// Segment prefix: the next instruction's address is relative to the thread pointer (Intel SDM volume 2, section 2.1.1).

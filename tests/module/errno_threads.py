@@ -1,0 +1,76 @@
+# Each thread has an errno of its own, and asks for it, or not, for itself.
+
+import ffi
+import gc
+import time
+from support.peer import func
+
+try:
+    import _thread
+except ImportError:
+    print("SKIP")
+    raise SystemExit
+
+N = 6
+lock = _thread.allocate_lock()
+done = []
+get_errno = func("i", "get_errno", "")
+set_errno = func("i", "set_errno", "i")
+around = func("i", "errno_around", "iC")
+shared = ffi.callback("i", lambda number: ffi.errno(number + 1) - number, "i")
+
+
+def report(n, what):
+    with lock:
+        done.append((n, what))
+
+
+def wait(n):
+    while True:
+        with lock:
+            if len(done) == n:
+                return
+        time.sleep(0.01)
+
+
+def work(n):
+    try:
+        first = ffi.errno()
+        for i in range(400):
+            number = n * 1000 + i
+            set_errno(number)
+            if i % 50 == n:
+                gc.collect()
+            if ffi.errno() != number or get_errno() != number:
+                return report(n, "another thread's")
+            ffi.errno(number + 500)
+            if i % 10 == 0:
+                time.sleep(0.0001)
+            if get_errno() != number + 500 or around(number, shared) != number + 1:
+                return report(n, "another thread's")
+        report(n, first)
+    except Exception as e:
+        report(n, repr(e))
+
+
+ffi.errno(99)
+for n in range(N):
+    _thread.start_new_thread(work, (n,))
+wait(N)
+print(sorted(done))
+print(ffi.errno(), get_errno())
+
+
+# One that asks for the first time, after calls of functions that have code by now.
+def late(n):
+    numbers = []
+    for i in range(3):
+        set_errno(i + 40)
+    gc.collect()
+    report(n, ffi.errno())
+
+
+done.clear()
+_thread.start_new_thread(late, (0,))
+wait(1)
+print(done, ffi.errno())

@@ -4,6 +4,7 @@
 //! system, calls a function, or looks at memory.
 #![forbid(unsafe_code)]
 
+pub mod c;
 mod codes;
 mod error;
 mod kind;

@@ -4,6 +4,7 @@ mod cargo;
 mod configurations;
 mod conformance;
 mod counts;
+mod declarations;
 mod docs;
 mod drop_in;
 mod hardened;
@@ -96,6 +97,11 @@ const STEPS: &[Step] = &[
         conformance::sabotage,
     )
     .on(&[Target::Aarch64Linux]),
+    Step::each(
+        "declarations",
+        "C compilers agree with what is read of C declarations",
+        declarations::declarations,
+    ),
     Step::once(
         "rust-release",
         "farcall's tests, optimised",

@@ -1,0 +1,45 @@
+//! Values of constant expressions.
+
+use super::types::Basic;
+
+/// What a constant is.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Constant {
+    /// An integer.
+    Integer(i128),
+    /// A number with a fraction, as a `double`.
+    Float(f64),
+    /// A string, without the NUL at its end.
+    Text(Vec<u8>),
+}
+
+/// An integer with the type that C gives it: operations wrap as its type does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Integer {
+    pub value: i128,
+    pub ty: Basic,
+}
+
+/// The bits of an integer type, and whether it has a sign; of types of up to 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Width {
+    pub bits: u32,
+    pub is_signed: bool,
+}
+
+impl Width {
+    /// A value as a type of this width keeps it (C11 6.3.1.3).
+    pub fn wrap(self, value: i128) -> i128 {
+        let shift = 128 - self.bits.clamp(1, 128);
+        match self.is_signed {
+            true => value << shift >> shift,
+            false => ((value as u128) << shift >> shift) as i128,
+        }
+    }
+
+    /// Whether a value is within the range.
+    pub fn holds(self, value: i128) -> bool {
+        self.wrap(value) == value
+    }
+}

@@ -1,0 +1,342 @@
+//! What has been declared.
+
+use super::constant::{Constant, Width};
+use super::error::Result;
+use super::layout::Layout;
+use super::names::{NameId, Names};
+use super::parser::Parser;
+use super::platform::Platform;
+use super::show::Shown;
+use super::types::{Basic, Enum, Field, FunctionType, Param, Record, Ty, TypeId};
+use farcall_memory::{OutOfMemory, TryVec};
+
+/// A function.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Its name.
+    pub name: NameId,
+    /// The name that it has in a library, where `__asm__` gives another.
+    pub symbol: Option<NameId>,
+    /// Its type.
+    pub ty: TypeId,
+    /// The type of its result.
+    pub ret: TypeId,
+}
+
+/// A variable.
+#[derive(Clone, Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: NameId,
+    /// The name that it has in a library, where `__asm__` gives another.
+    pub symbol: Option<NameId>,
+    /// Its type.
+    pub ty: TypeId,
+}
+
+/// What a name means where no tag is due (C11 6.2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    Type(TypeId),
+    Function(u32),
+    Variable(u32),
+    Constant(u32),
+}
+
+/// What is known of a name.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known {
+    pub ordinary: Option<Meaning>,
+    pub tag: Option<TypeId>,
+}
+
+/// All that texts have declared, for one platform.
+#[derive(Debug)]
+pub struct Declarations {
+    pub(super) platform: Platform,
+    pub(super) names: Names,
+    /// By the names' numbers; names that are beyond its end mean nothing yet.
+    pub(super) known: Vec<Known>,
+    pub(super) types: Vec<Ty>,
+    /// Of how many of these each one consists, one within the other: whoever follows them must come to an end.
+    depths: Vec<u8>,
+    pub(super) function_types: Vec<FunctionType>,
+    pub(super) params: Vec<Param>,
+    pub(super) records: Vec<Record>,
+    pub(super) fields: Vec<Field>,
+    pub(super) enums: Vec<Enum>,
+    pub(super) functions: Vec<Function>,
+    pub(super) variables: Vec<Variable>,
+    pub(super) constants: Vec<(NameId, Constant, Option<Basic>)>,
+}
+
+impl Declarations {
+    /// Nothing but the types that C has by itself.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn new(platform: Platform) -> std::result::Result<Declarations, OutOfMemory> {
+        let mut types = Vec::new();
+        types.try_extend(Basic::ALL.into_iter().map(Ty::Basic))?;
+        let mut depths = Vec::new();
+        depths.try_resize(types.len(), 0)?;
+        Ok(Declarations {
+            platform,
+            names: Names::default(),
+            known: Vec::new(),
+            types,
+            depths,
+            function_types: Vec::new(),
+            params: Vec::new(),
+            records: Vec::new(),
+            fields: Vec::new(),
+            enums: Vec::new(),
+            functions: Vec::new(),
+            variables: Vec::new(),
+            constants: Vec::new(),
+        })
+    }
+
+    /// Adds what a text declares. What stands before an error is added, too.
+    ///
+    /// # Errors
+    /// [`super::Error`]: the text is not C, or there is no memory.
+    pub fn read(&mut self, text: &str) -> Result<()> {
+        Parser::new(self, text).translation_unit()
+    }
+
+    /// The type that a text names, such as `const char *`, `struct tm` or `int (*)(int)`.
+    ///
+    /// # Errors
+    /// [`super::Error`]: the text is no type's name, or there is no memory.
+    pub fn type_named(&mut self, text: &str) -> Result<TypeId> {
+        Parser::new(self, text).whole_type_name()
+    }
+
+    /// The function that a text declares: one prototype, with or without a name and a semicolon. It is not added to the functions.
+    ///
+    /// # Errors
+    /// [`super::Error`]: the text is no prototype, or there is no memory.
+    pub fn prototype(&mut self, text: &str) -> Result<(Option<NameId>, TypeId)> {
+        Parser::new(self, text).whole_declaration()
+    }
+
+    /// The platform.
+    pub fn platform(&self) -> &Platform {
+        &self.platform
+    }
+
+    /// A name's text.
+    pub fn name(&self, name: NameId) -> &str {
+        self.names.get(name)
+    }
+
+    /// The functions, in the order of their declarations.
+    pub fn functions(&self) -> &[Function] {
+        &self.functions
+    }
+
+    /// The function of that name.
+    pub fn function(&self, name: &str) -> Option<&Function> {
+        match self.meaning(name)? {
+            Meaning::Function(index) => self.functions.get(index as usize),
+            _ => None,
+        }
+    }
+
+    /// The variables, in the order of their declarations.
+    pub fn variables(&self) -> &[Variable] {
+        &self.variables
+    }
+
+    /// The variable of that name.
+    pub fn variable(&self, name: &str) -> Option<&Variable> {
+        match self.meaning(name)? {
+            Meaning::Variable(index) => self.variables.get(index as usize),
+            _ => None,
+        }
+    }
+
+    /// The constants: those of enumerations and of `#define`.
+    pub fn constants(&self) -> impl Iterator<Item = (NameId, &Constant)> {
+        self.constants.iter().map(|(name, value, _)| (*name, value))
+    }
+
+    /// The constant of that name.
+    pub fn constant(&self, name: &str) -> Option<&Constant> {
+        match self.meaning(name)? {
+            Meaning::Constant(index) => Some(&self.constants.get(index as usize)?.1),
+            _ => None,
+        }
+    }
+
+    /// The typedef of that name, or a type that is known on the platform without anybody's declaring it.
+    pub fn typedef(&self, name: &str) -> Option<TypeId> {
+        match self.meaning(name) {
+            Some(Meaning::Type(ty)) => Some(ty),
+            Some(_) => None,
+            None => self.platform.known(name).map(Declarations::basic),
+        }
+    }
+
+    /// The names of all typedefs, and their types.
+    pub fn typedefs(&self) -> impl Iterator<Item = (NameId, TypeId)> {
+        let numbered = self.known.iter().zip(0..);
+        numbered.filter_map(|(known, number)| match known.ordinary {
+            Some(Meaning::Type(ty)) => Some((NameId(number), ty)),
+            _ => None,
+        })
+    }
+
+    /// All tags, and their types.
+    pub fn tags(&self) -> impl Iterator<Item = (NameId, TypeId)> {
+        let numbered = self.known.iter().zip(0..);
+        numbered.filter_map(|(known, number)| Some((NameId(number), known.tag?)))
+    }
+
+    fn meaning(&self, name: &str) -> Option<Meaning> {
+        self.known_of(self.names.find(name)?).ordinary
+    }
+
+    pub(super) fn known_of(&self, name: NameId) -> Known {
+        let known = self.known.get(name.0 as usize);
+        known.copied().unwrap_or_default()
+    }
+
+    pub(super) fn known_mut(
+        &mut self,
+        name: NameId,
+    ) -> std::result::Result<&mut Known, OutOfMemory> {
+        if self.known.len() <= name.0 as usize {
+            self.known.try_resize(self.names.len(), Known::default())?;
+        }
+        Ok(&mut self.known[name.0 as usize])
+    }
+
+    /// What a type is.
+    pub fn get(&self, ty: TypeId) -> Ty {
+        self.types[ty.0 as usize]
+    }
+
+    /// What a type is, behind the names that it was given.
+    pub fn resolved(&self, ty: TypeId) -> Ty {
+        match self.get(ty) {
+            // No name stands for a name.
+            Ty::Alias { of, .. } => self.get(of),
+            other => other,
+        }
+    }
+
+    /// One of C's own types.
+    pub(super) fn basic(basic: Basic) -> TypeId {
+        TypeId(basic as u32)
+    }
+
+    pub(super) fn add_type(&mut self, ty: Ty) -> std::result::Result<TypeId, OutOfMemory> {
+        let depth = match ty {
+            Ty::Pointer { to, .. } => self.depth(to).saturating_add(1),
+            Ty::Array { of, .. } | Ty::Vector { of, .. } => self.depth(of).saturating_add(1),
+            Ty::Function(index) => {
+                let ret = self.function_types[index as usize].ret;
+                self.depth(ret).saturating_add(1)
+            }
+            // A name is written instead of what it stands for; but an array is looked into for its size.
+            Ty::Alias { of, .. } if matches!(self.get(of), Ty::Array { .. }) => self.depth(of),
+            _ => 0,
+        };
+        self.depths.try_reserve(1)?;
+        self.types.try_push(ty)?;
+        self.depths.push(depth);
+        Ok(TypeId(self.types.len() as u32 - 1))
+    }
+
+    pub(super) fn depth(&self, ty: TypeId) -> u8 {
+        self.depths[ty.0 as usize]
+    }
+
+    /// What a type is a name of in the end, and the alignment that the names ask for.
+    pub(super) fn behind_names(&self, ty: TypeId) -> (TypeId, u32) {
+        match self.get(ty) {
+            Ty::Alias { of, align, .. } => (of, align),
+            _ => (ty, 0),
+        }
+    }
+
+    /// The function type behind a type: itself, or what it points to.
+    pub fn function_type(&self, ty: TypeId) -> Option<&FunctionType> {
+        match self.resolved(ty) {
+            Ty::Function(index) => self.function_types.get(index as usize),
+            Ty::Pointer { to, .. } => match self.resolved(to) {
+                Ty::Function(index) => self.function_types.get(index as usize),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The parameters of a function type.
+    pub fn params(&self, function: &FunctionType) -> &[Param] {
+        &self.params[function.params.start as usize..function.params.end as usize]
+    }
+
+    /// The structure or the union behind a type.
+    pub fn record(&self, ty: TypeId) -> Option<&Record> {
+        match self.resolved(ty) {
+            Ty::Record(index) => self.records.get(index as usize),
+            _ => None,
+        }
+    }
+
+    /// The members of a structure; `None` while it is only announced.
+    pub fn fields(&self, record: &Record) -> Option<&[Field]> {
+        let range = record.fields.as_ref()?;
+        Some(&self.fields[range.start as usize..range.end as usize])
+    }
+
+    /// The enumeration behind a type.
+    pub fn enumeration(&self, ty: TypeId) -> Option<&Enum> {
+        match self.resolved(ty) {
+            Ty::Enum(index) => self.enums.get(index as usize),
+            _ => None,
+        }
+    }
+
+    /// Size and alignment; `None` for what has none, such as `void`, a function, or a structure that is only announced.
+    pub fn layout(&self, ty: TypeId) -> Option<Layout> {
+        Layout::of(self, ty)
+    }
+
+    /// A type as C writes it.
+    pub fn show(&self, ty: TypeId) -> Shown<'_> {
+        Shown::new(self, ty)
+    }
+
+    /// Bits and sign of an integer type.
+    pub(super) fn width(&self, basic: Basic) -> Width {
+        use Basic::*;
+        let bits = match basic {
+            Bool => 1,
+            Char | SChar | UChar => 8,
+            Short | UShort => 16,
+            Long | ULong => self.platform.long * 8,
+            LongLong | ULongLong => 64,
+            Int128 | UInt128 => 128,
+            _ => 32,
+        };
+        let is_signed = match basic {
+            Char => self.platform.char_is_signed,
+            SChar | Short | Int | Long | LongLong | Int128 => true,
+            _ => false,
+        };
+        Width { bits, is_signed }
+    }
+
+    /// The integer type of a type, if it is one: an enumeration's is the one that it is compatible with.
+    pub(super) fn integer(&self, ty: TypeId) -> Option<Basic> {
+        match self.resolved(ty) {
+            Ty::Basic(basic) if basic.is_integer() => Some(basic),
+            Ty::Enum(index) => self.enums.get(index as usize)?.ty,
+            _ => None,
+        }
+    }
+}

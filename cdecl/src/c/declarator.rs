@@ -1,0 +1,400 @@
+//! Declarators (C11 6.7.6): what stands around a name.
+
+use super::attributes::Attributes;
+use super::error::{Error, Result};
+use super::layout::Layout;
+use super::names::NameId;
+use super::parser::Parser;
+use super::specifiers::is_const;
+use super::token::{Kind, Token};
+use super::types::{Basic, FunctionType, Param, Ty, TypeId};
+use farcall_memory::TryVec;
+
+/// A name, if there is one, and the type that it is declared with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Declared {
+    pub name: Option<NameId>,
+    pub ty: TypeId,
+}
+
+/// What a part of a declarator makes of the type ahead of it.
+#[derive(Clone, Debug)]
+enum Step<'t> {
+    /// A pointer, which is itself `const` or not.
+    Pointer {
+        is_const: bool,
+    },
+    Array {
+        len: Option<u64>,
+        at: Token<'t>,
+    },
+    Function {
+        params: std::ops::Range<u32>,
+        is_variadic: bool,
+        has_prototype: bool,
+        at: Token<'t>,
+    },
+}
+
+/// Of how many pointers, arrays and functions a type may consist between two names. C promises 12 (C11 5.2.4.1).
+const MAX_DEPTH: u8 = 200;
+
+/// The most bytes that an array may have: what an address reaches on any machine here.
+const MAX_ARRAY: u64 = 1 << 47;
+
+impl<'t> Parser<'_, 't> {
+    /// A declarator, abstract or not, for a type that may be `const`.
+    pub(super) fn declarator(&mut self, ty: TypeId, is_const: bool) -> Result<Declared> {
+        let mut steps = Vec::new();
+        let name = self.steps(&mut steps)?;
+        let (mut ty, mut is_const) = (ty, is_const);
+        for step in steps.iter().rev() {
+            ty = self.stepped(ty, is_const, step)?;
+            is_const = match step {
+                Step::Pointer { is_const } => *is_const,
+                // An array is as const as its elements.
+                Step::Array { .. } => is_const,
+                Step::Function { .. } => false,
+            };
+        }
+        Ok(Declared { name, ty })
+    }
+
+    /// The steps of a declarator, those next to the name first.
+    fn steps(&mut self, steps: &mut Vec<Step<'t>>) -> Result<Option<NameId>> {
+        let mut pointers = Vec::new();
+        loop {
+            self.attributes(&mut Attributes::default())?;
+            if self.accept("*")? || self.accept("^")? {
+                pointers.try_push(false)?;
+            } else if self.token.kind == Kind::Word && is_const(self.token.text) {
+                self.advance()?;
+                if let Some(last) = pointers.last_mut() {
+                    *last = true;
+                }
+            } else if self.token.kind == Kind::Word && self.is_pointer_word() {
+                self.advance()?;
+            } else {
+                break;
+            }
+        }
+        let name = self.direct(steps)?;
+        for is_const in pointers.into_iter().rev() {
+            steps.try_push(Step::Pointer { is_const })?;
+        }
+        Ok(name)
+    }
+
+    /// Qualifiers and calling conventions, which change nothing here.
+    fn is_pointer_word(&self) -> bool {
+        matches!(
+            self.token.text,
+            "volatile"
+                | "__volatile"
+                | "__volatile__"
+                | "restrict"
+                | "__restrict"
+                | "__restrict__"
+                | "_Nonnull"
+                | "_Nullable"
+                | "_Null_unspecified"
+                | "_Atomic"
+                | "__cdecl"
+                | "_cdecl"
+                | "__stdcall"
+                | "__fastcall"
+                | "__unaligned"
+                | "__ptr64"
+                | "__ptr32"
+        )
+    }
+
+    fn direct(&mut self, steps: &mut Vec<Step<'t>>) -> Result<Option<NameId>> {
+        let mut name = None;
+        if self.token.kind == Kind::Word && !self.is_asm() {
+            let token = self.advance()?;
+            if is_keyword(token.text) {
+                return Err(self.fault_at(
+                    &token,
+                    format_args!("expected a name, got '{}'", token.text),
+                ));
+            }
+            name = Some(self.name(&token)?);
+        } else if self.token.is("(") && self.is_nested(&self.peek()) {
+            self.advance()?;
+            name = self.nested(|parser| parser.steps(steps))?;
+            self.expect(")")?;
+        }
+        loop {
+            let at = self.token;
+            if at.is("[") && self.peek().is("[") {
+                self.attributes(&mut Attributes::default())?;
+            } else if self.accept("[")? {
+                let len = self.array_length()?;
+                steps.try_push(Step::Array { len, at })?;
+            } else if self.accept("(")? {
+                let step = self.nested(|parser| parser.parameters(at))?;
+                steps.try_push(step)?;
+            } else {
+                return Ok(name);
+            }
+        }
+    }
+
+    /// Whether what follows an opening bracket is a declarator, and not parameters.
+    fn is_nested(&self, next: &Token<'t>) -> bool {
+        match next.kind {
+            Kind::Sign => matches!(next.text, "*" | "^" | "(" | "["),
+            Kind::Word => {
+                matches!(
+                    next.text,
+                    "__attribute__" | "__cdecl" | "_cdecl" | "__stdcall" | "__fastcall"
+                ) || !self.begins_type(next)
+            }
+            _ => false,
+        }
+    }
+
+    /// Behind the opening bracket, up to the closing one.
+    fn array_length(&mut self) -> Result<Option<u64>> {
+        // In a parameter (C11 6.7.6.2p1).
+        while self.token.kind == Kind::Word
+            && (matches!(
+                self.token.text,
+                "static" | "volatile" | "restrict" | "__restrict" | "__restrict__"
+            ) || is_const(self.token.text))
+        {
+            self.advance()?;
+        }
+        if self.accept("]")? {
+            return Ok(None);
+        }
+        if self.token.is("*") && self.peek().is("]") {
+            self.advance()?;
+            self.advance()?;
+            return Ok(None);
+        }
+        let at = self.token;
+        let before = self.place();
+        let is_trial = self.in_parameters > 0;
+        let was_trial = std::mem::replace(&mut self.is_trial, is_trial);
+        let len = self.constant_expression();
+        self.is_trial = was_trial;
+        let len = match len {
+            Ok(len) => len.value,
+            // What a parameter's length depends on may be another parameter; it is a pointer all the same.
+            Err(Error::Text(_)) if is_trial => {
+                self.go_back(before);
+                self.skip_to_end_of_length()?;
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        self.expect("]")?;
+        match u64::try_from(len) {
+            Ok(len) => Ok(Some(len)),
+            Err(_) => Err(self.fault_at(
+                &at,
+                format_args!("expected a length of at least 0, got {len}"),
+            )),
+        }
+    }
+
+    /// Up to the bracket that closes a length, which is skipped.
+    fn skip_to_end_of_length(&mut self) -> Result<()> {
+        while !self.accept("]")? {
+            match self.token.text {
+                "(" | "[" | "{" if self.token.kind == Kind::Sign => self.skip_brackets()?,
+                _ if self.token.kind == Kind::End => return self.expect("]"),
+                _ => {
+                    self.advance()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Behind the opening bracket, up to the closing one.
+    fn parameters(&mut self, at: Token<'t>) -> Result<Step<'t>> {
+        let mut params: Vec<Param> = Vec::new();
+        let (mut is_variadic, mut has_prototype) = (false, true);
+        if self.accept(")")? {
+            has_prototype = false;
+        } else if self.token.is("void") && self.peek().is(")") {
+            self.advance()?;
+            self.advance()?;
+        } else {
+            loop {
+                if self.accept("...")? {
+                    is_variadic = true;
+                    break;
+                }
+                self.in_parameters += 1;
+                let param = self.parameter();
+                self.in_parameters -= 1;
+                let param = param?;
+                params.try_push(param)?;
+                if !self.accept(",")? {
+                    break;
+                }
+            }
+            self.expect(")")?;
+        }
+        let start = self.c.params.len() as u32;
+        self.c.params.try_extend_from_slice(&params)?;
+        let params = start..self.c.params.len() as u32;
+        Ok(Step::Function {
+            params,
+            is_variadic,
+            has_prototype,
+            at,
+        })
+    }
+
+    fn parameter(&mut self) -> Result<Param> {
+        let at = self.token;
+        let specifiers = self.specifiers()?;
+        let declared = self.declarator(specifiers.ty, specifiers.is_const)?;
+        let mut attributes = specifiers.attributes;
+        self.attributes(&mut attributes)?;
+        let ty = self.with_attributes(&at, declared.ty, &attributes)?;
+        let ty = match self.c.resolved(ty) {
+            Ty::Array { of, of_const, .. } => {
+                // A typedef's array may be const from outside.
+                let to_const = of_const || specifiers.is_const && declared.ty == specifiers.ty;
+                self.c.add_type(Ty::Pointer { to: of, to_const })?
+            }
+            Ty::Function(_) => self.c.add_type(Ty::Pointer {
+                to: ty,
+                to_const: false,
+            })?,
+            Ty::Basic(Basic::Void) => {
+                return Err(self.fault_at(
+                    &at,
+                    format_args!("expected a parameter with a value, got void"),
+                ));
+            }
+            _ => ty,
+        };
+        Ok(Param {
+            name: declared.name,
+            ty,
+        })
+    }
+
+    fn stepped(&mut self, ty: TypeId, is_const: bool, step: &Step<'t>) -> Result<TypeId> {
+        let new = match step {
+            Step::Pointer { .. } => Ty::Pointer {
+                to: ty,
+                to_const: is_const,
+            },
+            Step::Array { len, at } => {
+                let element = self.sized(at, ty)?;
+                let size = element.size.checked_mul(len.unwrap_or(0));
+                if size.is_none_or(|size| size > MAX_ARRAY) {
+                    return Err(self.fault_at(
+                        at,
+                        format_args!(
+                            "expected an array of at most {MAX_ARRAY} bytes, got a larger one"
+                        ),
+                    ));
+                }
+                Ty::Array {
+                    of: ty,
+                    len: *len,
+                    of_const: is_const,
+                }
+            }
+            Step::Function {
+                params,
+                is_variadic,
+                has_prototype,
+                at,
+            } => {
+                if matches!(self.c.resolved(ty), Ty::Array { .. } | Ty::Function(_)) {
+                    return Err(self.fault_at(at, format_args!("expected a function that returns a value, got one that returns an array or a function")));
+                }
+                let index = self.c.function_types.len() as u32;
+                self.c.function_types.try_push(FunctionType {
+                    ret: ty,
+                    params: params.clone(),
+                    is_variadic: *is_variadic,
+                    has_prototype: *has_prototype,
+                })?;
+                Ty::Function(index)
+            }
+        };
+        let id = self.c.add_type(new)?;
+        if self.c.depth(id) > MAX_DEPTH {
+            return Err(self.fault(format_args!(
+                "expected a type of at most {MAX_DEPTH} pointers, arrays and functions, got one of more"
+            )));
+        }
+        Ok(id)
+    }
+
+    /// The layout of a type that has to have one.
+    pub(super) fn sized(&mut self, at: &Token, ty: TypeId) -> Result<Layout> {
+        match self.c.layout(ty) {
+            Some(layout) => Ok(layout),
+            None => Err(self.fault_at(
+                at,
+                format_args!(
+                    "expected a type whose size is known, got {}",
+                    self.c.show(ty)
+                ),
+            )),
+        }
+    }
+}
+
+/// Whether a word is one that C keeps for itself, and that no name may be.
+pub(super) fn is_keyword(word: &str) -> bool {
+    matches!(
+        word,
+        "auto"
+            | "break"
+            | "case"
+            | "char"
+            | "const"
+            | "continue"
+            | "default"
+            | "do"
+            | "double"
+            | "else"
+            | "enum"
+            | "extern"
+            | "float"
+            | "for"
+            | "goto"
+            | "if"
+            | "inline"
+            | "int"
+            | "long"
+            | "register"
+            | "restrict"
+            | "return"
+            | "short"
+            | "signed"
+            | "sizeof"
+            | "static"
+            | "struct"
+            | "switch"
+            | "typedef"
+            | "union"
+            | "unsigned"
+            | "void"
+            | "volatile"
+            | "while"
+            | "_Alignas"
+            | "_Alignof"
+            | "_Atomic"
+            | "_Bool"
+            | "_Complex"
+            | "_Generic"
+            | "_Imaginary"
+            | "_Noreturn"
+            | "_Static_assert"
+            | "_Thread_local"
+    )
+}

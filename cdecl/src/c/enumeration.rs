@@ -1,0 +1,125 @@
+//! Enumerations (C11 6.7.2.2).
+
+use super::attributes::Attributes;
+use super::constant::Constant;
+use super::declarations::Declarations;
+use super::error::Result;
+use super::parser::Parser;
+use super::token::Kind;
+use super::types::{Basic, Enum, Ty, TypeId};
+use farcall_memory::TryVec;
+
+impl Parser<'_, '_> {
+    /// `enum`, with its constants or without.
+    pub(super) fn enumeration(&mut self) -> Result<TypeId> {
+        self.advance()?;
+        let mut attributes = Attributes::default();
+        self.attributes(&mut attributes)?;
+        let (at, tag) = self.tag()?;
+        // C23: the type that it is compatible with.
+        let has_type = self.token.is(":") && self.begins_type(&self.peek());
+        let given = match has_type {
+            true => {
+                self.advance()?;
+                let specifiers = self.specifiers()?;
+                self.c.integer(specifiers.ty)
+            }
+            false => None,
+        };
+        let is_defined = self.token.is("{");
+        let id = self.tagged(
+            &at,
+            tag,
+            is_defined,
+            |ty| matches!(ty, Ty::Enum(_)),
+            |c, tag| {
+                let index = c.enums.len() as u32;
+                c.enums.try_push(Enum { tag, ty: None })?;
+                Ok(Ty::Enum(index))
+            },
+        )?;
+        if is_defined {
+            let range = self.nested(|parser| parser.constants(given))?;
+            self.attributes(&mut attributes)?;
+            let ty = given.unwrap_or_else(|| self.c.enum_type(range, attributes.packed));
+            if let Ty::Enum(index) = self.c.get(id) {
+                self.c.enums[index as usize].ty = Some(ty);
+            }
+        } else if let (Some(given), Ty::Enum(index)) = (given, self.c.get(id)) {
+            self.c.enums[index as usize].ty = Some(given);
+        }
+        Ok(id)
+    }
+
+    /// The constants of an enumeration, and the least and the greatest of them.
+    fn constants(&mut self, given: Option<Basic>) -> Result<(i128, i128)> {
+        self.expect("{")?;
+        let (mut next, mut range) = (0_i128, (0, 0));
+        let mut ty = given.unwrap_or(Basic::Int);
+        while !self.accept("}")? {
+            if self.token.kind != Kind::Word {
+                return Err(self.expected(format_args!("the name of a constant")));
+            }
+            let at = self.advance()?;
+            self.attributes(&mut Attributes::default())?;
+            if self.accept("=")? {
+                let value = self.constant_expression()?;
+                next = value.value;
+            }
+            // GNU C: an int, or what the value needs.
+            if given.is_none() {
+                ty = self.c.enum_type((next, next), false);
+                if ty == Basic::UInt && next <= i128::from(i32::MAX) {
+                    ty = Basic::Int;
+                }
+            }
+            let name = self.name(&at)?;
+            if self.c.known_of(name).ordinary.is_some() {
+                return Err(self.fault_at(
+                    &at,
+                    format_args!(
+                        "expected a new name for a constant, got one that is declared already"
+                    ),
+                ));
+            }
+            self.declare_constant(name, Constant::Integer(next), Some(ty))?;
+            range = (range.0.min(next), range.1.max(next));
+            next += 1;
+            if !self.accept(",")? {
+                self.expect("}")?;
+                break;
+            }
+        }
+        Ok(range)
+    }
+}
+
+impl Declarations {
+    /// The type of an enumeration whose values are within a range: unsigned if none is negative, as wide as it takes (GCC; C11 leaves it open).
+    fn enum_type(&self, (least, greatest): (i128, i128), is_packed: bool) -> Basic {
+        let narrow: &[Basic] = match (is_packed, least < 0) {
+            (true, true) => &[Basic::SChar, Basic::Short],
+            (true, false) => &[Basic::UChar, Basic::UShort],
+            _ => &[],
+        };
+        let wide: &[Basic] = match least < 0 {
+            true => &[Basic::Int, Basic::Long, Basic::LongLong],
+            false => &[Basic::UInt, Basic::ULong, Basic::ULongLong],
+        };
+        let holds = |basic: &&Basic| {
+            let width = self.width(**basic);
+            width.holds(least) && width.holds(greatest)
+        };
+        let widest = if least < 0 {
+            Basic::LongLong
+        } else {
+            Basic::ULongLong
+        };
+        narrow
+            .iter()
+            .chain(wide)
+            .find(holds)
+            .copied()
+            .unwrap_or(widest)
+    }
+}

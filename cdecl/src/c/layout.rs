@@ -1,0 +1,84 @@
+//! Sizes and alignments.
+
+use super::declarations::Declarations;
+use super::types::{Basic, Ty, TypeId};
+use farcall_arch::Float;
+
+/// Size and alignment of a type, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// What `sizeof` says.
+    pub size: u64,
+    /// What `_Alignof` says.
+    pub align: u32,
+}
+
+impl Layout {
+    /// Of a type whose alignment is its size.
+    const fn square(bytes: u32) -> Layout {
+        Layout {
+            size: bytes as u64,
+            align: bytes,
+        }
+    }
+
+    pub(super) fn of(c: &Declarations, ty: TypeId) -> Option<Layout> {
+        Some(match c.get(ty) {
+            Ty::Basic(basic) => return of_basic(c, basic),
+            Ty::Pointer { .. } => Layout::square(8),
+            Ty::Array { of, len, .. } => {
+                let element = Layout::of(c, of)?;
+                let size = element.size.checked_mul(len?)?;
+                Layout { size, ..element }
+            }
+            Ty::Function(_) => return None,
+            Ty::Record(index) => {
+                let record = c.records.get(index as usize)?;
+                record.fields.as_ref()?;
+                Layout {
+                    size: record.size,
+                    align: record.align,
+                }
+            }
+            Ty::Enum(index) => return of_basic(c, c.enums.get(index as usize)?.ty?),
+            Ty::Alias { of, align, .. } => {
+                let own = Layout::of(c, of)?;
+                let align = if align == 0 { own.align } else { align };
+                Layout { align, ..own }
+            }
+            Ty::Vector { size, .. } => Layout {
+                size: size.into(),
+                // GCC: without instructions for larger ones, as compilers start out.
+                align: size.min(16),
+            },
+        })
+    }
+}
+
+fn of_basic(c: &Declarations, basic: Basic) -> Option<Layout> {
+    let of_float = |format: Float| Layout::square(format.size());
+    let of_complex = |format: Float| Layout {
+        size: u64::from(format.size()) * 2,
+        align: format.size(),
+    };
+    let long_double = c.platform.long_double;
+    Some(match basic {
+        Basic::Void => return None,
+        Basic::Float => of_float(Float::F32),
+        Basic::Double => of_float(Float::F64),
+        Basic::LongDouble => of_float(long_double),
+        Basic::Float128 => of_float(Float::F128),
+        Basic::ComplexFloat => of_complex(Float::F32),
+        Basic::ComplexDouble => of_complex(Float::F64),
+        Basic::ComplexLongDouble => of_complex(long_double),
+        Basic::ComplexFloat128 => of_complex(Float::F128),
+        Basic::VaList => Layout {
+            size: c.platform.va_list.into(),
+            align: 8,
+        },
+        Basic::ComplexFloat16 => Layout { size: 4, align: 2 },
+        Basic::Bool => Layout::square(1),
+        Basic::Float16 | Basic::BFloat16 => Layout::square(2),
+        integer => Layout::square(c.width(integer).bits / 8),
+    })
+}

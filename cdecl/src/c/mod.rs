@@ -1,0 +1,46 @@
+//! Declarations in C: what headers say once they are preprocessed, as data.
+//!
+//! [`Declarations::read`] takes text and adds what it declares: types with the layouts that the target's compiler gives them, functions,
+//! variables and constants. It knows C11 and the spellings of GNU C that headers have. Time and memory are linear in the text.
+//!
+//! ```
+//! use farcall_cdecl::c::{Declarations, Platform};
+//!
+//! let mut c = Declarations::new(Platform::LINUX_X86_64)?;
+//! c.read("typedef struct { int quot, rem; } div_t; div_t div(int, int);")?;
+//! let div = c.function("div").unwrap();
+//! assert_eq!(c.show(div.ret).to_string(), "div_t");
+//! assert_eq!(c.layout(div.ret).unwrap().size, 8);
+//! # Ok::<(), farcall_cdecl::c::Error>(())
+//! ```
+
+mod attributes;
+mod constant;
+mod declarations;
+mod declarator;
+mod directive;
+mod enumeration;
+mod error;
+mod expression;
+mod layout;
+mod lower;
+mod names;
+mod parser;
+mod placement;
+mod platform;
+mod record;
+mod show;
+mod specifiers;
+mod token;
+mod types;
+
+pub use constant::Constant;
+pub use declarations::{Declarations, Function, Variable};
+pub use error::{Error, Result};
+pub use layout::Layout;
+pub use lower::Unpassable;
+pub use platform::{BitFields, Platform};
+pub use types::{Enum, Field, FunctionType, Param, Record, Ty, TypeId};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! Names, each kept once.
+
+use farcall_memory::{OutOfMemory, TryVec};
+use std::ops::Range;
+
+/// A name of [`super::Declarations`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NameId(pub(super) u32);
+
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    text: Vec<u8>,
+    ends: Vec<u32>,
+    /// One more than a name's number by its hash, 0 for none; as many as a power of two, and at least twice as many as there are names.
+    table: Vec<u32>,
+}
+
+impl Names {
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub fn get(&self, name: NameId) -> &str {
+        let bytes = &self.text[self.range(name.0)];
+        // Every name was a part of a text.
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+
+    fn range(&self, number: u32) -> Range<usize> {
+        let start = match number {
+            0 => 0,
+            other => self.ends[other as usize - 1],
+        };
+        start as usize..self.ends[number as usize] as usize
+    }
+
+    /// The place of a name in the table, where it is or would be.
+    fn place(&self, name: &str) -> usize {
+        let mask = self.table.len() - 1;
+        let mut place = hash(name) as usize & mask;
+        loop {
+            match self.table[place] {
+                0 => return place,
+                number if &self.text[self.range(number - 1)] == name.as_bytes() => return place,
+                _ => place = (place + 1) & mask,
+            }
+        }
+    }
+
+    pub fn find(&self, name: &str) -> Option<NameId> {
+        if self.table.is_empty() {
+            return None;
+        }
+        self.table[self.place(name)].checked_sub(1).map(NameId)
+    }
+
+    pub fn add(&mut self, name: &str) -> Result<NameId, OutOfMemory> {
+        if let Some(known) = self.find(name) {
+            return Ok(known);
+        }
+        if (self.len() + 1) * 2 > self.table.len() {
+            self.grow()?;
+        }
+        self.ends.try_reserve(1)?;
+        self.text.try_extend_from_slice(name.as_bytes())?;
+        let place = self.place(name);
+        self.ends.push(self.text.len() as u32);
+        let number = self.len() as u32;
+        self.table[place] = number;
+        Ok(NameId(number - 1))
+    }
+
+    fn grow(&mut self) -> Result<(), OutOfMemory> {
+        let len = (self.table.len() * 2).max(64);
+        let mut table = Vec::new();
+        table.try_resize(len, 0)?;
+        self.table = table;
+        for number in 0..self.len() as u32 {
+            let bytes = &self.text[self.range(number)];
+            let place = self.place(std::str::from_utf8(bytes).unwrap_or_default());
+            self.table[place] = number + 1;
+        }
+        Ok(())
+    }
+}
+
+/// FNV-1a. Whoever writes text that collides waits longer for it himself.
+fn hash(name: &str) -> u32 {
+    name.bytes().fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    })
+}

@@ -1,0 +1,157 @@
+//! What differs between the platforms that a text may be for.
+
+use super::types::Basic;
+use farcall_arch::Float;
+
+/// Whose rules say where bit-fields lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BitFields {
+    /// A field starts where the one before it ends, unless it would cross a boundary of its type then (psABI 3.1.2; AAPCS64 8.1.8).
+    Gnu {
+        /// Whether those without a name raise the alignment of their structure (AAPCS64 8.1.8.1).
+        unnamed_align: bool,
+    },
+    /// Fields share a unit while their types have the same size (Microsoft's `/Zp`, "C bit fields").
+    Microsoft,
+}
+
+/// Sizes and signs of C's types on a platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Platform {
+    /// Bytes of a `long`: 8, or 4 on Windows.
+    pub long: u32,
+    /// Whether `char` has a sign.
+    pub char_is_signed: bool,
+    /// What `wchar_t` is.
+    pub wchar: Basic,
+    /// What `wint_t` is.
+    pub wint: Basic,
+    /// The format of `long double`.
+    pub long_double: Float,
+    /// Where bit-fields lie.
+    pub bit_fields: BitFields,
+    /// Bytes of a `va_list`.
+    pub va_list: u32,
+    /// Whether a `va_list` is an array, so that a parameter of it is a pointer.
+    pub va_list_is_array: bool,
+}
+
+impl Platform {
+    /// Linux on x86-64, and FreeBSD but for `wint_t`.
+    pub const LINUX_X86_64: Platform = Platform {
+        long: 8,
+        char_is_signed: true,
+        wchar: Basic::Int,
+        wint: Basic::UInt,
+        long_double: Float::F80,
+        bit_fields: BitFields::Gnu {
+            unnamed_align: false,
+        },
+        va_list: 24,
+        va_list_is_array: true,
+    };
+
+    /// Linux on AArch64.
+    pub const LINUX_AARCH64: Platform = Platform {
+        char_is_signed: false,
+        wchar: Basic::UInt,
+        long_double: Float::F128,
+        bit_fields: BitFields::Gnu {
+            unnamed_align: true,
+        },
+        va_list: 32,
+        va_list_is_array: false,
+        ..Platform::LINUX_X86_64
+    };
+
+    /// macOS on x86-64.
+    pub const MACOS_X86_64: Platform = Platform {
+        wint: Basic::Int,
+        ..Platform::LINUX_X86_64
+    };
+
+    /// macOS on AArch64.
+    pub const MACOS_AARCH64: Platform = Platform {
+        wint: Basic::Int,
+        long_double: Float::F64,
+        va_list: 8,
+        va_list_is_array: false,
+        ..Platform::LINUX_X86_64
+    };
+
+    /// Windows on x86-64, as MinGW's compilers have it.
+    pub const WINDOWS_X86_64_GNU: Platform = Platform {
+        long: 4,
+        wchar: Basic::UShort,
+        wint: Basic::UShort,
+        bit_fields: BitFields::Microsoft,
+        va_list: 8,
+        va_list_is_array: false,
+        ..Platform::LINUX_X86_64
+    };
+
+    /// Windows on x86-64 and AArch64, as Microsoft's compiler has it.
+    pub const WINDOWS_MSVC: Platform = Platform {
+        long_double: Float::F64,
+        ..Platform::WINDOWS_X86_64_GNU
+    };
+
+    /// Whether C is spoken as Microsoft's compiler does.
+    pub(super) fn is_microsoft(&self) -> bool {
+        self.bit_fields == BitFields::Microsoft
+    }
+
+    /// The type of `size_t`.
+    pub(super) fn size(&self) -> Basic {
+        match self.long {
+            8 => Basic::ULong,
+            _ => Basic::ULongLong,
+        }
+    }
+
+    /// The type of `ptrdiff_t`.
+    pub(super) fn difference(&self) -> Basic {
+        match self.long {
+            8 => Basic::Long,
+            _ => Basic::LongLong,
+        }
+    }
+
+    /// The type of a name that is declared in nobody's text: those of the standard headers and of POSIX's `sys/types.h` that a script uses
+    /// without them.
+    pub(super) fn known(&self, name: &str) -> Option<Basic> {
+        use Basic::*;
+        let is_windows = self.long == 4;
+        let long_on_posix = |other| if is_windows { other } else { Long };
+        Some(match name {
+            "int8_t" | "int_least8_t" | "int_fast8_t" => SChar,
+            "uint8_t" | "uint_least8_t" | "uint_fast8_t" => UChar,
+            "int16_t" | "int_least16_t" => Short,
+            "uint16_t" | "uint_least16_t" | "char16_t" => UShort,
+            "int32_t" | "int_least32_t" => Int,
+            "uint32_t" | "uint_least32_t" | "char32_t" => UInt,
+            "int64_t" | "int_least64_t" | "intmax_t" => long_on_posix(LongLong),
+            "uint64_t" | "uint_least64_t" | "uintmax_t" => self.size(),
+            "intptr_t" | "ptrdiff_t" | "ssize_t" => self.difference(),
+            "uintptr_t" | "size_t" => self.size(),
+            "wchar_t" => self.wchar,
+            "wint_t" => self.wint,
+            "bool" => Bool,
+            "va_list" | "__gnuc_va_list" => VaList,
+            "time_t" => long_on_posix(LongLong),
+            "clock_t" => long_on_posix(Long),
+            "off_t" => Long,
+            "off64_t" => long_on_posix(LongLong),
+            "pid_t" if is_windows => LongLong,
+            "pid_t" => Int,
+            "mode_t" if is_windows => UShort,
+            "uid_t" | "gid_t" | "id_t" | "mode_t" if !is_windows => UInt,
+            "useconds_t" | "socklen_t" if !is_windows => UInt,
+            "sa_family_t" | "in_port_t" if !is_windows => UShort,
+            "in_addr_t" if !is_windows => UInt,
+            "nfds_t" | "dev_t" | "ino_t" | "rlim_t" if !is_windows => ULong,
+            "suseconds_t" | "blkcnt_t" if !is_windows => Long,
+            _ => return None,
+        })
+    }
+}

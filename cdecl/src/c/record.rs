@@ -1,0 +1,241 @@
+//! Structures and unions, and where their members lie.
+
+use super::attributes::Attributes;
+use super::error::Result;
+use super::layout::Layout;
+use super::parser::Parser;
+use super::placement::Plan;
+use super::platform::BitFields;
+use super::token::Token;
+use super::types::{Field, Record, Ty, TypeId};
+use farcall_memory::TryVec;
+
+/// The most bytes of a structure: as for arrays.
+const MAX_SIZE: u64 = 1 << 47;
+
+impl<'t> Parser<'_, 't> {
+    /// `struct` or `union`, with its members or without.
+    pub(super) fn record(&mut self) -> Result<TypeId> {
+        let is_union = self.advance()?.is("union");
+        let mut attributes = Attributes::default();
+        self.attributes(&mut attributes)?;
+        let (at, tag) = self.tag()?;
+        self.attributes(&mut attributes)?;
+        let is_defined = self.token.is("{");
+        let is_right = |_: Ty| true;
+        let id = self.tagged(&at, tag, is_defined, is_right, |c, tag| {
+            let index = c.records.len() as u32;
+            c.records.try_push(Record {
+                tag,
+                is_union,
+                fields: None,
+                size: 0,
+                align: 1,
+                has_flexible_array: false,
+            })?;
+            Ok(Ty::Record(index))
+        })?;
+        let Ty::Record(index) = self.c.get(id) else {
+            return Err(self.fault_at(
+                &at,
+                format_args!("expected the tag of a structure or a union, got an enumeration's"),
+            ));
+        };
+        if self.c.records[index as usize].is_union != is_union {
+            return Err(self.fault_at(
+                &at,
+                format_args!("expected the tag of a type of this sort, got one of another"),
+            ));
+        }
+        if is_defined {
+            self.nested(|parser| parser.members(index, attributes))?;
+        }
+        Ok(id)
+    }
+
+    fn members(&mut self, index: u32, attributes: Attributes) -> Result<()> {
+        let opening = self.token;
+        self.expect("{")?;
+        let pack = self.pack;
+        let mut declared: Vec<(Token<'t>, Field, Attributes, Option<u64>)> = Vec::new();
+        while !self.accept("}")? {
+            if self.accept(";")? {
+                continue;
+            }
+            if matches!(self.token.text, "_Static_assert" | "static_assert") {
+                self.advance()?;
+                self.skip_brackets()?;
+                continue;
+            }
+            self.member_declaration(&mut declared)?;
+        }
+        // Those behind the bracket are the structure's as well.
+        let mut attributes = attributes;
+        self.attributes(&mut attributes)?;
+        let is_union = self.c.records[index as usize].is_union;
+        let bit_fields = self.c.platform.bit_fields;
+        let mut plan = Plan {
+            is_union,
+            is_microsoft: attributes
+                .microsoft
+                .unwrap_or(bit_fields == BitFields::Microsoft),
+            unnamed_align: bit_fields
+                == BitFields::Gnu {
+                    unnamed_align: true,
+                },
+            packed: attributes.packed,
+            pack,
+            align: 1,
+            end: 0,
+            size: 0,
+            unit: (0, 0),
+        };
+        let mut fields: Vec<Field> = Vec::new();
+        let count = declared.len();
+        let mut has_flexible_array = false;
+        for (number, (at, field, own, bits)) in declared.into_iter().enumerate() {
+            let is_last = number + 1 == count;
+            let flexible = matches!(self.c.resolved(field.ty), Ty::Array { len: None, .. });
+            let layout = match self.c.resolved(field.ty) {
+                // C11 6.7.2.1p18; GNU C has it in unions, too.
+                Ty::Array { of, len: None, .. } if is_last || is_union => Layout {
+                    size: 0,
+                    align: self.sized(&at, of)?.align,
+                },
+                _ => self.sized(&at, field.ty)?,
+            };
+            has_flexible_array |= flexible;
+            let too_large = |parser: &Self| {
+                parser.fault_at(
+                    &at,
+                    format_args!(
+                        "expected a structure of at most {MAX_SIZE} bytes, got a larger one"
+                    ),
+                )
+            };
+            let placed = match bits {
+                None => plan
+                    .place(layout, own.aligned, own.packed)
+                    .map(|offset| Field { offset, ..field }),
+                Some(width) => plan
+                    .place_bits(layout, width, own.aligned, own.packed, field.name.is_some())
+                    .map(|bit| Field {
+                        offset: bit / 8,
+                        bits: Some(((bit % 8) as u8, width as u8)),
+                        ..field
+                    }),
+            };
+            let placed = placed.ok_or_else(|| too_large(self))?;
+            let is_padding = bits.is_some() && field.name.is_none();
+            if !is_padding {
+                fields.try_push(placed)?;
+            }
+        }
+        let align = plan.align.max(attributes.aligned);
+        let bytes = plan.size.max(plan.end).div_ceil(8);
+        let size = bytes
+            .checked_next_multiple_of(align.into())
+            .filter(|size| *size <= MAX_SIZE);
+        let Some(size) = size else {
+            return Err(self.fault_at(
+                &opening,
+                format_args!("expected a structure of at most {MAX_SIZE} bytes, got a larger one"),
+            ));
+        };
+        let start = self.c.fields.len() as u32;
+        self.c.fields.try_extend_from_slice(&fields)?;
+        let record = &mut self.c.records[index as usize];
+        record.fields = Some(start..start + fields.len() as u32);
+        (record.size, record.align) = (size, align);
+        record.has_flexible_array = has_flexible_array;
+        Ok(())
+    }
+
+    fn member_declaration(
+        &mut self,
+        all: &mut Vec<(Token<'t>, Field, Attributes, Option<u64>)>,
+    ) -> Result<()> {
+        let at = self.token;
+        let specifiers = self.specifiers()?;
+        if self.accept(";")? {
+            // An anonymous structure or union (C11 6.7.2.1p13), and on Windows one with a tag, too (`-fms-extensions`); anything else
+            // declares nothing.
+            let is_microsoft = self.c.platform.is_microsoft();
+            if let Some(record) = self.c.record(specifiers.ty)
+                && (record.tag.is_none() || is_microsoft && record.fields.is_some())
+            {
+                let field = Field {
+                    name: None,
+                    ty: specifiers.ty,
+                    offset: 0,
+                    bits: None,
+                };
+                all.try_push((at, field, specifiers.attributes, None))?;
+            }
+            return Ok(());
+        }
+        loop {
+            let at = self.token;
+            let declared = match self.token.is(":") {
+                true => super::declarator::Declared {
+                    name: None,
+                    ty: specifiers.ty,
+                },
+                false => self.declarator(specifiers.ty, specifiers.is_const)?,
+            };
+            let bits = match self.accept(":")? {
+                true => Some(self.bit_width(&at, declared)?),
+                false => None,
+            };
+            let mut attributes = specifiers.attributes;
+            self.attributes(&mut attributes)?;
+            let ty = self.with_attributes(&at, declared.ty, &attributes)?;
+            if matches!(self.c.resolved(ty), Ty::Function(_)) {
+                return Err(self.fault_at(
+                    &at,
+                    format_args!("expected a member with a value, got a function"),
+                ));
+            }
+            if declared.name.is_none() && bits.is_none() {
+                return Err(
+                    self.fault_at(&at, format_args!("expected the name of a member, got none"))
+                );
+            }
+            let field = Field {
+                name: declared.name,
+                ty,
+                offset: 0,
+                bits: None,
+            };
+            all.try_push((at, field, attributes, bits))?;
+            if !self.accept(",")? {
+                break;
+            }
+            self.attributes(&mut Attributes::default())?;
+        }
+        self.expect(";")
+    }
+
+    /// Behind the colon.
+    fn bit_width(&mut self, at: &Token, declared: super::declarator::Declared) -> Result<u64> {
+        let here = self.token;
+        let width = self.constant_expression()?.value;
+        let Some(basic) = self.c.integer(declared.ty) else {
+            return Err(self.fault_at(
+                at,
+                format_args!(
+                    "expected a bit-field of an integer type, got {}",
+                    self.c.show(declared.ty)
+                ),
+            ));
+        };
+        let most = i128::from(self.c.width(basic).bits);
+        if !(0..=most).contains(&width) || width == 0 && declared.name.is_some() {
+            return Err(self.fault_at(
+                &here,
+                format_args!("expected a width of at most {most} bits, got {width}"),
+            ));
+        }
+        Ok(width as u64)
+    }
+}

@@ -1,0 +1,425 @@
+//! Declaration specifiers (C11 6.7): what stands ahead of the names that are declared.
+
+use super::attributes::Attributes;
+use super::declarations::{Declarations, Meaning};
+use super::error::Result;
+use super::parser::Parser;
+use super::token::{Kind, Token};
+use super::types::{Basic, Ty, TypeId};
+
+/// What becomes of what is declared, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Storage {
+    Typedef,
+    Other,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Specifiers {
+    pub storage: Storage,
+    pub ty: TypeId,
+    pub is_const: bool,
+    pub attributes: Attributes,
+}
+
+/// The words of which C makes the names of its own types, counted.
+#[derive(Clone, Copy, Debug, Default)]
+struct Words {
+    signed: u8,
+    unsigned: u8,
+    short: u8,
+    long: u8,
+    complex: u8,
+    /// `char`, `int`, `float` and so on: at most one.
+    base: Option<Basic>,
+}
+
+impl Words {
+    fn any(&self) -> bool {
+        self.base.is_some()
+            || self.signed + self.unsigned + self.short + self.long + self.complex > 0
+    }
+
+    /// Counts a word; false if it is none of these.
+    fn add(&mut self, word: &str) -> Option<()> {
+        match word {
+            "signed" | "__signed" | "__signed__" => self.signed += 1,
+            "unsigned" => self.unsigned += 1,
+            "short" => self.short += 1,
+            "long" => self.long += 1,
+            "_Complex" | "__complex__" | "__complex" => self.complex += 1,
+            _ => {
+                let base = base(word)?;
+                // Two of them make no type, which `ty` finds.
+                let is_second = self.base.replace(base).is_some();
+                self.signed += if is_second { 100 } else { 0 };
+            }
+        }
+        Some(())
+    }
+
+    /// The type that they are the name of (C11 6.7.2p2).
+    fn ty(&self) -> Option<Basic> {
+        use Basic::*;
+        let Words {
+            signed,
+            unsigned,
+            short,
+            long,
+            complex,
+            base,
+        } = *self;
+        if signed > 1 || unsigned > 1 || signed + unsigned > 1 || complex > 1 {
+            return None;
+        }
+        let has_sign = signed + unsigned > 0;
+        let pick = |with: Basic, without: Basic| if unsigned > 0 { without } else { with };
+        Some(match (base, short, long, complex) {
+            (None | Some(Int), 0, 0, 0) => pick(Int, UInt),
+            (None | Some(Int), 1, 0, 0) => pick(Short, UShort),
+            (None | Some(Int), 0, 1, 0) => pick(Long, ULong),
+            (None | Some(Int), 0, 2, 0) => pick(LongLong, ULongLong),
+            (Some(Char), 0, 0, 0) => match (signed, unsigned) {
+                (0, 0) => Char,
+                (_, 0) => SChar,
+                _ => UChar,
+            },
+            (Some(Int128), 0, 0, 0) => pick(Int128, UInt128),
+            (Some(UInt128), 0, 0, 0) if !has_sign => UInt128,
+            (Some(Float16), 0, 0, 0) if !has_sign => Float16,
+            (Some(Float16), 0, 0, 1) if !has_sign => ComplexFloat16,
+            (Some(BFloat16), 0, 0, 0) if !has_sign => BFloat16,
+            (Some(LongLong), 0, 0, 0) => pick(LongLong, ULongLong),
+            (Some(Short), 0, 0, 0) => pick(Short, UShort),
+            (Some(Float), 0, 0, 0) if !has_sign => Float,
+            (Some(Double), 0, 0, 0) if !has_sign => Double,
+            (Some(Double), 0, 1, 0) if !has_sign => LongDouble,
+            (Some(Float128), 0, 0, 0) if !has_sign => Float128,
+            (Some(LongDouble), 0, 0, 0) if !has_sign => LongDouble,
+            (Some(Float), 0, 0, 1) if !has_sign => ComplexFloat,
+            // GNU C: `_Complex` alone is of doubles.
+            (Some(Double) | None, 0, 0, 1) if !has_sign => ComplexDouble,
+            (Some(Double), 0, 1, 1) if !has_sign => ComplexLongDouble,
+            (Some(LongDouble), 0, 0, 1) if !has_sign => ComplexLongDouble,
+            (Some(Float128), 0, 0, 1) if !has_sign => ComplexFloat128,
+            (Some(Void), 0, 0, 0) if !has_sign => Void,
+            (Some(Bool), 0, 0, 0) if !has_sign => Bool,
+            (Some(VaList), 0, 0, 0) if !has_sign => VaList,
+            _ => return None,
+        })
+    }
+}
+
+/// The type of a keyword that names one by itself.
+fn base(word: &str) -> Option<Basic> {
+    Some(match word {
+        "void" => Basic::Void,
+        "_Bool" => Basic::Bool,
+        "char" | "__int8" => Basic::Char,
+        "int" | "__int32" => Basic::Int,
+        "__int16" => Basic::Short,
+        "__int64" => Basic::LongLong,
+        "__int128" | "__int128_t" => Basic::Int128,
+        "__uint128_t" => Basic::UInt128,
+        "_Float16" | "__fp16" => Basic::Float16,
+        "__bf16" => Basic::BFloat16,
+        "float" => Basic::Float,
+        "double" => Basic::Double,
+        "_Float128" | "__float128" => Basic::Float128,
+        "__float80" => Basic::LongDouble,
+        "__builtin_va_list" => Basic::VaList,
+        _ => return None,
+    })
+}
+
+/// The formats of ISO/IEC TS 18661-3, which are types of their own: names of others here.
+fn interchange(word: &str) -> Option<(Basic, &'static str)> {
+    Some(match word {
+        "_Float32" => (Basic::Float, "_Float32 _Complex"),
+        "_Float32x" => (Basic::Double, "_Float32x _Complex"),
+        "_Float64" => (Basic::Double, "_Float64 _Complex"),
+        // The x87's format where there is one, binary128 elsewhere: as long double.
+        "_Float64x" => (Basic::LongDouble, "_Float64x _Complex"),
+        _ => return None,
+    })
+}
+
+/// Words that say nothing of a type.
+fn is_ignored(word: &str) -> bool {
+    matches!(
+        word,
+        "extern"
+            | "static"
+            | "auto"
+            | "register"
+            | "_Thread_local"
+            | "__thread"
+            | "inline"
+            | "__inline"
+            | "__inline__"
+            | "__forceinline"
+            | "_Noreturn"
+            | "volatile"
+            | "__volatile"
+            | "__volatile__"
+            | "restrict"
+            | "__restrict"
+            | "__restrict__"
+            | "_Nonnull"
+            | "_Nullable"
+            | "__cdecl"
+            | "_cdecl"
+            | "__stdcall"
+            | "__fastcall"
+            | "__unaligned"
+            | "__w64"
+            | "__ptr64"
+            | "__ptr32"
+    )
+}
+
+/// Whether a word is `const`.
+pub(super) fn is_const(word: &str) -> bool {
+    matches!(word, "const" | "__const" | "__const__")
+}
+
+impl<'t> Parser<'_, 't> {
+    /// Specifiers, of which at least one names a type.
+    pub(super) fn specifiers(&mut self) -> Result<Specifiers> {
+        let at = self.token;
+        let mut words = Words::default();
+        let mut named: Option<TypeId> = None;
+        let mut all = Specifiers {
+            storage: Storage::Other,
+            ty: Declarations::basic(Basic::Int),
+            is_const: false,
+            attributes: Attributes::default(),
+        };
+        loop {
+            self.attributes(&mut all.attributes)?;
+            if self.token.kind != Kind::Word {
+                break;
+            }
+            let text = self.token.text;
+            let is_first = named.is_none() && !words.any();
+            match text {
+                "typedef" => all.storage = Storage::Typedef,
+                _ if is_const(text) => all.is_const = true,
+                _ if self.is_qualifier(text) => {}
+                "struct" | "union" if is_first => {
+                    named = Some(self.record()?);
+                    continue;
+                }
+                "enum" if is_first => {
+                    named = Some(self.enumeration()?);
+                    continue;
+                }
+                "typeof" | "__typeof__" | "__typeof" if is_first => {
+                    named = Some(self.type_of()?);
+                    continue;
+                }
+                "_Atomic" if self.peek().is("(") && is_first => {
+                    self.advance()?;
+                    self.advance()?;
+                    named = Some(self.type_name()?);
+                    self.expect(")")?;
+                    continue;
+                }
+                "_Atomic" => {}
+                "_BitInt" | "_Decimal32" | "_Decimal64" | "_Decimal128" if is_first => {
+                    return Err(self.fault(format_args!(
+                        "expected a type with a calling convention here, got '{text}'"
+                    )));
+                }
+                _ if is_first && interchange(text).is_some() => {
+                    named = Some(self.interchange_type(None)?);
+                    continue;
+                }
+                "_Complex" | "__complex__"
+                    if is_first && interchange(self.peek().text).is_some() =>
+                {
+                    self.advance()?;
+                    named = Some(self.interchange_type(Some(()))?);
+                    continue;
+                }
+                _ if named.is_none() && words.add(text).is_some() => {}
+                _ if is_first => match self.type_of_name() {
+                    Some(ty) => named = Some(ty),
+                    None => break,
+                },
+                _ => break,
+            }
+            self.advance()?;
+        }
+        all.ty = match named {
+            Some(ty) => ty,
+            None if words.any() => match words.ty() {
+                Some(basic) => Declarations::basic(basic),
+                None => {
+                    return Err(self.fault_at(
+                        &at,
+                        format_args!("expected the name of a type, got words that make none"),
+                    ));
+                }
+            },
+            None => return Err(self.expected(format_args!("a type"))),
+        };
+        if all.attributes.mode.is_some() || all.attributes.vector != 0 {
+            all.ty = self.with_attributes(&at, all.ty, &all.attributes)?;
+            (all.attributes.mode, all.attributes.vector) = (None, 0);
+        }
+        Ok(all)
+    }
+
+    /// One of the formats that are types of their own, complex if the word for that stands ahead of it or behind.
+    fn interchange_type(&mut self, complex: Option<()>) -> Result<TypeId> {
+        let word = self.advance()?;
+        let Some((basic, complex_name)) = interchange(word.text) else {
+            return Err(self.expected(format_args!("a type")));
+        };
+        let is_complex =
+            complex.is_some() || self.accept("_Complex")? || self.accept("__complex__")?;
+        let (of, text) = match (is_complex, basic) {
+            (false, basic) => (basic, word.text),
+            (true, Basic::Float) => (Basic::ComplexFloat, complex_name),
+            (true, Basic::Double) => (Basic::ComplexDouble, complex_name),
+            (true, _) => (Basic::ComplexLongDouble, complex_name),
+        };
+        let name = self.c.names.add(text)?;
+        let of = Declarations::basic(of);
+        Ok(self.c.add_type(Ty::Alias { name, of, align: 0 })?)
+    }
+
+    fn is_qualifier(&self, word: &str) -> bool {
+        is_ignored(word)
+    }
+
+    /// The type that the next token names by a typedef, or by being known on the platform.
+    fn type_of_name(&self) -> Option<TypeId> {
+        self.c.typedef(self.token.text)
+    }
+
+    /// Whether a type begins with this token.
+    pub(super) fn begins_type(&self, token: &Token<'t>) -> bool {
+        if token.kind != Kind::Word {
+            return false;
+        }
+        let word = token.text;
+        matches!(
+            word,
+            "struct"
+                | "union"
+                | "enum"
+                | "typedef"
+                | "typeof"
+                | "__typeof__"
+                | "__typeof"
+                | "_Atomic"
+                | "__extension__"
+                | "__attribute__"
+                | "_Alignas"
+                | "_BitInt"
+        ) || is_const(word)
+            || is_ignored(word)
+            || Words::default().add(word).is_some()
+            || interchange(word).is_some()
+            || self.c.typedef(word).is_some()
+    }
+
+    /// `typeof (type)` and `typeof (expression)`, of which only integers are understood.
+    fn type_of(&mut self) -> Result<TypeId> {
+        self.advance()?;
+        self.expect("(")?;
+        let ty = if self.begins_type(&self.token) {
+            self.type_name()?
+        } else if let Some(Meaning::Variable(index)) = self.meaning_of_token() {
+            let ty = self.c.variables[index as usize].ty;
+            self.advance()?;
+            ty
+        } else if let Some(Meaning::Function(index)) = self.meaning_of_token() {
+            let ty = self.c.functions[index as usize].ty;
+            self.advance()?;
+            ty
+        } else {
+            Declarations::basic(self.constant_expression()?.ty)
+        };
+        self.expect(")")?;
+        Ok(ty)
+    }
+
+    /// What the next token means, if it is a name that has been declared.
+    pub(super) fn meaning_of_token(&self) -> Option<Meaning> {
+        if self.token.kind != Kind::Word {
+            return None;
+        }
+        self.c
+            .known_of(self.c.names.find(self.token.text)?)
+            .ordinary
+    }
+
+    /// A type without a name for what has it (C11 6.7.7).
+    pub(super) fn type_name(&mut self) -> Result<TypeId> {
+        let specifiers = self.specifiers()?;
+        let at = self.token;
+        let declared = self.declarator(specifiers.ty, specifiers.is_const)?;
+        if declared.name.is_some() {
+            return Err(self.fault_at(
+                &at,
+                format_args!("expected a type without a name, got one with a name"),
+            ));
+        }
+        Ok(declared.ty)
+    }
+
+    /// A tag, if one comes next.
+    pub(super) fn tag(&mut self) -> Result<(Token<'t>, Option<super::names::NameId>)> {
+        let at = self.token;
+        if at.kind != Kind::Word {
+            return Ok((at, None));
+        }
+        self.advance()?;
+        Ok((at, Some(self.name(&at)?)))
+    }
+
+    /// The type with a tag: the one that has it, or a new one.
+    pub(super) fn tagged(
+        &mut self,
+        at: &Token,
+        tag: Option<super::names::NameId>,
+        is_defined: bool,
+        is_right: impl Fn(Ty) -> bool,
+        make: impl FnOnce(&mut Declarations, Option<super::names::NameId>) -> Result<Ty>,
+    ) -> Result<TypeId> {
+        let known = tag.and_then(|tag| self.c.known_of(tag).tag);
+        if let Some(known) = known {
+            let ty = self.c.get(known);
+            if !is_right(ty) {
+                return Err(self.fault_at(
+                    at,
+                    format_args!("expected the tag of a type of this sort, got one of another"),
+                ));
+            }
+            let is_complete = match ty {
+                Ty::Enum(index) => self.c.enums[index as usize].ty.is_some(),
+                Ty::Record(index) => self.c.records[index as usize].fields.is_some(),
+                _ => false,
+            };
+            if is_defined && is_complete {
+                return Err(self.fault_at(
+                    at,
+                    format_args!("expected a new tag, got one that is defined already"),
+                ));
+            }
+            return Ok(known);
+        }
+        if tag.is_none() && !is_defined {
+            return Err(self.expected(format_args!("a tag or '{{'")));
+        }
+        let ty = make(self.c, tag)?;
+        let id = self.c.add_type(ty)?;
+        if let Some(tag) = tag {
+            self.c.known_mut(tag)?.tag = Some(id);
+        }
+        Ok(id)
+    }
+}

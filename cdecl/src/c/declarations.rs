@@ -1,12 +1,8 @@
 //! What has been declared.
 
 use super::constant::{Constant, Width};
-use super::error::Result;
-use super::layout::Layout;
 use super::names::{NameId, Names};
-use super::parser::Parser;
 use super::platform::Platform;
-use super::show::Shown;
 use super::types::{Basic, Enum, Field, FunctionType, Param, Record, Ty, TypeId};
 use farcall_memory::{OutOfMemory, TryVec};
 
@@ -95,30 +91,6 @@ impl Declarations {
             variables: Vec::new(),
             constants: Vec::new(),
         })
-    }
-
-    /// Adds what a text declares. What stands before an error is added, too.
-    ///
-    /// # Errors
-    /// [`super::Error`]: the text is not C, or there is no memory.
-    pub fn read(&mut self, text: &str) -> Result<()> {
-        Parser::new(self, text).translation_unit()
-    }
-
-    /// The type that a text names, such as `const char *`, `struct tm` or `int (*)(int)`.
-    ///
-    /// # Errors
-    /// [`super::Error`]: the text is no type's name, or there is no memory.
-    pub fn type_named(&mut self, text: &str) -> Result<TypeId> {
-        Parser::new(self, text).whole_type_name()
-    }
-
-    /// The function that a text declares: one prototype, with or without a name and a semicolon. It is not added to the functions.
-    ///
-    /// # Errors
-    /// [`super::Error`]: the text is no prototype, or there is no memory.
-    pub fn prototype(&mut self, text: &str) -> Result<(Option<NameId>, TypeId)> {
-        Parser::new(self, text).whole_declaration()
     }
 
     /// The platform.
@@ -299,16 +271,6 @@ impl Declarations {
             Ty::Enum(index) => self.enums.get(index as usize),
             _ => None,
         }
-    }
-
-    /// Size and alignment; `None` for what has none, such as `void`, a function, or a structure that is only announced.
-    pub fn layout(&self, ty: TypeId) -> Option<Layout> {
-        Layout::of(self, ty)
-    }
-
-    /// A type as C writes it.
-    pub fn show(&self, ty: TypeId) -> Shown<'_> {
-        Shown::new(self, ty)
     }
 
     /// Bits and sign of an integer type.

@@ -13,6 +13,13 @@ pub struct Layout {
     pub align: u32,
 }
 
+impl Declarations {
+    /// Size and alignment; `None` for what has none, such as `void`, a function, or a structure that is only announced.
+    pub fn layout(&self, ty: TypeId) -> Option<Layout> {
+        Layout::of(self, ty)
+    }
+}
+
 impl Layout {
     /// Of a type whose alignment is its size.
     const fn square(bytes: u32) -> Layout {
@@ -22,7 +29,7 @@ impl Layout {
         }
     }
 
-    pub(super) fn of(c: &Declarations, ty: TypeId) -> Option<Layout> {
+    fn of(c: &Declarations, ty: TypeId) -> Option<Layout> {
         Some(match c.get(ty) {
             Ty::Basic(basic) => return of_basic(c, basic),
             Ty::Pointer { .. } => Layout::square(8),

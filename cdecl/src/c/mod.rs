@@ -22,6 +22,7 @@ mod directive;
 mod enumeration;
 mod error;
 mod expression;
+mod external;
 mod layout;
 mod lower;
 mod names;
@@ -39,8 +40,10 @@ pub use declarations::{Declarations, Function, Variable};
 pub use error::{Error, Result};
 pub use layout::Layout;
 pub use lower::Unpassable;
+pub use names::NameId;
 pub use platform::{BitFields, Platform};
-pub use types::{Enum, Field, FunctionType, Param, Record, Ty, TypeId};
+pub use show::Shown;
+pub use types::{Basic, Enum, Field, FunctionType, Param, Record, Ty, TypeId};
 
 #[cfg(test)]
 mod tests;

@@ -12,8 +12,15 @@ pub struct Shown<'c> {
     name: &'c str,
 }
 
+impl Declarations {
+    /// A type as C writes it.
+    pub fn show(&self, ty: TypeId) -> Shown<'_> {
+        Shown::new(self, ty)
+    }
+}
+
 impl<'c> Shown<'c> {
-    pub(super) fn new(c: &'c Declarations, ty: TypeId) -> Shown<'c> {
+    fn new(c: &'c Declarations, ty: TypeId) -> Shown<'c> {
         Shown { c, ty, name: "" }
     }
 

@@ -1,0 +1,270 @@
+//! What stands at the outermost level of a text (C11 6.9), and what it makes names mean.
+
+use super::attributes::Attributes;
+use super::constant::Constant;
+use super::declarations::{Declarations, Function, Meaning, Variable};
+use super::declarator::Declared;
+use super::error::{Error, Result};
+use super::names::NameId;
+use super::parser::Parser;
+use super::specifiers::{Specifiers, Storage};
+use super::token::{Kind, Token};
+use super::types::{Basic, Ty, TypeId};
+use farcall_memory::TryVec;
+
+impl Declarations {
+    /// Adds what a text declares. What stands before an error is added, too.
+    ///
+    /// # Errors
+    /// [`super::Error`]: the text is not C, or there is no memory.
+    pub fn read(&mut self, text: &str) -> Result<()> {
+        Parser::new(self, text).translation_unit()
+    }
+
+    /// The type that a text names, such as `const char *`, `struct tm` or `int (*)(int)`.
+    ///
+    /// # Errors
+    /// [`super::Error`]: the text is no type's name, or there is no memory.
+    pub fn type_named(&mut self, text: &str) -> Result<TypeId> {
+        Parser::new(self, text).whole_type_name()
+    }
+
+    /// The type that a text declares: one prototype, with or without a name and a semicolon, which is not added to the functions.
+    ///
+    /// # Errors
+    /// [`super::Error`]: the text is no prototype, or there is no memory.
+    pub fn prototype(&mut self, text: &str) -> Result<(Option<NameId>, TypeId)> {
+        Parser::new(self, text).whole_declaration()
+    }
+}
+
+impl Parser<'_, '_> {
+    /// All of a text.
+    pub fn translation_unit(&mut self) -> Result<()> {
+        while self.token.begins_line && self.token.is("#") {
+            self.directive()?;
+        }
+        while self.token.kind != Kind::End {
+            self.external_declaration()?;
+        }
+        Ok(())
+    }
+
+    /// A text that is the name of one type.
+    pub fn whole_type_name(&mut self) -> Result<TypeId> {
+        let ty = self.type_name()?;
+        match self.token.kind {
+            Kind::End => Ok(ty),
+            _ => Err(self.expected(format_args!("the end of a type's name"))),
+        }
+    }
+
+    /// A text that is one declaration, whose name may be missing.
+    pub fn whole_declaration(&mut self) -> Result<(Option<NameId>, TypeId)> {
+        let specifiers = self.specifiers()?;
+        let declared = self.declarator(specifiers.ty, specifiers.is_const)?;
+        self.accept(";")?;
+        match self.token.kind {
+            Kind::End => Ok((declared.name, declared.ty)),
+            _ => Err(self.expected(format_args!("the end of a declaration"))),
+        }
+    }
+
+    /// C11 6.9.
+    fn external_declaration(&mut self) -> Result<()> {
+        if self.accept(";")? {
+            return Ok(());
+        }
+        if matches!(self.token.text, "_Static_assert" | "static_assert")
+            && self.token.kind == Kind::Word
+        {
+            self.advance()?;
+            self.skip_brackets()?;
+            return self.expect(";");
+        }
+        if self.is_asm() {
+            self.assembler_name()?;
+            return self.expect(";");
+        }
+        let specifiers = self.specifiers()?;
+        if self.accept(";")? {
+            return Ok(());
+        }
+        loop {
+            let at = self.token;
+            let mut declared = self.declarator(specifiers.ty, specifiers.is_const)?;
+            let is_function = matches!(self.c.resolved(declared.ty), Ty::Function(_));
+            if self.token.is("{") && is_function {
+                self.declare(&at, &specifiers, &declared, None, 0)?;
+                return self.skip_brackets();
+            }
+            let symbol = self.assembler_name()?;
+            let mut attributes = specifiers.attributes;
+            self.attributes(&mut attributes)?;
+            declared.ty = self.with_attributes(&at, declared.ty, &attributes)?;
+            self.declare(&at, &specifiers, &declared, symbol, attributes.aligned)?;
+            if self.accept("=")? {
+                self.skip_initializer()?;
+            }
+            if !self.accept(",")? {
+                break;
+            }
+            self.attributes(&mut Attributes::default())?;
+        }
+        self.expect(";")
+    }
+
+    /// Up to the comma or the semicolon behind a value.
+    fn skip_initializer(&mut self) -> Result<()> {
+        while !self.token.is(",") && !self.token.is(";") {
+            match self.token {
+                Token {
+                    kind: Kind::Sign,
+                    text: "(" | "[" | "{",
+                    ..
+                } => self.skip_brackets()?,
+                Token {
+                    kind: Kind::End, ..
+                } => return Err(self.expected(format_args!("';'"))),
+                _ => {
+                    self.advance()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `__asm__("name")`, if it is there. Only one string, or several in a row, is a name.
+    fn assembler_name(&mut self) -> Result<Option<NameId>> {
+        if !self.is_asm() {
+            return Ok(None);
+        }
+        self.advance()?;
+        while self.accept("volatile")? || self.accept("__volatile__")? {}
+        if !self.token.is("(") {
+            return Err(self.expected(format_args!("'('")));
+        }
+        let (mut inner, ..) = self.place();
+        let mut bytes = Vec::new();
+        let mut piece = inner.next();
+        while piece.kind == Kind::Text {
+            self.text_bytes(&piece, &mut bytes)?;
+            piece = inner.next();
+        }
+        self.skip_brackets()?;
+        let text = std::str::from_utf8(&bytes).unwrap_or_default();
+        Ok(match text {
+            "" => None,
+            text => Some(self.c.names.add(text)?),
+        })
+    }
+
+    /// Has a name mean what was declared.
+    fn declare(
+        &mut self,
+        at: &Token,
+        specifiers: &Specifiers,
+        declared: &Declared,
+        symbol: Option<NameId>,
+        align: u32,
+    ) -> Result<()> {
+        let Some(name) = declared.name else {
+            return Err(self.fault_at(at, format_args!("expected a name, got none")));
+        };
+        let ty = declared.ty;
+        if specifiers.storage == Storage::Typedef {
+            return self.declare_typedef(at, name, ty, align);
+        }
+        let known = self.c.known_of(name).ordinary;
+        if let Ty::Function(index) = self.c.resolved(ty) {
+            let ret = self.c.function_types[index as usize].ret;
+            match known {
+                // The first declaration stays, unless it has no prototype and this one does.
+                Some(Meaning::Function(known)) => {
+                    let new_prototype = self.c.function_types[index as usize].has_prototype;
+                    let old = &mut self.c.functions[known as usize];
+                    old.symbol = old.symbol.or(symbol);
+                    let before = self.c.functions[known as usize].ty;
+                    let has_prototype = self
+                        .c
+                        .function_type(before)
+                        .is_some_and(|old| old.has_prototype);
+                    if new_prototype && !has_prototype {
+                        let old = &mut self.c.functions[known as usize];
+                        (old.ty, old.ret) = (ty, ret);
+                    }
+                    return Ok(());
+                }
+                None => {}
+                Some(other) => return Err(self.declared_before(at, other)),
+            }
+            let index = self.c.functions.len() as u32;
+            self.c.functions.try_push(Function {
+                name,
+                symbol,
+                ty,
+                ret,
+            })?;
+            self.c.known_mut(name)?.ordinary = Some(Meaning::Function(index));
+            return Ok(());
+        }
+        match known {
+            Some(Meaning::Variable(known)) => {
+                let old = self.c.variables[known as usize].ty;
+                let has_length = self.c.layout(old).is_some();
+                let old = &mut self.c.variables[known as usize];
+                old.symbol = old.symbol.or(symbol);
+                if !has_length {
+                    old.ty = ty;
+                }
+                return Ok(());
+            }
+            None => {}
+            Some(other) => return Err(self.declared_before(at, other)),
+        }
+        let index = self.c.variables.len() as u32;
+        self.c.variables.try_push(Variable { name, symbol, ty })?;
+        self.c.known_mut(name)?.ordinary = Some(Meaning::Variable(index));
+        Ok(())
+    }
+
+    fn declare_typedef(&mut self, at: &Token, name: NameId, ty: TypeId, align: u32) -> Result<()> {
+        match self.c.known_of(name).ordinary {
+            // C11 6.7p3: it may be declared again as the same type. Whether it is the same nobody needs to know.
+            Some(Meaning::Type(_)) => return Ok(()),
+            None => {}
+            Some(other) => return Err(self.declared_before(at, other)),
+        }
+        let (of, before) = self.c.behind_names(ty);
+        let align = if align == 0 { before } else { align };
+        let ty = self.c.add_type(Ty::Alias { name, of, align })?;
+        self.c.known_mut(name)?.ordinary = Some(Meaning::Type(ty));
+        Ok(())
+    }
+
+    fn declared_before(&self, at: &Token, as_what: Meaning) -> Error {
+        let what = match as_what {
+            Meaning::Type(_) => "a type",
+            Meaning::Function(_) => "a function",
+            Meaning::Variable(_) => "a variable",
+            Meaning::Constant(_) => "a constant",
+        };
+        self.fault_at(
+            at,
+            format_args!("expected a new name, got one that is {what} already"),
+        )
+    }
+
+    /// Has a name mean a constant.
+    pub fn declare_constant(
+        &mut self,
+        name: NameId,
+        value: Constant,
+        ty: Option<Basic>,
+    ) -> Result<()> {
+        let index = self.c.constants.len() as u32;
+        self.c.constants.try_push((name, value, ty))?;
+        self.c.known_mut(name)?.ordinary = Some(Meaning::Constant(index));
+        Ok(())
+    }
+}

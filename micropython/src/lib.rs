@@ -18,7 +18,7 @@ use farcall_engine::{Callback, Handler, Library, ObjectHandler, slot};
 use farcall_memory::try_box;
 use report::{Report, Status, guard};
 use signature::Signature;
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{OsStr, c_char, c_int, c_void};
 use std::ptr::NonNull;
 use text::{c_text, text};
 
@@ -88,7 +88,7 @@ pub unsafe extern "C" fn farcall_library_open(
             false => Some(unsafe { c_text(path)? }),
         };
         // SAFETY: the caller vouches for the library.
-        let library = unsafe { Library::open(path, (flags != -1).then_some(flags))? };
+        let library = unsafe { Library::open(path.map(OsStr::new), (flags != -1).then_some(flags))? };
         let library = try_box(library)?;
         // SAFETY: the caller has a place for it.
         unsafe { out.write(Box::into_raw(library)) };

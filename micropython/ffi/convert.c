@@ -39,6 +39,20 @@ static uint64_t truncate_int(mp_obj_t obj) {
     #endif
 }
 
+#if MICROPY_PY_BUILTINS_FLOAT
+// Objects that are asked for a float have a method for that. MicroPython would ask the int in an object of a class over int, which an
+// assertion of its own forbids.
+static bool may_have_float(mp_obj_t obj) {
+    if (mp_obj_is_float(obj) || mp_obj_is_integer(obj)
+        || mp_obj_cast_to_native_base(obj, MP_OBJ_FROM_PTR(&mp_type_int)) == MP_OBJ_NULL) {
+        return true;
+    }
+    mp_obj_t dest[2];
+    mp_load_method_maybe(obj, MP_QSTR___float__, dest);
+    return dest[0] != MP_OBJ_NULL;
+}
+#endif
+
 // An object's own representation: a pointer, or the 64 bits of a boxed value.
 static uint64_t slot_from_representation(mp_obj_t obj) {
     #if MICROPY_OBJ_REPR == MICROPY_OBJ_REPR_D
@@ -107,7 +121,7 @@ ffi_conversion_t ffi_slot_from_obj(farcall_kind kind, mp_obj_t obj, uint64_t *sl
         case FARCALL_FLOAT:
         case FARCALL_DOUBLE: {
             mp_float_t value;
-            if (!mp_obj_get_float_maybe(obj, &value)) {
+            if (!may_have_float(obj) || !mp_obj_get_float_maybe(obj, &value)) {
                 return FFI_WRONG_KIND;
             }
             float_slot_t narrow = { (float)value };

@@ -53,6 +53,17 @@ class Number:
         return 9
 
 
+class OwnInt(int):
+    pass
+
+
+class OwnIntWithFloat(int):
+    def __float__(self):
+        return 0.5
+
+
+peer.var("i", "var_i").set(OwnInt(-5))
+print(peer.var("i", "var_i").get(), func("d", "pass_d", "d")(OwnIntWithFloat(1)))
 peer.var("i", "var_i").set(Number())
 print(peer.var("i", "var_i").get(), func("d", "pass_d", "d")(Number()), func("f", "pass_f", "f")(Number()))
 
@@ -81,6 +92,8 @@ for f, args in (
     (func, ("i", "no_such_symbol", "")),
     (func("i", "pass_i", "i"), (1.5,)),
     (func("d", "pass_d", "d"), ("1",)),
+    (func("d", "pass_d", "d"), (OwnInt(1),)),
+    (func("i", "pass_i", "i"), (OwnInt(1),)),
     (func("p", "pass_p", "p"), ([],)),
     (peer.var("i", "var_i").set, (None,)),
     (peer.var("i", "var_i").set, (1.5,)),

@@ -5,7 +5,7 @@ use crate::func::Function;
 use crate::var::Variable;
 use farcall_engine as engine;
 use farcall_memory::Shared;
-use std::ffi::c_void;
+use std::ffi::{OsStr, c_void};
 
 /// A shared library, or the program itself.
 ///
@@ -20,15 +20,17 @@ impl Library {
     /// Opens a library by its path or by a name that the loader searches for; the program itself, with all it has loaded,
     /// for `None`. Every symbol it needs is resolved now, and its own are not lent to libraries opened later.
     ///
+    /// A linker script, such as the `libc.so` of development packages, stands for all that it names.
+    ///
     /// # Errors
-    /// [`EngineError::Open`](crate::EngineError::Open) with the loader's own words;
+    /// [`EngineError::Open`](crate::EngineError::Open) with the loader's own words, or with what is wrong with a linker script;
     /// [`EngineError::NulInName`](crate::EngineError::NulInName).
     ///
     /// # Safety
     /// * The library's initialisers, which run now, and its finalisers, which run when it is closed, are sound to run.
     pub unsafe fn open(path: Option<&str>) -> Result<Library> {
         // SAFETY: the caller vouches for the initialisers and the finalisers.
-        let library = unsafe { engine::Library::open(path, None)? };
+        let library = unsafe { engine::Library::open(path.map(OsStr::new), None)? };
         Ok(Library {
             shared: Shared::try_new(library)?,
         })
@@ -43,7 +45,7 @@ impl Library {
     /// * As for [`Library::open`].
     pub unsafe fn open_with_flags(path: Option<&str>, flags: i32) -> Result<Library> {
         // SAFETY: the caller vouches for the initialisers and the finalisers.
-        let library = unsafe { engine::Library::open(path, Some(flags))? };
+        let library = unsafe { engine::Library::open(path.map(OsStr::new), Some(flags))? };
         Ok(Library {
             shared: Shared::try_new(library)?,
         })

@@ -222,11 +222,19 @@ fn callback_runs_on_a_thread_of_cs_own() {
 }
 
 #[test]
-fn function_pointer_of_unknown_signature_is_no_argument_of_a_callback() {
-    let error = Callback::new("v", "iC", |_| Value::Void).expect_err("no type");
+fn function_pointer_is_an_address_as_an_argument_of_a_callback() {
+    let callback = Callback::new("C", "C", |args| args[0]).expect("a callback");
+    let address = callback.code().cast_mut();
+    let args = [callback.code().into(), Value::Pointer(address)];
+    assert_eq!(call("C", "call_p", "CC", &args), Value::Pointer(address));
+}
+
+#[test]
+fn void_among_the_arguments_of_a_callback_is_an_error() {
+    let error = Callback::new("v", "iv", |_| Value::Void).expect_err("no type");
     assert_eq!(
         error.to_string(),
-        "argument 2: 'C' is no type for an argument of a callback"
+        "argument 2: 'v' is no type for an argument"
     );
     assert!(matches!(
         error,

@@ -151,6 +151,18 @@ fn libraries_functions_and_variables_report_it() {
         }
         Ok(())
     });
+    #[cfg(unix)]
+    {
+        let script = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("{}-script.so", std::process::id()));
+        let text = format!("INPUT({path}) GROUP(AS_NEEDED(no-such.so) {path})");
+        std::fs::write(&script, text).expect("a script");
+        let script = script.to_str().expect("it is text");
+        check("a linker script", || {
+            // SAFETY: it has no initialisers of its own.
+            unsafe { Library::open(Some(script)) }.map(drop)
+        });
+    }
     check("a variable at an address", || {
         let mut value = 1_i32;
         let variable = Variable::at((&raw mut value).cast(), "i")?;

@@ -13,6 +13,9 @@ use std::fmt;
 /// Stands in a string of argument codes where a variadic function's prototype has its `...`.
 pub const VARIADIC: char = '.';
 
+/// The argument codes of a function whose prototype has `(void)`; no codes at all say the same.
+const NO_ARGUMENTS: &str = "v";
+
 /// One letter of a signature string, known to be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TypeCode {
@@ -175,19 +178,15 @@ pub struct Codes {
 
 impl Codes {
     /// Reads a result code and a string of argument codes. A [`VARIADIC`] mark among these stands where the function's
-    /// prototype has its `...`.
+    /// prototype has its `...`, and a `v` alone is C's `(void)`.
     ///
     /// # Errors
-    /// [`Error::UnknownCode`], [`Error::NotOneCode`], and [`Error::MisplacedCode`] for `v` as an argument; for `C` where
-    /// a value of it would come from C: there it would be an address of unknown signature; and for a mark in a callback, which
-    /// could not know what it was called with.
+    /// [`Error::UnknownCode`], [`Error::NotOneCode`], and [`Error::MisplacedCode`] for `v` as one of several arguments, and for a
+    /// mark in a callback, which could not know what it was called with.
     pub fn parse(ret: &str, args: &str, role: Role) -> Result<Codes> {
-        let ret = TypeCode::parse(ret, Position::Result)?;
-        if ret.kind == Kind::Callback && role == Role::Function {
-            return Err(misplaced(ret.letter(), Position::Result, "a result"));
-        }
+        let args = if args == NO_ARGUMENTS { "" } else { args };
         let mut codes = Codes {
-            ret,
+            ret: TypeCode::parse(ret, Position::Result)?,
             args: try_with_capacity(args.len())?,
             fixed: None,
         };
@@ -200,7 +199,7 @@ impl Codes {
                 VARIADIC if role == Role::Callback => {
                     return Err(misplaced(VARIADIC, position, "an argument of a callback"));
                 }
-                _ => codes.args.push(argument(got, position, role)?),
+                _ => codes.args.push(argument(got, position)?),
             }
         }
         Ok(codes)
@@ -240,13 +239,10 @@ impl Codes {
 }
 
 /// The code of an argument.
-fn argument(got: char, position: Position, role: Role) -> Result<TypeCode> {
+fn argument(got: char, position: Position) -> Result<TypeCode> {
     let code = TypeCode::new(got).ok_or(Error::UnknownCode { position, got })?;
-    match (code.kind, role) {
-        (Kind::Void, _) => Err(misplaced(got, position, "an argument")),
-        (Kind::Callback, Role::Callback) => {
-            Err(misplaced(got, position, "an argument of a callback"))
-        }
+    match code.kind {
+        Kind::Void => Err(misplaced(got, position, "an argument")),
         _ => Ok(code),
     }
 }
@@ -349,12 +345,23 @@ mod tests {
     }
 
     #[test]
-    fn void_and_function_codes_are_refused_where_they_mean_nothing() {
-        assert!(Codes::parse("v", "", Role::Function).is_ok());
-        assert!(Codes::parse("v", "v", Role::Function).is_err());
-        assert!(Codes::parse("i", "C", Role::Function).is_ok());
-        assert!(Codes::parse("C", "", Role::Function).is_err());
-        assert!(Codes::parse("C", "", Role::Callback).is_ok());
-        assert!(Codes::parse("i", "C", Role::Callback).is_err());
+    fn void_is_no_argument_but_alone_stands_for_none() {
+        for role in [Role::Function, Role::Callback] {
+            let none = Codes::parse("v", "v", role).expect("good codes");
+            assert_eq!(none, Codes::parse("v", "", role).expect("good codes"));
+            for args in ["vv", "iv", "vi"] {
+                let error = Codes::parse("v", args, role).unwrap_err().to_string();
+                assert!(error.ends_with("'v' is no type for an argument"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn function_code_is_a_type_everywhere() {
+        for role in [Role::Function, Role::Callback] {
+            let codes = Codes::parse("C", "C", role).expect("good codes");
+            assert_eq!(codes.ret.kind(), Kind::Callback);
+            assert_eq!(codes.args[0].ty(), Type::POINTER);
+        }
     }
 }

@@ -4,9 +4,8 @@ use crate::epoch::{self, Inside, Place, Thing, Waiting, Work};
 use crate::error::{Error, Result};
 use crate::sys::{self, LoaderFailure};
 use farcall_memory::OutOfMemory;
-use farcall_memory::try_box;
-use farcall_memory::try_string;
-use std::ffi::c_void;
+use farcall_memory::{try_box, try_lossy, try_string};
+use std::ffi::{OsStr, c_void};
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -52,15 +51,18 @@ impl Library {
     /// for `None`. `flags` are the loader's: those of `dlopen`, or of `LoadLibraryExW`. Without them every symbol that the library
     /// needs is resolved now, and its own are not lent to libraries opened later.
     ///
+    /// A linker script, as development packages put it where a library is expected, stands for all that it names.
+    ///
     /// # Errors
-    /// [`Error::Open`] with the loader's own words; [`Error::NulInName`].
+    /// [`Error::Open`] with the loader's own words, or with what is wrong with a linker script; [`Error::NulInName`].
     ///
     /// # Safety
     /// * The library's initialisers, which run now, and its finalisers, which run when it is closed, are sound to run.
-    pub unsafe fn open(path: Option<&str>, flags: Option<i32>) -> Result<Library> {
-        if let Some(name) = path.filter(|path| path.contains('\0')) {
+    pub unsafe fn open(path: Option<&OsStr>, flags: Option<i32>) -> Result<Library> {
+        let bytes = path.map(OsStr::as_encoded_bytes);
+        if let Some(name) = bytes.filter(|path| path.contains(&0)) {
             return Err(Error::NulInName {
-                name: try_string(name)?,
+                name: try_lossy(name)?,
             });
         }
         // What an embedder closed while in use may have come free by now.
@@ -73,7 +75,7 @@ impl Library {
             Err(LoaderFailure::OutOfMemory) => return Err(OutOfMemory.into()),
             Err(LoaderFailure::Said(error)) => {
                 return Err(Error::Open {
-                    path: path.map(try_string).transpose()?,
+                    path: bytes.map(try_lossy).transpose()?,
                     code: error.code,
                     text: error.text,
                 });
@@ -81,7 +83,7 @@ impl Library {
         };
         let handle = library.handle() as usize;
         Ok(Library {
-            name: try_string(path.unwrap_or("the program"))?,
+            name: try_lossy(bytes.unwrap_or(b"the program"))?,
             is_open: AtomicBool::new(true),
             loaded: ManuallyDrop::new(try_box(Loaded {
                 waiting: Waiting::new(),

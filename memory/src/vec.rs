@@ -130,6 +130,24 @@ pub fn try_string(text: &str) -> Result<String, OutOfMemory> {
     Ok(string)
 }
 
+/// A text of bytes that should be one, with a mark for whatever is none.
+///
+/// # Errors
+/// [`OutOfMemory`].
+pub fn try_lossy(bytes: &[u8]) -> Result<String, OutOfMemory> {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        let rest = match chunk.invalid() {
+            [] => "",
+            _ => "\u{fffd}",
+        };
+        text.try_reserve(chunk.valid().len() + rest.len())?;
+        text.push_str(chunk.valid());
+        text.push_str(rest);
+    }
+    Ok(text)
+}
+
 /// What `format!` makes.
 ///
 /// # Errors
@@ -189,6 +207,12 @@ mod tests {
         assert_eq!(try_collect_all([2, 4].map(halves)), Ok(vec![1, 2]));
         assert_eq!(try_collect_all([2, 3].map(halves)), Err(OutOfMemory));
         assert_eq!(try_collect([1, 2]), Ok(vec![1, 2]));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_marked() {
+        let text = try_lossy(b"a\xc3\xb6\xff\xfeb").expect("there is memory");
+        assert_eq!(text, String::from_utf8_lossy(b"a\xc3\xb6\xff\xfeb"));
     }
 
     #[test]

@@ -31,8 +31,16 @@ static uint64_t truncate_int(mp_obj_t obj) {
 }
 
 #if MICROPY_PY_BUILTINS_FLOAT
-static bool is_number(mp_obj_t obj) {
-    return mp_obj_is_float(obj) || mp_obj_is_integer(obj);
+// Objects that are asked for a float have a method for that. MicroPython would ask the int in an object of a class over int, which an
+// assertion of its own forbids.
+static bool may_have_float(mp_obj_t obj) {
+    if (mp_obj_is_float(obj) || mp_obj_is_integer(obj)
+        || mp_obj_cast_to_native_base(obj, MP_OBJ_FROM_PTR(&mp_type_int)) == MP_OBJ_NULL) {
+        return true;
+    }
+    mp_obj_t dest[2];
+    mp_load_method_maybe(obj, MP_QSTR___float__, dest);
+    return dest[0] != MP_OBJ_NULL;
 }
 #endif
 
@@ -54,7 +62,7 @@ static mp_obj_t obj_from_representation(uint64_t slot) {
     return obj == MP_OBJ_NULL ? mp_const_none : obj;
 }
 
-// None, an int, or something that is a C function: what both a pointer to code and a pointer to anything may be.
+// None, an int, or something that is a C function: what a variable may hold as well as an argument.
 static ffi_conversion_t slot_from_address(mp_obj_t obj, uint64_t *slot) {
     if (obj == mp_const_none) {
         *slot = 0;
@@ -91,75 +99,81 @@ ffi_conversion_t ffi_slot_from_obj(farcall_kind kind, mp_obj_t obj, uint64_t *sl
     switch (kind) {
         case FARCALL_INT:
         case FARCALL_UINT:
+            if (obj == mp_const_none) {
+                *slot = 0;
+                return FFI_CONVERTED;
+            }
             if (!mp_obj_is_integer(obj)) {
                 return FFI_WRONG_KIND;
             }
             *slot = truncate_int(obj);
             return FFI_CONVERTED;
         #if MICROPY_PY_BUILTINS_FLOAT
-        case FARCALL_FLOAT: {
-            if (!is_number(obj)) {
-                return FFI_WRONG_KIND;
-            }
-            float_slot_t number = { mp_obj_get_float_to_f(obj) };
-            *slot = number.bits;
-            return FFI_CONVERTED;
-        }
+        case FARCALL_FLOAT:
         case FARCALL_DOUBLE: {
-            if (!is_number(obj)) {
+            mp_float_t value;
+            if (!may_have_float(obj) || !mp_obj_get_float_maybe(obj, &value)) {
                 return FFI_WRONG_KIND;
             }
-            double_slot_t number = { mp_obj_get_float_to_d(obj) };
-            *slot = number.bits;
+            float_slot_t narrow = { (float)value };
+            double_slot_t wide = { (double)value };
+            *slot = kind == FARCALL_FLOAT ? narrow.bits : wide.bits;
             return FFI_CONVERTED;
         }
         #endif
         case FARCALL_POINTER:
         case FARCALL_STR:
         case FARCALL_BYTES:
+        case FARCALL_WORD:
             return slot_from_pointer(obj, slot);
+        case FARCALL_CALLBACK:
+            return slot_from_address(obj, slot);
         case FARCALL_OBJECT:
             *slot = slot_from_representation(obj);
             return FFI_CONVERTED;
-        case FARCALL_CALLBACK:
-            return slot_from_address(obj, slot);
         default:
             return FFI_WRONG_KIND;
     }
 }
 
+// An object that has a value as an int of its own.
+static ffi_conversion_t slot_from_int_of_obj(mp_obj_t obj, uint64_t *slot) {
+    mp_int_t value;
+    if (!mp_obj_get_int_maybe(obj, &value)) {
+        return FFI_WRONG_KIND;
+    }
+    *slot = (uint64_t)(int64_t)value;
+    return FFI_CONVERTED;
+}
+
 ffi_conversion_t ffi_stored_from_obj(farcall_kind kind, mp_obj_t obj, uint64_t *slot) {
+    ffi_conversion_t why;
     switch (kind) {
-        case FARCALL_FLOAT:
-            return ffi_slot_from_obj(FARCALL_DOUBLE, obj, slot);
+        case FARCALL_INT:
+        case FARCALL_UINT:
+            why = obj == mp_const_none ? FFI_WRONG_KIND : ffi_slot_from_obj(kind, obj, slot);
+            break;
         case FARCALL_POINTER:
         case FARCALL_STR:
         case FARCALL_BYTES:
         case FARCALL_CALLBACK:
-            kind = FARCALL_CALLBACK;
+            why = slot_from_address(obj, slot);
             break;
         default:
-            break;
+            return ffi_slot_from_obj(kind, obj, slot);
     }
-    ffi_conversion_t why = ffi_slot_from_obj(kind, obj, slot);
-    if (why != FFI_CONVERTED || !mp_obj_is_int(obj) || kind == FARCALL_OBJECT || kind == FARCALL_DOUBLE) {
-        return why;
-    }
-    // An int that comes back as it was has lost nothing. Addresses may be written with or without a sign.
-    bool same = (kind != FARCALL_INT && mp_obj_equal(ffi_obj_from_slot(FARCALL_UINT, *slot), obj))
-        || (kind != FARCALL_UINT && mp_obj_equal(ffi_obj_from_slot(FARCALL_INT, *slot), obj));
-    return same ? FFI_CONVERTED : FFI_OUT_OF_RANGE;
+    return why == FFI_WRONG_KIND ? slot_from_int_of_obj(obj, slot) : why;
 }
 
 mp_obj_t ffi_obj_from_slot(farcall_kind kind, uint64_t slot) {
     switch (kind) {
-        case FARCALL_INT: {
+        case FARCALL_INT:
+        case FARCALL_POINTER:
+        case FARCALL_CALLBACK: {
             mp_int_t value = (mp_int_t)slot;
             return (int64_t)value == (int64_t)slot ? mp_obj_new_int(value) : mp_obj_new_int_from_ll((int64_t)slot);
         }
-        case FARCALL_UINT:
-        case FARCALL_POINTER:
-        case FARCALL_CALLBACK: {
+        case FARCALL_UINT: {
             mp_uint_t value = (mp_uint_t)slot;
             return (uint64_t)value == slot ? mp_obj_new_int_from_uint(value) : mp_obj_new_int_from_ull(slot);
         }
@@ -209,13 +223,14 @@ const char *ffi_kind_wants(farcall_kind kind) {
     switch (kind) {
         case FARCALL_INT:
         case FARCALL_UINT:
-            return "an int";
+            return "an int or None";
         case FARCALL_FLOAT:
         case FARCALL_DOUBLE:
             return MICROPY_PY_BUILTINS_FLOAT ? "a float or an int" : "a float, but this MicroPython has no floats";
         case FARCALL_POINTER:
         case FARCALL_STR:
         case FARCALL_BYTES:
+        case FARCALL_WORD:
             return "None, an int, a buffer, a str or a callback";
         case FARCALL_CALLBACK:
             return "a callback, an int or None";
@@ -226,9 +241,13 @@ const char *ffi_kind_wants(farcall_kind kind) {
 
 const char *ffi_kind_stores(farcall_kind kind) {
     switch (kind) {
+        case FARCALL_INT:
+        case FARCALL_UINT:
+            return "an int";
         case FARCALL_POINTER:
         case FARCALL_STR:
         case FARCALL_BYTES:
+        case FARCALL_CALLBACK:
             return "None, an int or a callback, since the variable would outlive any other object";
         default:
             return ffi_kind_wants(kind);

@@ -29,7 +29,8 @@ typedef struct {
     char text[252];
 } farcall_error;
 
-// How an interpreter's value becomes a slot, and a slot a value. One per result and per argument of a signature.
+// How an interpreter's value becomes a slot, and a slot a value. One per result and per argument of a signature. C is
+// FARCALL_POINTER as a function's argument or result, and so are O in a callback, and s and C as a callback's argument.
 // A slot is 8 bytes. Integers of any width are taken from the slot's low bytes when a C function is called, and arrive
 // extended to all 64 bits (by the sign of their type) in a result or in a callback's argument. A float lies in the
 // low four bytes. ORDER farcall_kind
@@ -44,6 +45,7 @@ typedef enum {
     FARCALL_BYTES = 7, // S
     FARCALL_OBJECT = 8, // O
     FARCALL_CALLBACK = 9, // C
+    FARCALL_WORD = 10, // a function's argument of l L q Q, where that is as wide as a pointer
 } farcall_kind;
 
 // Calls `target` with `args` (one slot each) and leaves the result in `*result` (untouched for a void result; may then be NULL).
@@ -75,7 +77,7 @@ typedef struct _farcall_signature {
 // farcall_signature_release() once.
 farcall_status farcall_signature_new(const char *ret, size_t ret_len, const char *args, size_t args_len,
     const farcall_signature **out, farcall_error *error);
-// The same for a callback: codes that only a callback's roles forbid are refused here ('C' as an argument).
+// The same for a callback: what only a function may have is refused here (the mark of variadic arguments).
 farcall_status farcall_callback_signature_new(const char *ret, size_t ret_len, const char *args, size_t args_len,
     const farcall_signature **out, farcall_error *error);
 void farcall_signature_release(const farcall_signature *signature);
@@ -147,7 +149,8 @@ void *farcall_callback_code(const farcall_callback *callback);
 void farcall_callback_free(farcall_callback *callback);
 
 // A loaded library. `path` NULL is the program itself with all it has loaded; `flags` are dlopen's, on Windows those of
-// LoadLibraryEx(), and -1 is the default (RTLD_NOW | RTLD_LOCAL; the search that a name or path asks for by itself).
+// LoadLibraryEx(), and 0 is the default (RTLD_NOW | RTLD_LOCAL; the search that a name or path asks for by itself). A linker script
+// stands for what it names.
 typedef struct farcall_library farcall_library;
 farcall_status farcall_library_open(const char *path, int flags, farcall_library **out, farcall_error *error);
 // FARCALL_OS with ENOENT and a text that names the symbol where it is missing.
@@ -170,11 +173,10 @@ typedef uintptr_t farcall_thread;
 // Has them look at this thread's variable from now on. It must be thread-local.
 void farcall_thread_register(volatile farcall_thread *thread);
 
-// A C variable of the scalar type `code` at `address`. Loads give a slot as a result would; a store checks the value's
-// range (`value` is a signed 64-bit number for FARCALL_INT, unsigned for FARCALL_UINT, a double's bits for
-// FARCALL_FLOAT and FARCALL_DOUBLE, an address otherwise) and answers FARCALL_OVERFLOW, with a text, if it does not fit.
+// A C variable of the scalar type `code` at `address`. Loads give a slot as a result would, and a store takes one as an argument
+// does: it cuts an integer to its type.
 farcall_status farcall_variable_kind(const char *code, size_t code_len, farcall_kind *out, farcall_error *error);
 uint64_t farcall_variable_load(char code, const void *address);
-farcall_status farcall_variable_store(char code, void *address, uint64_t value, farcall_error *error);
+void farcall_variable_store(char code, void *address, uint64_t slot);
 
 #endif // FARCALL_H

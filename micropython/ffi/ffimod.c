@@ -5,12 +5,43 @@
 
 #include "modffi.h"
 #include "py/mphal.h"
+#include "py/objstr.h"
 
 const mp_obj_ffimod_t ffi_no_module = {
     .base = { &ffimod_type },
     .library = (farcall_library *)&ffi_no_module,
     .path = MP_ROM_NONE,
 };
+
+// The port's own module ignores the flags, so 0 and None are the usual ones.
+mp_obj_t ffi_new_library(mp_obj_t path, mp_obj_t flags_in) {
+    const char *c_path = NULL;
+    if (mp_obj_is_str_or_bytes(path)) {
+        c_path = ffi_get_c_string(path);
+    } else if (path != mp_const_none) {
+        mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("library: expected a str, bytes or None, got %s"),
+            mp_obj_get_type_str(path));
+    }
+    int flags = flags_in == mp_const_none ? 0 : (int)mp_obj_get_int(flags_in);
+
+    mp_obj_ffimod_t *module = mp_obj_malloc(mp_obj_ffimod_t, &ffimod_type);
+    module->library = NULL;
+    module->path = path;
+    farcall_library *library;
+    farcall_error error;
+    farcall_status status = farcall_library_open(c_path, flags, &library, &error);
+    if (status != FARCALL_OK) {
+        ffi_raise(status, &error);
+    }
+    module->library = library;
+    return MP_OBJ_FROM_PTR(module);
+}
+
+static mp_obj_t ffimod_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
+    (void)type;
+    mp_arg_check_num(n_args, n_kw, 1, 2, false);
+    return ffi_new_library(args[0], n_args > 1 ? args[1] : mp_const_none);
+}
 
 static void *find_symbol(mp_obj_ffimod_t *self, mp_obj_t name) {
     const char *c_name = ffi_get_c_string(name);
@@ -97,6 +128,7 @@ MP_DEFINE_CONST_OBJ_TYPE(
     ffimod_type,
     MP_QSTR_ffimod,
     MP_TYPE_FLAG_NONE,
+    make_new, ffimod_make_new,
     print, ffimod_print,
     locals_dict, &ffimod_locals_dict
     );

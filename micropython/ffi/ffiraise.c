@@ -88,9 +88,6 @@ FFI_NORETURN void ffi_raise_closed_library(mp_obj_t user, const mp_obj_ffimod_t 
 
 FFI_NORETURN void ffi_raise_conversion(ffi_conversion_t why, const char *where, char code, const char *wanted,
     mp_obj_t obj) {
-    if (why == FFI_OUT_OF_RANGE) {
-        mp_raise_msg_varg(&mp_type_OverflowError, MP_ERROR_TEXT("%s: out of the range of '%c'"), where, code);
-    }
     if (why == FFI_CLOSED && mp_obj_is_type(obj, &ffifunc_type)) {
         const mp_obj_ffifunc_t *func = MP_OBJ_TO_PTR(obj);
         mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: %s: library %s is closed"), where,

@@ -62,11 +62,7 @@ static mp_obj_t ffivar_set(mp_obj_t self_in, mp_obj_t value) {
         snprintf(where, sizeof(where), "variable %s", mp_obj_str_get_str(self->name));
         ffi_raise_conversion(why, where, self->code, ffi_kind_stores(self->kind), value);
     }
-    farcall_error error;
-    farcall_status status = farcall_variable_store(self->code, self->address, slot, &error);
-    if (status != FARCALL_OK) {
-        ffi_raise(status, &error);
-    }
+    farcall_variable_store(self->code, self->address, slot);
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(ffivar_set_obj, ffivar_set);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "modffi.h"
+#include "py/objstr.h"
 
 #if defined(ffi_innermost)
 size_t ffi_innermost_slot, ffi_known_state_slot;
@@ -47,15 +48,19 @@ ffi_keeper_t *ffi_new_keeper(void) {
 }
 
 const char *ffi_get_code(mp_obj_t code, const char *what, size_t *len) {
-    if (!mp_obj_is_str(code)) {
+    if (!mp_obj_is_str_or_bytes(code)) {
         mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("%s: expected a type code (a str), got %s"), what,
             mp_obj_get_type_str(code));
     }
-    return mp_obj_str_get_data(code, len);
+    const char *text = mp_obj_str_get_data(code, len);
+    if (*len > 1 && (byte)text[0] < 0x80) {
+        *len = 1;
+    }
+    return text;
 }
 
 const char *ffi_get_codes(mp_obj_t codes, vstr_t *scratch, size_t *len) {
-    if (mp_obj_is_str(codes)) {
+    if (mp_obj_is_str_or_bytes(codes)) {
         return mp_obj_str_get_data(codes, len);
     }
     vstr_init(scratch, 16);
@@ -63,7 +68,7 @@ const char *ffi_get_codes(mp_obj_t codes, vstr_t *scratch, size_t *len) {
     mp_obj_t iterable = mp_getiter(codes, &iter_buf);
     mp_obj_t item;
     for (unsigned int position = 1; (item = mp_iternext(iterable)) != MP_OBJ_STOP_ITERATION; ++position) {
-        if (!mp_obj_is_str(item)) {
+        if (!mp_obj_is_str_or_bytes(item)) {
             mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("argument %u: expected a type code (a str), got %s"),
                 position, mp_obj_get_type_str(item));
         }
@@ -110,27 +115,7 @@ void ffi_check_stack(const mp_state_thread_t *state, size_t slots) {
 }
 
 static mp_obj_t ffi_open(size_t n_args, const mp_obj_t *args) {
-    mp_obj_t path = args[0];
-    const char *c_path = NULL;
-    if (mp_obj_is_str(path)) {
-        c_path = ffi_get_c_string(path);
-    } else if (path != mp_const_none) {
-        mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("library: expected a str or None, got %s"),
-            mp_obj_get_type_str(path));
-    }
-    int flags = n_args > 1 ? (int)mp_obj_get_int(args[1]) : -1;
-
-    mp_obj_ffimod_t *module = mp_obj_malloc(mp_obj_ffimod_t, &ffimod_type);
-    module->library = NULL;
-    module->path = path;
-    farcall_library *library;
-    farcall_error error;
-    farcall_status status = farcall_library_open(c_path, flags, &library, &error);
-    if (status != FARCALL_OK) {
-        ffi_raise(status, &error);
-    }
-    module->library = library;
-    return MP_OBJ_FROM_PTR(module);
+    return ffi_new_library(args[0], n_args > 1 ? args[1] : mp_const_none);
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ffi_open_obj, 1, 2, ffi_open);
 

@@ -167,14 +167,17 @@ extern const mp_obj_type_t ffivar_type;
 
 // modffi.c
 ffi_keeper_t *ffi_new_keeper(void);
-// The codes in a str, or in an iterable of strs of one code each, which are gathered in `scratch`.
+// The codes in a str or bytes, or in an iterable of those with one code each, which are gathered in `scratch`.
 const char *ffi_get_codes(mp_obj_t codes, vstr_t *scratch, size_t *len);
-// The code in a str; `what` is for the exception.
+// The code that a str or bytes begins with: the port's own module looks no further. `what` is for the exception.
 const char *ffi_get_code(mp_obj_t code, const char *what, size_t *len);
 const char *ffi_get_c_string(mp_obj_t text);
 bool ffi_get_address(mp_obj_t obj, uint64_t *address);
 // Raises RuntimeError if the C stack is too short for a call with so many slots.
 void ffi_check_stack(const mp_state_thread_t *state, size_t slots);
+
+// ffimod.c
+mp_obj_t ffi_new_library(mp_obj_t path, mp_obj_t flags);
 
 // ffifunc.c
 mp_obj_t ffi_new_func(mp_obj_t result, mp_obj_t args, void *address, const mp_obj_ffimod_t *module, mp_obj_t name);
@@ -195,12 +198,10 @@ typedef enum {
     FFI_CONVERTED,
     FFI_WRONG_KIND,
     FFI_CLOSED, // the right kind of object, but closed
-    FFI_OUT_OF_RANGE, // an int that no slot holds
 } ffi_conversion_t;
 
 ffi_conversion_t ffi_slot_from_obj(farcall_kind kind, mp_obj_t obj, uint64_t *slot);
-// The same for a variable, which would outlive a buffer. Integers are checked, floats are doubles: as
-// farcall_variable_store() wants them.
+// The same for a variable, which would outlive a buffer.
 ffi_conversion_t ffi_stored_from_obj(farcall_kind kind, mp_obj_t obj, uint64_t *slot);
 mp_obj_t ffi_obj_from_slot(farcall_kind kind, uint64_t slot);
 // What ffi_slot_from_obj() takes, in words.

@@ -20,7 +20,7 @@ use report::{Report, Status, guard};
 use signature::Signature;
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr::NonNull;
-use text::{c_text, text};
+use text::{c_path, c_text, text};
 
 /// A character of C's, which is signed on some systems.
 fn letter(code: c_char) -> char {
@@ -85,10 +85,10 @@ pub unsafe extern "C" fn farcall_library_open(
         let path = match path.is_null() {
             true => None,
             // SAFETY: the caller vouches for the string.
-            false => Some(unsafe { c_text(path)? }),
+            false => Some(unsafe { c_path(path)? }),
         };
         // SAFETY: the caller vouches for the library.
-        let library = unsafe { Library::open(path, (flags != -1).then_some(flags))? };
+        let library = unsafe { Library::open(path, (flags != 0).then_some(flags))? };
         let library = try_box(library)?;
         // SAFETY: the caller has a place for it.
         unsafe { out.write(Box::into_raw(library)) };
@@ -174,20 +174,10 @@ pub unsafe extern "C" fn farcall_variable_load(code: c_char, address: *const c_v
 /// # Safety
 /// * `code` has passed [`farcall_variable_kind`].
 /// * `address` points to a variable of that type that may be written.
-/// * `report` points to a place for an error.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn farcall_variable_store(
-    code: c_char,
-    address: *mut c_void,
-    value: u64,
-    report: *mut Report,
-) -> Status {
-    guard(report, || {
-        if let Some(code) = TypeCode::new(letter(code)) {
-            let word = signature::variable_slot(code, value)?;
-            // SAFETY: the caller vouches for the variable.
-            unsafe { slot::store(&code.ty(), address, word) };
-        }
-        Ok(())
-    })
+pub unsafe extern "C" fn farcall_variable_store(code: c_char, address: *mut c_void, word: u64) {
+    if let Some(code) = TypeCode::new(letter(code)) {
+        // SAFETY: the caller vouches for the variable.
+        unsafe { slot::store(&code.ty(), address, word) };
+    }
 }

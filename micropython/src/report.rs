@@ -55,6 +55,11 @@ impl Failure {
     pub fn value(text: &str) -> Failure {
         Failure::new(Status::Value, 0, &text)
     }
+
+    /// A `TypeError`.
+    pub fn wrong_type(text: &str) -> Failure {
+        Failure::new(Status::Type, 0, &text)
+    }
 }
 
 impl From<OutOfMemory> for Failure {
@@ -103,7 +108,9 @@ impl From<farcall_cdecl::Error> for Failure {
         use farcall_cdecl::Error;
         let status = match &error {
             Error::OutOfMemory(_) => Status::Memory,
-            Error::WrongKind { .. } => Status::Type,
+            Error::WrongKind { .. } | Error::UnknownCode { .. } | Error::NotOneCode { .. } => {
+                Status::Type
+            }
             Error::OutOfRange { .. } | Error::FloatRange { .. } => Status::Overflow,
             _ => Status::Value,
         };

@@ -2,8 +2,9 @@
 
 use crate::report::{Failure, Report, Status, guard};
 use crate::text::text;
+use farcall_arch::Type;
 use farcall_arch::endpoint::{Boxing, Delivery, ObjectCall, Unbox};
-use farcall_cdecl::{Codes, Kind, Position, Role, TypeCode, float_to_slot, integer_to_slot};
+use farcall_cdecl::{Codes, Kind, Role, TypeCode};
 use farcall_engine::{
     self as engine, Cache, Cached, Compiled, Conversion, Direction, Endpoint, Served,
 };
@@ -57,8 +58,14 @@ impl Signature {
         letters.try_push(codes.ret.letter() as u8)?;
         letters.try_extend_from_slice(args_text.as_bytes())?;
         letters.try_push(0)?;
-        let all = std::iter::once(&codes.ret).chain(&codes.args);
-        let kinds = try_collect(all.map(|code| code.kind() as u8))?;
+        let args = codes.args.iter();
+        let kinds = match role {
+            Role::Function => kinds(of_result(codes.ret), args.map(|&arg| of_parameter(arg)))?,
+            Role::Callback => kinds(
+                of_handler(codes.ret),
+                args.map(|&arg| of_argument(arg) as u8),
+            )?,
+        };
         let object_call = AtomicPtr::new(ptr::null_mut());
         if let Served::Code(start) = compiled.now(Direction::Call, Endpoint::Objects) {
             object_call.store(start.as_ptr().cast(), Ordering::Relaxed);
@@ -125,15 +132,57 @@ unsafe extern "C-unwind" fn follow_plan(
     unsafe { engine::interp::call_slots((*signature).compiled.plan(), target, slots, result) }
 }
 
-/// How each argument of a callback gets to the handler, unless one is an object as it is. ORDER farcall_delivery
+/// The kind of a function's integers that are as wide as a pointer: they may be whatever a pointer may be. ORDER farcall_kind
+const WORD: u8 = 10;
+
+fn kinds(ret: u8, args: impl Iterator<Item = u8>) -> Result<Vec<u8>, OutOfMemory> {
+    try_collect(std::iter::once(ret).chain(args))
+}
+
+/// How a function's argument becomes what C gets.
+fn of_parameter(code: TypeCode) -> u8 {
+    match code.kind() {
+        Kind::Int | Kind::Uint if code.ty().size() == Type::POINTER.size() => WORD,
+        Kind::Callback => Kind::Pointer as u8,
+        kind => kind as u8,
+    }
+}
+
+/// How a function's result becomes a value.
+fn of_result(code: TypeCode) -> u8 {
+    match code.kind() {
+        Kind::Callback => Kind::Pointer as u8,
+        kind => kind as u8,
+    }
+}
+
+/// How a callback's result becomes what C gets. An object is no more than an address there, as it is the other way.
+fn of_handler(code: TypeCode) -> u8 {
+    match code.kind() {
+        Kind::Object => Kind::Pointer as u8,
+        kind => kind as u8,
+    }
+}
+
+/// How a callback's argument becomes a value. Whatever the port's own module takes for a pointer is an address.
+fn of_argument(code: TypeCode) -> Kind {
+    match code.kind() {
+        Kind::Str | Kind::Object | Kind::Callback => Kind::Pointer,
+        kind => kind,
+    }
+}
+
+/// How each argument of a callback gets to the handler. ORDER farcall_delivery
 fn deliveries(codes: &Codes) -> Result<Option<Vec<Delivery>>, OutOfMemory> {
     let delivery = |kind| match kind {
-        Kind::Int => Some(Delivery::Signed),
-        Kind::Uint | Kind::Pointer => Some(Delivery::Unsigned),
-        Kind::Float | Kind::Double | Kind::Str | Kind::Bytes => Some(Delivery::Slot),
-        Kind::Void | Kind::Object | Kind::Callback => None,
+        Kind::Int | Kind::Pointer | Kind::Str | Kind::Object | Kind::Callback => {
+            Some(Delivery::Signed)
+        }
+        Kind::Uint => Some(Delivery::Unsigned),
+        Kind::Float | Kind::Double | Kind::Bytes => Some(Delivery::Slot),
+        Kind::Void => None,
     };
-    all(codes.args.iter().map(|code| delivery(code.kind())))
+    all(codes.args.iter().map(|&code| delivery(of_argument(code))))
 }
 
 /// All items, unless one is missing.
@@ -159,11 +208,12 @@ fn object_call(codes: &Codes) -> Result<Option<ObjectCall>, OutOfMemory> {
     let kind = codes.ret.kind();
     let ret = match kind {
         Kind::Void => Boxing::None,
-        Kind::Int => Boxing::Int(kind as u8),
-        Kind::Uint | Kind::Pointer => Boxing::Uint(kind as u8),
+        Kind::Int | Kind::Pointer => Boxing::Int(kind as u8),
+        Kind::Callback => Boxing::Int(Kind::Pointer as u8),
+        Kind::Uint => Boxing::Uint(kind as u8),
         Kind::Float | Kind::Double => Boxing::Float,
         Kind::Str | Kind::Bytes => Boxing::Object(kind as u8),
-        Kind::Callback | Kind::Object => return Ok(None),
+        Kind::Object => return Ok(None),
     };
     let args = codes.args.iter().map(|code| unbox(code.kind()));
     Ok(all(args)?.map(|args| ObjectCall { args, ret }))
@@ -290,15 +340,4 @@ pub unsafe extern "C" fn farcall_signature_release(signature: *const Signature) 
     if signature.is_sole() {
         engine::epoch::forget(signature);
     }
-}
-
-/// The slot of a value that is stored in a variable: a signed or unsigned number, a double's bits, or a word.
-pub(crate) fn variable_slot(code: TypeCode, value: u64) -> Result<u64, Failure> {
-    let position = Position::Variable;
-    Ok(match code.kind() {
-        Kind::Int => integer_to_slot((value as i64).into(), code, position)?,
-        Kind::Uint => integer_to_slot(value.into(), code, position)?,
-        Kind::Float => float_to_slot(f64::from_bits(value), position)?,
-        _ => value,
-    })
 }

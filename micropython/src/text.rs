@@ -1,7 +1,7 @@
 //! Strings that C passes.
 
 use crate::report::Failure;
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, OsStr, c_char};
 
 /// A UTF-8 string that C passes by address and length.
 ///
@@ -11,7 +11,7 @@ pub unsafe fn text<'a>(start: *const c_char, len: usize) -> Result<&'a str, Fail
     // SAFETY: the caller vouches for the bytes.
     let bytes = unsafe { std::slice::from_raw_parts(start.cast::<u8>(), len) };
     std::str::from_utf8(bytes)
-        .map_err(|_| Failure::value("expected type codes, got a string that is not UTF-8"))
+        .map_err(|_| Failure::wrong_type("expected type codes, got bytes that are not UTF-8"))
 }
 
 /// A NUL-terminated UTF-8 string.
@@ -24,4 +24,15 @@ pub unsafe fn c_text<'a>(start: *const c_char) -> Result<&'a str, Failure> {
     string
         .to_str()
         .map_err(|_| Failure::value("expected a name in UTF-8"))
+}
+
+/// A NUL-terminated path, in whatever bytes the system has for it.
+///
+/// # Safety
+/// * As for [`c_text`].
+pub unsafe fn c_path<'a>(start: *const c_char) -> Result<&'a OsStr, Failure> {
+    // SAFETY: the caller vouches for the string.
+    let path = unsafe { CStr::from_ptr(start) };
+    farcall_engine::path_of(path.to_bytes())
+        .ok_or_else(|| Failure::value("expected a path in UTF-8"))
 }

@@ -1,6 +1,7 @@
 # Every code as a callback's argument and as its result.
 
 import ffi
+import uctypes
 from support.peer import ascii_repr, fixed, func
 
 VALUES = {
@@ -60,9 +61,9 @@ for code in "bBhHiIqQlL":
     every[code] = result
     print(code, result if code == fixed(code) else result == every[fixed(code)], came[0] == 8 * (result,))
 
-# Pointers: an int, and NULL is 0.
+# Pointers: an int with a sign, and NULL is 0. So are strings, objects and functions.
 call = func("p", "call_p", "Cp")
-for code in "pP":
+for code in "pPsOC":
     for result in (None, 0, 0x1234, (1 << 64) - 1, False):
         came = []
 
@@ -70,20 +71,20 @@ for code in "pP":
             came.append(x)
             return result
 
-        with ffi.callback(code, pointer, code) as cb:
+        with ffi.callback("p", pointer, code) as cb:
             print(code, call(cb, (1 << 64) - 16), call(cb, None), came)
 
-# Strings: a copy, and NULL is None.
+# Strings: the address, or a copy as bytes; NULL is 0, or None.
 for code in "sS":
     came = []
 
     def string(x):
-        came.append(x)
+        came.append(x if code == "S" or x == 0 else uctypes.bytes_at(x, 3))
         return x
 
     with ffi.callback(code, string, code) as cb:
         call = func(code, "call_p", "Cs")
-        results = [call(cb, x) for x in ("w\u00f6rld", "", None, b"bytes", bytearray(b"array\0more"))]
+        results = [call(cb, x) for x in ("w\u00f6rld", "a\0b", None, b"bytes", bytearray(b"array\0more"))]
         print(code, ascii_repr(results), ascii_repr(came))
 
 # Whatever a pointer code takes as an argument is a result too.
@@ -101,11 +102,23 @@ for result in (add2, sub, sub.cfun(), None):
         with ffi.callback(code, lambda x: result, "p") as cb:
             print(code, apply(func("p", "call_p", "Cp")(cb, 0), 30, 12))
 
-# Objects come as they were.
+# Objects come and go as addresses.
 for thing in (1, "text", [1, 2], None, 1.5, True, print):
     with ffi.callback("O", lambda x: x, "O") as cb:
-        print(func("O", "call_p", "CO")(cb, thing) is thing, end=" ")
+        print(func("O", "call_p", "CO")(cb, thing) is thing, func("p", "call_p", "CO")(cb, thing) == id(thing), end=" ")
 print()
+
+# Small ints at both ends of what an object holds without memory, with and without the machine code's help.
+ENDS = [sign * (1 << bits) + more for bits in (61, 62, 63) for sign in (1, -1) for more in (-1, 0, 1)]
+ENDS = [x for x in ENDS if -(1 << 63) <= x < 1 << 63]
+call = func("p", "call_p", "Cp")
+for code in "pqsO":
+    came = []
+    with ffi.callback("q", lambda x: came.append(x), code) as cb:
+        for _ in range(40):
+            for x in ENDS:
+                call(cb, x)
+    print(code, came == ENDS * 40)
 
 # No result.
 with ffi.callback("v", lambda: "ignored", "") as cb:

@@ -62,9 +62,9 @@ def mixed(*args):
     return args == expected and 1
 
 
-expected = (1 << 62, 2.5, "text", b"text", (1 << 64) - 1, -(1 << 63))
-with ffi.callback("i", mixed, "qdsSQq") as cb:
-    f = ffi.func("i", cb.cfun(), "qdsSQq")
+expected = (1 << 62, 2.5, b"text", (1 << 64) - 1, -(1 << 63))
+with ffi.callback("i", mixed, "qdSQq") as cb:
+    f = ffi.func("i", cb.cfun(), "qdSQq")
     print(sum(f(*expected) for _ in range(50)))
 
 # A callback that is reached by C alone, among garbage.

@@ -13,15 +13,21 @@ c = libc()
 print(c.func("i", "abs", "i")(-3), c.addr("abs") == program.addr("abs"))
 
 # Flags: RTLD_LAZY alone is enough; on Windows they are LoadLibraryEx()'s, and none are needed.
-for flags in (0, 0x8, 0x1100) if is_windows else (1, 2, 0x101):
+# 0 and None are the usual ones, and one of RTLD_LAZY and RTLD_NOW goes without saying.
+for flags in (0, None, 0x8, 0x1100) if is_windows else (0, None, 1, 2, 0x101, 0x100):
     with ffi.open(path, flags) as m:
-        print(m.func("i", "answer", "")())
+        if m.func("i", "answer", "")() != 42:
+            print("not opened with", flags)
 
 # What is not there. The words are the loader's.
 try:
     ffi.open("libdoesnotexist.so.9")
 except OSError as e:
-    print(type(e.errno), "libdoesnotexist.so.9" in str(e))
+    print(e.errno, "libdoesnotexist.so.9" in str(e))
+try:
+    ffi.open("/no/such/library.so")
+except OSError as e:
+    print(e.errno, "/no/such/library.so" in str(e))
 for missing in ("no_such_symbol", ""):
     for f, args in ((lib.func, ("i", missing, "")), (lib.var, ("i", missing)), (lib.addr, (missing,))):
         try:
@@ -29,8 +35,21 @@ for missing in ("no_such_symbol", ""):
         except OSError as e:
             print(e.errno, missing in str(e))
 
+# Bytes are a path as well, also those that are no text.
+print(ffi.open(bytes(path, "utf-8")).func(b"i", b"answer", b"")())
+try:
+    ffi.open(b"/no such \xff\xfe.so")
+except (OSError, ValueError) as e:
+    print("not opened")
+
+# The type of libraries opens them, too.
+print(type(lib)(path).func("i", "answer", "")(), type(lib)(path, 0).func("i", "answer", "")())
+raises("no path", TypeError, (), type(lib))
+raises("three", TypeError, (), type(lib), path, 0, 0)
+raises("keyword", TypeError, (), type(lib), path, flags=0)
+
 # What is no name.
-for bad in (1, 1.5, [], b"bytes", True):
+for bad in (1, 1.5, [], bytearray(b"bytes"), True):
     raises("open " + type(bad).__name__, TypeError, (type(bad).__name__,), ffi.open, bad)
 for bad in (1, 1.5, [], None):
     raises("func " + type(bad).__name__, TypeError, (), lib.func, "i", bad, "")

@@ -20,7 +20,7 @@ FLOATS = [1.5 * i - 8 for i in range(12)]
 
 given = dict(INTEGERS)
 given["f"] = given["d"] = FLOATS
-given["p"] = [0xFFFF_0000_0000_0000 + i for i in range(12)]
+given["p"] = [-(1 << 48) + i for i in range(12)]
 
 for code, values in sorted(given.items()):
     pick = func(code, "pick_" + code, "i" + 12 * code)
@@ -29,7 +29,7 @@ for code, values in sorted(given.items()):
 for code, values in sorted(given.items()):
     came = []
     cb = ffi.callback("v", lambda *args: came.append(args), 12 * code)
-    func("v", "spread_" + code, "Cp")(cb, array("Q" if code == "p" else code, values))
+    func("v", "spread_" + code, "Cp")(cb, array("q" if code == "p" else code, values))
     print(code, len(came), list(came[0]) == values)
 
 # What a C compiler makes of these and prints.

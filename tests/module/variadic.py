@@ -22,6 +22,6 @@ raises("wrong third", TypeError, ("argument 3 of printed", "'d'"), printed, "", 
 # What C promotes never arrives behind the dots.
 for code in "bBhHf":
     raises(code, ValueError, ("argument 2", "promotes"), func, "s", "printed", "s." + code)
-raises("two dots", ValueError, ("argument 2", "'.'"), func, "s", "printed", "s..i")
-raises("a result", ValueError, ("result", "'.'"), func, ".", "printed", "s")
+raises("two dots", TypeError, ("argument 2", "'.'"), func, "s", "printed", "s..i")
+raises("a result", TypeError, ("result", "'.'"), func, ".", "printed", "s")
 raises("a callback", ValueError, ("argument 2", "callback"), ffi.callback, "i", print, "p.i")

@@ -222,6 +222,7 @@ static X86_64_WINDOWS_GNU: Spec = Spec {
         ),
         ("errno_threads", "the port has no threads"),
         ("library_closed_in_use", "the port has no threads"),
+        ("linker_scripts", "Windows has no such files"),
         (
             "out_of_memory",
             "no library is loaded ahead of the C library there",

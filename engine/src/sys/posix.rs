@@ -8,6 +8,10 @@
 mod apple;
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(feature = "posix"))))]
 mod debugger;
+mod environment;
+mod errno;
+mod library;
+mod linker_script;
 #[cfg(all(
     any(not(target_os = "linux"), feature = "posix"),
     not(target_vendor = "apple")
@@ -33,6 +37,10 @@ pub(crate) use pages::{CodeRange, code_grain};
 #[cfg(any(not(target_os = "linux"), feature = "posix"))]
 pub(crate) use pages::{FENCES_ALL_THREADS, fence_all_threads};
 
+pub(crate) use environment::environment;
+pub(crate) use errno::keeping_errno;
+pub use library::path_of;
+pub(crate) use library::{DEFAULT_OPEN_FLAGS, LoadedLibrary};
 pub(crate) use memory::page_size;
 #[cfg(not(any(
     all(target_os = "macos", target_arch = "aarch64"),
@@ -45,13 +53,10 @@ pub(crate) use registered::{UnwindEntry, find_unwinder};
 pub use signals::may_be_in_signal_handler;
 pub(crate) use signals::note_signal_mask;
 
-use super::face::{ForkHooks, LoaderError, LoaderFailure, THREAD_ENDS, ThreadEnd};
+use super::face::{ForkHooks, THREAD_ENDS, ThreadEnd};
 use farcall_arch::emit::Code;
-use farcall_memory::OutOfMemory;
-use farcall_memory::{TryVec, try_with_capacity};
 use std::borrow::Cow;
 use std::ffi::c_void;
-use std::io;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
@@ -89,127 +94,11 @@ pub(crate) fn around_fork(hooks: &'static ForkHooks) {
     unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) };
 }
 
-fn errno() -> *mut libc::c_int {
-    #[cfg(target_os = "android")]
-    use libc::__errno as errno;
-    #[cfg(not(any(target_vendor = "apple", target_os = "freebsd", target_os = "android")))]
-    use libc::__errno_location as errno;
-    #[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
-    use libc::__error as errno;
-    // SAFETY: it has no preconditions.
-    unsafe { errno() }
-}
-
-fn clear_errno() {
-    // SAFETY: errno is the thread's own.
-    unsafe { *errno() = 0 };
-}
-
-/// Does some work of ours in the midst of C's: its error number is afterwards what it was before.
-pub(crate) fn keeping_errno<T>(work: impl FnOnce() -> T) -> T {
-    let errno = errno();
-    // SAFETY: errno is the thread's own, and stays where it is.
-    let kept = unsafe { *errno };
-    let result = work();
-    // SAFETY: as above.
-    unsafe { *errno = kept };
-    result
-}
-
 /// Writes to standard error, without a lock. Nobody is there to be told if that is closed.
 pub(crate) fn write_to_stderr(text: &[u8]) {
     // SAFETY: the bytes are there to be read.
     let write = || unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
     let _ = keeping_errno(write);
-}
-
-/// A library that the loader has opened, closed when this is dropped.
-#[derive(Debug)]
-pub(crate) struct LoadedLibrary(NonNull<c_void>);
-
-// SAFETY: a handle is of the process, and the loader takes it on any thread.
-unsafe impl Send for LoadedLibrary {}
-
-/// `RTLD_NOW | RTLD_LOCAL`: every symbol is resolved at once, and none is lent to other libraries.
-pub(crate) const DEFAULT_OPEN_FLAGS: i32 = libc::RTLD_NOW | libc::RTLD_LOCAL;
-
-impl LoadedLibrary {
-    /// Opens a library by path or soname; the program itself without one. There is no NUL in it.
-    ///
-    /// # Safety
-    /// * The library's initialisers, which run now, and its finalisers, which run when it is dropped, are sound to run.
-    pub unsafe fn open(path: Option<&str>, flags: i32) -> Result<LoadedLibrary, LoaderFailure> {
-        let path = path.map(c_string).transpose()?;
-        let path = path.as_ref().map_or(ptr::null(), |path| path.as_ptr());
-        // The loader need not set errno, so an old value must not be taken for its word.
-        clear_errno();
-        // SAFETY: the path is null or a string; the caller vouches for the initialisers.
-        let handle = unsafe { libc::dlopen(path.cast(), flags) };
-        let code = io::Error::last_os_error().raw_os_error().unwrap_or(0);
-        match NonNull::new(handle) {
-            Some(handle) => Ok(LoadedLibrary(handle)),
-            None => Err(words_of_loader(code)?.unwrap_or(LoaderFailure::OutOfMemory)),
-        }
-    }
-
-    /// The address of a symbol, which may be null. There is no NUL in its name.
-    pub fn symbol(&self, name: &str) -> Result<*mut c_void, LoaderFailure> {
-        let name = c_string(name)?;
-        // SAFETY: the handle is open and the name a string. What was said before is forgotten first. Only the address is asked for; what it
-        // is used as is the user's claim.
-        let address = unsafe {
-            libc::dlerror();
-            libc::dlsym(self.0.as_ptr(), name.as_ptr().cast())
-        };
-        match address.is_null().then(|| words_of_loader(libc::ENOENT)) {
-            None => Ok(address),
-            // A symbol whose address is null.
-            Some(words) => words?.map_or(Ok(address), Err),
-        }
-    }
-
-    /// The loader's handle, for display.
-    pub fn handle(&self) -> *mut c_void {
-        self.0.as_ptr()
-    }
-}
-
-impl Drop for LoadedLibrary {
-    fn drop(&mut self) {
-        // SAFETY: the handle is this value's own; who opened it vouches for the finalisers.
-        unsafe { libc::dlclose(self.0.as_ptr()) };
-    }
-}
-
-/// A text with a NUL behind it.
-fn c_string(text: &str) -> Result<Vec<u8>, OutOfMemory> {
-    let mut string = try_with_capacity(text.len() + 1)?;
-    string.try_extend_from_slice(text.as_bytes())?;
-    string.try_push(0)?;
-    Ok(string)
-}
-
-/// What the loader says of its last failure on this thread, if it has anything to say.
-fn words_of_loader(code: i32) -> Result<Option<LoaderFailure>, OutOfMemory> {
-    // SAFETY: what is not null is a string until the loader is asked for the next thing on this thread.
-    let words = unsafe {
-        let words = libc::dlerror();
-        match words.is_null() {
-            true => return Ok(None),
-            false => std::ffi::CStr::from_ptr(words),
-        }
-    };
-    let mut text = String::new();
-    for chunk in words.to_bytes().utf8_chunks() {
-        let rest = match chunk.invalid() {
-            [] => "",
-            _ => "\u{fffd}",
-        };
-        text.try_reserve(chunk.valid().len() + rest.len())?;
-        text.push_str(chunk.valid());
-        text.push_str(rest);
-    }
-    Ok(Some(LoaderFailure::Said(LoaderError { code, text })))
 }
 
 /// Fresh memory that is zero, and never given back. A signal handler may ask for it.
@@ -332,31 +221,4 @@ fn thread_stack() -> Option<(usize, usize)> {
         let high = libc::pthread_get_stackaddr_np(me).addr();
         Some((high - libc::pthread_get_stacksize_np(me), high))
     }
-}
-
-/// What the environment says under `name`, which ends with a NUL byte, where it may be trusted: a program with more rights than its user
-/// does not obey that user's environment.
-pub(crate) fn environment(name: &'static std::ffi::CStr) -> Option<&'static [u8]> {
-    if is_privileged() {
-        return None;
-    }
-    // SAFETY: the name is a string. Nobody changes the environment while another thread reads it: that is the duty of whoever does.
-    let value = unsafe { libc::getenv(name.as_ptr()) };
-    // SAFETY: what is not null is a string; it is read at once.
-    (!value.is_null()).then(|| unsafe { std::ffi::CStr::from_ptr(value) }.to_bytes())
-}
-
-/// Whether the program has rights that its user has not, as set-user-ID programs have.
-fn is_privileged() -> bool {
-    // SAFETY: neither function has preconditions.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    return unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
-    // SAFETY: as above.
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    return unsafe { issetugid() } != 0;
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-unsafe extern "C" {
-    fn issetugid() -> libc::c_int;
 }

@@ -12,7 +12,7 @@ use super::face::{ForkHooks, LoaderError, LoaderFailure, THREAD_ENDS, ThreadEnd}
 use libloading::os::windows as loader;
 use std::cell::Cell;
 use std::error::Error as _;
-use std::ffi::{CString, c_void};
+use std::ffi::{CString, OsStr, c_void};
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
@@ -323,7 +323,9 @@ impl LoadedLibrary {
     ///
     /// # Safety
     /// * The library's initialisers, which run now, and its finalisers, which run when it is dropped, are sound to run.
-    pub unsafe fn open(path: Option<&str>, flags: i32) -> Result<LoadedLibrary, LoaderFailure> {
+    pub unsafe fn open(path: Option<&OsStr>, flags: i32) -> Result<LoadedLibrary, LoaderFailure> {
+        let text = path.map(|path| path.to_str().ok_or_else(not_unicode));
+        let path = text.transpose()?;
         // The last error of an earlier call must not be taken for the loader's word.
         // SAFETY: the last error is the thread's own.
         unsafe { SetLastError(0) };
@@ -386,6 +388,18 @@ impl LoadedLibrary {
     }
 }
 
+/// A path as C has it: in UTF-8.
+pub fn path_of(bytes: &[u8]) -> Option<&OsStr> {
+    std::str::from_utf8(bytes).ok().map(OsStr::new)
+}
+
+fn not_unicode() -> LoaderFailure {
+    LoaderFailure::Said(LoaderError {
+        code: ENOENT,
+        text: "expected a path that is Unicode".to_owned(),
+    })
+}
+
 /// A symbol of any DLL in the process, the one loaded first if several have it. `ntdll` comes first by that order and last
 /// here: it has some of the C library's functions for the system's own use, and they are not the program's.
 fn symbol_anywhere(name: &str) -> Option<*mut c_void> {
@@ -446,7 +460,8 @@ mod tests {
 
     fn open(path: Option<&str>) -> LoadedLibrary {
         // SAFETY: the C library is running already.
-        unsafe { LoadedLibrary::open(path, DEFAULT_OPEN_FLAGS) }.expect("it is there")
+        unsafe { LoadedLibrary::open(path.map(OsStr::new), DEFAULT_OPEN_FLAGS) }
+            .expect("it is there")
     }
 
     #[test]

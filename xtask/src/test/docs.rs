@@ -169,6 +169,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_difference_from_the_ports_own_module_names_the_scripts_that_show_it() {
+        let root = paths::root();
+        let page = fs::read_to_string(root.join("docs/porting.md")).expect("the page");
+        let rows = page.lines().filter(|line| {
+            line.starts_with("| ") && !line.starts_with("| what |") && !line.starts_with("| ---")
+        });
+        let mut count = 0;
+        for row in rows {
+            let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
+            assert_eq!(cells.len(), 4, "{row}");
+            for script in cells[3].trim().split(", ") {
+                let script = root.join("tests/module").join(script.trim_matches('`'));
+                assert!(script.is_file(), "{row}");
+            }
+            count += 1;
+        }
+        assert!(count > 30, "{count}");
+    }
+
+    #[test]
     fn fenced_blocks_carry_mark_line_and_text() {
         let blocks = fenced("text\n```sh\nls\npwd\n```\nmore\n```\nplain\n```\n");
         let expected = [(3, "sh", "ls\npwd\n"), (8, "", "plain\n")];

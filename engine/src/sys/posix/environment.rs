@@ -1,0 +1,28 @@
+//! The environment, where it may be trusted.
+
+/// What the environment says under `name`, which ends with a NUL byte, where it may be trusted: a program with more rights than its user
+/// does not obey that user's environment.
+pub(crate) fn environment(name: &'static std::ffi::CStr) -> Option<&'static [u8]> {
+    if is_privileged() {
+        return None;
+    }
+    // SAFETY: the name is a string. Nobody changes the environment while another thread reads it: that is the duty of whoever does.
+    let value = unsafe { libc::getenv(name.as_ptr()) };
+    // SAFETY: what is not null is a string; it is read at once.
+    (!value.is_null()).then(|| unsafe { std::ffi::CStr::from_ptr(value) }.to_bytes())
+}
+
+/// Whether the program has rights that its user has not, as set-user-ID programs have.
+fn is_privileged() -> bool {
+    // SAFETY: neither function has preconditions.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    return unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
+    // SAFETY: as above.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    return unsafe { issetugid() } != 0;
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+unsafe extern "C" {
+    fn issetugid() -> libc::c_int;
+}

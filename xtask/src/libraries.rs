@@ -136,3 +136,23 @@ impl Recipe {
         Ok(files)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_all_of_a_kind_or_the_one_that_is_named() {
+        let name = format!("libraries-{}", std::process::id());
+        let dir = paths::emptied(std::env::temp_dir().join(name)).expect("a directory");
+        for file in ["zlib.h", "inflate.c", "deflate.c", "sqlite3.c.in"] {
+            fs::write(dir.join(file), "").expect("a file");
+        }
+        let count = |recipe: &Recipe| recipe.files_in(&dir).expect("it can be read").len();
+        let [zlib, sqlite] = &RECIPES;
+        assert_eq!([count(zlib), count(sqlite)], [2, 0]);
+        fs::write(dir.join("sqlite3.c"), "").expect("a file");
+        assert_eq!(count(sqlite), 1);
+        fs::remove_dir_all(&dir).expect("it is ours");
+    }
+}

@@ -115,3 +115,24 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Bench(args) => bench::run(&args),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_can_be_told_to_install_nothing() {
+        for command in ["micropython", "test", "libffi", "bench", "soak", "fuzz"] {
+            for line in [
+                ["cargo xtask", command, "--no-install"],
+                ["cargo xtask", "--no-install", command],
+            ] {
+                let cli = Cli::try_parse_from(line).expect("a command line");
+                assert!(cli.no_install, "{line:?}");
+            }
+        }
+        let line = ["cargo xtask", "run", "script.py", "word", "--no-install"];
+        let cli = Cli::try_parse_from(line).expect("a command line");
+        assert!(!cli.no_install, "it is the script's own");
+    }
+}

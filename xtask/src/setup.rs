@@ -244,6 +244,12 @@ impl Plan {
         commands
     }
 
+    /// The line that says what is about to happen.
+    fn announcement(&self) -> String {
+        let how = self.how(["", ""]).join(" && ");
+        format!("installing {}: {how}", self.what())
+    }
+
     /// The whole of it as a request to the user.
     fn request(&self) -> String {
         let mut lines = vec![format!("missing: {}", self.what())];
@@ -296,8 +302,7 @@ pub fn ensure(needs: &[Need]) -> Result<()> {
     if is_installation_forbidden() || cannot_be_root || !plan.by_hand.is_empty() {
         bail!("{}", plan.request());
     }
-    let how = plan.how(["", ""]).join(" && ");
-    eprintln!("installing {}: {how}", plan.what());
+    eprintln!("{}", plan.announcement());
     for words in &plan.rustup {
         process::run(Command::new("rustup").args(words), Output::Shown)?;
     }
@@ -377,6 +382,24 @@ mod tests {
             "{request}"
         );
         assert!(!request.contains("please install"), "{request}");
+    }
+
+    #[test]
+    fn announcement_is_one_line_with_names_and_commands() {
+        let line = plan(true, true).announcement();
+        let wanted = "installing package-a, package-b, no-such-target: rustup target add no-such-target && apt-get update && ";
+        assert!(line.starts_with(wanted), "{line}");
+        assert_eq!(line.lines().count(), 1);
+    }
+
+    #[test]
+    fn what_is_missing_is_named_where_nothing_may_be_installed() {
+        // For all of this process; no test installs anything.
+        forbid_installation();
+        assert!(is_installation_forbidden() && environment().is_some());
+        let error = ensure(&MISSING).expect_err("it is missing").to_string();
+        assert!(error.starts_with("missing: "), "{error}");
+        ensure(&[Need::new(Check::Program("cargo"), "cargo")]).expect("it is there");
     }
 
     #[test]

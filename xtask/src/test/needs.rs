@@ -27,6 +27,8 @@ pub fn of(targets: &[Target]) -> Result<Vec<Need>> {
     ]
     .concat();
     needs.extend(systems::needs());
+    // Which one it is can be told once there is a Python.
+    needs.extend(unchanged::tests_of_ctypes().ok());
     needs.extend(source::needs(&pins::LIBFFI)?);
     for &target in targets {
         let modules = match target.spec().stock_needs {

@@ -61,7 +61,7 @@ pub const NEEDS: &[Need] = &[
 
 pub fn programs(target: Target) -> Result<Report> {
     setup::ensure(NEEDS)?;
-    ensure_tests_of_ctypes()?;
+    setup::ensure(&[tests_of_ctypes()?])?;
     let libraries = drop_in::build(target)?.join("lib");
     let library = libraries.join(drop_in::library_name(target));
     let mut report = Report::default();
@@ -83,7 +83,7 @@ pub fn programs(target: Target) -> Result<Report> {
 }
 
 /// CPython's own tests are a package of their own for each version.
-fn ensure_tests_of_ctypes() -> Result<()> {
+pub fn tests_of_ctypes() -> Result<Need> {
     let version = "import sys; print('%d.%d' % sys.version_info[:2])";
     let version = process::stdout(Command::new(PYTHON).args(["-c", version]))?;
     let version = version.trim();
@@ -92,8 +92,7 @@ fn ensure_tests_of_ctypes() -> Result<()> {
         format!("libpython{version}-testsuite"),
     );
     // A need lives as long as the program.
-    let need = Need::new(Check::File(file.leak()), package.leak());
-    setup::ensure(&[need])
+    Ok(Need::new(Check::File(file.leak()), package.leak()))
 }
 
 impl Program {

@@ -14,6 +14,7 @@ FFI_THREAD_LOCAL ffi_known_state_t ffi_known_state;
 
 static mp_obj_t keeper_del(mp_obj_t self_in) {
     ffi_keeper_t *self = MP_OBJ_TO_PTR(self_in);
+    ffi_hold_interrupts();
     if (self->callback != NULL) {
         farcall_callback_free(self->callback);
         self->callback = NULL;
@@ -22,6 +23,7 @@ static mp_obj_t keeper_del(mp_obj_t self_in) {
         farcall_signature_release(self->signature);
         self->signature = NULL;
     }
+    ffi_let_interrupts();
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(keeper_del_obj, keeper_del);
@@ -125,11 +127,15 @@ static mp_obj_t ffi_open(size_t n_args, const mp_obj_t *args) {
     module->path = path;
     farcall_library *library;
     farcall_error error;
+    ffi_hold_interrupts();
     farcall_status status = farcall_library_open(c_path, flags, &library, &error);
+    if (status == FARCALL_OK) {
+        module->library = library;
+    }
+    ffi_let_interrupts();
     if (status != FARCALL_OK) {
         ffi_raise(status, &error);
     }
-    module->library = library;
     return MP_OBJ_FROM_PTR(module);
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ffi_open_obj, 1, 2, ffi_open);
@@ -148,7 +154,10 @@ static mp_obj_t ffi_func(mp_obj_t result, mp_obj_t address_in, mp_obj_t args) {
 static MP_DEFINE_CONST_FUN_OBJ_3(ffi_func_obj, ffi_func);
 
 static mp_obj_t ffi_generates_code(void) {
-    return mp_obj_new_bool(farcall_generates_code());
+    ffi_hold_interrupts();
+    bool generates_code = farcall_generates_code();
+    ffi_let_interrupts();
+    return mp_obj_new_bool(generates_code);
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(ffi_generates_code_obj, ffi_generates_code);
 

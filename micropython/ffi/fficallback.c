@@ -156,6 +156,7 @@ static bool raise_later(mp_obj_t exception) {
         return false;
     }
     mp_sched_exception(exception);
+    ffi_nudge_later();
     return true;
 }
 

@@ -1,8 +1,14 @@
 // Ctrl-C.
 //
 // The unix port raises KeyboardInterrupt out of the handler of SIGINT, at any instruction, through whatever is on the stack. So a
-// handler of ours comes ahead of the port's. Where a jump would leave a lock taken or a thing half made, it waits; and where it
-// jumps, the calls that it jumps over are taken off the list of those in progress.
+// handler of ours comes ahead of the port's:
+//
+//   in a C function that was called      the port's handler jumps out of it, and the call is taken off the list of those in progress
+//   where the engine's functions run     it waits for their end
+//   elsewhere                            the virtual machine raises it when it looks for such next, which is soon
+//
+// Where that is not so soon, in a C function that was called right after, or in a system call that the kernel begins anew, a timer's
+// signal ends the one and the other.
 
 #include "modffi.h"
 
@@ -11,6 +17,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "py/gc.h"
 #include "py/mphal.h"
@@ -22,47 +31,165 @@ FFI_THREAD_LOCAL volatile sig_atomic_t ffi_interrupt_waits;
 static void (*volatile port_handler)(int);
 static pthread_t main_thread;
 
-// A jump out of the collector would leave it locked for good. Releases before 1.25 do not tell it from a lock of the script's.
-static bool is_collecting(const mp_state_thread_t *state) {
+// Has this thread a mutex of MicroPython's, or is it about to take or give it? The C library can tell; other threads do not matter.
+#if MICROPY_PY_THREAD && !MICROPY_PY_THREAD_GIL
+static bool is_in_mutex(pthread_mutex_t *mutex) {
+    #if defined(__GLIBC__)
+    int owner = mutex->__data.__owner;
+    return mutex->__data.__lock != 0 && (owner == 0 || owner == (int)syscall(SYS_gettid));
+    #else
+    // One that this thread has already can be had again.
+    bool is_free = pthread_mutex_trylock(mutex) == 0;
+    if (is_free) {
+        pthread_mutex_unlock(mutex);
+    }
+    return !is_free;
+    #endif
+}
+#endif
+
+// A jump out of the allocator or the collector would leave them locked for good. Releases before 1.25 do not tell a collection from a
+// lock of the script's.
+static bool is_allocating(void) {
     #ifdef GC_COLLECT_FLAG
-    return (state->gc_lock_depth & GC_COLLECT_FLAG) != 0;
+    bool is_collecting = (MP_STATE_MAIN_THREAD(gc_lock_depth) & GC_COLLECT_FLAG) != 0;
     #else
-    return state->gc_lock_depth != 0;
+    bool is_collecting = MP_STATE_MAIN_THREAD(gc_lock_depth) != 0;
+    #endif
+    #if MICROPY_PY_THREAD && !MICROPY_PY_THREAD_GIL
+    return is_collecting || is_in_mutex(&MP_STATE_MEM(gc_mutex)) || is_in_mutex(&MP_STATE_VM(qstr_mutex));
+    #else
+    return is_collecting;
     #endif
 }
 
-// Does MicroPython know this thread?
-static bool is_known(const mp_state_thread_t *state) {
-    #if MICROPY_PY_THREAD
-    return state != NULL;
-    #else
-    (void)state;
-    return pthread_equal(pthread_self(), main_thread);
-    #endif
+// The innermost call that a jump would leave: stacks grow downwards, and raising jumps to `nlr_top`. NULL where Python code runs, or
+// the interpreter itself.
+static const ffi_frame_t *call_to_leave(void) {
+    const ffi_frame_t *frame = ffi_innermost_frame();
+    return (const void *)frame < (const void *)MP_STATE_MAIN_THREAD(nlr_top) ? frame : NULL;
 }
 
-// Takes the calls off the list that a jump to `landing` leaves. They lie below it, as stacks grow downwards.
-static void abandon_calls(const void *landing) {
+// Is KeyboardInterrupt scheduled?
+static bool is_scheduled(void) {
+    return MP_STATE_MAIN_THREAD(mp_pending_exception) == MP_OBJ_FROM_PTR(&MP_STATE_VM(mp_kbd_exception));
+}
+
+static void jump(void) {
     const ffi_frame_t *frame;
-    while ((frame = ffi_innermost_frame()) != NULL && (const void *)frame < landing) {
+    while ((frame = call_to_leave()) != NULL) {
         ffi_unlink(frame);
     }
+    if (is_scheduled()) {
+        MP_STATE_MAIN_THREAD(mp_pending_exception) = MP_OBJ_NULL;
+    }
+    port_handler(SIGINT);
 }
 
+#if defined(__linux__)
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+// The signal of the timer: the one after the port's own. It comes to the main thread.
+#define NUDGE (SIGRTMIN + 6)
+#define NUDGE_NANOSECONDS (10000000)
+
+// So often it comes before an interrupt leaves whatever it is that keeps the virtual machine from looking.
+#define MOST_NUDGES (25)
+
+static volatile sig_atomic_t is_nudge_set, nudges;
+static volatile int timer = -1;
+
+static void on_nudge(int number);
+
+// No time at all takes it back.
+static bool set_nudge(int timer, long nanoseconds) {
+    const struct itimerspec once = { .it_value = { .tv_nsec = nanoseconds } };
+    return syscall(SYS_timer_settime, timer, 0, &once, NULL) == 0;
+}
+
+// Runs in signal handlers, so it calls nothing but the system.
+void ffi_nudge_later(void) {
+    if (is_nudge_set) {
+        return;
+    }
+    int kept = errno;
+    is_nudge_set = 1;
+    // A child of fork() has no timer yet.
+    if (timer == -1 || !set_nudge(timer, NUDGE_NANOSECONDS)) {
+        struct sigaction action = { .sa_handler = on_nudge };
+        struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = NUDGE };
+        event.sigev_notify_thread_id = (int)syscall(SYS_gettid);
+        int created = -1;
+        is_nudge_set = sigaction(NUDGE, &action, NULL) == 0
+            && syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &created) == 0
+            && set_nudge(created, NUDGE_NANOSECONDS);
+        timer = created;
+    }
+    errno = kept;
+}
+
+static bool is_patience_over(void) {
+    return is_scheduled() && nudges >= MOST_NUDGES;
+}
+
+// Whatever is raised passes here, by the linker's doing. Once what was scheduled is raised, the timer has nothing to end, and shall not
+// end the system calls that follow.
+FFI_NORETURN void __real_nlr_jump(void *value);
+FFI_NORETURN void __wrap_nlr_jump(void *value);
+
+FFI_NORETURN void __wrap_nlr_jump(void *value) {
+    if (MP_UNLIKELY(is_nudge_set) && MP_STATE_MAIN_THREAD(mp_pending_exception) == MP_OBJ_NULL) {
+        nudges = 0;
+        is_nudge_set = 0;
+        set_nudge(timer, 0);
+    }
+    __real_nlr_jump(value);
+}
+
+// A system call that this comes into ends: the handler is installed without SA_RESTART.
+static void on_nudge(int number) {
+    (void)number;
+    is_nudge_set = 0;
+    if (MP_STATE_MAIN_THREAD(mp_pending_exception) == MP_OBJ_NULL) {
+        nudges = 0;
+        return;
+    }
+    nudges = nudges + 1;
+    bool may_jump = is_scheduled() && ffi_interrupts_held == 0 && !is_allocating();
+    if (may_jump && (call_to_leave() != NULL || is_patience_over())) {
+        jump();
+    }
+    ffi_nudge_later();
+}
+
+#else
+
+void ffi_nudge_later(void) {
+}
+
+// The second Ctrl-C leaves what the first did not end.
+static bool is_patience_over(void) {
+    return is_scheduled();
+}
+
+#endif
+
 static void on_interrupt(int number) {
-    const mp_state_thread_t *state = ffi_state();
-    if (!is_known(state)) {
-        // One of C's own threads: nothing can be raised here.
+    if (!pthread_equal(pthread_self(), main_thread)) {
+        // Perhaps one of C's own threads, where nothing can be raised.
         int kept = errno;
         pthread_kill(main_thread, number);
         errno = kept;
     } else if (ffi_interrupts_held > 0) {
         ffi_interrupt_waits = 1;
-    } else if (is_collecting(state)) {
-        mp_sched_keyboard_interrupt();
+    } else if (!is_allocating() && (call_to_leave() != NULL || is_patience_over())) {
+        jump();
     } else {
-        abandon_calls(state->nlr_top);
-        port_handler(number);
+        mp_sched_keyboard_interrupt();
+        ffi_nudge_later();
     }
 }
 

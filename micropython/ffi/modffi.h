@@ -94,6 +94,8 @@ static inline const mp_state_thread_t *ffi_state(void) {
 extern FFI_THREAD_LOCAL volatile sig_atomic_t ffi_interrupts_held;
 extern FFI_THREAD_LOCAL volatile sig_atomic_t ffi_interrupt_waits;
 void ffi_take_interrupt(void);
+// Ends a system call that a scheduled exception waits for.
+void ffi_nudge_later(void);
 
 static inline void ffi_hold_interrupts(void) {
     ffi_interrupts_held = ffi_interrupts_held + 1;
@@ -123,6 +125,9 @@ static inline void ffi_hold_interrupts(void) {
 }
 
 static inline void ffi_let_interrupts(void) {
+}
+
+static inline void ffi_nudge_later(void) {
 }
 
 static inline int ffi_get_interrupts_held(void) {

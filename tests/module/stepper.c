@@ -21,6 +21,20 @@ static void happen(void) {
     }
 }
 
+static void on_alarm(int number) {
+    (void)number;
+    happen();
+}
+
+static void start_timer(long microseconds) {
+    struct sigaction action = { .sa_handler = on_alarm };
+    // SIGINT comes where this has interrupted the process.
+    sigaddset(&action.sa_mask, SIGINT);
+    sigaction(SIGALRM, &action, NULL);
+    struct itimerval timer = { .it_value = { microseconds / 1000000, microseconds % 1000000 } };
+    setitimer(ITIMER_REAL, &timer, NULL);
+}
+
 #if defined(__linux__) && defined(__x86_64__)
 
 // The processor's trap flag has SIGTRAP come after each instruction (Intel SDM volume 3, 18.3.1.4).
@@ -41,31 +55,26 @@ static void on_step(int number, siginfo_t *info, void *context) {
 }
 
 static void start(long steps) {
-    struct sigaction action = { 0 };
-    action.sa_sigaction = on_step;
-    action.sa_flags = SA_SIGINFO;
+    struct sigaction action = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO };
     // SIGINT comes where the last step has led to.
     sigaddset(&action.sa_mask, SIGINT);
     sigaction(SIGTRAP, &action, NULL);
     steps_left = steps;
-    __asm__ volatile ("lea -128(%%rsp), %%rsp\n pushfq\n orl %0, (%%rsp)\n popfq\n lea 128(%%rsp), %%rsp" : : "i" (TRAP_FLAG) : "memory", "cc");
+    // Past the red zone.
+    __asm__ volatile (
+        "lea -128(%%rsp), %%rsp\n"
+        "pushfq\n"
+        "orl %0, (%%rsp)\n"
+        "popfq\n"
+        "lea 128(%%rsp), %%rsp\n"
+        : : "i" (TRAP_FLAG) : "memory", "cc");
 }
 
 #else
 
-// Elsewhere a timer has to do. Ten instructions are one nanosecond at least.
-static void on_alarm(int number) {
-    (void)number;
-    happen();
-}
-
+// Elsewhere a timer has to do. A hundred instructions take a microsecond at most.
 static void start(long steps) {
-    struct sigaction action = { 0 };
-    action.sa_handler = on_alarm;
-    sigaddset(&action.sa_mask, SIGINT);
-    sigaction(SIGALRM, &action, NULL);
-    struct itimerval timer = { { 0, 0 }, { 0, 1 + steps / 100 } };
-    setitimer(ITIMER_REAL, &timer, NULL);
+    start_timer(1 + steps / 100);
 }
 
 #endif
@@ -75,9 +84,22 @@ PEER void interrupt_after(long steps) {
     start(steps);
 }
 
+// The same after a time, as instructions are not to be counted where the engine blocks signals.
+PEER void interrupt_in(long microseconds) {
+    wanted = NULL;
+    start_timer(1 + microseconds);
+}
+
 PEER void call_after(void (*function)(int), long steps) {
     wanted = function;
     start(steps);
+}
+
+// Returns never.
+PEER void spin(void) {
+    for (;;) {
+        __asm__ volatile ("");
+    }
 }
 
 #endif

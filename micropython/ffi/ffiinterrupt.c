@@ -12,6 +12,16 @@
 
 #include "modffi.h"
 
+// The linker has all calls of these functions come to those that wrap them. See micropython.mk.
+#if FFI_WRAPS_SET_INTERRUPT_CHAR
+void __real_mp_hal_set_interrupt_char(char c);
+void __wrap_mp_hal_set_interrupt_char(char c);
+#if defined(__linux__)
+FFI_NORETURN void __real_nlr_jump(void *value);
+FFI_NORETURN void __wrap_nlr_jump(void *value);
+#endif
+#endif
+
 #if FFI_WATCHES_INTERRUPTS
 
 #include <errno.h>
@@ -105,7 +115,7 @@ static volatile int timer = -1;
 static void on_nudge(int number);
 
 // No time at all takes it back.
-static bool set_nudge(int timer, long nanoseconds) {
+static bool set_nudge(long nanoseconds) {
     const struct itimerspec once = { .it_value = { .tv_nsec = nanoseconds } };
     return syscall(SYS_timer_settime, timer, 0, &once, NULL) == 0;
 }
@@ -118,15 +128,15 @@ void ffi_nudge_later(void) {
     int kept = errno;
     is_nudge_set = 1;
     // A child of fork() has no timer yet.
-    if (timer == -1 || !set_nudge(timer, NUDGE_NANOSECONDS)) {
+    if (timer == -1 || !set_nudge(NUDGE_NANOSECONDS)) {
         struct sigaction action = { .sa_handler = on_nudge };
         struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = NUDGE };
         event.sigev_notify_thread_id = (int)syscall(SYS_gettid);
         int created = -1;
-        is_nudge_set = sigaction(NUDGE, &action, NULL) == 0
-            && syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &created) == 0
-            && set_nudge(created, NUDGE_NANOSECONDS);
+        bool is_created = sigaction(NUDGE, &action, NULL) == 0
+            && syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &created) == 0;
         timer = created;
+        is_nudge_set = is_created && set_nudge(NUDGE_NANOSECONDS);
     }
     errno = kept;
 }
@@ -135,16 +145,13 @@ static bool is_patience_over(void) {
     return is_scheduled() && nudges >= MOST_NUDGES;
 }
 
-// Whatever is raised passes here, by the linker's doing. Once what was scheduled is raised, the timer has nothing to end, and shall not
-// end the system calls that follow.
-FFI_NORETURN void __real_nlr_jump(void *value);
-FFI_NORETURN void __wrap_nlr_jump(void *value);
-
+// Whatever is raised passes here. Once what was scheduled is raised, the timer has nothing to end, and shall not end the system calls
+// that follow.
 FFI_NORETURN void __wrap_nlr_jump(void *value) {
     if (MP_UNLIKELY(is_nudge_set) && MP_STATE_MAIN_THREAD(mp_pending_exception) == MP_OBJ_NULL) {
         nudges = 0;
         is_nudge_set = 0;
-        set_nudge(timer, 0);
+        set_nudge(0);
     }
     __real_nlr_jump(value);
 }
@@ -198,10 +205,6 @@ void ffi_take_interrupt(void) {
     raise(SIGINT);
 }
 
-// The linker has the port's calls of mp_hal_set_interrupt_char() come here. See micropython.mk.
-void __real_mp_hal_set_interrupt_char(char c);
-void __wrap_mp_hal_set_interrupt_char(char c);
-
 void __wrap_mp_hal_set_interrupt_char(char c) {
     __real_mp_hal_set_interrupt_char(c);
     struct sigaction action;
@@ -213,5 +216,18 @@ void __wrap_mp_hal_set_interrupt_char(char c) {
     action.sa_handler = on_interrupt;
     sigaction(SIGINT, &action, NULL);
 }
+
+#elif FFI_WRAPS_SET_INTERRUPT_CHAR
+
+// A port that only schedules KeyboardInterrupt has no need of this.
+void __wrap_mp_hal_set_interrupt_char(char c) {
+    __real_mp_hal_set_interrupt_char(c);
+}
+
+#if defined(__linux__)
+void __wrap_nlr_jump(void *value) {
+    __real_nlr_jump(value);
+}
+#endif
 
 #endif

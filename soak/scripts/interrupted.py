@@ -16,7 +16,7 @@ processes = interrupts = 0
 while time.time() < end:
     script = random.choice(scripts)
     number = random.getrandbits(20)
-    command = "timeout 60 '%s' '%s/support/interrupted_script.py' '%s/%s' %d %d" % (
+    command = "timeout 40 '%s' '%s/support/interrupted_script.py' '%s/%s' %d %d" % (
         sys.executable, here, tests, script, number, TIMES)
     status = os.system(command + " >out.txt 2>err.txt")
     with open("out.txt") as out:

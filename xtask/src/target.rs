@@ -210,6 +210,10 @@ static X86_64_WINDOWS_GNU: Spec = Spec {
             "alarm_in_callback",
             "Windows has no signals that come by themselves",
         ),
+        (
+            "interrupts",
+            "Windows has no signals that come by themselves",
+        ),
         ("library_closed_in_use", "the port has no threads"),
         ("threads", "the port has no threads"),
     ],

@@ -218,9 +218,11 @@ impl Compiled {
 
     /// Makes the code that can be made, without waiting until it pays, and says what serves it.
     ///
-    /// Apart from [`Compiled::serve`]: frames of calls, which exceptions cross, shall have nothing to be dropped.
+    /// Apart from [`Compiled::serve`]: frames of calls, which exceptions cross, shall have nothing to be dropped. Signals wait: this happens in
+    /// the course of a call or a callback, and a handler may jump away, out of the allocator.
     #[inline(never)]
     pub fn serve_with_code(&self, direction: Direction, endpoint: Endpoint) -> Served {
+        let _mask = sys::block_signals();
         let place = self.place(direction, endpoint);
         if place.get() == Served::Plan {
             place.fill(self.publish(direction, endpoint));

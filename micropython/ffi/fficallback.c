@@ -2,7 +2,8 @@
 //
 // A callback lives until it is closed, because C may keep its address for as long as it likes: a list that the
 // collector starts from holds all the open ones. An exception never leaves the handler. It waits in the frame of the
-// call that C is in, and is raised when that returns; where there is no such call, it is printed.
+// call that C is in, and is raised when that returns; where there is no such call, the main thread raises it as soon as it is back
+// in Python.
 
 #include <stdio.h>
 
@@ -147,10 +148,26 @@ static void print_exception(mp_obj_t exception) {
     }
 }
 
-// Keeps an exception for the call that C is in, or else prints it.
-static void keep_exception(ffi_frame_t *frame, mp_obj_t exception) {
-    if (frame == NULL) {
+// Has the main thread raise an exception that no call is there for, such as a signal's handler ends in. The virtual machine looks for
+// one at every jump, and waiting ends with a signal. False where no Python code goes on, or it has one to raise already.
+static bool raise_later(mp_obj_t exception) {
+    const mp_state_thread_t *state = ffi_state();
+    if (state != &mp_state_ctx.thread || state->nlr_top == NULL || state->mp_pending_exception != MP_OBJ_NULL) {
+        return false;
+    }
+    mp_sched_exception(exception);
+    ffi_nudge_later();
+    return true;
+}
+
+// Keeps an exception for the call that C is in. Where there is none, it is raised later, or else printed.
+static void keep_exception(mp_obj_fficallback_t *self, ffi_frame_t *frame, mp_obj_t exception) {
+    if (self->lock) {
         print_exception(exception);
+    } else if (frame == NULL) {
+        if (!raise_later(exception)) {
+            print_exception(exception);
+        }
     } else if (!ffi_waits(frame)) {
         frame->pending = exception;
         frame->prev |= FARCALL_WAITS;
@@ -234,19 +251,25 @@ static uint64_t run_and_catch(mp_obj_fficallback_t *self, ffi_frame_t *frame, co
     nlr_buf_t nlr;
     vectors_t kept;
     keep_vectors(&kept);
+    int held = ffi_get_interrupts_held();
     if (nlr_push(&nlr) == 0) {
+        // What is raised from here on does not leave this function.
+        ffi_set_interrupts_held(0);
         uint64_t result = run_function(self, args);
+        ffi_set_interrupts_held(held);
         nlr_pop();
         return result;
     }
+    ffi_set_interrupts_held(held);
     give_back_vectors(&kept);
-    keep_exception(frame, MP_OBJ_FROM_PTR(nlr.ret_val));
+    keep_exception(self, frame, MP_OBJ_FROM_PTR(nlr.ret_val));
     return 0;
 }
 
 // For a signal's handler: it may interrupt the collector and the scheduler, so both stay out of it, and the call into C
 // that it happens to interrupt has nothing to do with it.
 static uint64_t run_locked(mp_obj_fficallback_t *self, const uint64_t *args) {
+    ffi_hold_interrupts();
     #if MICROPY_ENABLE_SCHEDULER
     mp_sched_lock();
     #endif
@@ -256,6 +279,7 @@ static uint64_t run_locked(mp_obj_fficallback_t *self, const uint64_t *args) {
     #if MICROPY_ENABLE_SCHEDULER
     mp_sched_unlock();
     #endif
+    ffi_let_interrupts();
     return result;
 }
 
@@ -281,7 +305,7 @@ static uint64_t handle_call(void *context, const uint64_t *args) {
     ffi_unlink(&frame);
     if (MP_UNLIKELY(ffi_waits(&frame))) {
         // C called back once more without a call of ours: from one of MicroPython's own functions, or as a signal came.
-        keep_exception(self->lock ? NULL : caller, frame.pending);
+        keep_exception(self, caller, frame.pending);
         return 0;
     }
     return result;
@@ -333,21 +357,27 @@ static mp_obj_t new_callback(mp_obj_t result, mp_obj_t function, mp_obj_t args, 
     #endif
 
     farcall_error error;
+    ffi_hold_interrupts();
     farcall_status status = farcall_callback_signature_new(result_code, result_len, arg_codes, args_len,
         &keeper->signature, &error);
+    ffi_let_interrupts();
     if (status != FARCALL_OK) {
         keeper->signature = NULL;
         ffi_raise(status, &error);
     }
     self->signature = keeper->signature;
     farcall_object_handler object_handler = lock ? NULL : object_handler_for(self->signature);
+    ffi_hold_interrupts();
     status = farcall_callback_new(self->signature, handle_call_keeping_errno, object_handler, self, &keeper->callback, &error);
+    if (status == FARCALL_OK) {
+        self->code = farcall_callback_code(keeper->callback);
+        link_callback(self);
+    }
+    ffi_let_interrupts();
     if (status != FARCALL_OK) {
         keeper->callback = NULL;
         ffi_raise(status, &error);
     }
-    self->code = farcall_callback_code(keeper->callback);
-    link_callback(self);
     return MP_OBJ_FROM_PTR(self);
 }
 
@@ -392,12 +422,14 @@ static MP_DEFINE_CONST_FUN_OBJ_1(fficallback_cfun_obj, fficallback_cfun);
 // The Python function may be dropped at once: one that is running is held by the virtual machine.
 static mp_obj_t fficallback_close(mp_obj_t self_in) {
     mp_obj_fficallback_t *self = MP_OBJ_TO_PTR(self_in);
+    ffi_hold_interrupts();
     farcall_callback *callback = unlink_callback(self);
     if (callback != NULL) {
         farcall_callback_free(callback);
         self->function = mp_const_none;
         self->kept = mp_const_none;
     }
+    ffi_let_interrupts();
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(fficallback_close_obj, fficallback_close);

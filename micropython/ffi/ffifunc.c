@@ -22,8 +22,10 @@ mp_obj_t ffi_new_func(mp_obj_t result, mp_obj_t args, void *address, const mp_ob
     ffi_keeper_t *keeper = ffi_new_keeper();
     mp_obj_ffifunc_t *self = mp_obj_malloc(mp_obj_ffifunc_t, &ffifunc_type);
     farcall_error error;
+    ffi_hold_interrupts();
     farcall_status status = farcall_signature_new(result_code, result_len, arg_codes, args_len, &keeper->signature,
         &error);
+    ffi_let_interrupts();
     if (status != FARCALL_OK) {
         keeper->signature = NULL;
         ffi_raise(status, &error);

@@ -29,11 +29,15 @@ mp_obj_t ffi_new_library(mp_obj_t path, mp_obj_t flags_in) {
     module->path = path;
     farcall_library *library;
     farcall_error error;
+    ffi_hold_interrupts();
     farcall_status status = farcall_library_open(c_path, flags, &library, &error);
+    if (status == FARCALL_OK) {
+        module->library = library;
+    }
+    ffi_let_interrupts();
     if (status != FARCALL_OK) {
         ffi_raise(status, &error);
     }
-    module->library = library;
     return MP_OBJ_FROM_PTR(module);
 }
 
@@ -51,7 +55,9 @@ static void *find_symbol(mp_obj_ffimod_t *self, mp_obj_t name) {
     }
     void *address;
     farcall_error error;
+    ffi_hold_interrupts();
     farcall_status status = farcall_library_symbol(library, c_name, &address, &error);
+    ffi_let_interrupts();
     if (status != FARCALL_OK) {
         ffi_raise(status, &error);
     }
@@ -97,6 +103,7 @@ static MP_DEFINE_CONST_FUN_OBJ_2(ffimod_addr_obj, ffimod_addr);
 
 static mp_obj_t ffimod_close(mp_obj_t self_in) {
     mp_obj_ffimod_t *self = MP_OBJ_TO_PTR(self_in);
+    ffi_hold_interrupts();
     mp_uint_t state = MICROPY_BEGIN_ATOMIC_SECTION();
     farcall_library *library = self->library;
     self->library = NULL;
@@ -104,6 +111,7 @@ static mp_obj_t ffimod_close(mp_obj_t self_in) {
     if (library != NULL) {
         farcall_library_close(library);
     }
+    ffi_let_interrupts();
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(ffimod_close_obj, ffimod_close);

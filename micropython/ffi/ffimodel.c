@@ -301,6 +301,7 @@ void ffi_set_object_model(void) {
     if (done) {
         return;
     }
+    ffi_hold_interrupts();
     done = true;
     farcall_object_model model = {
         .none = mp_const_none,
@@ -318,12 +319,13 @@ void ffi_set_object_model(void) {
         .new_float = (const void *)mp_obj_new_float,
         .new_object = (const void *)ffi_obj_from_slot,
     };
-    if (!describe_thread(&model)) {
-        return;
-    }
-    describe_catching(&model);
     farcall_error error;
-    farcall_status status = farcall_object_model_set(&model, &error);
+    farcall_status status = FARCALL_OK;
+    if (describe_thread(&model)) {
+        describe_catching(&model);
+        status = farcall_object_model_set(&model, &error);
+    }
+    ffi_let_interrupts();
     if (status != FARCALL_OK) {
         ffi_raise(status, &error);
     }

@@ -82,6 +82,16 @@ CFLAGS_USERMOD += -I$(FARCALL_DIR)
 # out as "ld". Without this define the interpreter uses the C library's itself.
 CFLAGS_USERMOD += -DMICROPY_USE_INTERNAL_PRINTF=0
 LDFLAGS_USERMOD += $(FARCALL_ARCHIVE) $(FARCALL_LIBS)
+# Ctrl-C passes through the module before the port raises KeyboardInterrupt, and so does, on Linux, what is raised: see
+# ffiinterrupt.c. Windows' port raises it in no handler, and Apple's linker wraps nothing.
+FARCALL_MACHINE := $(shell $(CC) -dumpmachine)
+ifeq ($(findstring mingw,$(FARCALL_MACHINE))$(findstring apple,$(FARCALL_MACHINE)),)
+CFLAGS_USERMOD += -DFFI_WRAPS_SET_INTERRUPT_CHAR=1
+LDFLAGS_USERMOD += -Wl,--wrap=mp_hal_set_interrupt_char
+endif
+ifneq ($(findstring linux,$(FARCALL_MACHINE)),)
+LDFLAGS_USERMOD += -Wl,--wrap=nlr_jump
+endif
 
 # Cargo knows better than make what is up to date, so it runs every time; it touches the archive only when it made a
 # new one. The objects depend on the archive because that is what gets make to link again: the program's own rule

@@ -15,6 +15,7 @@ FFI_THREAD_LOCAL ffi_known_state_t ffi_known_state;
 
 static mp_obj_t keeper_del(mp_obj_t self_in) {
     ffi_keeper_t *self = MP_OBJ_TO_PTR(self_in);
+    ffi_hold_interrupts();
     if (self->callback != NULL) {
         farcall_callback_free(self->callback);
         self->callback = NULL;
@@ -23,6 +24,7 @@ static mp_obj_t keeper_del(mp_obj_t self_in) {
         farcall_signature_release(self->signature);
         self->signature = NULL;
     }
+    ffi_let_interrupts();
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(keeper_del_obj, keeper_del);
@@ -133,7 +135,10 @@ static mp_obj_t ffi_func(mp_obj_t result, mp_obj_t address_in, mp_obj_t args) {
 static MP_DEFINE_CONST_FUN_OBJ_3(ffi_func_obj, ffi_func);
 
 static mp_obj_t ffi_generates_code(void) {
-    return mp_obj_new_bool(farcall_generates_code());
+    ffi_hold_interrupts();
+    bool generates_code = farcall_generates_code();
+    ffi_let_interrupts();
+    return mp_obj_new_bool(generates_code);
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(ffi_generates_code_obj, ffi_generates_code);
 

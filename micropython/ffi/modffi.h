@@ -9,9 +9,10 @@
 //   ffimodel.c    the layout of objects, for machine code that takes and gives them
 //   convert.c     objects to slots and back; nothing else knows what a code means for an object
 //   ffiraise.c    everything that went wrong, as exceptions
+//   ffiinterrupt.c Ctrl-C, which the unix port raises at any instruction
 //
-// Nothing here lets a non-local exit cross a frame of C that is not ours: a callback catches everything, and what it
-// caught is raised again by the call that C was in.
+// Nothing here lets a non-local exit cross a frame of C that is not ours, Ctrl-C apart: a callback catches everything, and
+// what it caught is raised again by the call that C was in.
 
 #ifndef FARCALL_MODFFI_H
 #define FARCALL_MODFFI_H
@@ -81,13 +82,69 @@ static inline const mp_state_thread_t *ffi_state(void) {
     #endif
 }
 
+// Ctrl-C, see ffiinterrupt.c. It waits while a thread holds it: the engine's functions are left by `return` only. What comes
+// between ffi_hold_interrupts() and ffi_let_interrupts() raises nothing; the latter raises what came meanwhile. They nest.
+#if MICROPY_ASYNC_KBD_INTR && FFI_WRAPS_SET_INTERRUPT_CHAR
+#define FFI_WATCHES_INTERRUPTS (1)
+#include <signal.h>
+
+extern FFI_THREAD_LOCAL volatile sig_atomic_t ffi_interrupts_held;
+extern FFI_THREAD_LOCAL volatile sig_atomic_t ffi_interrupt_waits;
+void ffi_take_interrupt(void);
+// Ends a system call that a scheduled exception waits for.
+void ffi_nudge_later(void);
+
+static inline void ffi_hold_interrupts(void) {
+    ffi_interrupts_held = ffi_interrupts_held + 1;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static inline void ffi_let_interrupts(void) {
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    ffi_interrupts_held = ffi_interrupts_held - 1;
+    if (MP_UNLIKELY(ffi_interrupt_waits) && ffi_interrupts_held == 0) {
+        ffi_take_interrupt();
+    }
+}
+
+// How many hold it, to be set for Python code that runs in the course of one.
+static inline int ffi_get_interrupts_held(void) {
+    return ffi_interrupts_held;
+}
+
+static inline void ffi_set_interrupts_held(int count) {
+    ffi_interrupts_held = count;
+}
+#else
+#define FFI_WATCHES_INTERRUPTS (0)
+
+static inline void ffi_hold_interrupts(void) {
+}
+
+static inline void ffi_let_interrupts(void) {
+}
+
+static inline void ffi_nudge_later(void) {
+}
+
+static inline int ffi_get_interrupts_held(void) {
+    return 0;
+}
+
+static inline void ffi_set_interrupts_held(int count) {
+    (void)count;
+}
+#endif
+
 // Tells the engine of this thread, once. Its code asks no further than whether that has happened.
 static inline void ffi_register_thread(void) {
     if (MP_UNLIKELY(ffi_innermost == 0)) {
         ffi_known_state = ffi_state();
+        ffi_hold_interrupts();
         ffi_errno_find();
         farcall_thread_register(&ffi_innermost);
         ffi_innermost = FARCALL_NO_FRAME;
+        ffi_let_interrupts();
     }
 }
 
@@ -97,6 +154,8 @@ static inline ffi_frame_t *ffi_innermost_frame(void) {
 
 static inline void ffi_link(ffi_frame_t *frame) {
     frame->prev = ffi_innermost;
+    // Ctrl-C may come between these two, and follows the chain.
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
     ffi_innermost = (farcall_thread)frame + FARCALL_FRAME_TAG;
     #if !defined(_WIN32) && (!defined(__linux__) || defined(__ANDROID__))
     // Whoever closes a library cannot have this thread pass a fence there.

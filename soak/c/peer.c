@@ -1,9 +1,12 @@
-// What the scenarios of the crate call.
+// What the scenarios of the crate call, and the scripts.
 
 #define _GNU_SOURCE
 #include <setjmp.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 #include <ucontext.h>
 
 int soak_number = 11;
@@ -65,3 +68,38 @@ void soak_suspend(void) {
 }
 
 void soak_coroutine_free(struct coroutine *it) { free(it); }
+
+// Sends SIGINT to the process, as Ctrl-C does, or calls a function as a signal's handler, after so many microseconds. Or not, where
+// they are less than 0.
+#if defined(__linux__)
+static void (*volatile alarm_handler)(int);
+
+static void on_alarm(int number) {
+    alarm_handler(number);
+}
+
+static void start_timer(int number, long microseconds) {
+    static timer_t timers[2];
+    static bool are_made[2];
+    timer_t *timer = &timers[number == SIGINT];
+    struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = number };
+    if (!are_made[number == SIGINT]) {
+        are_made[number == SIGINT] = timer_create(CLOCK_MONOTONIC, &event, timer) == 0;
+    }
+    struct itimerspec once = { 0 };
+    if (microseconds >= 0) {
+        once.it_value = (struct timespec) { microseconds / 1000000, microseconds % 1000000 * 1000 + 1 };
+    }
+    timer_settime(*timer, 0, &once, NULL);
+}
+
+void interrupt_in(long microseconds) {
+    start_timer(SIGINT, microseconds);
+}
+
+void call_in(void (*function)(int), long microseconds) {
+    alarm_handler = function;
+    signal(SIGVTALRM, on_alarm);
+    start_timer(SIGVTALRM, microseconds);
+}
+#endif

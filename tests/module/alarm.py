@@ -1,7 +1,8 @@
-# A callback as the handler of a signal that comes while Python runs: with no call on the stack, its exception is printed.
+# A callback as the handler of a signal that comes while Python runs: with no call on the stack, the main thread raises its exception.
 
 import ffi
 import sys
+import time
 from support.peer import libc
 
 if sys.platform == "win32":
@@ -11,17 +12,38 @@ if sys.platform == "win32":
 SIGALRM = 14
 c = libc()
 signal = c.func("p", "signal", "iC")
+setitimer = c.func("i", "setitimer", "ipp")
 ticks = []
+
+
+class Timeout(Exception):
+    pass
 
 
 def tick(number):
     ticks.append(number)
-    raise ValueError("in a signal")
+    raise Timeout("in a signal")
 
 
+def spin():
+    while True:
+        pass
+
+
+# Each is left by the exception, and none keeps the next from it: the signal is not blocked afterwards.
 signal(SIGALRM, ffi.callback("v", tick, "i"))
-setitimer = c.func("i", "setitimer", "ipp")
-setitimer(0, b"".join(n.to_bytes(8, "little") for n in (0, 0, 0, 20000)), None)
-while not ticks:
-    pass
+for wait in (spin, lambda: time.sleep(30), lambda: time.sleep_ms(30000), spin):
+    setitimer(0, b"".join(n.to_bytes(8, "little") for n in (0, 0, 0, 20000)), None)
+    try:
+        wait()
+    except Timeout as e:
+        print(e.args)
 print(ticks)
+
+# With a call in progress, the call raises it when it returns.
+poll = c.func("i", "poll", "pLi")
+setitimer(0, b"".join(n.to_bytes(8, "little") for n in (0, 0, 0, 20000)), None)
+try:
+    print("returned", poll(None, 0, 30000))
+except Timeout:
+    print("raised by poll()")

@@ -221,6 +221,10 @@ static X86_64_WINDOWS_GNU: Spec = Spec {
             "Windows has no signals that come by themselves",
         ),
         ("errno_threads", "the port has no threads"),
+        (
+            "interrupts",
+            "Windows has no signals that come by themselves",
+        ),
         ("library_closed_in_use", "the port has no threads"),
         ("linker_scripts", "Windows has no such files"),
         (

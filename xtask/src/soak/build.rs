@@ -74,6 +74,12 @@ impl Builds {
                 let mut command = Command::new(given(program)?);
                 let file = format!("soak/scripts/{}.{}", case.name, case.ending);
                 command.arg(paths::root().join(file));
+                // What the scripts of the module's tests call.
+                let peer = directory()?.join("module-peer.so");
+                let sources = ["peer.c", "stepper.c"]
+                    .map(|name| paths::root().join("tests/module").join(name));
+                Target::default().compile_library(&peer, &sources, &["-O2", "-pthread"])?;
+                command.env("FARCALL_PEER", peer);
                 command
             }
         };

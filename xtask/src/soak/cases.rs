@@ -78,7 +78,7 @@ const fn script(name: &'static str) -> Case {
     Case::new(Program::Script, name, "py", Tool::None)
 }
 
-const PLAIN: [Case; 30] = [
+const PLAIN: [Case; 31] = [
     of_crate("close-call"),
     of_crate("close-call-storm"),
     of_crate("close-variable"),
@@ -109,13 +109,11 @@ const PLAIN: [Case; 30] = [
     script("threads"),
     script("alarms"),
     script("interrupts"),
+    script("interrupted"),
 ];
 
 /// What is known to fail now and then, and left out of the tests for that.
-pub const KNOWN: [(&str, &str); 1] = [(
-    "module/interrupts",
-    "Ctrl-C within calls and while functions are made is not safe yet",
-)];
+pub const KNOWN: [(&str, &str); 0] = [];
 
 /// Which tools watch what. Storms want an allocator of their own, which no tool sees through; jumps and
 /// foreign stacks are beyond the sanitizers, and so are forks of a process with several threads: a child may wait for ever for the lock

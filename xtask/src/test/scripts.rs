@@ -75,10 +75,11 @@ impl Folder {
         if self == Folder::Examples {
             return Ok(Vec::new());
         }
-        let peer = paths::root().join("tests/module/peer.c");
+        let sources =
+            ["peer.c", "stepper.c"].map(|name| paths::root().join("tests/module").join(name));
         let spec = target.spec();
         let library = paths::micropython()?.join(format!("peer-{}.{}", spec.triple, spec.dll));
-        target.compile_library(&library, &[peer], &["-O2", "-pthread"])?;
+        target.compile_library(&library, &sources, &["-O2", "-pthread"])?;
         Ok(vec![("FARCALL_PEER", library)])
     }
 

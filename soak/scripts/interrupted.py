@@ -1,0 +1,32 @@
+# Ctrl-C at random times in the scripts of the module's own tests. A process for each, which neither hangs nor crashes.
+import os, random, sys, time
+
+end = time.time() + int(sys.argv[1])
+seed = int(sys.argv[2])
+random.seed(seed)
+here = sys.argv[0].rsplit("/", 1)[0]
+tests = here + "/../../tests/module"
+scripts = sorted(entry[0] for entry in os.ilistdir(tests) if entry[0].endswith(".py"))
+# One has its own interrupts. In the other, C's threads use the stack of a C function that must not be left.
+for name in ("interrupts.py", "foreign_thread.py"):
+    scripts.remove(name)
+os.putenv("MICROPYPATH", ".frozen:" + tests)
+TIMES = 5
+processes = interrupts = 0
+while time.time() < end:
+    script = random.choice(scripts)
+    number = random.getrandbits(20)
+    command = "timeout 40 '%s' '%s/support/interrupted_script.py' '%s/%s' %d %d" % (
+        sys.executable, here, tests, script, number, TIMES)
+    status = os.system(command + " >out.txt 2>err.txt")
+    with open("out.txt") as out:
+        last = out.read().strip().split("\n")[-1]
+    if status != 0 or not last.startswith("well"):
+        print("wrong:", script, "status", status, "again:", command)
+        with open("err.txt") as err:
+            print(err.read()[-2000:])
+        sys.exit(1)
+    processes += 1
+    interrupts += int(last.split()[1])
+print("processes", processes)
+print("interrupts", interrupts)

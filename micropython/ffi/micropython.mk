@@ -17,7 +17,13 @@ FARCALL_TARGET_DIR ?= $(FARCALL_ROOT)/target
 ifneq ($(findstring mingw,$(shell $(CC) -dumpmachine)),)
 FARCALL_LIBS ?= -lkernel32 -lntdll -luserenv -lws2_32 -ldbghelp -static
 else
-FARCALL_LIBS ?= -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
+# The unwinder: the compiler's static one where it has one, so that no process loads a library for it. On AArch64 it has to be the one
+# that C++ libraries use too, as it is told of code at run time there.
+FARCALL_UNWINDER := -lgcc_s
+ifneq ($(and $(findstring x86_64,$(shell $(CC) -dumpmachine)),$(filter /%,$(shell $(CC) -print-file-name=libgcc_eh.a))),)
+FARCALL_UNWINDER := -lgcc_eh -lgcc
+endif
+FARCALL_LIBS ?= $(FARCALL_UNWINDER) -lutil -lrt -lpthread -lm -ldl -lc
 endif
 
 FARCALL_ARCHIVE := $(abspath $(FARCALL_TARGET_DIR))/$(addsuffix /,$(FARCALL_TARGET))release/libfarcall_micropython.a

@@ -1,5 +1,5 @@
-//! The addresses that code is put at: a range that belongs to this program (or to the library that this is part of), reserved in its
-//! `.bss`, where it takes no space in the file.
+//! The addresses that code is put at: a range that belongs to this program (or to the library that this is part of), reserved as its
+//! `.bss` is, where it takes no space in the file. It is a section of its own: linkers put it behind `.bss`, whose variables then share pages.
 //!
 //! One FDE of the program's own `.eh_frame` describes all of it, so unwinders, debuggers and profilers find it as they find any
 //! function, and nobody is told of code that is made: no lock is taken, and no exception gets slower with the number of functions. Its rules
@@ -35,7 +35,7 @@ const THUNKS: usize = RANGE / 4;
 //
 // The return address is at CFA - 8, as a function's is if nothing else is said.
 global_asm!(
-    ".pushsection .bss.farcall_code_range,\"aw\",@nobits",
+    ".pushsection .farcall_code_range,\"aw\",@nobits",
     ".globl farcall_code_range",
     ".hidden farcall_code_range",
     ".type farcall_code_range,@object",

@@ -215,14 +215,15 @@ impl UnwindEntry {
     pub unsafe fn unregister(&self) {}
 }
 
-/// Writes bytes where other bytes are there, so that no memory is taken for zeroes.
+/// Writes bytes, but no zeroes where zeroes are already: no memory is taken for those.
 ///
 /// # Safety
 /// * Nobody else writes there, and nobody reads what is written.
 unsafe fn write(to: NonNull<u8>, bytes: &[u8]) {
     // SAFETY: the caller vouches for the place.
     let there = unsafe { std::slice::from_raw_parts_mut(to.as_ptr(), bytes.len()) };
-    if there != bytes {
+    // Looking at a page that is not there yet takes as long as writing to it.
+    if bytes.iter().any(|byte| *byte != 0) || there != bytes {
         there.copy_from_slice(bytes);
     }
 }

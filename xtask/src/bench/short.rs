@@ -99,8 +99,8 @@ fn whole_processes(
     }
     command
         .arg("--")
-        .arg(script("whole.py"))
-        .args([functions, calls].map(|number| number.to_string()));
+        .arg(script(&format!("whole{functions}.py")))
+        .arg(calls.to_string());
     process::stdout(&mut command)
 }
 

@@ -205,11 +205,8 @@ impl Compiled {
             Served::Plan => {}
             served => return served,
         }
-        let uses = place.uses.load(Ordering::Relaxed);
-        if uses < policy::uses_without_code() {
-            // Threads that count at the same time may lose a use. To count all of them would take longer than the rest of this.
-            let uses = uses + policy::weight(self.plan.arg_slots);
-            place.uses.store(uses, Ordering::Relaxed);
+        let by_objects = endpoint == Endpoint::Objects;
+        if !policy::is_due(&place.uses, by_objects, self.plan.arg_slots) {
             return Served::Plan;
         }
         // Code is made with memory from the allocator, and under the lock. A handler may have interrupted either.

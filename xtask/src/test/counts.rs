@@ -26,8 +26,11 @@ use crate::target::Target;
 /// Whether to write the file, not to compare with it.
 pub static BLESS: AtomicBool = AtomicBool::new(false);
 
-/// How often the work is done in the shorter run.
+/// How often the work is done in the shorter run: more often than signatures do without code.
 const TIMES: u64 = 1000;
+
+/// The same of scripts, whose signatures do without for longer.
+const SCRIPTED_TIMES: u64 = 2000;
 
 /// By how much, in percent, compiled code may differ.
 const TOLERANCE: f64 = 3.0;
@@ -146,7 +149,8 @@ impl Programs {
         if work.whole {
             return self.beside_stock(work.name);
         }
-        let [once, twice] = [TIMES, 2 * TIMES].map(|times| self.run(work, times));
+        let times = if work.scripted { SCRIPTED_TIMES } else { TIMES };
+        let [once, twice] = [times, 2 * times].map(|times| self.run(work, times));
         let (once, twice) = (once?, twice?);
         let program = if work.scripted {
             &self.micropython
@@ -155,7 +159,7 @@ impl Programs {
         };
         let counts = |object: &str| {
             let of = |run: &HashMap<String, u64>| run.get(object).copied().unwrap_or(0) as f64;
-            (of(&twice) - of(&once)) / TIMES as f64
+            (of(&twice) - of(&once)) / times as f64
         };
         let own = if work.emitted { 0.0 } else { counts(program) };
         Ok(counts(EMITTED) + own)

@@ -91,6 +91,7 @@ impl Place {
         }
     }
 
+    #[inline]
     fn get(&self) -> Served {
         let published = self.published.load(Ordering::Acquire);
         if published.is_null() {
@@ -199,21 +200,25 @@ impl Compiled {
 
     /// Counts a use, makes code where that pays by now, and says what serves it. No code is made where a signal's handler may be
     /// running.
+    #[inline]
     pub fn serve(&self, direction: Direction, endpoint: Endpoint) -> Served {
         let place = self.place(direction, endpoint);
-        match place.get() {
-            Served::Plan => {}
-            served => return served,
-        }
         let by_objects = endpoint == Endpoint::Objects;
-        if !policy::is_due(&place.uses, by_objects, self.plan.arg_slots) {
-            return Served::Plan;
+        match place.get() {
+            Served::Plan if policy::is_due(&place.uses, by_objects, self.plan.arg_slots) => {
+                self.serve_that_is_due(direction, endpoint)
+            }
+            served => served,
         }
+    }
+
+    #[cold]
+    fn serve_that_is_due(&self, direction: Direction, endpoint: Endpoint) -> Served {
         // Code is made with memory from the allocator, and under the lock. A handler may have interrupted either.
-        if sys::may_be_in_signal_handler() {
-            return Served::Plan;
+        match sys::may_be_in_signal_handler() {
+            true => Served::Plan,
+            false => self.serve_with_code(direction, endpoint),
         }
-        self.serve_with_code(direction, endpoint)
     }
 
     /// Makes the code that can be made, without waiting until it pays, and says what serves it.
@@ -236,6 +241,7 @@ impl Compiled {
         }
     }
 
+    #[inline]
     fn place(&self, direction: Direction, endpoint: Endpoint) -> &Place {
         &self.places[direction as usize][endpoint as usize]
     }

@@ -17,7 +17,8 @@ const BUDGET: u32 = 1024;
 /// What a use counts: ten microseconds are spent in steps of forty nanoseconds.
 const USE: u32 = 4;
 
-/// What a use counts by an interpreter's objects: by how many slots its arguments take, as what it costs to do without code grows with them.
+/// The same by an interpreter's objects: by how many slots its arguments take, as what it costs to do without code grows with them.
+#[inline]
 fn weight(by_objects: bool, arg_slots: u32) -> u32 {
     match by_objects {
         true => (1 + arg_slots / 4).min(USE),
@@ -25,16 +26,26 @@ fn weight(by_objects: bool, arg_slots: u32) -> u32 {
     }
 }
 
+/// The budget, once somebody has counted; 0 ahead of that.
+static KNOWN_BUDGET: AtomicU32 = AtomicU32::new(0);
+
 /// Counts a use; whether it is time for code.
 #[inline]
 pub(crate) fn is_due(uses: &AtomicU32, by_objects: bool, arg_slots: u32) -> bool {
     let so_far = uses.load(Ordering::Relaxed);
-    if so_far >= budget() {
-        return true;
+    let is_due = so_far >= KNOWN_BUDGET.load(Ordering::Relaxed) && so_far >= find_budget();
+    if !is_due {
+        // Threads that count at the same time may lose a use. To count all of them would take longer than the rest of this.
+        uses.store(so_far + weight(by_objects, arg_slots), Ordering::Relaxed);
     }
-    // Threads that count at the same time may lose a use. To count all of them would take longer than the rest of this.
-    uses.store(so_far + weight(by_objects, arg_slots), Ordering::Relaxed);
-    false
+    is_due
+}
+
+#[cold]
+fn find_budget() -> u32 {
+    let budget = budget();
+    KNOWN_BUDGET.store(budget, Ordering::Relaxed);
+    budget
 }
 
 /// When signatures get code, as the environment has it.

@@ -9,7 +9,7 @@ use crate::lock::{Guarded, Held, lock};
 use crate::policy::{Wish, wish};
 use crate::sys;
 use farcall_arch::emit::{self, Code};
-use farcall_memory::OutOfMemory;
+use farcall_memory::{OutOfMemory, TryVec, try_with_capacity};
 use std::fmt;
 use std::io;
 use std::mem::ManuallyDrop;
@@ -50,6 +50,8 @@ struct Region {
     addresses: sys::CodeRange,
     /// Bytes given out so far, a multiple of the arena's alignment.
     used: usize,
+    /// Whether the code that its functions share has yet to be put there: it is, with the first of them.
+    lacks_shared: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -174,7 +176,8 @@ impl Arena {
             Some(range) => range,
             None => self.find_fresh(len)?,
         };
-        let (start, unwind) = self.regions[range.region].put(code, range.offset)?;
+        let shared = self.shared.as_ref();
+        let (start, unwind) = self.regions[range.region].put(code, range.offset, shared)?;
         self.take(range);
         self.live += 1;
         Ok((start, range, unwind))
@@ -223,12 +226,11 @@ impl Arena {
         let used = shared_len.next_multiple_of(self.align());
         let len = (used + len).next_multiple_of(sys::page_size()).max(REGION);
         let addresses = sys::CodeRange::reserve(len, emit::filler(sys::host_abi()))?;
-        let mut region = Region { addresses, used };
-        if let Some(shared) = &self.shared {
-            // Regions live as long as the process, and so does what is told of this code.
-            let _kept = ManuallyDrop::new(region.put(shared, 0)?);
-        }
-        self.regions.push(region);
+        self.regions.push(Region {
+            addresses,
+            used,
+            lacks_shared: self.shared.is_some(),
+        });
         Ok(())
     }
 
@@ -284,19 +286,49 @@ impl Arena {
 }
 
 impl Region {
-    /// Puts code at an offset; nothing is changed if that fails.
-    fn put(&mut self, code: &Code, offset: usize) -> io::Result<(NonNull<u8>, sys::UnwindEntry)> {
+    /// Puts code at an offset, behind what is `shared` if that is not there yet; nothing is changed if that fails.
+    fn put(
+        &mut self,
+        code: &Code,
+        offset: usize,
+        shared: Option<&Code>,
+    ) -> io::Result<(NonNull<u8>, sys::UnwindEntry)> {
         // A region is far smaller than the reach of a distance.
         let code = code
             .behind_shared(offset as u32)
             .map_err(|_| io::ErrorKind::OutOfMemory)?;
         let bytes = sys::with_unwind_data(&code);
-        // SAFETY: the range is no code in use: a hole, or the first bytes never given out, and long enough for these.
-        unsafe { self.addresses.write(offset, &bytes)? };
+        let shared = shared.filter(|_| self.lacks_shared);
+        let joined = shared.map(|shared| joined(shared, offset, &bytes));
+        let joined = joined.transpose().map_err(|_| io::ErrorKind::OutOfMemory)?;
+        // SAFETY: the range is no code in use: a hole, or the first bytes never given out, and long enough for these; with what is shared,
+        // all that come before are written with them.
+        unsafe {
+            match &joined {
+                None => self.addresses.write(offset, &bytes)?,
+                Some(joined) => self.addresses.write(0, joined)?,
+            }
+        };
+        if let Some(shared) = shared {
+            // SAFETY: the code has just been put there, and regions live as long as the process.
+            let unwind = unsafe { sys::UnwindEntry::register(shared, self.addresses.start())? };
+            // As long as that does what is told of it.
+            let _kept = ManuallyDrop::new(unwind);
+            self.lacks_shared = false;
+        }
         // SAFETY: the range lies within the region.
         let start = unsafe { self.addresses.start().add(offset) };
         // SAFETY: the code has just been put there, and stays until Published::drop has taken this back.
         let unwind = unsafe { sys::UnwindEntry::register(&code, start)? };
         Ok((start, unwind))
     }
+}
+
+/// What is shared, and `bytes` so many bytes behind its start.
+fn joined(shared: &Code, offset: usize, bytes: &[u8]) -> std::result::Result<Vec<u8>, OutOfMemory> {
+    let mut all = try_with_capacity(offset + bytes.len())?;
+    all.try_extend_from_slice(&sys::with_unwind_data(shared))?;
+    all.try_resize(offset, emit::filler(sys::host_abi()))?;
+    all.try_extend_from_slice(bytes)?;
+    Ok(all)
 }

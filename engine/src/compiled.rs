@@ -91,6 +91,7 @@ impl Place {
         }
     }
 
+    #[inline]
     fn get(&self) -> Served {
         let published = self.published.load(Ordering::Acquire);
         if published.is_null() {
@@ -199,21 +200,26 @@ impl Compiled {
 
     /// Counts a use, makes code where that pays by now, and says what serves it. No code is made where a signal's handler may be
     /// running.
+    #[inline]
     pub fn serve(&self, direction: Direction, endpoint: Endpoint) -> Served {
         let place = self.place(direction, endpoint);
+        let by_objects = endpoint == Endpoint::Objects;
         match place.get() {
-            Served::Plan => {}
-            served => return served,
+            Served::Plan if policy::is_due(&place.uses, by_objects, self.plan.arg_slots) => {
+                self.serve_that_is_due(direction, endpoint)
+            }
+            served => served,
         }
-        if place.uses.fetch_add(1, Ordering::Relaxed) < policy::uses_without_code() {
-            return Served::Plan;
-        }
+    }
+
+    #[cold]
+    fn serve_that_is_due(&self, direction: Direction, endpoint: Endpoint) -> Served {
         // Code is made with memory from the allocator, and under the lock. A handler may have interrupted either.
-        if sys::may_be_in_signal_handler() {
-            return Served::Plan;
+        match sys::may_be_in_signal_handler() {
+            true => Served::Plan,
+            // A call that this is the beginning of finds errno as its caller set it.
+            false => sys::keeping_errno(|| self.serve_with_code(direction, endpoint)),
         }
-        // A call that this is the beginning of finds errno as its caller set it.
-        sys::keeping_errno(|| self.serve_with_code(direction, endpoint))
     }
 
     /// Makes the code that can be made, without waiting until it pays, and says what serves it.
@@ -238,6 +244,7 @@ impl Compiled {
         }
     }
 
+    #[inline]
     fn place(&self, direction: Direction, endpoint: Endpoint) -> &Place {
         &self.places[direction as usize][endpoint as usize]
     }
@@ -328,6 +335,20 @@ fn copy_of(signature: &Signature) -> Result<Signature> {
 }
 
 static CACHE: Cached<Cache<Key, Compiled>> = Cached::new(Cache::new());
+
+/// The compiled form of a signature under this process's own convention, shared with nobody: for whoever keeps what is compiled by a key
+/// of his own, and makes no callbacks of it. No signal is blocked meanwhile.
+///
+/// # Errors
+/// [`crate::Error::Plan`] and [`crate::Error::OutOfMemory`].
+pub fn compile_unshared(
+    signature: Signature,
+    conversion: Option<Conversion>,
+) -> Result<Shared<Compiled>> {
+    sys::note_signal_mask();
+    let compiled = Compiled::new(signature, sys::host_abi(), conversion)?;
+    Ok(Shared::try_new(compiled)?)
+}
 
 /// The compiled form of a signature under this process's own convention: found by its content, or planned now.
 ///

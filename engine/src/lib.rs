@@ -36,7 +36,7 @@ mod trampoline;
 pub use arena::{Published, generates_code, publish};
 pub use cache::{Cache, LIMIT, Unused};
 pub use callback::Callback;
-pub use compiled::{Compiled, Direction, Endpoint, Served, SlotsCall, compile};
+pub use compiled::{Compiled, Direction, Endpoint, Served, SlotsCall, compile, compile_unshared};
 pub use error::{Error, Result};
 pub use levels::Cached;
 pub use library::Library;

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::sys::{self, LoaderFailure};
 use farcall_memory::OutOfMemory;
 use farcall_memory::{try_box, try_lossy, try_string};
+use std::borrow::Cow;
 use std::ffi::{OsStr, c_void};
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,7 +40,7 @@ impl Work for Loaded {
 /// It has no lock: a fork would not wait for it, and a child would find it taken by a thread that stayed with the parent.
 #[derive(Debug)]
 pub struct Library {
-    name: String,
+    name: Cow<'static, str>,
     is_open: AtomicBool,
     /// Whoever closes the library takes this, and nobody else does. Who is inside may look at it for as long as it is open.
     loaded: ManuallyDrop<Box<Loaded>>,
@@ -83,7 +84,10 @@ impl Library {
         };
         let handle = library.handle() as usize;
         Ok(Library {
-            name: try_lossy(bytes.unwrap_or(b"the program"))?,
+            name: match bytes {
+                Some(path) => try_lossy(path)?.into(),
+                None => "the program".into(),
+            },
             is_open: AtomicBool::new(true),
             loaded: ManuallyDrop::new(try_box(Loaded {
                 waiting: Waiting::new(),

@@ -108,8 +108,11 @@ static IS_WATCHING: AtomicBool = AtomicBool::new(false);
     unsafe(link_section = "__DATA,__mod_init_func,mod_init_funcs")
 )]
 static AT_START: extern "C" fn() = {
+    // Where programs have what runs once, as they start: a page that is there already. And no variable is read that nobody has written,
+    // which would have the system find a page for it twice.
+    #[cfg_attr(target_os = "linux", unsafe(link_section = ".text.startup"))]
     extern "C" fn watch() {
-        watch_forks();
+        put_hooks_in_place();
     }
     watch
 };
@@ -121,15 +124,20 @@ static AT_START: extern "C" fn() = {
 #[inline]
 fn watch_forks() {
     if !IS_WATCHING.load(Ordering::Acquire) {
-        sys::around_fork(&sys::ForkHooks {
-            before: before_fork,
-            after: after_fork,
-        });
+        put_hooks_in_place();
         // Whoever links this has the hooks linked, too.
         #[cfg(unix)]
         std::hint::black_box(&AT_START);
-        IS_WATCHING.store(true, Ordering::Release);
     }
+}
+
+#[inline(always)]
+fn put_hooks_in_place() {
+    sys::around_fork(&sys::ForkHooks {
+        before: before_fork,
+        after: after_fork,
+    });
+    IS_WATCHING.store(true, Ordering::Release);
 }
 
 /// The lock of the thread that is forking, and how many of its hooks have run.

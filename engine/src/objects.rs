@@ -5,9 +5,9 @@
 use crate::arena::{Made, SHARING, publish, publish_in};
 use crate::lock::lock;
 use crate::sys;
-use farcall_arch::emit::{self, Code};
+use farcall_arch::emit::{self, Code, SharedCode};
 use farcall_arch::endpoint::{Delivery, ObjectCall, ObjectModel, SharedOffsets};
-use farcall_arch::{OutOfMemory, Plan};
+use farcall_arch::{Abi, OutOfMemory, Plan};
 use farcall_memory::{try_box, try_to_vec};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
@@ -38,21 +38,26 @@ impl Conversion {
     }
 }
 
-/// An interpreter's model of objects, and where the code begins that depends on it alone.
+/// An interpreter's model of objects, and what makes code of it.
 struct Interpreter {
     model: ObjectModel,
-    shared: SharedOffsets,
     /// The emitters, by their addresses: whoever has no interpreter is not linked with them.
+    shared: SharedEmitter,
     call: CallEmitter,
     entry: EntryEmitter,
 }
 
+type SharedEmitter = fn(Abi, &ObjectModel) -> Result<Option<SharedCode>, OutOfMemory>;
 type CallEmitter =
     fn(&Plan, &ObjectCall, &ObjectModel, &SharedOffsets) -> Result<Option<Code>, OutOfMemory>;
 type EntryEmitter = fn(&Plan, &ObjectModel, &[Delivery], u64) -> Result<Option<Code>, OutOfMemory>;
 
-/// Null until it is known. Set under the lock, which forks wait for, and never freed.
+/// Null until it is known. Set once, and never freed.
 static INTERPRETER: AtomicPtr<Interpreter> = AtomicPtr::new(ptr::null_mut());
+
+/// Where the code begins that depends on the model alone. Null until there is some: it is made with the first function's. Set under the
+/// lock, which forks wait for, and never freed.
+static SHARED: AtomicPtr<SharedOffsets> = AtomicPtr::new(ptr::null_mut());
 
 fn interpreter() -> Option<&'static Interpreter> {
     // SAFETY: nothing but leaked boxes is stored there.
@@ -63,41 +68,58 @@ fn interpreter() -> Option<&'static Interpreter> {
 static IS_REFUSED: AtomicBool = AtomicBool::new(false);
 
 /// Tells how the interpreter lays out its objects, once. Later calls change nothing. Without memory nothing is told, and every call goes
-/// through slots.
+/// through slots. No code is made yet.
 ///
 /// # Safety
 /// * The model is true for as long as the process lives, and each function in it has the type that its description states.
 pub unsafe fn set_object_model(model: ObjectModel) {
-    let Ok(Some(shared)) = emit::shared_for_objects(sys::host_abi(), &model) else {
-        return;
-    };
     let ours = try_box(Interpreter {
         model,
-        shared: shared.offsets,
+        shared: emit::shared_for_objects,
         call: emit::call_objects,
         entry: emit::callback_entry_objects,
     });
     let Ok(ours) = ours else { return };
-    let mut lock = lock();
-    if interpreter().is_none() {
-        SHARING.get(&mut lock).share(shared.code);
-        INTERPRETER.store(Box::into_raw(ours), Ordering::Release);
+    let ours = Box::into_raw(ours);
+    let (success, failure) = (Ordering::AcqRel, Ordering::Relaxed);
+    let set = INTERPRETER.compare_exchange(ptr::null_mut(), ours, success, failure);
+    if set.is_err() {
+        // SAFETY: it is the box of a moment ago, and nobody has seen it.
+        drop(unsafe { Box::from_raw(ours) });
+    }
+}
+
+impl Interpreter {
+    /// Where the code begins that all functions share, made now if this is the first; `None` where there is no emitter.
+    fn shared(&self) -> Result<Option<&'static SharedOffsets>, OutOfMemory> {
+        // SAFETY: nothing but leaked boxes is stored there.
+        let known = || unsafe { SHARED.load(Ordering::Acquire).as_ref() };
+        if let Some(shared) = known() {
+            return Ok(Some(shared));
+        }
+        let Some(made) = (self.shared)(sys::host_abi(), &self.model)? else {
+            return Ok(None);
+        };
+        let offsets = try_box(made.offsets)?;
+        let mut lock = lock();
+        if known().is_none() {
+            SHARING.get(&mut lock).share(made.code);
+            SHARED.store(Box::into_raw(offsets), Ordering::Release);
+        }
+        Ok(known())
     }
 }
 
 /// The call operation of function objects; `None` where there is no model, no emitter, or no executable memory.
 pub(crate) fn publish_call(plan: &Plan, call: &ObjectCall) -> Made {
     let interpreter = interpreter().filter(|_| !IS_REFUSED.load(Ordering::Relaxed));
-    let Some(Interpreter {
-        model,
-        shared,
-        call: emit,
-        ..
-    }) = interpreter
-    else {
+    let Some(interpreter) = interpreter else {
         return Ok(None);
     };
-    let Some(code) = emit(plan, call, model, shared)? else {
+    let Some(shared) = interpreter.shared()? else {
+        return Ok(None);
+    };
+    let Some(code) = (interpreter.call)(plan, call, &interpreter.model, shared)? else {
         return Ok(None);
     };
     let published = publish_in(&SHARING, &mut lock(), &code).ok();

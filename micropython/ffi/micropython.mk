@@ -48,10 +48,14 @@ endif
 endif
 
 # What Rust's standard library needs of the system, as `rustc --print native-static-libs` lists it, and on Windows what
-# spares the program the compiler's own DLLs. What unwinds the stack is another library where all is linked statically, and
-# Rust brings one along for musl.
+# spares the program the compiler's own DLLs. What unwinds the stack is the compiler's static library where all is linked statically, and
+# where no process is to load one for it. On AArch64 it has to be the one that C++ libraries use too, as it is told of code at run time
+# there. Rust brings one along for musl.
 FARCALL_STATIC := $(filter -static -static-pie,$(CC) $(CFLAGS_EXTRA) $(LDFLAGS) $(LDFLAGS_EXTRA))
 FARCALL_UNWINDER := $(if $(FARCALL_STATIC),-lgcc_eh,-lgcc_s)
+ifneq ($(and $(filter x86_64-%linux-gnu,$(FARCALL_MACHINE)),$(filter /%,$(shell $(CC) -print-file-name=libgcc_eh.a))),)
+FARCALL_UNWINDER := -lgcc_eh -lgcc
+endif
 ifneq ($(findstring mingw,$(FARCALL_MACHINE)),)
 FARCALL_LIBS ?= -lkernel32 -lntdll -luserenv -lws2_32 -ldbghelp -static
 else ifneq ($(findstring musl,$(FARCALL_MACHINE)),)
@@ -60,8 +64,9 @@ FARCALL_LIBS ?= $(firstword $(wildcard $(FARCALL_RUST_LIBRARIES)/self-contained/
 else ifeq ($(call farcall_system,$(FARCALL_MACHINE)),unknown-linux-gnu)
 FARCALL_LIBS ?= $(FARCALL_UNWINDER) -lutil -lrt -lpthread -lm -ldl -lc
 else
-FARCALL_LIBS ?= $(subst native-static-libs:,,$(filter -l%,$(shell echo | $(FARCALL_RUSTC) --crate-type staticlib \
-    --print native-static-libs $(addprefix --target ,$(FARCALL_TARGET)) -o /dev/null - 2>&1)))
+# The compiler puts a file in place of what it is told to write, even of a device: it gets a directory of its own.
+FARCALL_LIBS := $(or $(FARCALL_LIBS),$(filter -l%,$(shell made=$$(mktemp -d) && echo | $(FARCALL_RUSTC) --crate-type staticlib \
+    --print native-static-libs $(addprefix --target ,$(FARCALL_TARGET)) -o "$$made/nothing.a" - 2>&1; rm -r "$$made")))
 endif
 
 FARCALL_ARCHIVE := $(abspath $(FARCALL_TARGET_DIR))/$(addsuffix /,$(FARCALL_TARGET))release/libfarcall_micropython.a

@@ -9,7 +9,7 @@ use farcall_engine::{
     self as engine, Cache, Cached, Compiled, Conversion, Direction, Endpoint, Served,
 };
 use farcall_memory::Shared;
-use farcall_memory::{OutOfMemory, TryVec, try_collect, try_to_vec, try_with_capacity};
+use farcall_memory::{OutOfMemory, TryVec, try_to_vec, try_with_capacity};
 use std::ffi::{c_char, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -35,8 +35,7 @@ pub struct Signature {
     kinds: *const u8,
     nargs: usize,
     // What the pointers above point into, and what keeps the code alive.
-    _letters: Vec<u8>,
-    _kinds: Vec<u8>,
+    _bytes: Vec<u8>,
     compiled: Shared<Compiled>,
 }
 
@@ -46,26 +45,40 @@ unsafe impl Send for Signature {}
 unsafe impl Sync for Signature {}
 
 impl Signature {
-    fn new(ret: &str, args: &str, role: Role) -> Result<Signature, Failure> {
+    /// What is remembered by its text is not looked for by its content as well, unless callbacks are to find their thunks again.
+    fn new(
+        ret: &str,
+        args: &str,
+        role: Role,
+        is_known_by_text: bool,
+    ) -> Result<Signature, Failure> {
         let codes = Codes::parse(ret, args, role)?;
         let conversion = match role {
             Role::Function => object_call(&codes)?.map(Conversion::Call),
             Role::Callback => deliveries(&codes)?.map(Conversion::Entry),
         };
-        let compiled = engine::compile(codes.signature()?, conversion)?;
-        let args_text = codes.args_text()?;
-        let mut letters = try_with_capacity(args_text.len() + 2)?;
-        letters.try_push(codes.ret.letter() as u8)?;
-        letters.try_extend_from_slice(args_text.as_bytes())?;
-        letters.try_push(0)?;
-        let args = codes.args.iter();
-        let kinds = match role {
-            Role::Function => kinds(of_result(codes.ret), args.map(|&arg| of_parameter(arg)))?,
-            Role::Callback => kinds(
-                of_handler(codes.ret),
-                args.map(|&arg| of_argument(arg) as u8),
-            )?,
+        let signature = codes.signature()?;
+        let compiled = match (role, is_known_by_text) {
+            (Role::Function, true) => engine::compile_unshared(signature, conversion)?,
+            _ => engine::compile(signature, conversion)?,
         };
+        let args_text = codes.args_text()?;
+        let kinds = args_text.len() + 2;
+        let mut bytes = try_with_capacity(kinds + 1 + codes.args.len())?;
+        bytes.try_push(codes.ret.letter() as u8)?;
+        bytes.try_extend_from_slice(args_text.as_bytes())?;
+        bytes.try_push(0)?;
+        let args = codes.args.iter();
+        match role {
+            Role::Function => {
+                bytes.try_push(of_result(codes.ret))?;
+                bytes.try_extend(args.map(|&arg| of_parameter(arg)))?;
+            }
+            Role::Callback => {
+                bytes.try_push(of_handler(codes.ret))?;
+                bytes.try_extend(args.map(|&arg| of_argument(arg) as u8))?;
+            }
+        }
         let object_call = AtomicPtr::new(ptr::null_mut());
         if let Served::Code(start) = compiled.now(Direction::Call, Endpoint::Objects) {
             object_call.store(start.as_ptr().cast(), Ordering::Relaxed);
@@ -73,11 +86,10 @@ impl Signature {
         Ok(Signature {
             call: AtomicPtr::new(first_calls as Call as *mut c_void),
             object_call,
-            codes: letters.as_ptr().cast(),
-            kinds: kinds.as_ptr(),
+            codes: bytes.as_ptr().cast(),
+            kinds: bytes[kinds..].as_ptr(),
             nargs: codes.args.len(),
-            _letters: letters,
-            _kinds: kinds,
+            _bytes: bytes,
             compiled,
         })
     }
@@ -134,10 +146,6 @@ unsafe extern "C-unwind" fn follow_plan(
 
 /// The kind of a function's integers that are as wide as a pointer: they may be whatever a pointer may be. ORDER farcall_kind
 const WORD: u8 = 10;
-
-fn kinds(ret: u8, args: impl Iterator<Item = u8>) -> Result<Vec<u8>, OutOfMemory> {
-    try_collect(std::iter::once(ret).chain(args))
-}
 
 /// How a function's argument becomes what C gets.
 fn of_parameter(code: TypeCode) -> u8 {
@@ -256,7 +264,8 @@ fn known(ret: &str, args: &str, role: Role) -> Result<Shared<Signature>, Failure
     {
         return Ok(known);
     }
-    let signature = Shared::try_new(Signature::new(ret, args, role)?)?;
+    let signature = Signature::new(ret, args, role, text.is_some())?;
+    let signature = Shared::try_new(signature)?;
     let Some(text) = text else {
         return Ok(signature);
     };

@@ -16,7 +16,7 @@ def operation(function):
 def use(function, codes):
     null = {"d": 0.0, "f": 0.0, "p": None, "C": None, "s": "", "S": b""}
     args = [null.get(code, 0) for code in codes]
-    for _ in range(600):
+    for _ in range(2400):
         function(*args)
 
 

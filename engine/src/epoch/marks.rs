@@ -12,7 +12,7 @@ use farcall_memory::TryVec;
 use farcall_memory::try_box;
 use std::ffi::c_void;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// What one thread is doing: 0 ahead of its first foreign call or callback, 1 while it is in none, any other number while it is.
 ///
@@ -132,6 +132,7 @@ pub fn retire(it: Box<dyn Work>) {
     let state = State::of(&mut lock);
     state.retired.push(it);
     state.count += 1;
+    ANY_RETIRED.store(true, Ordering::Relaxed);
     let gone = if state.count >= BATCH || state.is_alone() {
         state.take_unused()
     } else {
@@ -178,8 +179,14 @@ pub fn forget<T: Send + 'static>(things: T) {
     retire(forgotten);
 }
 
+/// Whether anything has ever been retired: most processes retire nothing, and need not look under the lock.
+static ANY_RETIRED: AtomicBool = AtomicBool::new(false);
+
 /// Drops what was retired, if no registered thread is inside foreign code.
 pub fn reap() {
+    if !ANY_RETIRED.load(Ordering::Relaxed) {
+        return;
+    }
     let mut lock = lock();
     let state = State::of(&mut lock);
     let gone = match state.count {

@@ -38,14 +38,17 @@ pub(crate) struct CodeRange {
     staging: Staging,
 }
 
-/// Pages on which code is put together. Most code takes one, so they are taken from the system several at a time.
+/// Pages on which code is put together. Most code takes one, so they are taken from the system several at a time; the first alone, as
+/// many programs need no second.
 #[derive(Default)]
 struct Staging {
     /// What is left, with memory behind all pages.
     pages: Option<Reserved>,
+    /// How many were taken the last time.
+    taken: usize,
 }
 
-/// How many pages are taken at a time.
+/// How many pages are taken at a time, at most.
 const STAGED_PAGES: usize = 8;
 
 impl Staging {
@@ -57,7 +60,10 @@ impl Staging {
         }
         let mut pages = match self.pages.take() {
             Some(pages) => pages,
-            None => Reserved::writable(STAGED_PAGES * page, libc::MAP_POPULATE)?,
+            None => {
+                self.taken = (2 * self.taken).clamp(1, STAGED_PAGES);
+                Reserved::writable(self.taken * page, libc::MAP_POPULATE)?
+            }
         };
         // The last one: what is in front of it stays one mapping.
         let last = pages.split_off_end(page);

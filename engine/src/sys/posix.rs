@@ -67,6 +67,7 @@ pub(crate) fn with_unwind_data(code: &Code) -> Cow<'_, [u8]> {
 
 /// Has `before` run ahead of every fork() of this process, and `after` behind it, in the parent and in the child, where
 /// `after` is told so. They run as often as this has been called, always with the same hooks.
+#[inline(always)]
 pub(crate) fn around_fork(hooks: &'static ForkHooks) {
     static HOOKS: AtomicPtr<ForkHooks> = AtomicPtr::new(ptr::null_mut());
     fn known() -> Option<&'static ForkHooks> {
@@ -89,9 +90,51 @@ pub(crate) fn around_fork(hooks: &'static ForkHooks) {
         }
     }
     HOOKS.store(ptr::from_ref(hooks).cast_mut(), Ordering::Release);
-    // SAFETY: the three functions live as long as the program. Without memory for the hooks a fork would go
-    // unguarded, as it would without this library.
-    unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) };
+    // SAFETY: the three functions live as long as the program, or as the library that they are part of. Without memory for the hooks a
+    // fork would go unguarded, as it would without this library.
+    unsafe { at_fork(Some(prepare), Some(parent), Some(child)) };
+}
+
+/// A function that runs around forks.
+type AtFork = Option<unsafe extern "C" fn()>;
+
+/// `pthread_atfork()`. In glibc that is a function of each program's own, at the end of its code, which does no more than this: to run it
+/// would take a page of the program as it starts.
+///
+/// # Safety
+/// * The functions live as long as the program, or as the library that they are part of.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[inline(always)]
+unsafe fn at_fork(prepare: AtFork, parent: AtFork, child: AtFork) {
+    unsafe extern "C" {
+        // Part of glibc's binary interface, for programs' own pthread_atfork().
+        fn __register_atfork(
+            prepare: AtFork,
+            parent: AtFork,
+            child: AtFork,
+            dso: *mut c_void,
+        ) -> libc::c_int;
+        /// Each program and each library has one.
+        static __dso_handle: u8;
+    }
+    // SAFETY: the caller vouches for the functions. The address says whose they are, so that they go with that library.
+    unsafe {
+        __register_atfork(
+            prepare,
+            parent,
+            child,
+            (&raw const __dso_handle).cast_mut().cast(),
+        )
+    };
+}
+
+/// # Safety
+/// * As above.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+#[inline(always)]
+unsafe fn at_fork(prepare: AtFork, parent: AtFork, child: AtFork) {
+    // SAFETY: the caller vouches for the functions.
+    unsafe { libc::pthread_atfork(prepare, parent, child) };
 }
 
 /// Writes to standard error, without a lock. Nobody is there to be told if that is closed.

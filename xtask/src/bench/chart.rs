@@ -28,27 +28,33 @@ pub struct Bar {
     pub ours: bool,
 }
 
-const WIDTH: f64 = 860.0;
-const MARGIN: f64 = 16.0;
+pub(super) const WIDTH: f64 = 860.0;
+pub(super) const MARGIN: f64 = 16.0;
 /// Between the two panels, and between labels and bars.
-const GAP: f64 = 24.0;
+pub(super) const GAP: f64 = 24.0;
 const LABELS: f64 = 132.0;
 /// Room for a figure behind the longest bar.
 const FIGURE: f64 = 62.0;
-const LINE: f64 = 18.0;
+pub(super) const LINE: f64 = 18.0;
 
-const STYLE: &str = "\
+pub(super) const STYLE: &str = "\
     text { font: 12px system-ui, sans-serif; fill: #24292f }\n\
     .title { font-weight: 600; font-size: 14px }\n\
     .group { font-weight: 600 }\n\
     .figure { fill: #57606a }\n\
     .bar { fill: #8c959f }\n\
     .ours { fill: #0969da }\n\
+    .axis { stroke: #d0d7de }\n\
+    .line { fill: none; stroke: #8c959f; stroke-width: 2 }\n\
+    .line.our { stroke: #0969da }\n\
     @media (prefers-color-scheme: dark) {\n\
     text { fill: #e6edf3 }\n\
     .figure { fill: #9da7b3 }\n\
     .bar { fill: #6e7681 }\n\
     .ours { fill: #4493f8 }\n\
+    .axis { stroke: #3d444d }\n\
+    .line { stroke: #6e7681 }\n\
+    .line.our { stroke: #4493f8 }\n\
     }\n";
 
 /// The picture.
@@ -61,6 +67,11 @@ pub fn svg(panels: &[Panel], caption: &str) -> String {
         let left = MARGIN + index as f64 * (column + GAP);
         bottom = bottom.max(draw(panel, left, column, &mut body));
     }
+    page(body, bottom, caption)
+}
+
+/// A picture that ends with a line of text below `bottom`.
+pub(super) fn page(mut body: String, bottom: f64, caption: &str) -> String {
     let height = bottom + 2.0 * LINE;
     text(&mut body, "figure", MARGIN, height - LINE * 0.6, caption);
     format!(
@@ -108,7 +119,7 @@ fn digits(ns: f64) -> String {
     }
 }
 
-fn text(body: &mut String, class: &str, x: f64, y: f64, content: &str) {
+pub(super) fn text(body: &mut String, class: &str, x: f64, y: f64, content: &str) {
     let escaped = content
         .replace('&', "&amp;")
         .replace('<', "&lt;")

@@ -7,6 +7,7 @@ use super::judge::{
 use super::loading;
 use super::samples::Samples;
 use super::scripts::{CTYPES_ON, IN_MICROPYTHON, STOCK};
+use super::short;
 use super::tables::{SLOTS, VALUES};
 
 /// One line of the table of goals.
@@ -195,6 +196,53 @@ pub const GOALS: &[Goal] = &[
                 "farcall",
             )?))
         },
+        reason: "",
+    },
+    Goal {
+        work: "MicroPython: a whole script, from 1 call to 10^6, of 1 function and of 20, the slowest point",
+        against: "the same with its own module",
+        bound: Bound::TimesAtMost(1.02),
+        figure: short::slowest,
+        reason: "a larger program has more pages to load",
+    },
+    Goal {
+        work: "MicroPython, once in a process: `open(None)`",
+        against: "its own module",
+        bound: Bound::TimesAtMost(2.0),
+        figure: |samples| short::first_beside_stock(samples, "open(None)"),
+        reason: "pages of the program that were not used before",
+    },
+    Goal {
+        work: "the first `func`",
+        against: "its own module",
+        bound: Bound::TimesAtMost(2.0),
+        figure: |samples| short::first_beside_stock(samples, "first func()"),
+        reason: "pages of the program that were not used before",
+    },
+    Goal {
+        work: "a function of a new signature",
+        against: "–",
+        bound: Bound::NsAtMost(1_500.0),
+        figure: |samples| short::first(samples, "new signature"),
+        reason: "",
+    },
+    Goal {
+        work: "its first call",
+        against: "–",
+        bound: Bound::NsAtMost(1_000.0),
+        figure: |samples| {
+            let judged = short::first(samples, "its first call")?;
+            let in_process = short::first_beside_stock(samples, "first call")?.note;
+            let note = format!("{}; the first of the process {in_process}", judged.note);
+            Some(judged.with_note(note))
+        },
+        reason: "",
+    },
+    Goal {
+        work: "the first callback",
+        against: "its own module",
+        bound: Bound::TimesAtMost(1.0),
+        figure: |samples| short::first_beside_stock(samples, "first callback"),
         reason: "",
     },
     Goal {

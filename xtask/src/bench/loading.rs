@@ -68,7 +68,8 @@ pub fn of_libffis(effort: Effort, samples: &mut Samples) -> Result<()> {
     Ok(())
 }
 
-fn compile(files: &[PathBuf], output: &Path, options: &[&str]) -> Result<()> {
+/// Compiles a program, or with `options` something else.
+pub fn compile(files: &[PathBuf], output: &Path, options: &[&str]) -> Result<()> {
     let mut cc = Command::new(Target::default().spec().cc);
     cc.arg("-O2")
         .args(options)

@@ -2,6 +2,7 @@
 
 mod cases;
 mod chart;
+mod curve;
 mod emitted;
 mod goals;
 pub mod harness;
@@ -11,6 +12,7 @@ mod machine;
 mod report;
 mod samples;
 mod scripts;
+mod short;
 mod tables;
 
 use std::process::ExitCode;
@@ -153,6 +155,13 @@ const GROUPS: &[Group] = &[
         measure: Measure::Here(scripts::micropython),
         effort: effort(41, 31, 200),
         quick: effort(5, 15, 200),
+    },
+    Group {
+        name: "short",
+        about: "whole scripts of MicroPython's by the number of their calls, and the first of everything in one",
+        measure: Measure::Here(short::scripts),
+        effort: effort(5, 41, 1),
+        quick: effort(1, 21, 1),
     },
     Group {
         name: "interpreters",

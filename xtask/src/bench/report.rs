@@ -6,9 +6,11 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use super::chart::{self, Bar, Group, Panel};
+use super::curve;
 use super::goals::GOALS;
 use super::machine::Machine;
 use super::samples::Samples;
+use super::short;
 use super::tables::{self, TABLES, WAYS, WORK};
 use crate::paths;
 
@@ -69,13 +71,15 @@ fn goals(samples: &Samples) -> String {
     )
 }
 
-/// Writes `benches/RESULTS.md`, `docs/bench.svg` and the README's table.
+/// Writes `benches/RESULTS.md`, `docs/bench.svg`, `docs/scripts.svg` and what the README shows.
 pub fn write(samples: &Samples, machine: &Machine) -> Result<()> {
     let root = paths::root();
     let results = format!("{HEAD}\n{}{}", machine.table(), text(samples));
     fs::write(root.join("benches/RESULTS.md"), results)?;
     let picture = chart::svg(&panels(samples), &machine.caption());
     fs::write(root.join("docs/bench.svg"), picture)?;
+    let picture = curve::svg(&short::curves(samples), &machine.caption());
+    fs::write(root.join("docs/scripts.svg"), picture)?;
     let readme = root.join("README.md");
     let page = fs::read_to_string(&readme)?;
     let page = placed(&page, &readme_table(samples, machine))
@@ -102,7 +106,9 @@ are left out instead, and a time is the median of the others; so it is where a g
 /// What the README shows between its markers.
 fn readme_table(samples: &Samples, machine: &Machine) -> String {
     format!(
-        "![Nanoseconds for a call, as bars](docs/bench.svg)\n\n{}\n{} More in [benches/RESULTS.md](benches/RESULTS.md).\n",
+        "![Nanoseconds for a call, as bars](docs/bench.svg)\n\n{}\n{} More in [benches/RESULTS.md](benches/RESULTS.md).\n\n\
+         Whole scripts, by how many calls they make:\n\n\
+         ![Milliseconds for a script over the number of its calls](docs/scripts.svg)\n",
         tables::side_by_side(samples),
         machine.caption()
     )

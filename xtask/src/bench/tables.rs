@@ -174,6 +174,27 @@ pub const TABLES: &[Table] = &[
         ],
     },
     Table {
+        title: "The first of everything in a process of MicroPython's",
+        about: "Each is done once in a process, which has run nothing of it before, and timed by a clock that is loaded ahead of the C \
+                library. `open(None)`; `func` of a name, with the first signature; its first call; `func` of an address, with a new \
+                signature; its first call; `callback`.",
+        prefix: "once/",
+        columns: &[
+            column("farcall", "farcall", ""),
+            column(STOCK, "stock", "farcall"),
+        ],
+    },
+    Table {
+        title: "Whole scripts of MicroPython's",
+        about: "The processor's time of a process from its start to its end: it opens the program, makes 1 or 20 functions, and calls \
+                them so many times, by turns.",
+        prefix: "whole/",
+        columns: &[
+            column(STOCK, "stock", ""),
+            column("farcall", "farcall", STOCK),
+        ],
+    },
+    Table {
         title: "C calls a Python function, in MicroPython",
         about: "The whole of it; what a function of one int costs when it is `max`'s key, less `max` without a key; and what is left of \
                 the whole without that.",

@@ -1,5 +1,5 @@
-//! The addresses that code is put at: a range that belongs to this program (or to the library that this is part of), reserved in its
-//! `.bss`, where it takes no space in the file.
+//! The addresses that code is put at: a range that belongs to this program (or to the library that this is part of), reserved as its
+//! `.bss` is, where it takes no space in the file. It is a section of its own: linkers put it behind `.bss`, whose variables then share pages.
 //!
 //! One FDE of the program's own `.eh_frame` describes all of it, so unwinders, debuggers and profilers find it as they find any
 //! function, and nobody is told of code that is made: no lock is taken, and no exception gets slower with the number of functions. Its rules
@@ -35,7 +35,7 @@ const THUNKS: usize = RANGE / 4;
 //
 // The return address is at CFA - 8, as a function's is if nothing else is said.
 global_asm!(
-    ".pushsection .bss.farcall_code_range,\"aw\",@nobits",
+    ".pushsection .farcall_code_range,\"aw\",@nobits",
     ".globl farcall_code_range",
     ".hidden farcall_code_range",
     ".type farcall_code_range,@object",
@@ -215,14 +215,15 @@ impl UnwindEntry {
     pub unsafe fn unregister(&self) {}
 }
 
-/// Writes bytes where other bytes are there, so that no memory is taken for zeroes.
+/// Writes bytes, but no zeroes where zeroes are already: no memory is taken for those.
 ///
 /// # Safety
 /// * Nobody else writes there, and nobody reads what is written.
 unsafe fn write(to: NonNull<u8>, bytes: &[u8]) {
     // SAFETY: the caller vouches for the place.
     let there = unsafe { std::slice::from_raw_parts_mut(to.as_ptr(), bytes.len()) };
-    if there != bytes {
+    // Looking at a page that is not there yet takes as long as writing to it.
+    if bytes.iter().any(|byte| *byte != 0) || there != bytes {
         there.copy_from_slice(bytes);
     }
 }

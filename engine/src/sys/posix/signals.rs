@@ -34,8 +34,22 @@ fn blocked() -> u64 {
         }
         set.assume_init()
     };
+    bits(&set)
+}
+
+/// A set as a number.
+#[cfg(target_os = "linux")]
+fn bits(set: &libc::sigset_t) -> u64 {
+    const { assert!(size_of::<libc::sigset_t>() >= size_of::<u64>()) };
+    // SAFETY: the set is a whole one, and begins with the kernel's: a bit for each of 64 signals.
+    unsafe { ptr::from_ref(set).cast::<u64>().read() }
+}
+
+/// As above.
+#[cfg(not(target_os = "linux"))]
+fn bits(set: &libc::sigset_t) -> u64 {
     // SAFETY: the set is a whole one. What is no signal is in none.
-    let is_in = |signal: &i32| unsafe { libc::sigismember(&set, *signal) } == 1;
+    let is_in = |signal: &i32| unsafe { libc::sigismember(set, *signal) } == 1;
     let bits = (1..=64).filter(is_in).map(|signal| 1_u64 << (signal - 1));
     bits.fold(0, |all, bit| all | bit)
 }

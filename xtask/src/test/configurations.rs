@@ -134,6 +134,14 @@ static CONFIGURATIONS: &[Configuration] = &[
     Configuration {
         name: "no-threads",
         words: &["MICROPY_PY_THREAD=0"],
+        outcome: Outcome::Works(Scripts {
+            skips: &[
+                WINDOWS_ONLY,
+                ("library_closed_in_use", "there are no threads"),
+                ("threads", "there are no threads"),
+            ],
+            ..ALL
+        }),
         ..USUAL
     },
     Configuration {

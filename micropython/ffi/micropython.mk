@@ -60,8 +60,9 @@ FARCALL_LIBS ?= $(firstword $(wildcard $(FARCALL_RUST_LIBRARIES)/self-contained/
 else ifeq ($(call farcall_system,$(FARCALL_MACHINE)),unknown-linux-gnu)
 FARCALL_LIBS ?= $(FARCALL_UNWINDER) -lutil -lrt -lpthread -lm -ldl -lc
 else
-FARCALL_LIBS ?= $(subst native-static-libs:,,$(filter -l%,$(shell echo | $(FARCALL_RUSTC) --crate-type staticlib \
-    --print native-static-libs $(addprefix --target ,$(FARCALL_TARGET)) -o /dev/null - 2>&1)))
+# The compiler puts a file in place of what it is told to write, even of a device: it gets a directory of its own.
+FARCALL_LIBS := $(or $(FARCALL_LIBS),$(filter -l%,$(shell made=$$(mktemp -d) && echo | $(FARCALL_RUSTC) --crate-type staticlib \
+    --print native-static-libs $(addprefix --target ,$(FARCALL_TARGET)) -o "$$made/nothing.a" - 2>&1; rm -r "$$made")))
 endif
 
 FARCALL_ARCHIVE := $(abspath $(FARCALL_TARGET_DIR))/$(addsuffix /,$(FARCALL_TARGET))release/libfarcall_micropython.a

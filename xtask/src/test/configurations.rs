@@ -334,9 +334,38 @@ impl Scripts {
     }
 }
 
+/// Compilers, and the Rust targets that the module's makefile takes for them; none for what cargo builds for anyway.
+const MACHINES: &[(&str, &str)] = &[
+    ("gcc", ""),
+    ("clang", ""),
+    ("aarch64-linux-gnu-gcc", "aarch64-unknown-linux-gnu"),
+    ("x86_64-w64-mingw32-gcc", "x86_64-pc-windows-gnu"),
+    ("musl-gcc", "x86_64-unknown-linux-musl"),
+];
+
+/// Whether the Rust target follows from the C compiler. This machine is taken for one of the default target.
+fn machines() -> Result<Report> {
+    setup::ensure(&[setup::CROSS_COMPILERS, MUSL].concat())?;
+    let module = paths::root().join("micropython/ffi");
+    let mut report = Report::default();
+    for (compiler, target) in MACHINES {
+        let mut make = Command::new("make");
+        make.args(["--silent", "--file", "micropython.mk"])
+            .args(["--eval", "answer: ; @echo $(FARCALL_TARGET)", "answer"])
+            .arg(format!("USERMOD_DIR={}", module.display()))
+            .args([&format!("CC={compiler}"), "BUILD=."])
+            .env_remove("CARGO_BUILD_TARGET")
+            .current_dir(&module);
+        let answer = process::stdout(&mut make)?;
+        let failure = format!("{compiler}: wanted {target:?}, got {answer:?}");
+        report.add(answer.trim() == *target, failure);
+    }
+    Ok(report)
+}
+
 /// The step.
 pub fn configurations() -> Result<Report> {
-    let mut report = Report::default();
+    let mut report = machines()?;
     for configuration in Configuration::chosen()? {
         println!("---- {}", configuration.name);
         match configuration.test() {

@@ -153,6 +153,7 @@ static CONFIGURATIONS: &[Configuration] = &[
     Configuration {
         name: "coverage",
         words: &["VARIANT=coverage"],
+        needs: &[Need::new(Check::Program("g++"), "g++")],
         ..USUAL
     },
     Configuration {

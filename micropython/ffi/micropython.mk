@@ -17,6 +17,14 @@ ifeq ($(VARIANT),nanbox)
 $(error farcall does not work with object representation D (the nanbox variant))
 endif
 
+# Rust's name for a machine, whoever gave it the name that is asked about; nothing for those we do not know.
+farcall_cpu = $(patsubst arm64,aarch64,$(patsubst amd64,x86_64,$(firstword $(subst -, ,$(1)))))
+farcall_if = $(if $(findstring $(1),$(3)),$(2))
+farcall_system = $(firstword $(call farcall_if,mingw,pc-windows-gnu,$(1)) $(call farcall_if,android,linux-android,$(1)) \
+    $(call farcall_if,linux-musl,unknown-linux-musl,$(1)) $(call farcall_if,linux,unknown-linux-gnu,$(1)) \
+    $(call farcall_if,freebsd,unknown-freebsd,$(1)) $(call farcall_if,darwin,apple-darwin,$(1)))
+farcall_target = $(addprefix $(call farcall_cpu,$(1))-,$(call farcall_system,$(subst windows-gnu,mingw,$(1))))
+
 # What the C compiler compiles for: the size of a pointer, a machine's name such as x86_64-linux-gnu, and whether its C
 # library is musl, which the name does not say where musl's compiler is another one with a wrapper round it.
 FARCALL_CC := $(CC) $(CFLAGS_EXTRA)
@@ -27,16 +35,8 @@ endif
 FARCALL_HASH := \#
 ifeq ($(shell (echo '$(FARCALL_HASH)include <limits.h>'; echo __linux__ __GLIBC__ __ANDROID__) | $(FARCALL_CC) -E -P - 2>/dev/null | tail -n 1),\
     1 __GLIBC__ __ANDROID__)
-FARCALL_MACHINE := $(subst -gnu,-musl,$(FARCALL_MACHINE))
+FARCALL_MACHINE := $(call farcall_cpu,$(FARCALL_MACHINE))-linux-musl
 endif
-
-# Rust's name for a machine, whoever gave it the name that is asked about; nothing for those we do not know.
-farcall_cpu = $(patsubst arm64,aarch64,$(patsubst amd64,x86_64,$(firstword $(subst -, ,$(1)))))
-farcall_if = $(if $(findstring $(1),$(3)),$(2))
-farcall_system = $(firstword $(call farcall_if,mingw,pc-windows-gnu,$(1)) $(call farcall_if,android,linux-android,$(1)) \
-    $(call farcall_if,linux-musl,unknown-linux-musl,$(1)) $(call farcall_if,linux,unknown-linux-gnu,$(1)) \
-    $(call farcall_if,freebsd,unknown-freebsd,$(1)) $(call farcall_if,darwin,apple-darwin,$(1)))
-farcall_target = $(addprefix $(call farcall_cpu,$(1))-,$(call farcall_system,$(subst windows-gnu,mingw,$(1))))
 
 # Where cargo compiles for that machine anyway it is not told, and builds in the directory that it builds other things in.
 FARCALL_RUSTC ?= $(patsubst %cargo,%rustc,$(FARCALL_CARGO))

@@ -118,6 +118,13 @@ static CONFIGURATIONS: &[Configuration] = &[
         name: "setjmp",
         // MicroPython's own code is not free of that warning.
         options: "-DMICROPY_NLR_SETJMP=1 -Wno-error=clobbered",
+        outcome: Outcome::Works(Scripts {
+            except: &[(
+                "objects",
+                "it wants callbacks with objects, and code cannot catch exceptions by setjmp()",
+            )],
+            ..ALL
+        }),
         often: true,
         ..USUAL
     },
@@ -138,6 +145,14 @@ static CONFIGURATIONS: &[Configuration] = &[
     Configuration {
         name: "no-threads",
         words: &["MICROPY_PY_THREAD=0"],
+        outcome: Outcome::Works(Scripts {
+            skips: &[
+                WINDOWS_ONLY,
+                ("library_closed_in_use", "there are no threads"),
+                ("threads", "there are no threads"),
+            ],
+            ..ALL
+        }),
         ..USUAL
     },
     Configuration {
@@ -149,6 +164,7 @@ static CONFIGURATIONS: &[Configuration] = &[
     Configuration {
         name: "coverage",
         words: &["VARIANT=coverage"],
+        needs: &[Need::new(Check::Program("g++"), "g++")],
         ..USUAL
     },
     Configuration {
@@ -209,8 +225,16 @@ static CONFIGURATIONS: &[Configuration] = &[
     },
     Configuration {
         name: "sanitizers",
-        options: "-fsanitize=address,undefined",
+        options: "-fsanitize=address,undefined -fno-sanitize=nonnull-attribute --param asan-use-after-return=0",
         words: &["LDFLAGS_EXTRA=-fsanitize=address,undefined"],
+        outcome: Outcome::Works(Scripts {
+            // A library that is not closed stays loaded. Memory that is freed must not be kept back, as one script looks how much there is.
+            environment: &[(
+                "ASAN_OPTIONS",
+                "detect_leaks=0:quarantine_size_mb=0:thread_local_quarantine_size_kb=0",
+            )],
+            ..ALL
+        }),
         ..USUAL
     },
     Configuration {
@@ -322,9 +346,38 @@ impl Scripts {
     }
 }
 
+/// Compilers, and the Rust targets that the module's makefile takes for them; none for what cargo builds for anyway.
+const MACHINES: &[(&str, &str)] = &[
+    ("gcc", ""),
+    ("clang", ""),
+    ("aarch64-linux-gnu-gcc", "aarch64-unknown-linux-gnu"),
+    ("x86_64-w64-mingw32-gcc", "x86_64-pc-windows-gnu"),
+    ("musl-gcc", "x86_64-unknown-linux-musl"),
+];
+
+/// Whether the Rust target follows from the C compiler. This machine is taken for one of the default target.
+fn machines() -> Result<Report> {
+    setup::ensure(&[setup::CROSS_COMPILERS, MUSL].concat())?;
+    let module = paths::root().join("micropython/ffi");
+    let mut report = Report::default();
+    for (compiler, target) in MACHINES {
+        let mut make = Command::new("make");
+        make.args(["--silent", "--file", "micropython.mk"])
+            .args(["--eval", "answer: ; @echo $(FARCALL_TARGET)", "answer"])
+            .arg(format!("USERMOD_DIR={}", module.display()))
+            .args([&format!("CC={compiler}"), "BUILD=."])
+            .env_remove("CARGO_BUILD_TARGET")
+            .current_dir(&module);
+        let answer = process::stdout(&mut make)?;
+        let failure = format!("{compiler}: wanted {target:?}, got {answer:?}");
+        report.add(answer.trim() == *target, failure);
+    }
+    Ok(report)
+}
+
 /// The step.
 pub fn configurations() -> Result<Report> {
-    let mut report = Report::default();
+    let mut report = machines()?;
     for configuration in Configuration::chosen()? {
         println!("---- {}", configuration.name);
         match configuration.test() {

@@ -19,8 +19,9 @@ use crate::source;
 use crate::target::Target;
 use crate::wine;
 
-/// Where, among the tests, the libraries lie that a target lacks and the tests of ffi open: see c/libc.def.
-const STAND_INS: &str = "ports/unix";
+/// Where, among the tests, those of the unix port lie since MicroPython 1.24, and where before. Libraries that a target lacks and the
+/// tests of ffi open lie beside them: see c/libc.def.
+const OF_THE_PORT: [&str; 2] = ["ports/unix", "unix"];
 /// Far more than the whole suite takes.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 /// How MicroPython's test runner is started; one of the tests wants a limit on open files such as most systems have.
@@ -177,11 +178,11 @@ impl Suite {
         fs::write(unittest.join("unittest.py"), UNITTEST)?;
         let tests = copy.join("tests");
         // The test that opens it knows it by this name on every system.
-        let library = tests.join("ports/unix/ffi_lib.so");
-        target.compile_library(&library, &[tests.join("ports/unix/ffi_lib.c")], &[])?;
+        let port = tests.join(of_the_port(&tests));
+        target.compile_library(&port.join("ffi_lib.so"), &[port.join("ffi_lib.c")], &[])?;
         if let Some((name, source)) = spec.libc_stand_in {
             let source = paths::root().join("xtask/c").join(source);
-            target.compile_library(&tests.join(STAND_INS).join(name), &[source], &[])?;
+            target.compile_library(&port.join(name), &[source], &[])?;
         }
         Ok(Suite {
             target,
@@ -195,10 +196,11 @@ impl Suite {
     /// The tests of ffi: each must pass, but for those that do not apply to the target.
     fn ffi(&self) -> Result<Report> {
         let mut files = Vec::new();
-        for entry in self.tests.join("ports/unix").read_dir()? {
+        let port = of_the_port(&self.tests);
+        for entry in self.tests.join(port).read_dir()? {
             let name = entry?.file_name().to_string_lossy().into_owned();
             if name.starts_with("ffi_") && name.ends_with(".py") {
-                files.push(format!("ports/unix/{name}"));
+                files.push(format!("{port}/{name}"));
             }
         }
         let args: Vec<&str> = files.iter().map(String::as_str).collect();
@@ -207,7 +209,10 @@ impl Suite {
         let mut report = Report::default();
         for file in &files {
             let verdict = verdicts.get(file);
-            if verdict == Some(&Verdict::Skip) && skips.contains(&file.as_str()) {
+            let is_known = skips
+                .iter()
+                .any(|skip| Path::new(skip).file_name() == Path::new(file).file_name());
+            if verdict == Some(&Verdict::Skip) && is_known {
                 let note = format!("{file} does not apply and skips itself");
                 report.notes.push(note);
             } else {
@@ -229,7 +234,9 @@ impl Suite {
     /// other interpreter's run keeps the second core busy.
     fn run(&self, args: &[&str]) -> Result<Verdicts> {
         let launcher = self.target.launcher(&self.program)?;
-        let environment = self.target.environment(&[self.tests.join(STAND_INS)])?;
+        let environment = self
+            .target
+            .environment(&[self.tests.join(of_the_port(&self.tests))])?;
         let mut runner = Command::new("sh");
         runner
             .args(["-c", RUNNER, "sh"])
@@ -256,6 +263,12 @@ impl Suite {
         );
         Ok(verdicts)
     }
+}
+
+/// Where the tests of the unix port lie among these.
+fn of_the_port(tests: &Path) -> &'static str {
+    let found = OF_THE_PORT.iter().find(|dir| tests.join(dir).is_dir());
+    found.unwrap_or(&OF_THE_PORT[0])
 }
 
 /// Reads the runner's lines, such as `pass  basics/0prelim.py`.

@@ -10,6 +10,9 @@
 //! Nothing here asks the machine it runs on: no system call, no address, no `cfg(target)`. Every convention is planned
 //! and emitted on every host, so every convention is tested on every host.
 //!
+//! The features `x64` and `a64`, both on by default, say which machines' conventions and emitters are compiled. They do not follow from the
+//! target: whoever runs code on one machine only, as the engine does, names that machine and leaves the other out.
+//!
 //! ```
 //! use farcall_arch::abi::regs::x64::{RDI, XMM0};
 //! use farcall_arch::{Abi, Place, Signature, Type, emit, plan};
@@ -23,6 +26,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(all(feature = "x64", feature = "a64")),
+    allow(
+        dead_code,
+        unused_imports,
+        unused_variables,
+        reason = "what machines share is there as a whole, and each uses a part of it"
+    )
+)]
+
+#[cfg(not(any(feature = "x64", feature = "a64")))]
+compile_error!("farcall-arch needs one of its features x64 and a64 at least");
 
 pub mod abi;
 pub mod emit;

@@ -20,7 +20,7 @@ else
 FARCALL_LIBS ?= -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
 endif
 
-FARCALL_ARCHIVE := $(abspath $(FARCALL_TARGET_DIR))/$(addsuffix /,$(FARCALL_TARGET))release/libfarcall_micropython.a
+FARCALL_ARCHIVE := $(abspath $(FARCALL_TARGET_DIR))/$(addsuffix /,$(FARCALL_TARGET))packaged/libfarcall_micropython.a
 
 # There can be one module of that name. The unix port looks at this variable after it has included this file.
 ifeq ($(origin MICROPY_PY_FFI),command line)
@@ -39,13 +39,23 @@ CFLAGS_USERMOD += -I$(FARCALL_DIR)
 CFLAGS_USERMOD += -DMICROPY_USE_INTERNAL_PRINTF=0
 LDFLAGS_USERMOD += $(FARCALL_ARCHIVE) $(FARCALL_LIBS)
 
+# What Rust's standard library does where a panic begins and where memory runs out, which takes 240 kB of the program, and what does it here:
+# see ../src/fault.rs. The names are the compiler's, so they are looked for once the archive is there. Where there are none, or the
+# linker has no such option, the program is larger and does the same.
+FARCALL_NAME = $(shell LC_ALL=C grep -aoE '_R[0-9A-Za-z_]*$(1)' $(FARCALL_ARCHIVE) | sort -u)
+FARCALL_EXCHANGE = $(foreach name,$(call FARCALL_NAME,$(1)),-Wl,--wrap=$(name),--defsym=__wrap_$(name)=$(2),-u,$(2))
+ifeq ($(findstring darwin,$(shell $(CC) -dumpmachine)),)
+LDFLAGS += $(call FARCALL_EXCHANGE,rust_begin_unwind,farcall_fault)
+LDFLAGS += $(call FARCALL_EXCHANGE,rust_alloc_error_handler,farcall_no_memory)
+endif
+
 # Cargo knows better than make what is up to date, so it runs every time; it touches the archive only when it made a
 # new one. The objects depend on the archive because that is what gets make to link again: the program's own rule
 # takes no libraries as prerequisites.
 $(patsubst $(USER_C_MODULES)/%.c,$(BUILD)/%.o,$(FARCALL_SOURCES)): $(FARCALL_ARCHIVE)
 
 $(FARCALL_ARCHIVE): farcall-archive
-	+$(Q)$(FARCALL_CARGO) build --release --manifest-path $(FARCALL_ROOT)/Cargo.toml --package farcall-micropython \
+	+$(Q)$(FARCALL_CARGO) build --profile packaged --manifest-path $(FARCALL_ROOT)/Cargo.toml --package farcall-micropython \
 	    --target-dir $(abspath $(FARCALL_TARGET_DIR)) $(addprefix --target ,$(FARCALL_TARGET))
 
 .PHONY: farcall-archive

@@ -80,9 +80,9 @@ fn compile(target: Target) -> Result<PathBuf> {
         .args(["rustc", "--quiet", "--package", PACKAGE, "--lib"])
         .args(["--crate-type", "staticlib", "--profile", PROFILE])
         .current_dir(paths::root());
-    if is_linked_by_pieces(target) {
-        // A function that was optimised together with those that call it cannot be exchanged.
-        cargo.args(["--config", &format!("profile.{PROFILE}.lto='off'")]);
+    if !is_linked_by_pieces(target) {
+        // So that little is left of what is not used.
+        cargo.args(["--config", &format!("profile.{PROFILE}.lto='fat'")]);
     }
     target.cargo(&mut cargo)?;
     process::run(&mut cargo, Output::OnFailure)?;

@@ -4,11 +4,13 @@
 //! system, calls a function, or looks at memory.
 #![forbid(unsafe_code)]
 
+mod beyond;
 mod codes;
 mod error;
 mod kind;
 mod number;
 
+pub use beyond::BeyondFloat;
 pub use codes::{Codes, Narrow, Role, TypeCode, VARIADIC};
 pub use error::{Error, Result};
 pub use kind::{Kind, Position};

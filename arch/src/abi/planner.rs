@@ -265,7 +265,7 @@ impl Bound {
             return self.add_scalars(1);
         };
         let whole = aggregate.size.saturating_add(2 * ALIGN);
-        let (stack, copies) = match abi {
+        let (stack, copies): (u32, u32) = match abi {
             #[cfg(feature = "x64")]
             Abi::SysV64 => (whole, 0),
             // What goes by a copy leaves a word on the stack, and anything else is small.

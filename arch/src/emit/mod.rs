@@ -112,7 +112,7 @@ impl Code {
             let field = code.bytes[link as usize..].first_chunk_mut();
             if let Some(field) = field {
                 let link = u32::from_le_bytes(*field);
-                let link = match self.abi {
+                let link: u32 = match self.abi {
                     #[cfg(feature = "x64")]
                     Abi::SysV64 | Abi::Win64 => link.wrapping_sub(distance),
                     #[cfg(feature = "a64")]

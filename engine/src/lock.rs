@@ -14,7 +14,7 @@ use crate::thread::this_thread;
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The proof that this thread holds the lock.
 pub(crate) struct Held(());
@@ -85,22 +85,6 @@ pub(crate) fn lock() -> Lock {
         // assignment at the end.
         _guard: MUTEX.lock().unwrap_or_else(PoisonError::into_inner),
     }
-}
-
-/// Takes the lock, unless somebody has it: perhaps this very thread, which a signal's handler has interrupted.
-pub(crate) fn try_lock() -> Option<Lock> {
-    watch_forks();
-    let mask = sys::block_signals();
-    let guard = match MUTEX.try_lock() {
-        Ok(guard) => guard,
-        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-        Err(TryLockError::WouldBlock) => return None,
-    };
-    Some(Lock {
-        held: Held(()),
-        _guard: guard,
-        _mask: mask,
-    })
 }
 
 /// Runs `work` while no other thread runs any of this, or makes code or thunks, and no fork happens.

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "modffi.h"
-#include "py/objint.h"
 
 typedef union _float_slot_t {
     float value;
@@ -26,16 +25,8 @@ static uint64_t truncate_int(mp_obj_t obj) {
     #if MICROPY_LONGINT_IMPL == MICROPY_LONGINT_IMPL_NONE
     return 0;
     #else
-    if (sizeof(mp_int_t) == sizeof(uint64_t)) {
-        return (uint64_t)mp_obj_int_get_truncated(obj);
-    }
-    byte bytes[sizeof(uint64_t)];
-    mp_obj_int_to_bytes_impl(obj, true, sizeof(bytes), bytes);
-    uint64_t value = 0;
-    for (size_t i = 0; i < sizeof(bytes); ++i) {
-        value = value << 8 | bytes[i];
-    }
-    return value;
+    MP_STATIC_ASSERT(sizeof(mp_int_t) == sizeof(uint64_t));
+    return (uint64_t)mp_obj_int_get_truncated(obj);
     #endif
 }
 
@@ -221,7 +212,7 @@ const char *ffi_kind_wants(farcall_kind kind) {
             return "an int";
         case FARCALL_FLOAT:
         case FARCALL_DOUBLE:
-            return "a float or an int";
+            return MICROPY_PY_BUILTINS_FLOAT ? "a float or an int" : "a float, but this MicroPython has no floats";
         case FARCALL_POINTER:
         case FARCALL_STR:
         case FARCALL_BYTES:

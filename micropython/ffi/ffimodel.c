@@ -98,7 +98,7 @@ static bool describe_thread(farcall_object_model *model) {
 #if MICROPY_NLR_X64 || MICROPY_NLR_AARCH64
 
 // Calls nlr_push() with known values in the callee-saved registers, as many as there are, and writes down where it will
-// return to, and with which stack pointer.
+// return to, and with which stack pointer. It is global because link-time optimization may tear this file apart.
 void ffi_watch_nlr_push(nlr_buf_t *nlr, const uintptr_t *values, uintptr_t where[2]);
 
 #if MICROPY_NLR_X64 && defined(_WIN64)
@@ -107,6 +107,7 @@ void ffi_watch_nlr_push(nlr_buf_t *nlr, const uintptr_t *values, uintptr_t where
 
 __asm__ (
     ".text\n"
+    ".globl ffi_watch_nlr_push\n"
     "ffi_watch_nlr_push:\n"
     "    push %rbx\n"
     "    push %rbp\n"
@@ -148,6 +149,8 @@ __asm__ (
 
 __asm__ (
     ".pushsection .text\n"
+    ".globl ffi_watch_nlr_push\n"
+    ".hidden ffi_watch_nlr_push\n"
     ".type ffi_watch_nlr_push, @function\n"
     "ffi_watch_nlr_push:\n"
     "    push %rbx\n"
@@ -186,6 +189,8 @@ __asm__ (
 
 __asm__ (
     ".pushsection .text\n"
+    ".globl ffi_watch_nlr_push\n"
+    ".hidden ffi_watch_nlr_push\n"
     ".type ffi_watch_nlr_push, %function\n"
     "ffi_watch_nlr_push:\n"
     "    stp x29, x30, [sp, #-96]!\n"

@@ -12,7 +12,7 @@ FFI_NORETURN void ffi_raise(farcall_status status, const farcall_error *error) {
         case FARCALL_OS: {
             mp_obj_t args[2] = {
                 MP_OBJ_NEW_SMALL_INT(error->code),
-                mp_obj_new_str_from_cstr(error->text),
+                mp_obj_new_str(error->text, strlen(error->text)),
             };
             nlr_raise(mp_obj_new_exception_args(&mp_type_OSError, 2, args));
         }

@@ -7,17 +7,61 @@
 FARCALL_DIR := $(realpath $(USERMOD_DIR))
 FARCALL_ROOT := $(abspath $(FARCALL_DIR)/../..)
 
-# The cargo to use, the Rust target (empty: the machine that builds), and where cargo builds.
+# The cargo to use, the Rust target (empty: the one that belongs to the C compiler), and where cargo builds.
 FARCALL_CARGO ?= cargo
 FARCALL_TARGET ?= $(CARGO_BUILD_TARGET)
 FARCALL_TARGET_DIR ?= $(FARCALL_ROOT)/target
 
+# The header compat.h says the same of every build with such objects, once for each file.
+ifeq ($(VARIANT),nanbox)
+$(error farcall does not work with object representation D (the nanbox variant))
+endif
+
+# What the C compiler compiles for: the size of a pointer, a machine's name such as x86_64-linux-gnu, and whether its C
+# library is musl, which the name does not say where musl's compiler is another one with a wrapper round it.
+FARCALL_CC := $(CC) $(CFLAGS_EXTRA)
+FARCALL_MACHINE := $(shell $(FARCALL_CC) -dumpmachine)
+ifeq ($(shell echo __SIZEOF_POINTER__ | $(FARCALL_CC) -E -P -),4)
+$(error farcall works on 64-bit machines only, and $(CC) compiles for one of 32 bits)
+endif
+FARCALL_HASH := \#
+ifeq ($(shell (echo '$(FARCALL_HASH)include <limits.h>'; echo __linux__ __GLIBC__ __ANDROID__) | $(FARCALL_CC) -E -P - 2>/dev/null | tail -n 1),\
+    1 __GLIBC__ __ANDROID__)
+FARCALL_MACHINE := $(subst -gnu,-musl,$(FARCALL_MACHINE))
+endif
+
+# Rust's name for a machine, whoever gave it the name that is asked about; nothing for those we do not know.
+farcall_cpu = $(patsubst arm64,aarch64,$(patsubst amd64,x86_64,$(firstword $(subst -, ,$(1)))))
+farcall_if = $(if $(findstring $(1),$(3)),$(2))
+farcall_system = $(firstword $(call farcall_if,mingw,pc-windows-gnu,$(1)) $(call farcall_if,android,linux-android,$(1)) \
+    $(call farcall_if,linux-musl,unknown-linux-musl,$(1)) $(call farcall_if,linux,unknown-linux-gnu,$(1)) \
+    $(call farcall_if,freebsd,unknown-freebsd,$(1)) $(call farcall_if,darwin,apple-darwin,$(1)))
+farcall_target = $(addprefix $(call farcall_cpu,$(1))-,$(call farcall_system,$(subst windows-gnu,mingw,$(1))))
+
+# Where cargo compiles for that machine anyway it is not told, and builds in the directory that it builds other things in.
+FARCALL_RUSTC ?= $(patsubst %cargo,%rustc,$(FARCALL_CARGO))
+FARCALL_HOST := $(lastword $(shell $(FARCALL_RUSTC) -vV | grep '^host:'))
+ifeq ($(FARCALL_TARGET),)
+ifneq ($(call farcall_target,$(FARCALL_MACHINE)),$(call farcall_target,$(FARCALL_HOST)))
+FARCALL_TARGET := $(call farcall_target,$(FARCALL_MACHINE))
+endif
+endif
+
 # What Rust's standard library needs of the system, as `rustc --print native-static-libs` lists it, and on Windows what
-# spares the program the compiler's own DLLs.
-ifneq ($(findstring mingw,$(shell $(CC) -dumpmachine)),)
+# spares the program the compiler's own DLLs. What unwinds the stack is another library where all is linked statically, and
+# Rust brings one along for musl.
+FARCALL_STATIC := $(filter -static -static-pie,$(CC) $(CFLAGS_EXTRA) $(LDFLAGS) $(LDFLAGS_EXTRA))
+FARCALL_UNWINDER := $(if $(FARCALL_STATIC),-lgcc_eh,-lgcc_s)
+ifneq ($(findstring mingw,$(FARCALL_MACHINE)),)
 FARCALL_LIBS ?= -lkernel32 -lntdll -luserenv -lws2_32 -ldbghelp -static
+else ifneq ($(findstring musl,$(FARCALL_MACHINE)),)
+FARCALL_RUST_LIBRARIES := $(shell $(FARCALL_RUSTC) --print target-libdir $(addprefix --target ,$(FARCALL_TARGET)))
+FARCALL_LIBS ?= $(firstword $(wildcard $(FARCALL_RUST_LIBRARIES)/self-contained/libunwind.a) $(FARCALL_UNWINDER)) -lc
+else ifeq ($(call farcall_system,$(FARCALL_MACHINE)),unknown-linux-gnu)
+FARCALL_LIBS ?= $(FARCALL_UNWINDER) -lutil -lrt -lpthread -lm -ldl -lc
 else
-FARCALL_LIBS ?= -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
+FARCALL_LIBS ?= $(subst native-static-libs:,,$(filter -l%,$(shell echo | $(FARCALL_RUSTC) --crate-type staticlib \
+    --print native-static-libs $(addprefix --target ,$(FARCALL_TARGET)) -o /dev/null - 2>&1)))
 endif
 
 FARCALL_ARCHIVE := $(abspath $(FARCALL_TARGET_DIR))/$(addsuffix /,$(FARCALL_TARGET))packaged/libfarcall_micropython.a
@@ -55,7 +99,7 @@ FARCALL_CONFIG := 'build.rustflags=["-Crelro-level=partial"]'
 # Cargo knows better than make what is up to date, so it runs every time; it touches the archive only when it made a
 # new one. The objects depend on the archive because that is what gets make to link again: the program's own rule
 # takes no libraries as prerequisites.
-$(patsubst $(USER_C_MODULES)/%.c,$(BUILD)/%.o,$(FARCALL_SOURCES)): $(FARCALL_ARCHIVE)
+$(patsubst $(dir $(USERMOD_DIR))%.c,$(BUILD)/%.o,$(FARCALL_SOURCES)): $(FARCALL_ARCHIVE)
 
 $(FARCALL_ARCHIVE): farcall-archive
 	+$(Q)$(FARCALL_CARGO) build --profile packaged --config $(FARCALL_CONFIG) --manifest-path $(FARCALL_ROOT)/Cargo.toml --package farcall-micropython \

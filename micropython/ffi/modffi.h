@@ -17,17 +17,11 @@
 
 #include "py/mpthread.h"
 #include "py/runtime.h"
+#include "compat.h"
 #include "farcall.h"
 
 #if MICROPY_PY_FFI
 #error "farcall replaces the port's own ffi module: build with MICROPY_PY_FFI=0"
-#endif
-
-// The names of this differ between versions of MicroPython.
-#ifdef MP_NORETURN
-#define FFI_NORETURN MP_NORETURN
-#else
-#define FFI_NORETURN NORETURN
 #endif
 
 // State of a thread is needed whether or not Python has threads: C may call us from one that Python did not make.

@@ -1,7 +1,7 @@
 # Every code as a callback's argument and as its result.
 
 import ffi
-from support.peer import fixed, func
+from support.peer import ascii_repr, fixed, func
 
 VALUES = {
     "b": (-128, 127, 0, -1),
@@ -83,7 +83,8 @@ for code in "sS":
 
     with ffi.callback(code, string, code) as cb:
         call = func(code, "call_p", "Cs")
-        print(code, [call(cb, x) for x in ("w\u00f6rld", "", None, b"bytes", bytearray(b"array\0more"))], came)
+        results = [call(cb, x) for x in ("w\u00f6rld", "", None, b"bytes", bytearray(b"array\0more"))]
+        print(code, ascii_repr(results), ascii_repr(came))
 
 # Whatever a pointer code takes as an argument is a result too.
 buffer = bytearray(b"buffer\0")

@@ -1,10 +1,10 @@
-# Calls take and give objects directly wherever code is made and small ints are words with the lowest bit set; elsewhere, and where
-# the interpreter has to help, they go through slots. Code is made once a signature has been used some times.
+# Calls take and give objects directly wherever code is made, small ints are words with the lowest bit set and floats are doubles;
+# elsewhere, and where the interpreter has to help, they go through slots. Code is made once a signature has been used some times.
 
 import ffi
 from support.peer import func, peer
 
-is_direct = ffi.generates_code() and id(1) == 3
+is_direct = ffi.generates_code() and id(1) == 3 and 1e300 < float("inf")
 
 
 # The call operation in a function object, its fourth word.

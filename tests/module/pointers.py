@@ -3,7 +3,7 @@
 import ffi
 import uctypes
 from array import array
-from support.peer import func, raises
+from support.peer import ascii_repr, func, raises
 
 byte_at = {code: func("i", "byte_at", code + "i") for code in "pPsS"}
 pass_p = {code: func("p", "pass_p", code) for code in "pPsS"}
@@ -41,7 +41,7 @@ for code in "pPsSC":
     print(code, [apply(f, 30, 12) for f in (add2, sub, sub.cfun(), None, 0)])
 
 # Results.
-print([func(code, "greeting", "")() for code in "sS"])
+print(ascii_repr([func(code, "greeting", "")() for code in "sS"]))
 print([func(code, "null_string", "")() for code in "pPsSO"])
 print(func("S", "not_utf8", "")())
 raises("text that is none", UnicodeError, (), func("s", "not_utf8", ""))

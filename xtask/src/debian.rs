@@ -1,91 +1,88 @@
 //! Debian's source packages, fetched with apt without touching the machine's own lists and caches.
 //!
-//! What is fetched is the upstream half of a package, from the mirror that this machine's apt is set up with. Debian's own
-//! half may be revised at any time and is not used.
+//! The mirror is the one that this machine's apt is set up with. Where apt is another distribution's, Debian's own archive will do if the
+//! keyring is there that its lists are checked with.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
-use sha2::{Digest, Sha256};
+use anyhow::{Context, Result, ensure};
 
 use crate::paths;
+use crate::pins::Package;
 use crate::process::{self, Output};
-use crate::setup;
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Downloads the upstream tarball of the newest version of `package` that one of `suites` has, into `work`, an empty
-/// directory of the caller's. Returns its path.
-pub fn tarball(work: &Path, package: &str, suites: &[&str]) -> Result<PathBuf> {
+/// Downloads the package's file into `work`, an empty directory of the caller's, from the machine's mirror or else from `archive`.
+/// Returns its path.
+pub fn tarball(package: &Package, archive: &str, work: &Path) -> Result<PathBuf> {
+    let Package { name, suite, .. } = package;
+    ensure!(process::on_path("apt-get"), "there is no apt here");
     ensure!(
-        process::on_path("apt-get"),
-        "this is not a Debian-like system"
+        Path::new(KEYRING).is_file(),
+        "there is no {KEYRING} to check lists with (package debian-archive-keyring)"
     );
-    setup::ensure(setup::UNPACK)?;
-    let mirror = mirror(work)?;
+    let mirror = mirror(work)?.unwrap_or_else(|| archive.to_owned());
     let list = work.join("sources.list");
-    let lines: String = suites
-        .iter()
-        .map(|suite| format!("deb-src [signed-by={KEYRING}] {mirror} {suite} main\n"))
-        .collect();
-    fs::write(&list, lines)?;
-    let apt = |args: &[&str]| -> Result<()> {
-        let mut command = private_apt(work)?;
+    let line = format!("deb-src [signed-by={KEYRING}] {mirror} {suite} main\n");
+    fs::write(&list, line)?;
+    let apt = |program: &str, args: &[&str]| -> Result<Command> {
+        let mut command = private(program, work)?;
         command
             .arg("-o")
             .arg(format!("Dir::Etc::SourceList={}", list.display()))
             .args(["-o", "Dir::Etc::SourceParts=/dev/null"])
             .args(args);
-        process::run(&mut command, Output::Shown)
+        Ok(command)
     };
-    apt(&["update"])?;
-    apt(&["source", "--download-only", "--tar-only", package])?;
-    only_entry(work, |name| {
-        name.contains(".orig.tar.") && !name.ends_with(".asc")
-    })
+    // By itself apt is content with lists that it could not get.
+    let update = ["-o", "APT::Update::Error-Mode=any", "update"];
+    let updated = process::transcript(&mut apt("apt-get", &update)?, None)?;
+    ensure!(
+        updated.success(),
+        "no list of {suite} from {mirror}: {}",
+        complaints(&updated.text())
+    );
+    let known = process::stdout(&mut apt("apt-cache", &["showsrc", "--only-source", name])?)?;
+    let [_, file] = package.path;
+    let version = version_with(&known, file)
+        .with_context(|| format!("{suite} at {mirror} has no {file} (any more)"))?;
+    let source = format!("{name}={version}");
+    let args = ["source", "--download-only", "--tar-only", &source];
+    process::run(&mut apt("apt-get", &args)?, Output::OnFailure)?;
+    Ok(work.join(file))
 }
 
-/// The upstream version in the name of a tarball: `1.25.0` of `micropython_1.25.0+ds.orig.tar.xz`.
-pub fn version(tarball: &Path) -> Result<String> {
-    let name = tarball.file_name().unwrap_or_default().to_string_lossy();
-    let version = name
-        .split_once('_')
-        .and_then(|(_, rest)| rest.split_once(".orig."))
-        .with_context(|| format!("{name} names no version"))?
-        .0;
-    let upstream = version.split('+').next().unwrap_or(version);
-    Ok(upstream.to_owned())
+/// The version of a package that a file belongs to, out of what apt knows of all its versions: a paragraph each.
+fn version_with<'a>(known: &'a str, file: &str) -> Option<&'a str> {
+    let paragraph = known.split("\n\n").find(|paragraph| {
+        let mut last_words = paragraph
+            .lines()
+            .filter_map(|line| line.split_whitespace().last());
+        last_words.any(|word| word == file)
+    })?;
+    paragraph
+        .lines()
+        .find_map(|line| line.strip_prefix("Version: "))
 }
 
-/// The SHA-256 of a file.
-pub fn sha256(file: &Path) -> Result<String> {
-    let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    Ok(hex(&Sha256::digest(bytes)))
+/// The lines in which apt says what is wrong.
+fn complaints(text: &str) -> String {
+    let lines = text
+        .lines()
+        .filter(|line| line.starts_with("Err:") || line.starts_with("E: "));
+    lines.collect::<Vec<_>>().join("; ")
 }
 
-/// Unpacks a tarball below `work` and returns the one directory it consists of.
-pub fn unpack(tarball: &Path, work: &Path) -> Result<PathBuf> {
-    let tree = paths::made(work.join("tree"))?;
-    let mut tar = Command::new("tar");
-    tar.arg("-xf").arg(tarball).arg("-C").arg(&tree);
-    process::run(&mut tar, Output::Shown)?;
-    only_entry(&tree, |_| true)
-}
-
-/// Bytes as hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// `apt-get` that leaves the machine's own lists and caches alone, in the directory `work`.
-fn private_apt(work: &Path) -> Result<Command> {
+/// One of apt's programs, made to leave the machine's own lists and caches alone, in the directory `work`.
+fn private(program: &str, work: &Path) -> Result<Command> {
     let lists = work.join("lists");
     let cache = work.join("cache");
     paths::made(lists.join("partial"))?;
     paths::made(cache.join("archives/partial"))?;
-    let mut command = Command::new("apt-get");
+    let mut command = Command::new(program);
     command
         .current_dir(work)
         .arg("-o")
@@ -97,44 +94,28 @@ fn private_apt(work: &Path) -> Result<Command> {
     Ok(command)
 }
 
-/// The mirror of Debian's main archive that this machine uses.
-fn mirror(work: &Path) -> Result<String> {
+/// The mirror of Debian's main archive that this machine uses; `None` if it uses none.
+fn mirror(work: &Path) -> Result<Option<String>> {
     let format = "$(REPO_URI)\t$(ORIGIN)\t$(LABEL)\t$(COMPONENT)";
     let question = ["indextargets", "--format", format, "Created-By: Packages"];
     let known = process::stdout(Command::new("apt-get").args(question))?;
     if let Some(mirror) = main_archive(&known) {
-        return Ok(mirror.into());
+        return Ok(Some(mirror));
     }
     // Apt knows what an archive is once it has its lists, which a fresh machine lacks.
-    process::run(private_apt(work)?.arg("update"), Output::Shown)?;
-    let known = process::stdout(private_apt(work)?.args(question))?;
-    main_archive(&known)
-        .map(str::to_owned)
-        .context("apt is not set up with a mirror of Debian")
+    process::run(private("apt-get", work)?.arg("update"), Output::Shown)?;
+    let known = process::stdout(private("apt-get", work)?.args(question))?;
+    Ok(main_archive(&known))
 }
 
 /// Picks Debian's main archive out of lines of address, origin, label and component.
-fn main_archive(targets: &str) -> Option<&str> {
+fn main_archive(targets: &str) -> Option<String> {
     targets.lines().find_map(|line| {
         let mut fields = line.split('\t');
         let address = fields.next()?;
-        fields.eq(["Debian", "Debian", "main"]).then_some(address)
+        let is_it = fields.eq(["Debian", "Debian", "main"]);
+        is_it.then(|| address.to_owned())
     })
-}
-
-/// The entry of `dir` of which `is_it` says yes to the name; there must be one.
-fn only_entry(dir: &Path, is_it: impl Fn(&str) -> bool) -> Result<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        if is_it(&entry.file_name().to_string_lossy()) {
-            found.push(entry.path());
-        }
-    }
-    match <[PathBuf; 1]>::try_from(found) {
-        Ok([path]) => Ok(path),
-        Err(found) => bail!("{} has {} such files", dir.display(), found.len()),
-    }
 }
 
 #[cfg(test)]
@@ -147,7 +128,8 @@ mod tests {
                        a://mirror/debian-security/\tDebian\tDebian-Security\tmain\n\
                        a://mirror/debian/\tDebian\tDebian\tcontrib\n\
                        a://mirror/debian/\tDebian\tDebian\tmain\n";
-        assert_eq!(main_archive(targets), Some("a://mirror/debian/"));
+        let main = main_archive(targets);
+        assert_eq!(main.as_deref(), Some("a://mirror/debian/"));
         assert_eq!(
             main_archive("a://mirror/ubuntu/\tUbuntu\tUbuntu\tmain\n"),
             None
@@ -155,13 +137,12 @@ mod tests {
     }
 
     #[test]
-    fn version_of_a_tarball_is_upstreams() {
-        let of = |name: &str| version(Path::new(name)).ok();
-        assert_eq!(of("libffi_3.8.0.orig.tar.gz").as_deref(), Some("3.8.0"));
-        assert_eq!(
-            of("a/micropython_1.25.0+ds.orig.tar.xz").as_deref(),
-            Some("1.25.0")
-        );
-        assert_eq!(of("libffi-3.8.0.tar.gz"), None);
+    fn version_is_that_of_the_paragraph_with_the_file() {
+        let known = "Package: zlib\nVersion: 1:1.3.2-4\nFiles:\n 0 1 zlib_1.3.2.orig.tar.gz\n 0 1 zlib_1.3.2-4.dsc\n\n\
+                     Package: zlib\nVersion: 1:1.3.1-1\nFiles:\n 0 1 zlib_1.3.1.orig.tar.gz\n 0 1 zlib_1.3.1-1.dsc\n\n";
+        let version = |file| version_with(known, file);
+        assert_eq!(version("zlib_1.3.1.orig.tar.gz"), Some("1:1.3.1-1"));
+        assert_eq!(version("zlib_1.3.2.orig.tar.gz"), Some("1:1.3.2-4"));
+        assert_eq!(version("zlib_1.3.3.orig.tar.gz"), None);
     }
 }

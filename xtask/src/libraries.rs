@@ -1,26 +1,27 @@
 //! The shared libraries that examples open, for targets whose packages cannot be installed on this machine: compiled by
-//! the target's compiler from Debian's source packages.
+//! the target's compiler from source.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
 
-use crate::debian;
 use crate::paths;
+use crate::pins::{self, Pin};
 use crate::process::{self, Output};
 use crate::setup::{self, Check, Need};
-use crate::source;
+use crate::source::{self, Source};
 use crate::target::{Libraries, Target};
 
-/// How a library is made of a source package.
+/// How a library is made of its source.
 struct Recipe {
-    package: &'static str,
+    pin: &'static Pin,
     /// What the library is called where shared libraries end in `.so`.
     so: &'static str,
     /// And on Windows.
     dll: &'static str,
-    /// A shell's commands that get the source ready to be compiled.
+    /// A shell's commands that make the C files in an empty directory, if the source, `$0`, lacks them.
     prepare: &'static str,
     /// The C files; a name with a `*` stands for all of its kind.
     sources: &'static str,
@@ -30,21 +31,21 @@ struct Recipe {
 
 const RECIPES: [Recipe; 2] = [
     Recipe {
-        package: "zlib",
+        pin: &pins::ZLIB,
         so: "libz.so.1",
         dll: "zlib1.dll",
-        prepare: "true",
+        prepare: "false",
         sources: "*.c",
         // The one thing that its configure script finds out and these functions depend on.
         args: &["-O1", "-DHAVE_UNISTD_H"],
         needs: &[],
     },
     Recipe {
-        package: "sqlite3",
+        pin: &pins::SQLITE,
         so: "libsqlite3.so.0",
         dll: "sqlite3.dll",
-        // Its sources are one file, which is put together by a script. It is not worth optimising here.
-        prepare: "./configure --disable-readline && make sqlite3.c",
+        // Its sources are one file, which a script puts together unless it comes with the tarball. It is not worth optimising here.
+        prepare: r#""$0/configure" --disable-readline && make sqlite3.c"#,
         sources: "sqlite3.c",
         args: &[
             "-O0",
@@ -59,11 +60,7 @@ const RECIPES: [Recipe; 2] = [
 pub fn needs(target: Target) -> Vec<Need> {
     match target.spec().libraries {
         Libraries::Installed(needs) => needs.to_vec(),
-        Libraries::Built => RECIPES
-            .iter()
-            .flat_map(|recipe| recipe.needs)
-            .copied()
-            .collect(),
+        Libraries::Built => RECIPES.iter().flat_map(Recipe::needs).collect(),
     }
 }
 
@@ -80,45 +77,59 @@ pub fn ensure(target: Target) -> Result<()> {
 }
 
 impl Recipe {
+    /// What making it takes. (A tree of the user's that cannot be found is reported when it is used.)
+    fn needs(&self) -> Vec<Need> {
+        let mut needs = source::needs(self.pin).unwrap_or_default();
+        needs.extend(self.needs);
+        needs
+    }
+
     fn build(&self, target: Target) -> Result<()> {
         let name = match target.spec().dll {
             "dll" => self.dll,
             _ => self.so,
         };
         let library = paths::libraries(target.spec().triple)?.join(name);
-        if library.exists() {
+        // What it was made of is written last.
+        let stamp = library.with_file_name(format!("{name}.source"));
+        let place = source::place(self.pin)?.dir.display().to_string();
+        if fs::read_to_string(&stamp).is_ok_and(|made_of| made_of == place) {
             return Ok(());
         }
-        let source = self.source()?;
+        let files = self.files(&source::get(self.pin)?)?;
         eprintln!("compiling {name} for {}", target.spec().triple);
-        target.compile_library(&library, &self.files(&source)?, self.args)
+        target.compile_library(&library, &files, self.args)?;
+        fs::write(&stamp, place)?;
+        Ok(())
     }
 
-    /// The source's top directory, ready to be compiled. It is the same for all targets.
-    fn source(&self) -> Result<PathBuf> {
-        let sources = paths::made(paths::micropython()?.join("src"))?;
-        let dir = sources.join(self.package);
-        if !dir.exists() {
-            let work = paths::emptied(sources.join(format!("{}.partial", self.package)))?;
-            let tarball = debian::tarball(&work, self.package, &[source::DEBIAN_SUITE])?;
-            let tree = debian::unpack(&tarball, &work)?;
-            let mut shell = Command::new("sh");
-            shell.args(["-c", self.prepare]).current_dir(&tree);
-            process::run(&mut shell, Output::OnFailure)?;
-            std::fs::rename(&tree, &dir)?;
-            std::fs::remove_dir_all(&work)?;
+    /// The C files, in the source or made of it.
+    fn files(&self, source: &Source) -> Result<Vec<PathBuf>> {
+        let files = self.files_in(&source.dir)?;
+        if !files.is_empty() {
+            return Ok(files);
         }
-        Ok(dir)
+        let name = self.pin.name.to_lowercase();
+        let made = paths::emptied(paths::libraries("made")?.join(name))?;
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", self.prepare])
+            .arg(&source.dir)
+            .current_dir(&made);
+        process::run(&mut shell, Output::OnFailure)?;
+        self.files_in(&made)
     }
 
-    fn files(&self, dir: &Path) -> Result<Vec<PathBuf>> {
-        let Some((start, end)) = self.sources.split_once('*') else {
-            return Ok(vec![dir.join(self.sources)]);
+    fn files_in(&self, dir: &Path) -> Result<Vec<PathBuf>> {
+        let parts = self.sources.split_once('*');
+        let is_one = |name: &str| match parts {
+            Some((start, end)) => name.starts_with(start) && name.ends_with(end),
+            None => name == self.sources,
         };
         let mut files = Vec::new();
         for entry in dir.read_dir()? {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            if name.starts_with(start) && name.ends_with(end) {
+            if is_one(&name) {
                 files.push(dir.join(name));
             }
         }

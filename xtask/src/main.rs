@@ -8,6 +8,7 @@ mod libffi;
 mod libraries;
 mod micropython;
 mod paths;
+mod pins;
 mod process;
 mod run;
 mod setup;
@@ -30,6 +31,9 @@ use crate::target::Target;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
+    /// Install nothing: name what is missing, and fail.
+    #[arg(long, global = true)]
+    no_install: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -74,7 +78,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match dispatch(Cli::parse()) {
+    let cli = Cli::parse();
+    if cli.no_install {
+        setup::forbid_installation();
+    }
+    match dispatch(cli) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -1,21 +1,26 @@
 //! Building MicroPython: with our module, and as it comes, to compare with.
 //!
-//! All of it happens under `target/micropython/`, the source tree is only read:
+//! All of it happens under `target/micropython/`, for the older release in a directory of its version there, and the source tree is only
+//! read:
 //! `mpy-cross/` the compiler for frozen modules, `<triple>/` ours, `<triple>-repr-b/` ours with other objects, `<triple>-stock/` the one with its own ffi module,
-//! `<triple>-stock-newest/` that one over the newest libffi.
+//! `<triple>-stock-newest/` that one over the newest libffi, `configurations/` ours in other configurations.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::libffi::{self, Libffi};
 use crate::paths;
+use crate::pins::{self, Pin};
 use crate::process::{self, Output};
 use crate::setup::{self, Need};
 use crate::source::{self, Source};
 use crate::target::Target;
+
+/// GCC 15 warns of strings in the pinned releases that fill their arrays; older compilers ignore the option.
+const OPTIONS: &str = "-Wno-unterminated-string-initialization";
 
 /// What an interpreter's `ffi` module is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,6 +35,34 @@ pub enum Module {
     StockNewest,
 }
 
+/// A release of MicroPython, or the tree that the user names in its place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// The project's own.
+    Own,
+    /// The one that is tested beside it.
+    Older,
+}
+
+impl Release {
+    /// Where its source comes from.
+    pub fn pin(self) -> &'static Pin {
+        match self {
+            Release::Own => &pins::MICROPYTHON,
+            Release::Older => &pins::OLDER_MICROPYTHON,
+        }
+    }
+
+    /// The directory for all that is made of it.
+    pub fn top(self) -> Result<PathBuf> {
+        let top = paths::micropython()?;
+        match self {
+            Release::Own => Ok(top),
+            Release::Older => paths::made(top.join(self.pin().version)),
+        }
+    }
+}
+
 /// Builds MicroPython with our module, if it is not up to date; returns the program.
 pub fn build(target: Target, output: Output) -> Result<PathBuf> {
     build_with(target, Module::Ours, output)
@@ -37,54 +70,98 @@ pub fn build(target: Target, output: Output) -> Result<PathBuf> {
 
 /// Builds MicroPython with the given module, if it is not up to date; returns the program.
 pub fn build_with(target: Target, module: Module, output: Output) -> Result<PathBuf> {
+    build_release(Release::Own, target, module, output)
+}
+
+/// Builds a release of MicroPython with the given module, if it is not up to date; returns the program.
+pub fn build_release(
+    release: Release,
+    target: Target,
+    module: Module,
+    output: Output,
+) -> Result<PathBuf> {
     let spec = target.spec();
-    setup::ensure(&needs(target, module)?)?;
-    let top = paths::micropython()?;
+    setup::ensure(&needs(release, target, module)?)?;
     let _lock = paths::lock("build")?;
-    let source = source::get()?;
-    let mpy_cross = build_mpy_cross(&source, &top, output)?;
-    let directory = match module {
-        Module::Ours => top.join(spec.triple),
-        Module::OursOtherObjects => top.join(format!("{}-repr-b", spec.triple)),
-        Module::Stock => top.join(format!("{}-stock", spec.triple)),
-        Module::StockNewest => top.join(format!("{}-stock-newest", spec.triple)),
-    };
-    let program = directory.join(spec.program);
-    let output = shown_if_new(output, &program);
-    let mut make = make(&source, &format!("ports/{}", spec.port), &directory);
-    make.args(spec.make)
-        .args(without_submodules(&top)?)
-        .arg(format!(
-            "FROZEN_MANIFEST={}",
-            paths::root().join("micropython/manifest.py").display()
-        ))
-        .arg(format!("MICROPY_MPYCROSS={}", mpy_cross.display()))
-        .env("MICROPY_MPYCROSS", &mpy_cross);
+    let build = Build::of(release, output)?;
+    let mut words: Vec<String> = spec.make.iter().map(|&word| word.into()).collect();
     if module == Module::OursOtherObjects {
         let variant = paths::root().join("micropython/variants/repr-b");
-        make.arg(format!("VARIANT_DIR={}", variant.display()));
+        words.push(format!("VARIANT_DIR={}", variant.display()));
     }
     if matches!(module, Module::Ours | Module::OursOtherObjects) {
-        let modules = paths::root().join("micropython");
-        make.arg(format!("USER_C_MODULES={}", modules.display()))
-            .arg("MICROPY_PY_FFI=0")
-            .arg(format!("FARCALL_TARGET={}", spec.triple));
+        words.extend(with_ours());
+        words.push(format!("FARCALL_TARGET={}", spec.triple));
     }
     if module == Module::StockNewest {
-        make.args(with_libffi(&libffi::newest()?)?);
+        words.extend(with_libffi(&libffi::newest()?)?);
     }
-    run_make(&mut make, &directory, output)?;
+    let suffix = match module {
+        Module::Ours => "",
+        Module::OursOtherObjects => "-repr-b",
+        Module::Stock => "-stock",
+        Module::StockNewest => "-stock-newest",
+    };
+    let directory = build.top.join(format!("{}{suffix}", spec.triple));
+    let program = directory.join(spec.program);
+    let mut make = build.port(target, &directory, &words)?;
+    run_make(&mut make, &directory, shown_if_new(output, &program))?;
     Ok(program)
 }
 
+/// Builds MicroPython with our module for the default target, with further options for the C compiler and words for `make`,
+/// in a directory of that name; returns the program. The Rust target is left to the module's makefile.
+pub fn build_configured(name: &str, options: &str, words: &[&str]) -> Result<PathBuf> {
+    let (mut make, directory) = make_configured(name, options, words)?;
+    let _lock = paths::lock("build")?;
+    run_make(&mut make, &directory, Output::OnFailure)?;
+    Ok(directory.join(Target::default().spec().program))
+}
+
+/// What is said where such a build ends, which must not succeed.
+pub fn refusal(name: &str, options: &str, words: &[&str]) -> Result<String> {
+    let (mut make, _) = make_configured(name, options, words)?;
+    let _lock = paths::lock("build")?;
+    let transcript = process::transcript(&mut make, None)?;
+    ensure!(
+        !transcript.success(),
+        "`{}` succeeded",
+        process::shown(&make)
+    );
+    Ok(transcript.text())
+}
+
+/// `make` for such a build, and its directory.
+fn make_configured(name: &str, options: &str, words: &[&str]) -> Result<(Command, PathBuf)> {
+    let target = Target::default();
+    setup::ensure(&needs(Release::Own, target, Module::Ours)?)?;
+    let _lock = paths::lock("build")?;
+    let build = Build::of(Release::Own, Output::OnFailure)?;
+    let mut all = with_ours().to_vec();
+    all.push(format!("CFLAGS_EXTRA={OPTIONS} {options}"));
+    all.extend(words.iter().map(|&word| word.into()));
+    let directory = build.top.join("configurations").join(name);
+    let make = build.port(target, &directory, &all)?;
+    Ok((make, directory))
+}
+
+/// The variables that bring our module in.
+fn with_ours() -> [String; 2] {
+    let modules = paths::root().join("micropython");
+    [
+        format!("USER_C_MODULES={}", modules.display()),
+        "MICROPY_PY_FFI=0".into(),
+    ]
+}
+
 /// What a build takes. Asked for all at once, so that whoever has to install it by hand has to do so once.
-pub fn needs(target: Target, module: Module) -> Result<Vec<Need>> {
+pub fn needs(release: Release, target: Target, module: Module) -> Result<Vec<Need>> {
     let spec = target.spec();
     let mut needs = [setup::MICROPYTHON, spec.needs].concat();
     if module == Module::Stock {
         needs.extend(spec.stock_needs.context("there is no stock module")?);
     }
-    needs.extend(source::needs()?);
+    needs.extend(source::needs(release.pin())?);
     Ok(needs)
 }
 
@@ -124,17 +201,68 @@ pub fn without_submodules(top: &Path) -> Result<[String; 4]> {
     ])
 }
 
-/// Builds the tool that compiles frozen modules. It runs on this machine, whatever the target.
-fn build_mpy_cross(source: &Source, top: &Path, output: Output) -> Result<PathBuf> {
-    let directory = top.join("mpy-cross");
-    let program = directory.join("mpy-cross");
-    let output = shown_if_new(output, &program);
-    run_make(
-        &mut make(source, "mpy-cross", &directory),
-        &directory,
-        output,
-    )?;
-    Ok(program)
+/// What the builds of a release's programs have in common.
+struct Build {
+    source: Source,
+    /// What the program says that it is, for a release: git would be asked else, and would answer with a commit of this repository.
+    git_tag: Option<String>,
+    top: PathBuf,
+    output: Output,
+}
+
+impl Build {
+    /// Those of a release. The caller holds the lock on builds.
+    fn of(release: Release, output: Output) -> Result<Build> {
+        let source = source::get(release.pin())?;
+        let git_tag = source.pinned.then(|| format!("v{}", release.pin().version));
+        Ok(Build {
+            source,
+            git_tag,
+            top: release.top()?,
+            output,
+        })
+    }
+
+    /// `make` for a target's port, with further words.
+    fn port(&self, target: Target, directory: &Path, words: &[String]) -> Result<Command> {
+        let mpy_cross = self.mpy_cross()?;
+        let mut make = self.make(&format!("ports/{}", target.spec().port), directory);
+        make.args(without_submodules(&self.top)?)
+            .arg(format!(
+                "FROZEN_MANIFEST={}",
+                paths::root().join("micropython/manifest.py").display()
+            ))
+            .arg(format!("MICROPY_MPYCROSS={}", mpy_cross.display()))
+            .env("MICROPY_MPYCROSS", &mpy_cross)
+            .args(words);
+        Ok(make)
+    }
+
+    /// Builds the tool that compiles frozen modules. It runs on this machine, whatever the target.
+    fn mpy_cross(&self) -> Result<PathBuf> {
+        let directory = self.top.join("mpy-cross");
+        let program = directory.join("mpy-cross");
+        let output = shown_if_new(self.output, &program);
+        run_make(&mut self.make("mpy-cross", &directory), &directory, output)?;
+        Ok(program)
+    }
+
+    /// `make` for one of the source's programs, in a build directory of ours.
+    fn make(&self, part: &str, directory: &Path) -> Command {
+        let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut make = Command::new("make");
+        make.arg("-C")
+            .arg(self.source.dir.join(part))
+            .arg(format!("-j{jobs}"))
+            .arg(format!("BUILD={}", directory.display()))
+            .arg(format!("CFLAGS_EXTRA={OPTIONS}"))
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        if let Some(tag) = &self.git_tag {
+            make.env("MICROPY_GIT_TAG", tag);
+            make.env("MICROPY_GIT_HASH", "release");
+        }
+        make
+    }
 }
 
 /// A first build takes a minute or more and should be seen at work; a later one seldom has anything to say.
@@ -144,25 +272,6 @@ fn shown_if_new(output: Output, program: &Path) -> Output {
     } else {
         Output::Shown
     }
-}
-
-/// `make` for one of the source's programs, in a build directory of ours.
-fn make(source: &Source, part: &str, directory: &Path) -> Command {
-    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut make = Command::new("make");
-    make.arg("-C")
-        .arg(source.dir.join(part))
-        .arg(format!("-j{jobs}"))
-        .arg(format!("BUILD={}", directory.display()))
-        // GCC 15 warns of strings in the pinned release that fill their arrays; older compilers ignore the option.
-        .arg("CFLAGS_EXTRA=-Wno-unterminated-string-initialization")
-        .env("PYTHONDONTWRITEBYTECODE", "1");
-    if source.pinned {
-        // Else git would be asked, and would answer with a commit of this repository.
-        make.env("MICROPY_GIT_TAG", format!("v{}", source::VERSION));
-        make.env("MICROPY_GIT_HASH", "release");
-    }
-    make
 }
 
 /// Runs `make`. Its makefiles notice changed files, but not changed variables, nor headers that were half written when a build was

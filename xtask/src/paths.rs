@@ -17,6 +17,11 @@ pub fn micropython() -> Result<PathBuf> {
     made(root().join("target/micropython"))
 }
 
+/// The directory of sources that were fetched, made if need be.
+pub fn sources() -> Result<PathBuf> {
+    made(micropython()?.join("src"))
+}
+
 /// The directory of a target's shared libraries that its system does not have, made if need be.
 pub fn libraries(triple: &str) -> Result<PathBuf> {
     made(micropython()?.join("libraries").join(triple))

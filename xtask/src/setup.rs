@@ -1,9 +1,11 @@
-//! What has to be installed: checks for it, and installs what is missing where that can be done without asking.
+//! What has to be installed: checks for it, and installs what is missing where that can be done without asking, or names it where nothing
+//! may be installed.
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::process::{self, Output};
 
@@ -48,17 +50,22 @@ pub const MICROPYTHON: &[Need] = &[
     Need::new(Check::Program("python3"), "python3"),
 ];
 
-/// What unpacking MicroPython's source takes.
+/// What unpacking a tarball takes.
 pub const UNPACK: &[Need] = &[
     Need::new(Check::Program("tar"), "tar"),
     Need::new(Check::Program("xz"), "xz-utils"),
 ];
 
-/// What fetching MicroPython's source from its own repository takes.
-pub const GIT: &[Need] = &[
-    Need::new(Check::Program("git"), "git"),
-    Need::new(Check::File("/etc/ssl/certs"), "ca-certificates"),
+/// What downloading a file takes.
+pub const DOWNLOAD: &[Need] = &[
+    Need::new(Check::OneOf(&["curl", "wget"]), "curl"),
+    CERTIFICATES,
 ];
+
+/// What cloning a repository takes.
+pub const GIT: &[Need] = &[Need::new(Check::Program("git"), "git"), CERTIFICATES];
+
+const CERTIFICATES: Need = Need::new(Check::File("/etc/ssl/certs"), "ca-certificates");
 
 /// What building libffi from its repository's files takes.
 pub const AUTOTOOLS: &[Need] = &[
@@ -168,38 +175,134 @@ impl Need {
     }
 }
 
-/// Sees to it that everything in `needs` is there: installs what is not, or says what to install and fails.
+/// What installing something that is missing takes, by what it takes.
+#[derive(Default, Debug, PartialEq)]
+struct Plan {
+    /// Debian packages.
+    packages: Vec<&'static str>,
+    /// Words for rustup.
+    rustup: Vec<[&'static str; 3]>,
+    /// What nothing here can install.
+    by_hand: Vec<String>,
+}
+
+/// The programs that install things.
+#[derive(Clone, Copy)]
+struct Installers {
+    apt: bool,
+    rustup: bool,
+}
+
+const APT_INSTALL: [&str; 3] = ["install", "-y", "--no-install-recommends"];
+
+impl Plan {
+    fn new(missing: &[Need], installers: Installers) -> Self {
+        let mut plan = Plan::default();
+        for need in missing {
+            match need.check {
+                Check::Component(_) if installers.rustup => {
+                    plan.rustup.push(["component", "add", need.package]);
+                }
+                Check::RustTarget(_) if installers.rustup => {
+                    plan.rustup.push(["target", "add", need.package]);
+                }
+                Check::Component(_) | Check::RustTarget(_) => plan.by_hand.push(need.what()),
+                _ if installers.apt => plan.packages.push(need.package),
+                _ => plan.by_hand.push(need.what()),
+            }
+        }
+        plan.packages.sort_unstable();
+        plan.packages.dedup();
+        plan.rustup.sort_unstable();
+        plan.rustup.dedup();
+        plan
+    }
+
+    /// What it installs, in words.
+    fn what(&self) -> String {
+        let mut names = self.packages.clone();
+        names.extend(self.rustup.iter().map(|words| words[2]));
+        names.extend(self.by_hand.iter().map(String::as_str));
+        names.join(", ")
+    }
+
+    /// How, as one would type it; `root` is what comes before and after a command that only root may run.
+    fn how(&self, root: [&str; 2]) -> Vec<String> {
+        let mut commands: Vec<String> = self
+            .rustup
+            .iter()
+            .map(|words| format!("rustup {}", words.join(" ")))
+            .collect();
+        if !self.packages.is_empty() {
+            let [before, after] = root;
+            let install = APT_INSTALL.join(" ");
+            let names = self.packages.join(" ");
+            commands.push(format!(
+                "{before}apt-get update && apt-get {install} {names}{after}"
+            ));
+        }
+        commands
+    }
+
+    /// The whole of it as a request to the user.
+    fn request(&self) -> String {
+        let mut lines = vec![format!("missing: {}", self.what())];
+        let commands = self.how(["sudo sh -c '", "'"]);
+        if !commands.is_empty() {
+            let commands = commands.join("\n    ");
+            lines.push(format!("please type:\n\n    {commands}\n"));
+        }
+        if !self.by_hand.is_empty() {
+            lines.push(format!("please install: {}", self.by_hand.join(", ")));
+        }
+        lines.join("\n")
+    }
+}
+
+/// Whether nothing may be installed.
+static IS_FORBIDDEN: AtomicBool = AtomicBool::new(false);
+
+/// The variable that tells this program's children so.
+const FORBIDDEN: &str = "FARCALL_NO_INSTALL";
+
+/// From now on `ensure` names what is missing, and fails, instead of installing it.
+pub fn forbid_installation() {
+    IS_FORBIDDEN.store(true, Ordering::Relaxed);
+}
+
+/// Whether nothing may be installed, by the command line or by that of this program's parent.
+pub fn is_installation_forbidden() -> bool {
+    IS_FORBIDDEN.load(Ordering::Relaxed) || std::env::var_os(FORBIDDEN).is_some()
+}
+
+/// What passes that on to another of these programs.
+pub fn environment() -> Option<(&'static str, &'static str)> {
+    is_installation_forbidden().then_some((FORBIDDEN, "1"))
+}
+
+/// Sees to it that everything in `needs` is there: says what is not and how it is installed, and does so; or says what to install and
+/// fails.
 pub fn ensure(needs: &[Need]) -> Result<()> {
-    let missing: Vec<Need> = needs
-        .iter()
-        .filter(|need| !need.is_met())
-        .copied()
-        .collect();
+    let missing = missing(needs);
     if missing.is_empty() {
         return Ok(());
     }
-    let mut packages = Vec::new();
-    let mut by_hand = Vec::new();
-    for need in &missing {
-        match need.check {
-            Check::Component(_) if process::on_path("rustup") => {
-                rustup(&["component", "add", need.package])?;
-            }
-            Check::RustTarget(_) if process::on_path("rustup") => {
-                rustup(&["target", "add", need.package])?;
-            }
-            Check::Component(_) | Check::RustTarget(_) => by_hand.push(need.what()),
-            _ if process::on_path("apt-get") => packages.push(need.package),
-            _ => by_hand.push(need.what()),
-        }
+    let installers = Installers {
+        apt: process::on_path("apt-get"),
+        rustup: process::on_path("rustup"),
+    };
+    let plan = Plan::new(&missing, installers);
+    let cannot_be_root = !plan.packages.is_empty() && privileged_apt().is_none();
+    if is_installation_forbidden() || cannot_be_root || !plan.by_hand.is_empty() {
+        bail!("{}", plan.request());
     }
-    if !by_hand.is_empty() {
-        bail!("please install: {}", by_hand.join(", "));
+    let how = plan.how(["", ""]).join(" && ");
+    eprintln!("installing {}: {how}", plan.what());
+    for words in &plan.rustup {
+        process::run(Command::new("rustup").args(words), Output::Shown)?;
     }
-    packages.sort_unstable();
-    packages.dedup();
-    if !packages.is_empty() {
-        apt_install(&packages)?;
+    if !plan.packages.is_empty() {
+        apt_install(&plan.packages)?;
     }
     let still: Vec<String> = missing
         .iter()
@@ -212,26 +315,19 @@ pub fn ensure(needs: &[Need]) -> Result<()> {
     Ok(())
 }
 
-fn rustup(args: &[&str]) -> Result<()> {
-    process::run(Command::new("rustup").args(args), Output::Shown)
+fn missing(needs: &[Need]) -> Vec<Need> {
+    let missing = needs.iter().filter(|need| !need.is_met());
+    missing.copied().collect()
 }
 
-/// Installs Debian packages as root or through sudo; without either, fails with the command to type.
+/// Installs Debian packages as root or through sudo.
 fn apt_install(packages: &[&str]) -> Result<()> {
-    let install = ["install", "-y", "--no-install-recommends"];
-    let Some(mut update) = privileged_apt() else {
-        bail!(
-            "this needs some packages. Please type:\n\n    sudo sh -c 'apt-get update && apt-get {} {}'\n",
-            install.join(" "),
-            packages.join(" ")
-        );
-    };
+    let apt = || privileged_apt().context("apt-get takes root's rights");
     // A stale or unreachable source of packages that we do not need must not stop us: the installation decides.
-    if process::run(update.arg("update"), Output::Shown).is_err() {
+    if process::run(apt()?.arg("update"), Output::Shown).is_err() {
         eprintln!("going on with the package lists as they are");
     }
-    let mut command = privileged_apt().expect("it was there a moment ago");
-    process::run(command.args(install).args(packages), Output::Shown)
+    process::run(apt()?.args(APT_INSTALL).args(packages), Output::Shown)
 }
 
 /// `apt-get` with the right to install, if that can be had without asking.
@@ -248,4 +344,56 @@ fn privileged_apt() -> Option<Command> {
     };
     command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
     Some(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MISSING: [Need; 4] = [
+        Need::new(Check::Program("no-such-b"), "package-b"),
+        Need::new(Check::OneOf(&["no-such-a", "nor-this"]), "package-a"),
+        Need::new(Check::File("/no/such/file"), "package-b"),
+        Need::new(Check::RustTarget("no-such-target"), "no-such-target"),
+    ];
+
+    fn plan(apt: bool, rustup: bool) -> Plan {
+        Plan::new(&MISSING, Installers { apt, rustup })
+    }
+
+    #[test]
+    fn plan_names_each_package_once_and_the_commands() {
+        let plan = plan(true, true);
+        assert_eq!(plan.what(), "package-a, package-b, no-such-target");
+        let commands = [
+            "rustup target add no-such-target",
+            "apt-get update && apt-get install -y --no-install-recommends package-a package-b",
+        ];
+        assert_eq!(plan.how(["", ""]), commands);
+        let request = plan.request();
+        assert!(request.contains("missing: package-a, package-b, no-such-target"));
+        assert!(
+            request.contains("\n    sudo sh -c 'apt-get update"),
+            "{request}"
+        );
+        assert!(!request.contains("please install"), "{request}");
+    }
+
+    #[test]
+    fn plan_leaves_to_the_user_what_no_program_here_installs() {
+        let nothing = plan(false, false);
+        assert!(nothing.packages.is_empty() && nothing.rustup.is_empty());
+        let request = nothing.request();
+        assert!(request.contains("no-such-a or nor-this"), "{request}");
+        assert!(!request.contains("apt-get"), "{request}");
+        let apt_only = plan(true, false).request();
+        let wanted = "please install: Rust's standard library for no-such-target";
+        assert!(apt_only.contains(wanted), "{apt_only}");
+    }
+
+    #[test]
+    fn what_is_missing_is_found_and_what_is_there_is_not() {
+        assert_eq!(missing(&MISSING).len(), MISSING.len());
+        assert!(missing(&[Need::new(Check::Program("cargo"), "cargo")]).is_empty());
+    }
 }

@@ -1,8 +1,8 @@
-//! MicroPython's source: the tree that `MICROPYTHON_SRC` names, or a pinned release fetched once into `target/`.
+//! Sources that are built here and are not ours: a tree that the user names, or a pinned release fetched once into `target/`.
 //!
-//! Two ways lead to the release. On Debian it is the orig tarball of the distribution's source package, from the
-//! mirror that this machine's apt is set up with, checked against the tarball's SHA-256. Elsewhere it is a clone of
-//! MicroPython's repository at the tag, checked against a digest of the files that are compiled or run.
+//! There are several ways to a release: the tarball that its makers hand out, the upstream half of Debian's source package, by apt where
+//! that knows Debian and else as a plain file, and a clone of the makers' repository. Each is tried in turn, and what arrives is taken only if
+//! its sum is the one in `pins.rs`.
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,41 +14,11 @@ use sha2::{Digest, Sha256};
 
 use crate::debian;
 use crate::paths;
+use crate::pins::{Package, Pin, Tag};
 use crate::process::{self, Output};
 use crate::setup::{self, Need};
 
-/// The release that everything here is built from and compared with.
-pub const VERSION: &str = "1.25.0";
-
-/// The Debian release whose source package is that version.
-pub const DEBIAN_SUITE: &str = "trixie";
-/// The upstream half of the source package; Debian's own half may be revised and is not used.
-const TARBALL_SHA256: &str = "7b25be99a502f070b2de81dafc08da7051d992325d6e67daa9045a918fffdbea";
-
-const REPOSITORY: &str = "https://github.com/micropython/micropython";
-/// What of a clone is compiled or run here, and therefore checked.
-const CHECKED: [&str; 16] = [
-    "drivers",
-    "extmod",
-    "lib/crypto-algorithms",
-    "lib/libm",
-    "lib/libm_dbl",
-    "lib/littlefs",
-    "lib/oofatfs",
-    "lib/re1.5",
-    "lib/uzlib",
-    "mpy-cross",
-    "ports/unix",
-    "ports/windows",
-    "py",
-    "shared",
-    "tests",
-    "tools",
-];
-/// `digest` of those, reckoned from Debian's tarball.
-const CHECKED_SHA256: &str = "b1e90ae207f9efd3e7fbb135ade071d9b813975e7172a16bc666995473041cef";
-
-/// The source tree.
+/// A source tree.
 pub struct Source {
     /// Its top directory; never written to.
     pub dir: PathBuf,
@@ -56,59 +26,121 @@ pub struct Source {
     pub pinned: bool,
 }
 
-/// The source to build from, fetched if need be. The caller holds the lock on builds.
-pub fn get() -> Result<Source> {
-    if let Some(dir) = std::env::var_os("MICROPYTHON_SRC") {
-        return named(dir);
+/// Where Debian's files lie as plain files: as long as some release of Debian has them, and for ever.
+const ARCHIVE: &str = "http://deb.debian.org/debian";
+const SNAPSHOT: &str = "https://snapshot.debian.org/file";
+
+/// The seconds within which a server must answer, and for which it may be all but silent.
+const PATIENCE: &str = "20";
+
+/// The source, fetched if need be. The caller holds a lock under which nobody else gets the same.
+pub fn get(pin: &Pin) -> Result<Source> {
+    let source = place(pin)?;
+    if source.pinned && !source.dir.exists() {
+        fetch(pin, &source.dir, &Machine)?;
     }
-    let (sources, dir) = places()?;
-    if !dir.exists() {
-        fetch(&sources, &dir)?;
-    }
-    Ok(Source { dir, pinned: true })
+    Ok(source)
 }
 
-/// What getting the source takes, if it is still to be got. (Should Debian fail us, git is asked for later.)
-pub fn needs() -> Result<&'static [Need]> {
-    let here = std::env::var_os("MICROPYTHON_SRC").is_some() || places()?.1.exists();
-    Ok(match (here, process::on_path("apt-get")) {
-        (true, _) => &[],
-        (false, true) => setup::UNPACK,
-        (false, false) => setup::GIT,
+/// Where the source is, or will be when it has been fetched.
+pub fn place(pin: &Pin) -> Result<Source> {
+    if let Some(dir) = std::env::var_os(pin.variable) {
+        return named(pin, dir);
+    }
+    let name = format!("{}-{}", pin.name.to_lowercase(), pin.version);
+    Ok(Source {
+        dir: paths::sources()?.join(name),
+        pinned: true,
     })
 }
 
-/// The directory of sources, and in it the release's.
-fn places() -> Result<(PathBuf, PathBuf)> {
-    let sources = paths::made(paths::micropython()?.join("src"))?;
-    let dir = sources.join(format!("micropython-{VERSION}"));
-    Ok((sources, dir))
+/// What getting the source takes, if it is still to be got. (What the last ways take is asked for when it comes to them.)
+pub fn needs(pin: &Pin) -> Result<Vec<Need>> {
+    let source = place(pin)?;
+    if source.dir.exists() {
+        return Ok(Vec::new());
+    }
+    Ok([setup::UNPACK, setup::DOWNLOAD].concat())
 }
 
-fn named(dir: OsString) -> Result<Source> {
-    let dir = fs::canonicalize(&dir)
-        .with_context(|| format!("MICROPYTHON_SRC={}", dir.to_string_lossy()))?;
+fn named(pin: &Pin, dir: OsString) -> Result<Source> {
+    let Pin { variable, mark, .. } = pin;
+    let dir =
+        fs::canonicalize(&dir).with_context(|| format!("{variable}={}", dir.to_string_lossy()))?;
     ensure!(
-        dir.join("py/mpconfig.h").is_file(),
-        "MICROPYTHON_SRC={} is not MicroPython's source",
-        dir.display()
+        dir.join(mark).is_file(),
+        "{variable}={} is not the source of {}: it has no file {mark}",
+        dir.display(),
+        pin.name
     );
     Ok(Source { dir, pinned: false })
 }
 
-/// Brings the release into an empty directory and returns its top directory in there.
-type Way = fn(&Path) -> Result<PathBuf>;
+/// The programs that bring files here.
+trait Tools {
+    /// Downloads what lies at `url` as `file`.
+    fn download(&self, url: &str, file: &Path) -> Result<()>;
+    /// Downloads a file of Debian's archive by apt into `work`, an empty directory, and returns its path.
+    fn apt(&self, package: &Package, work: &Path) -> Result<PathBuf>;
+    /// Clones a repository at a tag as `tree`.
+    fn clone(&self, tag: &Tag, tree: &Path) -> Result<()>;
+    /// Unpacks a tarball into the directory `tree`.
+    fn unpack(&self, tarball: &Path, tree: &Path) -> Result<()>;
+}
+
+/// A way to a release: what to call it, and what brings the tree into an empty directory and returns its top directory in there.
+type Way<'a> = (String, Box<dyn Fn(&Path) -> Result<PathBuf> + 'a>);
+
+/// All ways, the best first.
+fn ways<'a>(pin: &'a Pin, tools: &'a dyn Tools) -> Vec<Way<'a>> {
+    let mut ways: Vec<Way> = Vec::new();
+    for url in pin.upstream.urls {
+        ways.push((
+            (*url).to_owned(),
+            Box::new(|work| downloaded(tools, url, pin.upstream.sha256, work)),
+        ));
+    }
+    let package = &pin.debian;
+    ways.push((
+        format!("apt, from Debian {}", package.suite),
+        Box::new(|work| {
+            let tarball = tools.apt(package, work)?;
+            unpacked(tools, &tarball, package.sha256, work)
+        }),
+    ));
+    let [directory, file] = package.path;
+    for url in [
+        format!("{ARCHIVE}/{directory}/{file}"),
+        format!("{SNAPSHOT}/{}", package.sha1),
+    ] {
+        ways.push((
+            url.clone(),
+            Box::new(move |work| downloaded(tools, &url, package.sha256, work)),
+        ));
+    }
+    if let Some(tag) = &pin.git {
+        ways.push((
+            format!("git, from {} at {}", tag.repository, tag.tag),
+            Box::new(|work| cloned(tools, tag, work)),
+        ));
+    }
+    ways
+}
 
 /// Tries each way in turn. What arrives at `dir` is whole and checked: it is renamed into place last.
-fn fetch(sources: &Path, dir: &Path) -> Result<()> {
-    let ways: [(&str, Way); 2] = [
-        ("Debian's source package", from_debian),
-        ("MicroPython's repository", from_git),
-    ];
+fn fetch(pin: &Pin, dir: &Path, tools: &dyn Tools) -> Result<()> {
+    let Pin {
+        name,
+        version,
+        variable,
+        ..
+    } = pin;
+    let mut partial = dir.as_os_str().to_owned();
+    partial.push(".partial");
     let mut failures = String::new();
-    for (name, way) in ways {
-        eprintln!("getting MicroPython {VERSION} from {name}");
-        let work = paths::emptied(sources.join("partial"))?;
+    for (what, way) in ways(pin, tools) {
+        eprintln!("getting {name} {version}: {what}");
+        let work = paths::emptied(PathBuf::from(&partial))?;
         match way(&work) {
             Ok(tree) => {
                 fs::rename(&tree, dir)?;
@@ -117,42 +149,104 @@ fn fetch(sources: &Path, dir: &Path) -> Result<()> {
             }
             Err(error) => {
                 eprintln!("that did not work: {error:#}");
-                failures.push_str(&format!("\n  {name}: {error:#}"));
+                failures.push_str(&format!("\n  {what}: {error:#}"));
+                fs::remove_dir_all(&work)?;
             }
         }
     }
     bail!(
-        "cannot get MicroPython's source (MICROPYTHON_SRC=DIR names a tree of version {VERSION}):{failures}"
+        "cannot get the source of {name} {version}. Unpack it by hand and name its directory ({variable}=DIR), or see to one of \
+         these ways:{failures}"
     );
 }
 
-/// Takes the upstream half of Debian's source package.
-fn from_debian(work: &Path) -> Result<PathBuf> {
-    let tarball = debian::tarball(work, "micropython", &[DEBIAN_SUITE])?;
-    let sum = debian::sha256(&tarball)?;
-    ensure!(
-        sum == TARBALL_SHA256,
-        "{} has SHA-256 {sum}, not {TARBALL_SHA256}",
-        tarball.display()
-    );
-    debian::unpack(&tarball, work)
+fn downloaded(tools: &dyn Tools, url: &str, sha256: &str, work: &Path) -> Result<PathBuf> {
+    let tarball = work.join("tarball");
+    tools.download(url, &tarball)?;
+    unpacked(tools, &tarball, sha256, work)
 }
 
-fn from_git(work: &Path) -> Result<PathBuf> {
-    setup::ensure(setup::GIT)?;
-    let tree = work.join("micropython");
-    let tag = format!("v{VERSION}");
-    let mut git = Command::new("git");
-    git.args(["-c", "advice.detachedHead=false", "clone", "--depth", "1"])
-        .args(["--branch", &tag, REPOSITORY])
-        .arg(&tree);
-    process::run(&mut git, Output::Shown)?;
-    let sum = digest(&tree, &CHECKED)?;
+/// Unpacks a tarball whose sum is right below `work` and returns the one directory that it consists of.
+fn unpacked(tools: &dyn Tools, tarball: &Path, sha256: &str, work: &Path) -> Result<PathBuf> {
+    let bytes = fs::read(tarball).with_context(|| format!("cannot read {}", tarball.display()))?;
+    let sum = hex(&Sha256::digest(bytes));
     ensure!(
-        sum == CHECKED_SHA256,
-        "the files at {tag} have SHA-256 {sum}, not {CHECKED_SHA256}"
+        sum == sha256,
+        "the file that came has SHA-256 {sum}, not {sha256}"
+    );
+    let tree = paths::made(work.join("tree"))?;
+    tools.unpack(tarball, &tree)?;
+    let entries: Vec<_> = fs::read_dir(&tree)?.collect::<Result<_, _>>()?;
+    match &entries[..] {
+        [only] => Ok(only.path()),
+        _ => bail!("the tarball has {} directories, not one", entries.len()),
+    }
+}
+
+fn cloned(tools: &dyn Tools, tag: &Tag, work: &Path) -> Result<PathBuf> {
+    let tree = work.join("tree");
+    tools.clone(tag, &tree)?;
+    let sum = digest(&tree, tag.parts)?;
+    ensure!(
+        sum == tag.sha256,
+        "the files that came have SHA-256 {sum}, not {}",
+        tag.sha256
     );
     Ok(tree)
+}
+
+/// The programs of this machine.
+struct Machine;
+
+impl Tools for Machine {
+    fn download(&self, url: &str, file: &Path) -> Result<()> {
+        setup::ensure(setup::DOWNLOAD)?;
+        let transcript = process::transcript(&mut downloader(url, file), None)?;
+        ensure!(transcript.success(), "{}", transcript.text().trim());
+        Ok(())
+    }
+
+    fn apt(&self, package: &Package, work: &Path) -> Result<PathBuf> {
+        debian::tarball(package, ARCHIVE, work)
+    }
+
+    fn clone(&self, tag: &Tag, tree: &Path) -> Result<()> {
+        setup::ensure(setup::GIT)?;
+        let mut git = Command::new("git");
+        git.args(["-c", "advice.detachedHead=false", "clone", "--depth", "1"])
+            .args(["--branch", tag.tag, tag.repository])
+            .arg(tree)
+            // Whoever cannot be asked must not be waited for.
+            .env("GIT_TERMINAL_PROMPT", "0");
+        let transcript = process::transcript(&mut git, None)?;
+        ensure!(transcript.success(), "{}", transcript.text().trim());
+        Ok(())
+    }
+
+    fn unpack(&self, tarball: &Path, tree: &Path) -> Result<()> {
+        setup::ensure(setup::UNPACK)?;
+        let mut tar = Command::new("tar");
+        tar.arg("-xf").arg(tarball).arg("-C").arg(tree);
+        process::run(&mut tar, Output::Shown)
+    }
+}
+
+fn downloader(url: &str, file: &Path) -> Command {
+    let mut command = if process::on_path("curl") {
+        let mut curl = Command::new("curl");
+        curl.args(["--fail", "--location", "--silent", "--show-error"])
+            .args(["--connect-timeout", PATIENCE])
+            .args(["--speed-limit", "1000", "--speed-time", PATIENCE])
+            .arg("--output");
+        curl
+    } else {
+        let mut wget = Command::new("wget");
+        wget.args(["--no-verbose", "--tries", "2", "--timeout", PATIENCE])
+            .arg("--output-document");
+        wget
+    };
+    command.arg(file).arg(url);
+    command
 }
 
 /// One sum over names and contents of all files in `dirs`, directories of `tree`.
@@ -165,9 +259,9 @@ fn digest(tree: &Path, dirs: &[&str]) -> Result<String> {
     let mut all = Sha256::new();
     for name in names {
         let content = Sha256::digest(fs::read(tree.join(&name))?);
-        all.update(format!("{}  {name}\n", debian::hex(&content)));
+        all.update(format!("{}  {name}\n", hex(&content)));
     }
-    Ok(debian::hex(&all.finalize()))
+    Ok(hex(&all.finalize()))
 }
 
 fn collect(tree: &Path, dir: &Path, names: &mut Vec<String>) -> Result<()> {
@@ -184,3 +278,11 @@ fn collect(tree: &Path, dir: &Path, names: &mut Vec<String>) -> Result<()> {
     }
     Ok(())
 }
+
+/// Bytes as hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(all(test, unix))]
+mod tests;

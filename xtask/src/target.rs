@@ -151,7 +151,13 @@ static AARCH64_LINUX_GNU: Spec = Spec {
     libraries: Libraries::Built,
     ffi_skips: &["ports/unix/ffi_int_base.py", "ports/unix/ffi_int_long32.py"],
     libc_stand_in: None,
-    module_skips: &[("dll_search", "it is about Windows")],
+    module_skips: &[
+        ("dll_search", "it is about Windows"),
+        (
+            "out_of_memory",
+            "what is loaded ahead of the C library would be loaded into QEMU, too",
+        ),
+    ],
     rust_skips: &[
         (
             "all_passes_where_executable_memory_is_refused",
@@ -211,6 +217,10 @@ static X86_64_WINDOWS_GNU: Spec = Spec {
             "Windows has no signals that come by themselves",
         ),
         ("library_closed_in_use", "the port has no threads"),
+        (
+            "out_of_memory",
+            "no library is loaded ahead of the C library there",
+        ),
         ("threads", "the port has no threads"),
     ],
     rust_skips: &[],

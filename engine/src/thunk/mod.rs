@@ -97,8 +97,7 @@ pub(crate) fn take(
             .thunks
             .try_reserve(BATCH)
             .map_err(OutOfMemory::from)?;
-        let mut lock = lock();
-        let pairs = std::iter::from_fn(|| pool::take_under(&mut lock));
+        let pairs = std::iter::from_fn(pool::take);
         for pair in pairs.take(BATCH) {
             unused.thunks.try_push(Thunk::from(pair))?;
         }

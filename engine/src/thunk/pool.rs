@@ -9,12 +9,14 @@
 pub use super::cell::{CELL, RECORD};
 use super::cell::{CELLS, Cells, THUNKS};
 use super::page::{self, THUNK_SIZE};
-use crate::lock::{Guarded, Held, lock, try_lock};
+use crate::lock::{Held, lock};
 use crate::policy::{Wish, wish};
 use crate::sys;
-use farcall_memory::TryVec;
+use farcall_memory::try_box;
 use std::ffi::c_void;
-use std::ptr::NonNull;
+use std::mem::MaybeUninit;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// A thunk and its cell. They exist for as long as the process.
 #[derive(Clone, Copy, Debug)]
@@ -57,104 +59,183 @@ pub fn forward() -> *const c_void {
 
 /// Takes a pair that is free. `None` if there is none, and the system permits no more.
 pub fn take() -> Option<Pair> {
-    take_under(&mut lock())
-}
-
-pub(super) fn take_under(held: &mut Held) -> Option<Pair> {
-    POOL.get(held).take()
+    loop {
+        if let Some(number) = FREE.pop().or_else(unused) {
+            return pair(number);
+        }
+        add_block_under(&mut lock())?;
+    }
 }
 
 /// Gives a pair back, through which nobody calls any more.
 pub fn put_back(pair: Pair) {
-    POOL.get(&mut lock()).put_back(pair);
+    // Every pair is of a block.
+    let _ = put_back_cell(pair.cell);
 }
 
 /// Gives back the pair with this cell; false if there is none, `memory` being something else.
 pub fn put_back_cell(memory: NonNull<u8>) -> bool {
-    let mut lock = lock();
-    let pool = POOL.get(&mut lock);
-    let pair = pool.with_cell(memory);
-    pair.map(|pair| pool.put_back(pair)).is_some()
+    number_of(memory).map(|number| FREE.push(number)).is_some()
 }
 
-/// Whether `memory` is a cell's, as far as can be told without waiting: not while somebody has the lock.
+/// Whether `memory` is a cell's.
 pub fn is_cell(memory: NonNull<u8>) -> bool {
-    try_lock().is_some_and(|mut lock| POOL.get(&mut lock).with_cell(memory).is_some())
+    number_of(memory).is_some()
 }
 
-/// All pairs.
-struct Pool {
-    /// The pair that was given back last. Its cell holds the one before it: giving back takes no memory.
-    free: Option<Pair>,
-    /// The first pair of each block but the program's own.
-    blocks: Vec<Pair>,
-    /// The first pair of the newest block, of which so many were never given out.
-    newest: Option<Pair>,
-    unused: usize,
+// Pairs are numbered through all blocks. None of what follows waits for anybody but `add_block`, so threads, signals' handlers and a
+// fork's child may take pairs and give them back at any moment.
+
+/// The most blocks.
+const MOST: usize = 16 * 1024;
+
+const _: () = assert!(MOST * THUNKS < u32::MAX as usize);
+
+/// A block that was added to the program's own.
+struct Block {
+    first: Pair,
+    links: Links,
 }
 
-// What free pairs are linked by lies ahead of the record, which a stale call may still read.
-const _: () = assert!(size_of::<Option<Pair>>() <= RECORD);
+/// For each pair of a block that is free, the one that was given back before it, as [`Head`] has it.
+struct Links([AtomicU32; THUNKS]);
 
-static POOL: Guarded<Pool> = Guarded::new(Pool {
-    free: None,
-    blocks: Vec::new(),
-    newest: None,
-    unused: 0,
-});
-
-impl Pool {
-    fn take(&mut self) -> Option<Pair> {
-        if let Some(pair) = self.free {
-            // SAFETY: a pair that was given back has the next one in its cell, ahead of its record.
-            self.free = unsafe { pair.cell.cast::<Option<Pair>>().read() };
-            return Some(pair);
-        }
-        if self.unused == 0 {
-            self.add_block()?;
-        }
-        let index = THUNKS - self.unused;
-        self.unused -= 1;
-        self.newest.map(|block| block.nth(index))
+impl Links {
+    const fn new() -> Links {
+        Links([const { AtomicU32::new(0) }; THUNKS])
     }
+}
 
-    fn put_back(&mut self, pair: Pair) {
-        let next = self.free.replace(pair);
-        // SAFETY: the cell is nobody's any more, and has room ahead of its record.
-        unsafe { pair.cell.cast::<Option<Pair>>().write(next) };
-    }
+static OWN_LINKS: Links = Links::new();
 
-    fn add_block(&mut self) -> Option<()> {
-        let block = match self.newest {
-            None => own_block(),
-            Some(_) => {
-                // Ahead of what could not be undone.
-                self.blocks.try_reserve(1).ok()?;
-                let block = match wish() {
-                    // Without code to be made there is a file to take it from, unless no file can be opened.
-                    Wish::Never => {
-                        another_block(sys::map_code).or_else(|| another_block(sys::copy_code))
-                    }
-                    _ => another_block(sys::copy_code).or_else(|| another_block(sys::map_code)),
-                };
-                let block = block?;
-                self.blocks.try_push(block).ok()?;
-                block
+/// The others, in the order of their numbers. They are never freed.
+static ADDED: [AtomicPtr<Block>; MOST - 1] = [const { AtomicPtr::new(ptr::null_mut()) }; MOST - 1];
+
+/// How many blocks there are, the program's own included.
+static BLOCKS: AtomicUsize = AtomicUsize::new(1);
+
+/// The lowest number that was never given out.
+static UNUSED: AtomicU32 = AtomicU32::new(0);
+
+/// The pairs that were given back.
+static FREE: Head = Head(AtomicU64::new(0));
+
+/// The first pair of block number `index`, and its links.
+fn block(index: usize) -> Option<(Pair, &'static Links)> {
+    let Some(added) = index.checked_sub(1) else {
+        return Some((own_block(), &OWN_LINKS));
+    };
+    // SAFETY: what is there is whole, and stays.
+    let block = unsafe { ADDED.get(added)?.load(Ordering::Acquire).as_ref() }?;
+    Some((block.first, &block.links))
+}
+
+fn pair(number: u32) -> Option<Pair> {
+    let number = number as usize;
+    let (first, _) = block(number / THUNKS)?;
+    Some(first.nth(number % THUNKS))
+}
+
+/// A pair of the newest block that was never given out.
+fn unused() -> Option<u32> {
+    let (success, failure) = (Ordering::Relaxed, Ordering::Relaxed);
+    let next = |number: u32| {
+        let is_there = (number as usize) < BLOCKS.load(Ordering::Acquire) * THUNKS;
+        is_there.then_some(number + 1)
+    };
+    UNUSED.fetch_update(success, failure, next).ok()
+}
+
+/// A list of free pairs: one more than the number of the first in the low half, 0 for none; and in the high half how often it changed,
+/// so that whoever was interrupted notices that the first has been away in the meantime.
+struct Head(AtomicU64);
+
+impl Head {
+    fn pop(&self) -> Option<u32> {
+        let mut head = self.0.load(Ordering::Acquire);
+        loop {
+            let number = (head as u32).checked_sub(1)?;
+            let link = link(number)?.load(Ordering::Relaxed);
+            match self.replace(head, link, Ordering::Acquire) {
+                Ok(_) => return Some(number),
+                Err(now) => head = now,
             }
-        };
-        self.newest = Some(block);
-        self.unused = THUNKS;
-        Some(())
+        }
     }
 
-    /// The pair whose cell begins at `memory`.
-    fn with_cell(&self, memory: NonNull<u8>) -> Option<Pair> {
-        let own = self.newest.is_some().then(own_block);
-        let mut blocks = own.into_iter().chain(self.blocks.iter().copied());
-        let offset_in = |block: Pair| memory.addr().get().wrapping_sub(block.cell.addr().get());
-        let block = blocks.find(|block| offset_in(*block) < size_of::<Cells>())?;
-        Some(block.nth(offset_in(block) / CELL))
+    fn push(&self, number: u32) {
+        let Some(link) = link(number) else {
+            return;
+        };
+        let mut head = self.0.load(Ordering::Relaxed);
+        loop {
+            link.store(head as u32, Ordering::Relaxed);
+            match self.replace(head, number + 1, Ordering::Release) {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
+        }
     }
+
+    fn replace(&self, head: u64, first: u32, success: Ordering) -> Result<u64, u64> {
+        let changes = (head >> 32).wrapping_add(1) << 32;
+        let next = changes | u64::from(first);
+        self.0
+            .compare_exchange_weak(head, next, success, Ordering::Acquire)
+    }
+}
+
+fn link(number: u32) -> Option<&'static AtomicU32> {
+    let number = number as usize;
+    let (_, links) = block(number / THUNKS)?;
+    links.0.get(number % THUNKS)
+}
+
+/// In which block a cell was found last, by its address: a guess that spares the search.
+static GUESSES: [AtomicU32; 64] = [const { AtomicU32::new(0) }; 64];
+
+/// The number of the pair whose cell begins at `memory`, or holds it.
+fn number_of(memory: NonNull<u8>) -> Option<u32> {
+    let address = memory.addr().get();
+    let in_block = |index: usize| {
+        let (first, _) = block(index)?;
+        let offset = address.wrapping_sub(first.cell.addr().get());
+        (offset < size_of::<Cells>()).then(|| (index * THUNKS + offset / CELL) as u32)
+    };
+    let guess = &GUESSES[address / size_of::<Cells>() % GUESSES.len()];
+    if let Some(number) = in_block(guess.load(Ordering::Relaxed) as usize) {
+        return Some(number);
+    }
+    let number = (0..BLOCKS.load(Ordering::Acquire)).find_map(in_block)?;
+    guess.store(number / THUNKS as u32, Ordering::Relaxed);
+    Some(number)
+}
+
+/// Adds a block, unless another thread has just done so.
+fn add_block_under(_: &mut Held) -> Option<()> {
+    let blocks = BLOCKS.load(Ordering::Acquire);
+    if (UNUSED.load(Ordering::Relaxed) as usize) < blocks * THUNKS {
+        return Some(());
+    }
+    let place = ADDED.get(blocks - 1)?;
+    // Ahead of what could not be undone.
+    let room = try_box(MaybeUninit::uninit()).ok()?;
+    let first = match wish() {
+        // Without code to be made there is a file to take it from, unless no file can be opened.
+        Wish::Never => another_block(sys::map_code).or_else(|| another_block(sys::copy_code)),
+        _ => another_block(sys::copy_code).or_else(|| another_block(sys::map_code)),
+    };
+    let links = Links::new();
+    let block = Box::write(
+        room,
+        Block {
+            first: first?,
+            links,
+        },
+    );
+    place.store(Box::into_raw(block), Ordering::Release);
+    BLOCKS.store(blocks + 1, Ordering::Release);
+    Some(())
 }
 
 /// The first pair of the program's own block.
@@ -198,13 +279,44 @@ mod tests {
         thunks.dedup();
         assert_eq!(thunks.len(), pairs.len());
         for pair in &pairs {
-            let found = POOL.get(&mut lock()).with_cell(pair.cell);
+            let found = number_of(pair.cell).and_then(super::pair);
             assert_eq!(found.map(|found| found.thunk), Some(pair.thunk));
         }
         let (by_cell, others) = pairs.split_at(THUNKS);
         assert!(by_cell.iter().all(|pair| put_back_cell(pair.cell)));
         others.iter().copied().for_each(put_back);
         assert!(!put_back_cell(NonNull::from(&mut 0_u64).cast()));
+    }
+
+    #[test]
+    fn pair_that_threads_take_and_give_back_is_one_threads_at_a_time() {
+        let owners: Vec<AtomicU32> = (0..8 * THUNKS).map(|_| AtomicU32::new(0)).collect();
+        let turn = |me: u32| {
+            for round in 0..20_000 {
+                let pairs: Vec<Pair> = (0..round % 5)
+                    .map(|_| take().expect("memory for thunks"))
+                    .collect();
+                let owner = |pair: &Pair| {
+                    let number = number_of(pair.cell).expect("it is a pair's");
+                    &owners[number as usize]
+                };
+                for pair in &pairs {
+                    assert_eq!(owner(pair).swap(me, Ordering::Relaxed), 0);
+                }
+                for pair in pairs {
+                    assert_eq!(owner(&pair).swap(0, Ordering::Relaxed), me);
+                    put_back(pair);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for me in 1..=4 {
+                scope.spawn({
+                    let turn = &turn;
+                    move || turn(me)
+                });
+            }
+        });
     }
 
     #[test]

@@ -29,6 +29,11 @@ def raises(what, kind, parts, f, *args, **kwargs):
         print(what + ":", "NOTHING RAISED, got", value)
 
 
+# The repr of an object in ASCII. Since MicroPython 1.29 other letters stand in a repr as they are, before they were escaped.
+def ascii_repr(obj):
+    return "".join(c if ord(c) < 0x80 else "\\x%02x" % ord(c) for c in repr(obj))
+
+
 # The code of fixed width that is another name for `code` here: a long has 32 bits on Windows and 64 elsewhere.
 def fixed(code):
     return {"l": "iq", "L": "IQ"}[code][struct.calcsize(code) == 8] if code in "lL" else code

@@ -21,6 +21,12 @@ use harness::{Effort, Harness};
 use machine::Machine;
 use samples::Samples;
 
+use crate::micropython::{self, Module, Release};
+use crate::pins;
+use crate::setup::{self, Need};
+use crate::source;
+use crate::target::Target;
+
 /// What to measure.
 #[derive(clap::Args)]
 pub struct Args {
@@ -157,6 +163,22 @@ const GROUPS: &[Group] = &[
     },
 ];
 
+/// What measuring takes, all of it at once.
+fn needs() -> Result<Vec<Need>> {
+    let mut needs = [
+        setup::AUTOTOOLS,
+        setup::INTERPRETERS,
+        setup::CROSS_COMPILERS,
+    ]
+    .concat();
+    needs.extend(source::needs(&pins::LIBFFI)?);
+    for module in [Module::Ours, Module::Stock] {
+        let target = Target::default();
+        needs.extend(micropython::needs(Release::Own, target, module)?);
+    }
+    Ok(needs)
+}
+
 /// Measures what `args` selects.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let selected = select(&args.only)?;
@@ -165,6 +187,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             println!("{:12} {}", group.name, group.about);
         }
         return Ok(ExitCode::SUCCESS);
+    }
+    if args.only.is_empty() {
+        setup::ensure(&needs()?)?;
     }
     let harness = Harness::build()?;
     let mut samples = Samples::default();

@@ -11,6 +11,7 @@ use super::{cases, harness};
 use crate::libffi::{self, Libffi};
 use crate::micropython::{self, Module};
 use crate::paths;
+use crate::pins;
 use crate::process::{self, Output};
 use crate::setup;
 use crate::source;
@@ -78,8 +79,8 @@ pub fn micropython(effort: Effort, samples: &mut Samples) -> Result<()> {
             script: "micropython.py",
         });
     }
-    let version = if source::get()?.pinned {
-        source::VERSION
+    let version = if source::place(&pins::MICROPYTHON)?.pinned {
+        pins::MICROPYTHON.version
     } else {
         "of MICROPYTHON_SRC"
     };

@@ -1,7 +1,6 @@
-//! libffi: ours, and those to compare with: the newest, built from Debian's source package once, and the one that the system has.
+//! libffi: ours, and those to compare with: the newest, built from its source once, and the one that the system has.
 //!
-//! The newest is installed below `target/bench/libffi/`; the file `version` there is written last. Its source stays in
-//! `target/bench/libffi-source/`.
+//! The newest is installed below `target/bench/libffi/`; the file `source` there, which names what it was built from, is written last.
 
 pub mod drop_in;
 pub mod suite;
@@ -10,20 +9,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
-use crate::debian;
 use crate::paths;
+use crate::pins;
 use crate::process::{self, Output};
 use crate::setup;
+use crate::source;
 use crate::target::Target;
-
-/// The release that figures are known for. A newer one is taken if that is what Debian has.
-const VERSION: &str = "3.8.0";
-const TARBALL_SHA256: &str = "bf40d752d8f5fd4505bcd1c7d4208ea87fd12c91f087e359651c776748352dc0";
-
-/// Where Debian's newest versions are.
-const SUITES: [&str; 2] = ["forky", "sid"];
 
 /// How distributions compile it. By itself it would guess at flags for the processor it is built on.
 const CFLAGS: &str = "-O2 -g";
@@ -41,14 +34,15 @@ pub struct Libffi {
 /// The newest one, fetched and built if need be.
 pub fn newest() -> Result<Libffi> {
     let top = paths::bench()?.join("libffi");
-    let stamp = top.join("version");
-    if !stamp.exists() {
-        let _lock = paths::lock("libffi")?;
-        let version = install(&paths::emptied(top.clone())?)?;
-        fs::write(&stamp, version)?;
+    let (stamp, place) = (top.join("source"), source::place(&pins::LIBFFI)?.dir);
+    let place = place.display().to_string();
+    let _lock = paths::lock("libffi")?;
+    if fs::read_to_string(&stamp).ok().as_ref() != Some(&place) {
+        install(&paths::emptied(top.clone())?)?;
+        fs::write(&stamp, place)?;
     }
     Ok(Libffi {
-        version: fs::read_to_string(&stamp)?,
+        version: version(&source::place(&pins::LIBFFI)?)?,
         library: top.join("lib/libffi.so.8"),
         include: Some(top.join("include")),
     })
@@ -70,44 +64,36 @@ pub fn system() -> Result<Libffi> {
     })
 }
 
-/// The newest one's source, and its version. Fetched if need be.
-pub fn source() -> Result<(PathBuf, String)> {
-    let dir = paths::bench()?.join("libffi-source");
-    let (tree, stamp) = (dir.join("tree"), dir.join("version"));
-    if !stamp.exists() {
-        let _lock = paths::lock("libffi-source")?;
-        let version = fetch(&tree)?;
-        fs::write(&stamp, version)?;
-    }
-    Ok((tree, fs::read_to_string(stamp)?))
+/// The newest one's source, fetched if need be.
+pub fn source() -> Result<PathBuf> {
+    let _lock = paths::lock("libffi-source")?;
+    Ok(source::get(&pins::LIBFFI)?.dir)
 }
 
-/// Fetches the source and has it at `dir`; returns the version.
-fn fetch(dir: &Path) -> Result<String> {
-    let top = dir.parent().context("a directory in another")?;
-    let work = paths::emptied(top.to_owned())?.join("partial");
-    let work = paths::made(work)?;
-    let tarball = debian::tarball(&work, "libffi", &SUITES)?;
-    let version = debian::version(&tarball)?;
-    let sum = debian::sha256(&tarball)?;
-    if version == VERSION {
-        ensure!(
-            sum == TARBALL_SHA256,
-            "{} has SHA-256 {sum}, not {TARBALL_SHA256}",
-            tarball.display()
-        );
-    } else {
-        eprintln!("note: Debian has libffi {version} now (SHA-256 {sum}), not {VERSION}");
+/// What a source's version is.
+fn version(source: &source::Source) -> Result<String> {
+    if source.pinned {
+        return Ok(pins::LIBFFI.version.into());
     }
-    fs::rename(debian::unpack(&tarball, &work)?, dir)?;
-    fs::remove_dir_all(&work)?;
-    Ok(version)
+    let script = fs::read_to_string(source.dir.join("configure.ac"))?;
+    let version = version_in(&script).with_context(|| {
+        let variable = pins::LIBFFI.variable;
+        format!("{variable}: its configure.ac names no version")
+    })?;
+    Ok(version.into())
 }
 
-/// Builds and installs into `top`; returns the version.
-fn install(top: &Path) -> Result<String> {
+/// The version in what autoconf reads.
+fn version_in(script: &str) -> Option<&str> {
+    let (_, rest) = script.split_once("AC_INIT(")?;
+    let version = rest.split([',', ')']).nth(1)?.trim();
+    Some(version.trim_matches(['[', ']']))
+}
+
+/// Builds and installs into `top`.
+fn install(top: &Path) -> Result<()> {
     setup::ensure(setup::AUTOTOOLS)?;
-    let (source, version) = source()?;
+    let source = source()?;
     let work = paths::emptied(paths::bench()?.join("partial"))?;
     let tree = work.join("tree");
     process::run(
@@ -120,11 +106,27 @@ fn install(top: &Path) -> Result<String> {
         process::announce(&command);
         process::run(&mut command, Output::OnFailure)
     };
-    // The tarball is a snapshot of the repository, without what autoconf makes.
-    step("autoreconf", &["-i"])?;
+    // Debian's tarball is a snapshot of the repository, without what autoconf makes.
+    if !tree.join("configure").is_file() {
+        step("autoreconf", &["-i"])?;
+    }
     let prefix = format!("--prefix={}", top.display());
     step("./configure", &[&prefix, "--disable-docs"])?;
     step("make", &["install"])?;
     fs::remove_dir_all(&work)?;
-    Ok(version)
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn version_is_the_second_word_of_ac_init() {
+        let of = |script: &str| version_in(script).map(str::to_owned);
+        let script = "dnl\nAC_INIT([libffi],[3.8.0],[http://tracker])\n";
+        assert_eq!(of(script).as_deref(), Some("3.8.0"));
+        assert_eq!(of("AC_INIT(libffi, 3.4.2)").as_deref(), Some("3.4.2"));
+        assert_eq!(of("AC_PREREQ(2.68)"), None);
+    }
 }

@@ -194,7 +194,7 @@ struct Suite {
 impl Suite {
     fn new(target: Target, prefix: &Path) -> Result<Suite> {
         setup::ensure(setup::CPLUSPLUS)?;
-        let (tree, _) = source()?;
+        let tree = source()?;
         let work = paths::libffi(target.spec().triple).join("suite");
         let work = paths::made(work)?;
         fs::write(work.join("fficonfig.h"), CONFIG)?;

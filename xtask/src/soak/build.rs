@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use super::cases::{Case, Program, Tool};
 use crate::libffi::drop_in;
-use crate::micropython;
+use crate::micropython::{self, Module, Release};
 use crate::paths;
 use crate::process::{self, Output};
 use crate::setup::{self, Check, Need};
@@ -18,6 +18,22 @@ use crate::target::Target;
 const TOOLCHAIN: &str = "nightly";
 
 const NEEDS: &[Need] = &[Need::new(Check::Program("g++"), "g++")];
+
+/// What these cases take.
+pub fn needs(cases: &[Case]) -> Result<Vec<Need>> {
+    let target = Target::default();
+    let mut needs = target.spec().needs.to_vec();
+    if cases.iter().any(|case| case.program == Program::Script) {
+        needs.extend(micropython::needs(Release::Own, target, Module::Ours)?);
+    }
+    if cases.iter().any(|case| case.program == Program::DropIn) {
+        needs.extend(NEEDS);
+    }
+    if cases.iter().any(|case| case.tool == Tool::Valgrind) {
+        needs.extend(setup::VALGRIND);
+    }
+    Ok(needs)
+}
 
 /// What was built, or why not.
 #[derive(Default)]

@@ -15,6 +15,7 @@ use anyhow::{Result, bail};
 
 use crate::libffi::suite::CODE;
 use crate::paths;
+use crate::setup;
 use cases::{Case, KNOWN, Program, Tool};
 use watch::Ending;
 
@@ -58,6 +59,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.list {
         cases.iter().for_each(|case| println!("{}", case.title()));
         return Ok(ExitCode::SUCCESS);
+    }
+    if setup::is_installation_forbidden() {
+        // Else a case that takes something more is left out where that cannot be installed.
+        setup::ensure(&build::needs(&cases)?)?;
     }
     let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     let seed = args.seed.unwrap_or(clock.as_secs());

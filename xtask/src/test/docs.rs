@@ -14,6 +14,7 @@ use super::{Report, scripts};
 use crate::libraries;
 use crate::micropython;
 use crate::paths;
+use crate::pins;
 use crate::process::{self, Output};
 use crate::setup;
 use crate::source;
@@ -87,7 +88,9 @@ fn writable_source(work: &Path) -> Result<PathBuf> {
     if !tree.exists() {
         let _lock = paths::lock("build")?;
         let mut cp = Command::new("cp");
-        cp.arg("-R").arg(source::get()?.dir).arg(&tree);
+        cp.arg("-R")
+            .arg(source::get(&pins::MICROPYTHON)?.dir)
+            .arg(&tree);
         process::run(&mut cp, Output::OnFailure)?;
         let manifest = paths::root().join("micropython/manifest.py");
         fs::copy(
@@ -118,7 +121,8 @@ fn shell(block: &Block, work: &Path) -> Result<Option<Command>> {
     shell
         .args(["-euxo", "pipefail", "-c", &script.join("\n")])
         .current_dir(paths::root())
-        .env("FARCALL", paths::root());
+        .env("FARCALL", paths::root())
+        .envs(setup::environment());
     if block.text.contains("$MICROPYTHON") {
         let without = micropython::without_submodules(&paths::micropython()?)?;
         shell

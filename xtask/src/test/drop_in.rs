@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::{Report, unwinding};
-use crate::libffi::drop_in;
 use crate::libffi::suite::{self, CODE, WITH_CODE};
+use crate::libffi::{self, drop_in};
 use crate::paths;
 use crate::process::{self, Output};
 use crate::setup::{self, Check, Need};
@@ -17,7 +17,7 @@ use crate::target::{Runner, Target};
 /// Far more than any program takes.
 const LIMIT: Duration = Duration::from_secs(300);
 
-const GDB: &[Need] = &[Need::new(Check::Program("gdb"), "gdb")];
+pub const GDB: &[Need] = &[Need::new(Check::Program("gdb"), "gdb")];
 
 pub fn suite(target: Target) -> Result<Report> {
     let prefix = drop_in::build(target)?;
@@ -79,6 +79,7 @@ pub fn programs(target: Target) -> Result<Report> {
         // Each request of memory refused in turn. The program takes the place of glibc's allocator.
         let modes = ["", "always", "never"];
         in_modes(target, &prefix, "no_memory", &modes, &mut report)?;
+        hostile_types(target, &prefix, &mut report)?;
         unwinding::programs(target, &prefix, &mut report)?;
     }
     Ok(report)
@@ -103,6 +104,17 @@ fn in_modes(
             format!("{name} {CODE}={mode}: {}", ran.ending()),
         );
     }
+    Ok(())
+}
+
+/// Graphs of types made by chance, of which ours says what libffi says.
+fn hostile_types(target: Target, prefix: &Path, report: &mut Report) -> Result<()> {
+    let program = compile(target, prefix, "hostile.c")?;
+    let mut command = drop_in::command(target, prefix, &program)?;
+    command.arg(libffi::newest()?.library);
+    let ran = process::transcript(&mut command, Some(LIMIT))?;
+    print!("{}", ran.text());
+    report.add(ran.success(), format!("hostile: {}", ran.ending()));
     Ok(())
 }
 

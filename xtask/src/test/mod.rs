@@ -1,6 +1,7 @@
 //! `cargo xtask test`: the list of steps, and what is told of them at the end.
 
 mod cargo;
+mod configurations;
 mod conformance;
 mod counts;
 mod docs;
@@ -8,6 +9,8 @@ mod drop_in;
 mod hardened;
 mod house;
 mod interface;
+mod needs;
+mod older;
 mod packaged;
 mod programs;
 mod scripts;
@@ -22,8 +25,6 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::libraries;
-use crate::micropython::{self, Module};
 use crate::paths;
 use crate::setup;
 use crate::target::Target;
@@ -191,6 +192,17 @@ const STEPS: &[Step] = &[
         "the module's tests pass with another representation of objects",
         scripts::representation,
     ),
+    Step::each(
+        "older",
+        "the older release of MicroPython builds and passes as much",
+        older::all,
+    )
+    .on(&[Target::X86_64Linux]),
+    Step::once(
+        "configurations",
+        "the module works in MicroPython's other configurations, or says why not",
+        configurations::configurations,
+    ),
     Step::once(
         "soak",
         "nothing hangs, crashes or goes wrong that only does so now and then",
@@ -321,7 +333,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         .target
         .map_or(Target::ALL.to_vec(), |target| vec![target]);
     if args.only.is_empty() {
-        set_up(&targets);
+        set_up(&targets)?;
     }
     let mut entries: Vec<Entry> = Vec::new();
     for step in selected {
@@ -342,22 +354,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     })
 }
 
-/// Sets up everything at once. What fails here fails again in the steps that need it, and is reported there.
-fn set_up(targets: &[Target]) {
-    let mut needs = [setup::LINTS, setup::COMPILERS].concat();
-    for &target in targets {
-        let modules = match target.spec().stock_needs {
-            Some(_) => vec![Module::Ours, Module::Stock],
-            None => vec![Module::Ours],
-        };
-        for module in modules {
-            needs.extend(micropython::needs(target, module).into_iter().flatten());
-        }
-        needs.extend(libraries::needs(target));
+/// Sets up everything at once. What fails here fails again in the steps that need it, and is reported there, unless it was forbidden.
+fn set_up(targets: &[Target]) -> Result<()> {
+    let result = needs::of(targets).and_then(|needs| setup::ensure(&needs));
+    match result {
+        Err(error) if !setup::is_installation_forbidden() => println!("{error:#}"),
+        other => other?,
     }
-    if let Err(error) = setup::ensure(&needs) {
-        println!("{error:#}");
-    }
+    Ok(())
 }
 
 fn select(only: &[String]) -> Result<Vec<&'static Step>> {

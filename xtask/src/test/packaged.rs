@@ -16,7 +16,7 @@ use crate::process::{self, Output};
 use crate::setup::{self, Check, Need};
 use crate::target::{Runner, Target};
 
-const NEEDS: &[Need] = &[Need::new(Check::Program("pkg-config"), "pkg-config")];
+pub const NEEDS: &[Need] = &[Need::new(Check::Program("pkg-config"), "pkg-config")];
 
 /// Far more than any program takes.
 const LIMIT: Duration = Duration::from_secs(300);

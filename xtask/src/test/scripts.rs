@@ -13,7 +13,7 @@ use anyhow::{Result, bail};
 use super::Report;
 use super::hardened::Refusal;
 use crate::libraries;
-use crate::micropython::{self, Module};
+use crate::micropython::{self, Module, Release};
 use crate::paths;
 use crate::process::{self, Output};
 use crate::target::Target;
@@ -23,6 +23,9 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// What a script prints, and nothing else, that does not apply to the system it runs on.
 const SKIP: &str = "SKIP\n";
+
+/// The script that has memory refused.
+const REFUSING: &str = "out_of_memory";
 
 /// How many lines are shown before one that differs.
 const CONTEXT: usize = 5;
@@ -39,7 +42,13 @@ pub fn examples(target: Target) -> Result<Report> {
 }
 
 pub fn module(target: Target) -> Result<Report> {
-    run_all(target, Module::Ours, Folder::Module, None)
+    module_of(Release::Own, target)
+}
+
+pub fn module_of(release: Release, target: Target) -> Result<Report> {
+    let module = Module::Ours;
+    let build = || micropython::build_release(release, target, module, Output::OnFailure);
+    run_built(target, build, Folder::Module, None)
 }
 
 /// The module's tests where no machine code works on objects: every call goes through slots.
@@ -73,6 +82,18 @@ impl Folder {
         Ok(vec![("FARCALL_PEER", library)])
     }
 
+    /// Has what a script needs loaded ahead of the C library.
+    fn preload(self, script: &str, target: Target, command: &mut Command) -> Result<()> {
+        if self == Folder::Examples || script != REFUSING || target != Target::default() {
+            return Ok(());
+        }
+        let source = paths::root().join("tests/module/support/refusing.c");
+        let library = paths::micropython()?.join("refusing.so");
+        target.compile_library(&library, &[source], &["-O2", "-fno-builtin"])?;
+        command.env("LD_PRELOAD", library);
+        Ok(())
+    }
+
     fn skips(self, target: Target) -> &'static [(&'static str, &'static str)] {
         match self {
             Folder::Examples => &[],
@@ -87,11 +108,40 @@ fn run_all(
     folder: Folder,
     refusal: Option<Refusal>,
 ) -> Result<Report> {
+    let build = || micropython::build_with(target, module, Output::OnFailure);
+    run_built(target, build, folder, refusal)
+}
+
+/// The scripts of a folder in the interpreter that `build` makes.
+fn run_built(
+    target: Target,
+    build: impl FnOnce() -> Result<PathBuf>,
+    folder: Folder,
+    refusal: Option<Refusal>,
+) -> Result<Report> {
     let (environment, skips) = (folder.environment(target)?, folder.skips(target));
-    let folder = folder.path();
     libraries::ensure(target)?;
     let _runner = target.start_runner()?;
-    let program = micropython::build_with(target, module, Output::OnFailure)?;
+    let program = build()?;
+    run_scripts(folder.path(), &[], skips, |script| {
+        let mut command = match refusal {
+            Some(refusal) => refusal.command(target, &program)?,
+            None => target.command(&program)?,
+        };
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        folder.preload(script, target, &mut command)?;
+        Ok(command)
+    })
+}
+
+/// Runs the scripts of a folder by the command that `interpreter` gives for each, but for those in `except`; those in `skips` must skip
+/// themselves.
+pub fn run_scripts(
+    folder: &str,
+    except: &[(&str, &str)],
+    skips: &[(&str, &str)],
+    interpreter: impl Fn(&str) -> Result<Command>,
+) -> Result<Report> {
     let scripts = scripts(&paths::root().join(folder))?;
     if scripts.is_empty() {
         bail!("there is no script in {folder}");
@@ -99,14 +149,12 @@ fn run_all(
     let mut report = Report::default();
     for script in scripts {
         let name = format!("{folder}/{script}.py");
-        let mut command = match refusal {
-            Some(refusal) => refusal.command(target, &program)?,
-            None => target.command(&program)?,
-        };
-        command
-            .arg(&name)
-            .envs(environment.iter().map(|(name, value)| (name, value)))
-            .current_dir(paths::root());
+        if let Some((_, why)) = except.iter().find(|(except, _)| *except == script) {
+            report.notes.push(format!("{name} is left out: {why}"));
+            continue;
+        }
+        let mut command = interpreter(&script)?;
+        command.arg(&name).current_dir(paths::root());
         let skip = skips.iter().find(|(skipped, _)| *skipped == script);
         let outcome = match skip {
             Some(_) => prints(&mut command, SKIP)?,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::Report;
-use crate::micropython::{self, Module};
+use crate::micropython::{self, Module, Release};
 use crate::paths;
 use crate::process::{self, Output};
 use crate::source;
@@ -58,18 +58,27 @@ struct Suite {
 }
 
 pub fn ffi(target: Target) -> Result<Report> {
-    Suite::new(target, Module::Ours)?.ffi()
+    ffi_of(Release::Own, target)
+}
+
+pub fn ffi_of(release: Release, target: Target) -> Result<Report> {
+    Suite::new(release, target, Module::Ours)?.ffi()
 }
 
 /// The tests of ffi in the interpreter as it comes, on the drop-in libffi in `libraries`.
 pub fn stock_ffi(target: Target, libraries: &Path) -> Result<Report> {
-    let mut suite = Suite::new(target, Module::Stock)?;
+    let mut suite = Suite::new(Release::Own, target, Module::Stock)?;
     suite.libraries = Some(libraries.to_owned());
     suite.ffi()
 }
+
 pub fn whole(target: Target) -> Result<Report> {
-    let ours = Suite::new(target, Module::Ours)?;
-    let stock = Suite::new(target, Module::Stock)?;
+    whole_of(Release::Own, target)
+}
+
+pub fn whole_of(release: Release, target: Target) -> Result<Report> {
+    let ours = Suite::new(release, target, Module::Ours)?;
+    let stock = Suite::new(release, target, Module::Stock)?;
     // The two start at different ends, so that tests which listen on a fixed port seldom meet themselves.
     let (ours_verdicts, stock_verdicts) = std::thread::scope(|scope| {
         let stock = scope.spawn(|| stock.all([THREADS, STANDARD]));
@@ -129,9 +138,9 @@ fn agree_later(ours: &Suite, stock: &Suite, test: &str) -> Result<Option<usize>>
 
 impl Suite {
     /// Builds the interpreter and copies the tests, with the library that the tests of ffi open.
-    fn new(target: Target, module: Module) -> Result<Self> {
-        let program = micropython::build_with(target, module, Output::OnFailure)?;
-        let source = source::get()?;
+    fn new(release: Release, target: Target, module: Module) -> Result<Self> {
+        let program = micropython::build_release(release, target, module, Output::OnFailure)?;
+        let source = source::place(release.pin())?;
         let name = match module {
             Module::Ours => "ours",
             Module::OursOtherObjects => "repr-b",
@@ -139,14 +148,11 @@ impl Suite {
             Module::StockNewest => "stock-newest",
         };
         let spec = target.spec();
-        let copy = paths::micropython()?
-            .join("tests")
-            .join(spec.triple)
-            .join(name);
+        let copy = release.top()?.join("tests").join(spec.triple).join(name);
         let copy = paths::emptied(copy)?;
         let mut cp = Command::new("cp");
         cp.arg("-R")
-            .args(["tests", "extmod"].map(|part| source.dir.join(part)))
+            .args(["tests", "extmod", "tools"].map(|part| source.dir.join(part)))
             .arg(&copy);
         process::run(&mut cp, Output::OnFailure)?;
         let unittest = paths::made(copy.join(UNITTEST_DIR))?;

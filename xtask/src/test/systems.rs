@@ -41,11 +41,17 @@ const SYSTEMS: &[System] = &[
     },
 ];
 
+/// What compiling for the systems takes.
+pub fn needs() -> Vec<Need> {
+    let library = |system: &System| Need::new(Check::RustTarget(system.triple), system.triple);
+    SYSTEMS.iter().map(library).collect()
+}
+
 /// Builds the libraries for each system, machine code and all. There is nothing to run them on.
 pub fn build() -> Result<Report> {
     let mut report = Report::default();
+    setup::ensure(&needs())?;
     for system in SYSTEMS {
-        setup::ensure(&[Need::new(Check::RustTarget(system.triple), system.triple)])?;
         let mut command = cargo::cargo(&["build", "--target", system.triple]);
         for package in ["farcall", "farcall-engine", "farcall-micropython"] {
             command.args(["--package", package]);
@@ -75,7 +81,7 @@ pub fn posix() -> Result<Report> {
 const MUSL: &str = "x86_64-unknown-linux-musl";
 
 /// musl's compiler and loader, and Rust's standard library for it.
-const MUSL_NEEDS: &[Need] = &[
+pub const MUSL_NEEDS: &[Need] = &[
     Need::new(Check::Program("musl-gcc"), "musl-tools"),
     Need::new(Check::RustTarget(MUSL), MUSL),
 ];

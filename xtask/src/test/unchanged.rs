@@ -49,7 +49,7 @@ const PYTHON: &str = "/usr/bin/python3";
 const MAPS: &str =
     "import ffi\nprint([line.split()[-1] for line in open('/proc/self/maps') if 'libffi' in line])";
 
-const NEEDS: [Need; 4] = [
+pub const NEEDS: &[Need] = &[
     Need::new(Check::File(PYTHON), "python3"),
     Need::new(Check::Program("ruby"), "ruby"),
     Need::new(Check::Program("guile"), "guile-3.0"),
@@ -60,7 +60,7 @@ const NEEDS: [Need; 4] = [
 ];
 
 pub fn programs(target: Target) -> Result<Report> {
-    setup::ensure(&NEEDS)?;
+    setup::ensure(NEEDS)?;
     ensure_tests_of_ctypes()?;
     let libraries = drop_in::build(target)?.join("lib");
     let library = libraries.join(drop_in::library_name(target));

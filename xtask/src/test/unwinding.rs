@@ -18,7 +18,7 @@ use crate::target::Target;
 /// Far more than any program takes.
 const LIMIT: Duration = Duration::from_secs(300);
 
-const NEEDS: &[Need] = &[
+pub const NEEDS: &[Need] = &[
     Need::new(Check::Program("g++"), "g++"),
     Need::new(Check::Program("clang++"), "clang"),
     Need::new(

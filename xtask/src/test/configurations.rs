@@ -1,0 +1,335 @@
+//! The step that builds MicroPython with our module in other configurations than the usual one, and runs the module's scripts there.
+//!
+//! A handful of them runs each time. The variable `FARCALL_CONFIGURATIONS` names others, with commas between, or `all`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::Report;
+use super::scripts;
+use crate::micropython;
+use crate::paths;
+use crate::process::{self, Output};
+use crate::setup::{self, Check, Need};
+
+/// What chooses configurations.
+const CHOICE: &str = "FARCALL_CONFIGURATIONS";
+
+/// A way to build MicroPython, and what becomes of the module in it.
+struct Configuration {
+    name: &'static str,
+    /// Options for the C compiler.
+    options: &'static str,
+    /// Further words for make.
+    words: &'static [&'static str],
+    needs: &'static [Need],
+    outcome: Outcome,
+    /// Whether it runs each time.
+    often: bool,
+}
+
+/// What becomes of the module in a configuration.
+enum Outcome {
+    /// It works.
+    Works(Scripts),
+    /// Building ends with this said, and before anything is compiled or linked.
+    Refused(&'static str),
+}
+
+/// What is run in a configuration.
+struct Scripts {
+    folder: &'static str,
+    /// The compiler that the library is made with which the scripts open.
+    compiler: &'static str,
+    /// Scripts that are not run, and why.
+    except: &'static [(&'static str, &'static str)],
+    /// Scripts that skip themselves, and why.
+    skips: &'static [(&'static str, &'static str)],
+    /// What the interpreter finds in its environment.
+    environment: &'static [(&'static str, &'static str)],
+}
+
+const WINDOWS_ONLY: (&str, &str) = ("dll_search", "it is about Windows");
+
+const BEYOND_SINGLE: &str = "it has numbers that such floats do not hold";
+
+/// The module's own scripts, all of them.
+const ALL: Scripts = Scripts {
+    folder: "tests/module",
+    compiler: "gcc",
+    except: &[],
+    skips: &[
+        WINDOWS_ONLY,
+        ("out_of_memory", "what refuses memory is not loaded here"),
+    ],
+    environment: &[],
+};
+
+/// A configuration that works like the usual one.
+const USUAL: Configuration = Configuration {
+    name: "",
+    options: "",
+    words: &[],
+    needs: &[],
+    outcome: Outcome::Works(ALL),
+    often: false,
+};
+
+/// What needs nothing but ints, strs and the C library.
+const PLAIN: Scripts = Scripts {
+    folder: "tests/plain",
+    skips: &[],
+    ..ALL
+};
+
+static CONFIGURATIONS: &[Configuration] = &[
+    Configuration {
+        name: "gil",
+        words: &["MICROPY_PY_THREAD_GIL=1"],
+        often: true,
+        ..USUAL
+    },
+    Configuration {
+        name: "no-threads-no-floats",
+        options: "-DMICROPY_FLOAT_IMPL=MICROPY_FLOAT_IMPL_NONE",
+        words: &["MICROPY_PY_THREAD=0"],
+        outcome: Outcome::Works(PLAIN),
+        often: true,
+        ..USUAL
+    },
+    Configuration {
+        name: "single-floats",
+        options: "-DMICROPY_FLOAT_IMPL=MICROPY_FLOAT_IMPL_FLOAT",
+        outcome: Outcome::Works(Scripts {
+            except: &[
+                ("positions", BEYOND_SINGLE),
+                ("variables", BEYOND_SINGLE),
+                ("variadic", BEYOND_SINGLE),
+            ],
+            ..ALL
+        }),
+        often: true,
+        ..USUAL
+    },
+    Configuration {
+        name: "setjmp",
+        // MicroPython's own code is not free of that warning.
+        options: "-DMICROPY_NLR_SETJMP=1 -Wno-error=clobbered",
+        often: true,
+        ..USUAL
+    },
+    Configuration {
+        name: "nanbox",
+        words: &["VARIANT=nanbox"],
+        outcome: Outcome::Refused("farcall does not work with object representation D"),
+        often: true,
+        ..USUAL
+    },
+    Configuration {
+        name: "32-bit",
+        words: &["CC=gcc -m32"],
+        outcome: Outcome::Refused("farcall works on 64-bit machines only"),
+        often: true,
+        ..USUAL
+    },
+    Configuration {
+        name: "no-threads",
+        words: &["MICROPY_PY_THREAD=0"],
+        ..USUAL
+    },
+    Configuration {
+        name: "minimal",
+        words: &["VARIANT=minimal", "FROZEN_MANIFEST="],
+        outcome: Outcome::Works(PLAIN),
+        ..USUAL
+    },
+    Configuration {
+        name: "coverage",
+        words: &["VARIANT=coverage"],
+        ..USUAL
+    },
+    Configuration {
+        name: "pystack",
+        options: "-DMICROPY_ENABLE_PYSTACK=1",
+        outcome: Outcome::Works(Scripts {
+            except: &[(
+                "threads",
+                "threads have a kilobyte for their Python frames there, and it wants more",
+            )],
+            ..ALL
+        }),
+        ..USUAL
+    },
+    Configuration {
+        name: "stackless",
+        options: "-DMICROPY_STACKLESS=1",
+        ..USUAL
+    },
+    Configuration {
+        name: "stackless-strict",
+        options: "-DMICROPY_STACKLESS=1 -DMICROPY_STACKLESS_STRICT=1",
+        outcome: Outcome::Works(Scripts {
+            except: &[(
+                "callback_exceptions",
+                "what a callback with lock=True calls has no memory for its frame there",
+            )],
+            ..ALL
+        }),
+        ..USUAL
+    },
+    Configuration {
+        name: "settrace",
+        options: "-DMICROPY_PY_SYS_SETTRACE=1",
+        ..USUAL
+    },
+    Configuration {
+        name: "debug",
+        words: &["DEBUG=1"],
+        ..USUAL
+    },
+    Configuration {
+        name: "O0",
+        words: &["COPT=-O0"],
+        ..USUAL
+    },
+    Configuration {
+        name: "lto",
+        options: "-flto",
+        words: &["LDFLAGS_EXTRA=-flto"],
+        ..USUAL
+    },
+    Configuration {
+        name: "clang",
+        words: &["CC=clang"],
+        needs: &[Need::new(Check::Program("clang"), "clang")],
+        ..USUAL
+    },
+    Configuration {
+        name: "sanitizers",
+        options: "-fsanitize=address,undefined",
+        words: &["LDFLAGS_EXTRA=-fsanitize=address,undefined"],
+        ..USUAL
+    },
+    Configuration {
+        name: "static",
+        words: &["LDFLAGS_EXTRA=-static"],
+        outcome: Outcome::Works(Scripts {
+            except: &[
+                ("library", "a static program shows no functions of its own"),
+                (
+                    "foreign_thread",
+                    "a library has a C library of its own there, whose threads lack the program's thread-local variables",
+                ),
+            ],
+            ..ALL
+        }),
+        ..USUAL
+    },
+    Configuration {
+        name: "musl",
+        words: &["CC=musl-gcc"],
+        needs: MUSL,
+        outcome: Outcome::Works(Scripts {
+            compiler: "musl-gcc",
+            ..ALL
+        }),
+        ..USUAL
+    },
+    Configuration {
+        name: "musl-static",
+        words: &["CC=musl-gcc", "LDFLAGS_EXTRA=-static"],
+        needs: MUSL,
+        outcome: Outcome::Works(Scripts {
+            skips: &[("calls", "musl opens no library in a static program")],
+            ..PLAIN
+        }),
+        ..USUAL
+    },
+];
+
+/// What compiling for musl takes.
+const MUSL: &[Need] = &[
+    Need::new(Check::Program("musl-gcc"), "musl-tools"),
+    Need::new(
+        Check::RustTarget("x86_64-unknown-linux-musl"),
+        "x86_64-unknown-linux-musl",
+    ),
+];
+
+impl Configuration {
+    /// Those that the variable chooses.
+    fn chosen() -> Result<Vec<&'static Configuration>> {
+        let Ok(choice) = std::env::var(CHOICE) else {
+            return Ok(CONFIGURATIONS.iter().filter(|known| known.often).collect());
+        };
+        if choice == "all" {
+            return Ok(CONFIGURATIONS.iter().collect());
+        }
+        let find = |name: &str| {
+            let found = CONFIGURATIONS.iter().find(|known| known.name == name);
+            found.ok_or_else(|| {
+                let names: Vec<_> = CONFIGURATIONS.iter().map(|known| known.name).collect();
+                anyhow::anyhow!(
+                    "{CHOICE}: there is no configuration {name}, only {}",
+                    names.join(", ")
+                )
+            })
+        };
+        choice.split(',').map(find).collect()
+    }
+
+    fn test(&self) -> Result<Report> {
+        setup::ensure(self.needs)?;
+        match &self.outcome {
+            Outcome::Works(scripts) => {
+                let program = micropython::build_configured(self.name, self.options, self.words)?;
+                scripts.run(&program)
+            }
+            Outcome::Refused(words) => {
+                let said = micropython::refusal(self.name, self.options, self.words)?;
+                let failure = format!("wanted {words:?}, make said: {said}");
+                Ok(Report::single(said.contains(words), failure))
+            }
+        }
+    }
+}
+
+impl Scripts {
+    fn run(&self, program: &Path) -> Result<Report> {
+        let peer = self.peer()?;
+        scripts::run_scripts(self.folder, self.except, self.skips, |_| {
+            let mut command = Command::new(program);
+            command
+                .envs(self.environment.iter().copied())
+                .env("FARCALL_PEER", &peer);
+            Ok(command)
+        })
+    }
+
+    /// The library that the scripts open.
+    fn peer(&self) -> Result<PathBuf> {
+        let directory = paths::made(paths::micropython()?.join("configurations"))?;
+        let library = directory.join(format!("peer-{}.so", self.compiler));
+        let mut cc = Command::new(self.compiler);
+        cc.args(["-shared", "-fPIC", "-O2", "-pthread", "-o"])
+            .arg(&library)
+            .arg(paths::root().join("tests/module/peer.c"));
+        process::run(&mut cc, Output::OnFailure)?;
+        Ok(library)
+    }
+}
+
+/// The step.
+pub fn configurations() -> Result<Report> {
+    let mut report = Report::default();
+    for configuration in Configuration::chosen()? {
+        println!("---- {}", configuration.name);
+        match configuration.test() {
+            Ok(found) => report.join(configuration.name, found),
+            Err(error) => report.add(false, format!("{}: {error:#}", configuration.name)),
+        }
+    }
+    Ok(report)
+}

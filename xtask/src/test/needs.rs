@@ -1,0 +1,42 @@
+//! What the steps take, all of it at once: so that whoever has to install it by hand has to do so once.
+
+use anyhow::Result;
+
+use super::{drop_in, packaged, systems, unchanged, unwinding};
+use crate::libraries;
+use crate::micropython::{self, Module, Release};
+use crate::pins;
+use crate::setup::{self, Need};
+use crate::source;
+use crate::target::Target;
+
+/// What the steps take on these targets.
+pub fn of(targets: &[Target]) -> Result<Vec<Need>> {
+    let mut needs = [
+        setup::LINTS,
+        setup::COMPILERS,
+        setup::CROSS_COMPILERS,
+        setup::CPLUSPLUS,
+        setup::VALGRIND,
+        setup::AUTOTOOLS,
+        packaged::NEEDS,
+        unwinding::NEEDS,
+        unchanged::NEEDS,
+        systems::MUSL_NEEDS,
+        drop_in::GDB,
+    ]
+    .concat();
+    needs.extend(systems::needs());
+    needs.extend(source::needs(&pins::LIBFFI)?);
+    for &target in targets {
+        let modules = match target.spec().stock_needs {
+            Some(_) => vec![Module::Ours, Module::Stock],
+            None => vec![Module::Ours],
+        };
+        for module in modules {
+            needs.extend(micropython::needs(Release::Own, target, module)?);
+        }
+        needs.extend(libraries::needs(target));
+    }
+    Ok(needs)
+}

@@ -88,7 +88,7 @@ LDFLAGS_USERMOD += $(FARCALL_ARCHIVE) $(FARCALL_LIBS)
 # linker has no such option, the program is larger and does the same.
 FARCALL_NAME = $(shell LC_ALL=C grep -aoE '_R[0-9A-Za-z_]*$(1)' $(FARCALL_ARCHIVE) | sort -u)
 FARCALL_EXCHANGE = $(foreach name,$(call FARCALL_NAME,$(1)),-Wl,--wrap=$(name),--defsym=__wrap_$(name)=$(2),-u,$(2))
-ifeq ($(findstring darwin,$(shell $(CC) -dumpmachine)),)
+ifeq ($(findstring darwin,$(FARCALL_MACHINE)),)
 LDFLAGS += $(call FARCALL_EXCHANGE,rust_begin_unwind,farcall_fault)
 LDFLAGS += $(call FARCALL_EXCHANGE,rust_alloc_error_handler,farcall_no_memory)
 endif

@@ -149,7 +149,7 @@ impl Planner {
         &mut self,
         value: u32,
         shape: &Shape,
-        sink: &mut impl FnMut(Move),
+        sink: &mut dyn FnMut(Move),
     ) -> Result<(), PlanError> {
         let Shape::Other(aggregate) = shape else {
             return Ok(());

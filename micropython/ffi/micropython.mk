@@ -64,7 +64,7 @@ FARCALL_LIBS ?= $(subst native-static-libs:,,$(filter -l%,$(shell echo | $(FARCA
     --print native-static-libs $(addprefix --target ,$(FARCALL_TARGET)) -o /dev/null - 2>&1)))
 endif
 
-FARCALL_ARCHIVE := $(abspath $(FARCALL_TARGET_DIR))/$(addsuffix /,$(FARCALL_TARGET))packaged/libfarcall_micropython.a
+FARCALL_ARCHIVE := $(abspath $(FARCALL_TARGET_DIR))/$(addsuffix /,$(FARCALL_TARGET))module/libfarcall_micropython.a
 
 # There can be one module of that name. The unix port looks at this variable after it has included this file.
 ifeq ($(origin MICROPY_PY_FFI),command line)
@@ -102,7 +102,7 @@ FARCALL_CONFIG := 'build.rustflags=["-Crelro-level=partial"]'
 $(patsubst $(dir $(USERMOD_DIR))%.c,$(BUILD)/%.o,$(FARCALL_SOURCES)): $(FARCALL_ARCHIVE)
 
 $(FARCALL_ARCHIVE): farcall-archive
-	+$(Q)$(FARCALL_CARGO) build --profile packaged --config $(FARCALL_CONFIG) --manifest-path $(FARCALL_ROOT)/Cargo.toml --package farcall-micropython \
+	+$(Q)$(FARCALL_CARGO) build --profile module --config $(FARCALL_CONFIG) --manifest-path $(FARCALL_ROOT)/Cargo.toml --package farcall-micropython \
 	    --target-dir $(abspath $(FARCALL_TARGET_DIR)) $(addprefix --target ,$(FARCALL_TARGET))
 
 .PHONY: farcall-archive

@@ -64,7 +64,7 @@ FARCALL_LIBS ?= $(subst native-static-libs:,,$(filter -l%,$(shell echo | $(FARCA
     --print native-static-libs $(addprefix --target ,$(FARCALL_TARGET)) -o /dev/null - 2>&1)))
 endif
 
-FARCALL_ARCHIVE := $(abspath $(FARCALL_TARGET_DIR))/$(addsuffix /,$(FARCALL_TARGET))module/libfarcall_micropython.a
+FARCALL_ARCHIVE := $(abspath $(FARCALL_TARGET_DIR))/$(addsuffix /,$(FARCALL_TARGET))packaged/libfarcall_micropython.a
 
 # There can be one module of that name. The unix port looks at this variable after it has included this file.
 ifeq ($(origin MICROPY_PY_FFI),command line)
@@ -93,8 +93,10 @@ LDFLAGS += $(call FARCALL_EXCHANGE,rust_begin_unwind,farcall_fault)
 LDFLAGS += $(call FARCALL_EXCHANGE,rust_alloc_error_handler,farcall_no_memory)
 endif
 
-# Without it calls between crates go through a table, whose entries take 24 bytes each to fill in. How the program is linked is not changed.
-FARCALL_CONFIG := 'build.rustflags=["-Crelro-level=partial"]'
+# How the Rust part is compiled, by farcall's Cargo.toml and this. Without the first setting calls between crates go through a table, whose
+# entries take 24 bytes each to fill in; how the program is linked is not changed.
+FARCALL_PROFILE := --profile packaged --config 'build.rustflags=["-Crelro-level=partial"]' \
+    --config 'profile.packaged.package.farcall-engine.opt-level="s"'
 
 # Cargo knows better than make what is up to date, so it runs every time; it touches the archive only when it made a
 # new one. The objects depend on the archive because that is what gets make to link again: the program's own rule
@@ -102,7 +104,8 @@ FARCALL_CONFIG := 'build.rustflags=["-Crelro-level=partial"]'
 $(patsubst $(dir $(USERMOD_DIR))%.c,$(BUILD)/%.o,$(FARCALL_SOURCES)): $(FARCALL_ARCHIVE)
 
 $(FARCALL_ARCHIVE): farcall-archive
-	+$(Q)$(FARCALL_CARGO) build --profile module --config $(FARCALL_CONFIG) --manifest-path $(FARCALL_ROOT)/Cargo.toml --package farcall-micropython \
+	+$(Q)$(FARCALL_CARGO) build $(FARCALL_PROFILE) --manifest-path $(FARCALL_ROOT)/Cargo.toml \
+	    --package farcall-micropython \
 	    --target-dir $(abspath $(FARCALL_TARGET_DIR)) $(addprefix --target ,$(FARCALL_TARGET))
 
 .PHONY: farcall-archive

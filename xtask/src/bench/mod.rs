@@ -11,6 +11,7 @@ mod machine;
 mod report;
 mod samples;
 mod scripts;
+mod sizes;
 mod tables;
 
 use std::process::ExitCode;
@@ -139,6 +140,13 @@ const GROUPS: &[Group] = &[
         measure: Measure::Here(loading::of_libffis),
         effort: effort(9, 101, 1),
         quick: effort(1, 101, 1),
+    },
+    Group {
+        name: "size",
+        about: "sizes of what is shipped",
+        measure: Measure::Here(sizes::shipped),
+        effort: effort(1, 1, 1),
+        quick: effort(1, 1, 1),
     },
     Group {
         name: "instructions",

@@ -42,7 +42,7 @@ mod var;
 
 pub use callback::Callback;
 pub use error::{CodeError, EngineError, Error, OutOfMemory, Result};
-pub use farcall_cdecl::{Codes, Kind, Position, Role, TypeCode, VARIADIC};
+pub use farcall_cdecl::{BeyondFloat, Codes, Kind, Position, Role, TypeCode, VARIADIC};
 pub use farcall_engine::generates_code;
 pub use func::Function;
 pub use library::Library;

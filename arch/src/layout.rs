@@ -66,7 +66,7 @@ impl Type {
 
     /// Calls `visit` for every number within a value of this type, with its offset from the value's start plus `base`: a
     /// structure's in the order of its members, nested ones in their place. Members of a union overlap.
-    pub fn for_each_number(&self, base: u32, visit: &mut impl FnMut(u32, Number)) {
+    pub fn for_each_number(&self, base: u32, visit: &mut dyn FnMut(u32, Number)) {
         match self {
             Type::Void => {}
             Type::Scalar(Scalar::F32) => visit(base, Number::Float(Float::F32)),

@@ -2,6 +2,7 @@
 //!
 //! A text names the place, then what was expected, then what was found.
 
+use crate::beyond::BeyondFloat;
 use crate::kind::{ALL_CODES, Kind, Position};
 
 /// A `Result` with this crate's [`Error`].
@@ -70,11 +71,11 @@ pub enum Error {
         got: String,
     },
     /// A finite number that no `float` comes near.
-    #[error("{position}: expected 'f' (a number in the range of float), got {got:e}")]
+    #[error("{position}: expected 'f' (a number in the range of float), got {got}")]
     FloatRange {
         /// Which value.
         position: Position,
         /// What came.
-        got: f64,
+        got: BeyondFloat,
     },
 }

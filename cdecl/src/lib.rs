@@ -4,12 +4,14 @@
 //! system, calls a function, or looks at memory.
 #![forbid(unsafe_code)]
 
+mod beyond;
 pub mod c;
 mod codes;
 mod error;
 mod kind;
 mod number;
 
+pub use beyond::BeyondFloat;
 pub use codes::{Codes, Narrow, Role, TypeCode, VARIADIC};
 pub use error::{Error, Result};
 pub use kind::{Kind, Position};

@@ -2,6 +2,7 @@
 //!
 //! A slot is eight bytes. An integer lies in it extended to all 64 bits by the sign of its type, a `float` in the low four bytes.
 
+use crate::beyond::BeyondFloat;
 use crate::codes::TypeCode;
 use crate::error::{Error, Result};
 use crate::kind::Position;
@@ -31,11 +32,10 @@ pub fn integer_to_slot(value: i128, code: TypeCode, position: Position) -> Resul
 /// # Errors
 /// [`Error::FloatRange`].
 pub fn float_to_slot(got: f64, position: Position) -> Result<u64> {
-    let rounded = got as f32;
-    if got.is_finite() && rounded.is_infinite() {
-        return Err(Error::FloatRange { position, got });
+    match BeyondFloat::new(got) {
+        Some(got) => Err(Error::FloatRange { position, got }),
+        None => Ok((got as f32).to_bits().into()),
     }
-    Ok(rounded.to_bits().into())
 }
 
 fn integer_range(ty: Type) -> (i128, i128) {

@@ -69,7 +69,7 @@ FARCALL_LIBS := $(or $(FARCALL_LIBS),$(filter -l%,$(shell made=$$(mktemp -d) && 
     --print native-static-libs $(addprefix --target ,$(FARCALL_TARGET)) -o "$$made/nothing.a" - 2>&1; rm -r "$$made")))
 endif
 
-FARCALL_ARCHIVE := $(abspath $(FARCALL_TARGET_DIR))/$(addsuffix /,$(FARCALL_TARGET))release/libfarcall_micropython.a
+FARCALL_ARCHIVE := $(abspath $(FARCALL_TARGET_DIR))/$(addsuffix /,$(FARCALL_TARGET))packaged/libfarcall_micropython.a
 
 # There can be one module of that name. The unix port looks at this variable after it has included this file.
 ifeq ($(origin MICROPY_PY_FFI),command line)
@@ -98,13 +98,29 @@ ifneq ($(findstring linux,$(FARCALL_MACHINE)),)
 LDFLAGS_USERMOD += -Wl,--wrap=nlr_jump
 endif
 
+# What Rust's standard library does where a panic begins and where memory runs out, which takes 240 kB of the program, and what does it here:
+# see ../src/fault.rs. The names are the compiler's, so they are looked for once the archive is there. Where there are none, or the
+# linker has no such option, the program is larger and does the same.
+FARCALL_NAME = $(shell LC_ALL=C grep -aoE '_R[0-9A-Za-z_]*$(1)' $(FARCALL_ARCHIVE) | sort -u)
+FARCALL_EXCHANGE = $(foreach name,$(call FARCALL_NAME,$(1)),-Wl,--wrap=$(name),--defsym=__wrap_$(name)=$(2),-u,$(2))
+ifeq ($(findstring darwin,$(FARCALL_MACHINE)),)
+LDFLAGS += $(call FARCALL_EXCHANGE,rust_begin_unwind,farcall_fault)
+LDFLAGS += $(call FARCALL_EXCHANGE,rust_alloc_error_handler,farcall_no_memory)
+endif
+
+# How the Rust part is compiled, by farcall's Cargo.toml and this. Without the first setting calls between crates go through a table, whose
+# entries take 24 bytes each to fill in; how the program is linked is not changed.
+FARCALL_PROFILE := --profile packaged --config 'build.rustflags=["-Crelro-level=partial"]' \
+    --config 'profile.packaged.package.farcall-engine.opt-level="s"'
+
 # Cargo knows better than make what is up to date, so it runs every time; it touches the archive only when it made a
 # new one. The objects depend on the archive because that is what gets make to link again: the program's own rule
 # takes no libraries as prerequisites.
 $(patsubst $(dir $(USERMOD_DIR))%.c,$(BUILD)/%.o,$(FARCALL_SOURCES)): $(FARCALL_ARCHIVE)
 
 $(FARCALL_ARCHIVE): farcall-archive
-	+$(Q)$(FARCALL_CARGO) build --release --manifest-path $(FARCALL_ROOT)/Cargo.toml --package farcall-micropython \
+	+$(Q)$(FARCALL_CARGO) build $(FARCALL_PROFILE) --manifest-path $(FARCALL_ROOT)/Cargo.toml \
+	    --package farcall-micropython \
 	    --target-dir $(abspath $(FARCALL_TARGET_DIR)) $(addprefix --target ,$(FARCALL_TARGET))
 
 .PHONY: farcall-archive

@@ -7,6 +7,7 @@
     reason = "an error holds its text, so that reporting one needs no memory"
 )]
 
+mod fault;
 mod model;
 mod report;
 mod signature;

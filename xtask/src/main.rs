@@ -12,6 +12,7 @@ mod pins;
 mod process;
 mod run;
 mod setup;
+mod sizes;
 mod soak;
 mod source;
 mod target;

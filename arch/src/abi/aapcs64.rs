@@ -59,7 +59,7 @@ pub(super) fn place_other(
     arg: Value,
     aggregate: &Aggregate,
     rule: Rule,
-    sink: &mut impl FnMut(Move),
+    sink: &mut dyn FnMut(Move),
 ) -> Result<(), PlanError> {
     refuse_x87(aggregate, Some(arg.index as usize))?;
     match aggregate.homogeneous {
@@ -97,7 +97,7 @@ fn place_homogeneous(
     aggregate: &Aggregate,
     members: Homogeneous,
     rule: Rule,
-    sink: &mut impl FnMut(Move),
+    sink: &mut dyn FnMut(Move),
 ) {
     let row = allocator.row;
     let Homogeneous { format, count } = members;
@@ -132,7 +132,7 @@ fn place_composite(
     arg: Value,
     aggregate: &Aggregate,
     rule: Rule,
-    sink: &mut impl FnMut(Move),
+    sink: &mut dyn FnMut(Move),
 ) {
     let row = allocator.row;
     let declared = match row.natural_alignment {

@@ -4,12 +4,15 @@
 //! area, diagnostics: all of them read the same list of [`Move`]s, so none can disagree with another about the ABI.
 //! The rules of each convention stand in a file of its own, its registers in [`regs`].
 
+#[cfg(feature = "a64")]
 mod aapcs64;
 pub mod check;
 mod planner;
 pub mod regs;
 pub mod shape;
+#[cfg(feature = "x64")]
 mod sysv64;
+#[cfg(feature = "x64")]
 mod win64;
 
 use crate::layout::SLOT;
@@ -26,10 +29,13 @@ pub use planner::{Bound, Planner, Returned};
 #[non_exhaustive]
 pub enum Abi {
     /// System V on x86-64: Linux, the BSDs, macOS.
+    #[cfg(feature = "x64")]
     SysV64,
     /// Microsoft's on x86-64: Windows, UEFI.
+    #[cfg(feature = "x64")]
     Win64,
     /// Arm's for AArch64, as one platform has it.
+    #[cfg(feature = "a64")]
     Aapcs64(Dialect),
 }
 
@@ -46,6 +52,7 @@ pub enum Dialect {
 
 impl Abi {
     /// Every convention, for tests that go through all of them.
+    #[cfg(all(feature = "x64", feature = "a64"))]
     pub const ALL: [Abi; 5] = [
         Abi::SysV64,
         Abi::Win64,
@@ -58,10 +65,15 @@ impl Abi {
     #[inline]
     pub fn convention(self) -> &'static Convention {
         match self {
+            #[cfg(feature = "x64")]
             Abi::SysV64 => &regs::SYSV64,
+            #[cfg(feature = "x64")]
             Abi::Win64 => &regs::WIN64,
+            #[cfg(feature = "a64")]
             Abi::Aapcs64(Dialect::Linux) => &regs::AAPCS64_LINUX,
+            #[cfg(feature = "a64")]
             Abi::Aapcs64(Dialect::Apple) => &regs::AAPCS64_APPLE,
+            #[cfg(feature = "a64")]
             Abi::Aapcs64(Dialect::Windows) => &regs::AAPCS64_WINDOWS,
         }
     }

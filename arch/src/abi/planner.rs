@@ -1,10 +1,12 @@
 //! The planner: it places argument after argument, hands each move on as it goes, and needs no memory for that.
 
+#[cfg(feature = "a64")]
+use super::aapcs64;
 use super::regs::Variadics;
 use super::shape::{Aggregate, Shape};
-use super::{
-    Abi, Allocator, MAX_AREA, Move, PlanError, Sret, Value, aapcs64, scalar_result, sysv64, win64,
-};
+use super::{Abi, Allocator, MAX_AREA, Move, PlanError, Sret, Value, scalar_result};
+#[cfg(feature = "x64")]
+use super::{sysv64, win64};
 use crate::layout::SLOT;
 use crate::types::Scalar;
 
@@ -129,8 +131,11 @@ impl Planner {
         self.slots += 1;
         let allocator = &mut self.allocator;
         let place = match self.abi {
+            #[cfg(feature = "x64")]
             Abi::SysV64 => allocator.take_by_class(scalar),
+            #[cfg(feature = "x64")]
             Abi::Win64 => win64::place_scalar(allocator, scalar),
+            #[cfg(feature = "a64")]
             Abi::Aapcs64(_) => {
                 let rule = aapcs64::rule(allocator, value, self.fixed);
                 aapcs64::place_scalar(allocator, scalar, rule)
@@ -144,7 +149,7 @@ impl Planner {
         &mut self,
         value: u32,
         shape: &Shape,
-        sink: &mut impl FnMut(Move),
+        sink: &mut dyn FnMut(Move),
     ) -> Result<(), PlanError> {
         let Shape::Other(aggregate) = shape else {
             return Ok(());
@@ -160,11 +165,14 @@ impl Planner {
         self.slots += shape.slots();
         let allocator = &mut self.allocator;
         match self.abi {
+            #[cfg(feature = "x64")]
             Abi::SysV64 => sysv64::place_other(allocator, arg, aggregate, sink),
+            #[cfg(feature = "x64")]
             Abi::Win64 => {
                 sink(win64::place_other(allocator, arg, aggregate)?);
                 Ok(())
             }
+            #[cfg(feature = "a64")]
             Abi::Aapcs64(_) => {
                 let rule = aapcs64::rule(allocator, arg.index, self.fixed);
                 aapcs64::place_other(allocator, arg, aggregate, rule, sink)
@@ -190,7 +198,10 @@ impl Planner {
     /// The same as [`Planner::mirror`] where there are any.
     #[inline(never)]
     pub fn mirror_of(mv: &Move) -> Option<Move> {
-        win64::mirror(mv)
+        #[cfg(feature = "x64")]
+        return win64::mirror(mv);
+        #[cfg(not(feature = "x64"))]
+        return Some(*mv).filter(|_| false);
     }
 
     /// As [`Plan::stack`](super::Plan::stack), for the arguments placed so far.
@@ -224,8 +235,11 @@ fn place_result(
     aggregate: &Aggregate,
 ) -> Result<Returned, PlanError> {
     Ok(match abi {
+        #[cfg(feature = "x64")]
         Abi::SysV64 => sysv64::place_result(allocator, aggregate),
+        #[cfg(feature = "x64")]
         Abi::Win64 => win64::place_result(allocator, aggregate),
+        #[cfg(feature = "a64")]
         Abi::Aapcs64(_) => aapcs64::place_result(allocator, aggregate)?,
     })
 }
@@ -251,12 +265,14 @@ impl Bound {
             return self.add_scalars(1);
         };
         let whole = aggregate.size.saturating_add(2 * ALIGN);
-        let (stack, copies) = match abi {
+        let (stack, copies): (u32, u32) = match abi {
+            #[cfg(feature = "x64")]
             Abi::SysV64 => (whole, 0),
             // What goes by a copy leaves a word on the stack, and anything else is small.
-            Abi::Win64 | Abi::Aapcs64(_) => {
-                (whole.min(super::shape::MAX_TELLING + 2 * ALIGN), whole)
-            }
+            #[cfg(feature = "x64")]
+            Abi::Win64 => (whole.min(super::shape::MAX_TELLING + 2 * ALIGN), whole),
+            #[cfg(feature = "a64")]
+            Abi::Aapcs64(_) => (whole.min(super::shape::MAX_TELLING + 2 * ALIGN), whole),
         };
         self.stack = self.stack.saturating_add(stack);
         self.copies = self.copies.saturating_add(copies & !(ALIGN - 1));

@@ -22,7 +22,7 @@ pub(super) fn place_other(
     allocator: &mut Allocator,
     arg: Value,
     aggregate: &Aggregate,
-    sink: &mut impl FnMut(Move),
+    sink: &mut dyn FnMut(Move),
 ) -> Result<(), PlanError> {
     let row = allocator.row;
     let pieces = Pieces::of(aggregate).filter(|pieces| {

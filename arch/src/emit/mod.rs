@@ -42,6 +42,7 @@
 //! (`endbr64`, `bti c`). Nothing below the stack pointer is used; the stack is aligned at every call; frames larger than a
 //! page are touched page by page. Control flags, rounding modes and the platform register are left alone.
 
+#[cfg(feature = "a64")]
 mod a64;
 mod buffer;
 mod entry_frame;
@@ -50,10 +51,13 @@ mod objects;
 mod shared;
 pub mod thunk;
 pub mod unwind;
+#[cfg(feature = "x64")]
 mod x64;
 
+#[cfg(feature = "a64")]
+use crate::abi::Dialect;
 use crate::abi::regs::Isa;
-use crate::abi::{Abi, Dialect, Move, Plan};
+use crate::abi::{Abi, Move, Plan};
 use crate::endpoint::{Delivery, ObjectCall, ObjectModel, SharedOffsets, ThreadPointer};
 use crate::layout::SLOT;
 use entry_frame::AREA_ALIGN;
@@ -108,9 +112,11 @@ impl Code {
             let field = code.bytes[link as usize..].first_chunk_mut();
             if let Some(field) = field {
                 let link = u32::from_le_bytes(*field);
-                let link = match self.abi.convention().isa {
-                    Isa::X64 => link.wrapping_sub(distance),
-                    Isa::A64 => a64::branch_from_behind(link, distance),
+                let link: u32 = match self.abi {
+                    #[cfg(feature = "x64")]
+                    Abi::SysV64 | Abi::Win64 => link.wrapping_sub(distance),
+                    #[cfg(feature = "a64")]
+                    Abi::Aapcs64(_) => a64::branch_from_behind(link, distance),
                 };
                 *field = link.to_le_bytes();
             }
@@ -208,9 +214,11 @@ pub fn call_pointers(plan: &Plan) -> Result<Code, OutOfMemory> {
 }
 
 fn emit_call(plan: &Plan, endpoint: Endpoint) -> Result<Code, OutOfMemory> {
-    match plan.abi.convention().isa {
-        Isa::X64 => x64::call(plan, endpoint),
-        Isa::A64 => a64::call(plan, endpoint),
+    match plan.abi {
+        #[cfg(feature = "x64")]
+        Abi::SysV64 | Abi::Win64 => x64::call(plan, endpoint),
+        #[cfg(feature = "a64")]
+        Abi::Aapcs64(_) => a64::call(plan, endpoint),
     }
 }
 
@@ -230,9 +238,11 @@ pub fn call_objects(
         return Ok(None);
     }
     let code = match objects_on(plan.abi, model) {
+        #[cfg(feature = "x64")]
         Some(ObjectMachine::X64(segment)) => {
             x64::objects::call(segment, plan, call, model, shared)?
         }
+        #[cfg(feature = "a64")]
         Some(ObjectMachine::A64) => a64::objects::call(plan, call, model, shared)?,
         None => return Ok(None),
     };
@@ -257,9 +267,11 @@ pub fn callback_entry_objects(
         return Ok(None);
     };
     let code = match objects_on(plan.abi, model) {
+        #[cfg(feature = "x64")]
         Some(ObjectMachine::X64(segment)) => {
             x64::object_entry::entry(segment, plan, model, catch, deliveries, slots_entry)?
         }
+        #[cfg(feature = "a64")]
         Some(ObjectMachine::A64) => {
             a64::object_entry::entry(plan, model, catch, deliveries, slots_entry)?
         }
@@ -277,7 +289,9 @@ pub fn shared_for_objects(
     model: &ObjectModel,
 ) -> Result<Option<SharedCode>, OutOfMemory> {
     let code = match objects_on(abi, model) {
+        #[cfg(feature = "x64")]
         Some(ObjectMachine::X64(segment)) => x64::shared::for_objects(segment, abi, model)?,
+        #[cfg(feature = "a64")]
         Some(ObjectMachine::A64) => a64::shared::for_objects(abi, model)?,
         None => return Ok(None),
     };
@@ -286,15 +300,20 @@ pub fn shared_for_objects(
 
 /// A machine with an emitter for objects, and how its threads find their own words.
 enum ObjectMachine {
+    #[cfg(feature = "x64")]
     X64(x64::Segment),
+    #[cfg(feature = "a64")]
     A64,
 }
 
 /// Picks the emitter for objects if this convention's machine has the model's thread pointer.
 fn objects_on(abi: Abi, model: &ObjectModel) -> Option<ObjectMachine> {
     match (abi, model.thread_pointer) {
+        #[cfg(feature = "x64")]
         (Abi::SysV64 | Abi::Win64, ThreadPointer::Fs) => Some(ObjectMachine::X64(x64::Segment::Fs)),
+        #[cfg(feature = "x64")]
         (Abi::SysV64 | Abi::Win64, ThreadPointer::Gs) => Some(ObjectMachine::X64(x64::Segment::Gs)),
+        #[cfg(feature = "a64")]
         (Abi::Aapcs64(Dialect::Linux), ThreadPointer::TpidrEl0) => Some(ObjectMachine::A64),
         _ => None,
     }
@@ -317,9 +336,11 @@ pub fn callback_entry_pointers(plan: &Plan) -> Result<Code, OutOfMemory> {
 }
 
 fn emit_callback_entry(plan: &Plan, endpoint: Endpoint) -> Result<Code, OutOfMemory> {
-    match plan.abi.convention().isa {
-        Isa::X64 => x64::callback_entry(plan, endpoint),
-        Isa::A64 => a64::callback_entry(plan, endpoint),
+    match plan.abi {
+        #[cfg(feature = "x64")]
+        Abi::SysV64 | Abi::Win64 => x64::callback_entry(plan, endpoint),
+        #[cfg(feature = "a64")]
+        Abi::Aapcs64(_) => a64::callback_entry(plan, endpoint),
     }
 }
 
@@ -358,8 +379,10 @@ pub fn thunks(abi: Abi, count: usize, distance: usize) -> Result<Code, OutOfMemo
 
 /// The byte that fills unused code memory: executing it traps.
 pub fn filler(abi: Abi) -> u8 {
-    match abi.convention().isa {
-        Isa::X64 => x64::FILLER,
-        Isa::A64 => a64::FILLER,
+    match abi {
+        #[cfg(feature = "x64")]
+        Abi::SysV64 | Abi::Win64 => x64::FILLER,
+        #[cfg(feature = "a64")]
+        Abi::Aapcs64(_) => a64::FILLER,
     }
 }

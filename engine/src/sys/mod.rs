@@ -32,6 +32,7 @@ mod windows;
 pub use windows::*;
 
 pub(crate) use face::{ForkHooks, LoaderFailure, ThreadEnd};
+#[cfg(target_arch = "aarch64")]
 use farcall_arch::abi::Dialect;
 use farcall_arch::{Abi, Float};
 
@@ -57,8 +58,11 @@ pub const fn host_abi() -> Abi {
 /// What C compilers take for `long double` here; on Windows for x86-64, GCC does.
 pub const fn host_long_double() -> Float {
     match host_abi() {
+        #[cfg(target_arch = "aarch64")]
         Abi::Aapcs64(Dialect::Linux) => Float::F128,
+        #[cfg(target_arch = "aarch64")]
         Abi::Aapcs64(_) => Float::F64,
+        #[cfg(target_arch = "x86_64")]
         _ => Float::F80,
     }
 }

@@ -13,6 +13,7 @@ mod report;
 mod samples;
 mod scripts;
 mod short;
+mod sizes;
 mod tables;
 
 use std::process::ExitCode;
@@ -141,6 +142,13 @@ const GROUPS: &[Group] = &[
         measure: Measure::Here(loading::of_libffis),
         effort: effort(9, 101, 1),
         quick: effort(1, 101, 1),
+    },
+    Group {
+        name: "size",
+        about: "sizes of what is shipped",
+        measure: Measure::Here(sizes::shipped),
+        effort: effort(1, 1, 1),
+        quick: effort(1, 1, 1),
     },
     Group {
         name: "instructions",

@@ -14,6 +14,7 @@ use crate::libffi::drop_in::{self, tool};
 use crate::paths;
 use crate::process::{self, Output};
 use crate::setup::{self, Check, Need};
+use crate::sizes;
 use crate::target::{Runner, Target};
 
 pub const NEEDS: &[Need] = &[Need::new(Check::Program("pkg-config"), "pkg-config")];
@@ -54,6 +55,12 @@ pub fn files(target: Target) -> Result<Report> {
         let name = file.display();
         report.add(bytes <= most, format!("{name} has {bytes} bytes"));
     }
+    let (bytes, most) = (sizes::text(target, &shared)?, sizes::LIBFFI_BYTES);
+    println!("{bytes} bytes of code and constants");
+    report.add(
+        bytes <= most || target.is_foreign(),
+        format!("{bytes} bytes of code and constants, not {most}"),
+    );
     match target.spec().runner {
         Runner::None | Runner::Qemu { .. } => elf(target, &shared, &mut report)?,
         Runner::Wine => pe(target, &shared, &mut report)?,

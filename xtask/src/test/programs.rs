@@ -9,14 +9,27 @@ use super::Report;
 use crate::micropython::{self, Module};
 use crate::paths;
 use crate::process::{self, Output};
+use crate::sizes;
 use crate::target::Target;
 
 pub fn build(target: Target) -> Result<Report> {
     built(target, Module::Ours)
 }
 
+/// Besides, ours is not much larger.
 pub fn stock(target: Target) -> Result<Report> {
-    built(target, Module::Stock)
+    let mut report = built(target, Module::Stock)?;
+    if report.failures.is_empty() {
+        let text = |module| -> Result<u64> {
+            let program = micropython::build_with(target, module, Output::OnFailure)?;
+            sizes::text(target, &program)
+        };
+        let more = text(Module::Ours)?.saturating_sub(text(Module::Stock)?);
+        println!("with our module {more} bytes more");
+        let most = sizes::MODULE_BYTES;
+        report.add(more <= most, format!("{more} bytes more, not {most}"));
+    }
+    Ok(report)
 }
 
 fn built(target: Target, module: Module) -> Result<Report> {

@@ -98,12 +98,16 @@ pub(super) fn argument(abi: Abi, signature: &Signature, index: usize) -> Need {
     let ty = &signature.args()[index];
     match (abi, row.variadics, signature.fixed()) {
         (_, Variadics::OnStack(_), Some(fixed)) if index >= fixed => Need::memory(),
+        #[cfg(feature = "x64")]
         (Abi::SysV64, ..) => eightbytes(ty).unwrap_or_else(Need::memory),
+        #[cfg(feature = "x64")]
         (Abi::Win64, ..) => Need::of(vec![is_plain_float(ty)]),
+        #[cfg(feature = "a64")]
         (Abi::Aapcs64(_), Variadics::InIntegers, Some(_)) => Need {
             may_split: ty.size() > 8 && ty.size() <= 16,
             ..words(row, ty)
         },
+        #[cfg(feature = "a64")]
         (Abi::Aapcs64(_), ..) => vector(ty).unwrap_or_else(|| words(row, ty)),
     }
 }
@@ -113,20 +117,26 @@ pub(super) fn result(abi: Abi, ty: &Type) -> Option<Need> {
     let row = abi.convention();
     match (abi, ty) {
         (_, Type::Void) => Some(Need::default()),
+        #[cfg(feature = "x64")]
         (Abi::SysV64, Type::Complex(Float::F80)) => Some(Need {
             x87s: 2,
             ..Need::default()
         }),
+        #[cfg(feature = "x64")]
         (Abi::SysV64, _) if is_x87(ty) => Some(Need {
             x87s: 1,
             ..Need::default()
         }),
+        #[cfg(feature = "x64")]
         (Abi::SysV64, _) => eightbytes(ty),
+        #[cfg(feature = "x64")]
         (Abi::Win64, Type::Wide(Wide::I128 | Wide::U128)) => Some(Need::of(vec![true])),
+        #[cfg(feature = "x64")]
         (Abi::Win64, _) => {
             let fits = [1, 2, 4, 8].contains(&ty.size());
             fits.then(|| Need::of(vec![is_plain_float(ty)]))
         }
+        #[cfg(feature = "a64")]
         (Abi::Aapcs64(_), _) => vector(ty).or_else(|| (ty.size() <= 16).then(|| words(row, ty))),
     }
 }
@@ -145,14 +155,19 @@ pub(super) fn on_stack(abi: Abi, signature: &Signature, index: usize) -> StackNe
         _ => row.stack_word,
     };
     let goes_by_number = match abi {
+        #[cfg(feature = "x64")]
         Abi::SysV64 => false,
+        #[cfg(feature = "x64")]
         Abi::Win64 => true,
+        #[cfg(feature = "a64")]
         Abi::Aapcs64(_) => matches!(ty, Type::Scalar(_)),
     };
     let in_integers = row.variadics == Variadics::InIntegers && signature.fixed().is_some();
     let (size, align) = match vector(ty).filter(|_| !in_integers) {
         _ if goes_by_number && ty.size() <= 8 => (ty.size(), ty.size()),
+        #[cfg(feature = "x64")]
         _ if abi == Abi::SysV64 => (ty.size(), ty.align()),
+        #[cfg(feature = "x64")]
         _ if abi == Abi::Win64 => (8, 8),
         Some(need) => (ty.size(), declared(row, ty, ty.size() / need.fps as u32)),
         None if ty.size() > 16 => (8, 8),

@@ -1,24 +1,20 @@
 //! The file that code of the program was loaded from, by the kernel's own list of mappings.
 
 use std::ffi::CStr;
-use std::fs::File;
-use std::io::{ErrorKind, Read};
-use std::os::fd::FromRawFd;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// Bytes of the list that are looked at together. The kernel writes no longer line: a path has at most 4,096 bytes.
 const WINDOW: usize = 8192;
 
 /// The file that `len` bytes at `address` are mapped from, and where in it they begin. It may be another by now than it was, but not so
 /// short that there is nothing. This takes no memory.
-pub(crate) fn file_of(address: usize, len: usize) -> Option<(File, i64)> {
-    let mut maps = File::open("/proc/self/maps").ok()?;
+pub(crate) fn file_of(address: usize, len: usize) -> Option<(OwnedFd, i64)> {
+    let maps = open(b"/proc/self/maps")?;
     let mut window = [0; WINDOW];
     let mut filled = 0;
     loop {
-        let more = match maps.read(&mut window[filled..]) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            more => more.ok()?,
-        };
+        let more = read(&maps, &mut window[filled..])?;
         filled += more;
         let lines = window[..filled].iter().rposition(|byte| *byte == b'\n')? + 1;
         let found = window[..lines]
@@ -36,8 +32,8 @@ pub(crate) fn file_of(address: usize, len: usize) -> Option<(File, i64)> {
     }
 }
 
-/// Opens a file to be read. The standard library takes memory for a path that is long.
-fn open(path: &[u8]) -> Option<File> {
+/// Opens a file to be read. The standard library takes memory for a path that is long, and 4 kB of the program for files.
+fn open(path: &[u8]) -> Option<OwnedFd> {
     let mut text = [0_u8; libc::PATH_MAX as usize];
     // The last byte stays zero.
     text.get_mut(..path.len())?.copy_from_slice(path);
@@ -45,7 +41,31 @@ fn open(path: &[u8]) -> Option<File> {
     // SAFETY: the path ends with a zero byte, and the flags want no mode.
     let file = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
     // SAFETY: it was opened the line before, and is nobody else's.
-    (file >= 0).then(|| unsafe { File::from_raw_fd(file) })
+    (file >= 0).then(|| unsafe { OwnedFd::from_raw_fd(file) })
+}
+
+/// Reads as much as there is, up to the length of `buffer`.
+fn read(file: &OwnedFd, buffer: &mut [u8]) -> Option<usize> {
+    loop {
+        // SAFETY: the buffer may be written, for as many bytes.
+        let got = unsafe { libc::read(file.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
+        let was_interrupted =
+            || std::io::Error::last_os_error().raw_os_error() == Some(libc::EINTR);
+        if got >= 0 || !was_interrupted() {
+            return usize::try_from(got).ok();
+        }
+    }
+}
+
+/// The bytes that a file has.
+fn size(file: &OwnedFd) -> Option<u64> {
+    let mut status = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the place is this function's own, and is filled in unless the call says otherwise.
+    let status = unsafe {
+        let failed = libc::fstat(file.as_raw_fd(), status.as_mut_ptr()) != 0;
+        (!failed).then(|| status.assume_init())?
+    };
+    u64::try_from(status.st_size).ok()
 }
 
 /// A line of `/proc/self/maps`.
@@ -58,10 +78,10 @@ struct Mapping<'a> {
 
 impl<'a> Mapping<'a> {
     /// The file, and where in it `len` bytes at `address` begin.
-    fn file(&self, address: usize, len: usize) -> Option<(File, i64)> {
+    fn file(&self, address: usize, len: usize) -> Option<(OwnedFd, i64)> {
         let file = open(self.path)?;
         let offset = self.offset + (address - self.start);
-        let is_there = file.metadata().ok()?.len() >= (offset + len) as u64;
+        let is_there = size(&file)? >= (offset + len) as u64;
         is_there.then_some((file, offset as i64))
     }
 

@@ -156,15 +156,19 @@ pub(crate) fn place_block(
     code_len: usize,
     data_len: usize,
 ) -> io::Result<NonNull<u8>> {
-    let mut block = memmap2::MmapOptions::new()
-        .len(code_len + data_len)
-        .map_anon()?;
-    block[..code.len()].copy_from_slice(code);
-    let start = NonNull::from(&mut block[..]).cast();
-    // SAFETY: whole pages of a mapping that nobody else knows.
-    unsafe { make_executable(start, code_len)? };
-    std::mem::forget(block);
-    Ok(start)
+    assert!(code.len() <= code_len);
+    let len = code_len + data_len;
+    let rights = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: a mapping at an address of the kernel's choice replaces nothing. It is whole pages that nobody else knows, and the code is
+    // no longer than its part.
+    unsafe {
+        let start = map(ptr::null_mut(), len, rights, 0)?;
+        let block = Reserved { start, len };
+        let to = block.start().as_ptr();
+        to.copy_from_nonoverlapping(code.as_ptr(), code.len());
+        make_executable(start, code_len)?;
+        Ok(block.keep())
+    }
 }
 
 /// Makes the instruction side of the processor see what was written: its caches, and what this core has fetched ahead.

@@ -1,0 +1,28 @@
+//! What programs and libraries take that is the same in every process: code, constants, and the tables that go with them.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::libffi::drop_in::tool;
+use crate::process;
+use crate::target::Target;
+
+/// The most that MicroPython's program may take beyond the one with its own module.
+pub const MODULE_BYTES: u64 = 262_000;
+
+/// The most that the drop-in libffi may take.
+pub const LIBFFI_BYTES: u64 = 200_000;
+
+/// The first column of `size`.
+pub fn text(target: Target, file: &Path) -> Result<u64> {
+    let mut size = Command::new(tool(target, "size")?);
+    let told = process::stdout(size.arg(file))?;
+    let second = told
+        .lines()
+        .nth(1)
+        .and_then(|line| line.split_whitespace().next());
+    let number = second.with_context(|| format!("no size of {}", file.display()))?;
+    Ok(number.parse()?)
+}

@@ -104,7 +104,9 @@ mp_obj_t ffifunc_call_slots(mp_obj_t self_in, size_t n_args, size_t n_kw, const 
         if (MP_UNLIKELY(self->may_raise)) {
             call_that_may_raise(self, &frame, slots, result);
         } else {
+            ffi_give_up_gil();
             signature->call(self->address, slots, result, signature);
+            ffi_take_gil();
         }
     }
     ffi_unlink(&frame);

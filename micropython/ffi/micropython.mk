@@ -38,6 +38,12 @@ CFLAGS_USERMOD += -I$(FARCALL_DIR)
 # out as "ld". Without this define the interpreter uses the C library's itself.
 CFLAGS_USERMOD += -DMICROPY_USE_INTERNAL_PRINTF=0
 LDFLAGS_USERMOD += $(FARCALL_ARCHIVE) $(FARCALL_LIBS)
+# The port ends its threads in a function that tells nobody. The module's own threads are to be told ahead of that. Apple's linker
+# cannot do this; there they find out a little later.
+ifeq ($(findstring apple,$(shell $(CC) -dumpmachine)),)
+CFLAGS_USERMOD += -DFFI_WRAPS_THREAD_DEINIT=1
+LDFLAGS_USERMOD += -Wl,--wrap=mp_thread_deinit
+endif
 
 # Cargo knows better than make what is up to date, so it runs every time; it touches the archive only when it made a
 # new one. The objects depend on the archive because that is what gets make to link again: the program's own rule

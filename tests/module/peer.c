@@ -273,3 +273,5 @@ PEER int (*var_C)(int, int) = add2;
 PEER int call_var(int a, int b) {
     return var_C == NULL ? -1 : var_C(a, b);
 }
+
+#include "support/threads.c"

@@ -111,7 +111,10 @@ static X86_64_LINUX_GNU: Spec = Spec {
     ]),
     ffi_skips: &["ports/unix/ffi_int_base.py", "ports/unix/ffi_int_long32.py"],
     libc_stand_in: None,
-    module_skips: &[("dll_search", "it is about Windows")],
+    module_skips: &[
+        ("dll_search", "it is about Windows"),
+        ("foreign_thread_refused", "the port has threads"),
+    ],
     rust_skips: &[],
 };
 
@@ -151,7 +154,11 @@ static AARCH64_LINUX_GNU: Spec = Spec {
     libraries: Libraries::Built,
     ffi_skips: &["ports/unix/ffi_int_base.py", "ports/unix/ffi_int_long32.py"],
     libc_stand_in: None,
-    module_skips: &[("dll_search", "it is about Windows")],
+    module_skips: &[
+        ("dll_search", "it is about Windows"),
+        ("foreign_thread_fork", FORKS_BESIDE_THREADS),
+        ("foreign_thread_refused", "the port has threads"),
+    ],
     rust_skips: &[
         (
             "all_passes_where_executable_memory_is_refused",
@@ -210,6 +217,11 @@ static X86_64_WINDOWS_GNU: Spec = Spec {
             "alarm_in_callback",
             "Windows has no signals that come by themselves",
         ),
+        ("foreign_thread", "the port has no threads"),
+        ("foreign_thread_exit", "the port has no threads"),
+        ("foreign_thread_fork", "the port has no threads"),
+        ("foreign_thread_load", "the port has no threads"),
+        ("foreign_thread_timer", "the port has no threads"),
         ("library_closed_in_use", "the port has no threads"),
         ("threads", "the port has no threads"),
     ],

@@ -78,7 +78,7 @@ const fn script(name: &'static str) -> Case {
     Case::new(Program::Script, name, "py", Tool::None)
 }
 
-const PLAIN: [Case; 30] = [
+const PLAIN: [Case; 31] = [
     of_crate("close-call"),
     of_crate("close-call-storm"),
     of_crate("close-variable"),
@@ -109,6 +109,7 @@ const PLAIN: [Case; 30] = [
     script("threads"),
     script("alarms"),
     script("interrupts"),
+    script("foreign"),
 ];
 
 /// What is known to fail now and then, and left out of the tests for that.

@@ -2,7 +2,6 @@
 
 import ffi
 import gc
-import sys
 import time
 from support.peer import func
 

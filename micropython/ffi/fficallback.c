@@ -11,6 +11,10 @@
 #include "py/gc.h"
 #include "py/mphal.h"
 
+#if MICROPY_PY_THREAD_GIL
+#include <unistd.h>
+#endif
+
 MP_REGISTER_ROOT_POINTER(struct _mp_obj_fficallback_t *ffi_open_callbacks);
 
 // Closing leaves `next` as it is: a collection that is following the list in another thread still gets to its end.
@@ -47,11 +51,11 @@ static farcall_callback *unlink_callback(mp_obj_fficallback_t *self) {
 }
 
 // May Python run here? Not in a thread that MicroPython did not make: it has no state, and the collector does not
-// know its stack.
+// know its stack. Nor in one that it made, once that has ended.
 static bool is_foreign_thread(const mp_obj_fficallback_t *self, const mp_state_thread_t *state) {
     #if MICROPY_PY_THREAD
     (void)self;
-    return state == NULL;
+    return state == NULL || (ffi_innermost <= FARCALL_NO_FRAME && ffi_thread_has_ended(state));
     #else
     (void)state;
     return self->home != (const void *)&ffi_innermost;
@@ -283,15 +287,8 @@ static uint64_t run_locked(mp_obj_fficallback_t *self, const uint64_t *args) {
     return result;
 }
 
-// What C reaches through the engine's machine code.
-static uint64_t handle_call(void *context, const uint64_t *args) {
-    mp_obj_fficallback_t *self = context;
-    const mp_state_thread_t *state = ffi_state();
-    if (MP_UNLIKELY(is_foreign_thread(self, state))) {
-        fprintf(stderr, "farcall: callback %s called from a thread that MicroPython does not know, returning zero\n",
-            ffi_callback_name(self));
-        return 0;
-    }
+// On a thread of MicroPython's.
+static inline uint64_t run(mp_obj_fficallback_t *self, const uint64_t *args) {
     ffi_register_thread();
     ffi_frame_t *caller = ffi_innermost_frame();
     if (!self->lock && caller != NULL && ffi_waits(caller)) {
@@ -311,14 +308,84 @@ static uint64_t handle_call(void *context, const uint64_t *args) {
     return result;
 }
 
-// The same, for C to find errno as ffierrno.h says.
-static uint64_t handle_call_keeping_errno(void *context, const uint64_t *args) {
-    const mp_obj_fficallback_t *self = context;
+#if MICROPY_PY_THREAD && MICROPY_PY_THREAD_GIL
+
+FFI_THREAD_LOCAL volatile enum ffi_gil_t ffi_gil;
+
+// For a signal's handler, where it cannot be told whether its thread has the lock.
+static bool try_to_take_gil(void) {
+    for (int tries = 0; tries < 1000; ++tries) {
+        if (mp_thread_mutex_lock(&MP_STATE_VM(gil_mutex), 0) == 1) {
+            return true;
+        }
+        usleep(1000);
+    }
+    return false;
+}
+
+// With the lock, which goes back to where it was.
+static uint64_t run_with_gil(mp_obj_fficallback_t *self, const uint64_t *args) {
+    enum ffi_gil_t before = ffi_gil;
+    if (before == FFI_GIL_TAKEN) {
+        return run(self, args);
+    }
+    if (before == FFI_GIL_GIVEN_UP) {
+        ffi_take_gil();
+    } else if (!try_to_take_gil()) {
+        static const char text[] = "farcall: a signal came while its thread was taking MicroPython's lock; its callback is not run\n";
+        ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
+        (void)written;
+        return 0;
+    }
+    ffi_gil = FFI_GIL_TAKEN;
+    uint64_t result = run(self, args);
+    ffi_gil = FFI_GIL_CHANGES;
+    MP_THREAD_GIL_EXIT();
+    ffi_gil = before;
+    return result;
+}
+
+#else
+#define run_with_gil run
+#endif
+
+// On a thread that MicroPython does not know.
+static uint64_t run_for_foreign_thread(mp_obj_fficallback_t *self, const uint64_t *args) {
+    #if MICROPY_PY_THREAD
+    return ffi_call_on_server(self, args);
+    #else
+    (void)args;
+    fprintf(stderr, "farcall: callback %s called from a thread that MicroPython does not know, returning zero\n",
+        ffi_callback_name(self));
+    return 0;
+    #endif
+}
+
+// What C reaches through the engine's machine code. It finds errno as ffierrno.h says.
+static uint64_t handle_call(void *context, const uint64_t *args) {
+    mp_obj_fficallback_t *self = context;
+    bool is_foreign = is_foreign_thread(self, ffi_state());
     ffi_errno_callback_t callback;
-    ffi_errno_enter(&callback, self->lock || ffi_innermost_frame() == NULL);
-    uint64_t result = handle_call(context, args);
+    ffi_errno_enter(&callback, is_foreign || self->lock || ffi_innermost_frame() == NULL);
+    uint64_t result = MP_UNLIKELY(is_foreign) ? run_for_foreign_thread(self, args) : run_with_gil(self, args);
     ffi_errno_leave(&callback);
     return result;
+}
+
+// Its context is an object on the heap. A foreign thread does not keep that alive, so it may have been closed, and be gone,
+// since C began the call.
+bool ffi_run_for_foreign_thread(void *callback, const uint64_t *args, uint64_t *result) {
+    mp_uint_t state = MICROPY_BEGIN_ATOMIC_SECTION();
+    mp_obj_fficallback_t *self = MP_STATE_VM(ffi_open_callbacks);
+    while (self != NULL && self != callback) {
+        self = self->next;
+    }
+    MICROPY_END_ATOMIC_SECTION(state);
+    if (self == NULL) {
+        return false;
+    }
+    *result = run(self, args);
+    return true;
 }
 
 // The function's own name, if it has one: bound methods and closures have their function's.
@@ -368,7 +435,7 @@ static mp_obj_t new_callback(mp_obj_t result, mp_obj_t function, mp_obj_t args, 
     self->signature = keeper->signature;
     farcall_object_handler object_handler = lock ? NULL : object_handler_for(self->signature);
     ffi_hold_interrupts();
-    status = farcall_callback_new(self->signature, handle_call_keeping_errno, object_handler, self, &keeper->callback, &error);
+    status = farcall_callback_new(self->signature, handle_call, object_handler, self, &keeper->callback, &error);
     if (status == FARCALL_OK) {
         self->code = farcall_callback_code(keeper->callback);
         link_callback(self);

@@ -113,7 +113,9 @@ mp_obj_t ffifunc_call_slots(mp_obj_t self_in, size_t n_args, size_t n_kw, const 
         if (MP_UNLIKELY(self->may_raise)) {
             call_that_may_raise(self, &frame, slots, result);
         } else {
+            ffi_give_up_gil();
             call_c(self, slots, result);
+            ffi_take_gil();
         }
     }
     ffi_unlink(&frame);

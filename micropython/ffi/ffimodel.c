@@ -16,9 +16,9 @@
 #define HAS_THREAD_POINTER (0)
 #endif
 
-// Objects are words with a tag, floats are doubles in memory, and the thread pointer leads to a thread's own words. Where
-// one of these does not hold, calls go through slots.
-#if HAS_THREAD_POINTER \
+// Objects are words with a tag, floats are doubles in memory, the thread pointer leads to a thread's own words, and there is
+// no lock to give up around a call. Where one of these does not hold, calls go through slots.
+#if HAS_THREAD_POINTER && !(MICROPY_PY_THREAD && MICROPY_PY_THREAD_GIL) \
     && MICROPY_OBJ_REPR == MICROPY_OBJ_REPR_A && MICROPY_OBJ_IMMEDIATE_OBJS \
     && MICROPY_FLOAT_IMPL == MICROPY_FLOAT_IMPL_DOUBLE
 

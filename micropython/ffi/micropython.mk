@@ -89,8 +89,7 @@ CFLAGS_USERMOD += -DMICROPY_USE_INTERNAL_PRINTF=0
 LDFLAGS_USERMOD += $(FARCALL_ARCHIVE) $(FARCALL_LIBS)
 # Ctrl-C passes through the module before the port raises KeyboardInterrupt, and so does, on Linux, what is raised: see
 # ffiinterrupt.c. Windows' port raises it in no handler, and Apple's linker wraps nothing.
-FARCALL_MACHINE := $(shell $(CC) -dumpmachine)
-ifeq ($(findstring mingw,$(FARCALL_MACHINE))$(findstring apple,$(FARCALL_MACHINE)),)
+ifeq ($(findstring mingw,$(FARCALL_MACHINE))$(findstring darwin,$(FARCALL_MACHINE)),)
 CFLAGS_USERMOD += -DFFI_WRAPS_SET_INTERRUPT_CHAR=1
 LDFLAGS_USERMOD += -Wl,--wrap=mp_hal_set_interrupt_char
 endif
@@ -112,6 +111,12 @@ endif
 # entries take 24 bytes each to fill in; how the program is linked is not changed.
 FARCALL_PROFILE := --profile packaged --config 'build.rustflags=["-Crelro-level=partial"]' \
     --config 'profile.packaged.package.farcall-engine.opt-level="s"'
+# The port ends its threads in a function that tells nobody. The module's own threads are to be told ahead of that. Apple's linker
+# cannot do this; there they find out a little later.
+ifeq ($(findstring darwin,$(FARCALL_MACHINE)),)
+CFLAGS_USERMOD += -DFFI_WRAPS_THREAD_DEINIT=1
+LDFLAGS_USERMOD += -Wl,--wrap=mp_thread_deinit
+endif
 
 # Cargo knows better than make what is up to date, so it runs every time; it touches the archive only when it made a
 # new one. The objects depend on the archive because that is what gets make to link again: the program's own rule

@@ -4,6 +4,8 @@
 //   ffimod.c      a loaded library
 //   ffifunc.c     a C function: calls into C
 //   fficallback.c a Python function for C: calls out of C
+//   ffithread.c   callbacks on threads that MicroPython does not know
+//   ffiended.c    threads of MicroPython's own that have ended
 //   ffivar.c      a C variable
 //   ffierrno.c    what C left in errno
 //   ffimodel.c    the layout of objects, for machine code that takes and gives them
@@ -136,17 +138,49 @@ static inline void ffi_set_interrupts_held(int count) {
 }
 #endif
 
+#if MICROPY_PY_THREAD
+// ffiended.c
+// Has a thread of MicroPython's be one that it does not know as soon as it has ended.
+void ffi_watch_thread(void);
+#endif
+
 // Tells the engine of this thread, once. Its code asks no further than whether that has happened.
 static inline void ffi_register_thread(void) {
     if (MP_UNLIKELY(ffi_innermost == 0)) {
         ffi_known_state = ffi_state();
         ffi_hold_interrupts();
         ffi_errno_find();
+        #if MICROPY_PY_THREAD
+        ffi_watch_thread();
+        #endif
         farcall_thread_register(&ffi_innermost);
         ffi_innermost = FARCALL_NO_FRAME;
         ffi_let_interrupts();
     }
 }
+
+// Where MicroPython has one lock for all threads, it is given up around calls into C, and callbacks take it again. Code that works
+// on objects knows nothing of that, so there is none then.
+#if MICROPY_PY_THREAD && MICROPY_PY_THREAD_GIL
+// Has this thread given the lock up? It may also be just about to do that, or to take it again.
+enum ffi_gil_t { FFI_GIL_TAKEN, FFI_GIL_CHANGES, FFI_GIL_GIVEN_UP };
+extern FFI_THREAD_LOCAL volatile enum ffi_gil_t ffi_gil;
+
+static inline void ffi_give_up_gil(void) {
+    ffi_gil = FFI_GIL_CHANGES;
+    MP_THREAD_GIL_EXIT();
+    ffi_gil = FFI_GIL_GIVEN_UP;
+}
+
+static inline void ffi_take_gil(void) {
+    ffi_gil = FFI_GIL_CHANGES;
+    MP_THREAD_GIL_ENTER();
+    ffi_gil = FFI_GIL_TAKEN;
+}
+#else
+#define ffi_give_up_gil() ((void)0)
+#define ffi_take_gil() ((void)0)
+#endif
 
 static inline ffi_frame_t *ffi_innermost_frame(void) {
     return ffi_innermost <= FARCALL_NO_FRAME ? NULL : (ffi_frame_t *)(ffi_innermost - FARCALL_FRAME_TAG);
@@ -248,6 +282,18 @@ void ffi_set_object_model(void);
 
 // fficallback.c
 extern const mp_obj_fun_builtin_var_t ffi_callback_obj;
+// Runs a callback for a thread that cannot, on one of MicroPython's. Returns false if it has been closed.
+bool ffi_run_for_foreign_thread(void *callback, const uint64_t *args, uint64_t *result);
+
+// ffithread.c
+#if MICROPY_PY_THREAD
+// Has a thread of MicroPython's run a callback, and waits for the result.
+uint64_t ffi_call_on_server(void *callback, const uint64_t *args);
+
+// ffiended.c
+// Has MicroPython's part of this thread come to its end, although there is a state of it?
+bool ffi_thread_has_ended(const mp_state_thread_t *state);
+#endif
 
 // ffivar.c
 mp_obj_t ffi_new_var(mp_obj_t code, void *address, mp_obj_ffimod_t *module, mp_obj_t name);

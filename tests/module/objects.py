@@ -1,10 +1,13 @@
 # Calls take and give objects directly wherever code is made, small ints are words with the lowest bit set and floats are doubles;
-# elsewhere, and where the interpreter has to help, they go through slots. Code is made once a signature has been used some times.
+# elsewhere, and where the interpreter has to help, they go through slots; and where it has a lock to give up around them. Code is made once
+# a signature has been used some times.
 
 import ffi
+import sys
 from support.peer import func, peer
 
-is_direct = ffi.generates_code() and id(1) == 3 and 1e300 < float("inf")
+has_lock = getattr(sys.implementation, "_thread", "") == "GIL"
+is_direct = ffi.generates_code() and id(1) == 3 and 1e300 < float("inf") and not has_lock
 
 
 # The call operation in a function object, its fourth word.

@@ -319,3 +319,4 @@ PEER int errno_around_on_thread(int number, int (*f)(int)) {
     pthread_join(thread, NULL);
     return job.result;
 }
+#include "support/threads.c"

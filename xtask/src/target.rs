@@ -114,6 +114,7 @@ static X86_64_LINUX_GNU: Spec = Spec {
     module_skips: &[
         ("dll_search", "it is about Windows"),
         ("last_error", "it is about Windows"),
+        ("foreign_thread_refused", "the port has threads"),
     ],
     rust_skips: &[],
 };
@@ -161,6 +162,8 @@ static AARCH64_LINUX_GNU: Spec = Spec {
             "out_of_memory",
             "what is loaded ahead of the C library would be loaded into QEMU, too",
         ),
+        ("foreign_thread_fork", FORKS_BESIDE_THREADS),
+        ("foreign_thread_refused", "the port has threads"),
     ],
     rust_skips: &[
         (
@@ -225,6 +228,11 @@ static X86_64_WINDOWS_GNU: Spec = Spec {
             "interrupts",
             "Windows has no signals that come by themselves",
         ),
+        ("foreign_thread", "the port has no threads"),
+        ("foreign_thread_exit", "the port has no threads"),
+        ("foreign_thread_fork", "the port has no threads"),
+        ("foreign_thread_load", "the port has no threads"),
+        ("foreign_thread_timer", "the port has no threads"),
         ("library_closed_in_use", "the port has no threads"),
         ("linker_scripts", "Windows has no such files"),
         (

@@ -78,7 +78,7 @@ const fn script(name: &'static str) -> Case {
     Case::new(Program::Script, name, "py", Tool::None)
 }
 
-const PLAIN: [Case; 31] = [
+const PLAIN: [Case; 32] = [
     of_crate("close-call"),
     of_crate("close-call-storm"),
     of_crate("close-variable"),
@@ -110,6 +110,7 @@ const PLAIN: [Case; 31] = [
     script("alarms"),
     script("interrupts"),
     script("interrupted"),
+    script("foreign"),
 ];
 
 /// What is known to fail now and then, and left out of the tests for that.

@@ -16,7 +16,7 @@ use crate::libraries;
 use crate::micropython::{self, Module, Release};
 use crate::paths;
 use crate::process::{self, Output};
-use crate::target::Target;
+use crate::target::{Runner, Target};
 
 /// How long one script may take.
 pub const LIMIT: Duration = Duration::from_secs(60);
@@ -80,7 +80,11 @@ impl Folder {
         let spec = target.spec();
         let library = paths::micropython()?.join(format!("peer-{}.{}", spec.triple, spec.dll));
         target.compile_library(&library, &sources, &["-O2", "-pthread"])?;
-        Ok(vec![("FARCALL_PEER", library)])
+        let mut environment = vec![("FARCALL_PEER", library)];
+        if matches!(spec.runner, Runner::Qemu { .. }) {
+            environment.push(("FARCALL_EMULATOR", PathBuf::from("qemu")));
+        }
+        Ok(environment)
     }
 
     /// Has what a script needs loaded ahead of the C library.

@@ -58,6 +58,19 @@ static bool is_in_mutex(pthread_mutex_t *mutex) {
 }
 #endif
 
+// Is another thread's collection looking at this thread's stack? That happens in a handler of the port's, whose signal is blocked
+// meanwhile, and the collector waits for its end.
+#if MICROPY_PY_THREAD && !MICROPY_PY_THREAD_GIL && defined(SIGRTMIN)
+static bool is_being_scanned(void) {
+    sigset_t blocked;
+    return pthread_sigmask(SIG_BLOCK, NULL, &blocked) == 0 && sigismember(&blocked, SIGRTMIN + 5) == 1;
+}
+#else
+static bool is_being_scanned(void) {
+    return false;
+}
+#endif
+
 // A jump out of the allocator or the collector would leave them locked for good. Releases before 1.25 do not tell a collection from a
 // lock of the script's.
 static bool is_allocating(void) {
@@ -66,6 +79,7 @@ static bool is_allocating(void) {
     #else
     bool is_collecting = MP_STATE_MAIN_THREAD(gc_lock_depth) != 0;
     #endif
+    is_collecting = is_collecting || is_being_scanned();
     #if MICROPY_PY_THREAD && !MICROPY_PY_THREAD_GIL
     return is_collecting || is_in_mutex(&MP_STATE_MEM(gc_mutex)) || is_in_mutex(&MP_STATE_VM(qstr_mutex));
     #else

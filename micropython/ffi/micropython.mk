@@ -109,8 +109,7 @@ endif
 
 # How the Rust part is compiled, by farcall's Cargo.toml and this. Without the first setting calls between crates go through a table, whose
 # entries take 24 bytes each to fill in; how the program is linked is not changed.
-FARCALL_PROFILE := --profile packaged --config 'build.rustflags=["-Crelro-level=partial"]' \
-    --config 'profile.packaged.package.farcall-engine.opt-level="s"'
+FARCALL_PROFILE := --profile packaged --config 'build.rustflags=["-Crelro-level=partial"]'
 # The port ends its threads in a function that tells nobody. The module's own threads are to be told ahead of that. Apple's linker
 # cannot do this; there they find out a little later.
 ifeq ($(findstring darwin,$(FARCALL_MACHINE)),)

@@ -16,9 +16,9 @@ for code in "bBhHiIqQlL":
     print(code, ffi.func(code, same.cfun(), code)(-3 if code in "bhiql" else 200))
 
 # Strings, None, and an object as it is.
-text = ffi.callback("p", lambda s: s == "a text", "s")
+text = ffi.callback("p", lambda s: s == b"a text", "S")
 print(ffi.func("p", text.cfun(), "s")("a text"), ffi.func("p", text.cfun(), "s")("another"))
-null = ffi.callback("p", lambda s: s is None, "s")
+null = ffi.callback("p", lambda s: s is None, "S")
 print(ffi.func("p", null.cfun(), "p")(None))
 thing = [1, 2]
 print(ffi.func("O", ffi.callback("O", lambda x: x, "O").cfun(), "O")(thing) is thing)

@@ -49,7 +49,7 @@ free(memory)
 # What is wrong is an exception.
 for wrong in (
     lambda: labs(),
-    lambda: labs("x"),
+    lambda: labs([]),
     lambda: libc.func("?", "labs", "l"),
     lambda: libc.func("l", "no_such_function", "l"),
     lambda: ffi.open("no-such-library.so"),

@@ -62,6 +62,7 @@ const ALL: Scripts = Scripts {
     except: &[],
     skips: &[
         WINDOWS_ONLY,
+        ("foreign_thread_refused", "the port has threads"),
         ("last_error", "it is about Windows"),
         ("out_of_memory", "what refuses memory is not loaded here"),
     ],
@@ -89,6 +90,13 @@ static CONFIGURATIONS: &[Configuration] = &[
     Configuration {
         name: "gil",
         words: &["MICROPY_PY_THREAD_GIL=1"],
+        outcome: Outcome::Works(Scripts {
+            except: &[(
+                "interrupts",
+                "the port raises Ctrl-C out of no handler there, so it waits for the end of what C does",
+            )],
+            ..ALL
+        }),
         often: true,
         ..USUAL
     },
@@ -148,7 +156,15 @@ static CONFIGURATIONS: &[Configuration] = &[
         outcome: Outcome::Works(Scripts {
             skips: &[
                 WINDOWS_ONLY,
+                ("errno_threads", "there are no threads"),
+                ("foreign_thread", "there are no threads"),
+                ("foreign_thread_exit", "there are no threads"),
+                ("foreign_thread_fork", "there are no threads"),
+                ("foreign_thread_load", "there are no threads"),
+                ("foreign_thread_timer", "there are no threads"),
+                ("last_error", "it is about Windows"),
                 ("library_closed_in_use", "there are no threads"),
+                ("out_of_memory", "what refuses memory is not loaded here"),
                 ("threads", "there are no threads"),
             ],
             ..ALL
@@ -340,7 +356,9 @@ impl Scripts {
         let mut cc = Command::new(self.compiler);
         cc.args(["-shared", "-fPIC", "-O2", "-pthread", "-o"])
             .arg(&library)
-            .arg(paths::root().join("tests/module/peer.c"));
+            .args(
+                ["peer.c", "stepper.c"].map(|name| paths::root().join("tests/module").join(name)),
+            );
         process::run(&mut cc, Output::OnFailure)?;
         Ok(library)
     }

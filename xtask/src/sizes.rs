@@ -10,7 +10,7 @@ use crate::process;
 use crate::target::Target;
 
 /// The most that MicroPython's program may take beyond the one with its own module.
-pub const MODULE_BYTES: u64 = 262_000;
+pub const MODULE_BYTES: u64 = 320_000;
 
 /// The most that the drop-in libffi may take.
 pub const LIBFFI_BYTES: u64 = 200_000;

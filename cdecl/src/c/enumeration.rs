@@ -56,7 +56,9 @@ impl Parser<'_, '_> {
         self.expect("{")?;
         let (mut next, mut range) = (0_i128, (0, 0));
         let mut ty = given.unwrap_or(Basic::Int);
-        while !self.accept("}")? {
+        let mut is_first = true;
+        while is_first || !self.accept("}")? {
+            is_first = false;
             if self.token.kind != Kind::Word {
                 return Err(self.expected(format_args!("the name of a constant")));
             }

@@ -202,9 +202,9 @@ impl<'t> Parser<'_, 't> {
 
     /// Behind `sizeof`.
     fn size_of(&mut self) -> Result<Integer> {
-        let at = self.token;
         let size = if self.token.is("(") && self.begins_type(&self.peek()) {
             self.advance()?;
+            let at = self.token;
             let ty = self.type_name()?;
             self.expect(")")?;
             self.sized(&at, ty)?.size

@@ -230,10 +230,12 @@ impl<'t> Parser<'_, 't> {
             ));
         };
         let most = i128::from(self.c.width(basic).bits);
-        if !(0..=most).contains(&width) || width == 0 && declared.name.is_some() {
+        // Only one without a name has none (C11 6.7.2.1p4).
+        let least = i128::from(declared.name.is_some());
+        if !(least..=most).contains(&width) {
             return Err(self.fault_at(
                 &here,
-                format_args!("expected a width of at most {most} bits, got {width}"),
+                format_args!("expected a width of {least} to {most} bits, got {width}"),
             ));
         }
         Ok(width as u64)

@@ -57,12 +57,11 @@ pub const fn host_abi() -> Abi {
 
 /// What C compilers take for `long double` here; on Windows for x86-64, GCC does.
 pub const fn host_long_double() -> Float {
-    match host_abi() {
-        #[cfg(target_arch = "aarch64")]
-        Abi::Aapcs64(Dialect::Linux) => Float::F128,
-        #[cfg(target_arch = "aarch64")]
-        Abi::Aapcs64(_) => Float::F64,
-        #[cfg(target_arch = "x86_64")]
-        _ => Float::F80,
+    if cfg!(target_arch = "x86_64") {
+        Float::F80
+    } else if cfg!(any(windows, target_vendor = "apple")) {
+        Float::F64
+    } else {
+        Float::F128
     }
 }

@@ -22,7 +22,8 @@ double flip_d(double x) { return -x; }
 void *flip_p(void *x) { return (void *)~(uintptr_t)x; }
 const char *tail(const char *s) { return s ? s + 1 : NULL; }
 
-static int counter;
+/* One a thread: tests run side by side. */
+static __thread int counter;
 void count(void) { counter += 1; }
 int counted(void) { return counter; }
 

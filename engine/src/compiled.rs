@@ -228,8 +228,11 @@ impl Compiled {
     /// the course of a call or a callback, and a handler may jump away, out of the allocator.
     #[inline(never)]
     pub fn serve_with_code(&self, direction: Direction, endpoint: Endpoint) -> Served {
-        let _mask = sys::block_signals();
         let place = self.place(direction, endpoint);
+        if place.get() != Served::Plan {
+            return place.get();
+        }
+        let _mask = sys::block_signals();
         if place.get() == Served::Plan {
             place.fill(self.publish(direction, endpoint));
         }

@@ -7,6 +7,7 @@ use farcall_arch::abi::shape::Shape;
 use farcall_arch::abi::{Bound, Planner};
 use farcall_arch::{Abi, Move, Place, Plan, Scalar, Sret};
 use std::ffi::c_void;
+use std::mem::MaybeUninit;
 
 /// Where the arguments of a call lie.
 pub trait Arguments {
@@ -188,13 +189,8 @@ unsafe fn call_by<M: Moves, A: Arguments>(
     chain: *const c_void,
 ) {
     let (stack, copies) = moves.area();
-    let mut frame = Frame {
-        image: Image::default(),
-        moves,
-        sret,
-        arguments,
-        result,
-    };
+    let mut frame = MaybeUninit::uninit();
+    let frame = frame_in(&mut frame, moves, sret, arguments, result);
     frame.image.ints[machine::STATIC_CHAIN] = chain as u64;
     frame.image.expect(ret);
     let unwanted = match sret {
@@ -205,7 +201,7 @@ unsafe fn call_by<M: Moves, A: Arguments>(
     // SAFETY: the frame is one for fill::<M, A>(), and the stack area has room for all that the moves speak of; fill() follows them, for
     // which the caller vouches.
     unsafe {
-        let frame = (&raw mut frame).cast();
+        let frame = (&raw mut *frame).cast();
         machine::farcall_interp_call(frame, area, fill::<M, A>, target);
     }
     if result.is_null() {
@@ -219,6 +215,28 @@ unsafe fn call_by<M: Moves, A: Arguments>(
             let place = result.cast::<u8>().add(mv.offset as usize);
             store(&bytes, place, width);
         }
+    }
+}
+
+/// Makes a frame, all registers zero, where it is to be: one that was put together elsewhere would be on the stack twice, and calls nest on stacks
+/// that may be short.
+#[inline(always)]
+fn frame_in<M, A>(
+    place: &mut MaybeUninit<Frame<M, A>>,
+    moves: M,
+    sret: Option<Sret>,
+    arguments: A,
+    result: *mut c_void,
+) -> &mut Frame<M, A> {
+    let to = place.as_mut_ptr();
+    // SAFETY: all fields are written, within the place; registers may hold any bits.
+    unsafe {
+        (&raw mut (*to).image).write_bytes(0, 1);
+        (&raw mut (*to).moves).write(moves);
+        (&raw mut (*to).sret).write(sret);
+        (&raw mut (*to).arguments).write(arguments);
+        (&raw mut (*to).result).write(result);
+        &mut *to
     }
 }
 

@@ -34,12 +34,16 @@ struct Room<T, R, W> {
 #[inline(never)]
 fn with_many<T: Copy, R, W: FnOnce(&mut [T]) -> R>(count: usize, empty: T, work: W) -> R {
     const { assert!(align_of::<T>() <= 16) };
-    let mut room = Room {
-        image: Image::default(),
-        count,
-        empty,
-        work: MaybeUninit::new(work),
-        result: MaybeUninit::<R>::uninit(),
+    let mut room = MaybeUninit::<Room<T, R, W>>::uninit();
+    let to = room.as_mut_ptr();
+    // SAFETY: all fields are written, within the room; registers may hold any bits, and there is no result yet. Put together elsewhere, the room
+    // would be on the stack twice.
+    let room = unsafe {
+        (&raw mut (*to).image).write_bytes(0, 1);
+        (&raw mut (*to).count).write(count);
+        (&raw mut (*to).empty).write(empty);
+        (&raw mut (*to).work).write(MaybeUninit::new(work));
+        &mut *to
     };
     let len = size_of::<T>()
         .saturating_mul(count)
@@ -49,12 +53,12 @@ fn with_many<T: Copy, R, W: FnOnce(&mut [T]) -> R>(count: usize, empty: T, work:
     // SAFETY: the frame is one for hand_on() and work_in::<T, R, W>(), which is a function of the arguments that are handed on. It leaves the result.
     unsafe {
         machine::farcall_interp_call(
-            (&raw mut room).cast(),
+            (&raw mut *room).cast(),
             len,
             hand_on,
             work_in::<T, R, W> as *const c_void,
         );
-        room.result.assume_init()
+        room.result.assume_init_read()
     }
 }
 

@@ -28,8 +28,8 @@ pub unsafe fn call_slots(plan: &Plan, target: *const c_void, slots: *const u64, 
     unsafe { follow::call(plan, target, Slots(slots), result.cast(), ptr::null()) }
 }
 
-/// The most slots of arguments that lie on the stack. Callbacks nest, on stacks that may be short.
-const INLINE: usize = 32;
+/// The most slots of arguments that each callback has room for. Callbacks nest, on stacks that may be short; for more there is room once more.
+const INLINE: usize = 16;
 
 /// The same of results in memory, in pairs of slots.
 const INLINE_RESULT: usize = 4;

@@ -181,7 +181,13 @@ with ffi.callback("i", wait, "i") as waiting, ffi.callback("i", between, "i") as
 kill, getpid = ffi.open(None).func("i", "kill", "ii"), ffi.open(None).func("i", "getpid", "")
 
 
+started = []
+
+
+# Not before C has written down that there is a thread: an interrupt leaves what it comes into.
 def interrupt(x):
+    while not started:
+        time.sleep(0.001)
     kill(getpid(), 2)
     time.sleep(0.05)
     return x + 1
@@ -190,6 +196,7 @@ def interrupt(x):
 with ffi.callback("i", interrupt, "i") as cb:
     try:
         start(cb, 1, 1)
+        started.append(True)
         time.sleep(5)
         print("not interrupted")
     except KeyboardInterrupt:

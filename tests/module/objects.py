@@ -42,9 +42,13 @@ def entry(callback):
     code = bytes(ffi.as_bytearray(start, 16))
     if code[0] == 0xF3:  # endbr64; lea r10, [rip + distance]
         record = start + 11 + int.from_bytes(code[7:11], "little")
-    else:  # bti c; adr x16, distance
-        adr = int.from_bytes(code[4:8], "little")
-        record = start + 4 + ((adr >> 5 & 0x7FFFF) << 2 | adr >> 29 & 3)
+    else:  # bti c; adr x16, distance; in thunks that are part of the program: adrp x16, pages; add x16, x16, rest
+        adr, add = (int.from_bytes(code[at : at + 4], "little") for at in (4, 8))
+        distance = (adr >> 5 & 0x7FFFF) << 2 | adr >> 29 & 3
+        if adr >> 31:
+            record = (start + 4 & -4096) + (distance << 12) + (add >> 10 & 0xFFF)
+        else:
+            record = start + 4 + distance
     return bytes(ffi.as_bytearray(record, 8))
 
 

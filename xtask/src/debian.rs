@@ -1,6 +1,6 @@
 //! Debian's source packages, fetched with apt without touching the machine's own lists and caches.
 //!
-//! The mirror is the one that this machine's apt is set up with. Where apt is another distribution's, Debian's own archive will do if the
+//! The mirror is the one that this machine's apt is set up with. Where apt is another distribution's, one that the user names will do if the
 //! keyring is there that its lists are checked with.
 
 use std::fs;
@@ -15,16 +15,18 @@ use crate::process::{self, Output};
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Downloads the package's file into `work`, an empty directory of the caller's, from the machine's mirror or else from `archive`.
+/// Downloads the package's file into `work`, an empty directory of the caller's, from the machine's mirror or else from the one that is `named`.
 /// Returns its path.
-pub fn tarball(package: &Package, archive: &str, work: &Path) -> Result<PathBuf> {
+pub fn tarball(package: &Package, named: Option<String>, work: &Path) -> Result<PathBuf> {
     let Package { name, suite, .. } = package;
     ensure!(process::on_path("apt-get"), "there is no apt here");
     ensure!(
         Path::new(KEYRING).is_file(),
         "there is no {KEYRING} to check lists with (package debian-archive-keyring)"
     );
-    let mirror = mirror(work)?.unwrap_or_else(|| archive.to_owned());
+    let mirror = mirror(work)?
+        .or(named)
+        .context("apt is not set up with a mirror of Debian, and DEBIAN_MIRROR names none")?;
     let list = work.join("sources.list");
     let line = format!("deb-src [signed-by={KEYRING}] {mirror} {suite} main\n");
     fs::write(&list, line)?;

@@ -42,8 +42,6 @@ pub struct Package {
     pub path: [&'static str; 2],
     /// The file's sum.
     pub sha256: &'static str,
-    /// The name by which Debian keeps the file for ever.
-    pub sha1: &'static str,
 }
 
 /// A tag of a repository.
@@ -79,7 +77,6 @@ pub const MICROPYTHON: Pin = Pin {
             "micropython_1.26.1+ds.orig.tar.xz",
         ],
         sha256: "f5ad2ec89d3e921f753d448955af98b6005655f84ba26087dde6ba0e8d062f34",
-        sha1: "7fe1be3abbbe0d66da0186071387e6b168f937f8",
     },
     git: Some(Tag {
         repository: MICROPYTHON_GIT,
@@ -110,7 +107,6 @@ pub const OLDER_MICROPYTHON: Pin = Pin {
             "micropython_1.25.0+ds.orig.tar.xz",
         ],
         sha256: "7b25be99a502f070b2de81dafc08da7051d992325d6e67daa9045a918fffdbea",
-        sha1: "bd37cbe7cf223e8ffce06183a119dcce2c537a95",
     },
     git: Some(Tag {
         repository: MICROPYTHON_GIT,
@@ -135,7 +131,6 @@ pub const LIBFFI: Pin = Pin {
         suite: "sid",
         path: ["pool/main/libf/libffi", "libffi_3.8.0.orig.tar.gz"],
         sha256: "bf40d752d8f5fd4505bcd1c7d4208ea87fd12c91f087e359651c776748352dc0",
-        sha1: "e801f579cb92d1db862a7b50577a640173a1d140",
     },
     git: None,
 };
@@ -158,7 +153,6 @@ pub const ZLIB: Pin = Pin {
         suite: "trixie",
         path: ["pool/main/z/zlib", "zlib_1.3.dfsg+really1.3.1.orig.tar.gz"],
         sha256: "60dd315c07f616887caa029408308a018ace66e3d142726a97db164b3b8f69fb",
-        sha1: "3b19b81105d3436095134a648c521b678905eaac",
     },
     git: None,
 };
@@ -179,7 +173,6 @@ pub const SQLITE: Pin = Pin {
         suite: "trixie",
         path: ["pool/main/s/sqlite3", "sqlite3_3.46.1.orig.tar.xz"],
         sha256: "d0cdd2ece271b29e7ce18095745d892517ee26d0f270065b3a25c2e9eb11639c",
-        sha1: "0a1dee600409dded148a8595d8f8b7b7c6a3c2a9",
     },
     git: None,
 };
@@ -224,7 +217,6 @@ mod tests {
             let Pin { name, version, .. } = pin;
             assert!(is_sum(pin.upstream.sha256, 64), "{name} {version}");
             assert!(is_sum(pin.debian.sha256, 64), "{name} {version}");
-            assert!(is_sum(pin.debian.sha1, 40), "{name} {version}");
             assert!(pin.debian.path[1].contains(version), "{name} {version}");
             // SQLite writes 3.46.1 as 3460100.
             let [major, minor, patch] = numbers(version);
@@ -242,9 +234,9 @@ mod tests {
 
     #[test]
     fn rows_share_neither_sums_nor_variables() {
-        let sums = ALL.map(|pin| [pin.upstream.sha256, pin.debian.sha256, pin.debian.sha1]);
+        let sums = ALL.map(|pin| [pin.upstream.sha256, pin.debian.sha256]);
         let sums: BTreeSet<&str> = sums.concat().into_iter().collect();
-        assert_eq!(sums.len(), 3 * ALL.len());
+        assert_eq!(sums.len(), 2 * ALL.len());
         let variables: BTreeSet<&str> = ALL.iter().map(|pin| pin.variable).collect();
         assert_eq!(variables.len(), ALL.len());
     }

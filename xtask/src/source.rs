@@ -1,7 +1,7 @@
 //! Sources that are built here and are not ours: a tree that the user names, or a pinned release fetched once into `target/`.
 //!
 //! There are several ways to a release: the tarball that its makers hand out, the upstream half of Debian's source package, by apt where
-//! that knows Debian and else as a plain file, and a clone of the makers' repository. Each is tried in turn, and what arrives is taken only if
+//! that knows Debian and as a plain file of the mirror that `DEBIAN_MIRROR` names, and a clone of the makers' repository. Each is tried in turn, and what arrives is taken only if
 //! its sum is the one in `pins.rs`.
 
 use std::ffi::OsString;
@@ -26,9 +26,8 @@ pub struct Source {
     pub pinned: bool,
 }
 
-/// Where Debian's files lie as plain files: as long as some release of Debian has them, and for ever.
-const ARCHIVE: &str = "http://deb.debian.org/debian";
-const SNAPSHOT: &str = "https://snapshot.debian.org/file";
+/// The environment variable that names a mirror of Debian's archive, for machines whose apt is set up with none.
+const MIRROR: &str = "DEBIAN_MIRROR";
 
 /// The seconds within which a server must answer, and for which it may be all but silent.
 const PATIENCE: &str = "20";
@@ -78,6 +77,8 @@ fn named(pin: &Pin, dir: OsString) -> Result<Source> {
 
 /// The programs that bring files here.
 trait Tools {
+    /// The mirror of Debian's archive that the user names.
+    fn mirror(&self) -> Option<String>;
     /// Downloads what lies at `url` as `file`.
     fn download(&self, url: &str, file: &Path) -> Result<()>;
     /// Downloads a file of Debian's archive by apt into `work`, an empty directory, and returns its path.
@@ -109,10 +110,8 @@ fn ways<'a>(pin: &'a Pin, tools: &'a dyn Tools) -> Vec<Way<'a>> {
         }),
     ));
     let [directory, file] = package.path;
-    for url in [
-        format!("{ARCHIVE}/{directory}/{file}"),
-        format!("{SNAPSHOT}/{}", package.sha1),
-    ] {
+    if let Some(mirror) = tools.mirror() {
+        let url = format!("{mirror}/{directory}/{file}");
         ways.push((
             url.clone(),
             Box::new(move |work| downloaded(tools, &url, package.sha256, work)),
@@ -199,6 +198,10 @@ fn cloned(tools: &dyn Tools, tag: &Tag, work: &Path) -> Result<PathBuf> {
 struct Machine;
 
 impl Tools for Machine {
+    fn mirror(&self) -> Option<String> {
+        std::env::var(MIRROR).ok()
+    }
+
     fn download(&self, url: &str, file: &Path) -> Result<()> {
         setup::ensure(setup::DOWNLOAD)?;
         let transcript = process::transcript(&mut downloader(url, file), None)?;
@@ -207,7 +210,7 @@ impl Tools for Machine {
     }
 
     fn apt(&self, package: &Package, work: &Path) -> Result<PathBuf> {
-        debian::tarball(package, ARCHIVE, work)
+        debian::tarball(package, self.mirror(), work)
     }
 
     fn clone(&self, tag: &Tag, tree: &Path) -> Result<()> {

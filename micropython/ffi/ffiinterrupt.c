@@ -60,10 +60,10 @@ static bool is_in_mutex(pthread_mutex_t *mutex) {
 
 // Is another thread's collection looking at this thread's stack? That happens in a handler of the port's, whose signal is blocked
 // meanwhile, and the collector waits for its end.
-#if MICROPY_PY_THREAD && !MICROPY_PY_THREAD_GIL && defined(SIGRTMIN)
+#if MICROPY_PY_THREAD && !MICROPY_PY_THREAD_GIL
 static bool is_being_scanned(void) {
     sigset_t blocked;
-    return pthread_sigmask(SIG_BLOCK, NULL, &blocked) == 0 && sigismember(&blocked, SIGRTMIN + 5) == 1;
+    return pthread_sigmask(SIG_BLOCK, NULL, &blocked) == 0 && sigismember(&blocked, FFI_COLLECTOR_SIGNAL) == 1;
 }
 #else
 static bool is_being_scanned(void) {

@@ -22,13 +22,6 @@
 
 #include "py/gc.h"
 
-// The port's collector reaches other threads by this signal. One that blocks it has the collector wait for ever.
-#ifdef SIGRTMIN
-#define COLLECTOR_SIGNAL (SIGRTMIN + 5)
-#else
-#define COLLECTOR_SIGNAL (SIGUSR1)
-#endif
-
 // A chain of calls from threads of C's to Python, on to other threads of C's and so forth has one of them busy for each link.
 #define MAX_SERVERS (256)
 #define SERVER_STACK (1024 * 1024)
@@ -91,7 +84,7 @@ static bool is_over; // the interpreter has ended, or is about to
 static void block_signals(sigset_t *before) {
     sigset_t mask;
     sigfillset(&mask);
-    sigdelset(&mask, COLLECTOR_SIGNAL);
+    sigdelset(&mask, FFI_COLLECTOR_SIGNAL);
     pthread_sigmask(SIG_SETMASK, &mask, before);
 }
 
@@ -106,7 +99,7 @@ static void block_as(const sigset_t *signals) {
     #if MICROPY_ASYNC_KBD_INTR
     sigaddset(&mask, SIGINT);
     #endif
-    sigdelset(&mask, COLLECTOR_SIGNAL);
+    sigdelset(&mask, FFI_COLLECTOR_SIGNAL);
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
 }
 

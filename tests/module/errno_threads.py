@@ -4,33 +4,13 @@ import ffi
 import gc
 import time
 from support.peer import func
-
-try:
-    import _thread
-except ImportError:
-    print("SKIP")
-    raise SystemExit
+from support.threads import _thread, done, report, wait
 
 N = 6
-lock = _thread.allocate_lock()
-done = []
 get_errno = func("i", "get_errno", "")
 set_errno = func("i", "set_errno", "i")
 around = func("i", "errno_around", "iC")
 shared = ffi.callback("i", lambda number: ffi.errno(number + 1) - number, "i")
-
-
-def report(n, what):
-    with lock:
-        done.append((n, what))
-
-
-def wait(n):
-    while True:
-        with lock:
-            if len(done) == n:
-                return
-        time.sleep(0.01)
 
 
 def work(n):

@@ -2,34 +2,13 @@
 
 import ffi
 import gc
-import time
 from support.peer import func
-
-try:
-    import _thread
-except ImportError:
-    print("SKIP")
-    raise SystemExit
+from support.threads import _thread, done, report, wait
 
 N = 6
-lock = _thread.allocate_lock()
-done = []
 sum_calls = func("i", "sum_calls", "Ci")
 add2 = func("i", "add2", "ii")
 counted = []
-
-
-def report(n, what):
-    with lock:
-        done.append((n, what))
-
-
-def wait():
-    while True:
-        with lock:
-            if len(done) == N:
-                return
-        time.sleep(0.01)
 
 
 # Calls, of functions and of callbacks shared by all.
@@ -49,7 +28,7 @@ def work(n):
 
 for n in range(N):
     _thread.start_new_thread(work, (n,))
-wait()
+wait(N)
 print(sorted(done))
 
 
@@ -85,7 +64,7 @@ def work(n):
 done.clear()
 for n in range(N):
     _thread.start_new_thread(work, (n,))
-wait()
+wait(N)
 print(sorted(done))
 
 
@@ -101,5 +80,5 @@ def work(n):
 done.clear()
 N = 1
 _thread.start_new_thread(work, (0,))
-wait()
+wait(N)
 print(done)

@@ -5,49 +5,26 @@
 //   load opened ROUNDS NAME=LIBRARY...
 //   load open LIBRARY                    once, in this process
 
-#define _GNU_SOURCE
+#include "turns.h"
+
 #include <dlfcn.h>
-#include <sched.h>
 #include <spawn.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdbool.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 extern char **environ;
 
-enum { PEERS = 8, WARM_UP = 3 };
+enum { WARM_UP = 3 };
 
-struct peer {
-    const char *name, *file;
-    double *rounds;
-};
+// This program.
+static const char *self;
 
 static double now(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static void fail(const char *what) {
-    perror(what);
-    exit(1);
-}
-
-// Keeps this process and its children on the last processor that it may use.
-static void pin(void) {
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof(set), &set) == 0) {
-        int last = CPU_SETSIZE - 1;
-        while (last > 0 && !CPU_ISSET(last, &set)) {
-            --last;
-        }
-        CPU_ZERO(&set);
-        CPU_SET(last, &set);
-        sched_setaffinity(0, sizeof(set), &set);
-    }
 }
 
 // Runs a program to its end, its output going to `output` if that is not 0; returns how long it took.
@@ -74,13 +51,12 @@ static double run(char **arguments, int output) {
 }
 
 // How long a process takes that is linked with the library.
-static double linked(const char *self, const char *program) {
-    (void)self;
+static double linked(const char *program) {
     return run((char *[]) { (char *)program, NULL }, 0);
 }
 
 // How long a new process says that it took to open the library and close it.
-static double opened(const char *self, const char *library) {
+static double opened(const char *library) {
     int ends[2];
     char text[64];
     if (pipe(ends) != 0) {
@@ -119,33 +95,8 @@ int main(int argc, char **argv) {
         fputs("usage: load linked|opened ROUNDS NAME=FILE...\n", stderr);
         return 2;
     }
-    double (*measure)(const char *, const char *) = strcmp(argv[1], "linked") == 0 ? linked : opened;
-    int rounds = atoi(argv[2]);
-    struct peer peers[PEERS];
-    for (int i = 0; i < count; ++i) {
-        char *file = strchr(argv[3 + i], '=');
-        if (file == NULL || (peers[i].rounds = calloc((size_t)rounds, sizeof(double))) == NULL) {
-            fail(argv[3 + i]);
-        }
-        *file = 0;
-        peers[i].name = argv[3 + i];
-        peers[i].file = file + 1;
-    }
-    pin();
-    for (int round = -WARM_UP; round < rounds; ++round) {
-        for (int i = 0; i < count; ++i) {
-            double time = measure(argv[0], peers[i].file);
-            if (round >= 0) {
-                peers[i].rounds[round] = time;
-            }
-        }
-    }
-    for (int i = 0; i < count; ++i) {
-        printf("sample\tload/%s\t%s\t", argv[1], peers[i].name);
-        for (int round = 0; round < rounds; ++round) {
-            printf("%s%.0f", round == 0 ? "" : " ", peers[i].rounds[round]);
-        }
-        putchar('\n');
-    }
+    self = argv[0];
+    bool is_linked = strcmp(argv[1], "linked") == 0;
+    take_turns(is_linked ? "load/linked" : "load/opened", WARM_UP, atoi(argv[2]), count, &argv[3], is_linked ? linked : opened);
     return 0;
 }

@@ -3,50 +3,26 @@
 //
 //   whole ROUNDS ROW NAME=PROGRAM... -- ARGUMENT...
 
-#define _GNU_SOURCE
-#include <sched.h>
+#include "turns.h"
+
 #include <spawn.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
 extern char **environ;
 
-enum { PEERS = 8, WARM_UP = 2 };
+enum { WARM_UP = 2 };
 
-struct peer {
-    const char *name;
-    char *program;
-    double *rounds;
-};
-
-static void fail(const char *what) {
-    perror(what);
-    exit(1);
-}
-
-// Keeps this process and its children on the last processor that it may use.
-static void pin(void) {
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof(set), &set) == 0) {
-        int last = CPU_SETSIZE - 1;
-        while (last > 0 && !CPU_ISSET(last, &set)) {
-            --last;
-        }
-        CPU_ZERO(&set);
-        CPU_SET(last, &set);
-        sched_setaffinity(0, sizeof(set), &set);
-    }
-}
+// What each program is started with; the first is the program.
+static char **arguments;
 
 static double nanoseconds(struct timeval time) {
     return (double)time.tv_sec * 1e9 + (double)time.tv_usec * 1e3;
 }
 
 // Runs a program to its end; returns the processor's time that it took.
-static double run(char **arguments) {
+static double run(const char *program) {
+    arguments[0] = (char *)program;
     pid_t child;
     int status;
     struct rusage usage;
@@ -69,34 +45,7 @@ int main(int argc, char **argv) {
         fputs("usage: whole ROUNDS ROW NAME=PROGRAM... -- ARGUMENT...\n", stderr);
         return 2;
     }
-    int rounds = atoi(argv[1]);
-    struct peer peers[PEERS];
-    for (int i = 0; i < count; ++i) {
-        char *program = strchr(argv[3 + i], '=');
-        if (program == NULL || (peers[i].rounds = calloc((size_t)rounds, sizeof(double))) == NULL) {
-            fail(argv[3 + i]);
-        }
-        *program = 0;
-        peers[i].name = argv[3 + i];
-        peers[i].program = program + 1;
-    }
-    pin();
-    char **arguments = &argv[3 + count];
-    for (int round = -WARM_UP; round < rounds; ++round) {
-        for (int i = 0; i < count; ++i) {
-            arguments[0] = peers[i].program;
-            double time = run(arguments);
-            if (round >= 0) {
-                peers[i].rounds[round] = time;
-            }
-        }
-    }
-    for (int i = 0; i < count; ++i) {
-        printf("sample\t%s\t%s\t", argv[2], peers[i].name);
-        for (int round = 0; round < rounds; ++round) {
-            printf("%s%.0f", round == 0 ? "" : " ", peers[i].rounds[round]);
-        }
-        putchar('\n');
-    }
+    arguments = &argv[3 + count];
+    take_turns(argv[2], WARM_UP, atoi(argv[1]), count, &argv[3], run);
     return 0;
 }

@@ -5,7 +5,7 @@ use super::error::{Error, Result};
 use super::layout::Layout;
 use super::names::NameId;
 use super::parser::Parser;
-use super::specifiers::is_const;
+use super::specifiers::{is_const, is_qualifier};
 use super::token::{Kind, Token};
 use super::types::{Basic, FunctionType, Param, Ty, TypeId};
 use farcall_memory::TryVec;
@@ -72,7 +72,7 @@ impl<'t> Parser<'_, 't> {
                 if let Some(last) = pointers.last_mut() {
                     *last = true;
                 }
-            } else if self.token.kind == Kind::Word && self.is_pointer_word() {
+            } else if self.token.kind == Kind::Word && is_qualifier(self.token.text) {
                 self.advance()?;
             } else {
                 break;
@@ -83,30 +83,6 @@ impl<'t> Parser<'_, 't> {
             steps.try_push(Step::Pointer { is_const })?;
         }
         Ok(name)
-    }
-
-    /// Qualifiers and calling conventions, which change nothing here.
-    fn is_pointer_word(&self) -> bool {
-        matches!(
-            self.token.text,
-            "volatile"
-                | "__volatile"
-                | "__volatile__"
-                | "restrict"
-                | "__restrict"
-                | "__restrict__"
-                | "_Nonnull"
-                | "_Nullable"
-                | "_Null_unspecified"
-                | "_Atomic"
-                | "__cdecl"
-                | "_cdecl"
-                | "__stdcall"
-                | "__fastcall"
-                | "__unaligned"
-                | "__ptr64"
-                | "__ptr32"
-        )
     }
 
     fn direct(&mut self, steps: &mut Vec<Step<'t>>) -> Result<Option<NameId>> {
@@ -158,12 +134,11 @@ impl<'t> Parser<'_, 't> {
     /// Behind the opening bracket, up to the closing one.
     fn array_length(&mut self) -> Result<Option<u64>> {
         // In a parameter (C11 6.7.6.2p1).
-        while self.token.kind == Kind::Word
-            && (matches!(
-                self.token.text,
-                "static" | "volatile" | "restrict" | "__restrict" | "__restrict__"
-            ) || is_const(self.token.text))
-        {
+        let is_skipped = |token: &Token| {
+            token.kind == Kind::Word
+                && (token.is("static") || is_qualifier(token.text) || is_const(token.text))
+        };
+        while is_skipped(&self.token) {
             self.advance()?;
         }
         if self.accept("]")? {

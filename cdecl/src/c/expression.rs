@@ -5,7 +5,7 @@ use super::declarations::{Declarations, Meaning};
 use super::error::Result;
 use super::parser::Parser;
 use super::token::{Kind, Token};
-use super::types::{Basic, Ty};
+use super::types::{Basic, Ty, TypeId};
 use farcall_memory::TryVec;
 
 /// Operators of two operands, with their precedence: those of a higher one bind more tightly.
@@ -460,11 +460,7 @@ impl Declarations {
     }
 
     /// A member of a structure by its name, those of anonymous ones included: where it begins, and its type.
-    pub(super) fn member(
-        &self,
-        ty: super::types::TypeId,
-        name: &str,
-    ) -> Option<(u64, super::types::TypeId)> {
+    pub(super) fn member(&self, ty: TypeId, name: &str) -> Option<(u64, TypeId)> {
         let fields = self.fields(self.record(ty)?)?;
         fields.iter().find_map(|field| match field.name {
             Some(own) => (self.name(own) == name).then_some((field.offset, field.ty)),

@@ -1,6 +1,8 @@
 //! Names, each kept once.
 
 use farcall_memory::{OutOfMemory, TryVec};
+use foldhash::fast::RandomState;
+use std::hash::BuildHasher;
 use std::ops::Range;
 
 /// A name of [`super::Declarations`].
@@ -13,6 +15,8 @@ pub(super) struct Names {
     ends: Vec<u32>,
     /// One more than a name's number by its hash, 0 for none; as many as a power of two, and at least twice as many as there are names.
     table: Vec<u32>,
+    /// Another one each time: no text is made for names to collide.
+    hashes: RandomState,
 }
 
 impl Names {
@@ -37,7 +41,7 @@ impl Names {
     /// The place of a name in the table, where it is or would be.
     fn place(&self, name: &str) -> usize {
         let mask = self.table.len() - 1;
-        let mut place = hash(name) as usize & mask;
+        let mut place = self.hashes.hash_one(name) as usize & mask;
         loop {
             match self.table[place] {
                 0 => return place,
@@ -61,10 +65,11 @@ impl Names {
         if (self.len() + 1) * 2 > self.table.len() {
             self.grow()?;
         }
+        let end = u32::try_from(self.text.len() + name.len()).map_err(|_| OutOfMemory)?;
         self.ends.try_reserve(1)?;
         self.text.try_extend_from_slice(name.as_bytes())?;
         let place = self.place(name);
-        self.ends.push(self.text.len() as u32);
+        self.ends.push(end);
         let number = self.len() as u32;
         self.table[place] = number;
         Ok(NameId(number - 1))
@@ -82,11 +87,4 @@ impl Names {
         }
         Ok(())
     }
-}
-
-/// FNV-1a. Whoever writes text that collides waits longer for it himself.
-fn hash(name: &str) -> u32 {
-    name.bytes().fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    })
 }

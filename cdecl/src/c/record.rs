@@ -1,6 +1,7 @@
 //! Structures and unions, and where their members lie.
 
 use super::attributes::Attributes;
+use super::declarator::Declared;
 use super::error::Result;
 use super::layout::Layout;
 use super::parser::Parser;
@@ -177,7 +178,7 @@ impl<'t> Parser<'_, 't> {
         loop {
             let at = self.token;
             let declared = match self.token.is(":") {
-                true => super::declarator::Declared {
+                true => Declared {
                     name: None,
                     ty: specifiers.ty,
                 },
@@ -217,7 +218,7 @@ impl<'t> Parser<'_, 't> {
     }
 
     /// Behind the colon.
-    fn bit_width(&mut self, at: &Token, declared: super::declarator::Declared) -> Result<u64> {
+    fn bit_width(&mut self, at: &Token, declared: Declared) -> Result<u64> {
         let here = self.token;
         let width = self.constant_expression()?.value;
         let Some(basic) = self.c.integer(declared.ty) else {

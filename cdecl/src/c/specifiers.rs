@@ -3,6 +3,7 @@
 use super::attributes::Attributes;
 use super::declarations::{Declarations, Meaning};
 use super::error::Result;
+use super::names::NameId;
 use super::parser::Parser;
 use super::token::{Kind, Token};
 use super::types::{Basic, Ty, TypeId};
@@ -144,8 +145,33 @@ fn interchange(word: &str) -> Option<(Basic, &'static str)> {
     })
 }
 
-/// Words that say nothing of a type.
-fn is_ignored(word: &str) -> bool {
+/// Qualifiers but `const`, and calling conventions: they change nothing here.
+pub(super) fn is_qualifier(word: &str) -> bool {
+    matches!(
+        word,
+        "volatile"
+            | "__volatile"
+            | "__volatile__"
+            | "restrict"
+            | "__restrict"
+            | "__restrict__"
+            | "_Atomic"
+            | "_Nonnull"
+            | "_Nullable"
+            | "_Null_unspecified"
+            | "__cdecl"
+            | "_cdecl"
+            | "__stdcall"
+            | "__fastcall"
+            | "__unaligned"
+            | "__w64"
+            | "__ptr64"
+            | "__ptr32"
+    )
+}
+
+/// Words that say where something is, or how a function is compiled.
+fn is_storage(word: &str) -> bool {
     matches!(
         word,
         "extern"
@@ -159,22 +185,6 @@ fn is_ignored(word: &str) -> bool {
             | "__inline__"
             | "__forceinline"
             | "_Noreturn"
-            | "volatile"
-            | "__volatile"
-            | "__volatile__"
-            | "restrict"
-            | "__restrict"
-            | "__restrict__"
-            | "_Nonnull"
-            | "_Nullable"
-            | "__cdecl"
-            | "_cdecl"
-            | "__stdcall"
-            | "__fastcall"
-            | "__unaligned"
-            | "__w64"
-            | "__ptr64"
-            | "__ptr32"
     )
 }
 
@@ -205,7 +215,6 @@ impl<'t> Parser<'_, 't> {
             match text {
                 "typedef" => all.storage = Storage::Typedef,
                 _ if is_const(text) => all.is_const = true,
-                _ if self.is_qualifier(text) => {}
                 "struct" | "union" if is_first => {
                     named = Some(self.record()?);
                     continue;
@@ -225,21 +234,21 @@ impl<'t> Parser<'_, 't> {
                     self.expect(")")?;
                     continue;
                 }
-                "_Atomic" => {}
+                _ if is_qualifier(text) || is_storage(text) => {}
                 "_BitInt" | "_Decimal32" | "_Decimal64" | "_Decimal128" if is_first => {
                     return Err(self.fault(format_args!(
                         "expected a type with a calling convention here, got '{text}'"
                     )));
                 }
                 _ if is_first && interchange(text).is_some() => {
-                    named = Some(self.interchange_type(None)?);
+                    named = Some(self.interchange_type(false)?);
                     continue;
                 }
                 "_Complex" | "__complex__"
                     if is_first && interchange(self.peek().text).is_some() =>
                 {
                     self.advance()?;
-                    named = Some(self.interchange_type(Some(()))?);
+                    named = Some(self.interchange_type(true)?);
                     continue;
                 }
                 _ if named.is_none() && words.add(text).is_some() => {}
@@ -272,13 +281,12 @@ impl<'t> Parser<'_, 't> {
     }
 
     /// One of the formats that are types of their own, complex if the word for that stands ahead of it or behind.
-    fn interchange_type(&mut self, complex: Option<()>) -> Result<TypeId> {
+    fn interchange_type(&mut self, is_complex: bool) -> Result<TypeId> {
         let word = self.advance()?;
         let Some((basic, complex_name)) = interchange(word.text) else {
             return Err(self.expected(format_args!("a type")));
         };
-        let is_complex =
-            complex.is_some() || self.accept("_Complex")? || self.accept("__complex__")?;
+        let is_complex = is_complex || self.accept("_Complex")? || self.accept("__complex__")?;
         let (of, text) = match (is_complex, basic) {
             (false, basic) => (basic, word.text),
             (true, Basic::Float) => (Basic::ComplexFloat, complex_name),
@@ -288,10 +296,6 @@ impl<'t> Parser<'_, 't> {
         let name = self.c.names.add(text)?;
         let of = Declarations::basic(of);
         Ok(self.c.add_type(Ty::Alias { name, of, align: 0 })?)
-    }
-
-    fn is_qualifier(&self, word: &str) -> bool {
-        is_ignored(word)
     }
 
     /// The type that the next token names by a typedef, or by being known on the platform.
@@ -320,7 +324,8 @@ impl<'t> Parser<'_, 't> {
                 | "_Alignas"
                 | "_BitInt"
         ) || is_const(word)
-            || is_ignored(word)
+            || is_qualifier(word)
+            || is_storage(word)
             || Words::default().add(word).is_some()
             || interchange(word).is_some()
             || self.c.typedef(word).is_some()
@@ -372,7 +377,7 @@ impl<'t> Parser<'_, 't> {
     }
 
     /// A tag, if one comes next.
-    pub(super) fn tag(&mut self) -> Result<(Token<'t>, Option<super::names::NameId>)> {
+    pub(super) fn tag(&mut self) -> Result<(Token<'t>, Option<NameId>)> {
         let at = self.token;
         if at.kind != Kind::Word {
             return Ok((at, None));
@@ -385,10 +390,10 @@ impl<'t> Parser<'_, 't> {
     pub(super) fn tagged(
         &mut self,
         at: &Token,
-        tag: Option<super::names::NameId>,
+        tag: Option<NameId>,
         is_defined: bool,
         is_right: impl Fn(Ty) -> bool,
-        make: impl FnOnce(&mut Declarations, Option<super::names::NameId>) -> Result<Ty>,
+        make: impl FnOnce(&mut Declarations, Option<NameId>) -> Result<Ty>,
     ) -> Result<TypeId> {
         let known = tag.and_then(|tag| self.c.known_of(tag).tag);
         if let Some(known) = known {

@@ -219,21 +219,20 @@ fn add_block_under(_: &mut Held) -> Option<()> {
     }
     let place = ADDED.get(blocks - 1)?;
     // Ahead of what could not be undone.
-    let room = try_box(MaybeUninit::uninit()).ok()?;
+    let room = try_box(MaybeUninit::<Block>::uninit()).ok()?;
     let first = match wish() {
         // Without code to be made there is a file to take it from, unless no file can be opened.
         Wish::Never => another_block(sys::map_code).or_else(|| another_block(sys::copy_code)),
         _ => another_block(sys::copy_code).or_else(|| another_block(sys::map_code)),
-    };
-    let links = Links::new();
-    let block = Box::write(
-        room,
-        Block {
-            first: first?,
-            links,
-        },
-    );
-    place.store(Box::into_raw(block), Ordering::Release);
+    }?;
+    let block = Box::into_raw(room).cast::<Block>();
+    // SAFETY: the memory is a block's, and nobody else's yet. Links that are zero lead nowhere. They are written in place, as a signal's handler
+    // may have a small stack.
+    unsafe {
+        (&raw mut (*block).first).write(first);
+        (&raw mut (*block).links).write_bytes(0, 1);
+    }
+    place.store(block, Ordering::Release);
     BLOCKS.store(blocks + 1, Ordering::Release);
     Some(())
 }

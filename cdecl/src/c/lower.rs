@@ -5,49 +5,27 @@ use super::types::{Basic, Field, FunctionType, Record, Ty, TypeId};
 use farcall_arch::structs::{MAX_ALIGN, MAX_SIZE};
 use farcall_arch::{Float, Member, OutOfMemory, Struct, StructError, Type};
 use farcall_memory::{TryVec, try_with_capacity};
-use std::fmt;
 
 /// Why a type cannot be passed by value, or at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unpassable {
-    /// Its size is not known: a structure that is only announced, or an array without a length.
+    /// A structure that is only announced, or an array without a length.
+    #[error("its size is not known")]
     Incomplete,
-    /// C has no values of it: a function, or an array outside of a structure.
+    /// A function, or an array outside of a structure.
+    #[error("C has no values of it")]
     NoValue,
-    /// A type of a machine's own, such as a vector, whose ways into registers are not known here.
+    /// A type of a machine's own, such as a vector.
+    #[error("how values of it are passed is not known here")]
     Unsupported,
     /// A structure that is too large, too deep, empty, or aligned to more than a page.
-    Struct(StructError),
+    #[error(transparent)]
+    Struct(#[from] StructError),
     /// There is no memory.
-    OutOfMemory(OutOfMemory),
+    #[error(transparent)]
+    OutOfMemory(#[from] OutOfMemory),
 }
-
-impl From<OutOfMemory> for Unpassable {
-    fn from(error: OutOfMemory) -> Unpassable {
-        Unpassable::OutOfMemory(error)
-    }
-}
-
-impl From<StructError> for Unpassable {
-    fn from(error: StructError) -> Unpassable {
-        Unpassable::Struct(error)
-    }
-}
-
-impl fmt::Display for Unpassable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Unpassable::Incomplete => f.write_str("its size is not known"),
-            Unpassable::NoValue => f.write_str("C has no values of it"),
-            Unpassable::Unsupported => f.write_str("how values of it are passed is not known here"),
-            Unpassable::Struct(error) => error.fmt(f),
-            Unpassable::OutOfMemory(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for Unpassable {}
 
 /// A structure of more bytes is in memory in every convention, whatever its members are (psABI 3.2.3; AAPCS64 6.8.2 B.4; Microsoft's from 8 on). So as
 /// many members are enough to tell.

@@ -2,6 +2,17 @@
 
 use super::layout::Layout;
 
+/// A member that is to be placed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Member {
+    /// Its type's.
+    pub layout: Layout,
+    /// The alignment that its own attributes ask for, in bytes; 0 for none.
+    pub asked: u32,
+    /// Whether its own attributes pack it.
+    pub packed: bool,
+}
+
 /// A structure that is being laid out. Places are counted in bits.
 pub(super) struct Plan {
     pub is_union: bool,
@@ -21,13 +32,13 @@ pub(super) struct Plan {
 
 impl Plan {
     /// The alignment of a member in bytes: its type's, as packing and its own attributes have it.
-    fn align_of(&self, layout: Layout, asked: u32, packed: bool) -> u32 {
-        let natural = if self.packed || packed {
+    fn align_of(&self, member: Member) -> u32 {
+        let natural = if self.packed || member.packed {
             1
         } else {
-            layout.align
+            member.layout.align
         };
-        let align = natural.max(asked);
+        let align = natural.max(member.asked);
         match self.pack {
             0 => align,
             pack => align.min(pack),
@@ -35,15 +46,15 @@ impl Plan {
     }
 
     /// Places a member that is no bit-field; gives its offset in bytes.
-    pub fn place(&mut self, layout: Layout, asked: u32, packed: bool) -> Option<u64> {
-        let align = self.align_of(layout, asked, packed);
+    pub fn place(&mut self, member: Member) -> Option<u64> {
+        let align = self.align_of(member);
         self.align = self.align.max(align);
         // GCC asks whether the last bit-field's end is aligned, and goes on behind its unit then.
         let (left, _) = self.unit;
         let is_aligned = left != 0 && (self.end - left).is_multiple_of(u64::from(align) * 8);
         let align = if is_aligned { 1 } else { align };
         self.unit = (0, 0);
-        let bits = layout.size.checked_mul(8)?;
+        let bits = member.layout.size.checked_mul(8)?;
         if self.is_union {
             self.size = self.size.max(bits);
             return Some(0);
@@ -54,29 +65,20 @@ impl Plan {
     }
 
     /// Places a bit-field of `width` bits; gives its first bit.
-    pub fn place_bits(
-        &mut self,
-        layout: Layout,
-        width: u64,
-        asked: u32,
-        packed: bool,
-        is_named: bool,
-    ) -> Option<u64> {
+    pub fn place_bits(&mut self, member: Member, width: u64, is_named: bool) -> Option<u64> {
         match self.is_microsoft {
-            true => self.place_bits_in_unit(layout, width, asked, packed),
-            false => self.place_bits_anywhere(layout, width, asked, packed, is_named),
+            true => self.place_bits_in_unit(member, width),
+            false => self.place_bits_anywhere(member, width, is_named),
         }
     }
 
     /// GCC's and the psABI's way: where the last member ended, unless the field would cross a boundary of its type.
-    fn place_bits_anywhere(
-        &mut self,
-        layout: Layout,
-        width: u64,
-        asked: u32,
-        packed: bool,
-        is_named: bool,
-    ) -> Option<u64> {
+    fn place_bits_anywhere(&mut self, member: Member, width: u64, is_named: bool) -> Option<u64> {
+        let Member {
+            layout,
+            asked,
+            packed,
+        } = member;
         // What is packed counts only where no pragma says more (GCC).
         let own = match self.pack {
             0 if self.packed || packed => 1,
@@ -123,15 +125,10 @@ impl Plan {
     }
 
     /// Microsoft's way: in the unit of the last bit-field, if that has the same size and room; or in a new one.
-    fn place_bits_in_unit(
-        &mut self,
-        layout: Layout,
-        width: u64,
-        asked: u32,
-        packed: bool,
-    ) -> Option<u64> {
+    fn place_bits_in_unit(&mut self, member: Member, width: u64) -> Option<u64> {
+        let Member { layout, packed, .. } = member;
         let bits = layout.size * 8;
-        let align = self.align_of(layout, asked, packed);
+        let align = self.align_of(member);
         // What is packed is placed as somebody asked for, but that does not count for the whole (GCC).
         let is_tight = self.packed || packed;
         if width == 0 {

@@ -5,7 +5,7 @@ use super::declarator::Declared;
 use super::error::Result;
 use super::layout::Layout;
 use super::parser::Parser;
-use super::placement::Plan;
+use super::placement::{Member, Plan};
 use super::platform::BitFields;
 use super::token::Token;
 use super::types::{Field, Record, Ty, TypeId};
@@ -114,12 +114,15 @@ impl<'t> Parser<'_, 't> {
                     ),
                 )
             };
+            let member = Member {
+                layout,
+                asked: own.aligned,
+                packed: own.packed,
+            };
             let placed = match bits {
-                None => plan
-                    .place(layout, own.aligned, own.packed)
-                    .map(|offset| Field { offset, ..field }),
+                None => plan.place(member).map(|offset| Field { offset, ..field }),
                 Some(width) => plan
-                    .place_bits(layout, width, own.aligned, own.packed, field.name.is_some())
+                    .place_bits(member, width, field.name.is_some())
                     .map(|bit| Field {
                         offset: bit / 8,
                         bits: Some(((bit % 8) as u8, width as u8)),

@@ -90,20 +90,8 @@ pub(crate) fn take(
         return Ok(rested);
     }
     let unused = UNUSED.of(&mut level);
-    if unused.thunks.is_empty()
-        && let Err(refused) = unused.add_block()
-    {
-        unused
-            .thunks
-            .try_reserve(BATCH)
-            .map_err(OutOfMemory::from)?;
-        let pairs = std::iter::from_fn(pool::take);
-        for pair in pairs.take(BATCH) {
-            unused.thunks.try_push(Thunk::from(pair))?;
-        }
-        if unused.thunks.is_empty() {
-            return Err(refused);
-        }
+    if unused.thunks.is_empty() {
+        unused.refill()?;
     }
     let thunk = unused.thunks.pop().ok_or_else(out_of_memory)?;
     match Seat::new(thunk, owner, kind) {
@@ -117,6 +105,24 @@ pub(crate) fn take(
 }
 
 impl Unused {
+    /// Gets more of them: a block of their own, or where the system refuses that, some that are part of the program.
+    #[cold]
+    #[inline(never)]
+    fn refill(&mut self) -> Result<()> {
+        let Err(refused) = self.add_block() else {
+            return Ok(());
+        };
+        self.thunks.try_reserve(BATCH).map_err(OutOfMemory::from)?;
+        let pairs = std::iter::from_fn(pool::take);
+        for pair in pairs.take(BATCH) {
+            self.thunks.try_push(Thunk::from(pair))?;
+        }
+        match self.thunks.is_empty() {
+            true => Err(refused),
+            false => Ok(()),
+        }
+    }
+
     /// Maps a block of code pages and, right behind them, the pages of its records.
     fn add_block(&mut self) -> Result<()> {
         if wish() == Wish::Never {

@@ -212,6 +212,8 @@ fn number_of(memory: NonNull<u8>) -> Option<u32> {
 }
 
 /// Adds a block, unless another thread has just done so.
+#[cold]
+#[inline(never)]
 fn add_block_under(_: &mut Held) -> Option<()> {
     let blocks = BLOCKS.load(Ordering::Acquire);
     if (UNUSED.load(Ordering::Relaxed) as usize) < blocks * THUNKS {

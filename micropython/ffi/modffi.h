@@ -138,6 +138,9 @@ static inline void ffi_set_interrupts_held(int count) {
 }
 #endif
 
+#if MICROPY_PY_THREAD
+#include <signal.h>
+
 // The unix port's collector reaches other threads by this signal. One that blocks it has the collector wait for ever.
 #ifdef SIGRTMIN
 #define FFI_COLLECTOR_SIGNAL (SIGRTMIN + 5)
@@ -145,7 +148,6 @@ static inline void ffi_set_interrupts_held(int count) {
 #define FFI_COLLECTOR_SIGNAL (SIGUSR1)
 #endif
 
-#if MICROPY_PY_THREAD
 // ffiended.c
 // Has a thread of MicroPython's be one that it does not know as soon as it has ended.
 void ffi_watch_thread(void);

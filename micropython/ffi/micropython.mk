@@ -117,6 +117,9 @@ CFLAGS_USERMOD += -DFFI_WRAPS_THREAD_DEINIT=1
 LDFLAGS_USERMOD += -Wl,--wrap=mp_thread_deinit
 endif
 
+# A linker cannot wrap what calls and is called within the compiler's own unit, and with LTO all is one.
+$(BUILD)/ffi/%.o $(BUILD)/py/nlr%.o $(BUILD)/mpthreadport.o $(BUILD)/unix_mphal.o: CFLAGS += -fno-lto
+
 # Cargo knows better than make what is up to date, so it runs every time; it touches the archive only when it made a
 # new one. The objects depend on the archive because that is what gets make to link again: the program's own rule
 # takes no libraries as prerequisites.

@@ -110,6 +110,7 @@ fn take(compiled: &Shared<Compiled>, kind: Kind) -> Result<&'static Seat> {
     thunk::take(compiled.seats(), kind, || {
         // SAFETY: the reference is never given back.
         let compiled = unsafe { &*compiled.clone().into_raw() };
+        compiled.keep();
         Owner {
             signature: ptr::from_ref(compiled).cast(),
             seats: compiled.seats(),

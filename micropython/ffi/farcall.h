@@ -147,6 +147,8 @@ void *farcall_callback_code(const farcall_callback *callback);
 // Frees it. Safe from inside the callback itself. A later call from C through the old pointer is reported on stderr
 // and returns zero, as long as the pointer has not been given to a newer callback.
 void farcall_callback_free(farcall_callback *callback);
+// Has later calls of those that are closed go unreported: the interpreter ends.
+void farcall_callbacks_end(void);
 
 // A loaded library. `path` NULL is the program itself with all it has loaded; `flags` are dlopen's, on Windows those of
 // LoadLibraryEx(), and 0 is the default (RTLD_NOW | RTLD_LOCAL; the search that a name or path asks for by itself). A linker script

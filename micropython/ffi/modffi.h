@@ -148,6 +148,13 @@ static inline void ffi_set_interrupts_held(int count) {
 #define FFI_COLLECTOR_SIGNAL (SIGUSR1)
 #endif
 
+// musl calls what a cancelled thread has to do wherever its stack pointer is.
+#if defined(__x86_64__)
+#define FFI_ALIGNS_STACK __attribute__((force_align_arg_pointer))
+#else
+#define FFI_ALIGNS_STACK
+#endif
+
 // ffiended.c
 // Has a thread of MicroPython's be one that it does not know as soon as it has ended.
 void ffi_watch_thread(void);

@@ -71,6 +71,12 @@ pub unsafe extern "C" fn farcall_callback_free(callback: *mut Callback) {
     drop(unsafe { Box::from_raw(callback) });
 }
 
+/// See [`farcall_engine::expect_closed`].
+#[unsafe(no_mangle)]
+pub extern "C" fn farcall_callbacks_end() {
+    farcall_engine::expect_closed();
+}
+
 /// # Safety
 /// * `path` is NULL or a NUL-terminated string.
 /// * The library is sound to load and to unload.

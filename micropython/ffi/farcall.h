@@ -102,6 +102,7 @@ typedef enum {
 
 typedef struct {
     const void *none; // the object
+    const void *truth[2]; // False and True
     const void *float_type;
     size_t float_value;
     const farcall_pointer_field *buffers; // objects that a pointer argument takes for their memory

@@ -235,4 +235,6 @@ pub struct Enum {
     pub tag: Option<NameId>,
     /// The integer type it is compatible with; `None` until it is complete.
     pub ty: Option<Basic>,
+    /// Its constants, and those that directives among them define.
+    pub(super) constants: Range<u32>,
 }

@@ -116,8 +116,13 @@ impl Declarations {
 
     /// The function of that name.
     pub fn function(&self, name: &str) -> Option<&Function> {
+        self.functions.get(self.function_index(name)? as usize)
+    }
+
+    /// Which of the functions has that name.
+    pub fn function_index(&self, name: &str) -> Option<u32> {
         match self.meaning(name)? {
-            Meaning::Function(index) => self.functions.get(index as usize),
+            Meaning::Function(index) => Some(index),
             _ => None,
         }
     }
@@ -129,8 +134,13 @@ impl Declarations {
 
     /// The variable of that name.
     pub fn variable(&self, name: &str) -> Option<&Variable> {
+        self.variables.get(self.variable_index(name)? as usize)
+    }
+
+    /// Which of the variables has that name.
+    pub fn variable_index(&self, name: &str) -> Option<u32> {
         match self.meaning(name)? {
-            Meaning::Variable(index) => self.variables.get(index as usize),
+            Meaning::Variable(index) => Some(index),
             _ => None,
         }
     }
@@ -190,6 +200,11 @@ impl Declarations {
         }
         self.note_known(name)?;
         Ok(&mut self.known[name.0 as usize])
+    }
+
+    /// The type with a number, if there is one.
+    pub fn type_numbered(&self, number: u32) -> Option<TypeId> {
+        ((number as usize) < self.types.len()).then_some(TypeId(number))
     }
 
     /// What a type is.

@@ -36,6 +36,7 @@ mod record;
 mod rollback;
 mod show;
 mod specifiers;
+mod steps;
 mod token;
 mod types;
 
@@ -49,5 +50,7 @@ pub use platform::{BitFields, Platform};
 pub use show::Shown;
 pub use types::{Basic, Enum, Field, FunctionType, Param, Record, Ty, TypeId};
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

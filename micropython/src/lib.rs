@@ -8,8 +8,10 @@
 )]
 
 mod fault;
+mod lookup;
 mod model;
 mod report;
+mod scope;
 mod signature;
 mod text;
 

@@ -284,15 +284,10 @@ typedef struct _mp_obj_fficallback_t {
     struct _mp_obj_fficallback_t *next;
     void *volatile code; // NULL once closed
     const farcall_signature *signature;
-    mp_obj_t function;
+    mp_obj_t function; // keeps it alive; what is called stands in ffi_entered_t
     mp_obj_t kept; // the latest result that C has a pointer to
     ffi_keeper_t *keeper;
     qstr name; // the function's own, or MP_QSTRnull
-    bool lock;
-    bool checks_stack; // the virtual machine looks whether there is stack left when it calls the function
-    #if !MICROPY_PY_THREAD
-    const void *home; // which thread made it
-    #endif
 } mp_obj_fficallback_t;
 
 // Stands for the library of a function that was made from an address. It is never closed.
@@ -328,13 +323,16 @@ void ffi_set_object_model(void);
 
 // fficallback.c
 extern const mp_obj_fun_builtin_var_t ffi_callback_obj;
+// What C finds behind a function pointer.
+typedef struct _ffi_entered_t ffi_entered_t;
 // Runs a callback for a thread that cannot, on one of MicroPython's. Returns false if it has been closed.
-bool ffi_run_for_foreign_thread(void *callback, const uint64_t *args, uint64_t *result);
+bool ffi_run_for_foreign_thread(ffi_entered_t *entered, const uint64_t *args, uint64_t *result);
+void ffi_free_callback(farcall_callback *callback);
 
 // ffithread.c
 #if MICROPY_PY_THREAD
 // Has a thread of MicroPython's run a callback, and waits for the result.
-uint64_t ffi_call_on_server(void *callback, const uint64_t *args);
+uint64_t ffi_call_on_server(ffi_entered_t *entered, const uint64_t *args);
 
 // ffiended.c
 // Has MicroPython's part of this thread come to its end, although there is a state of it?

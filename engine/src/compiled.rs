@@ -242,7 +242,12 @@ impl Compiled {
         match sys::may_be_in_signal_handler() {
             true => Served::Plan,
             // A call that this is the beginning of finds errno as its caller set it.
-            false => sys::keeping_errno(|| self.serve_with_code(direction, endpoint)),
+            false => {
+                let cancelling = sys::hold_cancelling();
+                let served = sys::keeping_errno(|| self.serve_with_code(direction, endpoint));
+                sys::let_cancelling(cancelling);
+                served
+            }
         }
     }
 

@@ -48,7 +48,7 @@ typedef enum {
 // A foreign thread's call. It lies on that thread's stack.
 typedef struct _request_t {
     struct _request_t *next;
-    void *callback;
+    ffi_entered_t *entered;
     const uint64_t *args;
     uint64_t result;
     request_state_t state;
@@ -208,7 +208,7 @@ static bool serve(server_t *self, request_t *request) {
     block_as(&request->signals);
     MP_THREAD_GIL_ENTER();
     uint64_t result = 0;
-    bool is_open = ffi_run_for_foreign_thread(request->callback, request->args, &result);
+    bool is_open = ffi_run_for_foreign_thread(request->entered, request->args, &result);
     MP_THREAD_GIL_EXIT();
     block_signals(NULL);
     set_cancel_type(PTHREAD_CANCEL_DEFERRED);
@@ -463,20 +463,18 @@ static void await_answer(request_t *request) {
 
 // Not by the C library's own buffers: a thread may have been cancelled while it had their lock.
 static void report(request_state_t state) {
-    static const char closed[] = "farcall: C called a callback that has been closed; it got zero\n";
     static const char unserved[] = "farcall: there is no thread to run a callback on that C called from a thread of its own;"
         " it got zero\n";
-    ssize_t written = 0;
     if (state == CLOSED) {
-        written = write(STDERR_FILENO, closed, sizeof(closed) - 1);
+        farcall_report_closed();
     } else if (state == UNSERVED) {
-        written = write(STDERR_FILENO, unserved, sizeof(unserved) - 1);
+        ssize_t written = write(STDERR_FILENO, unserved, sizeof(unserved) - 1);
+        (void)written;
     }
-    (void)written;
 }
 
-uint64_t ffi_call_on_server(void *callback, const uint64_t *args) {
-    request_t request = { .callback = callback, .args = args, .state = OVER };
+uint64_t ffi_call_on_server(ffi_entered_t *entered, const uint64_t *args) {
+    request_t request = { .entered = entered, .args = args, .state = OVER };
     int cancelling;
     // Whoever takes the request answers it, whatever becomes of this thread meanwhile.
     set_cancel_state(PTHREAD_CANCEL_DISABLE, &cancelling);

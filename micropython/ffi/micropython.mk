@@ -96,6 +96,11 @@ endif
 ifneq ($(findstring linux,$(FARCALL_MACHINE)),)
 LDFLAGS_USERMOD += -Wl,--wrap=nlr_jump
 endif
+# The port's collector takes a signal that comes while it waits for a thread for that thread's answer.
+ifeq ($(findstring mingw,$(FARCALL_MACHINE))$(findstring darwin,$(FARCALL_MACHINE)),)
+CFLAGS_USERMOD += -DFFI_WRAPS_SEM_WAIT=1
+LDFLAGS_USERMOD += -Wl,--wrap=sem_wait
+endif
 
 # What Rust's standard library does where a panic begins and where memory runs out, which takes 240 kB of the program, and what does it here:
 # see ../src/fault.rs. The names are the compiler's, so they are looked for once the archive is there. Where there are none, or the

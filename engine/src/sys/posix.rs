@@ -198,6 +198,49 @@ impl Drop for SignalMask {
     }
 }
 
+/// Whether a thread could be cancelled before [`hold_cancelling`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cancelling(libc::c_int);
+
+#[cfg(not(target_os = "android"))]
+unsafe extern "C" {
+    fn pthread_setcancelstate(state: libc::c_int, before: *mut libc::c_int) -> libc::c_int;
+}
+
+/// PTHREAD_CANCEL_DISABLE.
+#[cfg(not(any(target_vendor = "apple", target_os = "android")))]
+const CANCEL_DISABLE: libc::c_int = 1;
+#[cfg(target_vendor = "apple")]
+const CANCEL_DISABLE: libc::c_int = 0;
+
+/// Has this thread not be cancelled for a while, if it may be at any instruction: its end would unwind our frames, by another unwinder than the
+/// one that they know perhaps, and leave locks taken.
+pub(crate) fn hold_cancelling() -> Cancelling {
+    #[cfg(not(target_os = "android"))]
+    let before = {
+        let mut before = CANCEL_DISABLE;
+        // SAFETY: there is such a state, and a place for the one before.
+        unsafe { pthread_setcancelstate(CANCEL_DISABLE, &mut before) };
+        before
+    };
+    // There, threads are not cancelled.
+    #[cfg(target_os = "android")]
+    let before = 0;
+    Cancelling(before)
+}
+
+/// The while is over. The thread may end here, so no frame of the callers' has anything to be dropped.
+pub(crate) fn let_cancelling(before: Cancelling) {
+    #[cfg(not(target_os = "android"))]
+    {
+        let mut unused = before.0;
+        // SAFETY: the state is what hold_cancelling() was given.
+        unsafe { pthread_setcancelstate(before.0, &mut unused) };
+    }
+    #[cfg(target_os = "android")]
+    let _ = before;
+}
+
 /// Has `hook` run with `value` when this thread ends, behind the destructors of thread-local values. A thread that calls this again
 /// meanwhile is told once more. False where there is no memory for that. Nothing is allocated for the first keys of a process, so a signal
 /// handler may call this.

@@ -203,11 +203,17 @@ impl Function {
     /// Stores argument number `index` in its slots.
     fn store(&self, arg: &Value, param: &Param, index: usize, slots: &mut [u64]) -> Result<()> {
         let position = Position::Argument(index);
-        let misfit = |misfit: Misfit| match self.name() {
+        slots::store(arg, param.treatment, position, slots)
+            .map_err(|misfit| self.misfit(index, arg, misfit))
+    }
+
+    #[cold]
+    fn misfit(&self, index: usize, arg: &Value, misfit: Misfit) -> Error {
+        let position = Position::Argument(index);
+        match self.name() {
             Ok(name) => self.signature.inner().misfit(&name, position, arg, misfit),
             Err(none) => none.into(),
-        };
-        slots::store(arg, param.treatment, position, slots).map_err(misfit)
+        }
     }
 
     /// The call, where there is more to know than how many arguments there are.
@@ -224,7 +230,9 @@ impl Function {
             return Err(self.wrong_count(args.len()));
         }
         if is_variadic {
-            let (compiled, params) = inner.with_more(&args[count..])?;
+            let (compiled, params) = inner.with_more(&args[count..], |index, arg, misfit| {
+                self.misfit(index, arg, misfit)
+            })?;
             // SAFETY: the caller vouches for the call, and this is its signature.
             return unsafe { self.call_wide(&compiled, &params, &inner.ret, args) };
         }

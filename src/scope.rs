@@ -44,12 +44,10 @@ impl Scope {
     /// The function that `text` declares, or that is declared already if that is a name.
     pub fn function(&self, text: &str) -> Result<Declared> {
         self.with(|c| {
-            if is_name(text) {
-                let function = c.function(text);
-                let function = function.ok_or_else(|| not_declared("function", text))?;
+            if let Some(function) = c.function(text) {
                 return found(c, function.name, function.symbol, function.ty);
             }
-            let (name, ty) = c.prototype(text)?;
+            let (name, ty) = read(c, "function", text)?;
             if c.function_type(ty).is_some() {
                 return anew(c, name, ty);
             }
@@ -64,20 +62,20 @@ impl Scope {
     /// The variable that `text` declares, or that is declared already if that is a name.
     pub fn variable(&self, text: &str) -> Result<Declared> {
         self.with(|c| {
-            if is_name(text)
-                && let Some(variable) = c.variable(text)
-            {
+            if let Some(variable) = c.variable(text) {
                 return found(c, variable.name, variable.symbol, variable.ty);
             }
-            let (name, ty) = match c.prototype(text) {
-                // One word that is no type either: what was meant is a name.
-                Err(c::Error::Text(_)) if is_name(text) => {
-                    return Err(not_declared("variable", text));
-                }
-                read => read?,
-            };
+            let (name, ty) = read(c, "variable", text)?;
             anew(c, name, ty)
         })
+    }
+}
+
+/// The name and the type that a declaration gives. One word that is no type is taken for a name.
+fn read(c: &mut Declarations, what: &'static str, text: &str) -> Result<(Option<NameId>, TypeId)> {
+    match c.prototype(text) {
+        Err(c::Error::Text(_)) if is_name(text) => Err(not_declared(what, text)),
+        declared => Ok(declared?),
     }
 }
 

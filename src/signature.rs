@@ -307,8 +307,12 @@ impl Inner {
     /// What is compiled for a call with further values behind the `...`, and how they are treated: by their kinds, as C promotes them.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] for a structure, whose type nobody knows.
-    pub fn with_more(&self, more: &[Value]) -> Result<(Shared<Compiled>, Vec<Param>)> {
+    /// That of `misfit` for a structure, whose type nobody knows; it is told which argument it is.
+    pub fn with_more(
+        &self,
+        more: &[Value],
+        misfit: impl Fn(usize, &Value, Misfit) -> Error,
+    ) -> Result<(Shared<Compiled>, Vec<Param>)> {
         let plain = self.compiled.signature().ok_or(OutOfMemory)?;
         let mut types = try_collect(plain.args().iter().cloned())?;
         let mut params = try_with_capacity(self.params.len() + more.len())?;
@@ -316,9 +320,8 @@ impl Inner {
         params.extend_from_slice(&self.params);
         for (index, value) in (types.len()..).zip(more) {
             let treatment = Treatment::of_value(value).ok_or_else(|| {
-                let what = format_args!("argument {} (...)", index + 1);
-                let wanted = format_args!("a number or a pointer behind '...'");
-                Error::mismatch(what, wanted, format_args!("{value}"))
+                let wanted = Wanted::Words("a number or a pointer behind '...'");
+                misfit(index, value, Misfit::Wanted(wanted))
             })?;
             // All of these have a type of their own.
             types.push(treatment.ty().unwrap_or(Type::U64));

@@ -387,3 +387,53 @@ pub(crate) unsafe fn load(
         }),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::c_void;
+
+    fn code(letter: char) -> TypeCode {
+        TypeCode::new(letter).expect("a known code")
+    }
+
+    #[test]
+    fn value_of_another_kind_is_an_error_that_names_both() {
+        let error = to_slot(&Value::Double(0.5), code('i'), Position::Argument(2)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "argument 3: expected 'i' (a signed integer), got double 0.5"
+        );
+        assert!(to_slot(&Value::Int(1), code('p'), Position::Result).is_err());
+        assert!(to_slot(&Value::Void, code('d'), Position::Result).is_err());
+    }
+
+    #[test]
+    fn values_that_fit_have_the_slot_that_conversion_gives_them() {
+        let edges = (0..64).flat_map(|bit| [1_u64 << bit, (1 << bit) - 1]);
+        let words: Vec<u64> = edges.flat_map(|word| [word, word.wrapping_neg()]).collect();
+        for letter in "vbBhHiIlLqQfdpPsSOC".chars() {
+            for &bits in &words {
+                let values = [
+                    Value::Void,
+                    Value::Int(bits as i64),
+                    Value::Uint(bits),
+                    Value::Float(f32::from_bits(bits as u32)),
+                    Value::Double(f64::from_bits(bits)),
+                    Value::Pointer(bits as *mut c_void),
+                ];
+                for value in values {
+                    let slot = to_slot(&value, code(letter), Position::Result).ok();
+                    let param = Param::new(Treatment::Code(code(letter)), 0);
+                    let is_fitting = is_fitting(&value, &param);
+                    // SAFETY: a value that was made as a whole word has one.
+                    let whole = unsafe { word(&value).assume_init() };
+                    assert!(!is_fitting || slot == Some(whole), "{letter} {value}");
+                    let is_own = slot == Some(bits) && matches!(value, Value::Int(_));
+                    let is_signed = code(letter).kind() == Kind::Int;
+                    assert!(is_fitting || !(is_own && is_signed), "{letter} {value}");
+                }
+            }
+        }
+    }
+}

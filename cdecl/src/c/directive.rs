@@ -1,8 +1,7 @@
 //! What begins with `#`: what the preprocessor leaves, and `#define` of constants.
 
 use super::constant::Constant;
-use super::error::Result;
-use super::parser::Parser;
+use super::parser::{Failed, Parser, Result};
 use super::token::{Kind, Token, Tokens};
 use super::types::Basic;
 use farcall_memory::TryVec;
@@ -97,24 +96,33 @@ impl<'t> Parser<'_, 't> {
     /// The constant that a text is, if it is one.
     fn constant_in(&mut self, text: &str) -> Result<Option<(Constant, Option<Basic>)>> {
         let mut inner = Parser::new(self.c, text);
-        if inner.token.kind == Kind::Text {
+        let constant = inner.whole_constant();
+        let wrong = inner.wrong.take();
+        self.wrong.set(wrong);
+        constant
+    }
+
+    fn whole_constant(&mut self) -> Result<Option<(Constant, Option<Basic>)>> {
+        if self.token.kind == Kind::Text {
             let mut bytes = Vec::new();
-            while inner.token.kind == Kind::Text {
-                let piece = inner.token;
-                inner.text_bytes(&piece, &mut bytes)?;
-                inner.advance()?;
+            while self.token.kind == Kind::Text {
+                let piece = self.token;
+                self.text_bytes(&piece, &mut bytes)?;
+                self.advance()?;
             }
-            let is_all = inner.token.kind == Kind::End;
+            let is_all = self.token.kind == Kind::End;
             return Ok(is_all.then_some((Constant::Text(bytes), None)));
         }
-        if let Some(float) = inner.float()? {
+        if let Some(float) = self.float()? {
             return Ok(Some((Constant::Float(float), None)));
         }
-        match inner.constant_expression() {
-            Ok(value) if inner.token.kind == Kind::End => {
+        // Nobody is told why it is none.
+        self.is_trial = true;
+        match self.constant_expression() {
+            Ok(value) if self.token.kind == Kind::End => {
                 Ok(Some((Constant::Integer(value.value), Some(value.ty))))
             }
-            Err(error @ super::Error::OutOfMemory(_)) => Err(error),
+            Err(Failed::OutOfMemory) => Err(Failed::OutOfMemory),
             _ => Ok(None),
         }
     }

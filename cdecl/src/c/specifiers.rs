@@ -2,9 +2,8 @@
 
 use super::attributes::Attributes;
 use super::declarations::{Declarations, Meaning};
-use super::error::Result;
 use super::names::NameId;
-use super::parser::Parser;
+use super::parser::{Parser, Result};
 use super::token::{Kind, Token};
 use super::types::{Basic, Ty, TypeId};
 

@@ -1,6 +1,7 @@
 //! What begins with `#`: what the preprocessor leaves, and `#define` of constants.
 
 use super::constant::Constant;
+use super::decimal;
 use super::parser::{Failed, Parser, Result};
 use super::token::{Kind, Token, Tokens};
 use super::types::Basic;
@@ -139,7 +140,7 @@ impl<'t> Parser<'_, 't> {
         if !is_decimal || !digits.contains(['.', 'e', 'E']) {
             return Ok(None);
         }
-        let Ok(value) = digits.parse::<f64>() else {
+        let Some(value) = decimal::parse(digits) else {
             return Ok(None);
         };
         if is_negative {

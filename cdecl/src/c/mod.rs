@@ -16,6 +16,7 @@
 
 mod attributes;
 mod constant;
+mod decimal;
 mod declarations;
 mod declarator;
 mod derived;

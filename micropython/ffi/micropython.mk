@@ -48,13 +48,14 @@ endif
 endif
 
 # What Rust's standard library needs of the system, as `rustc --print native-static-libs` lists it, and on Windows what
-# spares the program the compiler's own DLLs. What unwinds the stack is the compiler's static library where all is linked statically, and
-# where no process is to load one for it. On AArch64 it has to be the one that C++ libraries use too, as it is told of code at run time
-# there. Rust brings one along for musl.
+# spares the program the compiler's own DLLs. What unwinds the stack is the compiler's static library where all is linked statically. Else
+# it is found when it is first wanted (ffiunwinder.c). On AArch64 it has to be there from the start, as it is told of code at run time.
+# Rust brings one along for musl.
 FARCALL_STATIC := $(filter -static -static-pie,$(CC) $(CFLAGS_EXTRA) $(LDFLAGS) $(LDFLAGS_EXTRA))
-FARCALL_UNWINDER := $(if $(FARCALL_STATIC),-lgcc_eh,-lgcc_s)
-ifneq ($(and $(filter x86_64-%linux-gnu,$(FARCALL_MACHINE)),$(filter /%,$(shell $(CC) -print-file-name=libgcc_eh.a))),)
-FARCALL_UNWINDER := -lgcc_eh -lgcc
+FARCALL_UNWINDER := $(if $(FARCALL_STATIC),-lgcc_eh -lgcc,-lgcc_s)
+ifneq ($(and $(filter x86_64-%linux-gnu,$(FARCALL_MACHINE)),$(if $(FARCALL_STATIC),,dynamic)),)
+FARCALL_UNWINDER := -lgcc
+FARCALL_FINDS_UNWINDER := 1
 endif
 ifneq ($(findstring mingw,$(FARCALL_MACHINE)),)
 FARCALL_LIBS ?= -lkernel32 -lntdll -luserenv -lws2_32 -ldbghelp -static
@@ -83,6 +84,11 @@ FARCALL_SOURCES := $(sort $(wildcard $(USERMOD_DIR)/*.c))
 
 SRC_USERMOD_C += $(FARCALL_SOURCES)
 CFLAGS_USERMOD += -I$(FARCALL_DIR)
+ifneq ($(FARCALL_FINDS_UNWINDER),)
+CFLAGS_USERMOD += -DFFI_FINDS_UNWINDER=1
+# It has no frames of its own then, or such as can be unwound.
+$(BUILD)/$(notdir $(FARCALL_DIR))/ffiunwinder.o: CFLAGS += -O2 -fasynchronous-unwind-tables
+endif
 # A port with a printf of its own lends it to every library that is loaded, and those expect the C library's: "%lld" comes
 # out as "ld". Without this define the interpreter uses the C library's itself.
 CFLAGS_USERMOD += -DMICROPY_USE_INTERNAL_PRINTF=0

@@ -1,8 +1,7 @@
 //! GNU C's attributes, Microsoft's `__declspec` and C23's `[[…]]`: what changes a layout, out of all there are.
 
 use super::declarations::Declarations;
-use super::error::Result;
-use super::parser::Parser;
+use super::parser::{Parser, Result};
 use super::token::{Kind, Token};
 use super::types::{Basic, Ty, TypeId};
 use farcall_arch::structs::MAX_ALIGN;

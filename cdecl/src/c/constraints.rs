@@ -2,9 +2,8 @@
 
 use super::attributes::Attributes;
 use super::declarations::Declarations;
-use super::error::Result;
 use super::names::NameId;
-use super::parser::Parser;
+use super::parser::{Parser, Result};
 use super::specifiers::Specifiers;
 use super::steps::count;
 use super::token::Token;

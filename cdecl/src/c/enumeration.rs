@@ -3,8 +3,7 @@
 use super::attributes::Attributes;
 use super::constant::Constant;
 use super::declarations::{Declarations, Meaning};
-use super::error::Result;
-use super::parser::Parser;
+use super::parser::{Parser, Result};
 use super::token::Kind;
 use super::types::{Basic, Enum, Ty, TypeId};
 use farcall_memory::TryVec;

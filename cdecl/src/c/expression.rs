@@ -2,8 +2,7 @@
 
 use super::constant::{Constant, Integer};
 use super::declarations::{Declarations, Meaning};
-use super::error::Result;
-use super::parser::Parser;
+use super::parser::{Parser, Result};
 use super::token::{Kind, Token};
 use super::types::{Basic, Ty};
 use farcall_memory::TryVec;

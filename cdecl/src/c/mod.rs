@@ -17,6 +17,7 @@
 mod attributes;
 mod constant;
 mod constraints;
+mod decimal;
 mod declarations;
 mod declarator;
 mod define;

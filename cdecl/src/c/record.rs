@@ -3,9 +3,8 @@
 use super::attributes::Attributes;
 use super::constraints::Named;
 use super::declarator::Declared;
-use super::error::Result;
 use super::layout::Layout;
-use super::parser::Parser;
+use super::parser::{Parser, Result};
 use super::placement::{Member, Plan};
 use super::platform::BitFields;
 use super::token::Token;

@@ -448,7 +448,7 @@ mod tests {
         assert!(!is_kept(address));
         for _ in 0..2 {
             // SAFETY: the handler takes any context.
-            let made = unsafe { Callback::new(compiled.clone(), noop, None, ptr::null_mut()) };
+            let made = unsafe { Callback::new(compiled.clone(), noop, ptr::null_mut()) };
             drop(made.expect("memory for thunks"));
         }
         drop(compiled);

@@ -152,8 +152,14 @@ typedef struct {
     uint8_t scalar; // the number that uctypes has for a scalar
     bool has_name; // a tag or a typedef's
     bool is_char; // a text consists of these
+    bool is_bool;
+    bool is_pointer;
+    bool is_enum;
 } farcall_shape;
 void farcall_scope_shape(const farcall_scope *scope, uint32_t type, farcall_shape *out);
+
+// Writes a type as C has it, as far as there is room.
+void farcall_scope_show(const farcall_scope *scope, uint32_t type, char *text, size_t room);
 
 // A member of a structure. Its name is written to `name` as far as there is room. ORDER farcall_member
 typedef struct {

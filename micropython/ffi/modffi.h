@@ -228,6 +228,8 @@ typedef struct _mp_obj_ffimod_t {
     mp_obj_base_t base;
     farcall_library *volatile library; // NULL once closed
     mp_obj_t path; // a str, or None for the program itself
+    struct _ffi_scope_t *names; // the namespace that it was opened with, or NULL
+    mp_obj_t declared; // then a dict of the functions and variables that have been asked for
 } mp_obj_ffimod_t;
 
 typedef struct _mp_obj_ffifunc_t {
@@ -279,7 +281,8 @@ bool ffi_get_address(mp_obj_t obj, uint64_t *address);
 void ffi_check_stack(const mp_state_thread_t *state, size_t slots);
 
 // ffimod.c
-mp_obj_t ffi_new_library(mp_obj_t path, mp_obj_t flags);
+// `args` are the path, and at most a namespace and flags.
+mp_obj_t ffi_new_library(size_t n_args, const mp_obj_t *args);
 
 // ffifunc.c
 mp_obj_t ffi_new_func(mp_obj_t result, mp_obj_t args, void *address, const mp_obj_ffimod_t *module, mp_obj_t name);

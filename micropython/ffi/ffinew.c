@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fficdef.h"
+#include "py/objint.h"
 #include "py/objstr.h"
 
 // The collector's blocks begin at multiples of this.

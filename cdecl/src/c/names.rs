@@ -1,5 +1,6 @@
 //! Names, each kept once.
 
+use super::rollback::trim;
 use farcall_memory::{OutOfMemory, TryVec};
 use foldhash::fast::RandomState;
 use std::hash::BuildHasher;
@@ -86,6 +87,12 @@ impl Names {
             self.text.truncate(range.start);
             self.ends.pop();
         }
+    }
+
+    /// Gives memory back where much more is reserved than there is in use.
+    pub fn trim(&mut self) {
+        trim(&mut self.text);
+        trim(&mut self.ends);
     }
 
     fn grow(&mut self) -> Result<(), OutOfMemory> {

@@ -39,6 +39,20 @@ pub(super) struct Journal {
     changes: Vec<Change>,
 }
 
+/// Gives memory back, but for an eighth, so that small texts that follow find room.
+pub(super) fn trim<T>(items: &mut Vec<T>) {
+    let enough = items.len() + items.len() / 8 + 8;
+    if items.capacity() <= enough + enough / 4 {
+        return;
+    }
+    let mut fitting = Vec::new();
+    // Where there is no memory for that, it stays as it is.
+    if fitting.try_reserve_exact(enough).is_ok() {
+        fitting.append(items);
+        *items = fitting;
+    }
+}
+
 impl Declarations {
     /// Does `work`, of which nothing is left if it fails.
     pub(super) fn whole<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
@@ -64,8 +78,25 @@ impl Declarations {
         self.journal.mark = outer;
         if outer.is_none() {
             self.journal.changes = Vec::new();
+            self.trim();
         }
         outcome
+    }
+
+    /// Gives memory back where much more is reserved than there is in use.
+    fn trim(&mut self) {
+        self.names.trim();
+        trim(&mut self.known);
+        trim(&mut self.types);
+        trim(&mut self.depths);
+        trim(&mut self.function_types);
+        trim(&mut self.params);
+        trim(&mut self.records);
+        trim(&mut self.fields);
+        trim(&mut self.enums);
+        trim(&mut self.functions);
+        trim(&mut self.variables);
+        trim(&mut self.constants);
     }
 
     fn mark(&self) -> Mark {

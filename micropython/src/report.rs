@@ -108,9 +108,11 @@ impl From<farcall_cdecl::Error> for Failure {
         use farcall_cdecl::Error;
         let status = match &error {
             Error::OutOfMemory(_) => Status::Memory,
-            Error::WrongKind { .. } | Error::UnknownCode { .. } | Error::NotOneCode { .. } => {
-                Status::Type
-            }
+            Error::WrongKind { .. }
+            | Error::UnknownCode { .. }
+            | Error::UnknownMember { .. }
+            | Error::OpenBraces { .. }
+            | Error::NotOneCode { .. } => Status::Type,
             Error::OutOfRange { .. } | Error::FloatRange { .. } => Status::Overflow,
             _ => Status::Value,
         };

@@ -53,6 +53,7 @@ impl Signature {
         is_known_by_text: bool,
     ) -> Result<Signature, Failure> {
         let codes = Codes::parse(ret, args, role)?;
+        codes.expect_no_structs("a value of one slot")?;
         let conversion = match role {
             Role::Function => object_call(&codes)?.map(Conversion::Call),
             Role::Callback => deliveries(&codes)?.map(Conversion::Entry),
@@ -188,7 +189,7 @@ fn deliveries(codes: &Codes) -> Result<Option<Vec<Delivery>>, OutOfMemory> {
         }
         Kind::Uint => Some(Delivery::Unsigned),
         Kind::Float | Kind::Double | Kind::Bytes => Some(Delivery::Slot),
-        Kind::Void => None,
+        Kind::Void | Kind::Struct => None,
     };
     all(codes.args.iter().map(|&code| delivery(of_argument(code))))
 }
@@ -211,7 +212,7 @@ fn object_call(codes: &Codes) -> Result<Option<ObjectCall>, OutOfMemory> {
         Kind::Float | Kind::Double => Some(Unbox::Float),
         Kind::Pointer | Kind::Str | Kind::Bytes => Some(Unbox::Pointer),
         Kind::Callback => Some(Unbox::Function),
-        Kind::Void | Kind::Object => None,
+        Kind::Void | Kind::Object | Kind::Struct => None,
     };
     let kind = codes.ret.kind();
     let ret = match kind {
@@ -221,7 +222,7 @@ fn object_call(codes: &Codes) -> Result<Option<ObjectCall>, OutOfMemory> {
         Kind::Uint => Boxing::Uint(kind as u8),
         Kind::Float | Kind::Double => Boxing::Float,
         Kind::Str | Kind::Bytes => Boxing::Object(kind as u8),
-        Kind::Object => return Ok(None),
+        Kind::Object | Kind::Struct => return Ok(None),
     };
     let args = codes.args.iter().map(|code| unbox(code.kind()));
     Ok(all(args)?.map(|args| ObjectCall { args, ret }))

@@ -75,7 +75,7 @@ fn header(count: usize) -> String {
 }
 
 #[test]
-fn declarations_take_about_as_much_as_their_text() {
+fn declarations_take_little_more_than_twice_their_text() {
     let text = header(8000);
     let before = IN_USE.load(Ordering::Relaxed);
     let mut c = Declarations::new(Platform::LINUX_X86_64).expect("memory");
@@ -86,6 +86,6 @@ fn declarations_take_about_as_much_as_their_text() {
         "{} bytes of text, {used} beside it, {empty} for none",
         text.len()
     );
-    assert!(used < text.len() * 5 / 4, "{used} for {}", text.len());
+    assert!(used < text.len() * 9 / 4, "{used} for {}", text.len());
     assert_eq!(c.functions().len(), 5000);
 }

@@ -184,7 +184,7 @@ impl Declarations {
     pub fn typedefs(&self) -> impl Iterator<Item = (NameId, TypeId)> {
         let numbered = self.known.iter().zip(0..);
         numbered.filter_map(|(known, number)| match known.ordinary {
-            Some(Meaning::Type(ty)) => Some((NameId(number), ty)),
+            Some(Meaning::Type(ty)) => Some((NameId::new(number), ty)),
             _ => None,
         })
     }
@@ -192,7 +192,7 @@ impl Declarations {
     /// All tags, and their types.
     pub fn tags(&self) -> impl Iterator<Item = (NameId, TypeId)> {
         let numbered = self.known.iter().zip(0..);
-        numbered.filter_map(|(known, number)| Some((NameId(number), known.tag?)))
+        numbered.filter_map(|(known, number)| Some((NameId::new(number), known.tag?)))
     }
 
     fn meaning(&self, name: &str) -> Option<Meaning> {
@@ -200,7 +200,7 @@ impl Declarations {
     }
 
     pub(super) fn known_of(&self, name: NameId) -> Known {
-        let known = self.known.get(name.0 as usize);
+        let known = self.known.get(name.index());
         known.copied().unwrap_or_default()
     }
 
@@ -208,21 +208,21 @@ impl Declarations {
         &mut self,
         name: NameId,
     ) -> std::result::Result<&mut Known, OutOfMemory> {
-        if self.known.len() <= name.0 as usize {
+        if self.known.len() <= name.index() {
             self.known.try_resize(self.names.len(), Known::default())?;
         }
         self.note_known(name)?;
-        Ok(&mut self.known[name.0 as usize])
+        Ok(&mut self.known[name.index()])
     }
 
     /// The type with a number, if there is one.
     pub fn type_numbered(&self, number: u32) -> Option<TypeId> {
-        ((number as usize) < self.types.len()).then_some(TypeId(number))
+        ((number as usize) < self.types.len()).then_some(TypeId::new(number))
     }
 
     /// What a type is.
     pub fn get(&self, ty: TypeId) -> Ty {
-        self.types[ty.0 as usize]
+        self.types[ty.index()]
     }
 
     /// What a type is, behind the names that it was given.
@@ -236,7 +236,7 @@ impl Declarations {
 
     /// One of C's own types.
     pub(super) fn basic(basic: Basic) -> TypeId {
-        TypeId(basic as u32)
+        TypeId::new(basic as u32)
     }
 
     /// Of how many pointers, arrays and functions a type consists.
@@ -255,7 +255,7 @@ impl Declarations {
     }
 
     pub(super) fn depth(&self, ty: TypeId) -> u8 {
-        self.depths[ty.0 as usize]
+        self.depths[ty.index()]
     }
 
     /// How deep structures are nested in a type.

@@ -39,10 +39,10 @@ pub(super) struct Journal {
     changes: Vec<Change>,
 }
 
-/// Gives memory back, but for an eighth, so that small texts that follow find room.
+/// Gives memory back, but for a sixteenth, so that small texts that follow find room.
 pub(super) fn trim<T>(items: &mut Vec<T>) {
-    let enough = items.len() + items.len() / 8 + 8;
-    if items.capacity() <= enough + enough / 4 {
+    let enough = items.len() + items.len() / 16 + 4;
+    if items.capacity() <= enough + items.len() / 8 {
         return;
     }
     let mut fitting = Vec::new();
@@ -118,7 +118,7 @@ impl Declarations {
     fn take_back(&mut self, mark: Mark) {
         while self.journal.changes.len() > mark.changes {
             match self.journal.changes.pop() {
-                Some(Change::Known(name, before)) => self.known[name.0 as usize] = before,
+                Some(Change::Known(name, before)) => self.known[name.index()] = before,
                 Some(Change::Record(index, before)) => self.records[index as usize] = before,
                 Some(Change::Enum(index, before)) => self.enums[index as usize] = before,
                 Some(Change::Function(index, before)) => self.functions[index as usize] = before,
@@ -157,7 +157,7 @@ impl Declarations {
 
     pub(super) fn note_known(&mut self, name: NameId) -> std::result::Result<(), OutOfMemory> {
         self.note(
-            |mark| (name.0 as usize) < mark.names,
+            |mark| (name.index()) < mark.names,
             |c| Change::Known(name, c.known_of(name)),
         )
     }

@@ -26,7 +26,7 @@ typedef enum {
 // ORDER farcall_error
 typedef struct {
     int32_t code;
-    char text[252];
+    char text[508];
 } farcall_error;
 
 // How an interpreter's value becomes a slot, and a slot a value. One per result and per argument of a signature. C is
@@ -85,6 +85,16 @@ void farcall_signature_release(const farcall_signature *signature);
 // Whether signatures get code of their own. Where the system refuses executable memory, they are called through code that is there
 // from the start, which is slower.
 bool farcall_generates_code(void);
+
+// A namespace of C declarations, shared by all that is made in it. NULL stands for one with C's own names only.
+typedef struct farcall_scope farcall_scope;
+// Reads a text into a new namespace. On success `*out` must go to farcall_scope_release() once, and it is the newest namespace.
+farcall_status farcall_scope_new(const char *text, size_t len, const farcall_scope **out, farcall_error *error);
+// Adds what a text declares; nothing if it is faulty.
+farcall_status farcall_scope_read(const farcall_scope *scope, const char *text, size_t len, farcall_error *error);
+// Counts one more user.
+void farcall_scope_retain(const farcall_scope *scope);
+void farcall_scope_release(const farcall_scope *scope);
 
 // How MicroPython lays out its objects (representation A only), for code that works on objects directly. Offsets are
 // in bytes. ORDER farcall_pointer_field, farcall_object_model

@@ -10,6 +10,7 @@
 mod fault;
 mod model;
 mod report;
+mod scope;
 mod signature;
 mod text;
 

@@ -7,12 +7,15 @@
     reason = "an error holds its text, so that reporting one needs no memory"
 )]
 
+mod declared;
 mod fault;
 mod model;
 mod report;
 mod scope;
 mod signature;
+mod shown;
 mod text;
+mod value;
 
 use farcall_cdecl::TypeCode;
 use farcall_engine::epoch::{self, Mark};

@@ -185,6 +185,17 @@ impl Declarations {
         Ok(&mut self.known[name.0 as usize])
     }
 
+    /// The type with that [`TypeId::number`].
+    pub fn type_numbered(&self, number: u32) -> Option<TypeId> {
+        ((number as usize) < self.types.len()).then_some(TypeId(number))
+    }
+
+    /// Size and sign of an integer type, an enumeration included; `None` for other types.
+    pub fn integer_shape(&self, ty: TypeId) -> Option<(u32, bool)> {
+        let width = self.width(self.integer(ty)?);
+        Some((width.bits.div_ceil(8), width.is_signed))
+    }
+
     /// What a type is.
     pub fn get(&self, ty: TypeId) -> Ty {
         self.types[ty.0 as usize]

@@ -7,6 +7,13 @@ use std::ops::Range;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TypeId(pub(super) u32);
 
+impl TypeId {
+    /// Its number among the types of its declarations: see [`super::Declarations::type_numbered`].
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// A type that has a name of its own in C.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "each name is its own description")]

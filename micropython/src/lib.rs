@@ -9,6 +9,7 @@
 
 mod declared;
 mod fault;
+mod lookup;
 mod model;
 mod report;
 mod scope;

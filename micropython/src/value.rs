@@ -153,8 +153,9 @@ impl Value {
         const BYTES: u8 = Kind::Bytes as u8;
         match self.kind {
             INT | UINT | WORD => Some(Unbox::Int),
-            // Every small integer is one of these.
-            RANGED | ENUM if self.width == 8 && self.is_signed => Some(Unbox::Int),
+            RANGED | ENUM if self.is_signed => Some(Unbox::Signed),
+            RANGED | ENUM => Some(Unbox::Unsigned),
+            BOOL => Some(Unbox::Bool),
             FLOAT | DOUBLE => Some(Unbox::Float),
             POINTER | STR | BYTES | DATA => Some(Unbox::Pointer),
             FUNCTION => Some(Unbox::Function),
@@ -177,7 +178,8 @@ impl Value {
             INT | POINTER => Some(Boxing::Int(self.kind)),
             UINT => Some(Boxing::Uint(self.kind)),
             FLOAT | DOUBLE => Some(Boxing::Float),
-            STR | BYTES | BOOL => Some(Boxing::Object(self.kind)),
+            STR | BYTES => Some(Boxing::Object(self.kind)),
+            BOOL => Some(Boxing::Bool),
             _ => None,
         }
     }

@@ -1,8 +1,10 @@
 //! What has been declared.
 
 use super::constant::{Constant, Width};
+use super::derived::Derived;
 use super::names::{NameId, Names};
 use super::platform::Platform;
+use super::rollback::Journal;
 use super::types::{Basic, Enum, Field, FunctionType, Param, Record, Ty, TypeId};
 use farcall_memory::{OutOfMemory, TryVec};
 
@@ -55,7 +57,8 @@ pub struct Declarations {
     pub(super) known: Vec<Known>,
     pub(super) types: Vec<Ty>,
     /// Of how many of these each one consists, one within the other: whoever follows them must come to an end.
-    depths: Vec<u8>,
+    pub(super) depths: Vec<u8>,
+    pub(super) derived: Derived,
     pub(super) function_types: Vec<FunctionType>,
     pub(super) params: Vec<Param>,
     pub(super) records: Vec<Record>,
@@ -64,6 +67,7 @@ pub struct Declarations {
     pub(super) functions: Vec<Function>,
     pub(super) variables: Vec<Variable>,
     pub(super) constants: Vec<(NameId, Constant, Option<Basic>)>,
+    pub(super) journal: Journal,
 }
 
 impl Declarations {
@@ -82,6 +86,7 @@ impl Declarations {
             known: Vec::new(),
             types,
             depths,
+            derived: Derived::default(),
             function_types: Vec::new(),
             params: Vec::new(),
             records: Vec::new(),
@@ -90,6 +95,7 @@ impl Declarations {
             functions: Vec::new(),
             variables: Vec::new(),
             constants: Vec::new(),
+            journal: Journal::default(),
         })
     }
 
@@ -110,8 +116,13 @@ impl Declarations {
 
     /// The function of that name.
     pub fn function(&self, name: &str) -> Option<&Function> {
+        self.functions.get(self.function_index(name)? as usize)
+    }
+
+    /// Which of the functions has that name.
+    pub fn function_index(&self, name: &str) -> Option<u32> {
         match self.meaning(name)? {
-            Meaning::Function(index) => self.functions.get(index as usize),
+            Meaning::Function(index) => Some(index),
             _ => None,
         }
     }
@@ -123,8 +134,13 @@ impl Declarations {
 
     /// The variable of that name.
     pub fn variable(&self, name: &str) -> Option<&Variable> {
+        self.variables.get(self.variable_index(name)? as usize)
+    }
+
+    /// Which of the variables has that name.
+    pub fn variable_index(&self, name: &str) -> Option<u32> {
         match self.meaning(name)? {
-            Meaning::Variable(index) => self.variables.get(index as usize),
+            Meaning::Variable(index) => Some(index),
             _ => None,
         }
     }
@@ -182,18 +198,13 @@ impl Declarations {
         if self.known.len() <= name.0 as usize {
             self.known.try_resize(self.names.len(), Known::default())?;
         }
+        self.note_known(name)?;
         Ok(&mut self.known[name.0 as usize])
     }
 
-    /// The type with that [`TypeId::number`].
+    /// The type with a number, if there is one.
     pub fn type_numbered(&self, number: u32) -> Option<TypeId> {
         ((number as usize) < self.types.len()).then_some(TypeId(number))
-    }
-
-    /// Size and sign of an integer type, an enumeration included; `None` for other types.
-    pub fn integer_shape(&self, ty: TypeId) -> Option<(u32, bool)> {
-        let width = self.width(self.integer(ty)?);
-        Some((width.bits.div_ceil(8), width.is_signed))
     }
 
     /// What a type is.
@@ -215,8 +226,9 @@ impl Declarations {
         TypeId(basic as u32)
     }
 
-    pub(super) fn add_type(&mut self, ty: Ty) -> std::result::Result<TypeId, OutOfMemory> {
-        let depth = match ty {
+    /// Of how many pointers, arrays and functions a type consists.
+    pub(super) fn depth_of(&self, ty: Ty) -> u8 {
+        match ty {
             Ty::Pointer { to, .. } => self.depth(to).saturating_add(1),
             Ty::Array { of, .. } | Ty::Vector { of, .. } => self.depth(of).saturating_add(1),
             Ty::Function(index) => {
@@ -226,11 +238,7 @@ impl Declarations {
             // A name is written instead of what it stands for; but an array is looked into for its size.
             Ty::Alias { of, .. } if matches!(self.get(of), Ty::Array { .. }) => self.depth(of),
             _ => 0,
-        };
-        self.depths.try_reserve(1)?;
-        self.types.try_push(ty)?;
-        self.depths.push(depth);
-        Ok(TypeId(self.types.len() as u32 - 1))
+        }
     }
 
     pub(super) fn depth(&self, ty: TypeId) -> u8 {
@@ -274,6 +282,13 @@ impl Declarations {
     pub fn fields(&self, record: &Record) -> Option<&[Field]> {
         let range = record.fields.as_ref()?;
         Some(&self.fields[range.start as usize..range.end as usize])
+    }
+
+    /// The names of an enumeration's constants, and their values.
+    pub fn enumerators(&self, enumeration: &Enum) -> impl Iterator<Item = (NameId, &Constant)> {
+        let range = enumeration.constants.start as usize..enumeration.constants.end as usize;
+        let constants = self.constants[range].iter();
+        constants.map(|(name, value, _)| (*name, value))
     }
 
     /// The enumeration behind a type.

@@ -34,19 +34,27 @@ impl Parser<'_, '_> {
             |ty| matches!(ty, Ty::Enum(_)),
             |c, tag| {
                 let index = c.enums.len() as u32;
-                c.enums.try_push(Enum { tag, ty: None })?;
+                c.enums.try_push(Enum {
+                    tag,
+                    ty: None,
+                    constants: 0..0,
+                })?;
                 Ok(Ty::Enum(index))
             },
         )?;
         if is_defined {
+            let first = self.c.constants.len() as u32;
             let range = self.nested(|parser| parser.constants(given))?;
             self.attributes(&mut attributes)?;
             let ty = given.unwrap_or_else(|| self.c.enum_type(range, attributes.packed));
             if let Ty::Enum(index) = self.c.get(id) {
-                self.c.enums[index as usize].ty = Some(ty);
+                let end = self.c.constants.len() as u32;
+                let this = self.c.enum_mut(index)?;
+                this.ty = Some(ty);
+                this.constants = first..end;
             }
         } else if let (Some(given), Ty::Enum(index)) = (given, self.c.get(id)) {
-            self.c.enums[index as usize].ty = Some(given);
+            self.c.enum_mut(index)?.ty = Some(given);
         }
         Ok(id)
     }

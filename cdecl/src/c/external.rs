@@ -13,12 +13,12 @@ use super::types::{Basic, Ty, TypeId};
 use farcall_memory::TryVec;
 
 impl Declarations {
-    /// Adds what a text declares. What stands before an error is added, too.
+    /// Adds what a text declares; nothing if there is an error in it.
     ///
     /// # Errors
     /// [`super::Error`]: the text is not C, or there is no memory.
     pub fn read(&mut self, text: &str) -> Result<()> {
-        Parser::new(self, text).translation_unit()
+        self.whole(|c| Parser::new(c, text).translation_unit())
     }
 
     /// The type that a text names, such as `const char *`, `struct tm` or `int (*)(int)`.
@@ -26,7 +26,7 @@ impl Declarations {
     /// # Errors
     /// [`super::Error`]: the text is no type's name, or there is no memory.
     pub fn type_named(&mut self, text: &str) -> Result<TypeId> {
-        Parser::new(self, text).whole_type_name()
+        self.whole(|c| Parser::new(c, text).whole_type_name())
     }
 
     /// The type that a text declares: one prototype, with or without a name and a semicolon, which is not added to the functions.
@@ -34,7 +34,7 @@ impl Declarations {
     /// # Errors
     /// [`super::Error`]: the text is no prototype, or there is no memory.
     pub fn prototype(&mut self, text: &str) -> Result<(Option<NameId>, TypeId)> {
-        Parser::new(self, text).whole_declaration()
+        self.whole(|c| Parser::new(c, text).whole_declaration())
     }
 }
 
@@ -182,7 +182,7 @@ impl Parser<'_, '_> {
                 // The first declaration stays, unless it has no prototype and this one does.
                 Some(Meaning::Function(known)) => {
                     let new_prototype = self.c.function_types[index as usize].has_prototype;
-                    let old = &mut self.c.functions[known as usize];
+                    let old = self.c.function_mut(known)?;
                     old.symbol = old.symbol.or(symbol);
                     let before = self.c.functions[known as usize].ty;
                     let has_prototype = self
@@ -190,7 +190,7 @@ impl Parser<'_, '_> {
                         .function_type(before)
                         .is_some_and(|old| old.has_prototype);
                     if new_prototype && !has_prototype {
-                        let old = &mut self.c.functions[known as usize];
+                        let old = self.c.function_mut(known)?;
                         (old.ty, old.ret) = (ty, ret);
                     }
                     return Ok(());
@@ -212,7 +212,7 @@ impl Parser<'_, '_> {
             Some(Meaning::Variable(known)) => {
                 let old = self.c.variables[known as usize].ty;
                 let has_length = self.c.layout(old).is_some();
-                let old = &mut self.c.variables[known as usize];
+                let old = self.c.variable_mut(known)?;
                 old.symbol = old.symbol.or(symbol);
                 if !has_length {
                     old.ty = ty;

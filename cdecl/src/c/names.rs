@@ -75,6 +75,19 @@ impl Names {
         Ok(NameId(number - 1))
     }
 
+    /// Forgets the names from a number on.
+    pub fn truncate(&mut self, len: usize) {
+        while self.len() > len {
+            let range = self.range(self.len() as u32 - 1);
+            let bytes = &self.text[range.clone()];
+            let place = self.place(std::str::from_utf8(bytes).unwrap_or_default());
+            // Nobody looked past the place but names that came later, and those are gone.
+            self.table[place] = 0;
+            self.text.truncate(range.start);
+            self.ends.pop();
+        }
+    }
+
     fn grow(&mut self) -> Result<(), OutOfMemory> {
         let len = (self.table.len() * 2).max(64);
         let mut table = Vec::new();

@@ -148,7 +148,7 @@ impl<'t> Parser<'_, 't> {
         };
         let start = self.c.fields.len() as u32;
         self.c.fields.try_extend_from_slice(&fields)?;
-        let record = &mut self.c.records[index as usize];
+        let record = self.c.record_mut(index)?;
         record.fields = Some(start..start + fields.len() as u32);
         (record.size, record.align) = (size, align);
         record.has_flexible_array = has_flexible_array;

@@ -122,3 +122,70 @@ fn nesting_without_end_is_an_error() {
         Some(1)
     );
 }
+
+#[test]
+fn text_that_fails_leaves_nothing_behind() {
+    let mut c =
+        read("struct s; enum e *q(void); extern int a[]; int f(); typedef long t; struct s *p;");
+    let before = format!("{c:?}");
+    let mut text = String::from(
+        "struct s { int x; const char *y; }; enum e { ONE, TWO }; extern int a[3]; int f(int) __asm__(\"g\");
+         #define THREE (TWO + 1)\nint a_new_function(struct s, struct u *, t[3]); ",
+    );
+    for number in 0..500 {
+        text += &format!("typedef struct n{number} *p{number}; p{number} f{number}(void);");
+    }
+    for end in [
+        "int int;",
+        "struct s { int x; };",
+        "double f2;",
+        "int f(",
+        "#if\n",
+    ] {
+        assert!(c.read(&format!("{text}{end}")).is_err(), "{end}");
+        assert!(c.record(c.variables()[1].ty).is_none());
+        assert_eq!(
+            without_tables(&format!("{c:?}")),
+            without_tables(&before),
+            "{end}"
+        );
+    }
+    c.read(&text).expect("what was taken back can be declared");
+    assert_eq!(
+        c.show(c.function("f").expect("it is").ty).to_string(),
+        "int(int)"
+    );
+    assert_eq!(
+        c.layout(c.variable("a").expect("it is").ty).map(|l| l.size),
+        Some(12)
+    );
+}
+
+/// Without tables, which may have grown.
+fn without_tables(debug: &str) -> String {
+    let mut parts = debug.split("table: [");
+    let first = parts.next().unwrap_or_default();
+    let rest = parts.filter_map(|part| Some(part.split_once(']')?.1));
+    std::iter::once(first).chain(rest).collect()
+}
+
+#[test]
+fn type_in_passing_leaves_nothing_behind() {
+    let mut c = read("struct s { int x; };");
+    let types = c.types.len();
+    let size = c.in_passing(|c| {
+        let ty = c.type_named("struct { struct s a[4]; struct new_tag *b; }")?;
+        Ok::<_, Error>(c.layout(ty))
+    });
+    assert_eq!(size.expect("a type").map(|layout| layout.size), Some(24));
+    assert_eq!((c.types.len(), c.tags().count()), (types, 1));
+}
+
+#[test]
+fn derived_types_are_kept_once() {
+    let c = read(
+        "const char *a(const char *, const char *, int[3]); const char *b(int *, void *, void *);",
+    );
+    let pointers = c.types.iter().filter(|ty| matches!(ty, Ty::Pointer { .. }));
+    assert_eq!(pointers.count(), 3);
+}

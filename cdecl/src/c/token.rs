@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use winnow::Parser;
-use winnow::ascii::{digit1, multispace1};
+use winnow::ascii::digit1;
 use winnow::combinator::{alt, delimited, opt, preceded, repeat};
 use winnow::error::EmptyError;
 use winnow::token::{any, none_of, one_of, take_until, take_while};
@@ -78,12 +78,22 @@ impl<'t> Tokens<'t> {
     /// The next token. What is no token, such as a comment or a string that does not end, is a sign of one character.
     pub fn next(&mut self) -> Token<'t> {
         let before = self.rest;
-        let _ = space(&mut self.rest);
-        let skipped = &before[..before.len() - self.rest.len()];
-        let begins_line = self.at_line_start || skipped.contains('\n');
+        skip_space(&mut self.rest);
+        let skipped = before.len() - self.rest.len();
+        let begins_line = self.at_line_start
+            || before.as_bytes()[..skipped]
+                .iter()
+                .any(|byte| *byte == b'\n');
         self.at_line_start = false;
         let start = self.whole.len() - self.rest.len();
-        let (kind, text) = token(&mut self.rest).unwrap_or((Kind::End, ""));
+        let (kind, text) = match plain(self.rest) {
+            Some((kind, len)) => {
+                let (text, rest) = self.rest.split_at(len);
+                self.rest = rest;
+                (kind, text)
+            }
+            None => token(&mut self.rest).unwrap_or((Kind::End, "")),
+        };
         Token {
             kind,
             text,
@@ -105,14 +115,45 @@ impl<'t> Tokens<'t> {
     }
 }
 
-/// White space and comments.
+/// Skips white space and comments.
+fn skip_space(input: &mut Input) {
+    loop {
+        let blank = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\t' | b'\r' | b'\x0b' | b'\x0c');
+        let blanks = input.bytes().take_while(blank).count();
+        *input = &input[blanks..];
+        // Nothing else begins with any of these.
+        let may_be_more = matches!(input.as_bytes(), [b'/' | b'\\' | 0xef, ..]);
+        if !may_be_more || space(input).is_err() {
+            return;
+        }
+    }
+}
+
+/// The kind and the length of a token that takes no more to find: nearly all are names, or characters that are part of no longer sign.
+fn plain(input: &str) -> Option<(Kind, usize)> {
+    let bytes = input.as_bytes();
+    match bytes.first()? {
+        b'(' | b')' | b'[' | b']' | b'{' | b'}' | b',' | b';' | b'~' | b'?' => {
+            Some((Kind::Sign, 1))
+        }
+        // These may be the prefix of a literal.
+        b'L' | b'u' | b'U' if matches!(bytes.get(1), Some(b'\'' | b'"' | b'8')) => None,
+        b'_' | b'$' | b'a'..=b'z' | b'A'..=b'Z' => {
+            let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$');
+            let len = bytes.iter().take_while(|byte| is_part(byte)).count();
+            let is_all = bytes.get(len).is_none_or(u8::is_ascii);
+            is_all.then_some((Kind::Word, len))
+        }
+        _ => None,
+    }
+}
+
+/// What is skipped and is no blank (C11 6.4p3): comments, ends of lines that are none, and the mark ahead of UTF-8.
 fn space(input: &mut Input) -> Read<()> {
     let line = preceded("//", take_while(0.., |c| c != '\n')).void();
     let block = delimited("/*", take_until(0.., "*/"), "*/").void();
     let spliced = alt(("\\\n", "\\\r\n")).void();
-    // A feed or a vertical tab is white space, too (C11 6.4p3).
-    let other = one_of(['\u{b}', '\u{c}', '\u{feff}']).void();
-    repeat(0.., alt((multispace1.void(), line, block, spliced, other))).parse_next(input)
+    alt((line, block, spliced, "\u{feff}".void())).parse_next(input)
 }
 
 fn token<'t>(input: &mut Input<'t>) -> Read<(Kind, &'t str)> {
@@ -159,7 +200,9 @@ fn prefixed<'t>(
 }
 
 fn sign<'t>(input: &mut Input<'t>) -> Read<&'t str> {
-    let found = SIGNS.iter().find(|sign| input.starts_with(**sign));
+    let first = input.as_bytes().first();
+    let mut same = SIGNS.iter().filter(|sign| sign.as_bytes().first() == first);
+    let found = same.find(|sign| input.starts_with(**sign));
     let length = found.map_or(0, |sign| sign.len());
     if length == 0 {
         return Err(EmptyError);

@@ -8,8 +8,8 @@ use std::ops::Range;
 pub struct TypeId(pub(super) u32);
 
 impl TypeId {
-    /// Its number among the types of its declarations: see [`super::Declarations::type_numbered`].
-    pub fn number(self) -> u32 {
+    /// Its number, for where no type of Rust's gets to: see [`super::Declarations::type_numbered`].
+    pub const fn number(self) -> u32 {
         self.0
     }
 }
@@ -242,4 +242,6 @@ pub struct Enum {
     pub tag: Option<NameId>,
     /// The integer type it is compatible with; `None` until it is complete.
     pub ty: Option<Basic>,
+    /// Its constants, and those that directives among them define.
+    pub(super) constants: Range<u32>,
 }

@@ -8,6 +8,7 @@
 )]
 
 mod declared;
+mod declared_variable;
 mod fault;
 mod lookup;
 mod model;

@@ -16,7 +16,7 @@ const FUNCTION: u32 = 4;
 const SYMBOL: u32 = 5;
 
 /// Text into C's memory: what does not fit is left out, and a NUL ends it.
-struct Fixed {
+pub struct Fixed {
     start: *mut u8,
     size: usize,
     len: usize,
@@ -25,7 +25,7 @@ struct Fixed {
 impl Fixed {
     /// # Safety
     /// * `start` points to `size` bytes, one at least, which are nobody else's until this is gone.
-    unsafe fn new(start: *mut c_char, size: usize) -> Fixed {
+    pub unsafe fn new(start: *mut c_char, size: usize) -> Fixed {
         let start = start.cast();
         Fixed {
             start,

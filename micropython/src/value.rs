@@ -31,11 +31,11 @@ const BOOL: u8 = 12;
 const RANGED: u8 = 13;
 const ENUM: u8 = 14;
 const DATA: u8 = 15;
-const FUNCTION: u8 = 16;
+const CODE: u8 = 16;
 const LONG_DOUBLE: u8 = 17;
 const COMPLEX: u8 = 18;
 const WIDE_INT: u8 = 19;
-const ARRAY: u8 = 20;
+const ELEMENTS: u8 = 20;
 
 /// Which way a value goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +135,7 @@ impl Value {
     /// An array, which is a variable.
     pub fn of_array(size: u32, ty: TypeId) -> Value {
         Value {
-            kind: ARRAY,
+            kind: ELEMENTS,
             size,
             ty: ty.number(),
             ..Value::default()
@@ -158,7 +158,7 @@ impl Value {
             BOOL => Some(Unbox::Bool),
             FLOAT | DOUBLE => Some(Unbox::Float),
             POINTER | STR | BYTES | DATA => Some(Unbox::Pointer),
-            FUNCTION => Some(Unbox::Function),
+            CODE => Some(Unbox::Function),
             _ => None,
         }
     }
@@ -202,7 +202,7 @@ impl Value {
 
     /// Whether it takes one slot, or none.
     pub fn is_of_a_slot(&self) -> bool {
-        !matches!(self.kind, STRUCT | LONG_DOUBLE | COMPLEX | WIDE_INT | ARRAY)
+        !matches!(self.kind, STRUCT | LONG_DOUBLE | COMPLEX | WIDE_INT | ELEMENTS)
     }
 
     /// The same value from its first slot on.
@@ -241,7 +241,7 @@ fn pointer_kind(c: &Declarations, ty: TypeId, way: Way) -> u8 {
     };
     match (to, way) {
         (Some(Ty::Basic(Basic::Char)), Way::Result) => Kind::Str as u8,
-        (Some(Ty::Function(_)), Way::Parameter | Way::Answer) => FUNCTION,
+        (Some(Ty::Function(_)), Way::Parameter | Way::Answer) => CODE,
         (_, Way::Parameter | Way::Answer) => DATA,
         _ => Kind::Pointer as u8,
     }

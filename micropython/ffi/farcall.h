@@ -147,7 +147,6 @@ typedef enum {
     FARCALL_SHOWN_SYMBOL = 5, // the one that it has in a library
 } farcall_shown;
 void farcall_signature_show(const farcall_signature *signature, farcall_shown what, size_t index, char *text, size_t size);
-void farcall_type_show(const struct farcall_scope *scope, uint32_t type, char *text, size_t size);
 
 // Whether signatures get code of their own. Where the system refuses executable memory, they are called through code that is there
 // from the start, which is slower.
@@ -219,8 +218,14 @@ typedef struct {
     uint8_t scalar; // the number that uctypes has for a scalar
     bool has_name; // a tag or a typedef's
     bool is_char; // a text consists of these
+    bool is_bool;
+    bool is_pointer;
+    bool is_enum;
 } farcall_shape;
 void farcall_scope_shape(const farcall_scope *scope, uint32_t type, farcall_shape *out);
+
+// Writes a type as C has it, as far as there is room.
+void farcall_scope_show(const farcall_scope *scope, uint32_t type, char *text, size_t room);
 
 // A member of a structure. Its name is written to `name` as far as there is room. ORDER farcall_member
 typedef struct {

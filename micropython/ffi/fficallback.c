@@ -487,6 +487,7 @@ mp_obj_t ffi_wrap_callback(ffi_keeper_t *keeper, mp_obj_t function, bool lock) {
         mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("callback: expected a function, got %s"),
             mp_obj_get_type_str(function));
     }
+    ffi_keep_names(keeper);
     mp_obj_fficallback_t *self = mp_obj_malloc(mp_obj_fficallback_t, &fficallback_type);
     self->prev = self->next = NULL;
     self->code = NULL;

@@ -17,6 +17,7 @@ void ffi_take_object_call(mp_obj_ffifunc_t *self) {
 }
 
 mp_obj_t ffi_wrap_func(ffi_keeper_t *keeper, const void *address, const mp_obj_ffimod_t *module, mp_obj_t name) {
+    ffi_keep_names(keeper);
     mp_obj_ffifunc_t *self = mp_obj_malloc(mp_obj_ffifunc_t, &ffifunc_type);
     self->signature = keeper->signature;
     self->address = address;

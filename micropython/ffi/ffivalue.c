@@ -4,7 +4,7 @@
 #include <float.h>
 #include <string.h>
 
-#include "modffi.h"
+#include "fficdef.h"
 
 // The type of binary128, where the compiler has one.
 #if LDBL_MANT_DIG == 113

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "modffi.h"
+#include "fficdef.h"
 
 // What a declaration in C says. The keeper's namespace is the types'.
 typedef struct _declaration_t {
@@ -63,6 +63,7 @@ static mp_obj_t new_declared(const farcall_scope *scope, const char *text, size_
     self->module = module;
     self->kind = FARCALL_VOID;
     self->code = '\0';
+    declaration->keeper->names = ffi_scope_of(declaration->keeper->scope);
     self->declaration = declaration;
     return MP_OBJ_FROM_PTR(self);
 }
@@ -73,13 +74,13 @@ mp_obj_t ffi_new_declared_var(const farcall_scope *scope, mp_obj_t text_in, cons
     return new_declared(scope, text, len, 0, NULL, module);
 }
 
-mp_obj_t ffi_new_known_var(const farcall_scope *scope, uint32_t index, void *address, const mp_obj_ffimod_t *module) {
+mp_obj_t ffi_new_variable_of(const farcall_scope *scope, uint32_t index, void *address, mp_obj_ffimod_t *module) {
     return new_declared(scope, NULL, 0, index, address, module);
 }
 
 // The type as C writes it.
 static void show_type(const mp_obj_ffivar_t *self, char *text, size_t size) {
-    farcall_type_show(self->declaration->keeper->scope, self->declaration->types.gives.type, text, size);
+    farcall_scope_show(self->declaration->keeper->scope, self->declaration->types.gives.type, text, size);
 }
 
 // A view of the variable itself, for what has several values in it.
@@ -89,7 +90,7 @@ static mp_obj_t get_view(const mp_obj_ffivar_t *self, const farcall_value *value
         mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("variable %s: its size is not known"),
             mp_obj_str_get_str(self->name));
     }
-    return ffi_new_view(scope, value->type, value->size, self->address);
+    return ffi_struct_at(scope, value->type, self->address);
 }
 
 static mp_obj_t get_declared(const mp_obj_ffivar_t *self) {

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "modffi.h"
+#include "fficdef.h"
 #include "py/objstr.h"
 
 #if defined(ffi_innermost)
@@ -51,7 +51,18 @@ ffi_keeper_t *ffi_new_keeper(void) {
     keeper->signature = NULL;
     keeper->callback = NULL;
     keeper->scope = NULL;
+    keeper->names = NULL;
     return keeper;
+}
+
+void ffi_keep_names(ffi_keeper_t *keeper) {
+    const farcall_signature *signature = keeper->signature;
+    for (size_t i = 0; signature->scope != NULL && i <= signature->value_count; ++i) {
+        if (signature->values[i].kind == FARCALL_STRUCT && signature->values[i].has_name) {
+            keeper->names = ffi_scope_of(signature->scope);
+            return;
+        }
+    }
 }
 
 const char *ffi_get_code(mp_obj_t code, const char *what, size_t *len) {
@@ -171,9 +182,9 @@ void ffi_check_stack(const mp_state_thread_t *state, size_t slots) {
 }
 
 static mp_obj_t ffi_open(size_t n_args, const mp_obj_t *args) {
-    return ffi_new_library(args[0], n_args > 1 ? args[1] : mp_const_none);
+    return ffi_new_library(n_args, args);
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ffi_open_obj, 1, 2, ffi_open);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ffi_open_obj, 1, 3, ffi_open);
 
 static void *get_function_address(mp_obj_t address_in) {
     uint64_t address;
@@ -228,6 +239,10 @@ static const mp_rom_map_elem_t ffi_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_open), MP_ROM_PTR(&ffi_open_obj) },
     { MP_ROM_QSTR(MP_QSTR_func), MP_ROM_PTR(&ffi_func_obj) },
     { MP_ROM_QSTR(MP_QSTR_callback), MP_ROM_PTR(&ffi_callback_obj) },
+    { MP_ROM_QSTR(MP_QSTR_cdef), MP_ROM_PTR(&ffi_cdef_obj) },
+    { MP_ROM_QSTR(MP_QSTR_sizeof), MP_ROM_PTR(&ffi_sizeof_obj) },
+    { MP_ROM_QSTR(MP_QSTR_alignof), MP_ROM_PTR(&ffi_alignof_obj) },
+    { MP_ROM_QSTR(MP_QSTR_layout), MP_ROM_PTR(&ffi_layout_obj) },
     { MP_ROM_QSTR(MP_QSTR_errno), MP_ROM_PTR(&ffi_errno_obj) },
     #if defined(_WIN32)
     { MP_ROM_QSTR(MP_QSTR_last_error), MP_ROM_PTR(&ffi_last_error_obj) },

@@ -6,7 +6,7 @@
 //   fficallback.c a Python function for C: calls out of C
 //   ffithread.c   callbacks on threads that MicroPython does not know
 //   ffiended.c    threads of MicroPython's own that have ended
-//   ffideclared.c functions and callbacks of C types
+//   ffiproto.c    functions and callbacks of C types
 //   ffivalue.c    objects to values of C types and back
 //   ffivar.c      a C variable
 //   ffierrno.c    what C left in errno
@@ -225,12 +225,15 @@ typedef struct _ffi_keeper_t {
     const farcall_signature *signature;
     farcall_callback *callback;
     const farcall_scope *scope;
+    struct _ffi_scope_t *names; // keeps the layouts of structs that are made
 } ffi_keeper_t;
 
 typedef struct _mp_obj_ffimod_t {
     mp_obj_base_t base;
     farcall_library *volatile library; // NULL once closed
     mp_obj_t path; // a str, or None for the program itself
+    struct _ffi_scope_t *names; // the namespace that it was opened with, or NULL
+    mp_obj_t declared; // then a dict of the functions and variables that have been asked for
 } mp_obj_ffimod_t;
 
 typedef struct _mp_obj_ffifunc_t {
@@ -274,6 +277,8 @@ extern const mp_obj_type_t ffivar_type;
 
 // modffi.c
 ffi_keeper_t *ffi_new_keeper(void);
+// For a signature that it has just been given.
+void ffi_keep_names(ffi_keeper_t *keeper);
 // Reads the codes or C types of a result and of arguments, and has `keeper` keep the signature.
 void ffi_read_signature(mp_obj_t result, mp_obj_t args, bool is_callback, ffi_keeper_t *keeper);
 // The code that a str or bytes begins with: the port's own module looks no further. `what` is for the exception.
@@ -284,9 +289,10 @@ bool ffi_get_address(mp_obj_t obj, uint64_t *address);
 void ffi_check_stack(const mp_state_thread_t *state, size_t slots);
 
 // ffimod.c
-mp_obj_t ffi_new_library(mp_obj_t path, mp_obj_t flags);
 // The address of what has that name there. Raises an exception if there is nothing.
 void *ffi_find_symbol(const mp_obj_ffimod_t *module, mp_obj_t name);
+// `args` are the path, and at most a namespace and flags.
+mp_obj_t ffi_new_library(size_t n_args, const mp_obj_t *args);
 
 // ffifunc.c
 mp_obj_t ffi_new_func(mp_obj_t result, mp_obj_t args, void *address, const mp_obj_ffimod_t *module, mp_obj_t name);
@@ -298,12 +304,10 @@ void ffi_take_object_call(mp_obj_ffifunc_t *self);
 // Calls the C function: by the function's own signature, or by a longer one. Raises what comes of it.
 void ffi_call(const mp_obj_ffifunc_t *self, const farcall_signature *signature, const uint64_t *slots, uint64_t *result);
 
-// ffideclared.c
+// ffiproto.c
 // Of a prototype in C. `scope` NULL is the newest namespace in which it makes sense. Without an address it is the function of that name in the
 // module.
 mp_obj_t ffi_new_declared_func(const farcall_scope *scope, mp_obj_t text, void *address, const mp_obj_ffimod_t *module);
-// Of the function of that number in a namespace, at an address of the module.
-mp_obj_t ffi_new_known_func(const farcall_scope *scope, uint32_t index, void *address, const mp_obj_ffimod_t *module);
 mp_obj_t ffi_new_declared_callback(const farcall_scope *scope, mp_obj_t text, mp_obj_t function, bool lock);
 mp_obj_t ffi_call_declared(mp_obj_ffifunc_t *self, size_t n_args, size_t n_kw, const mp_obj_t *args);
 // A text of C in a str or bytes.
@@ -336,8 +340,6 @@ bool ffi_thread_has_ended(const mp_state_thread_t *state);
 mp_obj_t ffi_new_var(mp_obj_t code, void *address, const mp_obj_ffimod_t *module, mp_obj_t name);
 // Of a declaration in C, at the address of that name in the module. `scope` NULL is as for functions.
 mp_obj_t ffi_new_declared_var(const farcall_scope *scope, mp_obj_t text, const mp_obj_ffimod_t *module);
-// The variable of that number in a namespace.
-mp_obj_t ffi_new_known_var(const farcall_scope *scope, uint32_t index, void *address, const mp_obj_ffimod_t *module);
 
 // convert.c
 typedef enum {
@@ -377,15 +379,6 @@ mp_obj_t ffi_obj_from_value(const farcall_value *value, const farcall_scope *sco
 bool ffi_get_ranged(mp_obj_t obj, size_t width, bool is_signed, uint64_t *low, uint64_t *high);
 FFI_NORETURN void ffi_raise_value(ffi_conversion_t why, const char *where, const char *type, const farcall_value *value,
     mp_obj_t obj);
-
-// The object with the layout of a type, see fficdef.c.
-mp_obj_t ffi_layout_of(const farcall_scope *scope, uint32_t type);
-// A uctypes.struct over memory of its own with these bytes.
-mp_obj_t ffi_new_struct(const farcall_scope *scope, uint32_t type, const void *bytes);
-// Is it good for a struct of that type and size by value?
-// A view of a struct or an array that is somewhere in memory.
-mp_obj_t ffi_new_view(const farcall_scope *scope, uint32_t type, size_t size, void *address);
-bool ffi_struct_bytes(const farcall_scope *scope, uint32_t type, size_t size, mp_obj_t obj, const void **bytes);
 
 // ffiraise.c
 // Enough for "argument N of NAME" with any sensible name; longer ones are cut.

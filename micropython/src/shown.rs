@@ -1,7 +1,6 @@
 //! C's names and types as text, for messages and for printing.
 
 use crate::declared::{Declared, Origin, Source};
-use crate::scope::Scope;
 use crate::signature::Signature;
 use farcall_cdecl::c::{Declarations, NameId, TypeId};
 use std::ffi::c_char;
@@ -183,25 +182,4 @@ fn show_source(c: Option<&Declarations>, source: &Source, to: &mut Fixed) -> fmt
         (Source::Type(ty), Some(c)) => write!(to, "{}", c.show(*ty)),
         (Source::Type(_), None) => Ok(()),
     }
-}
-
-/// A type of a namespace, with a name in its place unless that is empty.
-///
-/// # Safety
-/// * `scope` has not been released.
-/// * `start` points to `size` bytes, one at least.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn farcall_type_show(
-    scope: *const Scope,
-    ty: u32,
-    start: *mut c_char,
-    size: usize,
-) {
-    // SAFETY: the caller vouches for the memory and for the namespace.
-    let (mut to, scope) = unsafe { (Fixed::new(start, size), &*scope) };
-    scope.with(|c| {
-        if let Some(ty) = c.type_numbered(ty) {
-            let _ = write!(to, "{}", c.show(ty));
-        }
-    });
 }

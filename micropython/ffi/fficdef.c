@@ -231,7 +231,7 @@ static void cdef_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_
     (void)kind;
     size_t counts[4];
     farcall_scope_counts(scope_of_self(self_in), counts);
-    mp_printf(print, "<fficdef %u functions, %u variables, %u constants, %u types>", (unsigned int)counts[0],
+    mp_printf(print, "<fficdef functions: %u, variables: %u, constants: %u, types: %u>", (unsigned int)counts[0],
         (unsigned int)counts[1], (unsigned int)counts[2], (unsigned int)counts[3]);
 }
 

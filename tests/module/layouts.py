@@ -83,9 +83,18 @@ def fill(s):
 
 checked("units", fill)
 
-# Three bytes have no room for uctypes' units, which have 1, 2 or 4, but for what is in two of them.
+# Three bytes have no room for uctypes' units, which have 1, 2 or 4 bytes, but for what is in two of them.
 memory, s = filled("three")
-print(s.a, "b" in t.layout("struct three") or "left out")
+print(s.a, hex(s.b))
+
+
+def fill(s):
+    s.a, s.b = 300, 0x5555
+
+
+checked("three", fill)
+t.cdef("struct __attribute__((packed)) whole { unsigned all : 24; };")
+print(sorted(t.layout("struct whole")), t.sizeof("struct whole"))
 
 memory, s = filled("nested")
 inner = getattr(s, "in")
@@ -137,7 +146,7 @@ print(s.first.re, s.first.im, [(s.all[i].re, s.all[i].im) for i in range(2)])
 memory, s = filled("over")
 print(s.c, s.x, s.end)
 
-either = uctypes.struct(uctypes.addressof(bytearray(b"\x01\0\0\0\0\0\xf8\x3f....")), t.layout("union either"), 0)
+either = uctypes.struct(uctypes.addressof(bytearray(b"\0\0\0\0\0\0\xf8\x3f....")), t.layout("union either"), 0)
 print(either.d, either.i, len(either.bytes))
 
 # The elements of an array without a length are counted as none.

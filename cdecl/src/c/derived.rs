@@ -42,7 +42,7 @@ impl Derived {
             return None;
         }
         let number = self.table[self.place(types, ty)];
-        number.checked_sub(1).map(TypeId)
+        number.checked_sub(1).map(TypeId::new)
     }
 
     /// Makes room for one more.
@@ -96,7 +96,7 @@ impl Declarations {
         self.types.try_push(ty)?;
         self.depths.push(depth);
         self.derived.add_last(&self.types);
-        Ok(TypeId(self.types.len() as u32 - 1))
+        Ok(TypeId::new(self.types.len() as u32 - 1))
     }
 
     /// Forgets the types from a number on.

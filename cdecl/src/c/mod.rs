@@ -16,8 +16,10 @@
 
 mod attributes;
 mod constant;
+mod constraints;
 mod declarations;
 mod declarator;
+mod define;
 mod derived;
 mod directive;
 mod enumeration;

@@ -39,6 +39,20 @@ pub(super) struct Journal {
     changes: Vec<Change>,
 }
 
+/// Gives memory back, but for a sixteenth, so that small texts that follow find room.
+pub(super) fn trim<T>(items: &mut Vec<T>) {
+    let enough = items.len() + items.len() / 16 + 4;
+    if items.capacity() <= enough + items.len() / 8 {
+        return;
+    }
+    let mut fitting = Vec::new();
+    // Where there is no memory for that, it stays as it is.
+    if fitting.try_reserve_exact(enough).is_ok() {
+        fitting.append(items);
+        *items = fitting;
+    }
+}
+
 impl Declarations {
     /// Does `work`, of which nothing is left if it fails.
     pub(super) fn whole<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
@@ -64,8 +78,25 @@ impl Declarations {
         self.journal.mark = outer;
         if outer.is_none() {
             self.journal.changes = Vec::new();
+            self.trim();
         }
         outcome
+    }
+
+    /// Gives memory back where much more is reserved than there is in use.
+    fn trim(&mut self) {
+        self.names.trim();
+        trim(&mut self.known);
+        trim(&mut self.types);
+        trim(&mut self.depths);
+        trim(&mut self.function_types);
+        trim(&mut self.params);
+        trim(&mut self.records);
+        trim(&mut self.fields);
+        trim(&mut self.enums);
+        trim(&mut self.functions);
+        trim(&mut self.variables);
+        trim(&mut self.constants);
     }
 
     fn mark(&self) -> Mark {
@@ -87,7 +118,7 @@ impl Declarations {
     fn take_back(&mut self, mark: Mark) {
         while self.journal.changes.len() > mark.changes {
             match self.journal.changes.pop() {
-                Some(Change::Known(name, before)) => self.known[name.0 as usize] = before,
+                Some(Change::Known(name, before)) => self.known[name.index()] = before,
                 Some(Change::Record(index, before)) => self.records[index as usize] = before,
                 Some(Change::Enum(index, before)) => self.enums[index as usize] = before,
                 Some(Change::Function(index, before)) => self.functions[index as usize] = before,
@@ -102,6 +133,7 @@ impl Declarations {
         self.params.truncate(mark.params);
         self.records.truncate(mark.records);
         self.fields.truncate(mark.fields);
+        self.by_name.truncate(mark.fields);
         self.enums.truncate(mark.enums);
         self.functions.truncate(mark.functions);
         self.variables.truncate(mark.variables);
@@ -125,7 +157,7 @@ impl Declarations {
 
     pub(super) fn note_known(&mut self, name: NameId) -> std::result::Result<(), OutOfMemory> {
         self.note(
-            |mark| (name.0 as usize) < mark.names,
+            |mark| (name.index()) < mark.names,
             |c| Change::Known(name, c.known_of(name)),
         )
     }

@@ -14,6 +14,8 @@
 pub struct ObjectModel {
     /// The word that stands for no value.
     pub none: i32,
+    /// The words for false and for true.
+    pub truth: [i32; 2],
     /// The type of floats, which hold a `double`.
     pub float_type: u64,
     /// Where in a float that is, in bytes.
@@ -156,8 +158,14 @@ pub const NO_FRAME: u64 = 1;
 /// How an argument becomes a C value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unbox {
-    /// From a small integer.
+    /// From a small integer, of which C gets as many low bits as its type has.
     Int,
+    /// From a small integer that C's type holds, which has a sign.
+    Signed,
+    /// The same without a sign.
+    Unsigned,
+    /// From true or false, or from a small integer that is 0 or 1: a byte.
+    Bool,
     /// From a float or a small integer.
     Float,
     /// From none, a small integer, a buffer or a function.
@@ -186,6 +194,8 @@ pub enum Boxing {
     Int(u8),
     /// The same without a sign.
     Uint(u8),
+    /// True or false, of a byte: false is 0.
+    Bool,
     /// A float.
     Float,
     /// An object of the kind with this number.

@@ -86,6 +86,44 @@ fn call_operations_on_objects_are_as_reviewed() {
     }
 }
 
+/// The conversions of C's own types: integers have ranges, and bytes are truth values.
+fn declared(signature: &Signature) -> ObjectCall {
+    let of_scalar = |ty: &Type| match ty {
+        Type::Scalar(Scalar::U8) => Unbox::Bool,
+        Type::Scalar(scalar) if scalar.is_float() => Unbox::Float,
+        Type::Scalar(scalar) if scalar.is_signed() => Unbox::Signed,
+        _ => Unbox::Unsigned,
+    };
+    ObjectCall {
+        args: signature.args().iter().map(of_scalar).collect(),
+        ret: Boxing::Bool,
+    }
+}
+
+#[test]
+fn call_operations_on_integers_with_ranges_are_as_reviewed() {
+    let names = [
+        ("ranges", "B(biHQB)"),
+        ("large-ranges", "B(qq)"),
+        ("ranges-on-the-stack", "B(8qhQBdI)"),
+    ];
+    for (abi, (name, text)) in ABIS
+        .into_iter()
+        .flat_map(|abi| names.map(|name| (abi, name)))
+    {
+        let signature = signature(text);
+        let plan = plan(&signature, abi).expect("every scalar has a place");
+        let code = emit::call_objects(&plan, &declared(&signature), &model(abi), &shared(abi))
+            .expect("memory");
+        let code = code.expect("an emitter for objects");
+        listing::assert_golden(
+            abi,
+            &format!("objects-{name}"),
+            &listing::of(&signature, &code),
+        );
+    }
+}
+
 #[test]
 fn callback_entries_on_objects_are_as_reviewed() {
     let names = [
@@ -135,11 +173,23 @@ fn shared_code_for_objects_is_as_reviewed() {
 
 /// Any signature of scalars, with any way to convert each of them.
 fn any_call() -> impl Strategy<Value = (Signature, ObjectCall)> {
-    let integers = [Unbox::Int, Unbox::Pointer, Unbox::Function];
+    let integers = [
+        Unbox::Int,
+        Unbox::Signed,
+        Unbox::Unsigned,
+        Unbox::Bool,
+        Unbox::Pointer,
+        Unbox::Function,
+    ];
     let arg = (select(Scalar::ALL.to_vec()), select(integers.to_vec()));
     let count = prop_oneof![8 => 0..=30usize, 1 => 500..=MOST_ARGS];
     let args = count.prop_flat_map(move |count| vec(arg.clone(), count));
-    let boxing = select(vec![Boxing::Int(1), Boxing::Uint(2), Boxing::Object(6)]);
+    let boxing = select(vec![
+        Boxing::Int(1),
+        Boxing::Uint(2),
+        Boxing::Bool,
+        Boxing::Object(6),
+    ]);
     let ret = (proptest::option::of(select(Scalar::ALL.to_vec())), boxing);
     (ret, args).prop_map(|((ret, boxing), args)| {
         let unbox = |(scalar, unbox): &(Scalar, Unbox)| match scalar.is_float() {

@@ -10,6 +10,7 @@ use std::thread;
 fn model() -> ObjectModel {
     ObjectModel {
         none: 6,
+        truth: [14, 30],
         float_type: 0x1000,
         float_value: 8,
         buffers: Vec::new(),

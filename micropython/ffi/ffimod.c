@@ -60,7 +60,7 @@ static mp_obj_t ffimod_make_new(const mp_obj_type_t *type, size_t n_args, size_t
     return ffi_new_library(n_args, args);
 }
 
-static void *find_symbol(mp_obj_ffimod_t *self, mp_obj_t name) {
+void *ffi_find_symbol(const mp_obj_ffimod_t *self, mp_obj_t name) {
     const char *c_name = ffi_get_c_string(name);
     farcall_library *library = self->library;
     if (library == NULL) {
@@ -95,22 +95,35 @@ static void ffimod_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kin
     mp_print_str(print, ">");
 }
 
-static mp_obj_t ffimod_func(size_t n_args, const mp_obj_t *args) {
-    (void)n_args;
-    mp_obj_ffimod_t *self = MP_OBJ_TO_PTR(args[0]);
-    return ffi_new_func(args[1], args[3], find_symbol(self, args[2]), self, args[2]);
+// What texts of C are read in; NULL is the newest namespace in which they make sense.
+static const farcall_scope *scope_of(const mp_obj_ffimod_t *self) {
+    return self->names == NULL ? NULL : self->names->scope;
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ffimod_func_obj, 4, 4, ffimod_func);
 
-static mp_obj_t ffimod_var(mp_obj_t self_in, mp_obj_t code, mp_obj_t name) {
-    mp_obj_ffimod_t *self = MP_OBJ_TO_PTR(self_in);
-    return ffi_new_var(code, find_symbol(self, name), self, name);
+static mp_obj_t ffimod_func(size_t n_args, const mp_obj_t *args) {
+    mp_obj_ffimod_t *self = MP_OBJ_TO_PTR(args[0]);
+    if (n_args == 2) {
+        return ffi_new_declared_func(scope_of(self), args[1], NULL, self);
+    }
+    if (n_args == 3) {
+        mp_raise_TypeError(MP_ERROR_TEXT("func() takes a prototype, or a result, a name and arguments"));
+    }
+    return ffi_new_func(args[1], args[3], ffi_find_symbol(self, args[2]), self, args[2]);
 }
-static MP_DEFINE_CONST_FUN_OBJ_3(ffimod_var_obj, ffimod_var);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ffimod_func_obj, 2, 4, ffimod_func);
+
+static mp_obj_t ffimod_var(size_t n_args, const mp_obj_t *args) {
+    mp_obj_ffimod_t *self = MP_OBJ_TO_PTR(args[0]);
+    if (n_args == 2) {
+        return ffi_new_declared_var(scope_of(self), args[1], self);
+    }
+    return ffi_new_var(args[1], ffi_find_symbol(self, args[2]), self, args[2]);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ffimod_var_obj, 2, 3, ffimod_var);
 
 static mp_obj_t ffimod_addr(mp_obj_t self_in, mp_obj_t name) {
     mp_obj_ffimod_t *self = MP_OBJ_TO_PTR(self_in);
-    return ffi_obj_from_slot(FARCALL_POINTER, (uintptr_t)find_symbol(self, name));
+    return ffi_obj_from_slot(FARCALL_POINTER, (uintptr_t)ffi_find_symbol(self, name));
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(ffimod_addr_obj, ffimod_addr);
 

@@ -21,6 +21,7 @@ pub struct Field {
 #[repr(C)]
 pub struct Model {
     none: usize,
+    truth: [usize; 2],
     float_type: usize,
     float_value: usize,
     buffers: *const Field,
@@ -139,6 +140,7 @@ pub unsafe extern "C" fn farcall_object_model_set(
         };
         let model = ObjectModel {
             none: narrow(model.none)?,
+            truth: [narrow(model.truth[0])?, narrow(model.truth[1])?],
             float_type: model.float_type as u64,
             float_value: narrow(model.float_value)?,
             buffers: fields(buffers)?,

@@ -6,7 +6,7 @@
 
 use super::buffer::{Label, List};
 use crate::abi::regs::{Fpr, Gpr};
-use crate::abi::{Abi, Move, Plan};
+use crate::abi::{Abi, Extend, Move, Plan};
 use crate::endpoint::{Boxing, ErrnoModel, ObjectCall, ObjectModel, SharedOffsets, Unbox};
 use crate::layout::SLOT;
 use farcall_memory::OutOfMemory;
@@ -81,6 +81,8 @@ pub(super) trait CallSteps: Machine {
     fn box_none(&mut self, job: &CallJob<'_>);
     /// Makes a small integer of a result of fewer than all bits.
     fn box_narrow(&mut self, job: &CallJob<'_>, result: &Move);
+    /// Makes true or false of a result.
+    fn box_bool(&mut self, job: &CallJob<'_>);
     /// Makes a small integer of a result of all bits, or goes to `large` with it.
     fn box_word(&mut self, job: &CallJob<'_>, is_signed: bool, large: Label);
     /// Passes a result on to the function that makes floats.
@@ -96,6 +98,8 @@ pub(super) trait CallSteps: Machine {
     fn branch_unless_converted(&mut self, label: Label);
     /// Takes the slow path unless the object is a small integer, and makes a float of it.
     fn unbox_float_of_integer(&mut self, job: &CallJob<'_>, register: Fpr, width: u32);
+    /// The object in the register is not true: puts 0 or 1 there and goes back, or takes the slow path.
+    fn unbox_other_bool(&mut self, job: &CallJob<'_>, register: Gpr, back: Label);
     /// What [`CallSteps::give_errno`] goes for.
     fn give_kept_errno(&mut self, errno: &ErrnoModel);
     /// Restores a result to what it was before [`CallSteps::box_word`] found it too large.
@@ -119,6 +123,16 @@ pub(super) struct CallJob<'a> {
     detours: List<(DetourLabels, Detour)>,
 }
 
+/// Which small integers an argument's type holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Range {
+    /// All of them, or their low bits if the type has fewer.
+    Any,
+    /// Those that extending its bits does not change.
+    Narrow,
+    NotNegative,
+}
+
 /// Where a detour begins, and where it comes back to.
 #[derive(Clone, Copy)]
 pub(super) struct DetourLabels {
@@ -132,6 +146,8 @@ pub(super) enum Detour {
     Convert { register: Gpr, with: u32 },
     /// The object in [`Machine::OBJECT`] is a small integer, or of unknown type; a float of this size is wanted.
     Integer { register: Fpr, width: u32 },
+    /// The object in the register is false, an integer, or of unknown type.
+    Bool { register: Gpr },
     /// Calls begin with the error numbers that are kept.
     Errno(ErrnoModel),
     /// The result fits no small integer.
@@ -163,12 +179,35 @@ impl<'a> CallJob<'a> {
         self.call.args[arg.value as usize]
     }
 
+    /// What has to be asked of an argument that is a small integer.
+    pub(super) fn range(&self, arg: &Move) -> Range {
+        match (self.unbox(arg), arg.extend) {
+            (Unbox::Signed | Unbox::Unsigned, Extend::Sign | Extend::Zero) => Range::Narrow,
+            (Unbox::Unsigned, Extend::None) => Range::NotNegative,
+            _ => Range::Any,
+        }
+    }
+
+    /// Whether the argument is a small integer and nothing else.
+    pub(super) fn is_of_integer(&self, arg: &Move) -> bool {
+        matches!(
+            self.unbox(arg),
+            Unbox::Int | Unbox::Signed | Unbox::Unsigned
+        )
+    }
+
+    /// Whether no argument's conversion can fail once all tags are tested.
+    pub(super) fn is_of_integers(&self) -> bool {
+        let is_certain = |arg| self.is_of_integer(arg) && self.range(arg) == Range::Any;
+        self.plan.args.iter().all(is_certain)
+    }
+
     /// The shared code that converts an argument, if it may be more than one kind of object.
     pub(super) fn converter(&self, unbox: Unbox) -> Option<u32> {
         match unbox {
             Unbox::Pointer => Some(self.shared.pointer),
             Unbox::Function => Some(self.shared.function),
-            Unbox::Int | Unbox::Float => None,
+            Unbox::Int | Unbox::Signed | Unbox::Unsigned | Unbox::Bool | Unbox::Float => None,
         }
     }
 
@@ -223,6 +262,7 @@ pub(super) fn emit_call<M: CallSteps>(
 fn box_result<M: CallSteps>(asm: &mut M, job: &mut CallJob<'_>) {
     match (job.call.ret, job.plan.ret.first()) {
         (Boxing::None, _) | (_, None) => asm.box_none(job),
+        (Boxing::Bool, Some(_)) => asm.box_bool(job),
         (Boxing::Int(_) | Boxing::Uint(_), Some(result)) if result.width < SLOT => {
             asm.box_narrow(job, result);
         }
@@ -273,6 +313,7 @@ fn emit_detours<M: CallSteps>(asm: &mut M, job: &mut CallJob<'_>) -> Result<(), 
                 asm.unbox_float_of_integer(job, register, width);
                 asm.branch_to(back);
             }
+            Detour::Bool { register } => asm.unbox_other_bool(job, register, back),
             Detour::Errno(errno) => {
                 asm.give_kept_errno(&errno);
                 asm.branch_to(back);

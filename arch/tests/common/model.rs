@@ -36,6 +36,7 @@ pub fn model(abi: Abi) -> ObjectModel {
     };
     ObjectModel {
         none: 6,
+        truth: [14, 30],
         float_type: 0x1111_0000_0000,
         float_value: 8,
         buffers: vec![field(0x2222_0000_0000, 24), field(0x2222_0000_0100, 24)],

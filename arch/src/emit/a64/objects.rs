@@ -16,14 +16,14 @@ use super::errno::ThreadPointer;
 use super::thread::{
     ABOVE, ARGS, FUNCTION, OBJECT, PREV, WAITS, in_call_frame, is_near, known_thread_word,
 };
-use super::{Emitter, SCRATCH, TARGET};
+use super::{Emitter, FAR, SCRATCH, TARGET};
 use crate::abi::regs::a64::{SP, V16, X13, X14};
 use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Extend, Move, Place, Plan};
 use crate::emit::Code;
 use crate::emit::buffer::Label;
 use crate::emit::objects::{
-    CallJob, CallSteps, Detour, LinkTime, Machine, emit_call, operation_args,
+    CallJob, CallSteps, Detour, LinkTime, Machine, Range, emit_call, operation_args,
 };
 use crate::endpoint::{ErrnoModel, ObjectCall, ObjectModel, SharedOffsets, Unbox, call_frame};
 use crate::layout::SLOT;
@@ -205,6 +205,15 @@ impl CallSteps for Emitter {
         self.tag_narrow(register, SPARE, register, result);
     }
 
+    fn box_bool(&mut self, job: &CallJob<'_>) {
+        let register = self.abi.convention().int_rets[0];
+        let [no, yes] = job.model.truth.map(|word| i64::from(word) as u64);
+        dynasm!(self.ops ; .arch aarch64 ; tst W(register), 0xff);
+        self.constant(SPARE, yes);
+        self.constant(register, no);
+        dynasm!(self.ops ; .arch aarch64 ; csel X(register), X(SPARE), X(register), ne);
+    }
+
     fn box_word(&mut self, _: &CallJob<'_>, is_signed: bool, large: Label) {
         let register = self.abi.convention().int_rets[0];
         self.tag_word(register, SPARE, register, is_signed, large);
@@ -245,6 +254,26 @@ impl CallSteps for Emitter {
             ; scvtf D(register), X(OBJECT)
         );
         self.narrow(register, width);
+    }
+
+    fn unbox_other_bool(&mut self, job: &CallJob<'_>, register: Gpr, back: Label) {
+        let ([no, _], slow_path) = (job.model.truth, job.slow_path);
+        let is_false = self.new_label();
+        self.constant(FAR, i64::from(no) as u64);
+        dynasm!(self.ops
+            ; .arch aarch64
+            ; cmp X(register), X(FAR)
+            ; b.eq =>is_false
+            ; tst X(register), 1
+            ; b.eq =>slow_path
+            ; lsr X(register), X(register), 1
+            ; cmp XSP(register), 1
+            ; b.hi =>slow_path
+            ; b =>back
+            ; =>is_false
+            ; mov X(register), xzr
+            ; b =>back
+        );
     }
 
     fn give_kept_errno(&mut self, errno: &ErrnoModel) {
@@ -293,8 +322,10 @@ impl Emitter {
             }
             (_, None) => {
                 self.load(&object(arg, OBJECT));
-                self.note_tag(OBJECT);
-                self.untag(OBJECT, arg);
+                if job.is_of_integer(arg) {
+                    self.note_tag(OBJECT);
+                }
+                self.unbox_integer(job, arg, OBJECT);
                 Access::word(OBJECT, SP, offset)
             }
         };
@@ -315,14 +346,14 @@ impl Emitter {
             self.load_group(&group);
         }
         for (arg, register) in words.clone() {
-            if job.unbox(arg) == Unbox::Int {
+            if job.is_of_integer(arg) {
                 self.note_tag(register);
             }
         }
         self.test_tags(job);
         for (arg, register) in words {
             match job.converter(job.unbox(arg)) {
-                None => self.untag(register, arg),
+                None => self.unbox_integer(job, arg, register),
                 Some(with) => {
                     let detour = job.detour(self, Detour::Convert { register, with });
                     let start = detour.start;
@@ -331,6 +362,49 @@ impl Emitter {
                     self.place(detour.back);
                 }
             }
+        }
+    }
+
+    /// Makes a C integer of a truth value, or of what is a small integer if the test of its tag, which may come later, finds it to be one.
+    fn unbox_integer(&mut self, job: &mut CallJob<'_>, arg: &Move, register: Gpr) {
+        let slow_path = job.slow_path;
+        match (job.unbox(arg), job.range(arg)) {
+            (Unbox::Bool, _) => {
+                let detour = job.detour(self, Detour::Bool { register });
+                let ([_, yes], start) = (job.model.truth, detour.start);
+                self.constant(FAR, i64::from(yes) as u64);
+                dynasm!(self.ops
+                    ; .arch aarch64
+                    ; cmp X(register), X(FAR)
+                    ; b.ne =>start
+                    ; movz X(register), 1
+                );
+                self.place(detour.back);
+            }
+            (_, Range::Any) => self.untag(register, arg),
+            (_, Range::Narrow) => {
+                dynasm!(self.ops ; .arch aarch64 ; asr X(register), X(register), 1);
+                self.compare_with_extended(register, arg);
+                dynasm!(self.ops ; .arch aarch64 ; b.ne =>slow_path);
+            }
+            (_, Range::NotNegative) => dynasm!(self.ops
+                ; .arch aarch64
+                ; asr X(register), X(register), 1
+                ; cmp XSP(register), 0
+                ; b.lt =>slow_path
+            ),
+        }
+    }
+
+    /// Compares a register with a move's bytes in it, extended.
+    fn compare_with_extended(&mut self, r: Gpr, mv: &Move) {
+        match (mv.extend, mv.width) {
+            (Extend::Sign, 1) => dynasm!(self.ops ; .arch aarch64 ; cmp XSP(r), W(r), SXTB),
+            (Extend::Sign, 2) => dynasm!(self.ops ; .arch aarch64 ; cmp XSP(r), W(r), SXTH),
+            (Extend::Sign, _) => dynasm!(self.ops ; .arch aarch64 ; cmp XSP(r), W(r), SXTW),
+            (_, 1) => dynasm!(self.ops ; .arch aarch64 ; cmp XSP(r), W(r), UXTB),
+            (_, 2) => dynasm!(self.ops ; .arch aarch64 ; cmp XSP(r), W(r), UXTH),
+            _ => dynasm!(self.ops ; .arch aarch64 ; cmp XSP(r), W(r), UXTW),
         }
     }
 

@@ -24,7 +24,7 @@ use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Move, Place, Plan};
 use crate::emit::buffer::Label;
 use crate::emit::objects::{
-    CallJob, CallSteps, Detour, LinkTime, Machine, emit_call, operation_args,
+    CallJob, CallSteps, Detour, LinkTime, Machine, Range, emit_call, operation_args,
 };
 use crate::emit::{Code, in_turns};
 use crate::endpoint::{ErrnoModel, ObjectCall, ObjectModel, SharedOffsets, Unbox, call_frame};
@@ -112,7 +112,7 @@ impl CallSteps for Emitter {
     fn enter_call(&mut self, job: &CallJob<'_>) {
         self.enter(frame_size(job));
         let [function, _, _, args] = operation_args(self.abi);
-        if !is_of_integers(job.call) {
+        if !job.is_of_integers() {
             self.copy(FUNCTION, function);
             self.copy(ARGS, args);
         }
@@ -125,11 +125,9 @@ impl CallSteps for Emitter {
 
     fn test_tags(&mut self, job: &CallJob<'_>) {
         let [_, base] = held(job);
-        for (unbox, index) in job.call.args.iter().zip(0..) {
-            if *unbox == Unbox::Int {
-                let offset = index * SLOT;
-                read!(self, and Rd(SCRATCH), DWORD Address { base, offset });
-            }
+        for arg in job.plan.args.iter().filter(|arg| job.is_of_integer(arg)) {
+            let offset = arg.value * SLOT;
+            read!(self, and Rd(SCRATCH), DWORD Address { base, offset });
         }
         dynasm!(self.ops ; .arch x64 ; test al, 1);
         self.branch(When::Equal, job.slow_path);
@@ -151,7 +149,7 @@ impl CallSteps for Emitter {
     /// arguments' address is the last of all.
     fn unbox(&mut self, job: &mut CallJob<'_>) {
         let [function, args] = held(job);
-        if is_of_integers(job.call) {
+        if job.is_of_integers() {
             // An argument is about to take the function's register.
             read!(self, mov Rq(TARGET), QWORD field_of(function, job.model.function_target));
         }
@@ -174,9 +172,13 @@ impl CallSteps for Emitter {
                     self.unbox_float(job, arg, spare);
                     self.store_fp(stack(offset), spare, arg.width);
                 }
-                (Place::Stack { offset, size }, Unbox::Int | Unbox::Pointer | Unbox::Function) => {
-                    self.unbox_word(job, arg, SCRATCH);
-                    self.store(stack(offset), size);
+                (Place::Stack { offset, size }, _) => {
+                    let through = match job.range(arg) {
+                        Range::Narrow => row.int_args[1],
+                        Range::Any | Range::NotNegative => SCRATCH,
+                    };
+                    self.unbox_word(job, arg, through);
+                    self.store_register(stack(offset), through, size);
                 }
                 // Results only.
                 (Place::X87(_), _) => {}
@@ -193,7 +195,7 @@ impl CallSteps for Emitter {
 
     fn call_target(&mut self, job: &CallJob<'_>) {
         self.count_vector_args(job.plan);
-        if is_of_integers(job.call) {
+        if job.is_of_integers() {
             dynasm!(self.ops ; .arch x64 ; call Rq(TARGET));
         } else {
             let target = job.model.function_target as i8;
@@ -222,6 +224,17 @@ impl CallSteps for Emitter {
     fn box_narrow(&mut self, _: &CallJob<'_>, result: &Move) {
         self.extend(SCRATCH, result);
         dynasm!(self.ops ; .arch x64 ; lea rax, [rax + rax + 1]);
+    }
+
+    fn box_bool(&mut self, job: &CallJob<'_>) {
+        let [no, yes] = job.model.truth;
+        dynasm!(self.ops
+            ; .arch x64
+            ; test al, al
+            ; mov eax, no
+            ; mov Rd(SPARE), yes
+            ; cmovne eax, Rd(SPARE)
+        );
     }
 
     fn box_word(&mut self, _: &CallJob<'_>, is_signed: bool, large: Label) {
@@ -270,6 +283,21 @@ impl CallSteps for Emitter {
         }
     }
 
+    fn unbox_other_bool(&mut self, job: &CallJob<'_>, register: Gpr, back: Label) {
+        let [no, _] = job.model.truth;
+        let is_false = self.new_label();
+        self.compare_word(register, no);
+        self.branch(When::Equal, is_false);
+        dynasm!(self.ops ; .arch x64 ; shr Rq(register), 1);
+        self.branch(When::NotCarry, job.slow_path);
+        self.compare_word(register, 1);
+        self.branch(When::Above, job.slow_path);
+        self.branch(When::Always, back);
+        self.place(is_false);
+        dynasm!(self.ops ; .arch x64 ; xor Rd(register), Rd(register));
+        self.branch(When::Always, back);
+    }
+
     fn give_kept_errno(&mut self, errno: &ErrnoModel) {
         self.give_kept_numbers(errno, SCRATCH, SPARE);
     }
@@ -287,7 +315,7 @@ impl CallSteps for Emitter {
         self.begin_detour(job);
         self.place(job.slow_path);
         self.raise_stack(job.plan.stack);
-        if is_of_integers(job.call) {
+        if job.is_of_integers() {
             self.branch_to_shared(job.shared.leave);
         } else {
             let args = job.call.args.len() as i32;
@@ -304,8 +332,34 @@ impl CallSteps for Emitter {
 }
 
 impl Emitter {
+    /// A small integer that is narrower than a register passes through the scratch register, which is not `register` then.
     fn unbox_word(&mut self, job: &mut CallJob<'_>, arg: &Move, register: Gpr) {
-        self.load_word(register, object(job, arg));
+        let from = object(job, arg);
+        match (job.unbox(arg), job.range(arg)) {
+            (Unbox::Bool, _) => {
+                let detour = job.detour(self, Detour::Bool { register });
+                self.load_word(register, from);
+                let [_, yes] = job.model.truth;
+                self.compare_word(register, yes);
+                self.branch(When::NotEqual, detour.start);
+                dynasm!(self.ops ; .arch x64 ; mov Rd(register), 1);
+                return self.place(detour.back);
+            }
+            (_, Range::Narrow) => {
+                self.load_word(SCRATCH, from);
+                dynasm!(self.ops ; .arch x64 ; sar rax, 1);
+                self.extend_to(register, SCRATCH, arg);
+                dynasm!(self.ops ; .arch x64 ; cmp Rq(register), rax);
+                return self.branch(When::NotEqual, job.slow_path);
+            }
+            (_, Range::NotNegative) => {
+                self.load_word(register, from);
+                dynasm!(self.ops ; .arch x64 ; sar Rq(register), 1);
+                return self.branch(When::Negative, job.slow_path);
+            }
+            (_, Range::Any) => {}
+        }
+        self.load_word(register, from);
         match job.converter(job.unbox(arg)) {
             None => dynasm!(self.ops ; .arch x64 ; sar Rq(register), 1),
             Some(with) => {
@@ -363,13 +417,8 @@ fn object(job: &CallJob<'_>, arg: &Move) -> Address {
 /// Where the function and the arguments' address are until the arguments are loaded.
 fn held(job: &CallJob<'_>) -> [Gpr; 2] {
     let [function, _, _, args] = operation_args(job.plan.abi);
-    match is_of_integers(job.call) {
+    match job.is_of_integers() {
         true => [function, args],
         false => [FUNCTION, ARGS],
     }
-}
-
-/// Whether no argument's conversion can fail once all tags are tested.
-fn is_of_integers(call: &ObjectCall) -> bool {
-    call.args.iter().all(|unbox| *unbox == Unbox::Int)
 }

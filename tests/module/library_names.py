@@ -52,7 +52,7 @@ print(lib.apply(f, 6, 7))
 print(lib.var("number_t var_i").get())
 newer = ffi.cdef("typedef char number_t;")
 print(lib.func("number_t add2(number_t, number_t)")(300, 3))
-raises("not of this one", ValueError, ("number_t",), newer.func, "nothing_t (void)", 1)
+raises("not of this one", ValueError, ("1:1", "pair"), newer.func, "pair (void)", 1)
 
 # More is declared, and there at once.
 print(hasattr(lib, "answer"))

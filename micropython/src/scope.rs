@@ -224,3 +224,38 @@ pub unsafe extern "C" fn farcall_scope_release(scope: *const Scope) {
     // SAFETY: the caller gives its reference up.
     drop(unsafe { Shared::from_raw(scope) });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size(scope: &Scope, name: &str) -> Result<u64, Failure> {
+        scope.with(|c| {
+            let ty = c.type_named(name)?;
+            let layout = c.layout(ty);
+            layout
+                .map(|layout| layout.size)
+                .ok_or_else(|| Failure::value("no size"))
+        })
+    }
+
+    #[test]
+    fn newest_namespace_in_use_that_knows_a_name_is_found_first() {
+        let known = |text| Scope::known(text).expect("it is C");
+        let size = |name| Scope::in_newest(|scope| size(scope, name)).ok();
+        let first = known("typedef char in_both; typedef short in_first; struct later;");
+        let second = known("typedef int in_both; struct later { long long x; };");
+        assert_eq!(size("in_both"), Some(4));
+        assert_eq!(size("in_first"), Some(2));
+        assert_eq!(size("struct later"), Some(8));
+        assert_eq!(size("char *"), Some(8));
+        assert_eq!(size("in_none"), None);
+        let user = second.clone();
+        drop(second);
+        assert_eq!(size("in_both"), Some(4));
+        drop(user);
+        assert_eq!(size("in_both"), Some(1));
+        drop(first);
+        assert_eq!(size("in_both"), None);
+    }
+}

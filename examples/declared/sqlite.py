@@ -48,9 +48,9 @@ def run(sql):
         print("error %d: %s" % (error, sqlite.sqlite3_errmsg(db)))
 
 
-place = bytearray(8)
+place = c.new("sqlite3 *")
 sqlite.sqlite3_open(":memory:", place)
-db = int.from_bytes(place, "little")
+db = place[0]
 run("create table planets (name text, moons int); insert into planets values ('Mars', 2), ('Earth', 1), ('Venus', null)")
 run("select name, moons from planets order by name")
 

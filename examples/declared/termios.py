@@ -29,11 +29,11 @@ c = ffi.cdef("""
 """)
 libc = ffi.open("libc.so.6", c)
 
-main, terminal = bytearray(4), bytearray(4)
+main, terminal = c.new("int"), c.new("int")
 size = c.new("struct winsize", ws_row=24, ws_col=80)
 if libc.openpty(main, terminal, None, None, size) != 0:
     raise OSError(ffi.errno())
-fd = int.from_bytes(terminal, "little")
+fd = terminal[0]
 
 
 def echoes():
@@ -52,4 +52,4 @@ size = c.new("struct winsize")
 libc.ioctl(fd, c.TIOCGWINSZ, size)
 print("end of file:", mode.c_cc[c.VEOF], "rows and columns:", size.ws_row, size.ws_col)
 for each in (main, terminal):
-    libc.close(int.from_bytes(each, "little"))
+    libc.close(each[0])

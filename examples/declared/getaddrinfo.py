@@ -22,9 +22,7 @@ c = ffi.cdef("""
         struct addrinfo *ai_next;
     };
     enum { SOCK_STREAM = 1, SOCK_DGRAM };
-    #define AI_NUMERICHOST 4
-    #define AI_NUMERICSERV 0x400
-    #define NI_NUMERIC (1 | 2)
+    enum { AI_NUMERICHOST = 4, AI_NUMERICSERV = 0x400, NI_NUMERIC = 3 };
     int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **list);
     void freeaddrinfo(struct addrinfo *list);
     int getnameinfo(const struct sockaddr *address, socklen_t size, char *host, socklen_t host_size,

@@ -25,7 +25,6 @@ c = ffi.cdef("""
     int tcgetattr(int fd, struct termios *mode);
     int tcsetattr(int fd, int when, const struct termios *mode);
     int ioctl(int fd, unsigned long request, ...);
-    int close(int fd);
 """)
 libc = ffi.open("libc.so.6", c)
 
@@ -51,5 +50,6 @@ print("echo:", echoes()[1])
 size = c.new("struct winsize")
 libc.ioctl(fd, c.TIOCGWINSZ, size)
 print("end of file:", mode.c_cc[c.VEOF], "rows and columns:", size.ws_row, size.ws_col)
+close = libc.func("int close(int fd)")  # a library has a close() of its own
 for each in (main, terminal):
-    libc.close(each[0])
+    close(each[0])

@@ -170,19 +170,17 @@ impl Library {
     ///
     /// # Errors
     /// Those of [`Variable::declared`] and of [`Library::addr`]; [`Error::Mismatch`] for a declaration without a name.
-    #[cfg_attr(
-        unix,
-        doc = r#"
-```
-use farcall::Library;
-
-// SAFETY: the program's own libraries are initialised already, and nobody else uses this variable now.
-let index = unsafe { Library::this()?.variable("int optind")?.get()? };
-assert_eq!(i32::try_from(index)?, 1);
-# Ok::<(), farcall::Error>(())
-```
-"#
-    )]
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// use farcall::Library;
+    ///
+    /// // SAFETY: the program's own libraries are initialised already, and nobody else uses this variable now.
+    /// let index = unsafe { Library::this()?.variable("int optind")?.get()? };
+    /// assert_eq!(i32::try_from(index)?, 1);
+    /// # }
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn variable(&self, declaration: &str) -> Result<Variable> {
         self.variable_of(&Scope::new()?, declaration)
     }
@@ -191,20 +189,18 @@ assert_eq!(i32::try_from(index)?, 1);
     ///
     /// # Errors
     /// [`Error::NotDeclared`]; those of [`Library::variable`].
-    #[cfg_attr(
-        unix,
-        doc = r#"
-```
-use farcall::{Declarations, Library};
-
-let c = Declarations::parse("extern int optind, opterr;")?;
-// SAFETY: the program's own libraries are initialised already, and nobody else uses this variable now.
-let index = unsafe { Library::this()?.variable_in(&c, "optind")?.get()? };
-assert_eq!(i32::try_from(index)?, 1);
-# Ok::<(), farcall::Error>(())
-```
-"#
-    )]
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// use farcall::{Declarations, Library};
+    ///
+    /// let c = Declarations::parse("extern int optind, opterr;")?;
+    /// // SAFETY: the program's own libraries are initialised already, and nobody else uses this variable now.
+    /// let index = unsafe { Library::this()?.variable_in(&c, "optind")?.get()? };
+    /// assert_eq!(i32::try_from(index)?, 1);
+    /// # }
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn variable_in(&self, declarations: &Declarations, declaration: &str) -> Result<Variable> {
         self.variable_of(declarations.scope(), declaration)
     }

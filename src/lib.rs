@@ -8,7 +8,7 @@
 //!
 //! // SAFETY: the C library is initialised already, and both functions are as declared here.
 //! unsafe {
-//!     let libm = Library::open(Some("libm.so.6"))?;
+//!     let libm = Library::open("libm.so.6")?;
 //!     let hypot = libm.function("double hypot(double x, double y)")?;
 //!     assert_eq!(hypot.call(&[3.0.into(), 4.0.into()])?, Value::Double(5.0));
 //!
@@ -107,7 +107,7 @@ pub use error::{CodeError, DeclarationError, EngineError, Error, OutOfMemory, Re
 pub use farcall_cdecl::{BeyondFloat, Codes, Kind, Position, Role, TypeCode, VARIADIC};
 pub use farcall_engine::generates_code;
 pub use func::Function;
-pub use library::Library;
+pub use library::{Library, LibraryName};
 pub use signature::Signature;
 pub use value::Value;
 pub use var::Variable;

@@ -95,6 +95,78 @@ farcall_status farcall_scope_read(const farcall_scope *scope, const char *text, 
 // Counts one more user.
 void farcall_scope_retain(const farcall_scope *scope);
 void farcall_scope_release(const farcall_scope *scope);
+// An object that C keeps with a namespace, NULL if there is none; and another one for it, if it is `old` still.
+void *farcall_scope_object(const farcall_scope *scope);
+bool farcall_scope_set_object(const farcall_scope *scope, void *old, void *object);
+
+// What a name is in a namespace, tags and types apart. ORDER farcall_meaning, farcall_named
+typedef enum {
+    FARCALL_INTEGER = 1,
+    FARCALL_REAL = 2,
+    FARCALL_TEXT = 3,
+    FARCALL_FUNCTION = 4,
+    FARCALL_VARIABLE = 5,
+} farcall_meaning;
+typedef struct {
+    farcall_meaning meaning;
+    uint32_t index; // of a function or a variable in the namespace
+    uint64_t low, high; // an integer of 128 bits
+    double real;
+    const char *text; // there as long as the namespace is
+    size_t len;
+} farcall_named;
+bool farcall_scope_find(const farcall_scope *scope, const char *name, size_t len, farcall_named *out);
+// How many functions, variables, constants and names of types there are.
+void farcall_scope_counts(const farcall_scope *scope, size_t counts[4]);
+// The address of a function or a variable that a namespace declares.
+struct farcall_library;
+farcall_status farcall_library_declared(const struct farcall_library *library, const farcall_scope *scope, farcall_meaning meaning,
+    uint32_t index, void **out, farcall_error *error);
+
+// Size and alignment of a type that a text names. Without a namespace it is the newest one where the type has a size, or else C itself.
+// ORDER farcall_size
+typedef struct {
+    uint64_t size;
+    uint64_t align;
+} farcall_size;
+farcall_status farcall_scope_size(const farcall_scope *scope, const char *text, size_t len, farcall_size *out,
+    farcall_error *error);
+// The type itself, by its number in `*owner`, which must go to farcall_scope_release() once.
+farcall_status farcall_scope_type(const farcall_scope *scope, const char *text, size_t len,
+    const farcall_scope **owner, uint32_t *out, farcall_error *error);
+
+// How uctypes sees a type. ORDER farcall_sort, farcall_shape
+typedef enum {
+    FARCALL_BYTES_ONLY = 0, // as so many bytes
+    FARCALL_SCALAR = 1,
+    FARCALL_ARRAY = 2,
+    FARCALL_RECORD = 3,
+} farcall_sort;
+typedef struct {
+    uint64_t size; // bytes; 0 where there is no size, such as of an array without a length
+    uint64_t count; // an array's elements, a structure's members
+    uint32_t align;
+    uint32_t type; // behind names
+    uint32_t element; // an array's
+    uint8_t sort; // farcall_sort
+    uint8_t scalar; // the number that uctypes has for a scalar
+    bool has_name; // a tag or a typedef's
+    bool is_char; // a text consists of these
+} farcall_shape;
+void farcall_scope_shape(const farcall_scope *scope, uint32_t type, farcall_shape *out);
+
+// A member of a structure. Its name is written to `name` as far as there is room. ORDER farcall_member
+typedef struct {
+    uint64_t offset;
+    size_t name_len; // 0 for an anonymous structure or union
+    uint32_t type;
+    uint8_t first_bit; // of a bit-field, in the byte at the offset
+    uint8_t bits; // 0 if it is none
+} farcall_member;
+bool farcall_scope_member(const farcall_scope *scope, uint32_t type, uint64_t index, farcall_member *out, char *name,
+    size_t room);
+// The value of an enumeration's constant.
+bool farcall_scope_enumerator(const farcall_scope *scope, uint32_t type, const char *name, size_t len, int64_t *out);
 
 // How MicroPython lays out its objects (representation A only), for code that works on objects directly. Offsets are
 // in bytes. ORDER farcall_pointer_field, farcall_object_model

@@ -8,6 +8,7 @@
 )]
 
 mod fault;
+mod lookup;
 mod model;
 mod report;
 mod scope;

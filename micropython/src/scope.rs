@@ -6,15 +6,18 @@ use farcall_cdecl::c::{Declarations, Platform};
 use farcall_engine as engine;
 use farcall_memory::{OutOfMemory, Shared, TryVec};
 use std::cell::UnsafeCell;
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 /// What texts have declared, behind the engine's lock: signal handlers and forks find it whole.
 pub struct Scope {
     declarations: UnsafeCell<Declarations>,
     /// Larger than those of older ones that are found by [`Scope::older`].
     serial: AtomicU64,
+    /// What C keeps with it.
+    object: AtomicPtr<c_void>,
 }
 
 // SAFETY: `with` gives the declarations out under a lock.
@@ -39,16 +42,13 @@ static KNOWN: engine::Guarded<Known> = engine::Guarded::new(Known {
 /// The serial number of a namespace that nobody finds.
 const UNKNOWN: u64 = u64::MAX;
 
-#[allow(
-    dead_code,
-    reason = "signatures and layouts look for their names by these"
-)]
 impl Scope {
     /// One with C's own names, which [`Scope::newest`] does not find.
     pub fn new() -> Result<Scope, Failure> {
         Ok(Scope {
             declarations: UnsafeCell::new(Declarations::new(Platform::host())?),
             serial: AtomicU64::new(UNKNOWN),
+            object: AtomicPtr::new(ptr::null_mut()),
         })
     }
 
@@ -188,6 +188,33 @@ pub unsafe extern "C" fn farcall_scope_retain(scope: *const Scope) {
     if let Some(scope) = unsafe { Shared::from_address(scope) } {
         scope.into_raw();
     }
+}
+
+/// The object that C keeps with a namespace; NULL if there is none.
+///
+/// # Safety
+/// * `scope` is a namespace in use.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_scope_object(scope: *const Scope) -> *mut c_void {
+    // SAFETY: the caller vouches for it.
+    unsafe { (*scope).object.load(Ordering::Acquire) }
+}
+
+/// Has C keep another object with a namespace, unless the one that it has is not `old`.
+///
+/// # Safety
+/// * `scope` is a namespace in use.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_scope_set_object(
+    scope: *const Scope,
+    old: *mut c_void,
+    new: *mut c_void,
+) -> bool {
+    // SAFETY: the caller vouches for it.
+    let object = unsafe { &(*scope).object };
+    object
+        .compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed)
+        .is_ok()
 }
 
 /// # Safety

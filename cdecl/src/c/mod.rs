@@ -16,8 +16,11 @@
 
 mod attributes;
 mod constant;
+mod constraints;
 mod declarations;
 mod declarator;
+mod define;
+mod derived;
 mod directive;
 mod enumeration;
 mod error;
@@ -30,8 +33,10 @@ mod parser;
 mod placement;
 mod platform;
 mod record;
+mod rollback;
 mod show;
 mod specifiers;
+mod steps;
 mod token;
 mod types;
 
@@ -45,5 +50,7 @@ pub use platform::{BitFields, Platform};
 pub use show::Shown;
 pub use types::{Basic, Enum, Field, FunctionType, Param, Record, Ty, TypeId};
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! Names, each kept once.
 
+use super::steps::count;
 use farcall_memory::{OutOfMemory, TryVec};
 use foldhash::fast::RandomState;
 use std::hash::BuildHasher;
@@ -42,7 +43,9 @@ impl Names {
     fn place(&self, name: &str) -> usize {
         let mask = self.table.len() - 1;
         let mut place = self.hashes.hash_one(name) as usize & mask;
+        count(name.len());
         loop {
+            count(1);
             match self.table[place] {
                 0 => return place,
                 number if &self.text[self.range(number - 1)] == name.as_bytes() => return place,
@@ -73,6 +76,19 @@ impl Names {
         let number = self.len() as u32;
         self.table[place] = number;
         Ok(NameId(number - 1))
+    }
+
+    /// Forgets the names from a number on.
+    pub fn truncate(&mut self, len: usize) {
+        while self.len() > len {
+            let range = self.range(self.len() as u32 - 1);
+            let bytes = &self.text[range.clone()];
+            let place = self.place(std::str::from_utf8(bytes).unwrap_or_default());
+            // Nobody looked past the place but names that came later, and those are gone.
+            self.table[place] = 0;
+            self.text.truncate(range.start);
+            self.ends.pop();
+        }
     }
 
     fn grow(&mut self) -> Result<(), OutOfMemory> {

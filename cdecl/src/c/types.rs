@@ -7,6 +7,13 @@ use std::ops::Range;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TypeId(pub(super) u32);
 
+impl TypeId {
+    /// Its number, for where no type of Rust's gets to: see [`super::Declarations::type_numbered`].
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// A type that has a name of its own in C.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "each name is its own description")]
@@ -213,6 +220,8 @@ pub struct Record {
     pub align: u32,
     /// Whether its last member is an array without a length.
     pub has_flexible_array: bool,
+    /// How deep structures are nested in it, itself counted; 0 until it is complete.
+    pub(super) depth: u8,
 }
 
 /// A member.
@@ -235,4 +244,6 @@ pub struct Enum {
     pub tag: Option<NameId>,
     /// The integer type it is compatible with; `None` until it is complete.
     pub ty: Option<Basic>,
+    /// Its constants, and those that directives among them define.
+    pub(super) constants: Range<u32>,
 }

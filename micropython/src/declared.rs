@@ -284,11 +284,7 @@ fn role_of(is_callback: bool) -> Role {
 ///
 /// # Safety
 /// * `out` points to a place for the result.
-unsafe fn give(
-    declared: Declared,
-    role: Role,
-    out: *mut *const Signature,
-) -> Result<(), Failure> {
+unsafe fn give(declared: Declared, role: Role, out: *mut *const Signature) -> Result<(), Failure> {
     let signature = Shared::try_new(Signature::declared(declared, role)?)?;
     // SAFETY: the caller vouches for the place.
     unsafe { out.write(signature.into_raw()) };
@@ -448,8 +444,8 @@ pub unsafe extern "C" fn farcall_types_new(
         // SAFETY: as above.
         let codes = match unsafe { letters.as_ref() } {
             None => None,
-            // SAFETY: as above.
             Some(letters) => {
+                // SAFETY: as above.
                 let letters = unsafe { text(letters.start, letters.len)? };
                 Some(Codes::parse("v", letters, role)?)
             }

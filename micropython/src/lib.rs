@@ -14,8 +14,8 @@ mod lookup;
 mod model;
 mod report;
 mod scope;
-mod signature;
 mod shown;
+mod signature;
 mod text;
 mod value;
 

@@ -258,7 +258,9 @@ fn deliveries(codes: &Codes) -> Result<Option<Vec<Delivery>>, OutOfMemory> {
 }
 
 /// All items, unless one is missing.
-pub(crate) fn all<T>(items: impl ExactSizeIterator<Item = Option<T>>) -> Result<Option<Vec<T>>, OutOfMemory> {
+pub(crate) fn all<T>(
+    items: impl ExactSizeIterator<Item = Option<T>>,
+) -> Result<Option<Vec<T>>, OutOfMemory> {
     let mut all = try_with_capacity(items.len())?;
     for item in items {
         let Some(item) = item else { return Ok(None) };

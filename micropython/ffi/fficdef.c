@@ -172,7 +172,9 @@ static mp_obj_t ffi_layout(mp_obj_t text) {
 MP_DEFINE_CONST_FUN_OBJ_1(ffi_layout_obj, ffi_layout);
 
 static mp_obj_t cdef_new(size_t n_args, const mp_obj_t *args, mp_map_t *members) {
-    (void)n_args;
+    if (n_args > 2) {
+        mp_raise_TypeError(MP_ERROR_TEXT("new() takes a type, and members by their names"));
+    }
     uint32_t type;
     ffi_scope_t *names = find_type(scope_of_self(args[0]), args[1], &type);
     return ffi_new_memory(names->scope, type, members);

@@ -26,7 +26,7 @@ t = ffi.cdef(
     """
 )
 lib = ffi.open(path, t)
-print(lib.add2(30, 12), lib.scale(1.5, 2), lib.greeting(), lib.renamed(1, 2))
+print(lib.add2(30, 12), lib.scale(1.5, 2), len(lib.greeting()), lib.renamed(1, 2))
 
 # What has been looked up is kept.
 print(lib.add2 is lib.add2, lib.var_i is lib.var_i)

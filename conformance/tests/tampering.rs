@@ -34,7 +34,7 @@ fn run_tampered(
         directions: Direction::ALL.to_vec(),
         rounds: 2,
         exhaustive: false,
-        wide: false,
+        draw: Draw::Words,
         jobs: 1,
     };
     let dir = tempfile::tempdir().expect("a directory");

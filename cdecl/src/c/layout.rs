@@ -18,6 +18,11 @@ impl Declarations {
     pub fn layout(&self, ty: TypeId) -> Option<Layout> {
         Layout::of(self, ty)
     }
+
+    /// The same of what a type is.
+    pub(super) fn layout_of(&self, ty: Ty) -> Option<Layout> {
+        Layout::of_ty(self, ty)
+    }
 }
 
 impl Layout {
@@ -30,7 +35,11 @@ impl Layout {
     }
 
     fn of(c: &Declarations, ty: TypeId) -> Option<Layout> {
-        Some(match c.get(ty) {
+        Layout::of_ty(c, c.get(ty))
+    }
+
+    fn of_ty(c: &Declarations, ty: Ty) -> Option<Layout> {
+        Some(match ty {
             Ty::Basic(basic) => return of_basic(c, basic),
             Ty::Pointer { .. } => Layout::square(8),
             Ty::Array { of, len, .. } => {

@@ -231,6 +231,12 @@ pub struct Record {
     pub has_flexible_array: bool,
     /// How deep structures are nested in it, itself counted; 0 until it is complete.
     pub(super) depth: u8,
+    /// The largest alignment of its members, as attributes of theirs and pragmas have it: its own, had nobody asked for more.
+    pub natural_align: u32,
+    /// The bytes that unnamed bit-fields touch, which are no members: of the first 16, a bit for each.
+    pub(super) unnamed: u16,
+    /// Whether there is such a bit-field.
+    pub(super) has_unnamed: bool,
 }
 
 /// A member.

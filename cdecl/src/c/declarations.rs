@@ -38,7 +38,10 @@ pub(super) enum Meaning {
     Type(TypeId),
     Function(u32),
     Variable(u32),
+    /// Of an enumeration.
     Constant(u32),
+    /// Of a `#define`.
+    Macro(u32),
 }
 
 /// What is known of a name.
@@ -63,6 +66,8 @@ pub struct Declarations {
     pub(super) params: Vec<Param>,
     pub(super) records: Vec<Record>,
     pub(super) fields: Vec<Field>,
+    /// Beside each structure's fields, the same ones by their names: numbers from the first one's on.
+    pub(super) by_name: Vec<u32>,
     pub(super) enums: Vec<Enum>,
     pub(super) functions: Vec<Function>,
     pub(super) variables: Vec<Variable>,
@@ -91,6 +96,7 @@ impl Declarations {
             params: Vec::new(),
             records: Vec::new(),
             fields: Vec::new(),
+            by_name: Vec::new(),
             enums: Vec::new(),
             functions: Vec::new(),
             variables: Vec::new(),
@@ -145,15 +151,22 @@ impl Declarations {
         }
     }
 
-    /// The constants: those of enumerations and of `#define`.
+    /// The constants: those of enumerations and of `#define`, unless `#undef` has taken them back.
     pub fn constants(&self) -> impl Iterator<Item = (NameId, &Constant)> {
-        self.constants.iter().map(|(name, value, _)| (*name, value))
+        let numbered = self.constants.iter().zip(0..);
+        numbered.filter_map(|((name, value, _), index)| {
+            let meaning = self.known_of(*name).ordinary?;
+            let is_meant = meaning == Meaning::Constant(index) || meaning == Meaning::Macro(index);
+            is_meant.then_some((*name, value))
+        })
     }
 
     /// The constant of that name.
     pub fn constant(&self, name: &str) -> Option<&Constant> {
         match self.meaning(name)? {
-            Meaning::Constant(index) => Some(&self.constants.get(index as usize)?.1),
+            Meaning::Constant(index) | Meaning::Macro(index) => {
+                Some(&self.constants.get(index as usize)?.1)
+            }
             _ => None,
         }
     }
@@ -243,6 +256,15 @@ impl Declarations {
 
     pub(super) fn depth(&self, ty: TypeId) -> u8 {
         self.depths[ty.0 as usize]
+    }
+
+    /// How deep structures are nested in a type.
+    pub(super) fn nesting(&self, ty: TypeId) -> u8 {
+        match self.resolved(ty) {
+            Ty::Record(index) => self.records[index as usize].depth,
+            Ty::Array { of, .. } => self.nesting(of),
+            _ => 0,
+        }
     }
 
     /// What a type is a name of in the end, and the alignment that the names ask for.

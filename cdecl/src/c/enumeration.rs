@@ -2,7 +2,7 @@
 
 use super::attributes::Attributes;
 use super::constant::Constant;
-use super::declarations::Declarations;
+use super::declarations::{Declarations, Meaning};
 use super::parser::{Parser, Result};
 use super::token::Kind;
 use super::types::{Basic, Enum, Ty, TypeId};
@@ -20,7 +20,7 @@ impl Parser<'_, '_> {
         let given = match has_type {
             true => {
                 self.advance()?;
-                let specifiers = self.specifiers()?;
+                let specifiers = self.nested(Self::specifiers)?;
                 self.c.integer(specifiers.ty)
             }
             false => None,
@@ -45,6 +45,9 @@ impl Parser<'_, '_> {
             let first = self.c.constants.len() as u32;
             let range = self.nested(|parser| parser.constants(given))?;
             self.attributes(&mut attributes)?;
+            if self.c.enumeration(id).is_some_and(|this| this.ty.is_some()) && given.is_none() {
+                return Err(self.defined_before(&at));
+            }
             let ty = given.unwrap_or_else(|| self.c.enum_type(range, attributes.packed));
             if let Ty::Enum(index) = self.c.get(id) {
                 let end = self.c.constants.len() as u32;
@@ -75,6 +78,16 @@ impl Parser<'_, '_> {
                 let value = self.constant_expression()?;
                 next = value.value;
             }
+            let holds = match given {
+                Some(given) => self.c.width(given).holds(next),
+                None => (i64::MIN.into()..=u64::MAX.into()).contains(&next),
+            };
+            if !holds {
+                return Err(self.fault_at(
+                    &at,
+                    format_args!("expected a value in the range of the type, got {next}"),
+                ));
+            }
             // GNU C: an int, or what the value needs.
             if given.is_none() {
                 ty = self.c.enum_type((next, next), false);
@@ -91,7 +104,7 @@ impl Parser<'_, '_> {
                     ),
                 ));
             }
-            self.declare_constant(name, Constant::Integer(next), Some(ty))?;
+            self.declare_constant(name, Constant::Integer(next), Some(ty), Meaning::Constant)?;
             range = (range.0.min(next), range.1.max(next));
             next += 1;
             if !self.accept(",")? {

@@ -1,7 +1,6 @@
 //! What stands at the outermost level of a text (C11 6.9), and what it makes names mean.
 
 use super::attributes::Attributes;
-use super::constant::Constant;
 use super::declarations::{Declarations, Function, Meaning, Variable};
 use super::declarator::Declared;
 use super::error;
@@ -27,7 +26,7 @@ impl Declarations {
     /// # Errors
     /// [`super::Error`]: the text is no type's name, or there is no memory.
     pub fn type_named(&mut self, text: &str) -> error::Result<TypeId> {
-        Ok(self.parsed(text, |parser| parser.whole_type_name())?.ty)
+        Ok(self.parsed(text, |parser| parser.whole_type_name())?.1)
     }
 
     /// The type that a text declares: one prototype, with or without a name and a semicolon, which is not added to the functions.
@@ -35,15 +34,14 @@ impl Declarations {
     /// # Errors
     /// [`super::Error`]: the text is no prototype, or there is no memory.
     pub fn prototype(&mut self, text: &str) -> error::Result<(Option<NameId>, TypeId)> {
-        let Declared { name, ty } = self.parsed(text, |parser| parser.whole_declaration())?;
-        Ok((name, ty))
+        self.parsed(text, |parser| parser.whole_declaration())
     }
 
     fn parsed(
         &mut self,
         text: &str,
-        read: fn(&mut Parser) -> Result<Declared>,
-    ) -> error::Result<Declared> {
+        read: fn(&mut Parser) -> Result<(Option<NameId>, TypeId)>,
+    ) -> error::Result<(Option<NameId>, TypeId)> {
         self.whole(|c| {
             let mut parser = Parser::new(c, text);
             read(&mut parser).map_err(|failed| parser.error(failed))
@@ -51,37 +49,35 @@ impl Declarations {
     }
 }
 
-impl Parser<'_, '_> {
+impl<'t> Parser<'_, 't> {
     /// All of a text, of which nothing is handed on.
-    fn translation_unit(&mut self) -> Result<Declared> {
+    fn translation_unit(&mut self) -> Result<(Option<NameId>, TypeId)> {
         while self.token.begins_line && self.token.is("#") {
             self.directive()?;
         }
         while self.token.kind != Kind::End {
             self.external_declaration()?;
         }
-        Ok(Declared {
-            name: None,
-            ty: Declarations::basic(Basic::Void),
-        })
+        Ok((None, Declarations::basic(Basic::Void)))
     }
 
     /// A text that is the name of one type.
-    fn whole_type_name(&mut self) -> Result<Declared> {
+    fn whole_type_name(&mut self) -> Result<(Option<NameId>, TypeId)> {
         let ty = self.type_name()?;
         match self.token.kind {
-            Kind::End => Ok(Declared { name: None, ty }),
+            Kind::End => Ok((None, ty)),
             _ => Err(self.expected(format_args!("the end of a type's name"))),
         }
     }
 
     /// A text that is one declaration, whose name may be missing.
-    fn whole_declaration(&mut self) -> Result<Declared> {
+    fn whole_declaration(&mut self) -> Result<(Option<NameId>, TypeId)> {
         let specifiers = self.specifiers()?;
         let declared = self.declarator(specifiers.ty, specifiers.is_const)?;
+        self.expect_function_for(&specifiers, declared.ty)?;
         self.accept(";")?;
         match self.token.kind {
-            Kind::End => Ok(declared),
+            Kind::End => Ok((declared.name, declared.ty)),
             _ => Err(self.expected(format_args!("the end of a declaration"))),
         }
     }
@@ -91,26 +87,30 @@ impl Parser<'_, '_> {
         if self.accept(";")? {
             return Ok(());
         }
-        if matches!(self.token.text, "_Static_assert" | "static_assert")
-            && self.token.kind == Kind::Word
-        {
-            self.advance()?;
-            self.skip_brackets()?;
-            return self.expect(";");
+        if self.static_assertion()? {
+            return Ok(());
         }
         if self.is_asm() {
             self.assembler_name()?;
             return self.expect(";");
         }
         let specifiers = self.specifiers()?;
-        if self.accept(";")? {
+        if self.token.is(";") {
+            // C11 6.7p2, but for what GNU C takes in silence.
+            if !matches!(self.c.get(specifiers.ty), Ty::Record(_) | Ty::Enum(_)) {
+                return Err(self.expected(format_args!("a name")));
+            }
+            self.advance()?;
             return Ok(());
         }
+        let mut is_first = true;
         loop {
-            let at = self.token;
             let mut declared = self.declarator(specifiers.ty, specifiers.is_const)?;
+            let at = declared.at;
+            let is_typedef = specifiers.storage == Storage::Typedef;
             let is_function = matches!(self.c.resolved(declared.ty), Ty::Function(_));
-            if self.token.is("{") && is_function {
+            self.expect_function_for(&specifiers, declared.ty)?;
+            if self.token.is("{") && is_function && !is_typedef && is_first {
                 self.declare(&at, &specifiers, &declared, None, 0)?;
                 return self.skip_brackets();
             }
@@ -118,16 +118,77 @@ impl Parser<'_, '_> {
             let mut attributes = specifiers.attributes;
             self.attributes(&mut attributes)?;
             declared.ty = self.with_attributes(&at, declared.ty, &attributes)?;
+            if is_function || is_typedef {
+                let what = if is_typedef {
+                    "a typedef"
+                } else {
+                    "a function"
+                };
+                self.expect_no_alignas(&at, &attributes, what)?;
+            } else {
+                self.expect_loose_alignment(&at, declared.ty, &attributes)?;
+            }
             self.declare(&at, &specifiers, &declared, symbol, attributes.aligned)?;
-            if self.accept("=")? {
+            if !is_function && !is_typedef && self.accept("=")? {
                 self.skip_initializer()?;
             }
             if !self.accept(",")? {
                 break;
             }
+            is_first = false;
             self.attributes(&mut Attributes::default())?;
         }
         self.expect(";")
+    }
+
+    /// `_Static_assert(condition, "text");`, if it comes next (C11 6.7.10). One that is beyond what is understood here is taken to hold.
+    pub(super) fn static_assertion(&mut self) -> Result<bool> {
+        let at = self.token;
+        let is_one = matches!(at.text, "_Static_assert" | "static_assert");
+        if at.kind != Kind::Word || !is_one || !self.peek().is("(") {
+            return Ok(false);
+        }
+        self.advance()?;
+        let before = self.place();
+        self.advance()?;
+        let was_trial = std::mem::replace(&mut self.is_trial, true);
+        let condition = self.constant_expression().map(|condition| {
+            let text = self.peek();
+            let has_text = self.token.is(",") && text.kind == Kind::Text;
+            (condition, if has_text { text.text } else { "" })
+        });
+        self.is_trial = was_trial;
+        self.go_back(before);
+        match condition {
+            Ok((condition, text)) if condition.value == 0 => {
+                return Err(self.fault_at(
+                    &at,
+                    format_args!(
+                        "expected a condition that holds{}{}",
+                        if text.is_empty() { "" } else { ": " },
+                        text
+                    ),
+                ));
+            }
+            Err(Failed::OutOfMemory) => return Err(Failed::OutOfMemory),
+            _ => {}
+        }
+        self.skip_brackets()?;
+        self.expect(";")?;
+        Ok(true)
+    }
+
+    /// Refuses words of functions for what is none (C11 6.7.4p1).
+    fn expect_function_for(&self, specifiers: &Specifiers<'t>, ty: TypeId) -> Result<()> {
+        let is_function = matches!(self.c.resolved(ty), Ty::Function(_));
+        match specifiers.function_word {
+            Some(word) if !is_function || specifiers.storage == Storage::Typedef => Err(self
+                .fault_at(
+                    &word,
+                    format_args!("expected a function for '{}'", word.text),
+                )),
+            _ => Ok(()),
+        }
     }
 
     /// Up to the comma or the semicolon behind a value.
@@ -178,9 +239,9 @@ impl Parser<'_, '_> {
     /// Has a name mean what was declared.
     fn declare(
         &mut self,
-        at: &Token,
-        specifiers: &Specifiers,
-        declared: &Declared,
+        at: &Token<'t>,
+        specifiers: &Specifiers<'t>,
+        declared: &Declared<'t>,
         symbol: Option<NameId>,
         align: u32,
     ) -> Result<()> {
@@ -197,6 +258,7 @@ impl Parser<'_, '_> {
             match known {
                 // The first declaration stays, unless it has no prototype and this one does.
                 Some(Meaning::Function(known)) => {
+                    self.expect_same(at, self.c.functions[known as usize].ty, ty)?;
                     let new_prototype = self.c.function_types[index as usize].has_prototype;
                     let old = self.c.function_mut(known)?;
                     old.symbol = old.symbol.or(symbol);
@@ -224,9 +286,19 @@ impl Parser<'_, '_> {
             self.c.known_mut(name)?.ordinary = Some(Meaning::Function(index));
             return Ok(());
         }
+        let is_extern = specifiers
+            .storage_word
+            .is_some_and(|word| word.is("extern"));
+        if self.c.resolved(ty) == Ty::Basic(Basic::Void) && !is_extern {
+            return Err(self.fault_at(
+                at,
+                format_args!("expected a variable with a value, got void"),
+            ));
+        }
         match known {
             Some(Meaning::Variable(known)) => {
                 let old = self.c.variables[known as usize].ty;
+                self.expect_same(at, old, ty)?;
                 let has_length = self.c.layout(old).is_some();
                 let old = self.c.variable_mut(known)?;
                 old.symbol = old.symbol.or(symbol);
@@ -244,10 +316,16 @@ impl Parser<'_, '_> {
         Ok(())
     }
 
-    fn declare_typedef(&mut self, at: &Token, name: NameId, ty: TypeId, align: u32) -> Result<()> {
+    fn declare_typedef(
+        &mut self,
+        at: &Token<'t>,
+        name: NameId,
+        ty: TypeId,
+        align: u32,
+    ) -> Result<()> {
         match self.c.known_of(name).ordinary {
-            // C11 6.7p3: it may be declared again as the same type. Whether it is the same nobody needs to know.
-            Some(Meaning::Type(_)) => return Ok(()),
+            // C11 6.7p3: it may be declared again as the same type.
+            Some(Meaning::Type(before)) => return self.expect_same(at, before, ty),
             None => {}
             Some(other) => return Err(self.declared_before(at, other)),
         }
@@ -263,24 +341,11 @@ impl Parser<'_, '_> {
             Meaning::Type(_) => "a type",
             Meaning::Function(_) => "a function",
             Meaning::Variable(_) => "a variable",
-            Meaning::Constant(_) => "a constant",
+            Meaning::Constant(_) | Meaning::Macro(_) => "a constant",
         };
         self.fault_at(
             at,
             format_args!("expected a new name, got one that is {what} already"),
         )
-    }
-
-    /// Has a name mean a constant.
-    pub fn declare_constant(
-        &mut self,
-        name: NameId,
-        value: Constant,
-        ty: Option<Basic>,
-    ) -> Result<()> {
-        let index = self.c.constants.len() as u32;
-        self.c.constants.try_push((name, value, ty))?;
-        self.c.known_mut(name)?.ordinary = Some(Meaning::Constant(index));
-        Ok(())
     }
 }

@@ -16,9 +16,11 @@
 
 mod attributes;
 mod constant;
+mod constraints;
 mod decimal;
 mod declarations;
 mod declarator;
+mod define;
 mod derived;
 mod directive;
 mod enumeration;
@@ -35,6 +37,7 @@ mod record;
 mod rollback;
 mod show;
 mod specifiers;
+mod steps;
 mod token;
 mod types;
 
@@ -48,5 +51,7 @@ pub use platform::{BitFields, Platform};
 pub use show::Shown;
 pub use types::{Basic, Enum, Field, FunctionType, Param, Record, Ty, TypeId};
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

@@ -102,6 +102,7 @@ impl Declarations {
         self.params.truncate(mark.params);
         self.records.truncate(mark.records);
         self.fields.truncate(mark.fields);
+        self.by_name.truncate(mark.fields);
         self.enums.truncate(mark.enums);
         self.functions.truncate(mark.functions);
         self.variables.truncate(mark.variables);

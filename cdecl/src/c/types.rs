@@ -220,6 +220,8 @@ pub struct Record {
     pub align: u32,
     /// Whether its last member is an array without a length.
     pub has_flexible_array: bool,
+    /// How deep structures are nested in it, itself counted; 0 until it is complete.
+    pub(super) depth: u8,
 }
 
 /// A member.

@@ -36,6 +36,7 @@ mod platform;
 mod record;
 mod rollback;
 mod show;
+mod sort;
 mod specifiers;
 mod steps;
 mod token;

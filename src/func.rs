@@ -2,16 +2,20 @@
 
 use crate::callback;
 use crate::error::{Error, Result};
-use crate::known::{Known, known};
-use crate::value::{self, Value};
-use farcall_cdecl::{Codes, Position, Role, TypeCode};
+use crate::signature::Signature;
+use crate::slots::{self, Misfit, Param};
+use crate::value::Value;
+use farcall_arch::Move;
+use farcall_cdecl::{Codes, Position, Role};
 use farcall_engine::epoch::{self, Inside, Place, Thing};
-use farcall_engine::{self as engine, Compiled};
-use farcall_memory::{OutOfMemory, Shared};
+use farcall_engine::interp::{self, Arguments};
+use farcall_engine::{self as engine, Compiled, Direction, Endpoint, Served};
+use farcall_memory::{OutOfMemory, Shared, TryVec};
 use farcall_memory::{try_format, try_string, try_with_capacity};
 use std::ffi::c_void;
 use std::fmt;
 use std::mem::MaybeUninit;
+use std::ptr::NonNull;
 
 /// A C function with its signature, ready to be called.
 ///
@@ -20,10 +24,11 @@ use std::mem::MaybeUninit;
 #[derive(Clone)]
 pub struct Function {
     address: *const c_void,
+    /// How many arguments it takes, each of one slot; [`NOT_PLAIN`] where that is not all there is to know.
     arg_count: usize,
     compiled: Shared<Compiled>,
     library: Option<Shared<engine::Library>>,
-    codes: Shared<Codes>,
+    signature: Signature,
     name: Option<Shared<String>>,
 }
 
@@ -35,43 +40,108 @@ unsafe impl Sync for Function {}
 /// Slots of short argument lists lie on the stack.
 const INLINE_SLOTS: usize = 32;
 
+/// As many arguments as no call has: those of a signature whose values take more slots, or of a prototype with a `...`.
+const NOT_PLAIN: usize = usize::MAX;
+
 impl Function {
     /// The function at `address`, with the types that its result and arguments have.
     ///
     /// # Errors
     /// [`Error::Null`], and those of a bad signature.
+    ///
+    /// ```
+    /// use farcall::{Function, Library, Value};
+    ///
+    /// // SAFETY: the program's own libraries are initialised already, and abs() is as declared here.
+    /// let result = unsafe {
+    ///     let address = Library::this()?.addr("abs")?;
+    ///     Function::at(address, "i", "i")?.call(&[Value::Int(-5)])?
+    /// };
+    /// assert_eq!(result, Value::Int(5));
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn at(address: *const c_void, ret: &str, args: &str) -> Result<Function> {
-        Function::new(address, ret, args, None, None)
+        if address.is_null() {
+            return Err(Error::Null { what: "function" });
+        }
+        let signature = Signature::known(ret, args, Role::Function)?;
+        Function::new(address, signature, None, None)
+    }
+
+    /// The function at `address`, whose prototype `declaration` is, in C. See [`Signature::declared`].
+    ///
+    /// # Errors
+    /// [`Error::Null`], and those of [`Signature::declared`].
+    ///
+    /// ```
+    /// use farcall::{Function, Library, Value};
+    ///
+    /// // SAFETY: the program's own libraries are initialised already, and abs() is as declared here.
+    /// let result = unsafe {
+    ///     let address = Library::this()?.addr("abs")?;
+    ///     Function::declared(address, "int (int)")?.call(&[Value::Int(-5)])?
+    /// };
+    /// assert_eq!(result, Value::Int(5));
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn declared(address: *const c_void, declaration: &str) -> Result<Function> {
+        Function::of(address, &Signature::declared(declaration)?)
+    }
+
+    /// The function at `address`, with a signature that has been read already.
+    ///
+    /// # Errors
+    /// [`Error::Null`].
+    ///
+    /// ```
+    /// use farcall::{Function, Library, Signature};
+    ///
+    /// // SAFETY: the program's own libraries are initialised already.
+    /// let this = unsafe { Library::this()? };
+    /// let of_a_character = Signature::declared("int (int)")?;
+    /// let upper = Function::of(this.addr("toupper")?, &of_a_character)?;
+    /// let lower = Function::of(this.addr("tolower")?, &of_a_character)?;
+    /// // SAFETY: both are declared as they are.
+    /// let back = unsafe { upper.call(&[lower.call(&[i32::from(b'A').into()])?])? };
+    /// assert_eq!(u8::try_from(back)?, b'A');
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn of(address: *const c_void, signature: &Signature) -> Result<Function> {
+        let name = signature.shared_name().cloned();
+        Function::new(address, signature.clone(), name, None)
     }
 
     pub(crate) fn new(
         address: *const c_void,
-        ret: &str,
-        args: &str,
-        name: Option<&str>,
+        signature: Signature,
+        name: Option<Shared<String>>,
         library: Option<Shared<engine::Library>>,
     ) -> Result<Function> {
         if address.is_null() {
             return Err(Error::Null { what: "function" });
         }
-        let Known { codes, compiled } = known(ret, args, Role::Function)?;
+        let inner = signature.inner();
+        let arg_count = match inner.is_plain {
+            true => inner.params.len(),
+            false => NOT_PLAIN,
+        };
         Ok(Function {
             address,
-            arg_count: codes.args.len(),
-            compiled,
+            arg_count,
+            compiled: inner.compiled.clone(),
             library,
-            codes,
-            name: name
-                .map(|name| Shared::try_new(try_string(name)?))
-                .transpose()?,
+            signature,
+            name,
         })
     }
 
-    /// Calls it. Integers must be within the range of their types.
+    /// Calls it. Integers must be within the range of their types, and structures have exactly the size of theirs. Behind the `...` of a prototype,
+    /// values are passed by their kinds: [`Value::Int`] and [`Value::Uint`] with 64 bits, numbers with a fraction as `double`.
     ///
     /// # Errors
-    /// [`Error::ArgumentCount`], [`Error::Closed`], and
-    /// [`CodeError`](crate::CodeError) for a value that its code does not take: the function was not called then.
+    /// [`Error::ArgumentCount`], [`Error::Closed`], and for a value that its type does not take [`Error::Mismatch`], or
+    /// [`Error::Codes`] where the signature was given in codes: the function was not called then. [`Error::OutOfMemory`] where there is none
+    /// for a structure, or for more arguments than lie on the stack; for a structure as the result, the function may have been called.
     ///
     /// # Panics
     /// When a closure of a [`crate::Callback`] panicked during the call: its panic goes on here.
@@ -83,7 +153,8 @@ impl Function {
     /// * Nothing it needs has been unloaded by other means than [`crate::Library::close`].
     pub unsafe fn call(&self, args: &[Value]) -> Result<Value> {
         if args.len() != self.arg_count {
-            return Err(self.wrong_count(args.len()));
+            // SAFETY: the caller vouches for the call.
+            return unsafe { self.call_otherwise(args) };
         }
         if args.len() > INLINE_SLOTS {
             // SAFETY: the caller vouches for the call; there are as many values as arguments.
@@ -93,7 +164,7 @@ impl Function {
         self.fill(&mut slots, args)?;
         // SAFETY: the first slots hold the values that the caller vouches for, as their types want them, and no others are read.
         let result = unsafe { self.call_checked(slots.as_ptr().cast())? };
-        Ok(value::from_slot(result, self.codes.ret))
+        Ok(slots::from_slot(result, &self.signature.inner().ret))
     }
 
     /// # Safety
@@ -104,27 +175,186 @@ impl Function {
         self.fill(slots.spare_capacity_mut(), args)?;
         // SAFETY: the slots hold the values that the caller vouches for, as their types want them.
         let result = unsafe { self.call_checked(slots.as_ptr().cast())? };
-        Ok(value::from_slot(result, self.codes.ret))
+        Ok(slots::from_slot(result, &self.signature.inner().ret))
     }
 
     /// Fills a slot for each value.
     #[inline(always)]
     fn fill(&self, slots: &mut [MaybeUninit<u64>], args: &[Value]) -> Result<()> {
-        let values = args.iter().zip(&self.codes.args);
-        for (index, (slot, (arg, code))) in slots.iter_mut().zip(values).enumerate() {
-            *slot = match value::is_fitting(arg, *code) {
-                true => arg.slot(),
-                false => MaybeUninit::new(convert(arg, *code, index)?),
+        let values = args.iter().zip(&self.signature.inner().params);
+        for (index, (slot, (arg, param))) in slots.iter_mut().zip(values).enumerate() {
+            *slot = match slots::is_fitting(arg, param) {
+                true => slots::word(arg),
+                false => MaybeUninit::new(self.convert(arg, param, index)?),
             };
         }
         Ok(())
     }
 
-    /// Calls it with slots, one for each argument, and returns the result's slot; 0 for `v`. Integers are taken
-    /// from the low bytes of their slots.
+    /// The slot of argument number `index`, which may not be of the type's own kind.
+    #[cold]
+    #[inline(never)]
+    fn convert(&self, arg: &Value, param: &Param, index: usize) -> Result<u64> {
+        let mut slot = [0];
+        self.store(arg, param, index, &mut slot)?;
+        Ok(slot[0])
+    }
+
+    /// Stores argument number `index` in its slots.
+    fn store(&self, arg: &Value, param: &Param, index: usize, slots: &mut [u64]) -> Result<()> {
+        let position = Position::Argument(index);
+        slots::store(arg, param.treatment, position, slots)
+            .map_err(|misfit| self.misfit(index, arg, misfit))
+    }
+
+    #[cold]
+    fn misfit(&self, index: usize, arg: &Value, misfit: Misfit) -> Error {
+        let position = Position::Argument(index);
+        match self.name() {
+            Ok(name) => self.signature.inner().misfit(&name, position, arg, misfit),
+            Err(none) => none.into(),
+        }
+    }
+
+    /// The call, where there is more to know than how many arguments there are.
+    ///
+    /// # Safety
+    /// * As for [`Function::call`].
+    #[cold]
+    #[inline(never)]
+    unsafe fn call_otherwise(&self, args: &[Value]) -> Result<Value> {
+        let inner = &**self.signature.inner();
+        let count = inner.params.len();
+        let is_variadic = self.signature.is_variadic();
+        if inner.is_plain || args.len() < count || args.len() > count && !is_variadic {
+            return Err(self.wrong_count(args.len()));
+        }
+        if is_variadic {
+            let (compiled, params) = inner.with_more(&args[count..], |index, arg, misfit| {
+                self.misfit(index, arg, misfit)
+            })?;
+            // SAFETY: the caller vouches for the call, and this is its signature.
+            return unsafe { self.call_wide(&compiled, &params, &inner.ret, args) };
+        }
+        // SAFETY: as above.
+        unsafe { self.call_wide(&inner.compiled, &inner.params, &inner.ret, args) }
+    }
+
+    /// A call with values that may take several slots.
+    ///
+    /// # Safety
+    /// * As for [`Function::call`], with this signature; there are as many values as parameters.
+    unsafe fn call_wide(
+        &self,
+        compiled: &Compiled,
+        params: &[Param],
+        ret: &Param,
+        args: &[Value],
+    ) -> Result<Value> {
+        let len = params
+            .last()
+            .map_or(0, |last| (last.first + last.slots) as usize);
+        let mut inline = [0; INLINE_SLOTS];
+        let mut many = Vec::new();
+        let slots = match inline.get_mut(..len) {
+            Some(slots) => slots,
+            None => {
+                many.try_resize(len, 0)?;
+                &mut many[..]
+            }
+        };
+        for (index, (arg, param)) in args.iter().zip(params).enumerate() {
+            let range = param.first as usize..(param.first + param.slots) as usize;
+            self.store(arg, param, index, &mut slots[range])?;
+        }
+        let align = compiled
+            .signature()
+            .map_or(1, |signature| signature.ret().align());
+        let mut room = Room::new(ret.treatment.size() as usize, align as usize)?;
+        let result = room.start();
+        // SAFETY: the slots hold the values that the caller vouches for, and the room is the result's.
+        unsafe {
+            let is_done = self.while_open(|| {
+                compiled.call()(self.address, slots.as_ptr(), result.cast(), compiled);
+            });
+            if !is_done {
+                return self.refused();
+            }
+            Ok(slots::load(ret, result)?)
+        }
+    }
+
+    /// Calls it with pointers to the arguments, each to a value as C has it, and has the result written to `result`. No value is
+    /// copied on the way but by C's own rules, which suits structures.
     ///
     /// # Errors
     /// [`Error::ArgumentCount`] and [`Error::Closed`].
+    ///
+    /// # Panics
+    /// As [`Function::call`].
+    ///
+    /// # Safety
+    /// * As for [`Function::call`]; each pointer leads to a value of the argument's type, which may be read during the call.
+    /// * `result` points to memory of the result's size and alignment, which may be written. It is not used if the result is `void`.
+    ///
+    /// ```
+    /// use farcall::Library;
+    ///
+    /// #[repr(C)]
+    /// #[derive(Debug, Default, PartialEq)]
+    /// struct Division {
+    ///     quot: i32,
+    ///     rem: i32,
+    /// }
+    ///
+    /// let (numerator, denominator) = (17_i32, 5_i32);
+    /// let mut division = Division::default();
+    /// // SAFETY: div() is declared as it is, and a Division is its div_t.
+    /// unsafe {
+    ///     let div = Library::this()?.function("struct { int quot, rem; } div(int, int)")?;
+    ///     let args = [(&raw const numerator).cast(), (&raw const denominator).cast()];
+    ///     div.call_pointers(&args, (&raw mut division).cast())?;
+    /// }
+    /// assert_eq!(division, Division { quot: 3, rem: 2 });
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub unsafe fn call_pointers(&self, args: &[*const c_void], result: *mut c_void) -> Result<()> {
+        let inner = &**self.signature.inner();
+        if args.len() != inner.params.len() {
+            return Err(self.wrong_count(args.len()));
+        }
+        let size = inner
+            .compiled
+            .signature()
+            .map_or(0, |signature| signature.ret().size());
+        // What is narrower than a word is written as one.
+        let mut word = 0_u64;
+        let to = if size < 8 {
+            (&raw mut word).cast()
+        } else {
+            result
+        };
+        // SAFETY: the caller vouches for the arguments and the room for the result.
+        let is_done = unsafe {
+            self.while_open(|| call_with_pointers(&inner.compiled, self.address, args.as_ptr(), to))
+        };
+        if !is_done {
+            return self.refused();
+        }
+        if (1..8).contains(&size) {
+            let from = (&raw const word).cast::<u8>();
+            // SAFETY: the caller vouches for room of that size.
+            unsafe { result.cast::<u8>().copy_from(from, size as usize) };
+        }
+        Ok(())
+    }
+
+    /// Calls it with slots, one for each argument, and returns the result's slot; 0 for `v`. Integers are taken
+    /// from the low bytes of their slots. What is larger than a slot lies in several, see [`Signature::slots`].
+    ///
+    /// # Errors
+    /// [`Error::ArgumentCount`] and [`Error::Closed`]; [`Error::Mismatch`] for a result of more than one slot, which
+    /// [`Function::call_pointers`] has room for.
     ///
     /// # Panics
     /// As [`Function::call`].
@@ -134,7 +364,7 @@ impl Function {
     #[inline]
     pub unsafe fn call_slots(&self, slots: &[u64]) -> Result<u64> {
         if slots.len() != self.arg_count {
-            return Err(self.wrong_count(slots.len()));
+            self.check_slots(slots.len())?;
         }
         // SAFETY: there are as many slots as arguments, and the rest is the caller's promise.
         unsafe { self.call_checked(slots.as_ptr()) }
@@ -152,12 +382,40 @@ impl Function {
         }
     }
 
+    /// Whether there are as many slots as the signature has.
+    #[cold]
+    #[inline(never)]
+    fn check_slots(&self, got: usize) -> Result<()> {
+        let inner = self.signature.inner();
+        if inner.is_plain || got != inner.arg_slots() {
+            return Err(self.wrong_count(got));
+        }
+        let slots = inner.ret.slots;
+        if slots > 1 {
+            let what = format_args!("result of {}", self.name()?);
+            let wanted = format_args!("one of one slot");
+            return Err(Error::mismatch(
+                what,
+                wanted,
+                format_args!("one of {slots}"),
+            ));
+        }
+        Ok(())
+    }
+
     /// The call, unless the library is closed: false then.
     ///
     /// # Safety
     /// * As for [`Function::call_slots`]; there are as many slots as arguments, and `result` points to a slot.
     #[inline(always)]
     unsafe fn call_if_open(&self, slots: *const u64, result: *mut u64) -> bool {
+        // SAFETY: the signature is the function's, and the rest is the caller's promise.
+        self.while_open(|| unsafe { self.call_unchecked(slots, result) })
+    }
+
+    /// Does `call`, unless the library is closed: false then.
+    #[inline(always)]
+    fn while_open(&self, call: impl FnOnce()) -> bool {
         let library = self.library.as_deref();
         let thing = library.map_or(Thing::FUNCTION, engine::Library::thing);
         let place = Place::uninit();
@@ -166,8 +424,7 @@ impl Function {
         let is_open = || library.is_none_or(engine::Library::is_open);
         let was_open = is_open();
         if was_open {
-            // SAFETY: the signature is the function's, and the rest is the caller's promise.
-            unsafe { self.call_unchecked(slots, result) };
+            call();
         }
         let note = inside.leave();
         if !is_open() {
@@ -195,19 +452,19 @@ impl Function {
 
     #[cold]
     fn wrong_count(&self, got: usize) -> Error {
-        let words = || Ok((self.name()?, self.codes.args_text()?));
+        let words = || Ok((self.name()?, self.signature.inner().words.args_text()?));
         let words: std::result::Result<_, OutOfMemory> = words();
         words.map_or_else(Error::from, |(function, codes)| Error::ArgumentCount {
             function,
             codes,
-            wanted: self.arg_count,
+            wanted: self.signature.len(),
             got,
         })
     }
 
     #[cold]
     #[inline(never)]
-    fn refused(&self) -> Result<u64> {
+    fn refused<T>(&self) -> Result<T> {
         Err(Error::Closed { what: self.name()? })
     }
 
@@ -223,17 +480,90 @@ impl Function {
         self.address
     }
 
-    /// Its result's and arguments' codes.
-    pub fn codes(&self) -> &Codes {
-        &self.codes
+    /// Its signature.
+    pub fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// Its result's and arguments' codes, unless it was declared in C.
+    pub fn codes(&self) -> Option<&Codes> {
+        self.signature.as_codes()
     }
 }
 
-/// The slot of argument number `index`, which may not be of the type's own kind.
-#[cold]
-#[inline(never)]
-fn convert(arg: &Value, code: TypeCode, index: usize) -> Result<u64> {
-    value::to_slot(*arg, code, Position::Argument(index))
+/// Calls a function with pointers to its arguments.
+///
+/// # Safety
+/// * As for [`Function::call_pointers`], the signature being this; there are as many pointers as arguments. A result that is narrower than
+///   a word has room for one.
+unsafe fn call_with_pointers(
+    compiled: &Compiled,
+    target: *const c_void,
+    args: *const *const c_void,
+    result: *mut c_void,
+) {
+    type Call = unsafe extern "C-unwind" fn(
+        target: *const c_void,
+        args: *const *const c_void,
+        result: *mut c_void,
+    );
+    match compiled.serve(Direction::Call, Endpoint::Pointers) {
+        // SAFETY: a trampoline on pointers is such a function, and the caller vouches for the call.
+        Served::Code(start) => unsafe {
+            std::mem::transmute::<NonNull<u8>, Call>(start)(target, args, result);
+        },
+        // SAFETY: the caller vouches for the call.
+        Served::Plan | Served::PlanForGood => unsafe {
+            let args = Pointers(args);
+            interp::call(compiled.plan(), target, args, result, std::ptr::null());
+        },
+    }
+}
+
+/// The arguments of a call, each behind a pointer.
+struct Pointers(*const *const c_void);
+
+impl Arguments for Pointers {
+    unsafe fn bytes(&self, mv: &Move) -> *const u8 {
+        // SAFETY: there is a pointer for each argument, to a value of its type.
+        unsafe {
+            (*self.0.add(mv.value as usize))
+                .byte_add(mv.offset as usize)
+                .cast()
+        }
+    }
+}
+
+/// Room for a result: on the stack unless it is large, or aligned to more.
+struct Room {
+    inline: [u128; 4],
+    large: Vec<u128>,
+    /// Where in the large room it begins, in words.
+    first: usize,
+}
+
+impl Room {
+    fn new(size: usize, align: usize) -> std::result::Result<Room, OutOfMemory> {
+        const WORD: usize = size_of::<u128>();
+        let mut room = Room {
+            inline: [0; 4],
+            large: Vec::new(),
+            first: 0,
+        };
+        if size > size_of_val(&room.inline) || align > WORD {
+            room.large.try_resize((size + align).div_ceil(WORD), 0)?;
+            let off = room.large.as_ptr().addr() % align.max(WORD);
+            room.first = (align.max(WORD) - off) % align.max(WORD) / WORD;
+        }
+        Ok(room)
+    }
+
+    fn start(&mut self) -> *mut MaybeUninit<u8> {
+        match self.large.get_mut(self.first..) {
+            Some([]) | None => self.inline.as_mut_ptr().cast(),
+            Some(large) => large.as_mut_ptr().cast(),
+        }
+    }
 }
 
 impl fmt::Debug for Function {
@@ -243,6 +573,6 @@ impl fmt::Debug for Function {
             Some(name) => f.write_str(name)?,
             None => write!(f, "function at {:p}", self.address)?,
         }
-        write!(f, " at {:p}, {})", self.address, self.codes)
+        write!(f, " at {:p}, {})", self.address, self.signature)
     }
 }

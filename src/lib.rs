@@ -33,21 +33,28 @@
 //! `docs/ARCHITECTURE.md` tells how.
 
 mod callback;
+mod declarations;
 mod error;
 mod func;
-mod known;
 mod library;
+mod scope;
+mod signature;
+mod slots;
 mod value;
 mod var;
+mod wide;
 
 pub use callback::Callback;
-pub use error::{CodeError, EngineError, Error, OutOfMemory, Result};
+pub use declarations::{Constant, Declarations, Member, Type, TypeKind};
+pub use error::{CodeError, DeclarationError, EngineError, Error, OutOfMemory, Result, Unpassable};
 pub use farcall_cdecl::{BeyondFloat, Codes, Kind, Position, Role, TypeCode, VARIADIC};
 pub use farcall_engine::generates_code;
 pub use func::Function;
 pub use library::Library;
+pub use signature::Signature;
 pub use value::Value;
 pub use var::Variable;
+pub use wide::{Complex, LongDouble, StructBytes};
 
 /// The README's examples, as tests.
 #[cfg(doctest)]

@@ -1,10 +1,14 @@
 //! Shared libraries, as a user holds them.
 
-use crate::error::Result;
+use crate::declarations::Declarations;
+use crate::error::{Error, Result};
 use crate::func::Function;
+use crate::scope::Scope;
+use crate::signature::Signature;
 use crate::var::Variable;
+use farcall_cdecl::Role;
 use farcall_engine as engine;
-use farcall_memory::Shared;
+use farcall_memory::{Shared, try_string};
 use std::ffi::{OsStr, c_void};
 
 /// A shared library, or the program itself.
@@ -34,6 +38,27 @@ impl Library {
         Ok(Library {
             shared: Shared::try_new(library)?,
         })
+    }
+
+    /// The program itself, with all it has loaded.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`], and [`EngineError::Open`](crate::EngineError::Open) should the loader refuse it.
+    ///
+    /// # Safety
+    /// * As for [`Library::open`]; but what has been loaded already is initialised.
+    ///
+    /// ```
+    /// use farcall::{Library, Value};
+    ///
+    /// // SAFETY: the program's own libraries are initialised already, and abs() is as declared here.
+    /// let result = unsafe { Library::this()?.function("int abs(int)")?.call(&[(-5).into()])? };
+    /// assert_eq!(result, Value::Int(5));
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub unsafe fn this() -> Result<Library> {
+        // SAFETY: the caller vouches for it.
+        unsafe { Library::open(None) }
     }
 
     /// [`Library::open`] with the flags of `dlopen`, on Windows those of `LoadLibraryExW`.
@@ -67,7 +92,69 @@ impl Library {
     /// Those of [`Library::addr`], and of a bad signature.
     pub fn func(&self, ret: &str, name: &str, args: &str) -> Result<Function> {
         let address = self.addr(name)?;
-        Function::new(address, ret, args, Some(name), Some(self.shared.clone()))
+        let signature = Signature::known(ret, args, Role::Function)?;
+        let name = Shared::try_new(try_string(name)?)?;
+        Function::new(address, signature, Some(name), Some(self.shared.clone()))
+    }
+
+    /// The function that `declaration` declares, in C. See [`Signature::declared`].
+    ///
+    /// # Errors
+    /// Those of [`Signature::declared`] and of [`Library::addr`]; [`Error::Mismatch`] for a declaration without a name.
+    ///
+    /// ```
+    /// use farcall::Library;
+    ///
+    /// // SAFETY: the program's own libraries are initialised already, and div() is as declared here.
+    /// let result = unsafe {
+    ///     let this = Library::this()?;
+    ///     let div = this.function("struct { int quot, rem; } div(int numer, int denom)")?;
+    ///     div.call(&[17.into(), 5.into()])?
+    /// };
+    /// assert_eq!(result.to_string(), "structure of 8 bytes");
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn function(&self, declaration: &str) -> Result<Function> {
+        self.function_of(Signature::declared(declaration)?)
+    }
+
+    /// The function that has been declared by that name, or that is declared now with the names that are.
+    ///
+    /// # Errors
+    /// [`Error::NotDeclared`]; those of [`Library::function`].
+    ///
+    /// ```
+    /// use farcall::{Declarations, Library};
+    ///
+    /// let c = Declarations::parse(
+    ///     "typedef struct { long quot, rem; } ldiv_t;
+    ///      ldiv_t ldiv(long numer, long denom);",
+    /// )?;
+    /// // SAFETY: the program's own libraries are initialised already, and these are declared as they are.
+    /// unsafe {
+    ///     let this = Library::this()?;
+    ///     let ldiv = this.function_in(&c, "ldiv")?;
+    ///     let result = ldiv.call(&[17.into(), 5.into()])?;
+    ///     let same = this.function_in(&c, "ldiv_t ldiv(long, long)")?;
+    ///     assert_eq!(same.call(&[17.into(), 5.into()])?, result);
+    /// }
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn function_in(&self, declarations: &Declarations, declaration: &str) -> Result<Function> {
+        self.function_of(declarations.signature(declaration)?)
+    }
+
+    fn function_of(&self, signature: Signature) -> Result<Function> {
+        let Some(symbol) = signature.symbol() else {
+            return Err(Error::mismatch(
+                format_args!("declaration"),
+                format_args!("one with the function's name"),
+                format_args!("{signature}"),
+            ));
+        };
+        let address = self.addr(symbol)?;
+        let name = signature.shared_name().cloned();
+        Function::new(address, signature, name, Some(self.shared.clone()))
     }
 
     /// The variable called `name`, of the type `code`.
@@ -76,7 +163,63 @@ impl Library {
     /// Those of [`Library::addr`], and of a bad code.
     pub fn var(&self, code: &str, name: &str) -> Result<Variable> {
         let address = self.addr(name)?;
-        Variable::new(address, code, Some(name), Some(self.shared.clone()))
+        Variable::of_code(address, code, name, self.shared.clone())
+    }
+
+    /// The variable that `declaration` declares, in C: `"int optind"`.
+    ///
+    /// # Errors
+    /// Those of [`Variable::declared`] and of [`Library::addr`]; [`Error::Mismatch`] for a declaration without a name.
+    #[cfg_attr(
+        unix,
+        doc = r#"
+```
+use farcall::Library;
+
+// SAFETY: the program's own libraries are initialised already, and nobody else uses this variable now.
+let index = unsafe { Library::this()?.variable("int optind")?.get()? };
+assert_eq!(i32::try_from(index)?, 1);
+# Ok::<(), farcall::Error>(())
+```
+"#
+    )]
+    pub fn variable(&self, declaration: &str) -> Result<Variable> {
+        self.variable_of(&Scope::new()?, declaration)
+    }
+
+    /// The variable that has been declared by that name, or that is declared now with the names that are.
+    ///
+    /// # Errors
+    /// [`Error::NotDeclared`]; those of [`Library::variable`].
+    #[cfg_attr(
+        unix,
+        doc = r#"
+```
+use farcall::{Declarations, Library};
+
+let c = Declarations::parse("extern int optind, opterr;")?;
+// SAFETY: the program's own libraries are initialised already, and nobody else uses this variable now.
+let index = unsafe { Library::this()?.variable_in(&c, "optind")?.get()? };
+assert_eq!(i32::try_from(index)?, 1);
+# Ok::<(), farcall::Error>(())
+```
+"#
+    )]
+    pub fn variable_in(&self, declarations: &Declarations, declaration: &str) -> Result<Variable> {
+        self.variable_of(declarations.scope(), declaration)
+    }
+
+    fn variable_of(&self, scope: &Shared<Scope>, declaration: &str) -> Result<Variable> {
+        let declared = scope.variable(declaration)?;
+        let Some(symbol) = &declared.symbol else {
+            return Err(Error::mismatch(
+                format_args!("declaration"),
+                format_args!("one with the variable's name"),
+                format_args!("{}", scope.show(declared.ty, "")?),
+            ));
+        };
+        let address = self.addr(symbol)?;
+        Variable::of_declared(address, &declared, scope, self.shared.clone())
     }
 
     /// The address of the symbol called `name`.

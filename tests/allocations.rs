@@ -106,7 +106,7 @@ fn calls_allocate_nothing() {
 
 #[test]
 fn callbacks_allocate_nothing_per_call() {
-    let pair = Callback::new("i", "ii", |args| args[1]).expect("a callback");
+    let pair = Callback::new("i", "ii", |args| args[1].clone()).expect("a callback");
     // SAFETY: the callback is of this type.
     let pair_of_ints = unsafe {
         std::mem::transmute::<*const c_void, extern "C" fn(i32, i32) -> i32>(pair.code())
@@ -115,7 +115,7 @@ fn callbacks_allocate_nothing_per_call() {
         assert_eq!(pair_of_ints(1, 2), 2);
     });
     let args = "q".repeat(16);
-    let many = Callback::new("q", &args, |args| args[15]).expect("a callback");
+    let many = Callback::new("q", &args, |args| args[15].clone()).expect("a callback");
     let of_many = function(many.code(), "q", &args);
     let slots: Vec<u64> = (0..16).collect();
     check_calls("Callback::new with 16 arguments", || {

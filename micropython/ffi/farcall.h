@@ -81,6 +81,8 @@ farcall_status farcall_signature_new(const char *ret, size_t ret_len, const char
 farcall_status farcall_callback_signature_new(const char *ret, size_t ret_len, const char *args, size_t args_len,
     const farcall_signature **out, farcall_error *error);
 void farcall_signature_release(const farcall_signature *signature);
+// Has it stay for as long as the process, released or not. That is one reference for all that are found by the same text.
+void farcall_signature_keep(const farcall_signature *signature);
 
 // Whether signatures get code of their own. Where the system refuses executable memory, they are called through code that is there
 // from the start, which is slower.
@@ -184,6 +186,7 @@ typedef enum {
 
 typedef struct {
     const void *none; // the object
+    const void *truth[2]; // False and True
     const void *float_type;
     size_t float_value;
     const farcall_pointer_field *buffers; // objects that a pointer argument takes for their memory
@@ -199,6 +202,11 @@ typedef struct {
     const void *raise; // void (*)(void *exception)
     const void *new_float; // mp_obj_t (*)(double)
     const void *new_object; // mp_obj_t (*)(farcall_kind, uint64_t slot)
+    // Where an argument of bytes, such as a structure, has them: const void *(*)(mp_obj_t argument, mp_obj_t function, size_t index),
+    // NULL if the argument is none. It may raise; it runs no Python. And an object of a result's bytes: mp_obj_t (*)(const void *bytes,
+    // mp_obj_t function). NULL for either if there is none: then such calls go through slots.
+    const void *find_bytes;
+    const void *new_of_bytes;
     // From the thread pointer to a thread's own words for errno, see ffierrno.h: its address, the number that is kept, and whether
     // calls begin with that; to GetLastError()'s number and the one that is kept of it, both 0 where there is none.
     ptrdiff_t errno_address;
@@ -222,13 +230,21 @@ farcall_status farcall_object_model_set(const farcall_object_model *model, farca
 
 // A C function pointer that calls `handler(context, ...)`, or `object_handler(context, ...)` if that is not NULL and the
 // signature and the moment allow it. The handler must be able to run on any thread.
+//
+// `context` is memory that belongs to the pointer for good: zero for its first callback, and then as the one before has left it. A
+// thread that was on its way into a callback when that was closed comes to the handlers with it at any later time.
 typedef struct farcall_callback farcall_callback;
 farcall_status farcall_callback_new(const farcall_signature *signature, farcall_handler handler,
-    farcall_object_handler object_handler, void *context, farcall_callback **out, farcall_error *error);
+    farcall_object_handler object_handler, size_t context_size, farcall_callback **out, farcall_error *error);
 void *farcall_callback_code(const farcall_callback *callback);
+void *farcall_callback_context(const farcall_callback *callback);
 // Frees it. Safe from inside the callback itself. A later call from C through the old pointer is reported on stderr
 // and returns zero, as long as the pointer has not been given to a newer callback.
 void farcall_callback_free(farcall_callback *callback);
+// Has later calls of those that are closed go unreported: the interpreter ends.
+void farcall_callbacks_end(void);
+// What it says on stderr. Such threads that came too early for that say it by this.
+void farcall_report_closed(void);
 
 // A loaded library. `path` NULL is the program itself with all it has loaded; `flags` are dlopen's, on Windows those of
 // LoadLibraryEx(), and 0 is the default (RTLD_NOW | RTLD_LOCAL; the search that a name or path asks for by itself). A linker script

@@ -305,6 +305,7 @@ void ffi_set_object_model(void) {
     done = true;
     farcall_object_model model = {
         .none = mp_const_none,
+        .truth = { mp_const_false, mp_const_true },
         .float_type = &mp_type_float,
         .float_value = offsetof(float_obj_t, value),
         .buffers = buffers,

@@ -102,6 +102,11 @@ endif
 ifneq ($(findstring linux,$(FARCALL_MACHINE)),)
 LDFLAGS_USERMOD += -Wl,--wrap=nlr_jump
 endif
+# The port's collector takes a signal that comes while it waits for a thread for that thread's answer.
+ifeq ($(findstring mingw,$(FARCALL_MACHINE))$(findstring darwin,$(FARCALL_MACHINE)),)
+CFLAGS_USERMOD += -DFFI_WRAPS_SEM_WAIT=1
+LDFLAGS_USERMOD += -Wl,--wrap=sem_wait
+endif
 
 # What Rust's standard library does where a panic begins and where memory runs out, which takes 240 kB of the program, and what does it here:
 # see ../src/fault.rs. The names are the compiler's, so they are looked for once the archive is there. Where there are none, or the
@@ -124,6 +129,9 @@ ifeq ($(findstring darwin,$(FARCALL_MACHINE)),)
 CFLAGS_USERMOD += -DFFI_WRAPS_THREAD_DEINIT=1
 LDFLAGS_USERMOD += -Wl,--wrap=mp_thread_deinit
 endif
+
+# A linker cannot wrap what calls and is called within the compiler's own unit, and with LTO all is one.
+$(BUILD)/ffi/%.o $(BUILD)/py/nlr%.o $(BUILD)/mpthreadport.o $(BUILD)/unix_mphal.o: CFLAGS += -fno-lto
 
 # Cargo knows better than make what is up to date, so it runs every time; it touches the archive only when it made a
 # new one. The objects depend on the archive because that is what gets make to link again: the program's own rule

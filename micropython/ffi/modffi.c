@@ -17,7 +17,7 @@ static mp_obj_t keeper_del(mp_obj_t self_in) {
     ffi_keeper_t *self = MP_OBJ_TO_PTR(self_in);
     ffi_hold_interrupts();
     if (self->callback != NULL) {
-        farcall_callback_free(self->callback);
+        ffi_free_callback(self->callback);
         self->callback = NULL;
     }
     if (self->signature != NULL) {

@@ -19,6 +19,8 @@
 #ifndef FARCALL_MODFFI_H
 #define FARCALL_MODFFI_H
 
+#include <signal.h>
+
 #include "py/mpthread.h"
 #include "py/runtime.h"
 #include "compat.h"
@@ -84,28 +86,73 @@ static inline const mp_state_thread_t *ffi_state(void) {
     #endif
 }
 
-// Ctrl-C, see ffiinterrupt.c. It waits while a thread holds it: the engine's functions are left by `return` only. What comes
-// between ffi_hold_interrupts() and ffi_let_interrupts() raises nothing; the latter raises what came meanwhile. They nest.
-#if MICROPY_ASYNC_KBD_INTR && FFI_WRAPS_SET_INTERRUPT_CHAR
-#define FFI_WATCHES_INTERRUPTS (1)
-#include <signal.h>
+// How often this thread holds what would leave the engine's functions by anything but `return`: Ctrl-C, see ffiinterrupt.c; and the
+// unix port's way to end its threads when the interpreter ends, which is to cancel them at any instruction. That unwinds the stack,
+// and by an unwinder that Rust's frames do not know. What comes between ffi_hold_interrupts() and ffi_let_interrupts() happens in
+// the latter. They nest.
+#if MICROPY_PY_THREAD && !defined(_WIN32) && !defined(__ANDROID__)
+#include <pthread.h>
+
+static inline int ffi_hold_cancelling(void) {
+    int before;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    return before;
+}
+
+static inline void ffi_let_cancelling(int before) {
+    pthread_setcancelstate(before, &before);
+}
+#else
+static inline int ffi_hold_cancelling(void) {
+    return 0;
+}
+
+static inline void ffi_let_cancelling(int before) {
+    (void)before;
+}
+#endif
 
 extern FFI_THREAD_LOCAL volatile sig_atomic_t ffi_interrupts_held;
+// Whether the thread may be cancelled when nothing holds that.
+extern FFI_THREAD_LOCAL volatile int ffi_cancelling;
+
+#if MICROPY_ASYNC_KBD_INTR && FFI_WRAPS_SET_INTERRUPT_CHAR
+#define FFI_WATCHES_INTERRUPTS (1)
+
 extern FFI_THREAD_LOCAL volatile sig_atomic_t ffi_interrupt_waits;
 void ffi_take_interrupt(void);
 // Ends a system call that a scheduled exception waits for.
 void ffi_nudge_later(void);
+#else
+#define FFI_WATCHES_INTERRUPTS (0)
+#define ffi_interrupt_waits (0)
 
+static inline void ffi_take_interrupt(void) {
+}
+
+static inline void ffi_nudge_later(void) {
+}
+#endif
+
+// A signal handler that does the same may come between any two of these steps.
 static inline void ffi_hold_interrupts(void) {
+    int cancelling = ffi_hold_cancelling();
     ffi_interrupts_held = ffi_interrupts_held + 1;
+    if (ffi_interrupts_held == 1) {
+        ffi_cancelling = cancelling;
+    }
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 static inline void ffi_let_interrupts(void) {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    int cancelling = ffi_cancelling;
     ffi_interrupts_held = ffi_interrupts_held - 1;
-    if (MP_UNLIKELY(ffi_interrupt_waits) && ffi_interrupts_held == 0) {
-        ffi_take_interrupt();
+    if (ffi_interrupts_held == 0) {
+        ffi_let_cancelling(cancelling);
+        if (MP_UNLIKELY(ffi_interrupt_waits)) {
+            ffi_take_interrupt();
+        }
     }
 }
 
@@ -115,28 +162,18 @@ static inline int ffi_get_interrupts_held(void) {
 }
 
 static inline void ffi_set_interrupts_held(int count) {
+    int cancelling = ffi_cancelling;
+    if (MP_LIKELY(ffi_interrupts_held == count)) {
+        return;
+    }
+    if (count != 0) {
+        ffi_hold_cancelling();
+    }
     ffi_interrupts_held = count;
+    if (count == 0) {
+        ffi_let_cancelling(cancelling);
+    }
 }
-#else
-#define FFI_WATCHES_INTERRUPTS (0)
-
-static inline void ffi_hold_interrupts(void) {
-}
-
-static inline void ffi_let_interrupts(void) {
-}
-
-static inline void ffi_nudge_later(void) {
-}
-
-static inline int ffi_get_interrupts_held(void) {
-    return 0;
-}
-
-static inline void ffi_set_interrupts_held(int count) {
-    (void)count;
-}
-#endif
 
 #if MICROPY_PY_THREAD
 #include <signal.h>
@@ -146,6 +183,13 @@ static inline void ffi_set_interrupts_held(int count) {
 #define FFI_COLLECTOR_SIGNAL (SIGRTMIN + 5)
 #else
 #define FFI_COLLECTOR_SIGNAL (SIGUSR1)
+#endif
+
+// musl calls what a cancelled thread has to do wherever its stack pointer is.
+#if defined(__x86_64__)
+#define FFI_ALIGNS_STACK __attribute__((force_align_arg_pointer))
+#else
+#define FFI_ALIGNS_STACK
 #endif
 
 // ffiended.c
@@ -247,15 +291,10 @@ typedef struct _mp_obj_fficallback_t {
     struct _mp_obj_fficallback_t *next;
     void *volatile code; // NULL once closed
     const farcall_signature *signature;
-    mp_obj_t function;
+    mp_obj_t function; // keeps it alive; what is called stands in ffi_entered_t
     mp_obj_t kept; // the latest result that C has a pointer to
     ffi_keeper_t *keeper;
     qstr name; // the function's own, or MP_QSTRnull
-    bool lock;
-    bool checks_stack; // the virtual machine looks whether there is stack left when it calls the function
-    #if !MICROPY_PY_THREAD
-    const void *home; // which thread made it
-    #endif
 } mp_obj_fficallback_t;
 
 // Stands for the library of a function that was made from an address. It is never closed.
@@ -291,13 +330,16 @@ void ffi_set_object_model(void);
 
 // fficallback.c
 extern const mp_obj_fun_builtin_var_t ffi_callback_obj;
+// What C finds behind a function pointer.
+typedef struct _ffi_entered_t ffi_entered_t;
 // Runs a callback for a thread that cannot, on one of MicroPython's. Returns false if it has been closed.
-bool ffi_run_for_foreign_thread(void *callback, const uint64_t *args, uint64_t *result);
+bool ffi_run_for_foreign_thread(ffi_entered_t *entered, const uint64_t *args, uint64_t *result);
+void ffi_free_callback(farcall_callback *callback);
 
 // ffithread.c
 #if MICROPY_PY_THREAD
 // Has a thread of MicroPython's run a callback, and waits for the result.
-uint64_t ffi_call_on_server(void *callback, const uint64_t *args);
+uint64_t ffi_call_on_server(ffi_entered_t *entered, const uint64_t *args);
 
 // ffiended.c
 // Has MicroPython's part of this thread come to its end, although there is a state of it?

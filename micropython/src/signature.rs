@@ -11,8 +11,9 @@ use farcall_engine::{
 use farcall_memory::Shared;
 use farcall_memory::{OutOfMemory, TryVec, try_to_vec, try_with_capacity};
 use std::ffi::{c_char, c_void};
+use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 /// What C calls a function on slots by: an [`engine::SlotsCall`] that is told of the signature.
 type Call = unsafe extern "C-unwind" fn(
@@ -37,6 +38,7 @@ pub struct Signature {
     // What the pointers above point into, and what keeps the code alive.
     _bytes: Vec<u8>,
     compiled: Shared<Compiled>,
+    is_kept: AtomicBool,
 }
 
 // SAFETY: the pointers are to memory of its own that does not change, and to code.
@@ -92,6 +94,7 @@ impl Signature {
             nargs: codes.args.len(),
             _bytes: bytes,
             compiled,
+            is_kept: AtomicBool::new(false),
         })
     }
 
@@ -338,6 +341,17 @@ unsafe fn new(
 #[unsafe(no_mangle)]
 pub extern "C" fn farcall_generates_code() -> bool {
     engine::generates_code()
+}
+
+/// # Safety
+/// * `signature` is one of [`farcall_signature_new`]'s that has not been released.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_signature_keep(signature: *const Signature) {
+    // SAFETY: new() kept a reference for C, which is not given up here.
+    let signature = ManuallyDrop::new(unsafe { Shared::from_raw(signature) });
+    if !signature.is_kept.swap(true, Ordering::Relaxed) {
+        let _ = Shared::clone(&signature).into_raw();
+    }
 }
 
 /// # Safety

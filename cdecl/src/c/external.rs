@@ -11,6 +11,9 @@ use super::token::{Kind, Token};
 use super::types::{Basic, Ty, TypeId};
 use farcall_memory::TryVec;
 
+/// A type, and what is of it.
+type Named = (Option<NameId>, TypeId);
+
 impl Declarations {
     /// Adds what a text declares; nothing if there is an error in it.
     ///
@@ -40,8 +43,8 @@ impl Declarations {
     fn parsed(
         &mut self,
         text: &str,
-        read: fn(&mut Parser) -> Result<(Option<NameId>, TypeId)>,
-    ) -> error::Result<(Option<NameId>, TypeId)> {
+        read: fn(&mut Parser) -> Result<Named>,
+    ) -> error::Result<Named> {
         self.whole(|c| {
             let mut parser = Parser::new(c, text);
             read(&mut parser).map_err(|failed| parser.error(failed))
@@ -51,7 +54,7 @@ impl Declarations {
 
 impl<'t> Parser<'_, 't> {
     /// All of a text, of which nothing is handed on.
-    fn translation_unit(&mut self) -> Result<(Option<NameId>, TypeId)> {
+    fn translation_unit(&mut self) -> Result<Named> {
         while self.token.begins_line && self.token.is("#") {
             self.directive()?;
         }
@@ -62,7 +65,7 @@ impl<'t> Parser<'_, 't> {
     }
 
     /// A text that is the name of one type.
-    fn whole_type_name(&mut self) -> Result<(Option<NameId>, TypeId)> {
+    fn whole_type_name(&mut self) -> Result<Named> {
         let ty = self.type_name()?;
         match self.token.kind {
             Kind::End => Ok((None, ty)),
@@ -71,7 +74,7 @@ impl<'t> Parser<'_, 't> {
     }
 
     /// A text that is one declaration, whose name may be missing.
-    fn whole_declaration(&mut self) -> Result<(Option<NameId>, TypeId)> {
+    fn whole_declaration(&mut self) -> Result<Named> {
         let specifiers = self.specifiers()?;
         let declared = self.declarator(specifiers.ty, specifiers.is_const)?;
         self.expect_function_for(&specifiers, declared.ty)?;

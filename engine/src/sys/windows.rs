@@ -244,6 +244,16 @@ pub(crate) fn block_signals() -> SignalMask {
     SignalMask
 }
 
+/// Threads are not cancelled here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cancelling;
+
+pub(crate) fn hold_cancelling() -> Cancelling {
+    Cancelling
+}
+
+pub(crate) fn let_cancelling(_: Cancelling) {}
+
 /// Has `hook` run with `value` when this thread ends. A thread that is ending already is not told.
 pub(crate) fn at_thread_end(
     whose: ThreadEnd,

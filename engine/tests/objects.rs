@@ -60,7 +60,7 @@ fn check_range<T: Copy + Into<i64>>(scalar: Scalar, range: std::ops::RangeInclus
         true => Unbox::Signed,
         false => Unbox::Unsigned,
     };
-    let leading = vec![small_int(-5); 8];
+    let leading = [small_int(-5); 8];
     let leading_types = vec![Type::I64; 8];
     let on_stack: OnTheStack<T> = widened_of_nine::<T>;
     for (before, target) in [

@@ -1,6 +1,7 @@
 //! Declarators (C11 6.7.6): what stands around a name.
 
 use super::attributes::Attributes;
+use super::constant::Digits;
 use super::constraints::Named;
 use super::layout::Layout;
 use super::names::NameId;
@@ -181,7 +182,7 @@ impl<'t> Parser<'_, 't> {
             Ok(len) => Ok(Some(len)),
             Err(_) => Err(self.fault_at(
                 &at,
-                format_args!("expected a length of at least 0, got {len}"),
+                format_args!("expected a length of at least 0, got {}", Digits(len)),
             )),
         }
     }

@@ -1,7 +1,7 @@
 //! Enumerations (C11 6.7.2.2).
 
 use super::attributes::Attributes;
-use super::constant::Constant;
+use super::constant::{Constant, Digits};
 use super::declarations::{Declarations, Meaning};
 use super::parser::{Parser, Result};
 use super::token::Kind;
@@ -85,7 +85,10 @@ impl Parser<'_, '_> {
             if !holds {
                 return Err(self.fault_at(
                     &at,
-                    format_args!("expected a value in the range of the type, got {next}"),
+                    format_args!(
+                        "expected a value in the range of the type, got {}",
+                        Digits(next)
+                    ),
                 ));
             }
             // GNU C: an int, or what the value needs.

@@ -37,6 +37,7 @@ mod record;
 mod rollback;
 mod room;
 mod show;
+mod sort;
 mod specifiers;
 mod steps;
 mod token;

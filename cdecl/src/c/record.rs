@@ -1,6 +1,7 @@
 //! Structures and unions, and where their members lie.
 
 use super::attributes::Attributes;
+use super::constant::Digits;
 use super::constraints::Named;
 use super::declarator::Declared;
 use super::layout::Layout;
@@ -288,7 +289,12 @@ impl<'t> Parser<'_, 't> {
         if !(least..=most).contains(&width) {
             return Err(self.fault_at(
                 &here,
-                format_args!("expected a width of {least} to {most} bits, got {width}"),
+                format_args!(
+                    "expected a width of {} to {} bits, got {}",
+                    Digits(least),
+                    Digits(most),
+                    Digits(width)
+                ),
             ));
         }
         Ok(width as u64)

@@ -14,7 +14,7 @@
 
 mod interpreter;
 
-use farcall_arch::endpoint::{Boxing, Unbox, call_frame};
+use farcall_arch::endpoint::{Boxing, NO_FRAME, Unbox, call_frame};
 use farcall_arch::{Scalar, Signature, Struct, Type, plan};
 use farcall_engine::host_abi;
 use interpreter::{BYTES, Callee, FALSE, NONE, Object, SLOW, TRUE, Word, call_of, seen, small_int};
@@ -60,7 +60,7 @@ fn check_range<T: Copy + Into<i64>>(scalar: Scalar, range: std::ops::RangeInclus
         true => Unbox::Signed,
         false => Unbox::Unsigned,
     };
-    let leading = vec![small_int(-5); 8];
+    let leading = [small_int(-5); 8];
     let leading_types = vec![Type::I64; 8];
     let on_stack: OnTheStack<T> = widened_of_nine::<T>;
     for (before, target) in [
@@ -340,7 +340,7 @@ impl Check for Passed {
         assert_eq!(callee.call_in(false, &good), SLOW, "{name}: closed");
         Word::set(0);
         assert_eq!(callee.call(&good), SLOW, "{name}: unknown thread");
-        Word::set(1);
+        Word::set(NO_FRAME);
         drop(seen());
     }
 }

@@ -58,6 +58,7 @@ pub(crate) fn known(ret: &str, args: &str, role: Role) -> Result<Known> {
 
 fn read(ret: &str, args: &str, role: Role) -> Result<Known> {
     let codes = Codes::parse(ret, args, role)?;
+    codes.expect_no_structs("a value of one slot")?;
     let compiled = engine::compile(codes.signature()?, None)?;
     Ok(Known {
         codes: Shared::try_new(codes)?,

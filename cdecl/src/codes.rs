@@ -1,13 +1,14 @@
 //! The letters of MicroPython's `ffi` module, and the signatures they spell.
 //!
-//! One letter is one type. [`TypeCode`] says of each what C type it stands for and how a value of it is treated
+//! One letter is one type, and so are braces. [`TypeCode`] says of each what C type it stands for and how a value of it is treated
 //! ([`Kind`]). What a shape looks like in registers is `farcall_arch`'s matter.
 
+use crate::braces::{Code, StructCode};
+use crate::code::{TypeCode, misplaced};
 use crate::error::{Error, Result};
 use crate::kind::{Kind, Position};
 use farcall_arch::{Signature, Type};
-use farcall_memory::{OutOfMemory, try_collect, try_string, try_with_capacity};
-use std::ffi::c_long;
+use farcall_memory::{OutOfMemory, TryVec, try_collect, try_with_capacity};
 use std::fmt;
 
 /// Stands in a string of argument codes where a variadic function's prototype has its `...`.
@@ -15,146 +16,6 @@ pub const VARIADIC: char = '.';
 
 /// The argument codes of a function whose prototype has `(void)`; no codes at all say the same.
 const NO_ARGUMENTS: &str = "v";
-
-/// One letter of a signature string, known to be one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TypeCode {
-    letter: u8,
-    kind: Kind,
-    /// The row of [`NARROW`] that tells its range; 0 for what fills a slot, or is no integer.
-    narrow: u8,
-}
-
-/// The integers that are narrower than a slot, as a slot holds them, extended to all 64 bits: `word` is one of the type if
-/// `word + half <= range`, with the sum taken without its carry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Narrow {
-    /// How many of them are negative.
-    pub half: u64,
-    /// How many there are, less one.
-    pub range: u64,
-}
-
-const NARROW: [Narrow; 8] = {
-    let mut rows = [Narrow {
-        half: 0,
-        range: u64::MAX,
-    }; 8];
-    let mut row = 1;
-    while row <= 6 {
-        let bits = 8 << ((row - 1) / 2);
-        rows[row].range = (1 << bits) - 1;
-        if row % 2 == 1 {
-            rows[row].half = 1 << (bits - 1);
-        }
-        row += 1;
-    }
-    rows
-};
-
-impl TypeCode {
-    /// The code that `letter` is, if it is one.
-    pub fn new(letter: char) -> Option<TypeCode> {
-        let kind = match letter {
-            'v' => Kind::Void,
-            'b' | 'h' | 'i' | 'l' | 'q' => Kind::Int,
-            'B' | 'H' | 'I' | 'L' | 'Q' => Kind::Uint,
-            'f' => Kind::Float,
-            'd' => Kind::Double,
-            'p' | 'P' => Kind::Pointer,
-            's' => Kind::Str,
-            'S' => Kind::Bytes,
-            'O' => Kind::Object,
-            'C' => Kind::Callback,
-            _ => return None,
-        };
-        let code = TypeCode {
-            letter: letter as u8,
-            kind,
-            narrow: 0,
-        };
-        let narrow = match code.ty() {
-            Type::I8 => 1,
-            Type::U8 => 2,
-            Type::I16 => 3,
-            Type::U16 => 4,
-            Type::I32 => 5,
-            Type::U32 => 6,
-            _ => 0,
-        };
-        Some(TypeCode { narrow, ..code })
-    }
-
-    /// The code that `text` consists of.
-    ///
-    /// # Errors
-    /// [`Error::NotOneCode`] unless it is one letter, [`Error::UnknownCode`] for another letter.
-    pub fn parse(text: &str, position: Position) -> Result<TypeCode> {
-        let mut letters = text.chars();
-        match (letters.next(), letters.next()) {
-            (Some(got), None) => TypeCode::new(got).ok_or(Error::UnknownCode { position, got }),
-            _ => Err(Error::NotOneCode {
-                position,
-                got: try_string(text)?,
-            }),
-        }
-    }
-
-    /// The code of a variable's type.
-    ///
-    /// # Errors
-    /// Those of [`TypeCode::parse`], and [`Error::MisplacedCode`] for `v`.
-    pub fn of_variable(text: &str) -> Result<TypeCode> {
-        let code = TypeCode::parse(text, Position::Variable)?;
-        if code.kind == Kind::Void {
-            return Err(misplaced('v', Position::Variable, "a variable"));
-        }
-        Ok(code)
-    }
-
-    /// The letter.
-    pub fn letter(self) -> char {
-        char::from(self.letter)
-    }
-
-    /// How values are treated.
-    #[inline]
-    pub fn kind(self) -> Kind {
-        self.kind
-    }
-
-    /// The range of an integer that is narrower than a slot; `None` for other types.
-    #[inline(always)]
-    pub fn narrow(self) -> Option<Narrow> {
-        match self.narrow {
-            0 => None,
-            row => Some(NARROW[usize::from(row) % NARROW.len()]),
-        }
-    }
-
-    /// The C type's shape in this process: `long` has the width that its compilers give it.
-    pub fn ty(self) -> Type {
-        const LONG_IS_64: bool = size_of::<c_long>() == 8;
-        match self.letter {
-            b'v' => Type::Void,
-            b'b' => Type::I8,
-            b'B' => Type::U8,
-            b'h' => Type::I16,
-            b'H' => Type::U16,
-            b'i' => Type::I32,
-            b'I' => Type::U32,
-            b'l' if LONG_IS_64 => Type::I64,
-            b'l' => Type::I32,
-            b'L' if LONG_IS_64 => Type::U64,
-            b'L' => Type::U32,
-            b'q' => Type::I64,
-            b'Q' => Type::U64,
-            b'f' => Type::F32,
-            b'd' => Type::F64,
-            _ => Type::POINTER,
-        }
-    }
-}
 
 /// Which way values go: it decides which codes make sense where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,6 +35,8 @@ pub struct Codes {
     pub args: Vec<TypeCode>,
     /// How many arguments come before the [`VARIADIC`] mark, if there is one.
     pub fixed: Option<usize>,
+    /// The structs among them, with their places: 0 for the result, from 1 on for the arguments. In the order of the places.
+    structs: Vec<(usize, StructCode)>,
 }
 
 impl Codes {
@@ -182,15 +45,22 @@ impl Codes {
     ///
     /// # Errors
     /// [`Error::UnknownCode`], [`Error::NotOneCode`], and [`Error::MisplacedCode`] for `v` as one of several arguments, and for a
-    /// mark in a callback, which could not know what it was called with.
+    /// mark in a callback, which could not know what it was called with. Of braces, [`Error::UnknownMember`], [`Error::Repeats`],
+    /// [`Error::OpenBraces`] and [`Error::Struct`].
     pub fn parse(ret: &str, args: &str, role: Role) -> Result<Codes> {
         let args = if args == NO_ARGUMENTS { "" } else { args };
+        let (ret, structure) = match Code::parse(ret, Position::Result)? {
+            Code::Letter(code) => (code, None),
+            Code::Struct(structure) => (TypeCode::STRUCT, Some((0, structure))),
+        };
         let mut codes = Codes {
-            ret: TypeCode::parse(ret, Position::Result)?,
+            ret,
             args: try_with_capacity(args.len())?,
             fixed: None,
+            structs: try_collect(structure)?,
         };
-        for got in args.chars() {
+        let mut rest = args.chars();
+        while let Some(got) = rest.next() {
             let position = Position::Argument(codes.args.len());
             match got {
                 VARIADIC if codes.fixed.is_none() && role == Role::Function => {
@@ -199,10 +69,59 @@ impl Codes {
                 VARIADIC if role == Role::Callback => {
                     return Err(misplaced(VARIADIC, position, "an argument of a callback"));
                 }
+                '{' => {
+                    // One byte back: the brace is part of it.
+                    let text = &args[args.len() - rest.as_str().len() - 1..];
+                    let (structure, len) = StructCode::parse(text, position)?;
+                    rest = text[len..].chars();
+                    codes.args.push(TypeCode::STRUCT);
+                    codes.structs.try_push((codes.args.len(), structure))?;
+                }
                 _ => codes.args.push(argument(got, position)?),
             }
         }
         Ok(codes)
+    }
+
+    /// The struct at that place, if there is one.
+    pub fn structure(&self, position: Position) -> Option<&StructCode> {
+        let place = match position {
+            Position::Result => 0,
+            Position::Argument(index) => index + 1,
+            Position::Variable => return None,
+        };
+        let found = self
+            .structs
+            .binary_search_by_key(&place, |(place, _)| *place);
+        Some(&self.structs[found.ok()?].1)
+    }
+
+    /// The shape of the value at that place, which has one of these codes.
+    pub fn ty(&self, position: Position) -> Type {
+        let code = match position {
+            Position::Argument(index) => self.args.get(index),
+            Position::Result | Position::Variable => Some(&self.ret),
+        };
+        match (code, self.structure(position)) {
+            (_, Some(structure)) => structure.ty().clone(),
+            (Some(code), None) => code.ty(),
+            (None, None) => Type::Void,
+        }
+    }
+
+    /// Refuses structs, for those who treat values of one slot only: `role` says what they cannot be.
+    ///
+    /// # Errors
+    /// [`Error::MisplacedCode`] for the first of them.
+    pub fn expect_no_structs(&self, role: &'static str) -> Result<()> {
+        match self.structs.first() {
+            None => Ok(()),
+            Some((place, _)) => {
+                let argument = place.checked_sub(1).map(Position::Argument);
+                let position = argument.unwrap_or(Position::Result);
+                Err(misplaced('{', position, role))
+            }
+        }
     }
 
     /// The signature they spell.
@@ -210,10 +129,18 @@ impl Codes {
     /// # Errors
     /// [`Error::Signature`] for too many arguments, and for a variadic one of a type that C promotes.
     pub fn signature(&self) -> Result<Signature> {
-        let args = try_collect(self.args.iter().map(|code| code.ty()))?;
+        let mut args = try_collect(self.args.iter().map(|code| code.ty()))?;
+        let mut ret = self.ret.ty();
+        for (place, structure) in &self.structs {
+            let ty = match place.checked_sub(1) {
+                None => &mut ret,
+                Some(index) => &mut args[index],
+            };
+            ty.clone_from(structure.ty());
+        }
         Ok(match self.fixed {
-            None => Signature::new(self.ret.ty(), args)?,
-            Some(fixed) => Signature::variadic(self.ret.ty(), args, fixed)?,
+            None => Signature::new(ret, args)?,
+            Some(fixed) => Signature::variadic(ret, args, fixed)?,
         })
     }
 
@@ -222,44 +149,59 @@ impl Codes {
     /// # Errors
     /// [`OutOfMemory`].
     pub fn args_text(&self) -> std::result::Result<String, OutOfMemory> {
+        let structs = self.structs.iter().map(|(_, code)| code.text().len());
         let mut text = String::new();
-        text.try_reserve_exact(self.args.len() + 1)?;
-        self.args_letters().for_each(|letter| text.push(letter));
+        text.try_reserve_exact(self.args.len() + 1 + structs.sum::<usize>())?;
+        let _ = self.each_arg(|part| {
+            text.push_str(part);
+            Ok(())
+        });
         Ok(text)
     }
 
-    fn args_letters(&self) -> impl Iterator<Item = char> {
-        let (fixed, variadic) = self.args.split_at(self.fixed.unwrap_or(self.args.len()));
-        let mark = self.fixed.map(|_| VARIADIC);
-        let letters = fixed.iter().map(|code| code.letter());
-        letters
-            .chain(mark)
-            .chain(variadic.iter().map(|code| code.letter()))
+    /// Shows the arguments' codes to `show` one by one, and the mark.
+    fn each_arg(&self, mut show: impl FnMut(&str) -> fmt::Result) -> fmt::Result {
+        for (index, code) in self.args.iter().enumerate() {
+            if self.fixed == Some(index) {
+                show(".")?;
+            }
+            self.show(*code, Position::Argument(index), &mut show)?;
+        }
+        if self.fixed == Some(self.args.len()) {
+            show(".")?;
+        }
+        Ok(())
+    }
+
+    fn show(
+        &self,
+        code: TypeCode,
+        position: Position,
+        show: &mut impl FnMut(&str) -> fmt::Result,
+    ) -> fmt::Result {
+        if code.kind() == Kind::Struct
+            && let Some(structure) = self.structure(position)
+        {
+            return show(structure.text());
+        }
+        show(code.letter().encode_utf8(&mut [0; 4]))
     }
 }
 
 /// The code of an argument.
 fn argument(got: char, position: Position) -> Result<TypeCode> {
     let code = TypeCode::new(got).ok_or(Error::UnknownCode { position, got })?;
-    match code.kind {
+    match code.kind() {
         Kind::Void => Err(misplaced(got, position, "an argument")),
         _ => Ok(code),
     }
 }
 
-fn misplaced(code: char, position: Position, role: &'static str) -> Error {
-    Error::MisplacedCode {
-        position,
-        code,
-        role,
-    }
-}
-
 impl fmt::Display for Codes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}(", self.ret.letter())?;
-        self.args_letters()
-            .try_for_each(|letter| write!(f, "{letter}"))?;
+        self.show(self.ret, Position::Result, &mut |part| f.write_str(part))?;
+        f.write_str("(")?;
+        self.each_arg(|part| f.write_str(part))?;
         f.write_str(")")
     }
 }
@@ -328,6 +270,56 @@ mod tests {
         assert!(
             promoted.starts_with("argument 3: expected int"),
             "{promoted}"
+        );
+    }
+
+    #[test]
+    fn structs_stand_in_results_arguments_and_variables() {
+        let text = ("{2h}", "i{id}.{{p}3{bf}}d");
+        let codes = Codes::parse(text.0, text.1, Role::Function).expect("good codes");
+        assert_eq!(codes.to_string(), format!("{}({})", text.0, text.1));
+        assert_eq!(codes.args_text().expect("memory"), text.1);
+        assert_eq!((codes.args.len(), codes.fixed), (4, Some(2)));
+        assert_eq!(
+            codes.signature().expect("a signature").to_string(),
+            "{2 x int16}(int32, {int32, double}, ..., {{uint64}, 3 x {int8, float}}, double)"
+        );
+        let text_at = |position| codes.structure(position).map(StructCode::text);
+        assert_eq!(text_at(Position::Result), Some("{2h}"));
+        assert_eq!(text_at(Position::Argument(0)), None);
+        assert_eq!(text_at(Position::Argument(2)), Some("{{p}3{bf}}"));
+        assert_eq!(codes.args[1].kind(), Kind::Struct);
+        assert_eq!(codes.ty(Position::Argument(1)).size(), 16);
+        assert_eq!(codes.ty(Position::Argument(3)), Type::F64);
+        let variable = Code::of_variable("{bd}").expect("a good code");
+        assert_eq!((variable.kind(), variable.ty().size()), (Kind::Struct, 16));
+        let letter = Code::of_variable("d").expect("a good code");
+        assert_eq!((letter.kind(), letter.ty()), (Kind::Double, Type::F64));
+    }
+
+    #[test]
+    fn braces_in_the_wrong_place_are_errors_that_name_it() {
+        let error = |ret: &str, args: &str| {
+            let codes = Codes::parse(ret, args, Role::Callback);
+            codes.expect_err("bad codes").to_string()
+        };
+        assert_eq!(
+            error("{i}i", ""),
+            "result: expected one type code, got \"{i}i\""
+        );
+        assert!(error("i", "i}").starts_with("argument 2: expected one of the type codes"));
+        assert!(error("i", "3h").starts_with("argument 1: expected one of the type codes"));
+        assert_eq!(
+            error("i", "id{}"),
+            "argument 3: expected a structure with members, got an empty one"
+        );
+        let variable = |text| Code::of_variable(text).expect_err("no code").to_string();
+        assert_eq!(variable("{i"), "variable: '{' is never closed");
+        assert_eq!(variable("v"), "variable: 'v' is no type for a variable");
+        let codes = Codes::parse("i", "i{i}", Role::Function).expect("good codes");
+        assert_eq!(
+            codes.expect_no_structs("a slot").unwrap_err().to_string(),
+            "argument 2: '{' is no type for a slot"
         );
     }
 

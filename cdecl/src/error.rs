@@ -4,6 +4,8 @@
 
 use crate::beyond::BeyondFloat;
 use crate::kind::{ALL_CODES, Kind, Position};
+use farcall_arch::StructError;
+use farcall_arch::structs::MAX_SIZE;
 
 /// A `Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
@@ -37,6 +39,36 @@ pub enum Error {
         position: Position,
         /// What stands there.
         got: String,
+    },
+    /// What is no code within braces.
+    #[error("{position}: expected a number, '{{', or one of the codes {}, got '{got}'", ALL_CODES.trim_start_matches("v "))]
+    UnknownMember {
+        /// Where the braces stand.
+        position: Position,
+        /// The letter.
+        got: char,
+    },
+    /// A number of members that no structure has.
+    #[error("{position}: expected a number of members from 1 to {MAX_SIZE}, got {got}")]
+    Repeats {
+        /// Where the braces stand.
+        position: Position,
+        /// The number.
+        got: String,
+    },
+    /// Braces that do not end.
+    #[error("{position}: '{{' is never closed")]
+    OpenBraces {
+        /// Where they stand.
+        position: Position,
+    },
+    /// Braces whose members make no structure.
+    #[error("{position}: {source}")]
+    Struct {
+        /// Where they stand.
+        position: Position,
+        /// Why not.
+        source: StructError,
     },
     /// Types that make no signature.
     #[error(transparent)]

@@ -29,6 +29,8 @@ pub enum Kind {
     Object = 8,
     /// A pointer to a function.
     Callback = 9,
+    /// A struct or a union by value: as many slots as it has words. 10 is the C interface's own.
+    Struct = 11,
 }
 
 impl Kind {
@@ -42,6 +44,7 @@ impl Kind {
             Kind::Pointer | Kind::Str | Kind::Bytes => "a pointer",
             Kind::Object => "an object",
             Kind::Callback => "a function pointer",
+            Kind::Struct => "a struct",
         }
     }
 
@@ -50,7 +53,9 @@ impl Kind {
     pub fn is_word(self) -> bool {
         match self {
             Kind::Pointer | Kind::Str | Kind::Bytes | Kind::Object | Kind::Callback => true,
-            Kind::Void | Kind::Int | Kind::Uint | Kind::Float | Kind::Double => false,
+            Kind::Void | Kind::Int | Kind::Uint | Kind::Float | Kind::Double | Kind::Struct => {
+                false
+            }
         }
     }
 }

@@ -5,14 +5,18 @@
 #![forbid(unsafe_code)]
 
 mod beyond;
+mod braces;
 pub mod c;
+mod code;
 mod codes;
 mod error;
 mod kind;
 mod number;
 
 pub use beyond::BeyondFloat;
-pub use codes::{Codes, Narrow, Role, TypeCode, VARIADIC};
+pub use braces::{Code, StructCode};
+pub use code::{Narrow, TypeCode};
+pub use codes::{Codes, Role, VARIADIC};
 pub use error::{Error, Result};
 pub use kind::{Kind, Position};
 pub use number::{float_to_slot, integer_to_slot};

@@ -3,7 +3,7 @@
 //! A slot is eight bytes. An integer lies in it extended to all 64 bits by the sign of its type, a `float` in the low four bytes.
 
 use crate::beyond::BeyondFloat;
-use crate::codes::TypeCode;
+use crate::code::TypeCode;
 use crate::error::{Error, Result};
 use crate::kind::Position;
 use farcall_arch::Type;

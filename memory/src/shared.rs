@@ -85,6 +85,27 @@ impl<T> Shared<T> {
         }
     }
 
+    /// Another owner of a value whose address is known, unless the last one is gone.
+    ///
+    /// # Safety
+    /// * `value` is the address of a value of a `Shared`, which is not dropped before this returns; the last owner may be at it.
+    pub unsafe fn from_address(value: *const T) -> Option<Shared<T>> {
+        // SAFETY: a field's address.
+        let inner = unsafe { value.byte_sub(offset_of!(Inner<T>, value)) };
+        // SAFETY: the caller vouches for the address.
+        let inner = unsafe { NonNull::new_unchecked(inner.cast_mut().cast::<Inner<T>>()) };
+        // SAFETY: as above; whoever drops the value is not done with that.
+        let owners = unsafe { &(*inner.as_ptr()).owners };
+        let more = |count| (0 < count && count <= MOST_OWNERS).then_some(count + 1);
+        owners
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+            .ok()?;
+        Some(Shared {
+            inner,
+            owns: PhantomData,
+        })
+    }
+
     /// Whether this is the only owner.
     pub fn is_sole(&self) -> bool {
         self.inner().owners.load(Ordering::Acquire) == 1

@@ -6,6 +6,7 @@
 // in Python.
 
 #include <stdio.h>
+#include <string.h>
 
 #include "modffi.h"
 #include "py/gc.h"
@@ -62,9 +63,45 @@ static bool is_foreign_thread(const mp_obj_fficallback_t *self, const mp_state_t
     #endif
 }
 
+static FFI_NORETURN void raise_answer(mp_obj_fficallback_t *self, ffi_conversion_t why, mp_obj_t value) {
+    const farcall_signature *signature = self->signature;
+    char where[FFI_WHERE_LEN];
+    char type[FFI_WHERE_LEN];
+    snprintf(where, sizeof(where), "result of callback %s", ffi_callback_name(self));
+    farcall_signature_show(signature, FARCALL_SHOWN_TYPE, 0, type, sizeof(type));
+    // A Python function would be a callback for no longer than until C looks at it.
+    ffi_raise_value(why == FFI_CALLABLE ? FFI_WRONG_KIND : why, where, type, &signature->values[0], value);
+}
+
+// The result of a callback that is declared in C, or whose result is a struct, in slots of its own.
+static void unbox_answer(mp_obj_fficallback_t *self, mp_obj_t value, uint64_t *slots) {
+    const farcall_value *answer = &self->signature->values[0];
+    if (answer->kind == FARCALL_VOID) {
+        return;
+    }
+    ffi_conversion_t why = ffi_value_from_obj(answer, self->signature->scope, value, slots);
+    if (why != FFI_CONVERTED) {
+        raise_answer(self, why, value);
+    }
+    if (ffi_kind_borrows((farcall_kind)answer->kind)) {
+        self->kept = value;
+    }
+}
+
+// What handlers of callbacks with wide values are given in the arguments' place.
+typedef struct _ffi_passed_t {
+    const uint64_t *args;
+    uint64_t *result;
+} ffi_passed_t;
+
 // The slot of what the function returned. Raises what goes wrong.
 static MP_NOINLINE uint64_t unbox_result(mp_obj_fficallback_t *self, mp_obj_t value) {
     farcall_kind kind = (farcall_kind)self->signature->kinds[0];
+    if (kind >= FARCALL_STRUCT) {
+        uint64_t answer = 0;
+        unbox_answer(self, value, &answer);
+        return answer;
+    }
     if (kind == FARCALL_VOID || (value == mp_const_none && ffi_kind_is_integer(kind))) {
         return 0;
     }
@@ -73,6 +110,9 @@ static MP_NOINLINE uint64_t unbox_result(mp_obj_fficallback_t *self, mp_obj_t va
     if (why != FFI_CONVERTED) {
         char where[FFI_WHERE_LEN];
         snprintf(where, sizeof(where), "result of callback %s", ffi_callback_name(self));
+        if (self->signature->values != NULL) {
+            raise_answer(self, why, value);
+        }
         ffi_raise_conversion(why, where, self->signature->codes[0], ffi_kind_wants(kind), value);
     }
     if (ffi_kind_borrows(kind)) {
@@ -127,9 +167,27 @@ static farcall_object_handler object_handler_for(const farcall_signature *signat
     return handle_objects;
 }
 
+// Calls the function with values of any width.
+static MP_NOINLINE uint64_t run_with_values(mp_obj_fficallback_t *self, const ffi_passed_t *passed) {
+    const farcall_signature *signature = self->signature;
+    size_t n_args = signature->nargs;
+    ffi_check_stack(ffi_state(), n_args + signature->arg_slots);
+
+    mp_obj_t objs[n_args + 1];
+    for (size_t i = 0; i < n_args; ++i) {
+        const farcall_value *value = &signature->values[i + 1];
+        objs[i] = ffi_obj_from_value(value, signature->scope, &passed->args[value->slot]);
+    }
+    unbox_answer(self, mp_call_function_n_kw(self->function, n_args, 0, objs), passed->result);
+    return *passed->result;
+}
+
 // Boxes the arguments, calls the function, unboxes its result. Raises what goes wrong. It is a function of its own so
 // that none of its variables is alive across the handler's nlr_push().
 static MP_NOINLINE uint64_t run_function(mp_obj_fficallback_t *self, const uint64_t *args) {
+    if (MP_UNLIKELY(self->is_wide)) {
+        return run_with_values(self, (const ffi_passed_t *)args);
+    }
     const farcall_signature *signature = self->signature;
     size_t n_args = signature->nargs;
 
@@ -372,6 +430,32 @@ static uint64_t handle_call(void *context, const uint64_t *args) {
     return result;
 }
 
+// The same where a value takes more than one slot. Only then is there a third argument, and it is not meant if the result takes one.
+static uint64_t handle_wide_call(void *context, const uint64_t *args, uint64_t *result) {
+    const mp_obj_fficallback_t *self = context;
+    uint64_t narrow[2] = { 0, 0 };
+    size_t n_slots = self->signature->ret_slots;
+    ffi_passed_t passed = { args, n_slots > 1 ? result : narrow };
+    // What C gets where an exception is raised.
+    memset(passed.result, 0, n_slots * sizeof(uint64_t));
+    return handle_call(context, (const uint64_t *)&passed);
+}
+
+static bool is_wide(const farcall_signature *signature) {
+    for (size_t i = 0; signature->values != NULL && i <= signature->nargs; ++i) {
+        switch (signature->values[i].kind) {
+            case FARCALL_STRUCT:
+            case FARCALL_LONG_DOUBLE:
+            case FARCALL_COMPLEX:
+            case FARCALL_WIDE_INT:
+                return true;
+            default:
+                break;
+        }
+    }
+    return false;
+}
+
 // Its context is an object on the heap. A foreign thread does not keep that alive, so it may have been closed, and be gone,
 // since C began the call.
 bool ffi_run_for_foreign_thread(void *callback, const uint64_t *args, uint64_t *result) {
@@ -398,18 +482,12 @@ static qstr name_of(mp_obj_t function) {
     return MP_QSTRnull;
 }
 
-static mp_obj_t new_callback(mp_obj_t result, mp_obj_t function, mp_obj_t args, bool lock) {
-    size_t result_len, args_len;
-    vstr_t scratch;
+mp_obj_t ffi_wrap_callback(ffi_keeper_t *keeper, mp_obj_t function, bool lock) {
     if (!mp_obj_is_callable(function)) {
         mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("callback: expected a function, got %s"),
             mp_obj_get_type_str(function));
     }
-    const char *result_code = ffi_get_code(result, "result", &result_len);
-    const char *arg_codes = ffi_get_codes(args, &scratch, &args_len);
-
-    ffi_set_object_model();
-    ffi_keeper_t *keeper = ffi_new_keeper();
+    ffi_keep_names(keeper);
     mp_obj_fficallback_t *self = mp_obj_malloc(mp_obj_fficallback_t, &fficallback_type);
     self->prev = self->next = NULL;
     self->code = NULL;
@@ -422,20 +500,19 @@ static mp_obj_t new_callback(mp_obj_t result, mp_obj_t function, mp_obj_t args, 
     #if !MICROPY_PY_THREAD
     self->home = (const void *)&ffi_innermost;
     #endif
+    self->signature = keeper->signature;
+    self->is_wide = is_wide(self->signature);
 
+    farcall_handler handler = handle_call;
+    farcall_object_handler object_handler = NULL;
+    if (self->is_wide) {
+        handler = (farcall_handler)(void (*)(void))handle_wide_call;
+    } else if (!lock) {
+        object_handler = object_handler_for(self->signature);
+    }
     farcall_error error;
     ffi_hold_interrupts();
-    farcall_status status = farcall_callback_signature_new(result_code, result_len, arg_codes, args_len,
-        &keeper->signature, &error);
-    ffi_let_interrupts();
-    if (status != FARCALL_OK) {
-        keeper->signature = NULL;
-        ffi_raise(status, &error);
-    }
-    self->signature = keeper->signature;
-    farcall_object_handler object_handler = lock ? NULL : object_handler_for(self->signature);
-    ffi_hold_interrupts();
-    status = farcall_callback_new(self->signature, handle_call, object_handler, self, &keeper->callback, &error);
+    farcall_status status = farcall_callback_new(self->signature, handler, object_handler, self, &keeper->callback, &error);
     if (status == FARCALL_OK) {
         self->code = farcall_callback_code(keeper->callback);
         link_callback(self);
@@ -454,10 +531,23 @@ static mp_obj_t ffi_callback(size_t n_args, const mp_obj_t *pos_args, mp_map_t *
         { MP_QSTR_lock, MP_ARG_KW_ONLY | MP_ARG_BOOL, { .u_bool = false } },
     };
     mp_arg_val_t args[MP_ARRAY_SIZE(allowed_args)];
-    mp_arg_parse_all(n_args - 3, pos_args + 3, kw_args, MP_ARRAY_SIZE(allowed_args), allowed_args, args);
-    return new_callback(pos_args[0], pos_args[1], pos_args[2], args[ARG_lock].u_bool);
+    // A prototype and a function, or a result, a function and arguments.
+    size_t n_own = n_args < 3 ? n_args : 3;
+    mp_arg_parse_all(n_args - n_own, pos_args + n_own, kw_args, MP_ARRAY_SIZE(allowed_args), allowed_args, args);
+    bool lock = args[ARG_lock].u_bool;
+    if (n_own == 2) {
+        return ffi_new_declared_callback(NULL, pos_args[0], pos_args[1], lock);
+    }
+    if (!mp_obj_is_callable(pos_args[1])) {
+        mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("callback: expected a function, got %s"),
+            mp_obj_get_type_str(pos_args[1]));
+    }
+    ffi_set_object_model();
+    ffi_keeper_t *keeper = ffi_new_keeper();
+    ffi_read_signature(pos_args[0], pos_args[2], true, keeper);
+    return ffi_wrap_callback(keeper, pos_args[1], lock);
 }
-MP_DEFINE_CONST_FUN_OBJ_KW(ffi_callback_obj, 3, ffi_callback);
+MP_DEFINE_CONST_FUN_OBJ_KW(ffi_callback_obj, 2, ffi_callback);
 
 static void fficallback_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
     (void)kind;
@@ -473,7 +563,7 @@ static void fficallback_print(const mp_print_t *print, mp_obj_t self_in, mp_prin
         mp_print_str(print, "at ");
         ffi_print_address(print, code);
     }
-    mp_printf(print, " %c(%s)>", self->signature->codes[0], self->signature->codes + 1);
+    ffi_print_signature(print, self->signature);
 }
 
 static mp_obj_t fficallback_cfun(mp_obj_t self_in) {
@@ -487,8 +577,9 @@ static mp_obj_t fficallback_cfun(mp_obj_t self_in) {
 static MP_DEFINE_CONST_FUN_OBJ_1(fficallback_cfun_obj, fficallback_cfun);
 
 // The Python function may be dropped at once: one that is running is held by the virtual machine.
-static mp_obj_t fficallback_close(mp_obj_t self_in) {
+void ffi_close_callback(mp_obj_t self_in) {
     mp_obj_fficallback_t *self = MP_OBJ_TO_PTR(self_in);
+    int held = ffi_get_interrupts_held();
     ffi_hold_interrupts();
     farcall_callback *callback = unlink_callback(self);
     if (callback != NULL) {
@@ -496,6 +587,12 @@ static mp_obj_t fficallback_close(mp_obj_t self_in) {
         self->function = mp_const_none;
         self->kept = mp_const_none;
     }
+    ffi_set_interrupts_held(held);
+}
+
+static mp_obj_t fficallback_close(mp_obj_t self_in) {
+    ffi_hold_interrupts();
+    ffi_close_callback(self_in);
     ffi_let_interrupts();
     return mp_const_none;
 }

@@ -7,11 +7,17 @@
     reason = "an error holds its text, so that reporting one needs no memory"
 )]
 
+mod declared;
+mod declared_variable;
 mod fault;
+mod lookup;
 mod model;
 mod report;
+mod scope;
 mod signature;
+mod shown;
 mod text;
+mod value;
 
 use farcall_cdecl::TypeCode;
 use farcall_engine::epoch::{self, Mark};

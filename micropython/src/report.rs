@@ -23,7 +23,7 @@ pub enum Status {
     Memory = 5,
 }
 
-const TEXT: usize = 252;
+const TEXT: usize = 508;
 
 /// An error's number and text. ORDER farcall_error
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub struct Report {
     text: [c_char; TEXT],
 }
 
-const _: () = assert!(size_of::<Report>() == 256);
+const _: () = assert!(size_of::<Report>() == 512);
 
 /// An error with all that a [`Report`] wants to know.
 #[derive(Debug)]
@@ -54,6 +54,11 @@ impl Failure {
     /// A `ValueError`.
     pub fn value(text: &str) -> Failure {
         Failure::new(Status::Value, 0, &text)
+    }
+
+    /// A `ValueError` of what is shown.
+    pub fn value_of(error: &dyn Display) -> Failure {
+        Failure::new(Status::Value, 0, error)
     }
 
     /// A `TypeError`.
@@ -108,10 +113,23 @@ impl From<farcall_cdecl::Error> for Failure {
         use farcall_cdecl::Error;
         let status = match &error {
             Error::OutOfMemory(_) => Status::Memory,
-            Error::WrongKind { .. } | Error::UnknownCode { .. } | Error::NotOneCode { .. } => {
-                Status::Type
-            }
+            Error::WrongKind { .. }
+            | Error::UnknownCode { .. }
+            | Error::UnknownMember { .. }
+            | Error::OpenBraces { .. }
+            | Error::NotOneCode { .. } => Status::Type,
             Error::OutOfRange { .. } | Error::FloatRange { .. } => Status::Overflow,
+            _ => Status::Value,
+        };
+        Failure::new(status, 0, &error)
+    }
+}
+
+impl From<farcall_cdecl::c::Error> for Failure {
+    fn from(error: farcall_cdecl::c::Error) -> Failure {
+        use farcall_cdecl::c::Error;
+        let status = match &error {
+            Error::OutOfMemory(_) => Status::Memory,
             _ => Status::Value,
         };
         Failure::new(status, 0, &error)
@@ -166,9 +184,9 @@ mod tests {
             code: 7,
             text: [1; TEXT],
         };
-        let status = guard(&mut report, || Err(Failure::value(&"é".repeat(200))));
+        let status = guard(&mut report, || Err(Failure::value(&"é".repeat(400))));
         assert_eq!(status, Status::Value);
-        let end = [249, 250, 251].map(|at| report.text[at].to_ne_bytes());
+        let end = [505, 506, 507].map(|at| report.text[at].to_ne_bytes());
         assert_eq!(end, [[0xa9], [0], [0]]);
     }
 

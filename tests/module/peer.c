@@ -320,3 +320,4 @@ PEER int errno_around_on_thread(int number, int (*f)(int)) {
     return job.result;
 }
 #include "support/threads.c"
+#include "support/layouts.c"

@@ -14,6 +14,8 @@ pub(super) struct Attributes {
     pub packed: bool,
     /// `aligned(n)` and `_Alignas`: the largest, 0 for none.
     pub aligned: u32,
+    /// `_Alignas` alone, 0 for none.
+    pub alignas: u32,
     /// `mode(M)`.
     pub mode: Option<Mode>,
     /// `vector_size(n)`, 0 for none.
@@ -123,6 +125,7 @@ impl Parser<'_, '_> {
             self.alignment()?
         };
         all.aligned = all.aligned.max(align);
+        all.alignas = all.alignas.max(align);
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! Values of constant expressions.
 
 use super::types::Basic;
+use std::fmt;
 
 /// What a constant is.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +13,17 @@ pub enum Constant {
     Float(f64),
     /// A string, without the NUL at its end.
     Text(Vec<u8>),
+}
+
+impl fmt::Display for Constant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Constant::Integer(value) => value.fmt(f),
+            // The standard library's text of it would take 20 kB.
+            Constant::Float(_) => f.write_str("a number with a fraction"),
+            Constant::Text(text) => write!(f, "\"{}\"", text.escape_ascii()),
+        }
+    }
 }
 
 /// An integer with the type that C gives it: operations wrap as its type does.

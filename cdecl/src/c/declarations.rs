@@ -1,8 +1,10 @@
 //! What has been declared.
 
 use super::constant::{Constant, Width};
+use super::derived::Derived;
 use super::names::{NameId, Names};
 use super::platform::Platform;
+use super::rollback::Journal;
 use super::types::{Basic, Enum, Field, FunctionType, Param, Record, Ty, TypeId};
 use farcall_memory::{OutOfMemory, TryVec};
 
@@ -36,7 +38,10 @@ pub(super) enum Meaning {
     Type(TypeId),
     Function(u32),
     Variable(u32),
+    /// Of an enumeration.
     Constant(u32),
+    /// Of a `#define`.
+    Macro(u32),
 }
 
 /// What is known of a name.
@@ -55,15 +60,19 @@ pub struct Declarations {
     pub(super) known: Vec<Known>,
     pub(super) types: Vec<Ty>,
     /// Of how many of these each one consists, one within the other: whoever follows them must come to an end.
-    depths: Vec<u8>,
+    pub(super) depths: Vec<u8>,
+    pub(super) derived: Derived,
     pub(super) function_types: Vec<FunctionType>,
     pub(super) params: Vec<Param>,
     pub(super) records: Vec<Record>,
     pub(super) fields: Vec<Field>,
+    /// Beside each structure's fields, the same ones by their names: numbers from the first one's on.
+    pub(super) by_name: Vec<u32>,
     pub(super) enums: Vec<Enum>,
     pub(super) functions: Vec<Function>,
     pub(super) variables: Vec<Variable>,
     pub(super) constants: Vec<(NameId, Constant, Option<Basic>)>,
+    pub(super) journal: Journal,
 }
 
 impl Declarations {
@@ -82,14 +91,17 @@ impl Declarations {
             known: Vec::new(),
             types,
             depths,
+            derived: Derived::default(),
             function_types: Vec::new(),
             params: Vec::new(),
             records: Vec::new(),
             fields: Vec::new(),
+            by_name: Vec::new(),
             enums: Vec::new(),
             functions: Vec::new(),
             variables: Vec::new(),
             constants: Vec::new(),
+            journal: Journal::default(),
         })
     }
 
@@ -110,8 +122,13 @@ impl Declarations {
 
     /// The function of that name.
     pub fn function(&self, name: &str) -> Option<&Function> {
+        self.functions.get(self.function_index(name)? as usize)
+    }
+
+    /// Which of the functions has that name.
+    pub fn function_index(&self, name: &str) -> Option<u32> {
         match self.meaning(name)? {
-            Meaning::Function(index) => self.functions.get(index as usize),
+            Meaning::Function(index) => Some(index),
             _ => None,
         }
     }
@@ -123,21 +140,33 @@ impl Declarations {
 
     /// The variable of that name.
     pub fn variable(&self, name: &str) -> Option<&Variable> {
+        self.variables.get(self.variable_index(name)? as usize)
+    }
+
+    /// Which of the variables has that name.
+    pub fn variable_index(&self, name: &str) -> Option<u32> {
         match self.meaning(name)? {
-            Meaning::Variable(index) => self.variables.get(index as usize),
+            Meaning::Variable(index) => Some(index),
             _ => None,
         }
     }
 
-    /// The constants: those of enumerations and of `#define`.
+    /// The constants: those of enumerations and of `#define`, unless `#undef` has taken them back.
     pub fn constants(&self) -> impl Iterator<Item = (NameId, &Constant)> {
-        self.constants.iter().map(|(name, value, _)| (*name, value))
+        let numbered = self.constants.iter().zip(0..);
+        numbered.filter_map(|((name, value, _), index)| {
+            let meaning = self.known_of(*name).ordinary?;
+            let is_meant = meaning == Meaning::Constant(index) || meaning == Meaning::Macro(index);
+            is_meant.then_some((*name, value))
+        })
     }
 
     /// The constant of that name.
     pub fn constant(&self, name: &str) -> Option<&Constant> {
         match self.meaning(name)? {
-            Meaning::Constant(index) => Some(&self.constants.get(index as usize)?.1),
+            Meaning::Constant(index) | Meaning::Macro(index) => {
+                Some(&self.constants.get(index as usize)?.1)
+            }
             _ => None,
         }
     }
@@ -155,7 +184,7 @@ impl Declarations {
     pub fn typedefs(&self) -> impl Iterator<Item = (NameId, TypeId)> {
         let numbered = self.known.iter().zip(0..);
         numbered.filter_map(|(known, number)| match known.ordinary {
-            Some(Meaning::Type(ty)) => Some((NameId(number), ty)),
+            Some(Meaning::Type(ty)) => Some((NameId::new(number), ty)),
             _ => None,
         })
     }
@@ -163,7 +192,7 @@ impl Declarations {
     /// All tags, and their types.
     pub fn tags(&self) -> impl Iterator<Item = (NameId, TypeId)> {
         let numbered = self.known.iter().zip(0..);
-        numbered.filter_map(|(known, number)| Some((NameId(number), known.tag?)))
+        numbered.filter_map(|(known, number)| Some((NameId::new(number), known.tag?)))
     }
 
     fn meaning(&self, name: &str) -> Option<Meaning> {
@@ -171,7 +200,7 @@ impl Declarations {
     }
 
     pub(super) fn known_of(&self, name: NameId) -> Known {
-        let known = self.known.get(name.0 as usize);
+        let known = self.known.get(name.index());
         known.copied().unwrap_or_default()
     }
 
@@ -179,15 +208,21 @@ impl Declarations {
         &mut self,
         name: NameId,
     ) -> std::result::Result<&mut Known, OutOfMemory> {
-        if self.known.len() <= name.0 as usize {
+        if self.known.len() <= name.index() {
             self.known.try_resize(self.names.len(), Known::default())?;
         }
-        Ok(&mut self.known[name.0 as usize])
+        self.note_known(name)?;
+        Ok(&mut self.known[name.index()])
+    }
+
+    /// The type with a number, if there is one.
+    pub fn type_numbered(&self, number: u32) -> Option<TypeId> {
+        ((number as usize) < self.types.len()).then_some(TypeId::new(number))
     }
 
     /// What a type is.
     pub fn get(&self, ty: TypeId) -> Ty {
-        self.types[ty.0 as usize]
+        self.types[ty.index()]
     }
 
     /// What a type is, behind the names that it was given.
@@ -201,11 +236,12 @@ impl Declarations {
 
     /// One of C's own types.
     pub(super) fn basic(basic: Basic) -> TypeId {
-        TypeId(basic as u32)
+        TypeId::new(basic as u32)
     }
 
-    pub(super) fn add_type(&mut self, ty: Ty) -> std::result::Result<TypeId, OutOfMemory> {
-        let depth = match ty {
+    /// Of how many pointers, arrays and functions a type consists.
+    pub(super) fn depth_of(&self, ty: Ty) -> u8 {
+        match ty {
             Ty::Pointer { to, .. } => self.depth(to).saturating_add(1),
             Ty::Array { of, .. } | Ty::Vector { of, .. } => self.depth(of).saturating_add(1),
             Ty::Function(index) => {
@@ -215,15 +251,20 @@ impl Declarations {
             // A name is written instead of what it stands for; but an array is looked into for its size.
             Ty::Alias { of, .. } if matches!(self.get(of), Ty::Array { .. }) => self.depth(of),
             _ => 0,
-        };
-        self.depths.try_reserve(1)?;
-        self.types.try_push(ty)?;
-        self.depths.push(depth);
-        Ok(TypeId(self.types.len() as u32 - 1))
+        }
     }
 
     pub(super) fn depth(&self, ty: TypeId) -> u8 {
-        self.depths[ty.0 as usize]
+        self.depths[ty.index()]
+    }
+
+    /// How deep structures are nested in a type.
+    pub(super) fn nesting(&self, ty: TypeId) -> u8 {
+        match self.resolved(ty) {
+            Ty::Record(index) => self.records[index as usize].depth,
+            Ty::Array { of, .. } => self.nesting(of),
+            _ => 0,
+        }
     }
 
     /// What a type is a name of in the end, and the alignment that the names ask for.
@@ -263,6 +304,13 @@ impl Declarations {
     pub fn fields(&self, record: &Record) -> Option<&[Field]> {
         let range = record.fields.as_ref()?;
         Some(&self.fields[range.start as usize..range.end as usize])
+    }
+
+    /// The names of an enumeration's constants, and their values.
+    pub fn enumerators(&self, enumeration: &Enum) -> impl Iterator<Item = (NameId, &Constant)> {
+        let range = enumeration.constants.start as usize..enumeration.constants.end as usize;
+        let constants = self.constants[range].iter();
+        constants.map(|(name, value, _)| (*name, value))
     }
 
     /// The enumeration behind a type.

@@ -1,6 +1,7 @@
 //! Declarators (C11 6.7.6): what stands around a name.
 
 use super::attributes::Attributes;
+use super::constraints::Named;
 use super::error::{Error, Result};
 use super::layout::Layout;
 use super::names::NameId;
@@ -12,9 +13,11 @@ use farcall_memory::TryVec;
 
 /// A name, if there is one, and the type that it is declared with.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Declared {
+pub(super) struct Declared<'t> {
     pub name: Option<NameId>,
     pub ty: TypeId,
+    /// The name, or what the declarator begins with where it has none.
+    pub at: Token<'t>,
 }
 
 /// What a part of a declarator makes of the type ahead of it.
@@ -44,8 +47,9 @@ const MAX_ARRAY: u64 = 1 << 47;
 
 impl<'t> Parser<'_, 't> {
     /// A declarator, abstract or not, for a type that may be `const`.
-    pub(super) fn declarator(&mut self, ty: TypeId, is_const: bool) -> Result<Declared> {
+    pub(super) fn declarator(&mut self, ty: TypeId, is_const: bool) -> Result<Declared<'t>> {
         let mut steps = Vec::new();
+        let start = self.token;
         let name = self.steps(&mut steps)?;
         let (mut ty, mut is_const) = (ty, is_const);
         for step in steps.iter().rev() {
@@ -57,11 +61,15 @@ impl<'t> Parser<'_, 't> {
                 Step::Function { .. } => false,
             };
         }
-        Ok(Declared { name, ty })
+        Ok(Declared {
+            name: name.map(|(name, _)| name),
+            ty,
+            at: name.map_or(start, |(_, at)| at),
+        })
     }
 
     /// The steps of a declarator, those next to the name first.
-    fn steps(&mut self, steps: &mut Vec<Step<'t>>) -> Result<Option<NameId>> {
+    fn steps(&mut self, steps: &mut Vec<Step<'t>>) -> Result<Option<Named<'t>>> {
         let mut pointers = Vec::new();
         loop {
             self.attributes(&mut Attributes::default())?;
@@ -85,7 +93,7 @@ impl<'t> Parser<'_, 't> {
         Ok(name)
     }
 
-    fn direct(&mut self, steps: &mut Vec<Step<'t>>) -> Result<Option<NameId>> {
+    fn direct(&mut self, steps: &mut Vec<Step<'t>>) -> Result<Option<Named<'t>>> {
         let mut name = None;
         if self.token.kind == Kind::Word && !self.is_asm() {
             let token = self.advance()?;
@@ -95,7 +103,7 @@ impl<'t> Parser<'_, 't> {
                     format_args!("expected a name, got '{}'", token.text),
                 ));
             }
-            name = Some(self.name(&token)?);
+            name = Some((self.name(&token)?, token));
         } else if self.token.is("(") && self.is_nested(&self.peek()) {
             self.advance()?;
             name = self.nested(|parser| parser.steps(steps))?;
@@ -138,20 +146,24 @@ impl<'t> Parser<'_, 't> {
             token.kind == Kind::Word
                 && (token.is("static") || is_qualifier(token.text) || is_const(token.text))
         };
+        let is_parameter = self.in_parameters > 0;
+        if !is_parameter && is_skipped(&self.token) {
+            return Err(self.expected(format_args!("a length")));
+        }
         while is_skipped(&self.token) {
             self.advance()?;
         }
         if self.accept("]")? {
             return Ok(None);
         }
-        if self.token.is("*") && self.peek().is("]") {
+        if is_parameter && self.token.is("*") && self.peek().is("]") {
             self.advance()?;
             self.advance()?;
             return Ok(None);
         }
         let at = self.token;
         let before = self.place();
-        let is_trial = self.in_parameters > 0;
+        let is_trial = is_parameter;
         let was_trial = std::mem::replace(&mut self.is_trial, is_trial);
         let len = self.constant_expression();
         self.is_trial = was_trial;
@@ -192,6 +204,7 @@ impl<'t> Parser<'_, 't> {
     /// Behind the opening bracket, up to the closing one.
     fn parameters(&mut self, at: Token<'t>) -> Result<Step<'t>> {
         let mut params: Vec<Param> = Vec::new();
+        let mut names: Vec<Named<'t>> = Vec::new();
         let (mut is_variadic, mut has_prototype) = (false, true);
         if self.accept(")")? {
             has_prototype = false;
@@ -205,7 +218,7 @@ impl<'t> Parser<'_, 't> {
                     break;
                 }
                 self.in_parameters += 1;
-                let param = self.parameter();
+                let param = self.parameter(&mut names);
                 self.in_parameters -= 1;
                 let param = param?;
                 params.try_push(param)?;
@@ -214,6 +227,7 @@ impl<'t> Parser<'_, 't> {
                 }
             }
             self.expect(")")?;
+            self.expect_distinct(&mut names, "parameter")?;
         }
         let start = self.c.params.len() as u32;
         self.c.params.try_extend_from_slice(&params)?;
@@ -226,10 +240,15 @@ impl<'t> Parser<'_, 't> {
         })
     }
 
-    fn parameter(&mut self) -> Result<Param> {
+    fn parameter(&mut self, names: &mut Vec<Named<'t>>) -> Result<Param> {
         let at = self.token;
         let specifiers = self.specifiers()?;
+        self.expect_storage(&specifiers, &["register"], "a parameter")?;
+        self.expect_no_alignas(&at, &specifiers.attributes, "a parameter")?;
         let declared = self.declarator(specifiers.ty, specifiers.is_const)?;
+        if let Some(name) = declared.name {
+            names.try_push((name, declared.at))?;
+        }
         let mut attributes = specifiers.attributes;
         self.attributes(&mut attributes)?;
         let ty = self.with_attributes(&at, declared.ty, &attributes)?;

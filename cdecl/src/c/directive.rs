@@ -1,10 +1,8 @@
-//! What begins with `#`: what the preprocessor leaves, and `#define` of constants.
+//! What begins with `#`: what the preprocessor leaves, and where `#define` is.
 
-use super::constant::Constant;
 use super::error::Result;
 use super::parser::Parser;
 use super::token::{Kind, Token, Tokens};
-use super::types::Basic;
 use farcall_memory::TryVec;
 
 impl<'t> Parser<'_, 't> {
@@ -22,7 +20,7 @@ impl<'t> Parser<'_, 't> {
             (Kind::Number, _) | (Kind::Word, "line" | "ident") => {}
             (Kind::Word, "pragma") => self.pragma(&word, line)?,
             (Kind::Word, "define") => self.define(&word, line)?,
-            (Kind::Word, "undef") => {}
+            (Kind::Word, "undef") => self.undefine(&word, line)?,
             _ => {
                 let text = word.text;
                 return Err(self.fault_at(
@@ -71,74 +69,5 @@ impl<'t> Parser<'_, 't> {
             token = tokens.next();
         }
         Ok(())
-    }
-
-    /// `#define NAME value`. What is no constant, such as code, is left out: headers are full of it. Macros with parameters are, too.
-    fn define(&mut self, word: &Token<'t>, line: &'t str) -> Result<()> {
-        let mut tokens = Tokens::new(line);
-        let name = tokens.next();
-        if name.kind != Kind::Word {
-            return Err(self.fault_at(
-                word,
-                format_args!("expected a name behind '#define', got '{}'", name.text),
-            ));
-        }
-        let value = &line[name.range().end..];
-        if value.starts_with('(') || value.trim().is_empty() {
-            return Ok(());
-        }
-        let Some((value, ty)) = self.constant_in(value)? else {
-            return Ok(());
-        };
-        let id = self.name(&name)?;
-        self.declare_constant(id, value, ty)
-    }
-
-    /// The constant that a text is, if it is one.
-    fn constant_in(&mut self, text: &str) -> Result<Option<(Constant, Option<Basic>)>> {
-        let mut inner = Parser::new(self.c, text);
-        if inner.token.kind == Kind::Text {
-            let mut bytes = Vec::new();
-            while inner.token.kind == Kind::Text {
-                let piece = inner.token;
-                inner.text_bytes(&piece, &mut bytes)?;
-                inner.advance()?;
-            }
-            let is_all = inner.token.kind == Kind::End;
-            return Ok(is_all.then_some((Constant::Text(bytes), None)));
-        }
-        if let Some(float) = inner.float()? {
-            return Ok(Some((Constant::Float(float), None)));
-        }
-        match inner.constant_expression() {
-            Ok(value) if inner.token.kind == Kind::End => {
-                Ok(Some((Constant::Integer(value.value), Some(value.ty))))
-            }
-            Err(error @ super::Error::OutOfMemory(_)) => Err(error),
-            _ => Ok(None),
-        }
-    }
-
-    /// A number with a fraction or an exponent, with or without a sign, that is all of the text.
-    fn float(&mut self) -> Result<Option<f64>> {
-        let is_negative = self.token.is("-");
-        let number = if is_negative { self.peek() } else { self.token };
-        if number.kind != Kind::Number {
-            return Ok(None);
-        }
-        let digits = number.text.trim_end_matches(['f', 'F', 'l', 'L']);
-        let is_decimal = !digits.starts_with("0x") && !digits.starts_with("0X");
-        if !is_decimal || !digits.contains(['.', 'e', 'E']) {
-            return Ok(None);
-        }
-        let Ok(value) = digits.parse::<f64>() else {
-            return Ok(None);
-        };
-        if is_negative {
-            self.advance()?;
-        }
-        self.advance()?;
-        let is_all = self.token.kind == Kind::End;
-        Ok(is_all.then_some(if is_negative { -value } else { value }))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::attributes::Attributes;
 use super::constant::Constant;
-use super::declarations::Declarations;
+use super::declarations::{Declarations, Meaning};
 use super::error::Result;
 use super::parser::Parser;
 use super::token::Kind;
@@ -21,7 +21,7 @@ impl Parser<'_, '_> {
         let given = match has_type {
             true => {
                 self.advance()?;
-                let specifiers = self.specifiers()?;
+                let specifiers = self.nested(Self::specifiers)?;
                 self.c.integer(specifiers.ty)
             }
             false => None,
@@ -34,19 +34,30 @@ impl Parser<'_, '_> {
             |ty| matches!(ty, Ty::Enum(_)),
             |c, tag| {
                 let index = c.enums.len() as u32;
-                c.enums.try_push(Enum { tag, ty: None })?;
+                c.enums.try_push(Enum {
+                    tag,
+                    ty: None,
+                    constants: 0..0,
+                })?;
                 Ok(Ty::Enum(index))
             },
         )?;
         if is_defined {
+            let first = self.c.constants.len() as u32;
             let range = self.nested(|parser| parser.constants(given))?;
             self.attributes(&mut attributes)?;
+            if self.c.enumeration(id).is_some_and(|this| this.ty.is_some()) && given.is_none() {
+                return Err(self.defined_before(&at));
+            }
             let ty = given.unwrap_or_else(|| self.c.enum_type(range, attributes.packed));
             if let Ty::Enum(index) = self.c.get(id) {
-                self.c.enums[index as usize].ty = Some(ty);
+                let end = self.c.constants.len() as u32;
+                let this = self.c.enum_mut(index)?;
+                this.ty = Some(ty);
+                this.constants = first..end;
             }
         } else if let (Some(given), Ty::Enum(index)) = (given, self.c.get(id)) {
-            self.c.enums[index as usize].ty = Some(given);
+            self.c.enum_mut(index)?.ty = Some(given);
         }
         Ok(id)
     }
@@ -68,6 +79,16 @@ impl Parser<'_, '_> {
                 let value = self.constant_expression()?;
                 next = value.value;
             }
+            let holds = match given {
+                Some(given) => self.c.width(given).holds(next),
+                None => (i64::MIN.into()..=u64::MAX.into()).contains(&next),
+            };
+            if !holds {
+                return Err(self.fault_at(
+                    &at,
+                    format_args!("expected a value in the range of the type, got {next}"),
+                ));
+            }
             // GNU C: an int, or what the value needs.
             if given.is_none() {
                 ty = self.c.enum_type((next, next), false);
@@ -84,7 +105,7 @@ impl Parser<'_, '_> {
                     ),
                 ));
             }
-            self.declare_constant(name, Constant::Integer(next), Some(ty))?;
+            self.declare_constant(name, Constant::Integer(next), Some(ty), Meaning::Constant)?;
             range = (range.0.min(next), range.1.max(next));
             next += 1;
             if !self.accept(",")? {

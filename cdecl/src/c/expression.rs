@@ -5,7 +5,7 @@ use super::declarations::{Declarations, Meaning};
 use super::error::Result;
 use super::parser::Parser;
 use super::token::{Kind, Token};
-use super::types::{Basic, Ty, TypeId};
+use super::types::{Basic, Ty};
 use farcall_memory::TryVec;
 
 /// Operators of two operands, with their precedence: those of a higher one bind more tightly.
@@ -54,7 +54,12 @@ impl<'t> Parser<'_, 't> {
         Ok(left)
     }
 
-    fn operated(&mut self, operator: &Token, left: Integer, right: Integer) -> Result<Integer> {
+    pub(super) fn operated(
+        &mut self,
+        operator: &Token,
+        left: Integer,
+        right: Integer,
+    ) -> Result<Integer> {
         let is_shift = matches!(operator.text, "<<" | ">>");
         let ty = match is_shift {
             true => self.c.promoted(left.ty),
@@ -106,7 +111,7 @@ impl<'t> Parser<'_, 't> {
         Ok(self.c.converted(Integer { value, ty }, ty))
     }
 
-    fn unary(&mut self) -> Result<Integer> {
+    pub(super) fn unary(&mut self) -> Result<Integer> {
         let token = self.token;
         if token.kind == Kind::Sign {
             match token.text {
@@ -209,10 +214,7 @@ impl<'t> Parser<'_, 't> {
             self.expect(")")?;
             self.sized(&at, ty)?.size
         } else if self.token.kind == Kind::Text {
-            let mut bytes = Vec::new();
-            let text = self.advance()?;
-            self.text_bytes(&text, &mut bytes)?;
-            bytes.len() as u64 + 1
+            self.size_of_text()?
         } else {
             let operand = self.nested(Self::unary)?;
             u64::from(self.c.width(operand.ty).bits / 8).max(1)
@@ -221,6 +223,30 @@ impl<'t> Parser<'_, 't> {
             value: size.into(),
             ty: self.c.platform.size(),
         })
+    }
+
+    /// String literals one behind the other, of which the widest characters count (C11 6.4.5p5).
+    fn size_of_text(&mut self) -> Result<u64> {
+        let (mut units, mut width) = (1, 1);
+        while self.token.kind == Kind::Text {
+            let piece = self.advance()?;
+            let mut bytes = Vec::new();
+            self.text_bytes(&piece, &mut bytes)?;
+            let wide = match piece.text.as_bytes() {
+                [b'L', ..] => self.c.width(self.c.platform.wchar).bits / 8,
+                [b'u', b'8', ..] => 1,
+                [b'u', ..] => 2,
+                [b'U', ..] => 4,
+                _ => 1,
+            };
+            units += match (wide, std::str::from_utf8(&bytes)) {
+                (2, Ok(text)) => text.encode_utf16().count(),
+                (4, Ok(text)) => text.chars().count(),
+                _ => bytes.len(),
+            };
+            width = width.max(wide);
+        }
+        Ok(units as u64 * u64::from(width))
     }
 
     /// Behind `offsetof`: a member of a structure, or of one in it.
@@ -242,7 +268,7 @@ impl<'t> Parser<'_, 't> {
                     ),
                 ));
             };
-            offset += start;
+            offset = offset.wrapping_add(start);
             ty = member;
             while self.accept("[")? {
                 let index = self.constant_expression()?.value;
@@ -269,7 +295,7 @@ impl<'t> Parser<'_, 't> {
     }
 
     fn named_constant(&mut self) -> Result<Integer> {
-        let Some(Meaning::Constant(index)) = self.meaning_of_token() else {
+        let Some(Meaning::Constant(index) | Meaning::Macro(index)) = self.meaning_of_token() else {
             return Err(self.expected(format_args!("a constant")));
         };
         let (_, value, ty) = &self.c.constants[index as usize];
@@ -457,17 +483,5 @@ impl Declarations {
     fn converted(&self, integer: Integer, ty: Basic) -> Integer {
         let value = self.width(ty).wrap(integer.value);
         Integer { value, ty }
-    }
-
-    /// A member of a structure by its name, those of anonymous ones included: where it begins, and its type.
-    pub(super) fn member(&self, ty: TypeId, name: &str) -> Option<(u64, TypeId)> {
-        let fields = self.fields(self.record(ty)?)?;
-        fields.iter().find_map(|field| match field.name {
-            Some(own) => (self.name(own) == name).then_some((field.offset, field.ty)),
-            None => {
-                let (offset, ty) = self.member(field.ty, name)?;
-                Some((field.offset + offset, ty))
-            }
-        })
     }
 }

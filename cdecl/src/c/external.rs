@@ -1,7 +1,6 @@
 //! What stands at the outermost level of a text (C11 6.9), and what it makes names mean.
 
 use super::attributes::Attributes;
-use super::constant::Constant;
 use super::declarations::{Declarations, Function, Meaning, Variable};
 use super::declarator::Declared;
 use super::error::{Error, Result};
@@ -13,12 +12,12 @@ use super::types::{Basic, Ty, TypeId};
 use farcall_memory::TryVec;
 
 impl Declarations {
-    /// Adds what a text declares. What stands before an error is added, too.
+    /// Adds what a text declares; nothing if there is an error in it.
     ///
     /// # Errors
     /// [`super::Error`]: the text is not C, or there is no memory.
     pub fn read(&mut self, text: &str) -> Result<()> {
-        Parser::new(self, text).translation_unit()
+        self.whole(|c| Parser::new(c, text).translation_unit())
     }
 
     /// The type that a text names, such as `const char *`, `struct tm` or `int (*)(int)`.
@@ -26,7 +25,7 @@ impl Declarations {
     /// # Errors
     /// [`super::Error`]: the text is no type's name, or there is no memory.
     pub fn type_named(&mut self, text: &str) -> Result<TypeId> {
-        Parser::new(self, text).whole_type_name()
+        self.whole(|c| Parser::new(c, text).whole_type_name())
     }
 
     /// The type that a text declares: one prototype, with or without a name and a semicolon, which is not added to the functions.
@@ -34,11 +33,11 @@ impl Declarations {
     /// # Errors
     /// [`super::Error`]: the text is no prototype, or there is no memory.
     pub fn prototype(&mut self, text: &str) -> Result<(Option<NameId>, TypeId)> {
-        Parser::new(self, text).whole_declaration()
+        self.whole(|c| Parser::new(c, text).whole_declaration())
     }
 }
 
-impl Parser<'_, '_> {
+impl<'t> Parser<'_, 't> {
     /// All of a text.
     pub fn translation_unit(&mut self) -> Result<()> {
         while self.token.begins_line && self.token.is("#") {
@@ -63,6 +62,7 @@ impl Parser<'_, '_> {
     pub fn whole_declaration(&mut self) -> Result<(Option<NameId>, TypeId)> {
         let specifiers = self.specifiers()?;
         let declared = self.declarator(specifiers.ty, specifiers.is_const)?;
+        self.expect_function_for(&specifiers, declared.ty)?;
         self.accept(";")?;
         match self.token.kind {
             Kind::End => Ok((declared.name, declared.ty)),
@@ -75,26 +75,30 @@ impl Parser<'_, '_> {
         if self.accept(";")? {
             return Ok(());
         }
-        if matches!(self.token.text, "_Static_assert" | "static_assert")
-            && self.token.kind == Kind::Word
-        {
-            self.advance()?;
-            self.skip_brackets()?;
-            return self.expect(";");
+        if self.static_assertion()? {
+            return Ok(());
         }
         if self.is_asm() {
             self.assembler_name()?;
             return self.expect(";");
         }
         let specifiers = self.specifiers()?;
-        if self.accept(";")? {
+        if self.token.is(";") {
+            // C11 6.7p2, but for what GNU C takes in silence.
+            if !matches!(self.c.get(specifiers.ty), Ty::Record(_) | Ty::Enum(_)) {
+                return Err(self.expected(format_args!("a name")));
+            }
+            self.advance()?;
             return Ok(());
         }
+        let mut is_first = true;
         loop {
-            let at = self.token;
             let mut declared = self.declarator(specifiers.ty, specifiers.is_const)?;
+            let at = declared.at;
+            let is_typedef = specifiers.storage == Storage::Typedef;
             let is_function = matches!(self.c.resolved(declared.ty), Ty::Function(_));
-            if self.token.is("{") && is_function {
+            self.expect_function_for(&specifiers, declared.ty)?;
+            if self.token.is("{") && is_function && !is_typedef && is_first {
                 self.declare(&at, &specifiers, &declared, None, 0)?;
                 return self.skip_brackets();
             }
@@ -102,16 +106,77 @@ impl Parser<'_, '_> {
             let mut attributes = specifiers.attributes;
             self.attributes(&mut attributes)?;
             declared.ty = self.with_attributes(&at, declared.ty, &attributes)?;
+            if is_function || is_typedef {
+                let what = if is_typedef {
+                    "a typedef"
+                } else {
+                    "a function"
+                };
+                self.expect_no_alignas(&at, &attributes, what)?;
+            } else {
+                self.expect_loose_alignment(&at, declared.ty, &attributes)?;
+            }
             self.declare(&at, &specifiers, &declared, symbol, attributes.aligned)?;
-            if self.accept("=")? {
+            if !is_function && !is_typedef && self.accept("=")? {
                 self.skip_initializer()?;
             }
             if !self.accept(",")? {
                 break;
             }
+            is_first = false;
             self.attributes(&mut Attributes::default())?;
         }
         self.expect(";")
+    }
+
+    /// `_Static_assert(condition, "text");`, if it comes next (C11 6.7.10). One that is beyond what is understood here is taken to hold.
+    pub(super) fn static_assertion(&mut self) -> Result<bool> {
+        let at = self.token;
+        let is_one = matches!(at.text, "_Static_assert" | "static_assert");
+        if at.kind != Kind::Word || !is_one || !self.peek().is("(") {
+            return Ok(false);
+        }
+        self.advance()?;
+        let before = self.place();
+        self.advance()?;
+        let was_trial = std::mem::replace(&mut self.is_trial, true);
+        let condition = self.constant_expression().map(|condition| {
+            let text = self.peek();
+            let has_text = self.token.is(",") && text.kind == Kind::Text;
+            (condition, if has_text { text.text } else { "" })
+        });
+        self.is_trial = was_trial;
+        self.go_back(before);
+        match condition {
+            Ok((condition, text)) if condition.value == 0 => {
+                return Err(self.fault_at(
+                    &at,
+                    format_args!(
+                        "expected a condition that holds{}{}",
+                        if text.is_empty() { "" } else { ": " },
+                        text
+                    ),
+                ));
+            }
+            Err(Error::OutOfMemory(error)) => return Err(error.into()),
+            _ => {}
+        }
+        self.skip_brackets()?;
+        self.expect(";")?;
+        Ok(true)
+    }
+
+    /// Refuses words of functions for what is none (C11 6.7.4p1).
+    fn expect_function_for(&self, specifiers: &Specifiers<'t>, ty: TypeId) -> Result<()> {
+        let is_function = matches!(self.c.resolved(ty), Ty::Function(_));
+        match specifiers.function_word {
+            Some(word) if !is_function || specifiers.storage == Storage::Typedef => Err(self
+                .fault_at(
+                    &word,
+                    format_args!("expected a function for '{}'", word.text),
+                )),
+            _ => Ok(()),
+        }
     }
 
     /// Up to the comma or the semicolon behind a value.
@@ -162,9 +227,9 @@ impl Parser<'_, '_> {
     /// Has a name mean what was declared.
     fn declare(
         &mut self,
-        at: &Token,
-        specifiers: &Specifiers,
-        declared: &Declared,
+        at: &Token<'t>,
+        specifiers: &Specifiers<'t>,
+        declared: &Declared<'t>,
         symbol: Option<NameId>,
         align: u32,
     ) -> Result<()> {
@@ -181,8 +246,9 @@ impl Parser<'_, '_> {
             match known {
                 // The first declaration stays, unless it has no prototype and this one does.
                 Some(Meaning::Function(known)) => {
+                    self.expect_same(at, self.c.functions[known as usize].ty, ty)?;
                     let new_prototype = self.c.function_types[index as usize].has_prototype;
-                    let old = &mut self.c.functions[known as usize];
+                    let old = self.c.function_mut(known)?;
                     old.symbol = old.symbol.or(symbol);
                     let before = self.c.functions[known as usize].ty;
                     let has_prototype = self
@@ -190,7 +256,7 @@ impl Parser<'_, '_> {
                         .function_type(before)
                         .is_some_and(|old| old.has_prototype);
                     if new_prototype && !has_prototype {
-                        let old = &mut self.c.functions[known as usize];
+                        let old = self.c.function_mut(known)?;
                         (old.ty, old.ret) = (ty, ret);
                     }
                     return Ok(());
@@ -208,11 +274,21 @@ impl Parser<'_, '_> {
             self.c.known_mut(name)?.ordinary = Some(Meaning::Function(index));
             return Ok(());
         }
+        let is_extern = specifiers
+            .storage_word
+            .is_some_and(|word| word.is("extern"));
+        if self.c.resolved(ty) == Ty::Basic(Basic::Void) && !is_extern {
+            return Err(self.fault_at(
+                at,
+                format_args!("expected a variable with a value, got void"),
+            ));
+        }
         match known {
             Some(Meaning::Variable(known)) => {
                 let old = self.c.variables[known as usize].ty;
+                self.expect_same(at, old, ty)?;
                 let has_length = self.c.layout(old).is_some();
-                let old = &mut self.c.variables[known as usize];
+                let old = self.c.variable_mut(known)?;
                 old.symbol = old.symbol.or(symbol);
                 if !has_length {
                     old.ty = ty;
@@ -228,10 +304,16 @@ impl Parser<'_, '_> {
         Ok(())
     }
 
-    fn declare_typedef(&mut self, at: &Token, name: NameId, ty: TypeId, align: u32) -> Result<()> {
+    fn declare_typedef(
+        &mut self,
+        at: &Token<'t>,
+        name: NameId,
+        ty: TypeId,
+        align: u32,
+    ) -> Result<()> {
         match self.c.known_of(name).ordinary {
-            // C11 6.7p3: it may be declared again as the same type. Whether it is the same nobody needs to know.
-            Some(Meaning::Type(_)) => return Ok(()),
+            // C11 6.7p3: it may be declared again as the same type.
+            Some(Meaning::Type(before)) => return self.expect_same(at, before, ty),
             None => {}
             Some(other) => return Err(self.declared_before(at, other)),
         }
@@ -247,24 +329,11 @@ impl Parser<'_, '_> {
             Meaning::Type(_) => "a type",
             Meaning::Function(_) => "a function",
             Meaning::Variable(_) => "a variable",
-            Meaning::Constant(_) => "a constant",
+            Meaning::Constant(_) | Meaning::Macro(_) => "a constant",
         };
         self.fault_at(
             at,
             format_args!("expected a new name, got one that is {what} already"),
         )
-    }
-
-    /// Has a name mean a constant.
-    pub fn declare_constant(
-        &mut self,
-        name: NameId,
-        value: Constant,
-        ty: Option<Basic>,
-    ) -> Result<()> {
-        let index = self.c.constants.len() as u32;
-        self.c.constants.try_push((name, value, ty))?;
-        self.c.known_mut(name)?.ordinary = Some(Meaning::Constant(index));
-        Ok(())
     }
 }

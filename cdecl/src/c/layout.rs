@@ -18,6 +18,12 @@ impl Declarations {
     pub fn layout(&self, ty: TypeId) -> Option<Layout> {
         Layout::of(self, ty)
     }
+
+    /// Bytes of an integer type, enumerations included, and whether it has a sign; `None` for other types.
+    pub fn integer_shape(&self, ty: TypeId) -> Option<(u32, bool)> {
+        let width = self.width(self.integer(ty)?);
+        Some((width.bits.div_ceil(8), width.is_signed))
+    }
 }
 
 impl Layout {

@@ -4,7 +4,7 @@ use super::declarations::Declarations;
 use super::types::{Basic, Field, FunctionType, Record, Ty, TypeId};
 use farcall_arch::structs::{MAX_ALIGN, MAX_SIZE};
 use farcall_arch::{Float, Member, OutOfMemory, Struct, StructError, Type};
-use farcall_memory::{TryVec, try_with_capacity};
+use farcall_memory::{TryVec, try_collect, try_with_capacity};
 
 /// Why a type cannot be passed by value, or at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,8 +27,8 @@ pub enum Unpassable {
     OutOfMemory(#[from] OutOfMemory),
 }
 
-/// A structure of more bytes is in memory in every convention, whatever its members are (psABI 3.2.3; AAPCS64 6.8.2 B.4; Microsoft's from 8 on). So as
-/// many members are enough to tell.
+/// A structure of more bytes is in memory in every convention, whatever its members are (psABI 3.2.3; AAPCS64 6.8.2 B.4; Microsoft's from 8 on). Nobody
+/// looks at more of them than their alignment.
 const LARGE: u64 = 64;
 
 impl Declarations {
@@ -46,11 +46,11 @@ impl Declarations {
             }
             Ty::Record(index) => {
                 let record = &self.records[index as usize];
-                let members = self.passed_members(record)?;
                 if record.size > u64::from(MAX_SIZE) || record.align > MAX_ALIGN {
                     let got = record.size;
                     return Err(StructError::TooLarge { got }.into());
                 }
+                let members = self.passed_members(record)?;
                 let laid_out = Struct::placed(members, record.size as u32, record.align)?;
                 Ok(Type::try_from(laid_out)?)
             }
@@ -124,21 +124,39 @@ impl Declarations {
     fn passed_members(&self, record: &Record) -> Result<Vec<Member>, Unpassable> {
         let fields = self.fields(record).ok_or(Unpassable::Incomplete)?;
         let mut members = Vec::new();
+        if record.size > LARGE && !fields.is_empty() {
+            let ty = self.stand_in(fields)?;
+            members.try_push(Member { offset: 0, ty })?;
+            return Ok(members);
+        }
         for field in fields {
-            self.add_member(field, record.size, &mut members)?;
+            self.add_member(field, &mut members)?;
         }
         Ok(members)
     }
 
-    fn add_member(
-        &self,
-        field: &Field,
-        size_of_all: u64,
-        members: &mut Vec<Member>,
-    ) -> Result<(), Unpassable> {
-        if size_of_all > LARGE && members.len() as u64 >= LARGE {
-            return Ok(());
-        }
+    /// A type with the largest alignment of these members.
+    fn stand_in(&self, fields: &[Field]) -> Result<Type, Unpassable> {
+        let align_of = |field: &Field| match (field.bits, self.resolved(field.ty)) {
+            (Some(_), _) => Some(1),
+            (None, Ty::Array { of, .. }) => Some(self.layout(self.behind_names(of).0)?.align),
+            (None, _) => Some(self.layout(self.behind_names(field.ty).0)?.align),
+        };
+        let aligns = fields.iter().filter_map(align_of);
+        Ok(match aligns.max().unwrap_or(1) {
+            ..=1 => Type::U8,
+            2 => Type::U16,
+            4 => Type::U32,
+            8 => Type::U64,
+            16 => Type::I128,
+            align => {
+                let members = try_collect([Type::U8])?;
+                Type::try_from(Struct::with_layout(members, align, align)?)?
+            }
+        })
+    }
+
+    fn add_member(&self, field: &Field, members: &mut Vec<Member>) -> Result<(), Unpassable> {
         let offset = u32::try_from(field.offset);
         let offset = offset.map_err(|_| StructError::TooLarge { got: field.offset })?;
         if let Some((first, width)) = field.bits {
@@ -159,9 +177,8 @@ impl Declarations {
         // One without a length has no elements that are passed.
         let size = self.layout(of).ok_or(Unpassable::Incomplete)?.size;
         let len = len.unwrap_or(0);
-        let bytes = size.saturating_mul(len);
-        if bytes > u64::from(MAX_SIZE) {
-            return Err(StructError::TooLarge { got: bytes }.into());
+        if size == 0 {
+            return Ok(());
         }
         for index in 0..len {
             let element = Field {
@@ -170,10 +187,7 @@ impl Declarations {
                 offset: field.offset + index * size,
                 bits: None,
             };
-            self.add_member(&element, size_of_all, members)?;
-            if size_of_all > LARGE && members.len() as u64 >= LARGE {
-                break;
-            }
+            self.add_member(&element, members)?;
         }
         Ok(())
     }

@@ -16,8 +16,11 @@
 
 mod attributes;
 mod constant;
+mod constraints;
 mod declarations;
 mod declarator;
+mod define;
+mod derived;
 mod directive;
 mod enumeration;
 mod error;
@@ -30,6 +33,7 @@ mod parser;
 mod placement;
 mod platform;
 mod record;
+mod rollback;
 mod show;
 mod specifiers;
 mod token;

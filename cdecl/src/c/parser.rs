@@ -47,6 +47,10 @@ impl<'c, 't> Parser<'c, 't> {
         self.token = self.tokens.next();
         // What the preprocessor left may stand anywhere.
         while self.token.begins_line && self.token.is("#") {
+            // What is only tried is read again, and directives may be no more than once.
+            if self.is_trial {
+                return Err(Fault::unread());
+            }
             self.directive()?;
         }
         Ok(token)

@@ -96,6 +96,23 @@ impl Platform {
         ..Platform::WINDOWS_X86_64_GNU
     };
 
+    /// The platform that this is compiled for. On Windows for x86-64 that is MinGW's: it has the larger `long double`.
+    pub fn host() -> Platform {
+        use std::env::consts::{ARCH, OS};
+        match (OS, ARCH) {
+            ("windows", "x86_64") => Platform::WINDOWS_X86_64_GNU,
+            ("windows", _) => Platform::WINDOWS_MSVC,
+            ("macos" | "ios", "x86_64") => Platform::MACOS_X86_64,
+            ("macos" | "ios", _) => Platform::MACOS_AARCH64,
+            (_, "aarch64") => Platform::LINUX_AARCH64,
+            ("freebsd", _) => Platform {
+                wint: Basic::Int,
+                ..Platform::LINUX_X86_64
+            },
+            _ => Platform::LINUX_X86_64,
+        }
+    }
+
     /// Whether C is spoken as Microsoft's compiler does.
     pub(super) fn is_microsoft(&self) -> bool {
         self.bit_fields == BitFields::Microsoft

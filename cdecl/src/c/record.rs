@@ -1,6 +1,7 @@
 //! Structures and unions, and where their members lie.
 
 use super::attributes::Attributes;
+use super::constraints::Named;
 use super::declarator::Declared;
 use super::error::Result;
 use super::layout::Layout;
@@ -10,6 +11,12 @@ use super::platform::BitFields;
 use super::token::Token;
 use super::types::{Field, Record, Ty, TypeId};
 use farcall_memory::TryVec;
+
+/// A member that is not placed yet: what stands for it in messages, and the bits of a bit-field.
+type MemberDeclared<'t> = (Token<'t>, Field, Attributes, Option<u64>);
+
+/// How deep structures may be nested by their names. C promises 63 levels (C11 5.2.4.1).
+const MAX_DEPTH: u8 = 100;
 
 /// The most bytes of a structure: as for arrays.
 const MAX_SIZE: u64 = 1 << 47;
@@ -33,6 +40,7 @@ impl<'t> Parser<'_, 't> {
                 size: 0,
                 align: 1,
                 has_flexible_array: false,
+                depth: 0,
             })?;
             Ok(Ty::Record(index))
         })?;
@@ -49,26 +57,34 @@ impl<'t> Parser<'_, 't> {
             ));
         }
         if is_defined {
-            self.nested(|parser| parser.members(index, attributes))?;
+            // Lengths of arrays count here, whatever is around it.
+            let outer = std::mem::take(&mut self.in_parameters);
+            let read = self.nested(|parser| parser.members(&at, index, attributes));
+            self.in_parameters = outer;
+            read?;
         }
         Ok(id)
     }
 
-    fn members(&mut self, index: u32, attributes: Attributes) -> Result<()> {
+    /// The members of the structure whose tag, if it has one, is `at`.
+    fn members(&mut self, at: &Token<'t>, index: u32, attributes: Attributes) -> Result<()> {
         let opening = self.token;
         self.expect("{")?;
         let pack = self.pack;
-        let mut declared: Vec<(Token<'t>, Field, Attributes, Option<u64>)> = Vec::new();
+        let mut declared: Vec<MemberDeclared<'t>> = Vec::new();
+        let mut names: Vec<Named<'t>> = Vec::new();
         while !self.accept("}")? {
             if self.accept(";")? {
                 continue;
             }
-            if matches!(self.token.text, "_Static_assert" | "static_assert") {
-                self.advance()?;
-                self.skip_brackets()?;
+            if self.static_assertion()? {
                 continue;
             }
-            self.member_declaration(&mut declared)?;
+            self.member_declaration(&mut declared, &mut names)?;
+        }
+        self.expect_distinct(&mut names, "member")?;
+        if self.c.records[index as usize].fields.is_some() {
+            return Err(self.defined_before(at));
         }
         // Those behind the bracket are the structure's as well.
         let mut attributes = attributes;
@@ -146,28 +162,39 @@ impl<'t> Parser<'_, 't> {
                 format_args!("expected a structure of at most {MAX_SIZE} bytes, got a larger one"),
             ));
         };
-        let start = self.c.fields.len() as u32;
-        self.c.fields.try_extend_from_slice(&fields)?;
-        let record = &mut self.c.records[index as usize];
-        record.fields = Some(start..start + fields.len() as u32);
-        (record.size, record.align) = (size, align);
+        let nesting = fields.iter().map(|field| self.c.nesting(field.ty)).max();
+        let depth = nesting.unwrap_or(0) + 1;
+        if depth > MAX_DEPTH {
+            return Err(self.fault_at(
+                &opening,
+                format_args!("expected structures nested at most {MAX_DEPTH} deep, got more"),
+            ));
+        }
+        let fields = self.c.add_fields(&fields)?;
+        let record = self.c.record_mut(index)?;
+        record.fields = Some(fields);
+        (record.size, record.align, record.depth) = (size, align, depth);
         record.has_flexible_array = has_flexible_array;
         Ok(())
     }
 
     fn member_declaration(
         &mut self,
-        all: &mut Vec<(Token<'t>, Field, Attributes, Option<u64>)>,
+        all: &mut Vec<MemberDeclared<'t>>,
+        names: &mut Vec<Named<'t>>,
     ) -> Result<()> {
         let at = self.token;
         let specifiers = self.specifiers()?;
+        self.expect_storage(&specifiers, &[], "a member")?;
         if self.accept(";")? {
-            // An anonymous structure or union (C11 6.7.2.1p13), and on Windows one with a tag, too (`-fms-extensions`); anything else
-            // declares nothing.
+            // An anonymous structure or union (C11 6.7.2.1p13), and on Windows one with a tag or a name, too (`-fms-extensions`); anything
+            // else declares nothing.
             let is_microsoft = self.c.platform.is_microsoft();
+            let is_named = matches!(self.c.get(specifiers.ty), Ty::Alias { .. });
             if let Some(record) = self.c.record(specifiers.ty)
-                && (record.tag.is_none() || is_microsoft && record.fields.is_some())
+                && (record.tag.is_none() && !is_named || is_microsoft && record.fields.is_some())
             {
+                self.c.inner_names(specifiers.ty, at, names)?;
                 let field = Field {
                     name: None,
                     ty: specifiers.ty,
@@ -179,14 +206,18 @@ impl<'t> Parser<'_, 't> {
             return Ok(());
         }
         loop {
-            let at = self.token;
             let declared = match self.token.is(":") {
                 true => Declared {
                     name: None,
                     ty: specifiers.ty,
+                    at: self.token,
                 },
                 false => self.declarator(specifiers.ty, specifiers.is_const)?,
             };
+            let at = declared.at;
+            if let Some(name) = declared.name {
+                names.try_push((name, at))?;
+            }
             let bits = match self.accept(":")? {
                 true => Some(self.bit_width(&at, declared)?),
                 false => None,
@@ -194,6 +225,10 @@ impl<'t> Parser<'_, 't> {
             let mut attributes = specifiers.attributes;
             self.attributes(&mut attributes)?;
             let ty = self.with_attributes(&at, declared.ty, &attributes)?;
+            match bits {
+                None => self.expect_loose_alignment(&at, ty, &attributes)?,
+                Some(_) => self.expect_no_alignas(&at, &attributes, "a bit-field")?,
+            }
             if matches!(self.c.resolved(ty), Ty::Function(_)) {
                 return Err(self.fault_at(
                     &at,
@@ -221,7 +256,7 @@ impl<'t> Parser<'_, 't> {
     }
 
     /// Behind the colon.
-    fn bit_width(&mut self, at: &Token, declared: Declared) -> Result<u64> {
+    fn bit_width(&mut self, at: &Token, declared: Declared<'t>) -> Result<u64> {
         let here = self.token;
         let width = self.constant_expression()?.value;
         let Some(basic) = self.c.integer(declared.ty) else {

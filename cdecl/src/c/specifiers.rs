@@ -2,7 +2,7 @@
 
 use super::attributes::Attributes;
 use super::declarations::{Declarations, Meaning};
-use super::error::Result;
+use super::error::{Error, Result};
 use super::names::NameId;
 use super::parser::Parser;
 use super::token::{Kind, Token};
@@ -16,8 +16,12 @@ pub(super) enum Storage {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Specifiers {
+pub(super) struct Specifiers<'t> {
     pub storage: Storage,
+    /// The word that says where it is: `extern`, `static` and so on, and `typedef`.
+    pub storage_word: Option<Token<'t>>,
+    /// A word that only functions may have.
+    pub function_word: Option<Token<'t>>,
     pub ty: TypeId,
     pub is_const: bool,
     pub attributes: Attributes,
@@ -170,22 +174,25 @@ pub(super) fn is_qualifier(word: &str) -> bool {
     )
 }
 
-/// Words that say where something is, or how a function is compiled.
+/// Words that say where something is.
 fn is_storage(word: &str) -> bool {
     matches!(
         word,
-        "extern"
-            | "static"
-            | "auto"
-            | "register"
-            | "_Thread_local"
-            | "__thread"
-            | "inline"
-            | "__inline"
-            | "__inline__"
-            | "__forceinline"
-            | "_Noreturn"
+        "extern" | "static" | "auto" | "register" | "_Thread_local" | "__thread"
     )
+}
+
+/// Words that say how a function is compiled.
+fn is_of_function(word: &str) -> bool {
+    matches!(
+        word,
+        "inline" | "__inline" | "__inline__" | "__forceinline" | "_Noreturn"
+    )
+}
+
+/// Whether a word is the qualifier of pointers alone.
+fn is_restrict(word: &str) -> bool {
+    matches!(word, "restrict" | "__restrict" | "__restrict__")
 }
 
 /// Whether a word is `const`.
@@ -195,12 +202,15 @@ pub(super) fn is_const(word: &str) -> bool {
 
 impl<'t> Parser<'_, 't> {
     /// Specifiers, of which at least one names a type.
-    pub(super) fn specifiers(&mut self) -> Result<Specifiers> {
+    pub(super) fn specifiers(&mut self) -> Result<Specifiers<'t>> {
         let at = self.token;
         let mut words = Words::default();
         let mut named: Option<TypeId> = None;
+        let mut restrict = None;
         let mut all = Specifiers {
             storage: Storage::Other,
+            storage_word: None,
+            function_word: None,
             ty: Declarations::basic(Basic::Int),
             is_const: false,
             attributes: Attributes::default(),
@@ -213,7 +223,19 @@ impl<'t> Parser<'_, 't> {
             let text = self.token.text;
             let is_first = named.is_none() && !words.any();
             match text {
-                "typedef" => all.storage = Storage::Typedef,
+                "typedef" | "extern" | "static" | "auto" | "register" => {
+                    if text == "typedef" {
+                        all.storage = Storage::Typedef;
+                    }
+                    if let Some(first) = all.storage_word.replace(self.token) {
+                        return Err(self.fault(format_args!(
+                            "expected no more than one of these words, got '{text}' beside '{}'",
+                            first.text
+                        )));
+                    }
+                }
+                _ if is_of_function(text) => all.function_word = Some(self.token),
+                _ if is_restrict(text) => restrict = Some(self.token),
                 _ if is_const(text) => all.is_const = true,
                 "struct" | "union" if is_first => {
                     named = Some(self.record()?);
@@ -273,6 +295,21 @@ impl<'t> Parser<'_, 't> {
             },
             None => return Err(self.expected(format_args!("a type"))),
         };
+        if let Some(word) = restrict
+            && !matches!(
+                self.c.resolved(all.ty),
+                Ty::Pointer { .. } | Ty::Array { .. }
+            )
+        {
+            return Err(self.fault_at(
+                &word,
+                format_args!(
+                    "expected a pointer for '{}', got {}",
+                    word.text,
+                    self.c.show(all.ty)
+                ),
+            ));
+        }
         if all.attributes.mode.is_some() || all.attributes.vector != 0 {
             all.ty = self.with_attributes(&at, all.ty, &all.attributes)?;
             (all.attributes.mode, all.attributes.vector) = (None, 0);
@@ -326,6 +363,7 @@ impl<'t> Parser<'_, 't> {
         ) || is_const(word)
             || is_qualifier(word)
             || is_storage(word)
+            || is_of_function(word)
             || Words::default().add(word).is_some()
             || interchange(word).is_some()
             || self.c.typedef(word).is_some()
@@ -364,12 +402,16 @@ impl<'t> Parser<'_, 't> {
 
     /// A type without a name for what has it (C11 6.7.7).
     pub(super) fn type_name(&mut self) -> Result<TypeId> {
+        self.nested(Self::type_name_within)
+    }
+
+    fn type_name_within(&mut self) -> Result<TypeId> {
         let specifiers = self.specifiers()?;
-        let at = self.token;
+        self.expect_storage(&specifiers, &[], "the name of a type")?;
         let declared = self.declarator(specifiers.ty, specifiers.is_const)?;
         if declared.name.is_some() {
             return Err(self.fault_at(
-                &at,
+                &declared.at,
                 format_args!("expected a type without a name, got one with a name"),
             ));
         }
@@ -384,6 +426,13 @@ impl<'t> Parser<'_, 't> {
         }
         self.advance()?;
         Ok((at, Some(self.name(&at)?)))
+    }
+
+    pub(super) fn defined_before(&self, at: &Token) -> Error {
+        self.fault_at(
+            at,
+            format_args!("expected a new tag, got one that is defined already"),
+        )
     }
 
     /// The type with a tag: the one that has it, or a new one.
@@ -410,10 +459,7 @@ impl<'t> Parser<'_, 't> {
                 _ => false,
             };
             if is_defined && is_complete {
-                return Err(self.fault_at(
-                    at,
-                    format_args!("expected a new tag, got one that is defined already"),
-                ));
+                return Err(self.defined_before(at));
             }
             return Ok(known);
         }

@@ -60,6 +60,45 @@ fn constants_have_the_values_and_types_of_c() {
 }
 
 #[test]
+fn numbers_with_a_fraction_and_strings_are_constants() {
+    let c = read(
+        "#define A 0.1f\n#define B (-(1 / 2 + 1.5) * 2)\n#define C (float)0.1\n#define D 0x1p-3\n#define E (A / 0.25)\n\
+         #define F (\"a\\n\" /* over\n lines */ u8\"b\")\n#define G L\"x\"\n#define H 1.5 x\n#define I 1\n#undef I\n#define I 2\n#undef J\n\
+         enum { K = sizeof L\"ab\" \"c\", L = sizeof \"ab\" };\n#define K K\n#undef K\n",
+    );
+    let float = |name| match c.constant(name) {
+        Some(Constant::Float(value)) => *value,
+        other => panic!("{name}: {other:?}"),
+    };
+    let single = f64::from(0.1_f32);
+    assert_eq!(
+        ["A", "B", "C", "D", "E"].map(float),
+        [single, -3.0, single, 0.125, single / 0.25]
+    );
+    assert_eq!(c.constant("F"), Some(&Constant::Text(b"a\nb".to_vec())));
+    assert!(c.constant("G").is_none() && c.constant("H").is_none());
+    assert_eq!(c.constant("I"), Some(&Constant::Integer(2)));
+    assert_eq!(c.constant("K"), Some(&Constant::Integer(16)));
+    assert_eq!(c.constant("L"), Some(&Constant::Integer(3)));
+    assert_eq!(c.constants().count(), 9);
+    assert_eq!(
+        error("#define A 1\n# define A 2\n"),
+        "2:3: expected the value that 'A' has already, 1, got 2\n# define A 2\n  ^^^^^^"
+    );
+}
+
+#[test]
+fn what_may_be_declared_again_may_be() {
+    read(
+        "int f(); int f(int, const char *); int f(int a, char const *const b); typedef const int CI; int g(CI *); int g(const int *);\
+         typedef int T; typedef int T; enum e { A }; void h(enum e); void h(unsigned); extern int v[]; extern int v[3]; int v[3];\
+         struct s; struct s { int x; }; struct s; int *i(int[]), *i(int *); static int j(void); static inline int j(void) { return 0; }\
+         int k(int n, int m[n * 2], int o[static 3], int [*]); struct t { int n; struct { int m; }; struct { int a; }; union { int b; }; };\
+         typedef int *P; int l(P restrict p, int q[restrict]); extern void end; _Alignas(8) int w; _Static_assert(sizeof(w) == nobody_knows(1), \"\");",
+    );
+}
+
+#[test]
 fn structures_by_value_have_the_members_that_conventions_see() {
     let c = read(
         "struct s { char tag; struct { short x, y : 3; }; float v[2]; }; struct s f(struct s, va_list);",
@@ -103,10 +142,20 @@ fn nesting_without_end_is_an_error() {
         "enum { A = (",
         "__attribute__((",
         "int a[~",
+        "typeof(",
+        "_Atomic(",
+        "_Alignas(",
+        "enum a : ",
+        "_Static_assert(",
     ] {
         let long = format!("int {}", text.repeat(100_000));
         assert!(!error(&long).is_empty(), "{text}");
         assert!(!error(&text.repeat(100_000)).is_empty(), "{text}");
+    }
+    for text in [
+        "(", "-", "~", "1?", "1+", "sizeof ", "(int)", "\"a\"", "1*(",
+    ] {
+        read(&format!("#define A {}\n", text.repeat(100_000)));
     }
     let chain: String = (1..3000)
         .map(|n| format!("typedef a{} a{n}[1];", n - 1))
@@ -121,4 +170,71 @@ fn nesting_without_end_is_an_error() {
             .map(|l| l.size),
         Some(1)
     );
+}
+
+#[test]
+fn text_that_fails_leaves_nothing_behind() {
+    let mut c =
+        read("struct s; enum e *q(void); extern int a[]; int f(); typedef long t; struct s *p;");
+    let before = format!("{c:?}");
+    let mut text = String::from(
+        "struct s { int x; const char *y; }; enum e { ONE, TWO }; extern int a[3]; int f(int) __asm__(\"g\");
+         #define THREE (TWO + 1)\nint a_new_function(struct s, struct u *, t[3]); ",
+    );
+    for number in 0..500 {
+        text += &format!("typedef struct n{number} *p{number}; p{number} f{number}(void);");
+    }
+    for end in [
+        "int int;",
+        "struct s { int x; };",
+        "double f2;",
+        "int f(",
+        "#if\n",
+    ] {
+        assert!(c.read(&format!("{text}{end}")).is_err(), "{end}");
+        assert!(c.record(c.variables()[1].ty).is_none());
+        assert_eq!(
+            without_tables(&format!("{c:?}")),
+            without_tables(&before),
+            "{end}"
+        );
+    }
+    c.read(&text).expect("what was taken back can be declared");
+    assert_eq!(
+        c.show(c.function("f").expect("it is").ty).to_string(),
+        "int(int)"
+    );
+    assert_eq!(
+        c.layout(c.variable("a").expect("it is").ty).map(|l| l.size),
+        Some(12)
+    );
+}
+
+/// Without tables, which may have grown.
+fn without_tables(debug: &str) -> String {
+    let mut parts = debug.split("table: [");
+    let first = parts.next().unwrap_or_default();
+    let rest = parts.filter_map(|part| Some(part.split_once(']')?.1));
+    std::iter::once(first).chain(rest).collect()
+}
+
+#[test]
+fn type_in_passing_leaves_nothing_behind() {
+    let mut c = read("struct s { int x; };");
+    let types = c.types.len();
+    let size = c.in_passing(|c| {
+        let ty = c.type_named("struct { struct s a[4]; struct new_tag *b; }")?;
+        Ok::<_, Error>(c.layout(ty))
+    });
+    assert_eq!(size.expect("a type").map(|layout| layout.size), Some(24));
+    assert_eq!((c.types.len(), c.tags().count()), (types, 1));
+}
+
+#[test]
+fn derived_types_are_kept_once() {
+    let c = read(
+        "const char *a(const char *, const char *, int[3]); const char *b(int *, void *, void *);",
+    );
+    let pointers = c.types.iter().filter(|ty| matches!(ty, Ty::Pointer { .. }));
+    assert_eq!(pointers.count(), 3);
 }

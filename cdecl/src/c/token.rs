@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 use winnow::Parser;
-use winnow::ascii::{digit1, multispace1};
+use winnow::ascii::digit1;
 use winnow::combinator::{alt, delimited, opt, preceded, repeat};
 use winnow::error::EmptyError;
-use winnow::token::{any, none_of, one_of, take_until, take_while};
+use winnow::token::{any, none_of, one_of, take_while};
 
 type Input<'t> = &'t str;
 type Read<T> = winnow::Result<T, EmptyError>;
@@ -59,6 +59,16 @@ pub(super) struct Tokens<'t> {
     whole: &'t str,
     rest: &'t str,
     at_line_start: bool,
+    open: Open,
+}
+
+/// What is known not to end, in bytes of the rest of the text: who looks for the end of each again and again takes time that is not linear.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    /// No comment ends from here on.
+    comment: bool,
+    /// No character constant and no string literal does, from where the rest is as long as this to where it is as short.
+    quoted: [(usize, usize); 2],
 }
 
 impl<'t> Tokens<'t> {
@@ -67,6 +77,10 @@ impl<'t> Tokens<'t> {
             whole,
             rest: whole,
             at_line_start: true,
+            open: Open {
+                comment: false,
+                quoted: [(0, 0); 2],
+            },
         }
     }
 
@@ -78,12 +92,22 @@ impl<'t> Tokens<'t> {
     /// The next token. What is no token, such as a comment or a string that does not end, is a sign of one character.
     pub fn next(&mut self) -> Token<'t> {
         let before = self.rest;
-        let _ = space(&mut self.rest);
-        let skipped = &before[..before.len() - self.rest.len()];
-        let begins_line = self.at_line_start || skipped.contains('\n');
+        self.skip_space();
+        let skipped = before.len() - self.rest.len();
+        let begins_line = self.at_line_start || before.as_bytes()[..skipped].contains(&b'\n');
         self.at_line_start = false;
         let start = self.whole.len() - self.rest.len();
-        let (kind, text) = token(&mut self.rest).unwrap_or((Kind::End, ""));
+        let (kind, text) = match plain(self.rest) {
+            Some((kind, len)) => {
+                let (text, rest) = self.rest.split_at(len);
+                self.rest = rest;
+                (kind, text)
+            }
+            None => match self.literal() {
+                Some(literal) => literal,
+                None => token(&mut self.rest).unwrap_or((Kind::End, "")),
+            },
+        };
         Token {
             kind,
             text,
@@ -92,33 +116,135 @@ impl<'t> Tokens<'t> {
         }
     }
 
-    /// The rest of the line, which is skipped; lines that end in a backslash go on.
+    /// The rest of the line, which is skipped; lines that end in a backslash go on, and so do those that end in a comment.
     pub fn rest_of_line(&mut self) -> &'t str {
         let bytes = self.rest.as_bytes();
         let mut end = 0;
-        while end < bytes.len() && (bytes[end] != b'\n' || self.rest[..end].ends_with('\\')) {
-            end += 1;
+        let mut quote = None;
+        while let Some(byte) = bytes.get(end) {
+            let behind = &bytes[end + 1..];
+            end += match (byte, quote) {
+                (b'\n', _) => break,
+                (b'\\', _) if behind.starts_with(b"\r\n") => 3,
+                (b'\\', _) if behind.first() == Some(&b'\n') || quote.is_some() => 2,
+                (b'"' | b'\'', None) => {
+                    quote = Some(byte);
+                    1
+                }
+                (byte, Some(open)) if byte == open => {
+                    quote = None;
+                    1
+                }
+                (b'/', None) if behind.first() == Some(&b'*') => {
+                    let comment = &self.rest[end..];
+                    self.comment_end(comment).unwrap_or(2)
+                }
+                _ => 1,
+            };
         }
-        let (line, rest) = self.rest.split_at(end);
+        let (line, rest) = self.rest.split_at(end.min(bytes.len()));
         self.rest = rest;
         line
     }
+
+    /// Skips white space and comments.
+    fn skip_space(&mut self) {
+        loop {
+            let blank =
+                |byte: &u8| matches!(byte, b' ' | b'\n' | b'\t' | b'\r' | b'\x0b' | b'\x0c');
+            let blanks = self.rest.bytes().take_while(blank).count();
+            self.rest = &self.rest[blanks..];
+            let is_skipped = match self.rest.as_bytes() {
+                [b'/', b'*', ..] => match self.comment_end(self.rest) {
+                    Some(len) => {
+                        self.rest = &self.rest[len..];
+                        true
+                    }
+                    None => false,
+                },
+                [b'/' | b'\\' | 0xef, ..] => space(&mut self.rest).is_ok(),
+                _ => false,
+            };
+            if !is_skipped {
+                return;
+            }
+        }
+    }
+
+    /// The bytes of the comment that a part of the text begins with, if it ends.
+    fn comment_end(&mut self, comment: &str) -> Option<usize> {
+        if self.open.comment {
+            return None;
+        }
+        let len = comment[2..].find("*/");
+        self.open.comment = len.is_none();
+        Some(len? + 4)
+    }
+
+    /// A character constant or a string literal, if one comes next.
+    fn literal(&mut self) -> Option<(Kind, &'t str)> {
+        let bytes = self.rest.as_bytes();
+        let prefix = match bytes {
+            [b'u', b'8', ..] => 2,
+            [b'L' | b'u' | b'U', ..] => 1,
+            _ => 0,
+        };
+        let (index, kind, quote) = match bytes.get(prefix)? {
+            b'\'' => (0, Kind::Character, '\''),
+            b'"' => (1, Kind::Text, '"'),
+            _ => return None,
+        };
+        let here = bytes.len() - prefix;
+        let (from, to) = self.open.quoted[index];
+        // Where one does not end, none does that begins within it: what it takes for escaped so do they.
+        if (to..=from).contains(&here) {
+            return None;
+        }
+        let mut rest = self.rest;
+        let found = prefixed(quoted(quote)).parse_next(&mut rest);
+        match found {
+            Ok(text) => {
+                self.rest = rest;
+                Some((kind, text))
+            }
+            Err(EmptyError) => {
+                let mut inner = &self.rest[prefix + 1..];
+                let _ = content(quote).parse_next(&mut inner);
+                self.open.quoted[index] = (here, inner.len());
+                None
+            }
+        }
+    }
 }
 
-/// White space and comments.
+/// The kind and the length of a token that takes no more to find: nearly all are names, or characters that are part of no longer sign.
+fn plain(input: &str) -> Option<(Kind, usize)> {
+    let bytes = input.as_bytes();
+    match bytes.first()? {
+        b'(' | b')' | b'[' | b']' | b'{' | b'}' | b',' | b';' | b'~' | b'?' => {
+            Some((Kind::Sign, 1))
+        }
+        // These may be the prefix of a literal.
+        b'L' | b'u' | b'U' if matches!(bytes.get(1), Some(b'\'' | b'"' | b'8')) => None,
+        b'_' | b'$' | b'a'..=b'z' | b'A'..=b'Z' => {
+            let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$');
+            let len = bytes.iter().take_while(|byte| is_part(byte)).count();
+            let is_all = bytes.get(len).is_none_or(u8::is_ascii);
+            is_all.then_some((Kind::Word, len))
+        }
+        _ => None,
+    }
+}
+
+/// What is skipped and is neither a blank nor a block (C11 6.4p3): comments of a line, ends of lines that are none, and the mark ahead of UTF-8.
 fn space(input: &mut Input) -> Read<()> {
     let line = preceded("//", take_while(0.., |c| c != '\n')).void();
-    let block = delimited("/*", take_until(0.., "*/"), "*/").void();
     let spliced = alt(("\\\n", "\\\r\n")).void();
-    // A feed or a vertical tab is white space, too (C11 6.4p3).
-    let other = one_of(['\u{b}', '\u{c}', '\u{feff}']).void();
-    repeat(0.., alt((multispace1.void(), line, block, spliced, other))).parse_next(input)
+    alt((line, spliced, "\u{feff}".void())).parse_next(input)
 }
 
 fn token<'t>(input: &mut Input<'t>) -> Read<(Kind, &'t str)> {
     alt((
-        prefixed(quoted('\'')).map(|text| (Kind::Character, text)),
-        prefixed(quoted('"')).map(|text| (Kind::Text, text)),
         word.map(|text| (Kind::Word, text)),
         number.map(|text| (Kind::Number, text)),
         sign.map(|text| (Kind::Sign, text)),
@@ -146,9 +272,14 @@ fn number<'t>(input: &mut Input<'t>) -> Read<&'t str> {
 
 /// A character constant or a string literal on one line.
 fn quoted<'t>(quote: char) -> impl Parser<Input<'t>, (), EmptyError> {
+    delimited(quote, content(quote), quote)
+}
+
+/// What stands between quotes.
+fn content<'t>(quote: char) -> impl Parser<Input<'t>, (), EmptyError> {
     let escape = ('\\', any).void();
     let plain = none_of(['\\', '\n', quote]).void();
-    delimited(quote, repeat(0.., alt((escape, plain))), quote)
+    repeat(0.., alt((escape, plain)))
 }
 
 /// With `L`, `u`, `U` or `u8` ahead of it.
@@ -159,7 +290,9 @@ fn prefixed<'t>(
 }
 
 fn sign<'t>(input: &mut Input<'t>) -> Read<&'t str> {
-    let found = SIGNS.iter().find(|sign| input.starts_with(**sign));
+    let first = input.as_bytes().first();
+    let mut same = SIGNS.iter().filter(|sign| sign.as_bytes().first() == first);
+    let found = same.find(|sign| input.starts_with(**sign));
     let length = found.map_or(0, |sign| sign.len());
     if length == 0 {
         return Err(EmptyError);
@@ -196,9 +329,21 @@ mod tests {
     }
 
     #[test]
+    fn lines_go_on_behind_backslashes_and_comments() {
+        let rest = |text| Tokens::new(text).rest_of_line();
+        assert_eq!(rest("a \\\n b \\\r\n c\nd"), "a \\\n b \\\r\n c");
+        assert_eq!(rest("a /* b\n c */ d\ne"), "a /* b\n c */ d");
+        assert_eq!(rest("\"/*\" '\\'/*' a\n*/"), "\"/*\" '\\'/*' a");
+        assert_eq!(rest("a /* b\n c"), "a /* b");
+        assert_eq!(rest("a \"\\"), "a \"\\");
+    }
+
+    #[test]
     fn what_does_not_end_is_a_sign_by_itself() {
         assert_eq!(all("\"a")[0], (Kind::Sign, "\""));
         assert_eq!(all("/* a")[0], (Kind::Sign, "/"));
         assert_eq!(all("@é")[0], (Kind::Sign, "@"));
+        assert_eq!(all("L'\\'")[0], (Kind::Word, "L"));
+        assert_eq!(all(r#""\"a" x "b"#).last(), Some(&(Kind::Word, "b")));
     }
 }

@@ -1,11 +1,27 @@
 //! C's types.
 
 use super::names::NameId;
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 /// A type of [`super::Declarations`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TypeId(pub(super) u32);
+pub struct TypeId(NonZeroU32);
+
+impl TypeId {
+    /// Its number, for where no type of Rust's gets to: see [`super::Declarations::type_numbered`].
+    pub const fn number(self) -> u32 {
+        self.0.get() - 1
+    }
+
+    pub(super) fn new(number: u32) -> TypeId {
+        TypeId(NonZeroU32::MIN.saturating_add(number))
+    }
+
+    pub(super) fn index(self) -> usize {
+        self.number() as usize
+    }
+}
 
 /// A type that has a name of its own in C.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -213,6 +229,8 @@ pub struct Record {
     pub align: u32,
     /// Whether its last member is an array without a length.
     pub has_flexible_array: bool,
+    /// How deep structures are nested in it, itself counted; 0 until it is complete.
+    pub(super) depth: u8,
 }
 
 /// A member.
@@ -235,4 +253,6 @@ pub struct Enum {
     pub tag: Option<NameId>,
     /// The integer type it is compatible with; `None` until it is complete.
     pub ty: Option<Basic>,
+    /// Its constants, and those that directives among them define.
+    pub(super) constants: Range<u32>,
 }

@@ -1,0 +1,213 @@
+//! Taking back what a text has added.
+
+use super::declarations::{Declarations, Function, Known, Variable};
+use super::error::Result;
+use super::names::NameId;
+use super::types::{Enum, Record};
+use farcall_memory::{OutOfMemory, TryVec};
+
+/// How much of everything there was.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    names: usize,
+    types: usize,
+    function_types: usize,
+    params: usize,
+    records: usize,
+    fields: usize,
+    enums: usize,
+    functions: usize,
+    variables: usize,
+    constants: usize,
+    changes: usize,
+}
+
+/// What was there before a text changed it.
+#[derive(Debug)]
+pub(super) enum Change {
+    Known(NameId, Known),
+    Record(u32, Record),
+    Enum(u32, Enum),
+    Function(u32, Function),
+    Variable(u32, Variable),
+}
+
+/// What is needed to take back a text.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    mark: Option<Mark>,
+    changes: Vec<Change>,
+}
+
+/// Gives memory back, but for a sixteenth, so that small texts that follow find room.
+pub(super) fn trim<T>(items: &mut Vec<T>) {
+    let enough = items.len() + items.len() / 16 + 4;
+    if items.capacity() <= enough + items.len() / 8 {
+        return;
+    }
+    let mut fitting = Vec::new();
+    // Where there is no memory for that, it stays as it is.
+    if fitting.try_reserve_exact(enough).is_ok() {
+        fitting.append(items);
+        *items = fitting;
+    }
+}
+
+impl Declarations {
+    /// Does `work`, of which nothing is left if it fails.
+    pub(super) fn whole<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.within(work, |outcome| outcome.is_ok())
+    }
+
+    /// What `work` says, and nothing is left of what it has added: no type that it gives means anything then.
+    pub fn in_passing<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.within(work, |_| false)
+    }
+
+    fn within<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> T,
+        is_kept: impl FnOnce(&T) -> bool,
+    ) -> T {
+        let mark = self.mark();
+        let outer = self.journal.mark.replace(mark);
+        let outcome = work(self);
+        if !is_kept(&outcome) {
+            self.take_back(mark);
+        }
+        self.journal.mark = outer;
+        if outer.is_none() {
+            self.journal.changes = Vec::new();
+            self.trim();
+        }
+        outcome
+    }
+
+    /// Gives memory back where much more is reserved than there is in use.
+    fn trim(&mut self) {
+        self.names.trim();
+        trim(&mut self.known);
+        trim(&mut self.types);
+        trim(&mut self.depths);
+        trim(&mut self.function_types);
+        trim(&mut self.params);
+        trim(&mut self.records);
+        trim(&mut self.fields);
+        trim(&mut self.enums);
+        trim(&mut self.functions);
+        trim(&mut self.variables);
+        trim(&mut self.constants);
+    }
+
+    fn mark(&self) -> Mark {
+        Mark {
+            names: self.names.len(),
+            types: self.types.len(),
+            function_types: self.function_types.len(),
+            params: self.params.len(),
+            records: self.records.len(),
+            fields: self.fields.len(),
+            enums: self.enums.len(),
+            functions: self.functions.len(),
+            variables: self.variables.len(),
+            constants: self.constants.len(),
+            changes: self.journal.changes.len(),
+        }
+    }
+
+    fn take_back(&mut self, mark: Mark) {
+        while self.journal.changes.len() > mark.changes {
+            match self.journal.changes.pop() {
+                Some(Change::Known(name, before)) => self.known[name.index()] = before,
+                Some(Change::Record(index, before)) => self.records[index as usize] = before,
+                Some(Change::Enum(index, before)) => self.enums[index as usize] = before,
+                Some(Change::Function(index, before)) => self.functions[index as usize] = before,
+                Some(Change::Variable(index, before)) => self.variables[index as usize] = before,
+                None => break,
+            }
+        }
+        self.names.truncate(mark.names);
+        self.known.truncate(mark.names);
+        self.truncate_types(mark.types);
+        self.function_types.truncate(mark.function_types);
+        self.params.truncate(mark.params);
+        self.records.truncate(mark.records);
+        self.fields.truncate(mark.fields);
+        self.by_name.truncate(mark.fields);
+        self.enums.truncate(mark.enums);
+        self.functions.truncate(mark.functions);
+        self.variables.truncate(mark.variables);
+        self.constants.truncate(mark.constants);
+    }
+
+    /// Writes down what is about to be changed, unless it goes as a whole where the text is taken back.
+    fn note(
+        &mut self,
+        is_older: impl FnOnce(&Mark) -> bool,
+        change: impl FnOnce(&Self) -> Change,
+    ) -> std::result::Result<(), OutOfMemory> {
+        match &self.journal.mark {
+            Some(mark) if is_older(mark) => {
+                let change = change(self);
+                self.journal.changes.try_push(change)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn note_known(&mut self, name: NameId) -> std::result::Result<(), OutOfMemory> {
+        self.note(
+            |mark| (name.index()) < mark.names,
+            |c| Change::Known(name, c.known_of(name)),
+        )
+    }
+
+    /// A structure, to be changed.
+    pub(super) fn record_mut(
+        &mut self,
+        index: u32,
+    ) -> std::result::Result<&mut Record, OutOfMemory> {
+        let place = index as usize;
+        self.note(
+            |mark| place < mark.records,
+            |c| Change::Record(index, c.records[place].clone()),
+        )?;
+        Ok(&mut self.records[place])
+    }
+
+    /// An enumeration, to be changed.
+    pub(super) fn enum_mut(&mut self, index: u32) -> std::result::Result<&mut Enum, OutOfMemory> {
+        let place = index as usize;
+        self.note(
+            |mark| place < mark.enums,
+            |c| Change::Enum(index, c.enums[place].clone()),
+        )?;
+        Ok(&mut self.enums[place])
+    }
+
+    /// A function, to be changed.
+    pub(super) fn function_mut(
+        &mut self,
+        index: u32,
+    ) -> std::result::Result<&mut Function, OutOfMemory> {
+        let place = index as usize;
+        self.note(
+            |mark| place < mark.functions,
+            |c| Change::Function(index, c.functions[place].clone()),
+        )?;
+        Ok(&mut self.functions[place])
+    }
+
+    /// A variable, to be changed.
+    pub(super) fn variable_mut(
+        &mut self,
+        index: u32,
+    ) -> std::result::Result<&mut Variable, OutOfMemory> {
+        let place = index as usize;
+        self.note(
+            |mark| place < mark.variables,
+            |c| Change::Variable(index, c.variables[place].clone()),
+        )?;
+        Ok(&mut self.variables[place])
+    }
+}

@@ -1,0 +1,226 @@
+//! Namespaces of C declarations, which texts of C are read in.
+
+use crate::report::{Failure, Report, Status, guard};
+use crate::text::text;
+use farcall_cdecl::c::{Declarations, Platform};
+use farcall_engine as engine;
+use farcall_memory::{OutOfMemory, Shared, TryVec};
+use std::cell::UnsafeCell;
+use std::ffi::{c_char, c_void};
+use std::fmt;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+/// What texts have declared, behind the engine's lock: signal handlers and forks find it whole.
+pub struct Scope {
+    declarations: UnsafeCell<Declarations>,
+    /// Larger than those of older ones that are found by [`Scope::older`].
+    serial: AtomicU64,
+    /// What C keeps with it.
+    object: AtomicPtr<c_void>,
+}
+
+// SAFETY: `with` gives the declarations out under a lock.
+unsafe impl Send for Scope {}
+// SAFETY: as above.
+unsafe impl Sync for Scope {}
+
+/// The namespaces that scripts have made, the newest last. Each is there until its last owner is gone.
+struct Known {
+    scopes: Vec<*const Scope>,
+    count: u64,
+}
+
+// SAFETY: an address alone is used by nobody, and what it is of is `Sync`.
+unsafe impl Send for Known {}
+
+static KNOWN: engine::Guarded<Known> = engine::Guarded::new(Known {
+    scopes: Vec::new(),
+    count: 0,
+});
+
+/// The serial number of a namespace that nobody finds.
+const UNKNOWN: u64 = u64::MAX;
+
+impl Scope {
+    /// One with C's own names, which [`Scope::newest`] does not find.
+    pub fn new() -> Result<Scope, Failure> {
+        Ok(Scope {
+            declarations: UnsafeCell::new(Declarations::new(Platform::host())?),
+            serial: AtomicU64::new(UNKNOWN),
+            object: AtomicPtr::new(ptr::null_mut()),
+        })
+    }
+
+    /// Does `work` with the declarations under the engine's lock. `work` neither makes code, nor uses any namespace, nor calls foreign code.
+    pub fn with<R>(&self, work: impl FnOnce(&mut Declarations) -> R) -> R {
+        // SAFETY: the lock is held, and nobody who holds it takes it again.
+        engine::exclusively(|| work(unsafe { &mut *self.declarations.get() }))
+    }
+
+    fn serial(&self) -> u64 {
+        self.serial.load(Ordering::Relaxed)
+    }
+
+    /// The newest namespace that a script has made and that is in use still.
+    pub fn newest() -> Option<Shared<Scope>> {
+        Scope::before(UNKNOWN)
+    }
+
+    /// The next older one.
+    pub fn older(&self) -> Option<Shared<Scope>> {
+        Scope::before(self.serial())
+    }
+
+    fn before(serial: u64) -> Option<Shared<Scope>> {
+        KNOWN.with(|known| {
+            let scopes = known.scopes.iter().rev();
+            // SAFETY: each is in the list until its destructor takes it out, under this lock.
+            let mut older = scopes.filter(|scope| unsafe { (***scope).serial() } < serial);
+            // SAFETY: as above.
+            older.find_map(|scope| unsafe { Shared::from_address(*scope) })
+        })
+    }
+
+    /// What `read` makes of a namespace: of the newest in which it succeeds, else of one with C's own names. The error is the newest one's.
+    pub fn in_newest<R>(
+        mut read: impl FnMut(&Shared<Scope>) -> Result<R, Failure>,
+    ) -> Result<R, Failure> {
+        let mut first = None;
+        let mut next = Scope::newest();
+        while let Some(scope) = next {
+            match read(&scope) {
+                Ok(result) => return Ok(result),
+                Err(failure) => first = first.or(Some(failure)),
+            }
+            next = scope.older();
+        }
+        let own = Shared::try_new(Scope::new()?)?;
+        read(&own).map_err(|failure| first.unwrap_or(failure))
+    }
+
+    /// One that [`Scope::newest`] finds.
+    fn known(text: &str) -> Result<Shared<Scope>, Failure> {
+        let mut scope = Scope::new()?;
+        scope.declarations.get_mut().read(text)?;
+        let scope = Shared::try_new(scope)?;
+        KNOWN.with(|known| {
+            known.scopes.try_push(scope.as_ptr())?;
+            scope.serial.store(known.count, Ordering::Relaxed);
+            known.count += 1;
+            Ok::<_, OutOfMemory>(())
+        })?;
+        Ok(scope)
+    }
+
+    /// The namespace behind C's pointer: one more owner of it, or for NULL a fresh one with C's own names.
+    ///
+    /// # Safety
+    /// * `scope` is NULL, or from [`farcall_scope_new`] and has not been released.
+    pub unsafe fn of(scope: *const Scope) -> Result<Shared<Scope>, Failure> {
+        if scope.is_null() {
+            return Ok(Shared::try_new(Scope::new()?)?);
+        }
+        // SAFETY: the caller vouches for it, and keeps it alive.
+        unsafe { Shared::from_address(scope) }
+            .ok_or_else(|| Failure::value("the namespace is released"))
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        if self.serial() != UNKNOWN {
+            let me: *const Scope = self;
+            KNOWN.with(|known| known.scopes.retain(|other| *other != me));
+        }
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Scope({})", self.serial())
+    }
+}
+
+/// # Safety
+/// * `start` points to `len` bytes.
+/// * `out` points to a place for the result, `report` to one for an error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_scope_new(
+    start: *const c_char,
+    len: usize,
+    out: *mut *const Scope,
+    report: *mut Report,
+) -> Status {
+    guard(report, || {
+        // SAFETY: the caller vouches for the bytes.
+        let scope = Scope::known(unsafe { text(start, len)? })?;
+        // C's reference, until farcall_scope_release().
+        // SAFETY: the caller has a place for it.
+        unsafe { out.write(scope.into_raw()) };
+        Ok(())
+    })
+}
+
+/// # Safety
+/// * `scope` is from [`farcall_scope_new`] and has not been released.
+/// * `start` points to `len` bytes, `report` to a place for an error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_scope_read(
+    scope: *const Scope,
+    start: *const c_char,
+    len: usize,
+    report: *mut Report,
+) -> Status {
+    guard(report, || {
+        // SAFETY: the caller vouches for the bytes.
+        let text = unsafe { text(start, len)? };
+        // SAFETY: the caller vouches for the namespace.
+        Ok(unsafe { &*scope }.with(|c| c.read(text))?)
+    })
+}
+
+/// # Safety
+/// * `scope` is from [`farcall_scope_new`] and has not been released.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_scope_retain(scope: *const Scope) {
+    // SAFETY: the caller vouches for it. The new owner is the caller's, until farcall_scope_release().
+    if let Some(scope) = unsafe { Shared::from_address(scope) } {
+        scope.into_raw();
+    }
+}
+
+/// The object that C keeps with a namespace; NULL if there is none.
+///
+/// # Safety
+/// * `scope` is a namespace in use.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_scope_object(scope: *const Scope) -> *mut c_void {
+    // SAFETY: the caller vouches for it.
+    unsafe { (*scope).object.load(Ordering::Acquire) }
+}
+
+/// Has C keep another object with a namespace, unless the one that it has is not `old`.
+///
+/// # Safety
+/// * `scope` is a namespace in use.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_scope_set_object(
+    scope: *const Scope,
+    old: *mut c_void,
+    new: *mut c_void,
+) -> bool {
+    // SAFETY: the caller vouches for it.
+    let object = unsafe { &(*scope).object };
+    object
+        .compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed)
+        .is_ok()
+}
+
+/// # Safety
+/// * `scope` is from [`farcall_scope_new`], or has been retained; the caller has not released it yet.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_scope_release(scope: *const Scope) {
+    // SAFETY: the caller gives its reference up.
+    drop(unsafe { Shared::from_raw(scope) });
+}

@@ -73,7 +73,7 @@ static uint64_t get_integer(const place_t *place, uint32_t type, const farcall_s
         }
         slot = (uint64_t)mp_obj_int_get_truncated(value);
     }
-    if (is_negative && (!is_signed || (int64_t)slot < -(int64_t)((uint64_t)1 << (bits - 1)))) {
+    if (is_negative && (!is_signed || (int64_t)slot < (int64_t)(UINT64_MAX << (bits - 1)))) {
         raise_range(place, type);
     }
     unsigned int room = bits - (is_signed ? 1 : 0);

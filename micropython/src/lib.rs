@@ -10,8 +10,10 @@
 mod declared;
 mod declared_variable;
 mod fault;
+mod kinds;
 mod lookup;
 mod model;
+mod prototype;
 mod report;
 mod scope;
 mod shown;

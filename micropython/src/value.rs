@@ -1,7 +1,7 @@
 //! Values of C types, as the C side converts them.
 
+use crate::kinds::{WORD, of_argument, of_handler, of_parameter, of_result};
 use crate::report::Failure;
-use crate::signature::{WORD, of_argument, of_handler, of_parameter, of_result};
 use farcall_arch::Type;
 use farcall_arch::endpoint::{Boxing, Delivery, Unbox};
 use farcall_cdecl::c::{Basic, Declarations, Ty, TypeId};

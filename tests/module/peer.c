@@ -321,3 +321,4 @@ PEER int errno_around_on_thread(int number, int (*f)(int)) {
 }
 #include "support/threads.c"
 #include "support/layouts.c"
+#include "support/declared.c"

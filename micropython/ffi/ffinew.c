@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "fficdef.h"
-#include "py/objint.h"
 #include "py/objstr.h"
 
 // The collector's blocks begin at multiples of this.
@@ -34,53 +33,36 @@ static FFI_NORETURN void raise_range(const place_t *place, uint32_t type) {
     raise_value(place, &mp_type_OverflowError, type, "an int out of its range");
 }
 
+static bool fits(uint64_t word, unsigned int bits, bool is_signed) {
+    unsigned int spare = 64 - bits;
+    return (is_signed ? (uint64_t)((int64_t)(word << spare) >> spare) : word << spare >> spare) == word;
+}
+
 // An integer's 64 bits. Which of them it may have depends on how many bits there are, and whether one of them is a sign.
 static uint64_t get_integer(const place_t *place, uint32_t type, const farcall_shape *shape, unsigned int bits, mp_obj_t value) {
-    int64_t number;
-    size_t len;
+    bool is_signed = (shape->scalar & 1) != 0;
+    uint64_t word, high;
     if (shape->is_enum && mp_obj_is_str(value)) {
+        size_t len;
         const char *name = mp_obj_str_get_data(value, &len);
+        int64_t number;
         if (!farcall_scope_enumerator(place->scope, type, name, len, &number)) {
             raise_value(place, &mp_type_ValueError, type, "a name that is none of its constants");
         }
-        return (uint64_t)number;
-    }
-    if (shape->is_pointer) {
-        uint64_t slot;
-        if (ffi_slot_from_obj(FARCALL_POINTER, value, &slot) != FFI_CONVERTED) {
+        word = (uint64_t)number;
+    } else if (shape->is_pointer) {
+        if (ffi_slot_from_obj(FARCALL_POINTER, value, &word) != FFI_CONVERTED) {
             raise_type(place, type, value);
         }
-        return slot;
-    }
-    if (!mp_obj_is_int(value) && !mp_obj_is_bool(value)) {
+    } else if (!mp_obj_is_integer(value)) {
         raise_type(place, type, value);
-    }
-    if (mp_obj_is_bool(value)) {
-        return value == mp_const_true;
-    }
-    bool is_signed = (shape->scalar & 1) != 0;
-    bool is_negative = mp_obj_int_sign(value) < 0;
-    uint64_t slot;
-    if (mp_obj_is_small_int(value)) {
-        slot = (uint64_t)MP_OBJ_SMALL_INT_VALUE(value);
-    } else {
-        mp_obj_t least = MP_OBJ_NEW_SMALL_INT(INT32_MIN);
-        mp_obj_t limit = mp_binary_op(MP_BINARY_OP_LSHIFT, MP_OBJ_NEW_SMALL_INT(1), MP_OBJ_NEW_SMALL_INT(64));
-        least = mp_binary_op(MP_BINARY_OP_LSHIFT, least, MP_OBJ_NEW_SMALL_INT(32));
-        if (mp_obj_is_true(mp_binary_op(MP_BINARY_OP_LESS, value, least))
-            || !mp_obj_is_true(mp_binary_op(MP_BINARY_OP_LESS, value, limit))) {
-            raise_range(place, type);
-        }
-        slot = (uint64_t)mp_obj_int_get_truncated(value);
-    }
-    if (is_negative && (!is_signed || (int64_t)slot < -(int64_t)((uint64_t)1 << (bits - 1)))) {
+    } else if (!ffi_get_ranged(value, shape->size, is_signed, &word, &high)) {
         raise_range(place, type);
     }
-    unsigned int room = bits - (is_signed ? 1 : 0);
-    if (!is_negative && room < 64 && slot >> room != 0) {
+    if (!fits(word, bits, is_signed)) {
         raise_range(place, type);
     }
-    return slot;
+    return word;
 }
 
 static void store_bits(byte *memory, unsigned int first, unsigned int bits, uint64_t value) {

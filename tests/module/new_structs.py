@@ -77,6 +77,8 @@ for member, type, bits, is_signed in (
 raises("bits", OverflowError, ("member a", "unsigned int"), t.new, "struct bits", a=8)
 raises("signed bits", OverflowError, ("member e",), t.new, "struct bits", e=8)
 raises("signed bits", OverflowError, ("member e",), t.new, "struct bits", e=-9)
+t.cdef("struct few { enum colour e : 2; };")
+raises("constant in bits", OverflowError, ("member e", "enum colour"), t.new, "struct few", e="GREEN")
 raises("no bool", OverflowError, ("member b", "_Bool"), t.new, "struct scalars", b=2)
 raises("no float", TypeError, ("member d", "double", "str"), t.new, "struct scalars", d="1.5")
 raises("no int", TypeError, ("member i", "int", "float"), t.new, "struct scalars", i=1.5)

@@ -172,12 +172,30 @@ static mp_obj_t ffi_layout(mp_obj_t text) {
 MP_DEFINE_CONST_FUN_OBJ_1(ffi_layout_obj, ffi_layout);
 
 static mp_obj_t cdef_new(size_t n_args, const mp_obj_t *args, mp_map_t *members) {
-    (void)n_args;
+    if (n_args > 2) {
+        mp_raise_TypeError(MP_ERROR_TEXT("new() takes a type, and members by their names"));
+    }
     uint32_t type;
     ffi_scope_t *names = find_type(scope_of_self(args[0]), args[1], &type);
     return ffi_new_memory(names->scope, type, members);
 }
 static MP_DEFINE_CONST_FUN_OBJ_KW(cdef_new_obj, 2, cdef_new);
+
+static mp_obj_t cdef_func(mp_obj_t self_in, mp_obj_t text, mp_obj_t address) {
+    return ffi_new_declared_func(scope_of_self(self_in), text, ffi_get_function_address(address), &ffi_no_module);
+}
+static MP_DEFINE_CONST_FUN_OBJ_3(cdef_func_obj, cdef_func);
+
+static mp_obj_t cdef_callback(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
+    enum { ARG_lock };
+    static const mp_arg_t allowed_args[] = {
+        { MP_QSTR_lock, MP_ARG_KW_ONLY | MP_ARG_BOOL, { .u_bool = false } },
+    };
+    mp_arg_val_t args[MP_ARRAY_SIZE(allowed_args)];
+    mp_arg_parse_all(n_args - 3, pos_args + 3, kw_args, MP_ARRAY_SIZE(allowed_args), allowed_args, args);
+    return ffi_new_declared_callback(scope_of_self(pos_args[0]), pos_args[1], pos_args[2], args[ARG_lock].u_bool);
+}
+static MP_DEFINE_CONST_FUN_OBJ_KW(cdef_callback_obj, 3, cdef_callback);
 
 static mp_obj_t integer(const farcall_named *named) {
     if ((int64_t)named->high == (int64_t)named->low >> 63) {
@@ -237,6 +255,8 @@ static void cdef_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_
 
 static const mp_rom_map_elem_t cdef_locals_dict_table[] = {
     { MP_ROM_QSTR(MP_QSTR_cdef), MP_ROM_PTR(&cdef_cdef_obj) },
+    { MP_ROM_QSTR(MP_QSTR_func), MP_ROM_PTR(&cdef_func_obj) },
+    { MP_ROM_QSTR(MP_QSTR_callback), MP_ROM_PTR(&cdef_callback_obj) },
     { MP_ROM_QSTR(MP_QSTR_sizeof), MP_ROM_PTR(&cdef_sizeof_obj) },
     { MP_ROM_QSTR(MP_QSTR_alignof), MP_ROM_PTR(&cdef_alignof_obj) },
     { MP_ROM_QSTR(MP_QSTR_layout), MP_ROM_PTR(&cdef_layout_obj) },

@@ -269,7 +269,9 @@ mp_obj_t ffi_struct_at(const farcall_scope *scope, uint32_t type, void *memory) 
 }
 
 mp_obj_t ffi_new_struct(const farcall_scope *scope, uint32_t type, const void *bytes) {
-    return ffi_struct_at(scope, type, (void *)bytes);
+    farcall_shape shape;
+    farcall_scope_shape(scope, type, &shape);
+    return ffi_struct_at(scope, type, bytes != NULL ? (void *)bytes : m_new0(byte, shape.size + 1));
 }
 
 static bool has_descriptor(const farcall_scope *scope, uint32_t type, mp_obj_t obj) {

@@ -16,7 +16,11 @@ const char *ffi_get_c_text(mp_obj_t text, size_t *len) {
     if (!mp_obj_is_str_or_bytes(text)) {
         mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("expected a declaration in C (a str), got %s"), mp_obj_get_type_str(text));
     }
-    return mp_obj_str_get_data(text, len);
+    const char *c_text = mp_obj_str_get_data(text, len);
+    if (*len <= 1) {
+        mp_raise_TypeError(MP_ERROR_TEXT("expected a declaration in C such as 'int abs(int)', got a code"));
+    }
+    return c_text;
 }
 
 // Raises what went wrong, and has the keeper keep nothing then.

@@ -380,7 +380,7 @@ FFI_NORETURN void ffi_raise_value(ffi_conversion_t why, const char *where, const
         case FFI_WRONG_SIZE:
             mp_get_buffer_raise(obj, &buffer, MP_BUFFER_READ);
             if (buffer.len != value->size) {
-                mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: expected %s (%u bytes), got %u bytes"), where, type,
+                mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: expected %s (%u bytes), got a buffer of %u"), where, type,
                     (unsigned int)value->size, (unsigned int)buffer.len);
             }
             break;

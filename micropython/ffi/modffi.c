@@ -186,7 +186,7 @@ static mp_obj_t ffi_open(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ffi_open_obj, 1, 3, ffi_open);
 
-static void *get_function_address(mp_obj_t address_in) {
+void *ffi_get_function_address(mp_obj_t address_in) {
     uint64_t address;
     if (!ffi_get_address(address_in, &address)) {
         mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("address of a function: expected an int, got %s"),
@@ -199,7 +199,7 @@ static void *get_function_address(mp_obj_t address_in) {
 }
 
 static mp_obj_t ffi_func(size_t n_args, const mp_obj_t *args) {
-    void *address = get_function_address(args[1]);
+    void *address = ffi_get_function_address(args[1]);
     if (n_args == 2) {
         return ffi_new_declared_func(NULL, args[0], address, &ffi_no_module);
     }

@@ -285,6 +285,8 @@ void ffi_read_signature(mp_obj_t result, mp_obj_t args, bool is_callback, ffi_ke
 const char *ffi_get_code(mp_obj_t code, const char *what, size_t *len);
 const char *ffi_get_c_string(mp_obj_t text);
 bool ffi_get_address(mp_obj_t obj, uint64_t *address);
+// The address of a function; raises an exception if it is none.
+void *ffi_get_function_address(mp_obj_t address);
 // Raises RuntimeError if the C stack is too short for a call with so many slots.
 void ffi_check_stack(const mp_state_thread_t *state, size_t slots);
 

@@ -10,12 +10,14 @@
 mod declared;
 mod declared_variable;
 mod fault;
+mod kinds;
 mod lookup;
 mod model;
+mod prototype;
 mod report;
 mod scope;
-mod signature;
 mod shown;
+mod signature;
 mod text;
 mod value;
 

@@ -1,13 +1,13 @@
 //! Signatures as C sees them.
 
 use crate::declared::{self, Declared};
+use crate::kinds::{all, of_argument, of_handler, of_parameter, of_result};
 use crate::report::{Failure, Report, Status, guard};
 use crate::scope::Scope;
 use crate::text::text;
 use crate::value::Value;
-use farcall_arch::Type;
 use farcall_arch::endpoint::{Boxing, Delivery, ObjectCall, Unbox};
-use farcall_cdecl::{Codes, Kind, Role, TypeCode};
+use farcall_cdecl::{Codes, Kind, Role};
 use farcall_engine::{
     self as engine, Cache, Cached, Compiled, Conversion, Direction, Endpoint, Served,
 };
@@ -208,42 +208,6 @@ unsafe extern "C-unwind" fn follow_plan(
     unsafe { engine::interp::call_slots((*signature).compiled.plan(), target, slots, result) }
 }
 
-/// The kind of a function's integers that are as wide as a pointer: they may be whatever a pointer may be. ORDER farcall_kind
-pub(crate) const WORD: u8 = 10;
-
-/// How a function's argument becomes what C gets.
-pub(crate) fn of_parameter(code: TypeCode) -> u8 {
-    match code.kind() {
-        Kind::Int | Kind::Uint if code.ty().size() == Type::POINTER.size() => WORD,
-        Kind::Callback => Kind::Pointer as u8,
-        kind => kind as u8,
-    }
-}
-
-/// How a function's result becomes a value.
-pub(crate) fn of_result(code: TypeCode) -> u8 {
-    match code.kind() {
-        Kind::Callback => Kind::Pointer as u8,
-        kind => kind as u8,
-    }
-}
-
-/// How a callback's result becomes what C gets. An object is no more than an address there, as it is the other way.
-pub(crate) fn of_handler(code: TypeCode) -> u8 {
-    match code.kind() {
-        Kind::Object => Kind::Pointer as u8,
-        kind => kind as u8,
-    }
-}
-
-/// How a callback's argument becomes a value. Whatever the port's own module takes for a pointer is an address.
-pub(crate) fn of_argument(code: TypeCode) -> Kind {
-    match code.kind() {
-        Kind::Str | Kind::Object | Kind::Callback => Kind::Pointer,
-        kind => kind,
-    }
-}
-
 /// How each argument of a callback gets to the handler. ORDER farcall_delivery
 fn deliveries(codes: &Codes) -> Result<Option<Vec<Delivery>>, OutOfMemory> {
     let delivery = |kind| match kind {
@@ -255,16 +219,6 @@ fn deliveries(codes: &Codes) -> Result<Option<Vec<Delivery>>, OutOfMemory> {
         Kind::Void | Kind::Struct => None,
     };
     all(codes.args.iter().map(|&code| delivery(of_argument(code))))
-}
-
-/// All items, unless one is missing.
-pub(crate) fn all<T>(items: impl ExactSizeIterator<Item = Option<T>>) -> Result<Option<Vec<T>>, OutOfMemory> {
-    let mut all = try_with_capacity(items.len())?;
-    for item in items {
-        let Some(item) = item else { return Ok(None) };
-        all.try_push(item)?;
-    }
-    Ok(Some(all))
 }
 
 /// How a signature's values are converted, unless one of them is an object as it is: a C function that takes those is the interpreter's

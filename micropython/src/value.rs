@@ -1,7 +1,7 @@
 //! Values of C types, as the C side converts them.
 
+use crate::kinds::{WORD, of_argument, of_handler, of_parameter, of_result};
 use crate::report::Failure;
-use crate::signature::{WORD, of_argument, of_handler, of_parameter, of_result};
 use farcall_arch::Type;
 use farcall_arch::endpoint::{Boxing, Delivery, Unbox};
 use farcall_cdecl::c::{Basic, Declarations, Ty, TypeId};
@@ -204,7 +204,10 @@ impl Value {
 
     /// Whether it takes one slot, or none.
     pub fn is_of_a_slot(&self) -> bool {
-        !matches!(self.kind, STRUCT | LONG_DOUBLE | COMPLEX | WIDE_INT | ELEMENTS)
+        !matches!(
+            self.kind,
+            STRUCT | LONG_DOUBLE | COMPLEX | WIDE_INT | ELEMENTS
+        )
     }
 
     /// The same value from its first slot on.
@@ -250,8 +253,7 @@ fn pointer_kind(c: &Declarations, ty: TypeId, way: Way) -> u8 {
 }
 
 fn has_name(c: &Declarations, ty: TypeId) -> bool {
-    matches!(c.get(ty), Ty::Alias { .. })
-        || c.record(ty).is_some_and(|record| record.tag.is_some())
+    matches!(c.get(ty), Ty::Alias { .. }) || c.record(ty).is_some_and(|record| record.tag.is_some())
 }
 
 /// Why values of a type cannot be passed.

@@ -94,7 +94,7 @@ def fill(s):
 
 checked("three", fill)
 t.cdef("struct __attribute__((packed)) whole { unsigned all : 24; };")
-print(sorted(t.layout("struct whole")), t.sizeof("struct whole"))
+print(("all" in t.layout("struct whole")) == (t.sizeof("struct whole") == 4))
 
 memory, s = filled("nested")
 inner = getattr(s, "in")

@@ -83,6 +83,7 @@ raises("no int", TypeError, ("member i", "int", "float"), t.new, "struct scalars
 raises("no constant", ValueError, ("member e", "enum colour"), t.new, "struct scalars", e="PURPLE")
 raises("no member", TypeError, ("struct scalars", "nothing"), t.new, "struct scalars", nothing=1)
 raises("no member of an inner one", TypeError, ("struct inner", "z"), t.new, "struct nested", list=[{"z": 1}])
+raises("not by position", TypeError, ("by their names",), t.new, "pair", 1.5)
 raises("no members", TypeError, ("int", "x"), t.new, "int", x=1)
 raises("too many", ValueError, ("member y", "int[3]"), t.new, "struct inner", y=(1, 2, 3, 4))
 raises("too long", ValueError, ("member names", "char[8]"), t.new, "struct grid", names=["123456789"])

@@ -223,6 +223,7 @@ static X86_64_WINDOWS_GNU: Spec = Spec {
             "alarm_in_callback",
             "Windows has no signals that come by themselves",
         ),
+        ("cdef_threads", "the port has no threads"),
         ("errno_threads", "the port has no threads"),
         (
             "interrupts",

@@ -6,6 +6,7 @@ use super::error::Result;
 use super::names::NameId;
 use super::parser::Parser;
 use super::specifiers::Specifiers;
+use super::steps::count;
 use super::token::Token;
 use super::types::{Field, FunctionType, Ty, TypeId};
 use farcall_memory::{OutOfMemory, TryVec};
@@ -17,7 +18,7 @@ pub(super) type Named<'t> = (NameId, Token<'t>);
 const STEPS: u32 = 1_000;
 
 /// How many names of an anonymous member are looked at.
-const INNER_NAMES: usize = 1_000;
+const INNER_NAMES: usize = 256;
 
 impl<'t> Parser<'_, 't> {
     /// Refuses the first name that is not new, which is that of a `what`.
@@ -116,6 +117,7 @@ impl<'t> Parser<'_, 't> {
 impl Declarations {
     /// Whether two types are compatible (C11 6.2.7). Qualifiers are looked at only where the texts have them: a name may hide some.
     fn agree(&self, a: TypeId, b: TypeId, steps: &mut u32) -> bool {
+        count(1);
         let Some(left) = steps.checked_sub(1).filter(|_| a != b) else {
             return true;
         };
@@ -200,6 +202,7 @@ impl Declarations {
             if names.len() >= most {
                 break;
             }
+            count(1);
             match field.name {
                 Some(name) => names.try_push((name, at))?,
                 None => self.add_inner_names(field.ty, at, most, names)?,
@@ -218,6 +221,7 @@ impl Declarations {
         let range = self.record(ty)?.fields.clone()?;
         let range = range.start as usize..range.end as usize;
         let (fields, order) = (&self.fields[range.clone()], &self.by_name[range]);
+        count(1);
         let name_at = |place: &u32| fields.get(*place as usize).and_then(|field| field.name);
         if let Ok(found) = order.binary_search_by_key(&Some(name), name_at) {
             let field = fields.get(order[found] as usize)?;

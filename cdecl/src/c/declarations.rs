@@ -1,10 +1,9 @@
 //! What has been declared.
 
 use super::constant::{Constant, Width};
-use super::derived::Derived;
+use super::derived::{Derived, is_derived};
 use super::names::{NameId, Names};
 use super::platform::Platform;
-use super::rollback::Journal;
 use super::types::{Basic, Enum, Field, FunctionType, Param, Record, Ty, TypeId};
 use farcall_memory::{OutOfMemory, TryVec};
 
@@ -49,6 +48,39 @@ pub(super) enum Meaning {
 pub(super) struct Known {
     pub ordinary: Option<Meaning>,
     pub tag: Option<TypeId>,
+}
+
+/// How much of everything there was.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    pub names: usize,
+    pub types: usize,
+    pub function_types: usize,
+    pub params: usize,
+    pub records: usize,
+    pub fields: usize,
+    pub enums: usize,
+    pub functions: usize,
+    pub variables: usize,
+    pub constants: usize,
+    pub changes: usize,
+}
+
+/// What was there before a text changed it.
+#[derive(Debug)]
+pub(super) enum Change {
+    Known(NameId, Known),
+    Record(u32, Record),
+    Enum(u32, Enum),
+    Function(u32, Function),
+    Variable(u32, Variable),
+}
+
+/// What is needed to take back a text.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    pub mark: Option<Mark>,
+    pub changes: Vec<Change>,
 }
 
 /// All that texts have declared, for one platform.
@@ -252,6 +284,22 @@ impl Declarations {
             Ty::Alias { of, .. } if matches!(self.get(of), Ty::Array { .. }) => self.depth(of),
             _ => 0,
         }
+    }
+
+    /// A type, which is the one that there is where one with this content may be.
+    pub(super) fn add_type(&mut self, ty: Ty) -> Result<TypeId, OutOfMemory> {
+        if let Some(known) = self.derived.find(&self.types, &ty) {
+            return Ok(known);
+        }
+        let depth = self.depth_of(ty);
+        if is_derived(&ty) {
+            self.derived.reserve(&self.types)?;
+        }
+        self.depths.try_reserve(1)?;
+        self.types.try_push(ty)?;
+        self.depths.push(depth);
+        self.derived.add_last(&self.types);
+        Ok(TypeId::new(self.types.len() as u32 - 1))
     }
 
     pub(super) fn depth(&self, ty: TypeId) -> u8 {

@@ -1,6 +1,7 @@
 //! Sizes and alignments.
 
 use super::declarations::Declarations;
+use super::steps::count;
 use super::types::{Basic, Ty, TypeId};
 use farcall_arch::Float;
 
@@ -36,6 +37,7 @@ impl Layout {
     }
 
     fn of(c: &Declarations, ty: TypeId) -> Option<Layout> {
+        count(1);
         Some(match c.get(ty) {
             Ty::Basic(basic) => return of_basic(c, basic),
             Ty::Pointer { .. } => Layout::square(8),

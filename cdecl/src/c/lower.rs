@@ -1,6 +1,7 @@
 //! C's types as [`farcall_arch`] has them: what passing values takes, and no names.
 
 use super::declarations::Declarations;
+use super::steps::count;
 use super::types::{Basic, Field, FunctionType, Record, Ty, TypeId};
 use farcall_arch::structs::{MAX_ALIGN, MAX_SIZE};
 use farcall_arch::{Float, Member, OutOfMemory, Struct, StructError, Type};
@@ -137,6 +138,7 @@ impl Declarations {
 
     /// A type with the largest alignment of these members.
     fn stand_in(&self, fields: &[Field]) -> Result<Type, Unpassable> {
+        count(fields.len());
         let align_of = |field: &Field| match (field.bits, self.resolved(field.ty)) {
             (Some(_), _) => Some(1),
             (None, Ty::Array { of, .. }) => Some(self.layout(self.behind_names(of).0)?.align),
@@ -157,6 +159,7 @@ impl Declarations {
     }
 
     fn add_member(&self, field: &Field, members: &mut Vec<Member>) -> Result<(), Unpassable> {
+        count(1);
         let offset = u32::try_from(field.offset);
         let offset = offset.map_err(|_| StructError::TooLarge { got: field.offset })?;
         if let Some((first, width)) = field.bits {
@@ -181,6 +184,7 @@ impl Declarations {
             return Ok(());
         }
         for index in 0..len {
+            count(1);
             let element = Field {
                 name: None,
                 ty: of,

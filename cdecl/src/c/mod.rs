@@ -34,8 +34,10 @@ mod placement;
 mod platform;
 mod record;
 mod rollback;
+mod room;
 mod show;
 mod specifiers;
+mod steps;
 mod token;
 mod types;
 
@@ -49,5 +51,7 @@ pub use platform::{BitFields, Platform};
 pub use show::Shown;
 pub use types::{Basic, Enum, Field, FunctionType, Param, Record, Ty, TypeId};
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! Names, each kept once.
 
-use super::rollback::trim;
+use super::room::trim;
+use super::steps::count;
 use farcall_memory::{OutOfMemory, TryVec};
 use foldhash::fast::RandomState;
 use std::hash::BuildHasher;
@@ -54,7 +55,9 @@ impl Names {
     fn place(&self, name: &str) -> usize {
         let mask = self.table.len() - 1;
         let mut place = self.hashes.hash_one(name) as usize & mask;
+        count(name.len());
         loop {
+            count(1);
             match self.table[place] {
                 0 => return place,
                 number if &self.text[self.range(number - 1)] == name.as_bytes() => return place,

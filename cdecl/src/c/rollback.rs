@@ -1,57 +1,11 @@
 //! Taking back what a text has added.
 
-use super::declarations::{Declarations, Function, Known, Variable};
+use super::declarations::{Change, Declarations, Function, Mark, Variable};
 use super::error::Result;
 use super::names::NameId;
+use super::room::trim;
 use super::types::{Enum, Record};
 use farcall_memory::{OutOfMemory, TryVec};
-
-/// How much of everything there was.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Mark {
-    names: usize,
-    types: usize,
-    function_types: usize,
-    params: usize,
-    records: usize,
-    fields: usize,
-    enums: usize,
-    functions: usize,
-    variables: usize,
-    constants: usize,
-    changes: usize,
-}
-
-/// What was there before a text changed it.
-#[derive(Debug)]
-pub(super) enum Change {
-    Known(NameId, Known),
-    Record(u32, Record),
-    Enum(u32, Enum),
-    Function(u32, Function),
-    Variable(u32, Variable),
-}
-
-/// What is needed to take back a text.
-#[derive(Debug, Default)]
-pub(super) struct Journal {
-    mark: Option<Mark>,
-    changes: Vec<Change>,
-}
-
-/// Gives memory back, but for a sixteenth, so that small texts that follow find room.
-pub(super) fn trim<T>(items: &mut Vec<T>) {
-    let enough = items.len() + items.len() / 16 + 4;
-    if items.capacity() <= enough + items.len() / 8 {
-        return;
-    }
-    let mut fitting = Vec::new();
-    // Where there is no memory for that, it stays as it is.
-    if fitting.try_reserve_exact(enough).is_ok() {
-        fitting.append(items);
-        *items = fitting;
-    }
-}
 
 impl Declarations {
     /// Does `work`, of which nothing is left if it fails.
@@ -138,6 +92,15 @@ impl Declarations {
         self.functions.truncate(mark.functions);
         self.variables.truncate(mark.variables);
         self.constants.truncate(mark.constants);
+    }
+
+    /// Forgets the types from a number on.
+    pub(super) fn truncate_types(&mut self, len: usize) {
+        while self.types.len() > len {
+            self.derived.forget_last(&self.types);
+            self.types.pop();
+        }
+        self.depths.truncate(len);
     }
 
     /// Writes down what is about to be changed, unless it goes as a whole where the text is taken back.

@@ -1,5 +1,6 @@
 //! Tokens of C (C11 6.4), read one at a time.
 
+use super::steps::count;
 use std::ops::Range;
 use winnow::Parser;
 use winnow::ascii::digit1;
@@ -108,6 +109,7 @@ impl<'t> Tokens<'t> {
                 None => token(&mut self.rest).unwrap_or((Kind::End, "")),
             },
         };
+        count(skipped + text.len() + 1);
         Token {
             kind,
             text,
@@ -144,6 +146,7 @@ impl<'t> Tokens<'t> {
         }
         let (line, rest) = self.rest.split_at(end.min(bytes.len()));
         self.rest = rest;
+        count(line.len());
         line
     }
 
@@ -177,6 +180,7 @@ impl<'t> Tokens<'t> {
             return None;
         }
         let len = comment[2..].find("*/");
+        count(len.unwrap_or(comment.len()));
         self.open.comment = len.is_none();
         Some(len? + 4)
     }
@@ -211,6 +215,7 @@ impl<'t> Tokens<'t> {
                 let mut inner = &self.rest[prefix + 1..];
                 let _ = content(quote).parse_next(&mut inner);
                 self.open.quoted[index] = (here, inner.len());
+                count(here - inner.len());
                 None
             }
         }

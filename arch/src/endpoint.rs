@@ -43,6 +43,12 @@ pub struct ObjectModel {
     pub new_float: u64,
     /// Makes an object of a result's slot: `object (*)(int kind, uint64_t slot)`.
     pub new_object: u64,
+    /// Says where the bytes of an argument's value are that its object holds: `const void *(*)(object, function, size_t index)`, null if
+    /// the object holds no such value: then the slow path is taken. It runs ahead of all else and may raise, but runs no code of the
+    /// user's: what it has found stays valid while other arguments are converted. 0 if there is none.
+    pub find_bytes: u64,
+    /// Makes an object of a result's bytes: `object (*)(const void *bytes, function)`. It may raise. 0 if there is none.
+    pub new_of_bytes: u64,
     /// Where C's error numbers are kept while the interpreter runs, if they are.
     pub errno: Option<ErrnoModel>,
     /// How exceptions are caught, where code for callbacks may do it.
@@ -168,6 +174,8 @@ pub enum Unbox {
     Bool,
     /// From a float or a small integer.
     Float,
+    /// From an object that holds the value's own bytes, of a structure say: see [`ObjectModel::find_bytes`].
+    Bytes,
     /// From none, a small integer, a buffer or a function.
     Pointer,
     /// From none, a small integer or a function.
@@ -200,6 +208,8 @@ pub enum Boxing {
     Float,
     /// An object of the kind with this number.
     Object(u8),
+    /// An object of the value's bytes: see [`ObjectModel::new_of_bytes`].
+    Bytes,
 }
 
 /// The values of one function's signature.

@@ -24,6 +24,8 @@ fn model() -> ObjectModel {
         raise: 0x3000,
         new_float: 0x4000,
         new_object: 0x5000,
+        find_bytes: 0,
+        new_of_bytes: 0,
         errno: None,
         catch: None,
     }

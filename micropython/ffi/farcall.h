@@ -272,6 +272,11 @@ typedef struct {
     const void *raise; // void (*)(void *exception)
     const void *new_float; // mp_obj_t (*)(double)
     const void *new_object; // mp_obj_t (*)(farcall_kind, uint64_t slot)
+    // Where an argument of bytes, such as a structure, has them: const void *(*)(mp_obj_t argument, mp_obj_t function, size_t index),
+    // NULL if the argument is none. It may raise; it runs no Python. And an object of a result's bytes: mp_obj_t (*)(const void *bytes,
+    // mp_obj_t function). NULL for either if there is none: then such calls go through slots.
+    const void *find_bytes;
+    const void *new_of_bytes;
     // From the thread pointer to a thread's own words for errno, see ffierrno.h: its address, the number that is kept, and whether
     // calls begin with that; to GetLastError()'s number and the one that is kept of it, both 0 where there is none.
     ptrdiff_t errno_address;

@@ -55,6 +55,8 @@ mp_obj_t ffi_new_struct(const farcall_scope *scope, uint32_t type, const void *b
 mp_obj_t ffi_struct_at(const farcall_scope *scope, uint32_t type, void *memory);
 // Is the object good for that type by value, and where are its bytes?
 bool ffi_struct_bytes(const farcall_scope *scope, uint32_t type, size_t size, mp_obj_t obj, const void **bytes);
+// The bytes of a structure that has the type's own descriptor; NULL for any other object. A descriptor says all, so nothing is reckoned.
+const void *ffi_own_struct_bytes(const farcall_scope *scope, uint32_t type, mp_obj_t obj);
 
 // ffinew.c
 mp_obj_t ffi_new_memory(const farcall_scope *scope, uint32_t type, mp_map_t *members);

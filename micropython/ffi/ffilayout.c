@@ -30,12 +30,19 @@ extern const mp_obj_module_t mp_module_uctypes;
 typedef struct _uctypes_struct_t {
     mp_obj_base_t base;
     mp_obj_t descriptor;
+    void *memory;
 } uctypes_struct_t;
 
 static const mp_obj_type_t *uctypes_struct(void) {
-    mp_map_t *globals = (mp_map_t *)&mp_module_uctypes.globals->map;
-    mp_map_elem_t *element = mp_map_lookup(globals, MP_OBJ_NEW_QSTR(MP_QSTR_struct), MP_MAP_LOOKUP);
-    return MP_OBJ_TO_PTR(element->value);
+    static const mp_obj_type_t *volatile known = NULL;
+    const mp_obj_type_t *type = known;
+    if (MP_UNLIKELY(type == NULL)) {
+        mp_map_t *globals = (mp_map_t *)&mp_module_uctypes.globals->map;
+        mp_map_elem_t *element = mp_map_lookup(globals, MP_OBJ_NEW_QSTR(MP_QSTR_struct), MP_MAP_LOOKUP);
+        type = MP_OBJ_TO_PTR(element->value);
+        known = type;
+    }
+    return type;
 }
 
 static mp_obj_t small_int(mp_int_t value) {
@@ -230,7 +237,24 @@ static bool has_descriptor(const farcall_scope *scope, uint32_t type, mp_obj_t o
     return layout != NULL && layout->descriptor == ((uctypes_struct_t *)MP_OBJ_TO_PTR(obj))->descriptor;
 }
 
+const void *ffi_own_struct_bytes(const farcall_scope *scope, uint32_t type, mp_obj_t obj) {
+    if (!mp_obj_is_type(obj, uctypes_struct())) {
+        return NULL;
+    }
+    const ffi_scope_t *names = farcall_scope_object(scope);
+    const ffi_layout_t *layout = names == NULL ? NULL : find_layout(names, type);
+    const uctypes_struct_t *self = MP_OBJ_TO_PTR(obj);
+    return layout != NULL && layout->descriptor == self->descriptor ? self->memory : NULL;
+}
+
 #else // !MICROPY_PY_UCTYPES
+
+const void *ffi_own_struct_bytes(const farcall_scope *scope, uint32_t type, mp_obj_t obj) {
+    (void)scope;
+    (void)type;
+    (void)obj;
+    return NULL;
+}
 
 mp_obj_t ffi_layout_of(const farcall_scope *scope, uint32_t type) {
     (void)scope;

@@ -218,11 +218,10 @@ static mp_obj_t obj_from_complex(const farcall_value *value, const uint64_t *slo
     #endif
 }
 
-static ffi_conversion_t struct_from_obj(const farcall_value *value, const farcall_scope *scope, mp_obj_t obj, uint64_t *slots) {
-    const void *bytes;
+static ffi_conversion_t bytes_of_struct(const farcall_value *value, const farcall_scope *scope, mp_obj_t obj, const void **bytes) {
     mp_buffer_info_t buffer;
     if (scope != NULL) {
-        if (!ffi_struct_bytes(scope, value->type, value->size, obj, &bytes)) {
+        if (!ffi_struct_bytes(scope, value->type, value->size, obj, bytes)) {
             return mp_get_buffer(obj, &buffer, MP_BUFFER_READ) ? FFI_WRONG_SIZE : FFI_WRONG_KIND;
         }
     } else if (mp_obj_is_str(obj) || !mp_get_buffer(obj, &buffer, MP_BUFFER_READ)) {
@@ -230,10 +229,34 @@ static ffi_conversion_t struct_from_obj(const farcall_value *value, const farcal
     } else if (buffer.len != value->size) {
         return FFI_WRONG_SIZE;
     } else {
-        bytes = buffer.buf;
+        *bytes = buffer.buf;
     }
-    memcpy(slots, bytes, value->size);
     return FFI_CONVERTED;
+}
+
+static ffi_conversion_t struct_from_obj(const farcall_value *value, const farcall_scope *scope, mp_obj_t obj, uint64_t *slots) {
+    const void *bytes;
+    ffi_conversion_t why = bytes_of_struct(value, scope, obj, &bytes);
+    if (why == FFI_CONVERTED) {
+        memcpy(slots, bytes, value->size);
+    }
+    return why;
+}
+
+const void *ffi_find_bytes(mp_obj_t obj, mp_obj_t func, size_t index) {
+    const farcall_signature *signature = ((mp_obj_ffifunc_t *)MP_OBJ_TO_PTR(func))->signature;
+    const farcall_value *value = &signature->values[index + 1];
+    const farcall_scope *scope = signature->scope;
+    const void *bytes = scope == NULL ? NULL : ffi_own_struct_bytes(scope, value->type, obj);
+    if (bytes == NULL && bytes_of_struct(value, scope, obj, &bytes) != FFI_CONVERTED) {
+        return NULL;
+    }
+    return bytes;
+}
+
+mp_obj_t ffi_new_of_bytes(const void *bytes, mp_obj_t func) {
+    const farcall_signature *signature = ((mp_obj_ffifunc_t *)MP_OBJ_TO_PTR(func))->signature;
+    return ffi_obj_from_value(&signature->values[0], signature->scope, bytes);
 }
 
 ffi_conversion_t ffi_value_from_obj(const farcall_value *value, const farcall_scope *scope, mp_obj_t obj, uint64_t *slots) {

@@ -377,6 +377,9 @@ bool ffi_kind_borrows(farcall_kind kind);
 // The same for values of C types. `slots` are the value's own.
 ffi_conversion_t ffi_value_from_obj(const farcall_value *value, const farcall_scope *scope, mp_obj_t obj, uint64_t *slots);
 mp_obj_t ffi_obj_from_value(const farcall_value *value, const farcall_scope *scope, const uint64_t *slots);
+// For machine code, see farcall_object_model: where a struct's bytes are that is an argument, and an object of a result that is one.
+const void *ffi_find_bytes(mp_obj_t obj, mp_obj_t func, size_t index);
+mp_obj_t ffi_new_of_bytes(const void *bytes, mp_obj_t func);
 // Is an int one of a type of `width` bytes? Its low 64 bits go to `*low`, the others to `*high`.
 bool ffi_get_ranged(mp_obj_t obj, size_t width, bool is_signed, uint64_t *low, uint64_t *high);
 FFI_NORETURN void ffi_raise_value(ffi_conversion_t why, const char *where, const char *type, const farcall_value *value,

@@ -37,6 +37,8 @@ pub struct Model {
     raise: usize,
     new_float: usize,
     new_object: usize,
+    find_bytes: usize,
+    new_of_bytes: usize,
     errno_address: isize,
     errno_kept: isize,
     errno_given: isize,
@@ -154,6 +156,8 @@ pub unsafe extern "C" fn farcall_object_model_set(
             raise: model.raise as u64,
             new_float: model.new_float as u64,
             new_object: model.new_object as u64,
+            find_bytes: model.find_bytes as u64,
+            new_of_bytes: model.new_of_bytes as u64,
             errno: model.errno()?,
             catch: model.catch()?,
         };

@@ -159,6 +159,7 @@ impl Value {
             FLOAT | DOUBLE => Some(Unbox::Float),
             POINTER | STR | BYTES | DATA => Some(Unbox::Pointer),
             CODE => Some(Unbox::Function),
+            STRUCT => Some(Unbox::Bytes),
             _ => None,
         }
     }
@@ -180,6 +181,7 @@ impl Value {
             FLOAT | DOUBLE => Some(Boxing::Float),
             STR | BYTES => Some(Boxing::Object(self.kind)),
             BOOL => Some(Boxing::Bool),
+            STRUCT => Some(Boxing::Bytes),
             _ => None,
         }
     }

@@ -321,4 +321,5 @@ PEER int errno_around_on_thread(int number, int (*f)(int)) {
 }
 #include "support/threads.c"
 #include "support/layouts.c"
+#include "support/by_value.c"
 #include "support/declared.c"

@@ -50,6 +50,8 @@ pub fn model(abi: Abi) -> ObjectModel {
         raise: 0x5555_0000_0000,
         new_float: 0x6666_0000_0000,
         new_object: 0x7777_0000_0000,
+        find_bytes: 0x8888_0000_0000,
+        new_of_bytes: 0x9999_0000_0000,
         errno: Some(errno),
         catch: Some(CatchModel {
             state,

@@ -37,6 +37,9 @@ const SPARE: Gpr = SCRATCH[1];
 /// The lowest bits of the thread's word and of all objects that have to be small integers are collected here with `and`.
 const TAGS: Gpr = X14;
 
+/// The flags that stand for "equal", as a conditional comparison takes them: the one for zero of N, Z, C and V.
+const EQUAL: u32 = 0b0100;
+
 /// What floats on the stack pass through: no argument or result is ever in it.
 const SPARE_FP: Fpr = V16;
 
@@ -111,7 +114,7 @@ impl CallSteps for Emitter {
     }
 
     fn enter_call(&mut self, job: &CallJob<'_>) {
-        self.enter(ABOVE, job.plan.stack);
+        self.enter(ABOVE, job.room.end);
         let [function, _, _, args] = operation_args(self.abi);
         self.copy(FUNCTION, function);
         self.copy(ARGS, args);
@@ -147,21 +150,26 @@ impl CallSteps for Emitter {
         if job.call.args.contains(&Unbox::Float) {
             self.constant(FLOAT_TYPE, job.model.float_type);
         }
-        for arg in &plan.args {
+        self.pass_bytes_in_memory(job);
+        let call = job.call;
+        let others = plan.args.iter();
+        let others = others.filter(move |arg| call.args[arg.value as usize] != Unbox::Bytes);
+        for arg in others.clone() {
             if let Place::Stack { offset, size } = arg.place {
                 self.unbox_to_stack(job, arg, offset, size);
             }
         }
-        for arg in &plan.args {
+        for arg in others.clone() {
             if let Place::Fp(register) = arg.place {
                 self.unbox_float(job, arg, register);
             }
         }
-        let words = plan.args.iter().filter_map(|arg| match arg.place {
+        let words = others.filter_map(|arg| match arg.place {
             Place::Int(register) => Some((arg, register)),
             Place::Fp(_) | Place::X87(_) | Place::Stack { .. } => None,
         });
         self.unbox_words(job, words);
+        self.pass_bytes_in_registers(job);
     }
 
     fn give_errno(&mut self, job: &mut CallJob<'_>, errno: &ErrnoModel) {
@@ -233,12 +241,12 @@ impl CallSteps for Emitter {
     }
 
     fn leave_call(&mut self, job: &CallJob<'_>) {
-        self.raise_stack(job.plan.stack);
+        self.raise_stack(job.room.end);
         self.leave(ABOVE);
     }
 
     fn begin_detour(&mut self, job: &CallJob<'_>) {
-        self.note_frame(ABOVE, job.plan.stack);
+        self.note_frame(ABOVE, job.room.end);
     }
 
     fn branch_unless_converted(&mut self, label: Label) {
@@ -256,26 +264,6 @@ impl CallSteps for Emitter {
         self.narrow(register, width);
     }
 
-    fn unbox_other_bool(&mut self, job: &CallJob<'_>, register: Gpr, back: Label) {
-        let ([no, _], slow_path) = (job.model.truth, job.slow_path);
-        let is_false = self.new_label();
-        self.constant(FAR, i64::from(no) as u64);
-        dynasm!(self.ops
-            ; .arch aarch64
-            ; cmp X(register), X(FAR)
-            ; b.eq =>is_false
-            ; tst X(register), 1
-            ; b.eq =>slow_path
-            ; lsr X(register), X(register), 1
-            ; cmp XSP(register), 1
-            ; b.hi =>slow_path
-            ; b =>back
-            ; =>is_false
-            ; mov X(register), xzr
-            ; b =>back
-        );
-    }
-
     fn give_kept_errno(&mut self, errno: &ErrnoModel) {
         let [number, address] = SCRATCH;
         self.give_kept_number(errno, number, address);
@@ -289,12 +277,16 @@ impl CallSteps for Emitter {
         self.begin_detour(job);
         self.place(job.slow_path);
         self.constant(count, job.call.args.len() as u64);
-        self.raise_stack(job.plan.stack);
+        self.raise_stack(job.room.end);
         self.branch_to_shared(job.shared.leave_restoring);
         self.begin_detour(job);
         self.place(job.raise);
-        self.raise_stack(job.plan.stack);
+        self.raise_stack(job.room.end);
         self.branch_to_shared(job.shared.raise);
+        if job.has_bytes {
+            self.begin_detour(job);
+            self.leave_without_word(job);
+        }
         self.note_no_frame();
         self.place(job.wrong_count);
         self.branch_to_shared(job.shared.slow_path);
@@ -368,43 +360,38 @@ impl Emitter {
     /// Makes a C integer of a truth value, or of what is a small integer if the test of its tag, which may come later, finds it to be one.
     fn unbox_integer(&mut self, job: &mut CallJob<'_>, arg: &Move, register: Gpr) {
         let slow_path = job.slow_path;
-        match (job.unbox(arg), job.range(arg)) {
-            (Unbox::Bool, _) => {
-                let detour = job.detour(self, Detour::Bool { register });
-                let ([_, yes], start) = (job.model.truth, detour.start);
-                self.constant(FAR, i64::from(yes) as u64);
-                dynasm!(self.ops
-                    ; .arch aarch64
-                    ; cmp X(register), X(FAR)
-                    ; b.ne =>start
-                    ; movz X(register), 1
-                );
-                self.place(detour.back);
-            }
-            (_, Range::Any) => self.untag(register, arg),
-            (_, Range::Narrow) => {
+        match job.range(arg) {
+            Range::Any => self.untag(register, arg),
+            Range::Narrow => {
                 dynasm!(self.ops ; .arch aarch64 ; asr X(register), X(register), 1);
                 self.compare_with_extended(register, arg);
                 dynasm!(self.ops ; .arch aarch64 ; b.ne =>slow_path);
             }
-            (_, Range::NotNegative) => dynasm!(self.ops
+            Range::NotNegative => dynasm!(self.ops
                 ; .arch aarch64
                 ; asr X(register), X(register), 1
                 ; cmp XSP(register), 0
                 ; b.lt =>slow_path
             ),
-        }
-    }
-
-    /// Compares a register with a move's bytes in it, extended.
-    fn compare_with_extended(&mut self, r: Gpr, mv: &Move) {
-        match (mv.extend, mv.width) {
-            (Extend::Sign, 1) => dynasm!(self.ops ; .arch aarch64 ; cmp XSP(r), W(r), SXTB),
-            (Extend::Sign, 2) => dynasm!(self.ops ; .arch aarch64 ; cmp XSP(r), W(r), SXTH),
-            (Extend::Sign, _) => dynasm!(self.ops ; .arch aarch64 ; cmp XSP(r), W(r), SXTW),
-            (_, 1) => dynasm!(self.ops ; .arch aarch64 ; cmp XSP(r), W(r), UXTB),
-            (_, 2) => dynasm!(self.ops ; .arch aarch64 ; cmp XSP(r), W(r), UXTH),
-            _ => dynasm!(self.ops ; .arch aarch64 ; cmp XSP(r), W(r), UXTW),
+            Range::Truth => {
+                let [no, yes] = job.model.truth.map(|word| i64::from(word) as u64);
+                let [zero, one] = [0, 1].map(|number| number << 1 | 1);
+                self.constant(FAR, yes);
+                dynasm!(self.ops
+                    ; .arch aarch64
+                    ; cmp X(register), X(FAR)
+                    ; ccmp X(register), one, EQUAL, ne
+                    ; cset X(SPARE), eq
+                );
+                self.constant(FAR, no);
+                dynasm!(self.ops
+                    ; .arch aarch64
+                    ; ccmp X(register), X(FAR), EQUAL, ne
+                    ; ccmp X(register), zero, EQUAL, ne
+                    ; b.ne =>slow_path
+                    ; mov X(register), X(SPARE)
+                );
+            }
         }
     }
 

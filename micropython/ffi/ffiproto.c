@@ -45,9 +45,19 @@ static ffi_keeper_t *read_prototype(const farcall_scope *scope, mp_obj_t text_in
 
 // A name of the signature's as a str, MP_OBJ_NULL if it has none.
 static mp_obj_t name_of(const farcall_signature *signature, farcall_shown what) {
-    char name[256];
-    farcall_signature_show(signature, what, 0, name, sizeof(name));
-    return name[0] == '\0' ? MP_OBJ_NULL : mp_obj_new_str(name, strlen(name));
+    char most[128];
+    char *name = most;
+    // A name that is cut may end in a character that is not there.
+    for (size_t size = sizeof(most);; size *= 2, name = m_new(char, size)) {
+        farcall_signature_show(signature, what, 0, name, size);
+        size_t len = strlen(name);
+        if (len == 0) {
+            return MP_OBJ_NULL;
+        }
+        if (len + sizeof(uint32_t) < size) {
+            return mp_obj_new_str(name, len);
+        }
+    }
 }
 
 mp_obj_t ffi_new_declared_func(const farcall_scope *scope, mp_obj_t text, void *address, const mp_obj_ffimod_t *module) {
@@ -107,7 +117,7 @@ static const ffi_extension_t *extend(mp_obj_ffifunc_t *self, size_t count, const
     if (is_same) {
         return extension;
     }
-    extension = m_new_obj_var(ffi_extension_t, codes, char, count);
+    extension = m_malloc(sizeof(ffi_extension_t) + count);
     extension->count = count;
     for (size_t i = 0; i < count; ++i) {
         extension->codes[i] = code_of(objs[i]);
@@ -161,6 +171,9 @@ static MP_NOINLINE void call_with_functions(mp_obj_ffifunc_t *self, const farcal
     }
     ffi_call(self, signature, slots, result);
     nlr_pop_jump_callback(true);
+    // What came while they were closed is raised now.
+    ffi_hold_interrupts();
+    ffi_let_interrupts();
 }
 
 // A call of a function whose signature has values.

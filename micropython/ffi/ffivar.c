@@ -5,6 +5,9 @@
 
 #include "fficdef.h"
 
+// Room for the name of a variable that is declared.
+#define NAME_LEN (512)
+
 // What a declaration in C says. The keeper's namespace is the types'.
 typedef struct _declaration_t {
     farcall_variable types;
@@ -44,7 +47,7 @@ static mp_obj_t new_declared(const farcall_scope *scope, const char *text, size_
     const mp_obj_ffimod_t *module) {
     declaration_t *declaration = m_new_obj(declaration_t);
     declaration->keeper = ffi_new_keeper();
-    char name[256];
+    char name[NAME_LEN];
     farcall_error error;
     ffi_hold_interrupts();
     farcall_status status = farcall_variable_new(scope, text, len, index, &declaration->keeper->scope, &declaration->types, name,
@@ -56,6 +59,9 @@ static mp_obj_t new_declared(const farcall_scope *scope, const char *text, size_
     }
     if (name[0] == '\0') {
         mp_raise_ValueError(MP_ERROR_TEXT("expected a declaration with the variable's name, got one without"));
+    }
+    if (strlen(name) + sizeof(uint32_t) >= sizeof(name)) {
+        mp_raise_ValueError(MP_ERROR_TEXT("expected a name of a variable, got one that is too long"));
     }
     mp_obj_ffivar_t *self = mp_obj_malloc(mp_obj_ffivar_t, &ffivar_type);
     self->name = mp_obj_new_str(name, strlen(name));

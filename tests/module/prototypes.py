@@ -55,6 +55,7 @@ for text in ("int f(int", "strukt s f(void)", "int", "int x", "", "i", "struct u
         print(type(error).__name__, error)
 for attempt in (
     lambda: peer.func("int there_is_no_such_function(void)"),
+    lambda: peer.func("int %s(void)" % ("very" * 100 + "_long_name")),
     lambda: peer.func("int (int)"),
     lambda: peer.func("int", "echo_int"),
     lambda: peer.func("i", "echo_int", ["intt"]),

@@ -5,7 +5,7 @@ use super::constant::Digits;
 use super::constraints::Named;
 use super::declarator::Declared;
 use super::layout::Layout;
-use super::parser::{Parser, Result};
+use super::parser::{Failed, Parser, Result};
 use super::placement::{Member, Plan};
 use super::platform::BitFields;
 use super::token::Token;
@@ -92,73 +92,23 @@ impl<'t> Parser<'_, 't> {
         // Those behind the bracket are the structure's as well.
         let mut attributes = attributes;
         self.attributes(&mut attributes)?;
-        let is_union = self.c.records[index as usize].is_union;
-        let bit_fields = self.c.platform.bit_fields;
-        let mut plan = Plan {
-            is_union,
-            is_microsoft: attributes
-                .microsoft
-                .unwrap_or(bit_fields == BitFields::Microsoft),
-            unnamed_align: bit_fields
-                == BitFields::Gnu {
-                    unnamed_align: true,
-                },
-            packed: attributes.packed,
-            pack,
-            align: 1,
-            end: 0,
-            size: 0,
-            unit: (0, 0),
-        };
-        let mut fields: Vec<Field> = Vec::new();
+        let mut plan = self.plan(index, &attributes);
+        plan.pack = pack;
         let count = declared.len();
+        let mut fields: Vec<Field> = Vec::new();
         let mut has_flexible_array = false;
         let (mut unnamed, mut has_unnamed) = (0, false);
-        for (number, (at, field, own, bits)) in declared.into_iter().enumerate() {
-            let is_last = number + 1 == count;
-            let flexible = matches!(self.c.resolved(field.ty), Ty::Array { len: None, .. });
-            let layout = match self.c.resolved(field.ty) {
-                // C11 6.7.2.1p18; GNU C has it in unions, too.
-                Ty::Array { of, len: None, .. } if is_last || is_union => Layout {
-                    size: 0,
-                    align: self.sized(&at, of)?.align,
-                },
-                _ => self.sized(&at, field.ty)?,
-            };
-            has_flexible_array |= flexible;
-            let too_large = |parser: &Self| {
-                parser.fault_at(
-                    &at,
-                    format_args!(
-                        "expected a structure of at most {MAX_SIZE} bytes, got a larger one"
-                    ),
-                )
-            };
-            let member = Member {
-                layout,
-                asked: own.aligned,
-                packed: own.packed,
-            };
-            let placed = match bits {
-                None => plan.place(member).map(|offset| Field { offset, ..field }),
-                Some(width) => plan
-                    .place_bits(member, width, field.name.is_some())
-                    .map(|bit| Field {
-                        offset: bit / 8,
-                        bits: Some(((bit % 8) as u8, width as u8)),
-                        ..field
-                    }),
-            };
-            let placed = placed.ok_or_else(|| too_large(self))?;
-            let is_padding = bits.is_some() && field.name.is_none();
+        for (number, member) in declared.iter().enumerate() {
+            has_flexible_array |= self.is_open_array(member.1.ty);
+            let placed = self.placed(&mut plan, member, number + 1 == count)?;
+            let is_padding = placed.bits.is_some() && placed.name.is_none();
             if !is_padding {
                 fields.try_push(placed)?;
-            } else if is_union || bits != Some(0) {
+            } else if plan.is_union || member.3 != Some(0) {
                 // GCC takes those of a union for the whole of their type, and those of no bits there, too.
-                let width = if is_union {
-                    layout.size * 8
-                } else {
-                    bits.unwrap_or(0)
+                let width = match plan.is_union {
+                    true => self.sized(&member.0, placed.ty)?.size * 8,
+                    false => member.3.unwrap_or(0),
                 };
                 unnamed |= touched(&placed, width);
                 has_unnamed = true;
@@ -166,14 +116,9 @@ impl<'t> Parser<'_, 't> {
         }
         let align = plan.align.max(attributes.aligned);
         let bytes = plan.size.max(plan.end).div_ceil(8);
-        let size = bytes
-            .checked_next_multiple_of(align.into())
-            .filter(|size| *size <= MAX_SIZE);
-        let Some(size) = size else {
-            return Err(self.fault_at(
-                &opening,
-                format_args!("expected a structure of at most {MAX_SIZE} bytes, got a larger one"),
-            ));
+        let size = bytes.checked_next_multiple_of(align.into());
+        let Some(size) = size.filter(|size| *size <= MAX_SIZE) else {
+            return Err(self.too_large(&opening));
         };
         let nesting = fields.iter().map(|field| self.c.nesting(field.ty)).max();
         let depth = nesting.unwrap_or(0) + 1;
@@ -191,6 +136,71 @@ impl<'t> Parser<'_, 't> {
         record.natural_align = plan.align;
         (record.unnamed, record.has_unnamed) = (unnamed, has_unnamed);
         Ok(())
+    }
+
+    /// Where the first member goes.
+    fn plan(&self, index: u32, attributes: &Attributes) -> Plan {
+        let bit_fields = self.c.platform.bit_fields;
+        let unnamed_align = BitFields::Gnu {
+            unnamed_align: true,
+        };
+        Plan {
+            is_union: self.c.records[index as usize].is_union,
+            is_microsoft: attributes
+                .microsoft
+                .unwrap_or(bit_fields == BitFields::Microsoft),
+            unnamed_align: bit_fields == unnamed_align,
+            packed: attributes.packed,
+            pack: 0,
+            align: 1,
+            end: 0,
+            size: 0,
+            unit: (0, 0),
+        }
+    }
+
+    fn is_open_array(&self, ty: TypeId) -> bool {
+        matches!(self.c.resolved(ty), Ty::Array { len: None, .. })
+    }
+
+    fn too_large(&self, at: &Token<'t>) -> Failed {
+        self.fault_at(
+            at,
+            format_args!("expected a structure of at most {MAX_SIZE} bytes, got a larger one"),
+        )
+    }
+
+    /// A member in its place.
+    fn placed(
+        &mut self,
+        plan: &mut Plan,
+        (at, field, own, bits): &MemberDeclared<'t>,
+        is_last: bool,
+    ) -> Result<Field> {
+        let layout = match self.c.resolved(field.ty) {
+            // C11 6.7.2.1p18; GNU C has it in unions, too.
+            Ty::Array { of, len: None, .. } if is_last || plan.is_union => Layout {
+                size: 0,
+                align: self.sized(at, of)?.align,
+            },
+            _ => self.sized(at, field.ty)?,
+        };
+        let member = Member {
+            layout,
+            asked: own.aligned,
+            packed: own.packed,
+        };
+        let placed = match *bits {
+            None => plan.place(member).map(|offset| Field { offset, ..*field }),
+            Some(width) => plan
+                .place_bits(member, width, field.name.is_some())
+                .map(|bit| Field {
+                    offset: bit / 8,
+                    bits: Some(((bit % 8) as u8, width as u8)),
+                    ..*field
+                }),
+        };
+        placed.ok_or_else(|| self.too_large(at))
     }
 
     fn member_declaration(

@@ -161,6 +161,17 @@ pub const GOALS: &[Goal] = &[
         reason: "the system calls that change pages take most of it",
     },
     Goal {
+        work: "1,000 C declarations read",
+        against: "–",
+        bound: Bound::NsAtMost(5_000_000.0),
+        figure: |samples| {
+            let judged = Judged::of(samples.time("declarations/1,000 read", "farcall")?);
+            let found = samples.time("declarations/one found", "farcall")?;
+            Some(judged.with_note(format!("one found by its name: {:.0} ns", found.median)))
+        },
+        reason: "",
+    },
+    Goal {
         work: "MicroPython: `add2(i, 1)`, net of the loop",
         against: "`time.ticks_diff(i, 1)` on the same build",
         bound: Bound::TimesAtMost(1.0),

@@ -102,6 +102,12 @@ pub const TABLES: &[Table] = &[
         columns: &[column("farcall", "farcall", "")],
     },
     Table {
+        title: "C declarations",
+        about: "`Declarations::read` with a header of 1,000: of ten, seven functions, one structure, one enumeration, one constant.",
+        prefix: "declarations/",
+        columns: &[column("farcall", "farcall", "")],
+    },
+    Table {
         title: "Signatures that nobody has used before",
         about: "Each of five arguments. `Function::at` and `Function::call_slots`; `ffi_prep_cif` and `ffi_call`. A closure is made by \
                 `Callback::with_slots`, and by `ffi_prep_cif` and `ffi_prep_closure_loc`. The last rows are single steps: the first \

@@ -142,6 +142,22 @@ impl Signature {
         remember(try_to_vec(key).ok(), inner)
     }
 
+    /// The same, if a callback can have it.
+    pub(crate) fn for_callback(&self) -> Result<Signature> {
+        let is_variadic = match self.as_codes() {
+            Some(codes) => codes.fixed.is_some(),
+            None => self.is_variadic(),
+        };
+        match is_variadic {
+            false => Ok(self.clone()),
+            true => Err(Error::mismatch(
+                format_args!("callback"),
+                format_args!("a signature without variadic arguments"),
+                format_args!("{self}"),
+            )),
+        }
+    }
+
     pub(crate) fn inner(&self) -> &Shared<Inner> {
         &self.inner
     }

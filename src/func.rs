@@ -149,19 +149,16 @@ impl Function {
     /// * Nothing it needs has been unloaded by other means than [`crate::Library::close`].
     ///
     /// ```
-    /// use farcall::{Error, Library, Value};
+    /// use farcall::{Library, Value};
     ///
     /// // SAFETY: the program's own libraries are initialised already, and labs() is as declared here.
     /// unsafe {
     ///     let labs = Library::this()?.function("long labs(long number)")?;
     ///     assert_eq!(labs.call(&[(-7).into()])?, Value::Int(7));
-    ///     let error = labs.call(&[0.5.into()]).unwrap_err();
-    ///     assert_eq!(
-    ///         error.to_string(),
-    ///         "labs: argument 1 (long number): expected an integer, got double 0.5",
-    ///     );
+    ///     let error = labs.call(&[0.5.into()]).unwrap_err().to_string();
+    ///     assert_eq!(error, "labs: argument 1 (long number): expected an integer, got double 0.5");
     /// }
-    /// # Ok::<(), Error>(())
+    /// # Ok::<(), farcall::Error>(())
     /// ```
     pub unsafe fn call(&self, args: &[Value]) -> Result<Value> {
         if args.len() != self.arg_count {
@@ -241,15 +238,14 @@ impl Function {
         if inner.is_plain || args.len() < count || args.len() > count && !is_variadic {
             return Err(self.wrong_count(args.len()));
         }
-        if is_variadic {
-            let (compiled, params) = inner.with_more(&args[count..], |index, arg, misfit| {
-                self.misfit(index, arg, misfit)
-            })?;
-            // SAFETY: the caller vouches for the call, and this is its signature.
-            return unsafe { self.call_wide(&compiled, &params, &inner.ret, args) };
+        if !is_variadic {
+            // SAFETY: the caller vouches for the call.
+            return unsafe { self.call_wide(&inner.compiled, &inner.params, &inner.ret, args) };
         }
-        // SAFETY: as above.
-        unsafe { self.call_wide(&inner.compiled, &inner.params, &inner.ret, args) }
+        let misfit = |index, arg: &Value, misfit| self.misfit(index, arg, misfit);
+        let (compiled, params) = inner.with_more(&args[count..], misfit)?;
+        // SAFETY: as above, and this is the call's signature.
+        unsafe { self.call_wide(&compiled, &params, &inner.ret, args) }
     }
 
     /// A call with values that may take several slots.
@@ -460,14 +456,8 @@ impl Function {
 
     #[cold]
     fn wrong_count(&self, got: usize) -> Error {
-        let words = || Ok((self.name()?, self.signature.inner().words.args_text()?));
-        let words: std::result::Result<_, OutOfMemory> = words();
-        words.map_or_else(Error::from, |(function, codes)| Error::ArgumentCount {
-            function,
-            codes,
-            wanted: self.signature.len(),
-            got,
-        })
+        let words = self.signature.inner().words.args_text();
+        Error::argument_count(self.name(), words, self.signature.len(), got)
     }
 
     #[cold]
@@ -501,11 +491,11 @@ impl Function {
 
 impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Function(")?;
-        match &self.name {
-            Some(name) => f.write_str(name)?,
-            None => write!(f, "function at {:p}", self.address)?,
-        }
-        write!(f, " at {:p}, {})", self.address, self.signature)
+        let name = self.name().map_err(|_| fmt::Error)?;
+        write!(
+            f,
+            "Function({name} at {:p}, {})",
+            self.address, self.signature
+        )
     }
 }

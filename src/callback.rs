@@ -1,13 +1,14 @@
 //! Callbacks: function pointers for C that lead to closures.
 
 use crate::error::{Error, Result};
-use crate::signature::{Inner, Signature};
-use crate::slots::{self, Param};
+use crate::signature::Signature;
+use crate::slots;
 use crate::value::Value;
-use farcall_cdecl::{Position, Role};
+use crate::wide_call;
+use farcall_cdecl::Role;
 use farcall_engine::epoch::{self, Inside, Place, Waiting, Work};
 use farcall_engine::{self as engine, Handler, Seat};
-use farcall_memory::{OutOfMemory, try_box, try_collect_all};
+use farcall_memory::try_box;
 use std::any::Any;
 use std::ffi::c_void;
 use std::fmt;
@@ -85,54 +86,6 @@ struct Uninit([MaybeUninit<u128>; 2]);
 
 const _: () = assert!(size_of::<Uninit>() == size_of::<Value>());
 const _: () = assert!(align_of::<Uninit>() == align_of::<Value>());
-
-/// A signature that a callback can have.
-fn checked(signature: &Signature) -> Result<Signature> {
-    let is_variadic = match signature.as_codes() {
-        Some(codes) => codes.fixed.is_some(),
-        None => signature.is_variadic(),
-    };
-    match is_variadic {
-        false => Ok(signature.clone()),
-        true => Err(Error::mismatch(
-            format_args!("callback"),
-            format_args!("a signature without variadic arguments"),
-            format_args!("{signature}"),
-        )),
-    }
-}
-
-/// Runs a closure whose signature has values of several slots.
-fn run_wide(
-    inner: &Inner,
-    slots: &[u64],
-    result: &mut [u64],
-    closure: &impl Fn(&[Value]) -> Value,
-) {
-    let load = |param: &Param| {
-        let from = &slots[param.first as usize..];
-        // SAFETY: the slots are the signature's.
-        unsafe { slots::load(param, from.as_ptr().cast()) }
-    };
-    let args = try_collect_all(inner.params.iter().map(load));
-    let args: Vec<Value> = args.unwrap_or_else(|none: OutOfMemory| panic!("callback: {none}"));
-    let value = closure(&args);
-    store_result(inner, &value, result);
-}
-
-/// Stores the value that a closure has returned.
-#[cold]
-#[inline(never)]
-fn store_result(inner: &Inner, value: &Value, result: &mut [u64]) {
-    if result.is_empty() {
-        return;
-    }
-    let position = Position::Result;
-    if let Err(misfit) = slots::store(value, inner.ret.treatment, position, result) {
-        let error = inner.misfit("", position, value, misfit);
-        panic!("value returned by a callback: {error}");
-    }
-}
 
 impl Callback {
     /// A function pointer that calls `closure` with its arguments' values and returns what it returns. C may call it on any
@@ -232,13 +185,13 @@ impl Callback {
         signature: &Signature,
         closure: impl Fn(&[Value]) -> Value + Send + Sync + 'static,
     ) -> Result<Callback> {
-        let signature = checked(signature)?;
+        let signature = signature.for_callback()?;
         if signature.inner().is_plain {
             return Callback::with_values(signature, closure);
         }
         let inner = signature.inner().clone();
         Callback::from_signature(signature, move |slots, result| {
-            run_wide(&inner, slots, result, &closure);
+            wide_call::run(&inner, slots, result, &closure);
         })
     }
 
@@ -275,7 +228,7 @@ impl Callback {
                     // SAFETY: theirs is a whole word.
                     *result = unsafe { slots::word(&value).assume_init() };
                 }
-                (_, result) => store_result(&inner, &value, result),
+                (_, result) => wide_call::store_result(&inner, &value, result),
             }
         })
     }
@@ -339,7 +292,7 @@ impl Callback {
         signature: &Signature,
         closure: impl Fn(&[u64], &mut [u64]) + Send + Sync + 'static,
     ) -> Result<Callback> {
-        Callback::from_signature(checked(signature)?, closure)
+        Callback::from_signature(signature.for_callback()?, closure)
     }
 
     fn from_signature(

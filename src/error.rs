@@ -161,6 +161,25 @@ impl Error {
         words.unwrap_or_else(Error::from)
     }
 
+    /// [`Error::ArgumentCount`], if there is memory for its words.
+    #[cold]
+    pub(crate) fn argument_count(
+        function: std::result::Result<String, OutOfMemory>,
+        codes: std::result::Result<String, OutOfMemory>,
+        wanted: usize,
+        got: usize,
+    ) -> Error {
+        match (function, codes) {
+            (Ok(function), Ok(codes)) => Error::ArgumentCount {
+                function,
+                codes,
+                wanted,
+                got,
+            },
+            (Err(none), _) | (_, Err(none)) => none.into(),
+        }
+    }
+
     /// [`Error::Type`], if there is memory for it.
     #[cold]
     pub(crate) fn unpassable(what: fmt::Arguments, source: Unpassable) -> Error {

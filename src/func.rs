@@ -5,17 +5,14 @@ use crate::error::{Error, Result};
 use crate::signature::Signature;
 use crate::slots::{self, Misfit, Param};
 use crate::value::Value;
-use farcall_arch::Move;
+use crate::wide_call;
 use farcall_cdecl::{Codes, Position, Role};
 use farcall_engine::epoch::{self, Inside, Place, Thing};
-use farcall_engine::interp::{self, Arguments};
-use farcall_engine::{self as engine, Compiled, Direction, Endpoint, Served};
-use farcall_memory::{OutOfMemory, Shared, TryVec};
-use farcall_memory::{try_format, try_string, try_with_capacity};
+use farcall_engine::{self as engine, Compiled};
+use farcall_memory::{OutOfMemory, Shared, try_format, try_string, try_with_capacity};
 use std::ffi::c_void;
 use std::fmt;
 use std::mem::MaybeUninit;
-use std::ptr::NonNull;
 
 /// A C function with its signature, ready to be called.
 ///
@@ -53,11 +50,10 @@ impl Function {
     /// use farcall::{Function, Library, Value};
     ///
     /// // SAFETY: the program's own libraries are initialised already, and abs() is as declared here.
-    /// let result = unsafe {
-    ///     let address = Library::this()?.addr("abs")?;
-    ///     Function::at(address, "i", "i")?.call(&[Value::Int(-5)])?
-    /// };
-    /// assert_eq!(result, Value::Int(5));
+    /// unsafe {
+    ///     let abs = Function::at(Library::this()?.addr("abs")?, "i", "i")?;
+    ///     assert_eq!(abs.call(&[Value::Int(-5)])?, Value::Int(5));
+    /// }
     /// # Ok::<(), farcall::Error>(())
     /// ```
     pub fn at(address: *const c_void, ret: &str, args: &str) -> Result<Function> {
@@ -77,11 +73,10 @@ impl Function {
     /// use farcall::{Function, Library, Value};
     ///
     /// // SAFETY: the program's own libraries are initialised already, and abs() is as declared here.
-    /// let result = unsafe {
-    ///     let address = Library::this()?.addr("abs")?;
-    ///     Function::declared(address, "int (int)")?.call(&[Value::Int(-5)])?
-    /// };
-    /// assert_eq!(result, Value::Int(5));
+    /// unsafe {
+    ///     let abs = Function::declared(Library::this()?.addr("abs")?, "int (int)")?;
+    ///     assert_eq!(abs.call(&[Value::Int(-5)])?, Value::Int(5));
+    /// }
     /// # Ok::<(), farcall::Error>(())
     /// ```
     pub fn declared(address: *const c_void, declaration: &str) -> Result<Function> {
@@ -96,14 +91,14 @@ impl Function {
     /// ```
     /// use farcall::{Function, Library, Signature};
     ///
-    /// // SAFETY: the program's own libraries are initialised already.
-    /// let this = unsafe { Library::this()? };
-    /// let of_a_character = Signature::declared("int (int)")?;
-    /// let upper = Function::of(this.addr("toupper")?, &of_a_character)?;
-    /// let lower = Function::of(this.addr("tolower")?, &of_a_character)?;
-    /// // SAFETY: both are declared as they are.
-    /// let back = unsafe { upper.call(&[lower.call(&[i32::from(b'A').into()])?])? };
-    /// assert_eq!(u8::try_from(back)?, b'A');
+    /// let signature = Signature::declared("int (int)")?;
+    /// // SAFETY: the program's own libraries are initialised already, and both are declared as they are.
+    /// unsafe {
+    ///     let upper = Function::of(Library::this()?.addr("toupper")?, &signature)?;
+    ///     let lower = Function::of(Library::this()?.addr("tolower")?, &signature)?;
+    ///     let a = upper.call(&[lower.call(&[i32::from(b'A').into()])?])?;
+    ///     assert_eq!(u8::try_from(a)?, b'A');
+    /// }
     /// # Ok::<(), farcall::Error>(())
     /// ```
     pub fn of(address: *const c_void, signature: &Signature) -> Result<Function> {
@@ -153,19 +148,16 @@ impl Function {
     /// * Nothing it needs has been unloaded by other means than [`crate::Library::close`].
     ///
     /// ```
-    /// use farcall::{Error, Library, Value};
+    /// use farcall::{Library, Value};
     ///
     /// // SAFETY: the program's own libraries are initialised already, and labs() is as declared here.
     /// unsafe {
     ///     let labs = Library::this()?.function("long labs(long number)")?;
     ///     assert_eq!(labs.call(&[(-7).into()])?, Value::Int(7));
-    ///     let error = labs.call(&[0.5.into()]).unwrap_err();
-    ///     assert_eq!(
-    ///         error.to_string(),
-    ///         "labs: argument 1 (long number): expected an integer, got double 0.5",
-    ///     );
+    ///     let error = labs.call(&[0.5.into()]).unwrap_err().to_string();
+    ///     assert_eq!(error, "labs: argument 1 (long number): expected an integer, got double 0.5");
     /// }
-    /// # Ok::<(), Error>(())
+    /// # Ok::<(), farcall::Error>(())
     /// ```
     pub unsafe fn call(&self, args: &[Value]) -> Result<Value> {
         if args.len() != self.arg_count {
@@ -245,15 +237,14 @@ impl Function {
         if inner.is_plain || args.len() < count || args.len() > count && !is_variadic {
             return Err(self.wrong_count(args.len()));
         }
-        if is_variadic {
-            let (compiled, params) = inner.with_more(&args[count..], |index, arg, misfit| {
-                self.misfit(index, arg, misfit)
-            })?;
-            // SAFETY: the caller vouches for the call, and this is its signature.
-            return unsafe { self.call_wide(&compiled, &params, &inner.ret, args) };
+        if !is_variadic {
+            // SAFETY: the caller vouches for the call.
+            return unsafe { self.call_wide(&inner.compiled, &inner.params, &inner.ret, args) };
         }
-        // SAFETY: as above.
-        unsafe { self.call_wide(&inner.compiled, &inner.params, &inner.ret, args) }
+        let misfit = |index, arg: &Value, misfit| self.misfit(index, arg, misfit);
+        let (compiled, params) = inner.with_more(&args[count..], misfit)?;
+        // SAFETY: as above, and this is the call's signature.
+        unsafe { self.call_wide(&compiled, &params, &inner.ret, args) }
     }
 
     /// A call with values that may take several slots.
@@ -267,37 +258,16 @@ impl Function {
         ret: &Param,
         args: &[Value],
     ) -> Result<Value> {
-        let len = params
-            .last()
-            .map_or(0, |last| (last.first + last.slots) as usize);
-        let mut inline = [0; INLINE_SLOTS];
-        let mut many = Vec::new();
-        let slots = match inline.get_mut(..len) {
-            Some(slots) => slots,
-            None => {
-                many.try_resize(len, 0)?;
-                &mut many[..]
-            }
+        let store = |index, arg: &Value, param: &Param, slots: &mut [u64]| {
+            self.store(arg, param, index, slots)
         };
-        for (index, (arg, param)) in args.iter().zip(params).enumerate() {
-            let range = param.first as usize..(param.first + param.slots) as usize;
-            self.store(arg, param, index, &mut slots[range])?;
-        }
-        let align = compiled
-            .signature()
-            .map_or(1, |signature| signature.ret().align());
-        let mut room = Room::new(ret.treatment.size() as usize, align as usize)?;
-        let result = room.start();
-        // SAFETY: the slots hold the values that the caller vouches for, and the room is the result's.
-        unsafe {
-            let is_done = self.while_open(|| {
-                compiled.call()(self.address, slots.as_ptr(), result.cast(), compiled);
-            });
-            if !is_done {
-                return self.refused();
-            }
-            Ok(slots::load(ret, result)?)
-        }
+        // SAFETY: the caller vouches for the call, which is made while the library is open.
+        let result = unsafe {
+            wide_call::call(compiled, params, ret, args, store, |slots, result| {
+                self.while_open(|| compiled.call()(self.address, slots, result, compiled))
+            })?
+        };
+        result.map_or_else(|| self.refused(), Ok)
     }
 
     /// Calls it with pointers to the arguments, each to a value as C has it, and has the result written to `result`. No value is
@@ -316,22 +286,15 @@ impl Function {
     /// ```
     /// use farcall::Library;
     ///
-    /// #[repr(C)]
-    /// #[derive(Debug, Default, PartialEq)]
-    /// struct Division {
-    ///     quot: i32,
-    ///     rem: i32,
-    /// }
-    ///
     /// let (numerator, denominator) = (17_i32, 5_i32);
-    /// let mut division = Division::default();
-    /// // SAFETY: div() is declared as it is, and a Division is its div_t.
+    /// let mut division = [0_i32; 2];
+    /// // SAFETY: div() is declared as it is, and its result is two ints.
     /// unsafe {
     ///     let div = Library::this()?.function("struct { int quot, rem; } div(int, int)")?;
     ///     let args = [(&raw const numerator).cast(), (&raw const denominator).cast()];
-    ///     div.call_pointers(&args, (&raw mut division).cast())?;
+    ///     div.call_pointers(&args, division.as_mut_ptr().cast())?;
     /// }
-    /// assert_eq!(division, Division { quot: 3, rem: 2 });
+    /// assert_eq!(division, [3, 2]);
     /// # Ok::<(), farcall::Error>(())
     /// ```
     pub unsafe fn call_pointers(&self, args: &[*const c_void], result: *mut c_void) -> Result<()> {
@@ -352,7 +315,9 @@ impl Function {
         };
         // SAFETY: the caller vouches for the arguments and the room for the result.
         let is_done = unsafe {
-            self.while_open(|| call_with_pointers(&inner.compiled, self.address, args.as_ptr(), to))
+            self.while_open(|| {
+                wide_call::call_with_pointers(&inner.compiled, self.address, args.as_ptr(), to)
+            })
         };
         if !is_done {
             return self.refused();
@@ -490,14 +455,8 @@ impl Function {
 
     #[cold]
     fn wrong_count(&self, got: usize) -> Error {
-        let words = || Ok((self.name()?, self.signature.inner().words.args_text()?));
-        let words: std::result::Result<_, OutOfMemory> = words();
-        words.map_or_else(Error::from, |(function, codes)| Error::ArgumentCount {
-            function,
-            codes,
-            wanted: self.signature.len(),
-            got,
-        })
+        let words = self.signature.inner().words.args_text();
+        Error::argument_count(self.name(), words, self.signature.len(), got)
     }
 
     #[cold]
@@ -529,88 +488,13 @@ impl Function {
     }
 }
 
-/// Calls a function with pointers to its arguments.
-///
-/// # Safety
-/// * As for [`Function::call_pointers`], the signature being this; there are as many pointers as arguments. A result that is narrower than
-///   a word has room for one.
-unsafe fn call_with_pointers(
-    compiled: &Compiled,
-    target: *const c_void,
-    args: *const *const c_void,
-    result: *mut c_void,
-) {
-    type Call = unsafe extern "C-unwind" fn(
-        target: *const c_void,
-        args: *const *const c_void,
-        result: *mut c_void,
-    );
-    match compiled.serve(Direction::Call, Endpoint::Pointers) {
-        // SAFETY: a trampoline on pointers is such a function, and the caller vouches for the call.
-        Served::Code(start) => unsafe {
-            std::mem::transmute::<NonNull<u8>, Call>(start)(target, args, result);
-        },
-        // SAFETY: the caller vouches for the call.
-        Served::Plan | Served::PlanForGood => unsafe {
-            let args = Pointers(args);
-            interp::call(compiled.plan(), target, args, result, std::ptr::null());
-        },
-    }
-}
-
-/// The arguments of a call, each behind a pointer.
-struct Pointers(*const *const c_void);
-
-impl Arguments for Pointers {
-    unsafe fn bytes(&self, mv: &Move) -> *const u8 {
-        // SAFETY: there is a pointer for each argument, to a value of its type.
-        unsafe {
-            (*self.0.add(mv.value as usize))
-                .byte_add(mv.offset as usize)
-                .cast()
-        }
-    }
-}
-
-/// Room for a result: on the stack unless it is large, or aligned to more.
-struct Room {
-    inline: [u128; 4],
-    large: Vec<u128>,
-    /// Where in the large room it begins, in words.
-    first: usize,
-}
-
-impl Room {
-    fn new(size: usize, align: usize) -> std::result::Result<Room, OutOfMemory> {
-        const WORD: usize = size_of::<u128>();
-        let mut room = Room {
-            inline: [0; 4],
-            large: Vec::new(),
-            first: 0,
-        };
-        if size > size_of_val(&room.inline) || align > WORD {
-            room.large.try_resize((size + align).div_ceil(WORD), 0)?;
-            let off = room.large.as_ptr().addr() % align.max(WORD);
-            room.first = (align.max(WORD) - off) % align.max(WORD) / WORD;
-        }
-        Ok(room)
-    }
-
-    fn start(&mut self) -> *mut MaybeUninit<u8> {
-        match self.large.get_mut(self.first..) {
-            Some([]) | None => self.inline.as_mut_ptr().cast(),
-            Some(large) => large.as_mut_ptr().cast(),
-        }
-    }
-}
-
 impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Function(")?;
-        match &self.name {
-            Some(name) => f.write_str(name)?,
-            None => write!(f, "function at {:p}", self.address)?,
-        }
-        write!(f, " at {:p}, {})", self.address, self.signature)
+        let name = self.name().map_err(|_| fmt::Error)?;
+        write!(
+            f,
+            "Function({name} at {:p}, {})",
+            self.address, self.signature
+        )
     }
 }

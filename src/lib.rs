@@ -100,6 +100,7 @@ mod slots;
 mod value;
 mod var;
 mod wide;
+mod wide_call;
 
 pub use callback::Callback;
 pub use declarations::{Constant, Declarations, Member, Type, TypeKind};

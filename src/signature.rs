@@ -100,15 +100,28 @@ impl Signature {
     /// [`Error::Declaration`] with the place in the text; [`Error::Mismatch`] where it is no function's; [`Error::Type`] where values of a type cannot
     /// be passed.
     pub fn declared(text: &str) -> Result<Signature> {
-        let mut key = try_with_capacity(text.len() + 1)?;
-        key.push(C_TEXT);
-        key.extend_from_slice(text.as_bytes());
-        if let Some(known) = find(&key) {
+        // Keys of short texts lie on the stack while they are looked for.
+        let mut short = [C_TEXT; 4 * INLINE];
+        let mut long = Vec::new();
+        let key = match short.get_mut(1..=text.len()) {
+            Some(place) => {
+                place.copy_from_slice(text.as_bytes());
+                &short[..=text.len()]
+            }
+            None => {
+                long.try_reserve_exact(text.len() + 1)
+                    .map_err(OutOfMemory::from)?;
+                long.push(C_TEXT);
+                long.extend_from_slice(text.as_bytes());
+                &long[..]
+            }
+        };
+        if let Some(known) = find(key) {
             return Ok(known);
         }
         let scope = Scope::new()?;
         let inner = Inner::of_c(scope.function(text)?, &scope)?;
-        remember(Some(key), inner)
+        remember(try_to_vec(key).ok(), inner)
     }
 
     /// The signature that is declared in a scope: by a prototype, or by a function's name.
@@ -140,6 +153,22 @@ impl Signature {
         let inner = read()?;
         // What cannot be remembered is read again.
         remember(try_to_vec(key).ok(), inner)
+    }
+
+    /// The same, if a callback can have it.
+    pub(crate) fn for_callback(&self) -> Result<Signature> {
+        let is_variadic = match self.as_codes() {
+            Some(codes) => codes.fixed.is_some(),
+            None => self.is_variadic(),
+        };
+        match is_variadic {
+            false => Ok(self.clone()),
+            true => Err(Error::mismatch(
+                format_args!("callback"),
+                format_args!("a signature without variadic arguments"),
+                format_args!("{self}"),
+            )),
+        }
     }
 
     pub(crate) fn inner(&self) -> &Shared<Inner> {

@@ -70,8 +70,8 @@ impl Declarations {
     /// Adds what a text declares, for all who share this.
     ///
     /// # Errors
-    /// [`Error::Declaration`](crate::Error::Declaration) with the place in the text: what stands ahead of it may have been added.
-    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    /// [`Error::Declaration`](crate::Error::Declaration) with the place in the text, and
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory): nothing of the text is added then.
     pub fn read(&self, text: &str) -> Result<()> {
         Ok(self.scope.with(|c| c.read(text))?)
     }
@@ -314,6 +314,32 @@ impl Type {
             let fields = record.and_then(|record| c.fields(record));
             let fields = fields.unwrap_or_default().iter();
             try_collect_all(fields.map(|field| self.member(c, field)))
+        })
+    }
+
+    /// The enumerators of an enumeration with their values, in their order; none for other types.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    ///
+    /// ```
+    /// let c = farcall::Declarations::parse("enum colour { RED, GREEN = 5 };")?;
+    /// let enumerators = c.ty("enum colour")?.enumerators()?;
+    /// assert_eq!(enumerators, [("RED".to_owned(), 0), ("GREEN".to_owned(), 5)]);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn enumerators(&self) -> Result<Vec<(String, i128)>> {
+        self.scope.with(|c| {
+            let Some(enumeration) = c.enumeration(self.id) else {
+                return Ok(Vec::new());
+            };
+            let enumerators = c.enumerators(enumeration);
+            // All of them are integers.
+            let integers = enumerators.filter_map(|(name, value)| match value {
+                c::Constant::Integer(value) => Some((name, *value)),
+                _ => None,
+            });
+            try_collect_all(integers.map(|(name, value)| Ok((try_string(c.name(name))?, value))))
         })
     }
 

@@ -151,6 +151,22 @@ impl Function {
     /// * What its own documentation asks of a caller is met: above all, every pointer among `args` is good for what
     ///   the function does with it, for as long as it does.
     /// * Nothing it needs has been unloaded by other means than [`crate::Library::close`].
+    ///
+    /// ```
+    /// use farcall::{Error, Library, Value};
+    ///
+    /// // SAFETY: the program's own libraries are initialised already, and labs() is as declared here.
+    /// unsafe {
+    ///     let labs = Library::this()?.function("long labs(long number)")?;
+    ///     assert_eq!(labs.call(&[(-7).into()])?, Value::Int(7));
+    ///     let error = labs.call(&[0.5.into()]).unwrap_err();
+    ///     assert_eq!(
+    ///         error.to_string(),
+    ///         "labs: argument 1 (long number): expected an integer, got double 0.5",
+    ///     );
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
     pub unsafe fn call(&self, args: &[Value]) -> Result<Value> {
         if args.len() != self.arg_count {
             // SAFETY: the caller vouches for the call.
@@ -361,6 +377,16 @@ impl Function {
     ///
     /// # Safety
     /// * As for [`Function::call`], the values being those that the slots hold.
+    ///
+    /// ```
+    /// // SAFETY: the program's own libraries are initialised already, and abs() is as declared here.
+    /// let result = unsafe {
+    ///     let abs = farcall::Library::this()?.function("int abs(int)")?;
+    ///     abs.call_slots(&[-5_i64 as u64])?
+    /// };
+    /// assert_eq!(result, 5);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     #[inline]
     pub unsafe fn call_slots(&self, slots: &[u64]) -> Result<u64> {
         if slots.len() != self.arg_count {
@@ -441,8 +467,20 @@ impl Function {
     /// The call itself, for callers that keep their own books: nothing is checked, and nothing keeps the library loaded.
     ///
     /// # Safety
-    /// * As for [`Function::call_slots`]; there are as many slots as arguments, and `result` points to a slot.
+    /// * As for [`Function::call_slots`]; there are as many slots as the arguments take, and `result` points to as many as the result takes.
+    /// * It is not variadic in C text.
     /// * The library is not closed meanwhile.
+    ///
+    /// ```
+    /// let mut result = 0;
+    /// // SAFETY: the program's own libraries are initialised already and stay open, and abs() is as declared here, with one slot.
+    /// unsafe {
+    ///     let abs = farcall::Library::this()?.function("int abs(int)")?;
+    ///     abs.call_unchecked([-5_i64 as u64].as_ptr(), &mut result);
+    /// }
+    /// assert_eq!(result, 5);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     #[inline(always)]
     pub unsafe fn call_unchecked(&self, slots: *const u64, result: *mut u64) {
         let compiled = self.compiled.as_ptr();

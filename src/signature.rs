@@ -209,6 +209,7 @@ impl Signature {
 }
 
 /// The signature with this key, if it is known.
+#[inline]
 fn find(key: &[u8]) -> Option<Signature> {
     let find = |cache: &mut Cache<Vec<u8>, Inner>| cache.get(key);
     let inner = KNOWN.with(find)??;

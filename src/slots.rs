@@ -54,23 +54,22 @@ const _: () = assert!(cfg!(target_endian = "little"));
 
 impl Param {
     /// The next one behind `first` slots of others.
+    #[inline]
     pub fn new(treatment: Treatment, first: u32) -> Param {
-        let (mut half, mut range) = (0, u64::MAX);
         // All kinds of words follow, and are the last.
         const { assert!(Kind::Pointer as u8 == Kind::Double as u8 + 1) };
-        let tag = match treatment {
+        let (tag, half, range, slots) = match treatment {
             Treatment::Code(code) => {
-                if let Some(narrow) = code.narrow() {
-                    (half, range) = (narrow.half, narrow.range);
+                let tag = (code.kind() as u8).min(Kind::Pointer as u8);
+                let slots = u32::from(tag != Kind::Void as u8);
+                match code.narrow() {
+                    Some(narrow) => (tag, narrow.half, narrow.range, slots),
+                    None => (tag, 0, u64::MAX, slots),
                 }
-                (code.kind() as u8).min(Kind::Pointer as u8)
             }
-            Treatment::Bool => {
-                range = 1;
-                Kind::Uint as u8
-            }
+            Treatment::Bool => (Kind::Uint as u8, 0, 1, 1),
             // No value is taken as it is.
-            _ => u8::MAX,
+            wide => (u8::MAX, 0, u64::MAX, wide.size().div_ceil(8)),
         };
         Param {
             treatment,
@@ -78,7 +77,7 @@ impl Param {
             half,
             range,
             first,
-            slots: treatment.size().div_ceil(8),
+            slots,
         }
     }
 }

@@ -179,6 +179,23 @@ fn errors_in_text_name_the_place_and_have_no_other_cause() {
 }
 
 #[test]
+fn text_with_an_error_adds_nothing() {
+    let c = parse("struct later; enum e { A };");
+    let later = ty(&c, "struct later");
+    let text = "struct later { int a; }; enum { B }; int f(void); extern int v; int g(in);";
+    assert!(matches!(c.read(text), Err(Error::Declaration(_))));
+    assert_eq!(later.size(), None);
+    assert_eq!(c.constant("B").expect("memory"), None);
+    assert!(c.functions().expect("memory").is_empty());
+    assert!(c.variables().expect("memory").is_empty());
+    let enumerators = ty(&c, "enum e").enumerators().expect("memory");
+    assert_eq!(enumerators, [("A".to_owned(), 0)]);
+    c.read("struct later { char a; };")
+        .expect("good declarations");
+    assert_eq!(later.size(), Some(1));
+}
+
+#[test]
 fn threads_share_what_is_declared() {
     let c = parse("");
     std::thread::scope(|scope| {

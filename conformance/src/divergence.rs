@@ -2,6 +2,7 @@
 //! by the compiler at fault ([`misjudges`]). What is wrong on all of a target stands in [`crate::target`].
 
 use crate::cases::Case;
+use crate::declared::Declared;
 use crate::layout::Layout;
 use crate::target::Target;
 use crate::types::{Member, Ty};
@@ -57,6 +58,18 @@ fn shun_pairs(ty: &mut Ty, target: &Target) {
     }
 }
 
+/// Whether a bit-field has attributes of its own. clang 14 places those that ask for an alignment elsewhere than GCC, which farcall follows.
+fn has_bit_field_with_attribute(declared: &Declared) -> bool {
+    let texts = declared.text.types.split(" __attribute__");
+    let ends: Vec<&str> = texts.collect();
+    let is_width = |text: &&str| {
+        let number = text.trim_end_matches(|digit: char| digit.is_ascii_digit());
+        number.len() < text.len() && number.ends_with(" : ")
+    };
+    let (_, before) = ends.split_last().unwrap_or((&"", &[]));
+    before.iter().any(is_width)
+}
+
 /// Vector registers for arguments under System V.
 const VECTOR_REGISTERS: usize = 8;
 
@@ -67,7 +80,13 @@ const VECTOR_REGISTERS: usize = 8;
 /// register (the psABI, 3.2.3: if there is no register for any eightbyte of an argument, the whole is passed on the stack),
 /// and aligns a pair of `float`s on the stack as a vector. Behind a `double` in its place it does all this right.
 pub fn misjudges(config: &str, case: &Case, target: &Target) -> bool {
-    if target.abi != Abi::SysV64 || !config.contains("clang") {
+    if !config.contains("clang") {
+        return false;
+    }
+    if let Some(declared) = &case.declared {
+        return has_bit_field_with_attribute(declared);
+    }
+    if target.abi != Abi::SysV64 {
         return false;
     }
     let (mut taken, mut has_quad) = (0, false);

@@ -86,8 +86,8 @@ impl Callback {
     ///
     /// # Safety
     /// * `handler` may be called with the seat at any time, on any thread. It neither unwinds nor leaves by a jump. It enters the seat
-    ///   before it looks at what is owned, and uses that no longer than until it leaves. All callbacks that are made by this have the
-    ///   same handler.
+    ///   before it looks at what is owned, and uses that no longer than until it leaves. All callbacks of one signature that are made by
+    ///   this have the same handler.
     /// * `owned` is not null, and good until [`Callback::close`] has its work done.
     pub unsafe fn owning(
         compiled: Shared<Compiled>,

@@ -14,7 +14,7 @@
 
 mod interpreter;
 
-use farcall_arch::endpoint::{Boxing, Unbox, call_frame};
+use farcall_arch::endpoint::{Boxing, NO_FRAME, Unbox, call_frame};
 use farcall_arch::{Scalar, Signature, Struct, Type, plan};
 use farcall_engine::host_abi;
 use interpreter::{BYTES, Callee, FALSE, NONE, Object, SLOW, TRUE, Word, call_of, seen, small_int};
@@ -340,7 +340,7 @@ impl Check for Passed {
         assert_eq!(callee.call_in(false, &good), SLOW, "{name}: closed");
         Word::set(0);
         assert_eq!(callee.call(&good), SLOW, "{name}: unknown thread");
-        Word::set(1);
+        Word::set(NO_FRAME);
         drop(seen());
     }
 }

@@ -2,7 +2,7 @@
 
 It prints:
 
-    success PNG 200 x 100
+    no error has occurred: PNG 200 x 100
     in the middle: (255, 128, 0, 255)
     at the edge: (0, 0, 128, 255)
 """
@@ -51,8 +51,7 @@ def write(_, data, length):
 
 status = cairo.cairo_surface_write_to_png_stream(surface, write, None)
 width, height = (int.from_bytes(png[i : i + 4], "big") for i in (16, 20))
-print(cairo.cairo_status_to_string(status), png[1:4].decode(), width, "x", height)
-
+print(cairo.cairo_status_to_string(status) + ":", png[1:4].decode(), width, "x", height)
 cairo.cairo_surface_flush(surface)
 data, stride = cairo.cairo_image_surface_get_data(surface), cairo.cairo_image_surface_get_stride(surface)
 for place, x, y in (("in the middle:", 100, 50), ("at the edge:", 1, 1)):

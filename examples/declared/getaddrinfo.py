@@ -22,9 +22,7 @@ c = ffi.cdef("""
         struct addrinfo *ai_next;
     };
     enum { SOCK_STREAM = 1, SOCK_DGRAM };
-    #define AI_NUMERICHOST 4
-    #define AI_NUMERICSERV 0x400
-    #define NI_NUMERIC (1 | 2)
+    enum { AI_NUMERICHOST = 4, AI_NUMERICSERV = 0x400, NI_NUMERIC = 3 };
     int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **list);
     void freeaddrinfo(struct addrinfo *list);
     int getnameinfo(const struct sockaddr *address, socklen_t size, char *host, socklen_t host_size,
@@ -40,12 +38,12 @@ def text(buffer):
 
 def show(node, service, **hints):
     hints = c.new("struct addrinfo", ai_flags=c.AI_NUMERICHOST | c.AI_NUMERICSERV, **hints)
-    first = bytearray(8)
+    first = c.new("struct addrinfo *")
     error = libc.getaddrinfo(node, service, hints, first)
     if error != 0:
         return print("not numbers:", libc.gai_strerror(error))
     host, port = bytearray(64), bytearray(16)
-    entry = int.from_bytes(first, "little")
+    entry = first[0]
     while entry != 0:
         info = uctypes.struct(entry, c.layout("struct addrinfo"))
         libc.getnameinfo(info.ai_addr, info.ai_addrlen, host, len(host), port, len(port), c.NI_NUMERIC)
@@ -53,7 +51,7 @@ def show(node, service, **hints):
         if info.ai_socktype in kinds:
             print(text(host), "port", text(port), kinds[info.ai_socktype])
         entry = info.ai_next
-    libc.freeaddrinfo(int.from_bytes(first, "little"))
+    libc.freeaddrinfo(first[0])
 
 
 show("127.0.0.1", "80")

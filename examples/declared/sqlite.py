@@ -16,21 +16,19 @@ c = ffi.cdef("""
     typedef struct sqlite3 sqlite3;
     typedef struct sqlite3_context sqlite3_context;
     typedef struct sqlite3_value sqlite3_value;
-    #define SQLITE_OK 0
-    #define SQLITE_UTF8 1
+    enum { SQLITE_OK, SQLITE_UTF8 };
     int sqlite3_open(const char *name, sqlite3 **db);
     int sqlite3_close(sqlite3 *db);
     int sqlite3_exec(sqlite3 *db, const char *sql, int (*on_row)(void *, int, char **, char **), void *, char **error);
     const char *sqlite3_errmsg(sqlite3 *db);
     int sqlite3_create_function(sqlite3 *db, const char *name, int arguments, int encoding, void *data,
-        void (*run)(sqlite3_context *, int, sqlite3_value **), void (*step)(sqlite3_context *, int, sqlite3_value **),
-        void (*end)(sqlite3_context *));
+        void (*run)(sqlite3_context *, int, sqlite3_value **), void *step, void *end);
     int sqlite3_value_int(sqlite3_value *value);
     void sqlite3_result_int(sqlite3_context *context, int result);
     size_t strlen(const char *text);
 """)
 sqlite = ffi.open("libsqlite3.so.0", c)
-strlen = ffi.open("libc.so.6", c).strlen
+strlen = ffi.open(None, c).strlen
 
 
 def pointers(address, count):
@@ -38,7 +36,8 @@ def pointers(address, count):
 
 
 def on_row(_, count, values, names):
-    print([p and uctypes.bytes_at(p, strlen(p)).decode() or None for p in pointers(values, count)])
+    row = [pointers(values, count)[i] for i in range(count)]
+    print([uctypes.bytes_at(p, strlen(p)).decode() if p else None for p in row])
     return 0
 
 
@@ -47,13 +46,11 @@ def run(sql):
     if error != c.SQLITE_OK:
         print("error %d: %s" % (error, sqlite.sqlite3_errmsg(db)))
 
-
-place = bytearray(8)
+place = c.new("sqlite3 *")
 sqlite.sqlite3_open(":memory:", place)
-db = int.from_bytes(place, "little")
+db = place[0]
 run("create table planets (name text, moons int); insert into planets values ('Mars', 2), ('Earth', 1), ('Venus', null)")
 run("select name, moons from planets order by name")
-
 # SQLite keeps this one, so it is a callback that stays.
 double = c.callback("void (sqlite3_context *, int, sqlite3_value **)",
     lambda context, n, values: sqlite.sqlite3_result_int(context, 2 * sqlite.sqlite3_value_int(pointers(values, n)[0])))

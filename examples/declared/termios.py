@@ -25,15 +25,14 @@ c = ffi.cdef("""
     int tcgetattr(int fd, struct termios *mode);
     int tcsetattr(int fd, int when, const struct termios *mode);
     int ioctl(int fd, unsigned long request, ...);
-    int close(int fd);
 """)
 libc = ffi.open("libc.so.6", c)
 
-main, terminal = bytearray(4), bytearray(4)
+main, terminal = c.new("int"), c.new("int")
 size = c.new("struct winsize", ws_row=24, ws_col=80)
 if libc.openpty(main, terminal, None, None, size) != 0:
     raise OSError(ffi.errno())
-fd = int.from_bytes(terminal, "little")
+fd = terminal[0]
 
 
 def echoes():
@@ -51,5 +50,6 @@ print("echo:", echoes()[1])
 size = c.new("struct winsize")
 libc.ioctl(fd, c.TIOCGWINSZ, size)
 print("end of file:", mode.c_cc[c.VEOF], "rows and columns:", size.ws_row, size.ws_col)
+close = libc.func("int close(int fd)")  # a library has a close() of its own
 for each in (main, terminal):
-    libc.close(int.from_bytes(each, "little"))
+    close(each[0])

@@ -44,6 +44,7 @@ print("compressed in", len(parts), "steps:", status == c.Z_STREAM_END and stream
 zlib.deflateEnd(stream)
 
 unpacked = bytearray(len(text))
-size = c.new("struct { unsigned long n; }", n=len(unpacked))
+size = c.new("unsigned long")
+size[0] = len(unpacked)
 zlib.uncompress(unpacked, size, packed, stream.total_out)
 print("the same again:", unpacked == text)

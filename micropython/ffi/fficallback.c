@@ -24,6 +24,7 @@ struct _ffi_entered_t {
     volatile mp_obj_t function; // `closed_obj` while there is no callback
     mp_obj_fficallback_t *volatile object; // NULL while there is none
     bool lock;
+    bool is_wide; // a value takes more than one slot: what handlers are given is an ffi_passed_t
     volatile bool checks_stack; // the virtual machine looks whether there is stack left when it calls the function
     #if !MICROPY_PY_THREAD
     const void *volatile home; // which thread made it
@@ -100,11 +101,53 @@ static const char *name_of_entered(const mp_obj_fficallback_t *object) {
     return object == NULL ? "that is closed" : ffi_callback_name(object);
 }
 
+static FFI_NORETURN void raise_answer(const ffi_entered_t *self, ffi_conversion_t why, mp_obj_t value) {
+    const farcall_signature *signature = self->signature;
+    char where[FFI_WHERE_LEN];
+    char type[FFI_WHERE_LEN];
+    snprintf(where, sizeof(where), "result of callback %s", name_of_entered(self->object));
+    farcall_signature_show(signature, FARCALL_SHOWN_TYPE, 0, type, sizeof(type));
+    // A Python function would be a callback for no longer than until C looks at it.
+    ffi_raise_value(why == FFI_CALLABLE ? FFI_WRONG_KIND : why, where, type, &signature->values[0], value);
+}
+
+// Has the object live that C gets a pointer into.
+static void keep_answer(const ffi_entered_t *self, farcall_kind kind, mp_obj_t value) {
+    mp_obj_fficallback_t *object = self->object;
+    if (ffi_kind_borrows(kind) && object != NULL) {
+        object->kept = value;
+    }
+}
+
+// The result of a callback that is declared in C, or whose result is a struct, in slots of its own, which are zero.
+static void unbox_answer(const ffi_entered_t *self, mp_obj_t value, uint64_t *slots) {
+    const farcall_signature *signature = self->signature;
+    const farcall_value *answer = &signature->values[0];
+    if (answer->kind == FARCALL_VOID || value == MP_OBJ_FROM_PTR(&closed_obj)) {
+        return;
+    }
+    ffi_conversion_t why = ffi_value_from_obj(answer, signature->scope, value, slots);
+    if (why != FFI_CONVERTED) {
+        raise_answer(self, why, value);
+    }
+    keep_answer(self, (farcall_kind)answer->kind, value);
+}
+
+// What handlers of callbacks with wide values are given in the arguments' place.
+typedef struct _ffi_passed_t {
+    const uint64_t *args;
+    uint64_t *result;
+} ffi_passed_t;
+
 // The slot of what the function returned. Raises what goes wrong.
 static MP_NOINLINE uint64_t unbox_result(ffi_entered_t *self, mp_obj_t value) {
     const farcall_signature *signature = self->signature;
-    mp_obj_fficallback_t *object = self->object;
     farcall_kind kind = (farcall_kind)signature->kinds[0];
+    if (kind >= FARCALL_STRUCT) {
+        uint64_t answer = 0;
+        unbox_answer(self, value, &answer);
+        return answer;
+    }
     bool is_zero = value == mp_const_none && ffi_kind_is_integer(kind);
     if (kind == FARCALL_VOID || is_zero || value == MP_OBJ_FROM_PTR(&closed_obj)) {
         return 0;
@@ -113,12 +156,13 @@ static MP_NOINLINE uint64_t unbox_result(ffi_entered_t *self, mp_obj_t value) {
     ffi_conversion_t why = ffi_slot_from_obj(kind, value, &slot);
     if (why != FFI_CONVERTED) {
         char where[FFI_WHERE_LEN];
-        snprintf(where, sizeof(where), "result of callback %s", name_of_entered(object));
+        if (signature->values != NULL) {
+            raise_answer(self, why, value);
+        }
+        snprintf(where, sizeof(where), "result of callback %s", name_of_entered(self->object));
         ffi_raise_conversion(why, where, signature->codes[0], ffi_kind_wants(kind), value);
     }
-    if (ffi_kind_borrows(kind) && object != NULL) {
-        object->kept = value;
-    }
+    keep_answer(self, kind, value);
     return slot;
 }
 
@@ -168,9 +212,27 @@ static farcall_object_handler object_handler_for(const farcall_signature *signat
     return handle_objects;
 }
 
+// Calls the function with values of any width.
+static MP_NOINLINE uint64_t run_with_values(ffi_entered_t *self, const ffi_passed_t *passed) {
+    const farcall_signature *signature = self->signature;
+    size_t n_args = signature->nargs;
+    ffi_check_stack(ffi_state(), n_args + signature->arg_slots);
+
+    mp_obj_t objs[n_args + 1];
+    for (size_t i = 0; i < n_args; ++i) {
+        const farcall_value *value = &signature->values[i + 1];
+        objs[i] = ffi_obj_from_value(value, signature->scope, &passed->args[value->slot]);
+    }
+    unbox_answer(self, mp_call_function_n_kw(self->function, n_args, 0, objs), passed->result);
+    return *passed->result;
+}
+
 // Boxes the arguments, calls the function, unboxes its result. Raises what goes wrong. It is a function of its own so
 // that none of its variables is alive across the handler's nlr_push().
 static MP_NOINLINE uint64_t run_function(ffi_entered_t *self, const uint64_t *args) {
+    if (MP_UNLIKELY(self->is_wide)) {
+        return run_with_values(self, (const ffi_passed_t *)args);
+    }
     const farcall_signature *signature = self->signature;
     size_t n_args = signature->nargs;
 
@@ -413,6 +475,32 @@ static uint64_t handle_call(void *context, const uint64_t *args) {
     return result;
 }
 
+// The same where a value takes more than one slot. Only then is there a third argument, and it is not meant if the result takes one.
+static uint64_t handle_wide_call(void *context, const uint64_t *args, uint64_t *result) {
+    const ffi_entered_t *self = context;
+    uint64_t narrow[2] = { 0, 0 };
+    size_t n_slots = self->signature->ret_slots;
+    ffi_passed_t passed = { args, n_slots > 1 ? result : narrow };
+    // What C gets where an exception is raised.
+    memset(passed.result, 0, n_slots * sizeof(uint64_t));
+    return handle_call(context, (const uint64_t *)&passed);
+}
+
+static bool is_wide(const farcall_signature *signature) {
+    for (size_t i = 0; signature->values != NULL && i <= signature->nargs; ++i) {
+        switch (signature->values[i].kind) {
+            case FARCALL_STRUCT:
+            case FARCALL_LONG_DOUBLE:
+            case FARCALL_COMPLEX:
+            case FARCALL_WIDE_INT:
+                return true;
+            default:
+                break;
+        }
+    }
+    return false;
+}
+
 bool ffi_run_for_foreign_thread(ffi_entered_t *entered, const uint64_t *args, uint64_t *result) {
     if (entered->object == NULL) {
         return false;
@@ -431,15 +519,24 @@ static qstr name_of(mp_obj_t function) {
     return MP_QSTRnull;
 }
 
+// Whether two signatures of one function pointer, which are the same to C, are the same to Python.
+static bool is_same(const farcall_signature *a, const farcall_signature *b) {
+    if (a == b || a->values == NULL || b->values == NULL) {
+        return a == b || (a->values == b->values && strcmp(a->codes, b->codes) == 0);
+    }
+    return a->scope == b->scope && memcmp(a->values, b->values, (a->nargs + 1) * sizeof(a->values[0])) == 0;
+}
+
 // Has the function pointer lead to a callback. A thread that is late reads this at the same time, and finds the one or the other of
 // each word: any of them will do.
 static void enter_by(mp_obj_fficallback_t *self, bool lock) {
     ffi_entered_t *entered = farcall_callback_context(self->keeper->callback);
     const farcall_signature *before = entered->signature;
-    if (before == NULL || strcmp(before->codes, self->signature->codes) != 0) {
+    if (before == NULL || !is_same(before, self->signature)) {
         farcall_signature_keep(self->signature);
         entered->signature = self->signature;
     }
+    entered->is_wide = is_wide(self->signature);
     entered->lock = lock;
     entered->checks_stack = mp_obj_is_type(self->function, &mp_type_fun_bc);
     #if !MICROPY_PY_THREAD
@@ -449,18 +546,12 @@ static void enter_by(mp_obj_fficallback_t *self, bool lock) {
     entered->object = self;
 }
 
-static mp_obj_t new_callback(mp_obj_t result, mp_obj_t function, mp_obj_t args, bool lock) {
-    size_t result_len, args_len;
-    vstr_t scratch;
+mp_obj_t ffi_wrap_callback(ffi_keeper_t *keeper, mp_obj_t function, bool lock) {
     if (!mp_obj_is_callable(function)) {
         mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("callback: expected a function, got %s"),
             mp_obj_get_type_str(function));
     }
-    const char *result_code = ffi_get_code(result, "result", &result_len);
-    const char *arg_codes = ffi_get_codes(args, &scratch, &args_len);
-
-    ffi_set_object_model();
-    ffi_keeper_t *keeper = ffi_new_keeper();
+    ffi_keep_names(keeper);
     mp_obj_fficallback_t *self = mp_obj_malloc(mp_obj_fficallback_t, &fficallback_type);
     self->prev = self->next = NULL;
     self->code = NULL;
@@ -468,21 +559,19 @@ static mp_obj_t new_callback(mp_obj_t result, mp_obj_t function, mp_obj_t args, 
     self->kept = mp_const_none;
     self->keeper = keeper;
     self->name = name_of(function);
+    self->signature = keeper->signature;
 
+    farcall_handler handler = handle_call;
+    farcall_object_handler object_handler = NULL;
+    if (is_wide(self->signature)) {
+        handler = (farcall_handler)(void (*)(void))handle_wide_call;
+    } else if (!lock) {
+        object_handler = object_handler_for(self->signature);
+    }
     farcall_error error;
     ffi_hold_interrupts();
-    farcall_status status = farcall_callback_signature_new(result_code, result_len, arg_codes, args_len,
-        &keeper->signature, &error);
-    ffi_let_interrupts();
-    if (status != FARCALL_OK) {
-        keeper->signature = NULL;
-        ffi_raise(status, &error);
-    }
-    self->signature = keeper->signature;
-    farcall_object_handler object_handler = lock ? NULL : object_handler_for(self->signature);
-    ffi_hold_interrupts();
-    status = farcall_callback_new(self->signature, handle_call, object_handler, sizeof(ffi_entered_t), &keeper->callback,
-        &error);
+    farcall_status status = farcall_callback_new(self->signature, handler, object_handler, sizeof(ffi_entered_t),
+        &keeper->callback, &error);
     if (status == FARCALL_OK) {
         self->code = farcall_callback_code(keeper->callback);
         link_callback(self);
@@ -502,10 +591,23 @@ static mp_obj_t ffi_callback(size_t n_args, const mp_obj_t *pos_args, mp_map_t *
         { MP_QSTR_lock, MP_ARG_KW_ONLY | MP_ARG_BOOL, { .u_bool = false } },
     };
     mp_arg_val_t args[MP_ARRAY_SIZE(allowed_args)];
-    mp_arg_parse_all(n_args - 3, pos_args + 3, kw_args, MP_ARRAY_SIZE(allowed_args), allowed_args, args);
-    return new_callback(pos_args[0], pos_args[1], pos_args[2], args[ARG_lock].u_bool);
+    // A prototype and a function, or a result, a function and arguments.
+    size_t n_own = n_args < 3 ? n_args : 3;
+    mp_arg_parse_all(n_args - n_own, pos_args + n_own, kw_args, MP_ARRAY_SIZE(allowed_args), allowed_args, args);
+    bool lock = args[ARG_lock].u_bool;
+    if (n_own == 2) {
+        return ffi_new_declared_callback(NULL, pos_args[0], pos_args[1], lock);
+    }
+    if (!mp_obj_is_callable(pos_args[1])) {
+        mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("callback: expected a function, got %s"),
+            mp_obj_get_type_str(pos_args[1]));
+    }
+    ffi_set_object_model();
+    ffi_keeper_t *keeper = ffi_new_keeper();
+    ffi_read_signature(pos_args[0], pos_args[2], true, keeper);
+    return ffi_wrap_callback(keeper, pos_args[1], lock);
 }
-MP_DEFINE_CONST_FUN_OBJ_KW(ffi_callback_obj, 3, ffi_callback);
+MP_DEFINE_CONST_FUN_OBJ_KW(ffi_callback_obj, 2, ffi_callback);
 
 static void fficallback_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
     (void)kind;
@@ -521,7 +623,7 @@ static void fficallback_print(const mp_print_t *print, mp_obj_t self_in, mp_prin
         mp_print_str(print, "at ");
         ffi_print_address(print, code);
     }
-    mp_printf(print, " %c(%s)>", self->signature->codes[0], self->signature->codes + 1);
+    ffi_print_signature(print, self->signature);
 }
 
 static mp_obj_t fficallback_cfun(mp_obj_t self_in) {
@@ -535,8 +637,9 @@ static mp_obj_t fficallback_cfun(mp_obj_t self_in) {
 static MP_DEFINE_CONST_FUN_OBJ_1(fficallback_cfun_obj, fficallback_cfun);
 
 // The Python function may be dropped at once: one that is running is held by the virtual machine.
-static mp_obj_t fficallback_close(mp_obj_t self_in) {
+void ffi_close_callback(mp_obj_t self_in) {
     mp_obj_fficallback_t *self = MP_OBJ_TO_PTR(self_in);
+    int held = ffi_get_interrupts_held();
     ffi_hold_interrupts();
     farcall_callback *callback = unlink_callback(self);
     if (callback != NULL) {
@@ -544,6 +647,12 @@ static mp_obj_t fficallback_close(mp_obj_t self_in) {
         self->function = mp_const_none;
         self->kept = mp_const_none;
     }
+    ffi_set_interrupts_held(held);
+}
+
+static mp_obj_t fficallback_close(mp_obj_t self_in) {
+    ffi_hold_interrupts();
+    ffi_close_callback(self_in);
     ffi_let_interrupts();
     return mp_const_none;
 }

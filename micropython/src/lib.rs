@@ -7,13 +7,19 @@
     reason = "an error holds its text, so that reporting one needs no memory"
 )]
 
+mod declared;
+mod declared_variable;
 mod fault;
+mod kinds;
 mod lookup;
 mod model;
+mod prototype;
 mod report;
 mod scope;
+mod shown;
 mod signature;
 mod text;
+mod value;
 
 use farcall_cdecl::TypeCode;
 use farcall_engine::epoch::{self, Mark};

@@ -362,3 +362,6 @@ PEER int errno_around_on_thread(int number, int (*f)(int)) {
     return job.result;
 }
 #include "support/threads.c"
+#include "support/layouts.c"
+#include "support/declared.c"
+#include "support/by_value.c"

@@ -9,7 +9,7 @@ use crate::paths;
 use crate::process::{self, Output};
 
 /// The targets, as `fuzz/Cargo.toml` has them.
-const TARGETS: [&str; 2] = ["codes", "call"];
+const TARGETS: [&str; 3] = ["codes", "call", "declarations"];
 
 /// Fuzzing takes the compiler's coverage options, which are not stable.
 const TOOLCHAIN: &str = "nightly";

@@ -224,6 +224,7 @@ static X86_64_WINDOWS_GNU: Spec = Spec {
             "Windows has no signals that come by themselves",
         ),
         ("callback_entered_late", "the port has no threads"),
+        ("cdef_threads", "the port has no threads"),
         ("errno_threads", "the port has no threads"),
         (
             "interrupts",

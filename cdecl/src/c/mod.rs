@@ -35,6 +35,7 @@ mod placement;
 mod platform;
 mod record;
 mod rollback;
+mod room;
 mod show;
 mod sort;
 mod specifiers;

@@ -30,6 +30,8 @@ pub struct Platform {
     pub long_double: Float,
     /// Where bit-fields lie.
     pub bit_fields: BitFields,
+    /// Whether values are passed by what each eight bytes of them hold (psABI for x86-64, 3.2.3).
+    pub eightbytes: bool,
     /// Bytes of a `va_list`.
     pub va_list: u32,
     /// Whether a `va_list` is an array, so that a parameter of it is a pointer.
@@ -47,6 +49,7 @@ impl Platform {
         bit_fields: BitFields::Gnu {
             unnamed_align: false,
         },
+        eightbytes: true,
         va_list: 24,
         va_list_is_array: true,
     };
@@ -59,6 +62,7 @@ impl Platform {
         bit_fields: BitFields::Gnu {
             unnamed_align: true,
         },
+        eightbytes: false,
         va_list: 32,
         va_list_is_array: false,
         ..Platform::LINUX_X86_64
@@ -74,6 +78,7 @@ impl Platform {
     pub const MACOS_AARCH64: Platform = Platform {
         wint: Basic::Int,
         long_double: Float::F64,
+        eightbytes: false,
         va_list: 8,
         va_list_is_array: false,
         ..Platform::LINUX_X86_64
@@ -85,6 +90,7 @@ impl Platform {
         wchar: Basic::UShort,
         wint: Basic::UShort,
         bit_fields: BitFields::Microsoft,
+        eightbytes: false,
         va_list: 8,
         va_list_is_array: false,
         ..Platform::LINUX_X86_64

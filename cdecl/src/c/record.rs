@@ -41,6 +41,9 @@ impl<'t> Parser<'_, 't> {
                 align: 1,
                 has_flexible_array: false,
                 depth: 0,
+                natural_align: 1,
+                unnamed: 0,
+                has_unnamed: false,
             })?;
             Ok(Ty::Record(index))
         })?;
@@ -110,6 +113,7 @@ impl<'t> Parser<'_, 't> {
         let mut fields: Vec<Field> = Vec::new();
         let count = declared.len();
         let mut has_flexible_array = false;
+        let (mut unnamed, mut has_unnamed) = (0, false);
         for (number, (at, field, own, bits)) in declared.into_iter().enumerate() {
             let is_last = number + 1 == count;
             let flexible = matches!(self.c.resolved(field.ty), Ty::Array { len: None, .. });
@@ -149,6 +153,15 @@ impl<'t> Parser<'_, 't> {
             let is_padding = bits.is_some() && field.name.is_none();
             if !is_padding {
                 fields.try_push(placed)?;
+            } else if is_union || bits != Some(0) {
+                // GCC takes those of a union for the whole of their type, and those of no bits there, too.
+                let width = if is_union {
+                    layout.size * 8
+                } else {
+                    bits.unwrap_or(0)
+                };
+                unnamed |= touched(&placed, width);
+                has_unnamed = true;
             }
         }
         let align = plan.align.max(attributes.aligned);
@@ -175,6 +188,8 @@ impl<'t> Parser<'_, 't> {
         record.fields = Some(fields);
         (record.size, record.align, record.depth) = (size, align, depth);
         record.has_flexible_array = has_flexible_array;
+        record.natural_align = plan.align;
+        (record.unnamed, record.has_unnamed) = (unnamed, has_unnamed);
         Ok(())
     }
 
@@ -283,5 +298,16 @@ impl<'t> Parser<'_, 't> {
             ));
         }
         Ok(width as u64)
+    }
+}
+
+/// The bytes of the first 16 of a structure that a bit-field touches.
+fn touched(field: &Field, width: u64) -> u16 {
+    let (first, _) = field.bits.unwrap_or_default();
+    let bytes = (u32::from(first) + width as u32).div_ceil(8);
+    let all = u32::MAX >> (32 - bytes);
+    match field.offset {
+        0..16 => (all << field.offset) as u16,
+        _ => 0,
     }
 }

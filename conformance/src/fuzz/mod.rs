@@ -3,10 +3,12 @@
 
 mod call;
 mod codes;
+mod declarations;
 mod recorder;
 
 pub use call::call;
 pub use codes::codes;
+pub use declarations::declarations;
 
 #[cfg(test)]
 mod tests {
@@ -36,8 +38,47 @@ mod tests {
     }
 
     #[test]
+    fn corpus_of_declarations_is_harmless() {
+        for input in corpus("declarations") {
+            declarations(&String::from_utf8_lossy(&input));
+        }
+    }
+
+    /// The inputs, cut up and put together anew.
+    #[test]
+    fn mutated_declarations_are_harmless() {
+        let texts = corpus("declarations");
+        let texts: Vec<String> = texts
+            .iter()
+            .map(|input| String::from_utf8_lossy(input).into_owned())
+            .collect();
+        let whole = texts.concat();
+        let pieces: Vec<&str> = whole
+            .split_inclusive([' ', '(', ';', ',', '{', '*'])
+            .collect();
+        let mut rng = Rng::new(&[3, u64::from(b'F')]);
+        for _ in 0..300 {
+            let text = rng.below(texts.len());
+            let mut mutated: Vec<&str> = texts[text]
+                .split_inclusive([' ', '(', ';', ',', '{', '*'])
+                .collect();
+            for _ in 0..1 + rng.below(4) {
+                let at = rng.below(mutated.len().max(1));
+                match rng.below(4) {
+                    0 => mutated.insert(at.min(mutated.len()), pieces[rng.below(pieces.len())]),
+                    1 if at < mutated.len() => _ = mutated.remove(at),
+                    2 => mutated.truncate(at + 1),
+                    _ if at < mutated.len() => mutated[at] = pieces[rng.below(pieces.len())],
+                    _ => {}
+                }
+            }
+            declarations(&mutated.concat());
+        }
+    }
+
+    #[test]
     fn random_codes_are_harmless() {
-        const LETTERS: &[u8] = b"vbBhHiIlLqQfdpPsSOC.";
+        const LETTERS: &[u8] = b"vbBhHiIlLqQfdpPsSOC.{{{}}}39|";
         let mut rng = Rng::new(&[1, u64::from(b'F')]);
         for _ in 0..500 {
             let text = (0..rng.below(60)).map(|_| char::from(rng.pick(LETTERS)));
@@ -51,6 +92,10 @@ mod tests {
             "v\0",
             "..",
             "i....",
+            "{3{id}2p}|i{b}{99h}.{d}",
+            "{i",
+            "i{{2{}}}",
+            "v{268435456b}",
             &"d".repeat(100_000),
         ] {
             codes(text);

@@ -1,6 +1,6 @@
 //! An interpreter of a few kinds of objects, for code that works on these: see `farcall_arch::endpoint`.
 
-use farcall_arch::endpoint::{Boxing, ObjectCall, ObjectModel, PointerField, Unbox};
+use farcall_arch::endpoint::{Boxing, NO_FRAME, ObjectCall, ObjectModel, PointerField, Unbox};
 use farcall_arch::{Shared, Signature};
 use farcall_engine::{
     Compiled, Conversion, Direction, Endpoint, Served, host_abi, set_object_model,
@@ -142,7 +142,7 @@ unsafe extern "C" fn new_of_bytes(bytes: *const u8, function: u64) -> u64 {
         let size = (*(function as *const Function)).result_size;
         std::slice::from_raw_parts(bytes, size).to_vec()
     };
-    assert_eq!(Word::get(), 1, "the call is over");
+    assert_eq!(Word::get(), NO_FRAME, "the call is over");
     SEEN.with_borrow_mut(|seen| seen.bytes = bytes);
     BYTES
 }
@@ -197,6 +197,7 @@ impl Callee {
     /// * `target` is a function of the signature.
     pub unsafe fn new(signature: Signature, call: ObjectCall, target: *const c_void) -> Callee {
         tell();
+        Word::set(NO_FRAME);
         let sizes = signature.args().iter().map(|ty| ty.size() as usize);
         let (sizes, result_size) = (sizes.collect(), signature.ret().size() as usize);
         let conversion = Some(Conversion::Call(call));
@@ -257,11 +258,11 @@ pub fn call_of(args: Vec<Unbox>, ret: Boxing) -> ObjectCall {
 /// The thread's word for calls.
 #[cfg(target_os = "linux")]
 mod word {
-    use farcall_arch::endpoint::{NO_FRAME, ThreadPointer};
+    use farcall_arch::endpoint::ThreadPointer;
     use std::cell::Cell;
 
     thread_local! {
-        static INNERMOST: Cell<u64> = const { Cell::new(NO_FRAME) };
+        static INNERMOST: Cell<u64> = const { Cell::new(0) };
     }
 
     pub struct Word;
@@ -299,7 +300,7 @@ mod word {
 /// The same, in a slot of the thread's environment block.
 #[cfg(windows)]
 mod word {
-    use farcall_arch::endpoint::{NO_FRAME, ThreadPointer};
+    use farcall_arch::endpoint::ThreadPointer;
     use std::ffi::c_void;
     use std::sync::LazyLock;
     use windows_sys::Win32::System::Threading::{TlsAlloc, TlsGetValue, TlsSetValue};
@@ -315,13 +316,9 @@ mod word {
     impl Word {
         pub const POINTER: ThreadPointer = ThreadPointer::Gs;
 
-        /// A thread begins without a call in progress.
         pub fn get() -> u64 {
             // SAFETY: the slot is ours.
-            match unsafe { TlsGetValue(*SLOT) } as u64 {
-                0 => NO_FRAME,
-                word => word,
-            }
+            unsafe { TlsGetValue(*SLOT) as u64 }
         }
 
         pub fn set(word: u64) {

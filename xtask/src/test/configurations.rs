@@ -163,6 +163,7 @@ static CONFIGURATIONS: &[Configuration] = &[
         outcome: Outcome::Works(Scripts {
             skips: &[
                 WINDOWS_ONLY,
+                ("cdef_threads", "there are no threads"),
                 ("errno_threads", "there are no threads"),
                 ("foreign_thread", "there are no threads"),
                 ("foreign_thread_exit", "there are no threads"),

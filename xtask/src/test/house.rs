@@ -62,6 +62,7 @@ const HOUSES: &[House] = &[
             "conformance",
             "farcall",
             "farcall_arch",
+            "farcall_cdecl",
             "farcall_engine",
             "farcall_memory",
         ],

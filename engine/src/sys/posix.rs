@@ -140,7 +140,7 @@ unsafe fn at_fork(prepare: AtFork, parent: AtFork, child: AtFork) {
 }
 
 /// Writes to standard error, without a lock. Nobody is there to be told if that is closed.
-pub(crate) fn write_to_stderr(text: &[u8]) {
+pub fn write_to_stderr(text: &[u8]) {
     // SAFETY: the bytes are there to be read.
     let write = || unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
     let _ = keeping_errno(write);

@@ -302,7 +302,7 @@ pub(crate) fn keeping_errno<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// Writes to standard error. Nobody is there to be told if that is closed.
-pub(crate) fn write_to_stderr(text: &[u8]) {
+pub fn write_to_stderr(text: &[u8]) {
     let write = || std::io::Write::write_all(&mut std::io::stderr(), text);
     let _ = keeping_errno(write);
 }

@@ -24,7 +24,7 @@ struct _ffi_entered_t {
     volatile mp_obj_t function; // `closed_obj` while there is no callback
     mp_obj_fficallback_t *volatile object; // NULL while there is none
     bool lock;
-    volatile bool checks_stack; // the virtual machine looks whether there is stack left when it calls the function
+    bool checks_stack; // the virtual machine looks whether there is stack left when it calls the function
     #if !MICROPY_PY_THREAD
     const void *volatile home; // which thread made it
     #endif

@@ -25,7 +25,7 @@ struct _ffi_entered_t {
     mp_obj_fficallback_t *volatile object; // NULL while there is none
     bool lock;
     bool is_wide; // a value takes more than one slot: what handlers are given is an ffi_passed_t
-    volatile bool checks_stack; // the virtual machine looks whether there is stack left when it calls the function
+    bool checks_stack; // the virtual machine looks whether there is stack left when it calls the function
     #if !MICROPY_PY_THREAD
     const void *volatile home; // which thread made it
     #endif

@@ -2,7 +2,7 @@
 //! silence in `compilers.rs` would mean nothing.
 #![cfg(target_arch = "x86_64")]
 
-use conformance::cases::{Case, Direction, FILE};
+use conformance::cases::{Case, Direction, Draw, FILE};
 use conformance::compile::{self, Order};
 use conformance::report::Outcome;
 use conformance::supervise::{self, Runner};

@@ -4,7 +4,7 @@
 use crate::cases::Case;
 use crate::declared::Declared;
 use crate::layout::Layout;
-use crate::target::Target;
+use crate::target::{Model, Target};
 use crate::types::{Member, Ty};
 use farcall_arch::Abi;
 use farcall_arch::abi::Dialect;
@@ -84,7 +84,10 @@ pub fn misjudges(config: &str, case: &Case, target: &Target) -> bool {
         return false;
     }
     if let Some(declared) = &case.declared {
-        return has_bit_field_with_attribute(declared);
+        // On Windows it places some in packed structures and in unions elsewhere than MinGW's GCC, too.
+        let has_bit_field = declared.text.types.contains(" : ");
+        let is_windows = target.model == Model::Llp64;
+        return has_bit_field && is_windows || has_bit_field_with_attribute(declared);
     }
     if target.abi != Abi::SysV64 {
         return false;
@@ -115,7 +118,37 @@ fn vector_words(ty: &Ty, target: &Target) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::declared::Text;
     use crate::target::ALL;
+
+    #[test]
+    fn clang_is_not_asked_where_bit_fields_with_attributes_lie() {
+        for (types, is_wrong) in [
+            (
+                "struct s { int a : 3 __attribute__((aligned(2))); };",
+                [true, true],
+            ),
+            (
+                "struct s { int a : 3; } __attribute__((aligned(2)));",
+                [false, true],
+            ),
+            (
+                "struct s { int a __attribute__((aligned(2))); };",
+                [false, false],
+            ),
+        ] {
+            for (target, is_wrong) in [ALL[0], ALL[2]].into_iter().zip(is_wrong) {
+                let text = Text {
+                    types: types.to_owned(),
+                    prototype: "void callee_0(struct s a0)".to_owned(),
+                    more: String::new(),
+                };
+                let case = Case::declared(0, text, target).expect("C").expect("values");
+                assert_eq!(misjudges("clang -O2", &case, target), is_wrong, "{types}");
+                assert!(!misjudges("gcc -O2", &case, target));
+            }
+        }
+    }
 
     #[test]
     fn clang_is_not_asked_what_it_finds_behind_a_quad_where_vector_registers_run_out() {

@@ -13,7 +13,7 @@
 //! declared 17   struct s { int m0 : 3; };   int callee_17(struct s a0, ...)   void more(double)     index, and the text
 //! ```
 
-use crate::declared::{Declared, Text};
+use crate::record::{Declared, Text};
 use crate::target::Target;
 use crate::types::Ty;
 use anyhow::{Context, Result, bail, ensure};

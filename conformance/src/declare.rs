@@ -4,7 +4,7 @@
 //! nested and anonymous members, arrays of arrays, attributes and pragmas that pack or align, enumerations, and names for all of them.
 
 use crate::cases::Case;
-use crate::declared::Text;
+use crate::record::Text;
 use crate::rng::Rng;
 use crate::target::Target;
 use crate::types::Ty;

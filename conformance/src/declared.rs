@@ -6,58 +6,13 @@
 use crate::cases::Case;
 use crate::codes::Code;
 use crate::layout::{Byte, Layout};
+use crate::record::{Declared, Record, Text};
 use crate::target::Target;
 use crate::types::Ty;
 use anyhow::{Context, Result, bail};
 use farcall_arch::{Signature, Type};
 use farcall_cdecl::c::{self, Basic, Declarations, Field, TypeId};
 use std::sync::Arc;
-
-/// The text of a declaration.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Text {
-    /// The types, a declaration a line.
-    pub types: String,
-    /// The prototype, of a function with the name that C's side has for a callee, whose parameters are `a0`, `a1` and so on.
-    pub prototype: String,
-    /// The types of what is passed behind the `...`, as a prototype; empty if nothing is.
-    pub more: String,
-}
-
-/// What is read of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Declared {
-    /// The text.
-    pub text: Text,
-    /// The signature that farcall plans and calls.
-    pub signature: Signature,
-}
-
-/// A structure or a union.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// C's name.
-    pub name: String,
-    /// As the planner has it.
-    pub ty: Type,
-    /// Its bytes.
-    pub layout: Layout,
-    /// Its members that have no members themselves.
-    pub leaves: Vec<Leaf>,
-}
-
-/// A member without members of its own, or an array of such.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leaf {
-    /// What follows the value's name: `.m1.m2[3]`.
-    pub path: String,
-    /// Bytes from the start.
-    pub offset: usize,
-    /// Bytes; of a bit-field those that it touches.
-    pub size: usize,
-    /// Of a bit-field its first bit, from the start of its bytes, and how many there are.
-    pub bits: Option<(u32, u32)>,
-}
 
 impl Case {
     /// What a text declares.
@@ -228,40 +183,6 @@ impl Reader<'_> {
             other => bail!("no values of {other:?} are made here"),
         };
         Code::of(letter).context("a code")
-    }
-}
-
-impl Record {
-    fn number(&mut self, path: String, offset: usize, layout: &Layout) -> Result<()> {
-        let size = layout.bytes.len();
-        let bytes = self.layout.bytes.get_mut(offset..offset + size);
-        for (byte, kind) in bytes
-            .context("a member within")?
-            .iter_mut()
-            .zip(&layout.bytes)
-        {
-            *byte = byte.shared(*kind);
-        }
-        self.leaves.push(Leaf {
-            path,
-            offset,
-            size,
-            bits: None,
-        });
-        Ok(())
-    }
-
-    fn bit_field(&mut self, path: String, offset: usize, first: u32, width: u32) {
-        for bit in first..first + width {
-            let byte = &mut self.layout.bytes[offset + bit as usize / 8];
-            *byte = byte.shared(Byte::Bits(1 << (bit % 8)));
-        }
-        self.leaves.push(Leaf {
-            path,
-            offset,
-            size: (first + width).div_ceil(8) as usize,
-            bits: Some((first, width)),
-        });
     }
 }
 

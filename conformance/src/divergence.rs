@@ -2,8 +2,8 @@
 //! by the compiler at fault ([`misjudges`]). What is wrong on all of a target stands in [`crate::target`].
 
 use crate::cases::Case;
-use crate::declared::Declared;
 use crate::layout::Layout;
+use crate::record::Declared;
 use crate::target::{Model, Target};
 use crate::types::{Member, Ty};
 use farcall_arch::Abi;
@@ -118,7 +118,7 @@ fn vector_words(ty: &Ty, target: &Target) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::declared::Text;
+    use crate::record::Text;
     use crate::target::ALL;
 
     #[test]

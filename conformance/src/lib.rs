@@ -35,6 +35,7 @@
 //!   results. A callback with a wide result has no guard, which would take a result in the caller's frame for damage.
 
 pub mod cases;
+mod cells;
 pub mod codes;
 pub mod compile;
 pub mod declare;
@@ -47,6 +48,7 @@ pub mod generate;
 mod layout;
 pub mod machine;
 mod planner;
+pub mod record;
 pub mod report;
 pub mod rng;
 pub mod run;

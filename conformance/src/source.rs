@@ -10,8 +10,9 @@
 mod declared;
 
 use crate::cases::{Case, Direction};
+use crate::cells::offsets;
 use crate::codes::{Code, Shape};
-use crate::layout::{Layout, offsets};
+use crate::layout::Layout;
 use crate::target::{Form, Target};
 use crate::types::{Member, Ty};
 use std::fmt::Write;
@@ -349,7 +350,7 @@ fn from_cell(code: &Code, is_wide: bool, cell: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::declared::Text;
+    use crate::record::Text;
     use crate::target::ALL;
 
     fn case(ret: &str, args: &str) -> Case {

@@ -4,7 +4,7 @@
 //! `{d3h{ff}}` is `struct { double; short [3]; struct { float; float; }; }`. A structure that a text declares has no such writing.
 
 use crate::codes::Code;
-use crate::declared::Record;
+use crate::record::Record;
 use anyhow::{Context, Result, bail, ensure};
 use std::fmt;
 use std::iter::Peekable;

@@ -1,6 +1,6 @@
 //! The C side of what a text declares.
 
-use crate::declared::{Declared, Leaf, Record};
+use crate::record::{Declared, Leaf, Record};
 use std::fmt::Write;
 
 /// Names that texts have from nobody's declaration, as the compiler itself has them; and bits of bit-fields, which have no addresses.

@@ -1,0 +1,87 @@
+//! Sizes and offsets as C has them, and where values are handed over.
+
+use crate::layout::{Byte, Layout};
+use crate::target::{LongDouble, Target};
+use crate::types::Ty;
+
+impl Layout {
+    fn number(size: usize) -> Layout {
+        Layout {
+            align: size,
+            bytes: vec![Byte::Value; size],
+        }
+    }
+
+    fn x87() -> Layout {
+        let mut bytes = vec![Byte::Value; 10];
+        (bytes[7], bytes[8]) = (Byte::X87Fraction, Byte::X87Exponent);
+        bytes.resize(16, Byte::Padding);
+        Layout { align: 16, bytes }
+    }
+
+    /// Of a type on a target.
+    pub fn of(ty: &Ty, target: &Target) -> Layout {
+        match ty {
+            Ty::Number(code) => {
+                let has_x87 = target.long_double == LongDouble::X87;
+                let size = code.bytes(target.model);
+                match code.letter {
+                    'e' if has_x87 => Layout::x87(),
+                    'E' if has_x87 => Layout::x87().repeated(2),
+                    'F' | 'D' | 'E' => Layout::number(size / 2).repeated(2),
+                    '?' => Layout {
+                        align: 1,
+                        bytes: vec![Byte::Bool],
+                    },
+                    _ => Layout::number(size),
+                }
+            }
+            Ty::Struct(members) => {
+                let mut whole = Layout::NOTHING;
+                for member in members {
+                    let part = Layout::of(&member.ty, target);
+                    whole.align_end(part.align);
+                    let all = part.repeated(member.count.unwrap_or(1) as usize);
+                    whole.bytes.extend(all.bytes);
+                }
+                whole.align_end(whole.align);
+                whole
+            }
+            Ty::Declared(record) => record.layout.clone(),
+        }
+    }
+
+    fn repeated(self, count: usize) -> Layout {
+        Layout {
+            align: self.align,
+            bytes: self.bytes.repeat(count),
+        }
+    }
+
+    fn align_end(&mut self, align: usize) {
+        self.align = self.align.max(align);
+        let end = self.bytes.len().next_multiple_of(align);
+        self.bytes.resize(end, Byte::Padding);
+    }
+
+    /// Of what both sides' memory holds for a value: what fills a word is widened to one.
+    pub fn cell(ty: &Ty, target: &Target) -> Layout {
+        match ty.word() {
+            Some(_) => Layout::number(8),
+            None => Layout::of(ty, target),
+        }
+    }
+}
+
+/// Where each argument's cell lies in memory that both sides know, and where they end.
+pub fn offsets(args: &[Ty], target: &Target) -> (Vec<usize>, usize) {
+    let mut end: usize = 0;
+    let offset = |ty| {
+        let cell = Layout::cell(ty, target);
+        // Word by word, unless the value wants more.
+        let offset = end.next_multiple_of(cell.align.max(8));
+        end = offset + cell.bytes.len().next_multiple_of(8);
+        offset
+    };
+    (args.iter().map(offset).collect(), end)
+}

@@ -21,7 +21,7 @@ fn main() -> farcall::Result<()> {
 
     let len = Value::Uint(TEXT.len() as u64);
     // SAFETY: declared as it is; it reads `len` bytes.
-    let crc = unsafe { crc32.call(&[Value::Uint(0), TEXT.as_ptr().into(), len])? };
+    let crc = unsafe { crc32.call(&[Value::Uint(0), TEXT.as_ptr().into(), len.clone()])? };
 
     let mut packed = [0_u8; 256];
     let mut packed_len = packed.len() as c_ulong;

@@ -6,6 +6,10 @@ pub use farcall_cdecl::Error as CodeError;
 pub use farcall_engine::Error as EngineError;
 pub use farcall_memory::OutOfMemory;
 
+use farcall_cdecl::c;
+use farcall_memory::try_format;
+use std::fmt;
+
 /// A `Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -40,12 +44,150 @@ pub enum Error {
         /// What it was.
         what: String,
     },
+    /// C text that does not say what it should. The text names the place.
+    #[error(transparent)]
+    Declaration(DeclarationError),
+    /// A name that nothing declares.
+    #[error("expected the name of a declared {what}, got '{name}'")]
+    #[non_exhaustive]
+    NotDeclared {
+        /// What it was to be.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// A type whose values cannot be passed, or not be kept.
+    #[error("{what}: no value can be passed: {source}")]
+    #[non_exhaustive]
+    Type {
+        /// Which value, with its type.
+        what: String,
+        /// Why.
+        source: Unpassable,
+    },
+    /// Something of another kind, size or range than was due.
+    #[error("{what}: expected {wanted}, got {got}")]
+    #[non_exhaustive]
+    Mismatch {
+        /// The place: of an argument, the function's name, the argument's number, its C type and its name.
+        what: String,
+        /// What was expected.
+        wanted: String,
+        /// What came.
+        got: String,
+    },
     /// A null pointer where a function or a variable was to be.
     #[error("expected the address of a {what}, got NULL")]
     Null {
         /// What it was to be.
         what: &'static str,
     },
+}
+
+/// What is wrong with C text, and where. It is shown with the line and a caret below the place.
+///
+/// ```
+/// use farcall::{Declarations, Error};
+///
+/// let error = Declarations::parse("int f(int,\nstruct);").unwrap_err();
+/// let Error::Declaration(error) = error else { unreachable!() };
+/// assert_eq!((error.line(), error.column()), (Some(2), Some(7)));
+/// assert!(error.to_string().ends_with("\nstruct);\n      ^"));
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct DeclarationError(c::Error);
+
+impl DeclarationError {
+    /// The line, counted from 1.
+    pub fn line(&self) -> Option<u32> {
+        match &self.0 {
+            c::Error::Text(fault) => Some(fault.line),
+            _ => None,
+        }
+    }
+
+    /// The character in that line, counted from 1.
+    pub fn column(&self) -> Option<u32> {
+        match &self.0 {
+            c::Error::Text(fault) => Some(fault.column),
+            _ => None,
+        }
+    }
+}
+
+/// Why a C type has no values that can be passed: a structure that is only announced, say, or a vector.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Unpassable(c::Unpassable);
+
+impl From<c::Unpassable> for Unpassable {
+    fn from(error: c::Unpassable) -> Unpassable {
+        Unpassable(error)
+    }
+}
+
+impl From<OutOfMemory> for Unpassable {
+    fn from(error: OutOfMemory) -> Unpassable {
+        Unpassable(error.into())
+    }
+}
+
+impl From<c::Error> for Error {
+    fn from(error: c::Error) -> Error {
+        match error {
+            c::Error::OutOfMemory(none) => Error::OutOfMemory(none),
+            error => Error::Declaration(DeclarationError(error)),
+        }
+    }
+}
+
+impl Error {
+    /// [`Error::Mismatch`], if there is memory for it.
+    #[cold]
+    pub(crate) fn mismatch(
+        what: fmt::Arguments,
+        wanted: fmt::Arguments,
+        got: fmt::Arguments,
+    ) -> Error {
+        let words = || {
+            Ok(Error::Mismatch {
+                what: try_format(what)?,
+                wanted: try_format(wanted)?,
+                got: try_format(got)?,
+            })
+        };
+        let words: std::result::Result<_, OutOfMemory> = words();
+        words.unwrap_or_else(Error::from)
+    }
+
+    /// [`Error::ArgumentCount`], if there is memory for its words.
+    #[cold]
+    pub(crate) fn argument_count(
+        function: std::result::Result<String, OutOfMemory>,
+        codes: std::result::Result<String, OutOfMemory>,
+        wanted: usize,
+        got: usize,
+    ) -> Error {
+        match (function, codes) {
+            (Ok(function), Ok(codes)) => Error::ArgumentCount {
+                function,
+                codes,
+                wanted,
+                got,
+            },
+            (Err(none), _) | (_, Err(none)) => none.into(),
+        }
+    }
+
+    /// [`Error::Type`], if there is memory for it.
+    #[cold]
+    pub(crate) fn unpassable(what: fmt::Arguments, source: Unpassable) -> Error {
+        if let Unpassable(c::Unpassable::OutOfMemory(none)) = source {
+            return none.into();
+        }
+        try_format(what).map_or_else(Error::from, |what| Error::Type { what, source })
+    }
 }
 
 impl From<EngineError> for Error {

@@ -2,13 +2,14 @@
 
 use crate::callback;
 use crate::error::{Error, Result};
-use crate::known::{Known, known};
-use crate::value::{self, Value};
-use farcall_cdecl::{Codes, Position, Role, TypeCode};
+use crate::signature::Signature;
+use crate::slots::{self, Misfit, Param};
+use crate::value::Value;
+use crate::wide_call;
+use farcall_cdecl::{Codes, Position, Role};
 use farcall_engine::epoch::{self, Inside, Place, Thing};
 use farcall_engine::{self as engine, Compiled};
-use farcall_memory::{OutOfMemory, Shared};
-use farcall_memory::{try_format, try_string, try_with_capacity};
+use farcall_memory::{OutOfMemory, Shared, try_format, try_string, try_with_capacity};
 use std::ffi::c_void;
 use std::fmt;
 use std::mem::MaybeUninit;
@@ -20,10 +21,11 @@ use std::mem::MaybeUninit;
 #[derive(Clone)]
 pub struct Function {
     address: *const c_void,
+    /// How many arguments it takes, each of one slot; [`NOT_PLAIN`] where that is not all there is to know.
     arg_count: usize,
     compiled: Shared<Compiled>,
     library: Option<Shared<engine::Library>>,
-    codes: Shared<Codes>,
+    signature: Signature,
     name: Option<Shared<String>>,
 }
 
@@ -35,43 +37,106 @@ unsafe impl Sync for Function {}
 /// Slots of short argument lists lie on the stack.
 const INLINE_SLOTS: usize = 32;
 
+/// As many arguments as no call has: those of a signature whose values take more slots, or of a prototype with a `...`.
+const NOT_PLAIN: usize = usize::MAX;
+
 impl Function {
     /// The function at `address`, with the types that its result and arguments have.
     ///
     /// # Errors
     /// [`Error::Null`], and those of a bad signature.
+    ///
+    /// ```
+    /// use farcall::{Function, Library, Value};
+    ///
+    /// // SAFETY: the program's own libraries are initialised already, and abs() is as declared here.
+    /// unsafe {
+    ///     let abs = Function::at(Library::this()?.addr("abs")?, "i", "i")?;
+    ///     assert_eq!(abs.call(&[Value::Int(-5)])?, Value::Int(5));
+    /// }
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn at(address: *const c_void, ret: &str, args: &str) -> Result<Function> {
-        Function::new(address, ret, args, None, None)
+        if address.is_null() {
+            return Err(Error::Null { what: "function" });
+        }
+        let signature = Signature::known(ret, args, Role::Function)?;
+        Function::new(address, signature, None, None)
+    }
+
+    /// The function at `address`, whose prototype `declaration` is, in C. See [`Signature::declared`].
+    ///
+    /// # Errors
+    /// [`Error::Null`], and those of [`Signature::declared`].
+    ///
+    /// ```
+    /// use farcall::{Function, Library, Value};
+    ///
+    /// // SAFETY: the program's own libraries are initialised already, and abs() is as declared here.
+    /// unsafe {
+    ///     let abs = Function::declared(Library::this()?.addr("abs")?, "int (int)")?;
+    ///     assert_eq!(abs.call(&[Value::Int(-5)])?, Value::Int(5));
+    /// }
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn declared(address: *const c_void, declaration: &str) -> Result<Function> {
+        Function::of(address, &Signature::declared(declaration)?)
+    }
+
+    /// The function at `address`, with a signature that has been read already.
+    ///
+    /// # Errors
+    /// [`Error::Null`].
+    ///
+    /// ```
+    /// use farcall::{Function, Library, Signature};
+    ///
+    /// let signature = Signature::declared("int (int)")?;
+    /// // SAFETY: the program's own libraries are initialised already, and both are declared as they are.
+    /// unsafe {
+    ///     let upper = Function::of(Library::this()?.addr("toupper")?, &signature)?;
+    ///     let lower = Function::of(Library::this()?.addr("tolower")?, &signature)?;
+    ///     let a = upper.call(&[lower.call(&[i32::from(b'A').into()])?])?;
+    ///     assert_eq!(u8::try_from(a)?, b'A');
+    /// }
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn of(address: *const c_void, signature: &Signature) -> Result<Function> {
+        let name = signature.shared_name().cloned();
+        Function::new(address, signature.clone(), name, None)
     }
 
     pub(crate) fn new(
         address: *const c_void,
-        ret: &str,
-        args: &str,
-        name: Option<&str>,
+        signature: Signature,
+        name: Option<Shared<String>>,
         library: Option<Shared<engine::Library>>,
     ) -> Result<Function> {
         if address.is_null() {
             return Err(Error::Null { what: "function" });
         }
-        let Known { codes, compiled } = known(ret, args, Role::Function)?;
+        let inner = signature.inner();
+        let arg_count = match inner.is_plain {
+            true => inner.params.len(),
+            false => NOT_PLAIN,
+        };
         Ok(Function {
             address,
-            arg_count: codes.args.len(),
-            compiled,
+            arg_count,
+            compiled: inner.compiled.clone(),
             library,
-            codes,
-            name: name
-                .map(|name| Shared::try_new(try_string(name)?))
-                .transpose()?,
+            signature,
+            name,
         })
     }
 
-    /// Calls it. Integers must be within the range of their types.
+    /// Calls it. Integers must be within the range of their types, and structures have exactly the size of theirs. Behind the `...` of a prototype,
+    /// values are passed by their kinds: [`Value::Int`] and [`Value::Uint`] with 64 bits, numbers with a fraction as `double`.
     ///
     /// # Errors
-    /// [`Error::ArgumentCount`], [`Error::Closed`], and
-    /// [`CodeError`](crate::CodeError) for a value that its code does not take: the function was not called then.
+    /// [`Error::ArgumentCount`], [`Error::Closed`], and for a value that its type does not take [`Error::Mismatch`], or
+    /// [`Error::Codes`] where the signature was given in codes: the function was not called then. [`Error::OutOfMemory`] where there is none
+    /// for a structure, or for more arguments than lie on the stack; for a structure as the result, the function may have been called.
     ///
     /// # Panics
     /// When a closure of a [`crate::Callback`] panicked during the call: its panic goes on here.
@@ -81,9 +146,23 @@ impl Function {
     /// * What its own documentation asks of a caller is met: above all, every pointer among `args` is good for what
     ///   the function does with it, for as long as it does.
     /// * Nothing it needs has been unloaded by other means than [`crate::Library::close`].
+    ///
+    /// ```
+    /// use farcall::{Library, Value};
+    ///
+    /// // SAFETY: the program's own libraries are initialised already, and labs() is as declared here.
+    /// unsafe {
+    ///     let labs = Library::this()?.function("long labs(long number)")?;
+    ///     assert_eq!(labs.call(&[(-7).into()])?, Value::Int(7));
+    ///     let error = labs.call(&[0.5.into()]).unwrap_err().to_string();
+    ///     assert_eq!(error, "labs: argument 1 (long number): expected an integer, got double 0.5");
+    /// }
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub unsafe fn call(&self, args: &[Value]) -> Result<Value> {
         if args.len() != self.arg_count {
-            return Err(self.wrong_count(args.len()));
+            // SAFETY: the caller vouches for the call.
+            return unsafe { self.call_otherwise(args) };
         }
         if args.len() > INLINE_SLOTS {
             // SAFETY: the caller vouches for the call; there are as many values as arguments.
@@ -93,7 +172,7 @@ impl Function {
         self.fill(&mut slots, args)?;
         // SAFETY: the first slots hold the values that the caller vouches for, as their types want them, and no others are read.
         let result = unsafe { self.call_checked(slots.as_ptr().cast())? };
-        Ok(value::from_slot(result, self.codes.ret))
+        Ok(slots::from_slot(result, &self.signature.inner().ret))
     }
 
     /// # Safety
@@ -104,24 +183,95 @@ impl Function {
         self.fill(slots.spare_capacity_mut(), args)?;
         // SAFETY: the slots hold the values that the caller vouches for, as their types want them.
         let result = unsafe { self.call_checked(slots.as_ptr().cast())? };
-        Ok(value::from_slot(result, self.codes.ret))
+        Ok(slots::from_slot(result, &self.signature.inner().ret))
     }
 
     /// Fills a slot for each value.
     #[inline(always)]
     fn fill(&self, slots: &mut [MaybeUninit<u64>], args: &[Value]) -> Result<()> {
-        let values = args.iter().zip(&self.codes.args);
-        for (index, (slot, (arg, code))) in slots.iter_mut().zip(values).enumerate() {
-            *slot = match value::is_fitting(arg, *code) {
-                true => arg.slot(),
-                false => MaybeUninit::new(convert(arg, *code, index)?),
+        let values = args.iter().zip(&self.signature.inner().params);
+        for (index, (slot, (arg, param))) in slots.iter_mut().zip(values).enumerate() {
+            *slot = match slots::is_fitting(arg, param) {
+                true => slots::word(arg),
+                false => MaybeUninit::new(self.convert(arg, param, index)?),
             };
         }
         Ok(())
     }
 
-    /// Calls it with slots, one for each argument, and returns the result's slot; 0 for `v`. Integers are taken
-    /// from the low bytes of their slots.
+    /// The slot of argument number `index`, which may not be of the type's own kind.
+    #[cold]
+    #[inline(never)]
+    fn convert(&self, arg: &Value, param: &Param, index: usize) -> Result<u64> {
+        let mut slot = [0];
+        self.store(arg, param, index, &mut slot)?;
+        Ok(slot[0])
+    }
+
+    /// Stores argument number `index` in its slots.
+    fn store(&self, arg: &Value, param: &Param, index: usize, slots: &mut [u64]) -> Result<()> {
+        let position = Position::Argument(index);
+        slots::store(arg, param.treatment, position, slots)
+            .map_err(|misfit| self.misfit(index, arg, misfit))
+    }
+
+    #[cold]
+    fn misfit(&self, index: usize, arg: &Value, misfit: Misfit) -> Error {
+        let position = Position::Argument(index);
+        match self.name() {
+            Ok(name) => self.signature.inner().misfit(&name, position, arg, misfit),
+            Err(none) => none.into(),
+        }
+    }
+
+    /// The call, where there is more to know than how many arguments there are.
+    ///
+    /// # Safety
+    /// * As for [`Function::call`].
+    #[cold]
+    #[inline(never)]
+    unsafe fn call_otherwise(&self, args: &[Value]) -> Result<Value> {
+        let inner = &**self.signature.inner();
+        let count = inner.params.len();
+        let is_variadic = self.signature.is_variadic();
+        if inner.is_plain || args.len() < count || args.len() > count && !is_variadic {
+            return Err(self.wrong_count(args.len()));
+        }
+        if !is_variadic {
+            // SAFETY: the caller vouches for the call.
+            return unsafe { self.call_wide(&inner.compiled, &inner.params, &inner.ret, args) };
+        }
+        let misfit = |index, arg: &Value, misfit| self.misfit(index, arg, misfit);
+        let (compiled, params) = inner.with_more(&args[count..], misfit)?;
+        // SAFETY: as above, and this is the call's signature.
+        unsafe { self.call_wide(&compiled, &params, &inner.ret, args) }
+    }
+
+    /// A call with values that may take several slots.
+    ///
+    /// # Safety
+    /// * As for [`Function::call`], with this signature; there are as many values as parameters.
+    unsafe fn call_wide(
+        &self,
+        compiled: &Compiled,
+        params: &[Param],
+        ret: &Param,
+        args: &[Value],
+    ) -> Result<Value> {
+        let store = |index, arg: &Value, param: &Param, slots: &mut [u64]| {
+            self.store(arg, param, index, slots)
+        };
+        // SAFETY: the caller vouches for the call, which is made while the library is open.
+        let result = unsafe {
+            wide_call::call(compiled, params, ret, args, store, |slots, result| {
+                self.while_open(|| compiled.call()(self.address, slots, result, compiled))
+            })?
+        };
+        result.map_or_else(|| self.refused(), Ok)
+    }
+
+    /// Calls it with pointers to the arguments, each to a value as C has it, and has the result written to `result`. No value is
+    /// copied on the way but by C's own rules, which suits structures.
     ///
     /// # Errors
     /// [`Error::ArgumentCount`] and [`Error::Closed`].
@@ -130,11 +280,82 @@ impl Function {
     /// As [`Function::call`].
     ///
     /// # Safety
+    /// * As for [`Function::call`]; each pointer leads to a value of the argument's type, which may be read during the call.
+    /// * `result` points to memory of the result's size and alignment, which may be written. It is not used if the result is `void`.
+    ///
+    /// ```
+    /// use farcall::Library;
+    ///
+    /// let (numerator, denominator) = (17_i32, 5_i32);
+    /// let mut division = [0_i32; 2];
+    /// // SAFETY: div() is declared as it is, and its result is two ints.
+    /// unsafe {
+    ///     let div = Library::this()?.function("struct { int quot, rem; } div(int, int)")?;
+    ///     let args = [(&raw const numerator).cast(), (&raw const denominator).cast()];
+    ///     div.call_pointers(&args, division.as_mut_ptr().cast())?;
+    /// }
+    /// assert_eq!(division, [3, 2]);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub unsafe fn call_pointers(&self, args: &[*const c_void], result: *mut c_void) -> Result<()> {
+        let inner = &**self.signature.inner();
+        if args.len() != inner.params.len() {
+            return Err(self.wrong_count(args.len()));
+        }
+        let size = inner
+            .compiled
+            .signature()
+            .map_or(0, |signature| signature.ret().size());
+        // What is narrower than a word is written as one.
+        let mut word = 0_u64;
+        let to = if size < 8 {
+            (&raw mut word).cast()
+        } else {
+            result
+        };
+        // SAFETY: the caller vouches for the arguments and the room for the result.
+        let is_done = unsafe {
+            self.while_open(|| {
+                wide_call::call_with_pointers(&inner.compiled, self.address, args.as_ptr(), to)
+            })
+        };
+        if !is_done {
+            return self.refused();
+        }
+        if (1..8).contains(&size) {
+            let from = (&raw const word).cast::<u8>();
+            // SAFETY: the caller vouches for room of that size.
+            unsafe { result.cast::<u8>().copy_from(from, size as usize) };
+        }
+        Ok(())
+    }
+
+    /// Calls it with slots, one for each argument, and returns the result's slot; 0 for `v`. Integers are taken
+    /// from the low bytes of their slots. What is larger than a slot lies in several, see [`Signature::slots`].
+    ///
+    /// # Errors
+    /// [`Error::ArgumentCount`] and [`Error::Closed`]; [`Error::Mismatch`] for a result of more than one slot, which
+    /// [`Function::call_pointers`] has room for.
+    ///
+    /// # Panics
+    /// As [`Function::call`].
+    ///
+    /// # Safety
     /// * As for [`Function::call`], the values being those that the slots hold.
+    ///
+    /// ```
+    /// // SAFETY: the program's own libraries are initialised already, and abs() is as declared here.
+    /// let result = unsafe {
+    ///     let abs = farcall::Library::this()?.function("int abs(int)")?;
+    ///     abs.call_slots(&[-5_i64 as u64])?
+    /// };
+    /// assert_eq!(result, 5);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     #[inline]
     pub unsafe fn call_slots(&self, slots: &[u64]) -> Result<u64> {
         if slots.len() != self.arg_count {
-            return Err(self.wrong_count(slots.len()));
+            self.check_slots(slots.len())?;
         }
         // SAFETY: there are as many slots as arguments, and the rest is the caller's promise.
         unsafe { self.call_checked(slots.as_ptr()) }
@@ -152,12 +373,40 @@ impl Function {
         }
     }
 
+    /// Whether there are as many slots as the signature has.
+    #[cold]
+    #[inline(never)]
+    fn check_slots(&self, got: usize) -> Result<()> {
+        let inner = self.signature.inner();
+        if inner.is_plain || got != inner.arg_slots() {
+            return Err(self.wrong_count(got));
+        }
+        let slots = inner.ret.slots;
+        if slots > 1 {
+            let what = format_args!("result of {}", self.name()?);
+            let wanted = format_args!("one of one slot");
+            return Err(Error::mismatch(
+                what,
+                wanted,
+                format_args!("one of {slots}"),
+            ));
+        }
+        Ok(())
+    }
+
     /// The call, unless the library is closed: false then.
     ///
     /// # Safety
     /// * As for [`Function::call_slots`]; there are as many slots as arguments, and `result` points to a slot.
     #[inline(always)]
     unsafe fn call_if_open(&self, slots: *const u64, result: *mut u64) -> bool {
+        // SAFETY: the signature is the function's, and the rest is the caller's promise.
+        self.while_open(|| unsafe { self.call_unchecked(slots, result) })
+    }
+
+    /// Does `call`, unless the library is closed: false then.
+    #[inline(always)]
+    fn while_open(&self, call: impl FnOnce()) -> bool {
         let library = self.library.as_deref();
         let thing = library.map_or(Thing::FUNCTION, engine::Library::thing);
         let place = Place::uninit();
@@ -166,8 +415,7 @@ impl Function {
         let is_open = || library.is_none_or(engine::Library::is_open);
         let was_open = is_open();
         if was_open {
-            // SAFETY: the signature is the function's, and the rest is the caller's promise.
-            unsafe { self.call_unchecked(slots, result) };
+            call();
         }
         let note = inside.leave();
         if !is_open() {
@@ -184,8 +432,20 @@ impl Function {
     /// The call itself, for callers that keep their own books: nothing is checked, and nothing keeps the library loaded.
     ///
     /// # Safety
-    /// * As for [`Function::call_slots`]; there are as many slots as arguments, and `result` points to a slot.
+    /// * As for [`Function::call_slots`]; there are as many slots as the arguments take, and `result` points to as many as the result takes.
+    /// * It is not variadic in C text.
     /// * The library is not closed meanwhile.
+    ///
+    /// ```
+    /// let mut result = 0;
+    /// // SAFETY: the program's own libraries are initialised already and stay open, and abs() is as declared here, with one slot.
+    /// unsafe {
+    ///     let abs = farcall::Library::this()?.function("int abs(int)")?;
+    ///     abs.call_unchecked([-5_i64 as u64].as_ptr(), &mut result);
+    /// }
+    /// assert_eq!(result, 5);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     #[inline(always)]
     pub unsafe fn call_unchecked(&self, slots: *const u64, result: *mut u64) {
         let compiled = self.compiled.as_ptr();
@@ -195,19 +455,13 @@ impl Function {
 
     #[cold]
     fn wrong_count(&self, got: usize) -> Error {
-        let words = || Ok((self.name()?, self.codes.args_text()?));
-        let words: std::result::Result<_, OutOfMemory> = words();
-        words.map_or_else(Error::from, |(function, codes)| Error::ArgumentCount {
-            function,
-            codes,
-            wanted: self.arg_count,
-            got,
-        })
+        let words = self.signature.inner().words.args_text();
+        Error::argument_count(self.name(), words, self.signature.len(), got)
     }
 
     #[cold]
     #[inline(never)]
-    fn refused(&self) -> Result<u64> {
+    fn refused<T>(&self) -> Result<T> {
         Err(Error::Closed { what: self.name()? })
     }
 
@@ -223,26 +477,24 @@ impl Function {
         self.address
     }
 
-    /// Its result's and arguments' codes.
-    pub fn codes(&self) -> &Codes {
-        &self.codes
+    /// Its signature.
+    pub fn signature(&self) -> &Signature {
+        &self.signature
     }
-}
 
-/// The slot of argument number `index`, which may not be of the type's own kind.
-#[cold]
-#[inline(never)]
-fn convert(arg: &Value, code: TypeCode, index: usize) -> Result<u64> {
-    value::to_slot(*arg, code, Position::Argument(index))
+    /// Its result's and arguments' codes, unless it was declared in C.
+    pub fn codes(&self) -> Option<&Codes> {
+        self.signature.as_codes()
+    }
 }
 
 impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Function(")?;
-        match &self.name {
-            Some(name) => f.write_str(name)?,
-            None => write!(f, "function at {:p}", self.address)?,
-        }
-        write!(f, " at {:p}, {})", self.address, self.codes)
+        let name = self.name().map_err(|_| fmt::Error)?;
+        write!(
+            f,
+            "Function({name} at {:p}, {})",
+            self.address, self.signature
+        )
     }
 }

@@ -1,19 +1,74 @@
-//! Call C functions by signature strings, and be called by C.
+//! Call C functions by signatures known at run time, and be called by C.
 //!
-//! A signature is one letter a type: `"i"` and `"ddp"` stand for `int f(double, double, void *)`. Once it is in use, it is compiled into
+//! A signature is C text, or one letter a type. Once it is in use, it is compiled into
 //! a small piece of machine code; a call is then a few loads and one `call` instruction.
 //!
 //! ```
 //! use farcall::{Library, Value};
 //!
-//! // SAFETY: the C library is initialised already, and pow() is as declared here.
-//! let power = unsafe {
-//!     let libm = Library::open(Some("libm.so.6"))?;
-//!     libm.func("d", "pow", "dd")?.call(&[2.0.into(), 10.0.into()])?
-//! };
-//! assert_eq!(power, Value::Double(1024.0));
+//! // SAFETY: the C library is initialised already, and both functions are as declared here.
+//! unsafe {
+//!     let libm = Library::open("libm.so.6")?;
+//!     let hypot = libm.function("double hypot(double x, double y)")?;
+//!     assert_eq!(hypot.call(&[3.0.into(), 4.0.into()])?, Value::Double(5.0));
+//!
+//!     let power = libm.func("d", "pow", "dd")?;
+//!     assert_eq!(power.call(&[2.0.into(), 10.0.into()])?, Value::Double(1024.0));
+//! }
 //! # Ok::<(), farcall::Error>(())
 //! ```
+//!
+//! # Signatures in C
+//!
+//! [`Library::function`], [`Library::variable`], [`Function::declared`] and [`Callback::declared`] take one declaration. What a whole header
+//! declares goes to [`Declarations`], which knows its types with their layouts, its functions, variables and constants;
+//! [`Library::function_in`] finds a declared function in a library.
+//!
+//! ```
+//! use farcall::{Declarations, Library, StructBytes};
+//!
+//! #[repr(C)]
+//! #[derive(Clone, Copy, Debug, PartialEq)]
+//! struct Division {
+//!     quot: i32,
+//!     rem: i32,
+//! }
+//!
+//! let c = Declarations::parse(
+//!     "typedef struct { int quot, rem; } div_t;
+//!      div_t div(int numer, int denom);",
+//! )?;
+//! assert_eq!(c.ty("div_t")?.size(), Some(size_of::<Division>() as u64));
+//!
+//! // SAFETY: the C library is initialised already, and the declarations are its own. The result's bytes are two ints.
+//! let division: Division = unsafe {
+//!     let div = Library::this()?.function_in(&c, "div")?;
+//!     let result = div.call(&[17.into(), 5.into()])?;
+//!     StructBytes::try_from(result)?.read()?
+//! };
+//! assert_eq!(division, Division { quot: 3, rem: 2 });
+//! # Ok::<(), farcall::Error>(())
+//! ```
+//!
+//! | C type | value | an argument takes |
+//! | --- | --- | --- |
+//! | `void` | [`Value::Void`] | |
+//! | integers of up to 64 bits with a sign, and `enum` | [`Value::Int`] | every integer in range |
+//! | those without a sign | [`Value::Uint`] | every integer in range |
+//! | `_Bool` | [`Value::Uint`], 0 or 1 | 0 and 1 |
+//! | `__int128` and its unsigned form | [`Value::Int128`], [`Value::Uint128`] | every integer in range |
+//! | `float` | [`Value::Float`] | also a `double`, rounded to the nearest |
+//! | `double` | [`Value::Double`] | also a `float` |
+//! | `long double`, `_Float128` | [`Value::LongDouble`] | also a `double` and a `float` |
+//! | `float _Complex`, `double _Complex` | [`Value::Complex`] | also a `double` and a `float` |
+//! | pointers | [`Value::Pointer`] | also a [`Value::Uint`] |
+//! | structures, unions | [`Value::Struct`] | exactly as many bytes |
+//!
+//! What an argument does not take is an error that names the function, the parameter and its type, and nothing is called.
+//!
+//! # Signatures in letters
+//!
+//! `"i"` and `"ddp"` stand for `int f(double, double, void *)`.
 //!
 //! | code | C type | value |
 //! | --- | --- | --- |
@@ -24,6 +79,7 @@
 //! | `p` `P` `s` `S` | `void *`, `const void *`, `const char *` | [`Value::Pointer`] |
 //! | `C` | a function pointer, as a function's argument or a callback's result | [`Value::Pointer`] |
 //! | `O` | a word that means something to an interpreter | [`Value::Pointer`] |
+//! | `{id}` | a structure by value, here of an `int` and a `double`; `{3h}` has three `short`s | [`Value::Struct`] |
 //!
 //! A `.` among the arguments stands for the `...` of a variadic function's prototype: `printf("%d %g", 1, 2.0)` is called by
 //! `"i"` and `"s.id"`. Behind it C passes no `float` and no integer narrower than `int`, and neither does this.
@@ -31,23 +87,32 @@
 //! Machine code never lies in memory that is writable and executable at once, and where the system permits none, all of this works
 //! without ([`generates_code`]); a fork leaves both processes whole; calls take no lock.
 //! `docs/ARCHITECTURE.md` tells how.
+#![deny(missing_docs)]
 
 mod callback;
+mod declarations;
 mod error;
 mod func;
-mod known;
 mod library;
+mod scope;
+mod signature;
+mod slots;
 mod value;
 mod var;
+mod wide;
+mod wide_call;
 
 pub use callback::Callback;
-pub use error::{CodeError, EngineError, Error, OutOfMemory, Result};
+pub use declarations::{Constant, Declarations, Member, Type, TypeKind};
+pub use error::{CodeError, DeclarationError, EngineError, Error, OutOfMemory, Result, Unpassable};
 pub use farcall_cdecl::{BeyondFloat, Codes, Kind, Position, Role, TypeCode, VARIADIC};
 pub use farcall_engine::generates_code;
 pub use func::Function;
-pub use library::Library;
+pub use library::{Library, LibraryName};
+pub use signature::Signature;
 pub use value::Value;
 pub use var::Variable;
+pub use wide::{Complex, LongDouble, StructBytes};
 
 /// The README's examples, as tests.
 #[cfg(doctest)]

@@ -1,11 +1,59 @@
 //! Shared libraries, as a user holds them.
 
-use crate::error::Result;
+use crate::declarations::Declarations;
+use crate::error::{Error, Result};
 use crate::func::Function;
+use crate::scope::Scope;
+use crate::signature::Signature;
 use crate::var::Variable;
+use farcall_cdecl::Role;
 use farcall_engine as engine;
-use farcall_memory::Shared;
+use farcall_memory::{Shared, try_string};
 use std::ffi::{OsStr, c_void};
+use std::path::PathBuf;
+
+/// What names a library to [`Library::open`]: a path or a name as `&str`, `&Path`, `&OsStr` and the like, or an `Option<&str>`, whose `None`
+/// is the program itself. No other types have it.
+pub trait LibraryName: sealed::Sealed {
+    /// The path or the name, if it is not the program itself.
+    fn name(&self) -> Option<&OsStr>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+impl<T: AsRef<OsStr> + ?Sized> sealed::Sealed for &T {}
+
+impl<T: AsRef<OsStr> + ?Sized> LibraryName for &T {
+    fn name(&self) -> Option<&OsStr> {
+        Some((*self).as_ref())
+    }
+}
+
+impl sealed::Sealed for String {}
+
+impl LibraryName for String {
+    fn name(&self) -> Option<&OsStr> {
+        Some(self.as_ref())
+    }
+}
+
+impl sealed::Sealed for PathBuf {}
+
+impl LibraryName for PathBuf {
+    fn name(&self) -> Option<&OsStr> {
+        Some(self.as_ref())
+    }
+}
+
+impl sealed::Sealed for Option<&str> {}
+
+impl LibraryName for Option<&str> {
+    fn name(&self) -> Option<&OsStr> {
+        self.map(OsStr::new)
+    }
+}
 
 /// A shared library, or the program itself.
 ///
@@ -28,12 +76,47 @@ impl Library {
     ///
     /// # Safety
     /// * The library's initialisers, which run now, and its finalisers, which run when it is closed, are sound to run.
-    pub unsafe fn open(path: Option<&str>) -> Result<Library> {
+    ///
+    /// ```
+    /// use farcall::Library;
+    /// use std::path::Path;
+    ///
+    /// // SAFETY: what the C library does as it is loaded is sound.
+    /// unsafe {
+    ///     let by_name = Library::open("libm.so.6")?;
+    ///     assert!(by_name.addr("cos").is_ok());
+    ///     let missing = Library::open(Path::new("/no/such/library.so"));
+    ///     assert!(matches!(missing, Err(farcall::Error::Engine(_))));
+    /// }
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub unsafe fn open(path: impl LibraryName) -> Result<Library> {
         // SAFETY: the caller vouches for the initialisers and the finalisers.
-        let library = unsafe { engine::Library::open(path.map(OsStr::new), None)? };
+        let library = unsafe { engine::Library::open(path.name(), None)? };
         Ok(Library {
             shared: Shared::try_new(library)?,
         })
+    }
+
+    /// The program itself, with all it has loaded.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`], and [`EngineError::Open`](crate::EngineError::Open) should the loader refuse it.
+    ///
+    /// # Safety
+    /// * As for [`Library::open`]; but what has been loaded already is initialised.
+    ///
+    /// ```
+    /// use farcall::{Library, Value};
+    ///
+    /// // SAFETY: the program's own libraries are initialised already, and abs() is as declared here.
+    /// let result = unsafe { Library::this()?.function("int abs(int)")?.call(&[(-5).into()])? };
+    /// assert_eq!(result, Value::Int(5));
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub unsafe fn this() -> Result<Library> {
+        // SAFETY: the caller vouches for it.
+        unsafe { Library::open(None) }
     }
 
     /// [`Library::open`] with the flags of `dlopen`, on Windows those of `LoadLibraryExW`.
@@ -43,9 +126,9 @@ impl Library {
     ///
     /// # Safety
     /// * As for [`Library::open`].
-    pub unsafe fn open_with_flags(path: Option<&str>, flags: i32) -> Result<Library> {
+    pub unsafe fn open_with_flags(path: impl LibraryName, flags: i32) -> Result<Library> {
         // SAFETY: the caller vouches for the initialisers and the finalisers.
-        let library = unsafe { engine::Library::open(path.map(OsStr::new), Some(flags))? };
+        let library = unsafe { engine::Library::open(path.name(), Some(flags))? };
         Ok(Library {
             shared: Shared::try_new(library)?,
         })
@@ -65,18 +148,152 @@ impl Library {
     ///
     /// # Errors
     /// Those of [`Library::addr`], and of a bad signature.
+    ///
+    /// ```
+    /// use farcall::{Library, Value};
+    ///
+    /// // SAFETY: the program's own libraries are initialised already, and abs() is as declared here.
+    /// let result = unsafe { Library::this()?.func("i", "abs", "i")?.call(&[(-5).into()])? };
+    /// assert_eq!(result, Value::Int(5));
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn func(&self, ret: &str, name: &str, args: &str) -> Result<Function> {
         let address = self.addr(name)?;
-        Function::new(address, ret, args, Some(name), Some(self.shared.clone()))
+        let signature = Signature::known(ret, args, Role::Function)?;
+        let name = Shared::try_new(try_string(name)?)?;
+        Function::new(address, signature, Some(name), Some(self.shared.clone()))
+    }
+
+    /// The function that `declaration` declares, in C. See [`Signature::declared`].
+    ///
+    /// # Errors
+    /// Those of [`Signature::declared`] and of [`Library::addr`]; [`Error::Mismatch`] for a declaration without a name.
+    ///
+    /// ```
+    /// use farcall::Library;
+    ///
+    /// // SAFETY: the program's own libraries are initialised already, and div() is as declared here.
+    /// let result = unsafe {
+    ///     let this = Library::this()?;
+    ///     let div = this.function("struct { int quot, rem; } div(int numer, int denom)")?;
+    ///     div.call(&[17.into(), 5.into()])?
+    /// };
+    /// assert_eq!(result.to_string(), "structure of 8 bytes");
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn function(&self, declaration: &str) -> Result<Function> {
+        self.function_of(Signature::declared(declaration)?)
+    }
+
+    /// The function that has been declared by that name, or that is declared now with the names that are.
+    ///
+    /// # Errors
+    /// [`Error::NotDeclared`]; those of [`Library::function`].
+    ///
+    /// ```
+    /// use farcall::{Declarations, Library};
+    ///
+    /// let c = Declarations::parse(
+    ///     "typedef struct { long quot, rem; } ldiv_t;
+    ///      ldiv_t ldiv(long numer, long denom);",
+    /// )?;
+    /// // SAFETY: the program's own libraries are initialised already, and these are declared as they are.
+    /// unsafe {
+    ///     let this = Library::this()?;
+    ///     let ldiv = this.function_in(&c, "ldiv")?;
+    ///     let result = ldiv.call(&[17.into(), 5.into()])?;
+    ///     let same = this.function_in(&c, "ldiv_t ldiv(long, long)")?;
+    ///     assert_eq!(same.call(&[17.into(), 5.into()])?, result);
+    /// }
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn function_in(&self, declarations: &Declarations, declaration: &str) -> Result<Function> {
+        self.function_of(declarations.signature(declaration)?)
+    }
+
+    fn function_of(&self, signature: Signature) -> Result<Function> {
+        let Some(symbol) = signature.symbol() else {
+            return Err(Error::mismatch(
+                format_args!("declaration"),
+                format_args!("one with the function's name"),
+                format_args!("{signature}"),
+            ));
+        };
+        let address = self.addr(symbol)?;
+        let name = signature.shared_name().cloned();
+        Function::new(address, signature, name, Some(self.shared.clone()))
     }
 
     /// The variable called `name`, of the type `code`.
     ///
     /// # Errors
     /// Those of [`Library::addr`], and of a bad code.
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// use farcall::Library;
+    ///
+    /// // SAFETY: the program's own libraries are initialised already, and nobody else uses this variable now.
+    /// let index = unsafe { Library::this()?.var("i", "optind")?.get()? };
+    /// assert_eq!(i32::try_from(index)?, 1);
+    /// # }
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn var(&self, code: &str, name: &str) -> Result<Variable> {
         let address = self.addr(name)?;
-        Variable::new(address, code, Some(name), Some(self.shared.clone()))
+        Variable::of_code(address, code, name, self.shared.clone())
+    }
+
+    /// The variable that `declaration` declares, in C: `"int optind"`.
+    ///
+    /// # Errors
+    /// Those of [`Variable::declared`] and of [`Library::addr`]; [`Error::Mismatch`] for a declaration without a name.
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// use farcall::Library;
+    ///
+    /// // SAFETY: the program's own libraries are initialised already, and nobody else uses this variable now.
+    /// let index = unsafe { Library::this()?.variable("int optind")?.get()? };
+    /// assert_eq!(i32::try_from(index)?, 1);
+    /// # }
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn variable(&self, declaration: &str) -> Result<Variable> {
+        self.variable_of(&Scope::new()?, declaration)
+    }
+
+    /// The variable that has been declared by that name, or that is declared now with the names that are.
+    ///
+    /// # Errors
+    /// [`Error::NotDeclared`]; those of [`Library::variable`].
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// use farcall::{Declarations, Library};
+    ///
+    /// let c = Declarations::parse("extern int optind, opterr;")?;
+    /// // SAFETY: the program's own libraries are initialised already, and nobody else uses this variable now.
+    /// let index = unsafe { Library::this()?.variable_in(&c, "optind")?.get()? };
+    /// assert_eq!(i32::try_from(index)?, 1);
+    /// # }
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn variable_in(&self, declarations: &Declarations, declaration: &str) -> Result<Variable> {
+        self.variable_of(declarations.scope(), declaration)
+    }
+
+    fn variable_of(&self, scope: &Shared<Scope>, declaration: &str) -> Result<Variable> {
+        let declared = scope.variable(declaration)?;
+        let Some(symbol) = &declared.symbol else {
+            return Err(Error::mismatch(
+                format_args!("declaration"),
+                format_args!("one with the variable's name"),
+                format_args!("{}", scope.show(declared.ty, "")?),
+            ));
+        };
+        let address = self.addr(symbol)?;
+        Variable::of_declared(address, &declared, scope, self.shared.clone())
     }
 
     /// The address of the symbol called `name`.
@@ -93,6 +310,19 @@ impl Library {
     /// It is unloaded then and there if no thread is inside one of its functions or variables, and otherwise by the last such call as it
     /// returns, on that call's thread. Addresses taken with [`Library::addr`] dangle after that, and functions called
     /// by such an address ([`Function::at`]) keep nothing loaded.
+    ///
+    /// ```
+    /// use farcall::{Error, Library};
+    ///
+    /// // SAFETY: what the C library does as it is loaded is sound, and cos() is as declared here.
+    /// unsafe {
+    ///     let libm = Library::open("libm.so.6")?;
+    ///     let cos = libm.function("double cos(double)")?;
+    ///     libm.close();
+    ///     assert!(matches!(cos.call(&[0.0.into()]), Err(Error::Closed { .. })));
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn close(&self) {
         self.shared.close();
     }

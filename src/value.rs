@@ -1,25 +1,35 @@
-//! Values, and how they lie in slots.
+//! Values on their way to and from C.
 //!
-//! A slot is eight bytes. Integers lie in it extended to all 64 bits by the sign of their type, pointers as they are, a
-//! `double` as its bits, a `float` in the low four bytes.
+//! How they lie in slots stands in [`crate::slots`].
 
-use crate::error::{CodeError, Error, Result};
-use farcall_cdecl::{Kind, Position, TypeCode, float_to_slot, integer_to_slot};
-use farcall_memory::try_format;
+use crate::error::{Error, Result};
+use crate::wide::{Complex, LongDouble, StructBytes};
+use farcall_cdecl::Kind;
 use std::ffi::{CStr, c_void};
 use std::fmt;
-use std::mem::MaybeUninit;
-use std::ptr;
 
 /// A value on its way to or from C.
-#[derive(Clone, Copy, Debug, PartialEq)]
+///
+/// Which variant a C type has is in the table of [the crate](crate). Numbers convert with `From` and `TryFrom`, in both directions.
+///
+/// ```
+/// use farcall::Value;
+///
+/// assert_eq!(Value::from(-1_i32), Value::Int(-1));
+/// assert_eq!(i8::try_from(Value::Int(-1))?, -1);
+/// let error = u8::try_from(Value::Int(-1)).unwrap_err();
+/// assert_eq!(error.to_string(), "value: expected a value of u8, got -1");
+/// # Ok::<(), farcall::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
 #[repr(C, u8)]
+#[non_exhaustive]
 pub enum Value {
-    /// Nothing: the result of a `v` function.
+    /// Nothing: the result of a `void` function.
     Void = Kind::Void as u8,
-    /// A signed integer: `b h i l q`.
+    /// A signed integer of up to 64 bits: `b h i l q`.
     Int(i64) = Kind::Int as u8,
-    /// An unsigned integer: `B H I L Q`.
+    /// An unsigned integer of up to 64 bits: `B H I L Q`, and a C `_Bool` as 0 or 1.
     Uint(u64) = Kind::Uint as u8,
     /// A `float`: `f`.
     Float(f32) = Kind::Float as u8,
@@ -27,9 +37,19 @@ pub enum Value {
     Double(f64) = Kind::Double as u8,
     /// A pointer, or a word of the interpreter's: `p P s S O C`.
     Pointer(*mut c_void) = Kind::Pointer as u8,
+    /// An `__int128`.
+    Int128(i128),
+    /// An `unsigned __int128`.
+    Uint128(u128),
+    /// A `long double`, or a `_Float128`, with all its digits.
+    LongDouble(LongDouble),
+    /// A `float _Complex` or a `double _Complex`.
+    Complex(Complex),
+    /// A structure or a union by value, as its bytes. So is a `long double _Complex`, and an array in a variable.
+    Struct(StructBytes),
 }
 
-// SAFETY: a pointer in a value is a number until unsafe code follows it, and that code answers for the thread it is on.
+// SAFETY: a pointer in a value is a number until unsafe code follows it, and that code answers for the thread it is on. All else is Send.
 unsafe impl Send for Value {}
 // SAFETY: as above.
 unsafe impl Sync for Value {}
@@ -43,6 +63,11 @@ impl fmt::Display for Value {
             Value::Float(value) => write!(f, "float {value}"),
             Value::Double(value) => write!(f, "double {value}"),
             Value::Pointer(value) => write!(f, "pointer {value:p}"),
+            Value::Int128(value) => write!(f, "{value}"),
+            Value::Uint128(value) => write!(f, "{value}"),
+            Value::LongDouble(value) => write!(f, "long double {value}"),
+            Value::Complex(value) => write!(f, "complex {value}"),
+            Value::Struct(bytes) => write!(f, "structure of {} bytes", bytes.len()),
         }
     }
 }
@@ -62,6 +87,29 @@ value_from! {
     Uint: u8, u16, u32, u64, bool;
     Float: f32;
     Double: f64;
+    Int128: i128;
+    Uint128: u128;
+    LongDouble: LongDouble;
+    Complex: Complex;
+    Struct: StructBytes;
+}
+
+impl From<usize> for Value {
+    fn from(value: usize) -> Value {
+        Value::Uint(value as u64)
+    }
+}
+
+impl From<isize> for Value {
+    fn from(value: isize) -> Value {
+        Value::Int(value as i64)
+    }
+}
+
+impl From<()> for Value {
+    fn from((): ()) -> Value {
+        Value::Void
+    }
 }
 
 impl<T> From<*mut T> for Value {
@@ -83,167 +131,90 @@ impl From<&CStr> for Value {
     }
 }
 
-/// Where the content of a value lies in it.
-const CONTENT: usize = 8;
-
-const _: () = assert!(align_of::<Value>() == CONTENT && size_of::<Value>() == CONTENT + 8);
-const _: () = assert!(cfg!(target_endian = "little"));
-
-/// The tag of values that a type takes.
-#[inline(always)]
-fn tag(code: TypeCode) -> u8 {
-    // All kinds of words follow, and are the last.
-    const { assert!(Kind::Pointer as u8 == Kind::Double as u8 + 1) };
-    (code.kind() as u8).min(Kind::Pointer as u8)
-}
-
-impl Value {
-    /// The number of the kind of types that it is a value of; of pointers' kinds, that of [`Kind::Pointer`]. One load, where a `match`
-    /// would be a jump that no processor can foresee.
-    #[inline(always)]
-    fn kind(&self) -> u8 {
-        // SAFETY: by `repr(C, u8)`, a value begins with its tag.
-        unsafe { ptr::from_ref(self).cast::<u8>().read() }
-    }
-
-    /// The slot of the same content, whose bytes beyond a `float` are as they happen to be: one load, whatever the kind.
-    #[inline(always)]
-    pub(crate) fn slot(&self) -> MaybeUninit<u64> {
-        // SAFETY: by `repr(C, u8)`, whatever a value has follows its tag at a multiple of the largest alignment, within its size.
-        unsafe {
-            ptr::from_ref(self)
-                .byte_add(CONTENT)
-                .cast::<MaybeUninit<u64>>()
-                .read()
-        }
-    }
-}
-
-/// Whether `value` is one of the type's own kind and in its range, so that [`Value::slot`] holds it: so it is with nearly all values.
-#[inline(always)]
-pub fn is_fitting(value: &Value, code: TypeCode) -> bool {
-    if value.kind() != tag(code) {
-        return false;
-    }
-    code.narrow().is_none_or(|narrow| {
-        // SAFETY: these are integers, and theirs is a whole word.
-        let word = unsafe { value.slot().assume_init() };
-        word.wrapping_add(narrow.half) <= narrow.range
-    })
-}
-
-/// The slot that holds `value` as the type `code`, whether it has the type's kind or can be converted.
-///
-/// # Errors
-/// [`CodeError::OutOfRange`], [`CodeError::FloatRange`] and [`CodeError::WrongKind`]. A `double` for an `f` is rounded; no other
-/// number changes.
-pub fn to_slot(value: Value, code: TypeCode, position: Position) -> Result<u64> {
-    let number = |value: i128| Ok(integer_to_slot(value, code, position)?);
-    match (code.kind(), value) {
-        (Kind::Int | Kind::Uint, Value::Int(value)) => number(value.into()),
-        (Kind::Int | Kind::Uint, Value::Uint(value)) => number(value.into()),
-        (Kind::Float, Value::Float(value)) => Ok(value.to_bits().into()),
-        (Kind::Float, Value::Double(value)) => Ok(float_to_slot(value, position)?),
-        (Kind::Double, Value::Double(value)) => Ok(value.to_bits()),
-        (Kind::Double, Value::Float(value)) => Ok(f64::from(value).to_bits()),
-        (kind, Value::Pointer(value)) if kind.is_word() => Ok(value as u64),
-        (kind, Value::Uint(value)) if kind.is_word() => Ok(value),
-        (Kind::Void, Value::Void) => Ok(0),
-        (kind, value) => Err(wrong_kind(kind, value, code, position)),
-    }
-}
-
 #[cold]
-fn wrong_kind(kind: Kind, value: Value, code: TypeCode, position: Position) -> Error {
-    let code = code.letter();
-    let got = match try_format(format_args!("{value}")) {
-        Ok(got) => got,
-        Err(none) => return none.into(),
-    };
-    let error = CodeError::WrongKind {
-        position,
-        code,
-        kind,
-        got,
-    };
-    error.into()
+fn no_value_of(name: &str, got: &Value) -> Error {
+    Error::mismatch(
+        format_args!("value"),
+        format_args!("a value of {name}"),
+        format_args!("{got}"),
+    )
 }
 
-/// As [`to_slot`], for what is nearly always of the type's own kind.
-///
-/// # Errors
-/// Those of [`to_slot`].
-#[inline(always)]
-pub fn to_whole_slot(value: Value, code: TypeCode, position: Position) -> Result<u64> {
-    match value {
-        Value::Int(_) | Value::Uint(_) | Value::Double(_) | Value::Pointer(_)
-            if is_fitting(&value, code) =>
-        {
-            // SAFETY: theirs is a whole word.
-            Ok(unsafe { value.slot().assume_init() })
-        }
-        _ => to_slot(value, code, position),
-    }
-}
+macro_rules! integers_from_value {
+    ($($to:ident)+) => {
+        $(
+            /// Of every integer that is in range.
+            impl TryFrom<Value> for $to {
+                type Error = Error;
 
-/// The value that a slot holds.
-#[inline(always)]
-pub fn from_slot(slot: u64, code: TypeCode) -> Value {
-    let mut value = MaybeUninit::<Value>::uninit();
-    let start = value.as_mut_ptr().cast::<u8>();
-    // SAFETY: by `repr(C, u8)`, a value is a tag and what follows at CONTENT: a word, or a number that fills the low half of
-    // one. Numbers of kinds up to that of pointers are tags.
-    unsafe {
-        start.write(tag(code));
-        start.byte_add(CONTENT).cast::<u64>().write(slot);
-        value.assume_init()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn code(letter: char) -> TypeCode {
-        TypeCode::new(letter).expect("a known code")
-    }
-
-    #[test]
-    fn value_of_another_kind_is_an_error_that_names_both() {
-        let error = to_slot(Value::Double(0.5), code('i'), Position::Argument(2)).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "argument 3: expected 'i' (a signed integer), got double 0.5"
-        );
-        assert!(to_slot(Value::Int(1), code('p'), Position::Result).is_err());
-        assert!(to_slot(Value::Void, code('d'), Position::Result).is_err());
-    }
-
-    #[test]
-    fn values_that_fit_have_the_slot_that_conversion_gives_them() {
-        let edges = (0..64).flat_map(|bit| [1_u64 << bit, (1 << bit) - 1]);
-        let words: Vec<u64> = edges.flat_map(|word| [word, word.wrapping_neg()]).collect();
-        for letter in "vbBhHiIlLqQfdpPsSOC".chars() {
-            for &word in &words {
-                let values = [
-                    Value::Void,
-                    Value::Int(word as i64),
-                    Value::Uint(word),
-                    Value::Float(f32::from_bits(word as u32)),
-                    Value::Double(f64::from_bits(word)),
-                    Value::Pointer(word as *mut c_void),
-                ];
-                for value in values {
-                    let slot = to_slot(value, code(letter), Position::Result).ok();
-                    let is_fitting = is_fitting(&value, code(letter));
-                    // SAFETY: a value that was made as a whole word has one.
-                    let whole = unsafe { value.slot().assume_init() };
-                    assert!(!is_fitting || slot == Some(whole), "{letter} {value}");
-                    let is_own = slot == Some(word) && matches!(value, Value::Int(_));
-                    let is_signed = code(letter).kind() == Kind::Int;
-                    assert!(is_fitting || !(is_own && is_signed), "{letter} {value}");
+                fn try_from(value: Value) -> Result<$to> {
+                    let number = match value {
+                        Value::Int(number) => $to::try_from(number).ok(),
+                        Value::Uint(number) => $to::try_from(number).ok(),
+                        Value::Int128(number) => $to::try_from(number).ok(),
+                        Value::Uint128(number) => $to::try_from(number).ok(),
+                        _ => None,
+                    };
+                    number.ok_or_else(|| no_value_of(stringify!($to), &value))
                 }
             }
+        )+
+    };
+}
+
+integers_from_value! { i8 u8 i16 u16 i32 u32 i64 u64 isize usize i128 u128 }
+
+macro_rules! others_from_value {
+    ($($to:ty, $name:literal, $doc:literal: $($pattern:pat => $is:expr),+;)+) => {
+        $(
+            #[doc = $doc]
+            impl TryFrom<Value> for $to {
+                type Error = Error;
+
+                fn try_from(value: Value) -> Result<$to> {
+                    match value {
+                        $($pattern => Ok($is),)+
+                        other => Err(no_value_of($name, &other)),
+                    }
+                }
+            }
+        )+
+    };
+}
+
+others_from_value! {
+    (), "()", "Of nothing.": Value::Void => ();
+    bool, "bool", "Of 0 and 1.":
+        Value::Uint(0) | Value::Int(0) => false,
+        Value::Uint(1) | Value::Int(1) => true;
+    f32, "f32", "Of a `float`.": Value::Float(number) => number;
+    f64, "f64", "Of a `double` and a `float`; of a `long double` rounded to the nearest, see [`LongDouble::to_f64`].":
+        Value::Double(number) => number,
+        Value::Float(number) => number.into(),
+        Value::LongDouble(number) => number.to_f64();
+    LongDouble, "LongDouble", "Of every number with a fraction.":
+        Value::LongDouble(number) => number,
+        Value::Double(number) => number.into(),
+        Value::Float(number) => f64::from(number).into();
+    Complex, "Complex", "Of a complex number.": Value::Complex(number) => number;
+    StructBytes, "StructBytes", "Of a structure.": Value::Struct(bytes) => bytes;
+}
+
+impl<T> TryFrom<Value> for *mut T {
+    type Error = Error;
+
+    fn try_from(value: Value) -> Result<*mut T> {
+        match value {
+            Value::Pointer(pointer) => Ok(pointer.cast()),
+            other => Err(no_value_of("a pointer type", &other)),
         }
+    }
+}
+
+impl<T> TryFrom<Value> for *const T {
+    type Error = Error;
+
+    fn try_from(value: Value) -> Result<*const T> {
+        <*mut T>::try_from(value).map(<*mut T>::cast_const)
     }
 }

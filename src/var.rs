@@ -1,20 +1,39 @@
 //! C variables.
 
-use crate::error::{Error, Result};
-use crate::value::{self, Value};
-use farcall_cdecl::{Position, TypeCode};
+use crate::error::{CodeError, Error, Result};
+use crate::scope::{self, Declared, Scope};
+use crate::signature::in_c;
+use crate::slots::{self, Misfit, Param, Treatment};
+use crate::value::Value;
+use farcall_arch::Type;
+use farcall_cdecl::c::TypeId;
+use farcall_cdecl::{Code, Position};
 use farcall_engine::epoch::{self, Inside, Place};
 use farcall_engine::{self as engine, slot};
-use farcall_memory::Shared;
+use farcall_memory::{OutOfMemory, Shared};
 use farcall_memory::{try_format, try_string};
 use std::ffi::c_void;
 use std::fmt;
 
 /// A variable of a library.
+///
+/// ```
+/// use farcall::{Value, Variable};
+///
+/// static mut COUNT: i32 = 41;
+/// let count = Variable::declared((&raw mut COUNT).cast(), "int count")?;
+/// // SAFETY: this is an int, and nobody else uses it.
+/// unsafe {
+///     let before = i32::try_from(count.get()?)?;
+///     count.set((before + 1).into())?;
+///     assert_eq!(count.get()?, Value::Int(42));
+/// }
+/// # Ok::<(), farcall::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Variable {
     address: *mut c_void,
-    code: TypeCode,
+    kept: Kept,
     name: Option<Shared<String>>,
     library: Option<Shared<engine::Library>>,
 }
@@ -24,18 +43,131 @@ unsafe impl Send for Variable {}
 // SAFETY: as above.
 unsafe impl Sync for Variable {}
 
+/// How a variable's values are kept in memory.
+#[derive(Clone)]
+struct Kept {
+    param: Param,
+    /// The type of a scalar; of all else the bytes are what they are in slots.
+    ty: Option<Type>,
+    words: Words,
+}
+
+/// Where the words for messages come from.
+#[derive(Clone)]
+enum Words {
+    Letter(char),
+    Struct(Shared<String>),
+    C { scope: Shared<Scope>, ty: TypeId },
+}
+
+impl Kept {
+    fn of_code(text: &str) -> Result<Kept> {
+        let code = Code::of_variable(text)?;
+        let (treatment, words) = match &code {
+            Code::Letter(letter) => (Treatment::Code(*letter), Words::Letter(letter.letter())),
+            Code::Struct(structure) => (
+                Treatment::Bytes(code.ty().size()),
+                Words::Struct(Shared::try_new(try_string(structure.text())?)?),
+            ),
+        };
+        Ok(Kept::new(treatment, code.ty(), words))
+    }
+
+    fn of_c(scope: &Shared<Scope>, ty: TypeId) -> Result<Kept> {
+        let words = Words::C {
+            scope: scope.clone(),
+            ty,
+        };
+        match scope.with(|c| scope::kept(c, ty)) {
+            Ok((treatment, passed)) => Ok(Kept::new(treatment, passed, words)),
+            Err(error) => {
+                let text = words.text()?;
+                Err(Error::unpassable(format_args!("variable ({text})"), error))
+            }
+        }
+    }
+
+    fn new(treatment: Treatment, ty: Type, words: Words) -> Kept {
+        let is_scalar = matches!(treatment, Treatment::Code(_) | Treatment::Bool);
+        Kept {
+            param: Param::new(treatment, 0),
+            ty: is_scalar.then_some(ty),
+            words,
+        }
+    }
+
+    fn misfit(&self, value: &Value, misfit: Misfit) -> Error {
+        let wanted = match (misfit, &self.words) {
+            (Misfit::Code(CodeError::OutOfMemory(none)), _) => return none.into(),
+            (Misfit::Code(error), Words::Letter(_) | Words::Struct(_)) => return error.into(),
+            (Misfit::Code(error), Words::C { .. }) => in_c(&error),
+            (Misfit::Wanted(wanted), _) => wanted,
+        };
+        match self.words.text() {
+            Ok(text) => Error::mismatch(
+                format_args!("variable ({text})"),
+                format_args!("{wanted}"),
+                format_args!("{value}"),
+            ),
+            Err(none) => none.into(),
+        }
+    }
+}
+
+impl Words {
+    fn text(&self) -> std::result::Result<String, OutOfMemory> {
+        match self {
+            Words::Letter(letter) => try_string(letter.encode_utf8(&mut [0; 4])),
+            Words::Struct(text) => try_string(text),
+            Words::C { scope, ty } => scope.show(*ty, ""),
+        }
+    }
+}
+
 impl Variable {
     /// The variable at `address`, of the type `code`.
     ///
     /// # Errors
     /// [`Error::Null`], and those of a bad code.
     pub fn at(address: *mut c_void, code: &str) -> Result<Variable> {
-        Variable::new(address, code, None, None)
+        Variable::new(address, Kept::of_code(code)?, None, None)
     }
 
-    pub(crate) fn new(
+    /// The variable at `address`, which `declaration` declares, in C, with or without its name.
+    ///
+    /// # Errors
+    /// [`Error::Null`]; [`Error::Declaration`] with the place in the text; [`Error::Type`] for a type without a size.
+    pub fn declared(address: *mut c_void, declaration: &str) -> Result<Variable> {
+        let scope = Scope::new()?;
+        let declared = scope.variable(declaration)?;
+        let kept = Kept::of_c(&scope, declared.ty)?;
+        Variable::new(address, kept, declared.name.as_deref(), None)
+    }
+
+    /// The variable of a library with this code.
+    pub(crate) fn of_code(
         address: *mut c_void,
         code: &str,
+        name: &str,
+        library: Shared<engine::Library>,
+    ) -> Result<Variable> {
+        Variable::new(address, Kept::of_code(code)?, Some(name), Some(library))
+    }
+
+    /// The variable of a library that has been declared in a scope.
+    pub(crate) fn of_declared(
+        address: *mut c_void,
+        declared: &Declared,
+        scope: &Shared<Scope>,
+        library: Shared<engine::Library>,
+    ) -> Result<Variable> {
+        let kept = Kept::of_c(scope, declared.ty)?;
+        Variable::new(address, kept, declared.name.as_deref(), Some(library))
+    }
+
+    fn new(
+        address: *mut c_void,
+        kept: Kept,
         name: Option<&str>,
         library: Option<Shared<engine::Library>>,
     ) -> Result<Variable> {
@@ -44,7 +176,7 @@ impl Variable {
         }
         Ok(Variable {
             address,
-            code: TypeCode::of_variable(code)?,
+            kept,
             name: name
                 .map(|name| Shared::try_new(try_string(name)?))
                 .transpose()?,
@@ -60,26 +192,55 @@ impl Variable {
     /// # Safety
     /// * There is a variable of this type at the address, and nobody writes it now.
     pub unsafe fn get(&self) -> Result<Value> {
-        self.while_open(|| {
+        let loaded = self.while_open(|| {
             // SAFETY: the caller vouches for the variable.
-            let slot = unsafe { slot::load(&self.code.ty(), self.address) };
-            value::from_slot(slot, self.code)
-        })
+            unsafe {
+                match &self.kept.ty {
+                    Some(ty) => {
+                        let slot = slot::load(ty, self.address);
+                        Ok(slots::from_slot(slot, &self.kept.param))
+                    }
+                    None => slots::load(&self.kept.param, self.address.cast()),
+                }
+            }
+        })?;
+        Ok(loaded?)
     }
 
-    /// Changes its value. An integer must be within the range of the type.
+    /// Changes its value. An integer must be within the range of the type, and a structure has exactly its size.
     ///
     /// # Errors
-    /// [`Error::Closed`], [`CodeError`](crate::CodeError) for a value that its type does not take: the variable is as before then.
+    /// [`Error::Closed`], and for a value that its type does not take [`Error::Mismatch`], or [`Error::Codes`] where the type was given
+    /// as a code: the variable is as before then.
     ///
     /// # Safety
     /// * There is a variable of this type at the address, it may be written, and nobody else accesses it now.
     /// * A pointer stored in it stays good for as long as C may use it.
     pub unsafe fn set(&self, value: Value) -> Result<()> {
-        let slot = value::to_slot(value, self.code, Position::Variable)?;
+        let treatment = self.kept.param.treatment;
+        if let (Treatment::Bytes(size), Value::Struct(bytes)) = (treatment, &value)
+            && bytes.len() == size as usize
+        {
+            return self.while_open(|| {
+                let to = self.address.cast::<u8>();
+                // SAFETY: the caller vouches for the variable, which has as many bytes.
+                unsafe { to.copy_from(bytes.as_ptr(), bytes.len()) };
+            });
+        }
+        let mut slots = [0; 2];
+        let len = (self.kept.param.slots as usize).min(slots.len());
+        slots::store(&value, treatment, Position::Variable, &mut slots[..len])
+            .map_err(|misfit| self.kept.misfit(&value, misfit))?;
+        let size = treatment.size() as usize;
         self.while_open(|| {
-            // SAFETY: the caller vouches for the variable.
-            unsafe { slot::store(&self.code.ty(), self.address, slot) };
+            let to = self.address.cast::<u8>();
+            // SAFETY: the caller vouches for the variable. What is no scalar has as many bytes as it has in slots, and structures are done.
+            unsafe {
+                match &self.kept.ty {
+                    Some(ty) => slot::store(ty, self.address, slots[0]),
+                    None => to.copy_from(slots.as_ptr().cast(), size),
+                }
+            }
         })
     }
 
@@ -122,7 +283,7 @@ impl fmt::Debug for Variable {
             "Variable({} at {:p}, {})",
             self.name.as_ref().map_or("", |name| name),
             self.address,
-            self.code.letter()
+            self.kept.words.text().map_err(|_| fmt::Error)?
         )
     }
 }

@@ -1,6 +1,6 @@
 //! What calls and callbacks allocate: nothing, once a signature is known.
 
-use farcall::{Callback, Function, Value};
+use farcall::{Callback, Function, StructBytes, Value};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -106,7 +106,7 @@ fn calls_allocate_nothing() {
 
 #[test]
 fn callbacks_allocate_nothing_per_call() {
-    let pair = Callback::new("i", "ii", |args| args[1]).expect("a callback");
+    let pair = Callback::new("i", "ii", |args| args[1].clone()).expect("a callback");
     // SAFETY: the callback is of this type.
     let pair_of_ints = unsafe {
         std::mem::transmute::<*const c_void, extern "C" fn(i32, i32) -> i32>(pair.code())
@@ -115,7 +115,7 @@ fn callbacks_allocate_nothing_per_call() {
         assert_eq!(pair_of_ints(1, 2), 2);
     });
     let args = "q".repeat(16);
-    let many = Callback::new("q", &args, |args| args[15]).expect("a callback");
+    let many = Callback::new("q", &args, |args| args[15].clone()).expect("a callback");
     let of_many = function(many.code(), "q", &args);
     let slots: Vec<u64> = (0..16).collect();
     check_calls("Callback::new with 16 arguments", || {
@@ -138,4 +138,35 @@ fn function_of_a_known_signature_allocates_nothing() {
     let first = function(add2 as *const _, "i", "hhhh");
     let again = allocations(|| drop(function(first.address(), "i", "hhhh")));
     assert_eq!(again, 0);
+    let declared = || Function::declared(first.address(), "int (short, short, short, short)");
+    let _first = declared().expect("a function");
+    let again = allocations(|| drop(declared().expect("a function")));
+    assert_eq!(again, 0);
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Pair {
+    a: i64,
+    b: f64,
+}
+
+extern "C" fn sum(pair: Pair, more: i32) -> f64 {
+    pair.a as f64 + pair.b + f64::from(more)
+}
+
+#[test]
+fn calls_with_structures_allocate_nothing() {
+    let sum = Function::declared(
+        sum as *const _,
+        "double (struct { long long a; double b; }, int)",
+    )
+    .expect("a function");
+    let pair = StructBytes::of(&Pair { a: 1, b: 0.5 }).expect("memory");
+    let args = [pair.into(), 2.into()];
+    check_calls("call with a structure", || {
+        // SAFETY: the function is declared as it is.
+        let result = unsafe { sum.call(&args) };
+        assert_eq!(result.expect("a call"), Value::Double(3.5));
+    });
 }

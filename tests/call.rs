@@ -79,7 +79,7 @@ fn forty_eight_mixed_arguments_arrive_each_in_its_place() {
 #[test]
 fn narrow_result_ignores_dirty_upper_bits() {
     let bits = Value::Uint(0xdead_beef_ffff_ff80);
-    let read = |code| call(code, "dirty", "Q", &[bits]);
+    let read = |code| call(code, "dirty", "Q", std::slice::from_ref(&bits));
     assert_eq!(read("b"), Value::Int(-128));
     assert_eq!(read("B"), Value::Uint(0x80));
     assert_eq!(read("h"), Value::Int(-128));

@@ -31,17 +31,17 @@ fn argument_and_result_of_a_callback_pass_with_their_types() {
     ];
     for (code, given, returned) in cases {
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let inner = seen.clone();
+        let (inner, result) = (seen.clone(), returned.clone());
         let callback = Callback::new(code, code, move |args| {
             inner.lock().expect("no panic").extend_from_slice(args);
-            returned
+            result.clone()
         });
         let callback = callback.expect("a callback");
         let got = call(
             code,
             &format!("call_{code}"),
             &format!("C{code}"),
-            &[callback.code().into(), given],
+            &[callback.code().into(), given.clone()],
         );
         assert_eq!(
             (got, &seen.lock().expect("no panic")[..]),
@@ -118,7 +118,7 @@ fn callbacks_and_calls_nest() {
     let callback = Callback::new("i", "i", |args| {
         let (fib, me) = (FIB.get().expect("set"), SELF.get().expect("set"));
         // SAFETY: declared as it is; the callback lives for good.
-        unsafe { fib.call(&[args[0], me.code().into()]) }.expect("a call that fits")
+        unsafe { fib.call(&[args[0].clone(), me.code().into()]) }.expect("a call that fits")
     });
     let me = SELF.get_or_init(|| callback.expect("a callback"));
     assert_eq!(
@@ -136,7 +136,7 @@ fn panic_gives_c_zero_stops_further_callbacks_and_goes_on_at_the_call() {
         if int(&args[0]) == 3 {
             panic!("at three");
         }
-        args[0]
+        args[0].clone()
     })
     .expect("a callback");
     let call_times = func("i", "call_times", "Ci");
@@ -213,7 +213,7 @@ fn closed_callback_returns_zero_of_any_type() {
 
 #[test]
 fn callback_runs_on_a_thread_of_cs_own() {
-    let callback = Callback::new("i", "i", |args| args[0]).expect("a callback");
+    let callback = Callback::new("i", "i", |args| args[0].clone()).expect("a callback");
     let args = [callback.code().into(), Value::Int(100)];
     assert_eq!(
         call("i", "call_times_on_thread", "Ci", &args),
@@ -223,7 +223,7 @@ fn callback_runs_on_a_thread_of_cs_own() {
 
 #[test]
 fn function_pointer_is_an_address_as_an_argument_of_a_callback() {
-    let callback = Callback::new("C", "C", |args| args[0]).expect("a callback");
+    let callback = Callback::new("C", "C", |args| args[0].clone()).expect("a callback");
     let address = callback.code().cast_mut();
     let args = [callback.code().into(), Value::Pointer(address)];
     assert_eq!(call("C", "call_p", "CC", &args), Value::Pointer(address));
@@ -270,7 +270,7 @@ fn unwinder_walks_from_a_callback_through_c_to_the_caller() {
     let inner = trace.clone();
     let callback = Callback::new("i", "i", move |args| {
         *inner.lock().expect("no panic") = std::backtrace::Backtrace::force_capture().to_string();
-        args[0]
+        args[0].clone()
     });
     caller_of_the_trampoline(&callback.expect("a callback"));
     let trace = trace.lock().expect("no panic");
@@ -291,7 +291,7 @@ fn library_closed_inside_its_own_callback_stays_until_the_call_is_over() {
     let call_times = library.func("i", "call_times", "Ci").expect("a function");
     let callback = Callback::new("i", "i", move |args| {
         library.close();
-        args[0]
+        args[0].clone()
     })
     .expect("a callback");
     let args = [callback.code().into(), Value::Int(4)];

@@ -162,7 +162,7 @@ fn closure_closed_by_itself_is_dropped_on_its_thread_as_it_has_returned() {
         let _ = &told;
         drop(inner.lock().expect("no panic").take());
         running.store(true, Ordering::Relaxed);
-        args[0]
+        args[0].clone()
     })
     .expect("a callback");
     let code = callback.code();
@@ -216,7 +216,7 @@ fn destructor_that_panics_behind_its_closure_ends_there() {
     let callback = Callback::new("i", "i", move |args| {
         let _ = &panics;
         drop(inner.lock().expect("no panic").take());
-        args[0]
+        args[0].clone()
     })
     .expect("a callback");
     let code = callback.code();
@@ -238,7 +238,7 @@ fn panic_without_a_call_around_stops_no_other_callback() {
     let panics = Callback::new("i", "i", |_| panic!("nobody hears this")).expect("a callback");
     let outer = Callback::new("i", "i", move |args| {
         assert_eq!(as_c_calls(&panics, 1), 0);
-        args[0]
+        args[0].clone()
     })
     .expect("a callback");
     for n in 1..5 {
@@ -261,7 +261,7 @@ fn panic_goes_to_the_innermost_call_and_leaves_the_outer_one_alone() {
             call("i", "call_i", "Ci", &[panics.into(), Value::Int(1)])
         }));
         assert!(run.is_err());
-        args[0]
+        args[0].clone()
     })
     .expect("a callback");
     let args = [catches.code().into(), Value::Int(4)];
@@ -314,7 +314,7 @@ mod linux {
         let callback = Callback::new("i", "i", move |args| {
             library.close();
             assert!(is_mapped(&inner));
-            args[0]
+            args[0].clone()
         })
         .expect("a callback");
         let args = [callback.code().into(), Value::Int(4)];

@@ -263,7 +263,7 @@ fn closed_callback_is_reported_in_a_child_that_was_forked_during_a_report() {
         // SAFETY: the child's standard error is its own.
         let silenced = unsafe { libc::dup2(null, 2) };
         assert_eq!(silenced, 2);
-        let callback = Callback::new("i", "i", |args| args[0]).expect("a callback");
+        let callback = Callback::new("i", "i", |args| args[0].clone()).expect("a callback");
         let closed = Function::at(callback.code(), "i", "i").expect("a function");
         drop(callback);
         works_beside_forks(1000, || {

@@ -5,7 +5,7 @@
 mod common;
 
 use common::in_child;
-use farcall::{Callback, Error, Function, Library, Value, Variable};
+use farcall::{Callback, Declarations, Error, Function, Library, StructBytes, Value, Variable};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::c_void;
 use std::ptr;
@@ -227,5 +227,58 @@ fn callbacks_report_it_and_close_without() {
         assert!(unsafe { function.call(&[])? } == Value::Uint(7));
         drop(callback);
         Ok(())
+    });
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq)]
+struct Pair {
+    a: i64,
+    b: [f64; 3],
+}
+
+extern "C" fn turn(pair: Pair) -> Pair {
+    let [x, y, z] = pair.b;
+    Pair {
+        a: -pair.a,
+        b: [z, y, x],
+    }
+}
+
+#[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "builds for debugging check plans, with memory of their own"
+)]
+fn declarations_and_structures_report_it() {
+    check("a declared function", || {
+        let function = Function::declared(add2 as *const c_void, "int add2(int a, int b)")?;
+        call(&function)
+    });
+    let pair = Pair {
+        a: 5,
+        b: [1.0, 2.0, 3.0],
+    };
+    check("a structure", || {
+        let c = Declarations::parse("struct pair { long long a; double b[3]; };")?;
+        let members = c.ty("struct pair")?.members()?;
+        assert!(members.len() == 2);
+        let signature = c.signature("struct pair (struct pair)")?;
+        let function = Function::of(turn as *const c_void, &signature)?;
+        let arg = Value::Struct(StructBytes::of(&pair)?);
+        // SAFETY: the function is declared as it is, and its result's members are numbers.
+        let back: Pair = unsafe {
+            let there = function.call(&[arg])?;
+            StructBytes::try_from(function.call(&[there])?)?.read()?
+        };
+        assert!(back == pair);
+        // SAFETY: it is not called.
+        match unsafe { function.call(&[1.into()]) } {
+            Err(Error::OutOfMemory(none)) => Err(none.into()),
+            other => {
+                assert!(other.is_err());
+                Ok(())
+            }
+        }
     });
 }

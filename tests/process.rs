@@ -37,7 +37,7 @@ fn calls_go_on_while_code_is_added_to_the_pages_they_run_in() {
     let done = AtomicBool::new(false);
     let start = Barrier::new(3);
     let flip = common::func("i", "flip_i", "i");
-    let callback = Callback::new("i", "i", |args| args[0]).expect("a callback");
+    let callback = Callback::new("i", "i", |args| args[0].clone()).expect("a callback");
     let call_times = common::func("i", "call_times", "Ci");
     thread::scope(|scope| {
         for _ in 0..2 {

@@ -37,7 +37,7 @@ fn variable_of_every_code_reads_and_takes_values() {
         // SAFETY: declared as it is, and used by this test alone.
         unsafe {
             assert_eq!(variable.get().expect("open"), first, "{code}");
-            variable.set(second).expect("in range");
+            variable.set(second.clone()).expect("in range");
             assert_eq!(variable.get().expect("open"), second, "{code}");
         }
     }

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,3 +136,59 @@ int fence_intact(void) {
     return 1;
 }
 int16_t *fenced_value(void) { return &fenced.value; }
+
+// What C text declares: tests/declared.rs reads the same declarations.
+struct mixed { int8_t a; double b; };
+struct floats { float v[3]; };
+struct large { int64_t v[5]; };
+struct odd { uint8_t v[3]; };
+struct bits { unsigned a : 3, b : 9; int c; };
+struct over { _Alignas(64) int64_t v[2]; };
+union number { int32_t i; double d; };
+enum colour { RED, GREEN = 5, BLUE };
+
+struct mixed scale_mixed(struct mixed m, int by) { return (struct mixed) { m.a * by, m.b * by }; }
+struct floats reverse_floats(struct floats f) { return (struct floats) { { f.v[2], f.v[1], f.v[0] } }; }
+struct odd turn_odd(struct odd o) { return (struct odd) { { o.v[1], o.v[2], o.v[0] } }; }
+struct bits flip_bits(struct bits b) { return (struct bits) { ~b.a, ~b.b, ~b.c }; }
+union number half_number(union number n) { return (union number) { .d = n.d / 2 }; }
+struct large shift_large(double by, struct large l, struct mixed m) {
+    for (int i = 0; i < 5; ++i) {
+        l.v[i] += (int64_t)by + m.a;
+    }
+    return l;
+}
+struct over make_over(int64_t a) { return (struct over) { { a, -a } }; }
+
+__int128 times(__int128 a, int64_t b) { return a * b; }
+unsigned __int128 flip_wide(int a, unsigned __int128 b) { return ~b + a; }
+long double third(long double a) { return a / 3; }
+double _Complex times_i(double _Complex a) { return a * 1.0i; }
+float _Complex conjugate(float _Complex a) { return __real__ a - 1.0if * __imag__ a; }
+_Bool not(_Bool a) { return !a; }
+enum colour next_colour(enum colour c) { return c == RED ? GREEN : c == GREEN ? BLUE : RED; }
+double weigh_more(int count, ...) {
+    double sum = 0;
+    va_list list;
+    va_start(list, count);
+    for (int i = 0; i < count; ++i) {
+        sum += i % 2 ? va_arg(list, double) : (double)va_arg(list, long long);
+    }
+    va_end(list);
+    return sum;
+}
+
+struct large call_large(struct large (*f)(struct mixed, struct large), int64_t a) {
+    struct large l = f((struct mixed) { 7, 0.5 }, (struct large) { { a, 1, 2, 3, 4 } });
+    l.v[0] += 1;
+    return l;
+}
+struct mixed call_mixed(struct mixed (*f)(struct mixed, int), struct mixed m) { return f(m, 3); }
+long double call_long(long double (*f)(long double, __int128), __int128 a) { return f(1.0L / 3, a); }
+_Bool call_not(_Bool (*f)(_Bool), _Bool a) { return f(a); }
+
+struct mixed kept_mixed = { 5, 2.5 };
+long double kept_long = 0.25L;
+int kept_numbers[3] = { 1, 2, 3 };
+_Bool kept_bool = 1;
+enum colour kept_colour = BLUE;

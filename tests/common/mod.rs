@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unused_imports, reason = "each test program uses a part")]
 
+pub mod declared;
 pub mod memory;
 #[cfg(target_os = "linux")]
 pub mod policy;

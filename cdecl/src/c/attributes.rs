@@ -1,8 +1,8 @@
 //! GNU C's attributes, Microsoft's `__declspec` and C23's `[[…]]`: what changes a layout, out of all there are.
 
+use super::constant::Digits;
 use super::declarations::Declarations;
-use super::error::Result;
-use super::parser::Parser;
+use super::parser::{Parser, Result};
 use super::token::{Kind, Token};
 use super::types::{Basic, Ty, TypeId};
 use farcall_arch::structs::MAX_ALIGN;
@@ -140,7 +140,10 @@ impl Parser<'_, '_> {
         self.expect(")")?;
         match u32::try_from(value) {
             Ok(align) if align == 0 || align.is_power_of_two() && align <= 1 << 28 => Ok(align),
-            _ => Err(self.fault_at(&at, format_args!("expected a power of two, got {value}"))),
+            _ => Err(self.fault_at(
+                &at,
+                format_args!("expected a power of two, got {}", Digits(value)),
+            )),
         }
     }
 

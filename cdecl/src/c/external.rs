@@ -3,63 +3,78 @@
 use super::attributes::Attributes;
 use super::declarations::{Declarations, Function, Meaning, Variable};
 use super::declarator::Declared;
-use super::error::{Error, Result};
+use super::error;
 use super::names::NameId;
-use super::parser::Parser;
+use super::parser::{Failed, Parser, Result};
 use super::specifiers::{Specifiers, Storage};
 use super::token::{Kind, Token};
 use super::types::{Basic, Ty, TypeId};
 use farcall_memory::TryVec;
+
+/// A type, and what is of it.
+type Named = (Option<NameId>, TypeId);
 
 impl Declarations {
     /// Adds what a text declares; nothing if there is an error in it.
     ///
     /// # Errors
     /// [`super::Error`]: the text is not C, or there is no memory.
-    pub fn read(&mut self, text: &str) -> Result<()> {
-        self.whole(|c| Parser::new(c, text).translation_unit())
+    pub fn read(&mut self, text: &str) -> error::Result<()> {
+        self.parsed(text, |parser| parser.translation_unit())?;
+        Ok(())
     }
 
     /// The type that a text names, such as `const char *`, `struct tm` or `int (*)(int)`.
     ///
     /// # Errors
     /// [`super::Error`]: the text is no type's name, or there is no memory.
-    pub fn type_named(&mut self, text: &str) -> Result<TypeId> {
-        self.whole(|c| Parser::new(c, text).whole_type_name())
+    pub fn type_named(&mut self, text: &str) -> error::Result<TypeId> {
+        Ok(self.parsed(text, |parser| parser.whole_type_name())?.1)
     }
 
     /// The type that a text declares: one prototype, with or without a name and a semicolon, which is not added to the functions.
     ///
     /// # Errors
     /// [`super::Error`]: the text is no prototype, or there is no memory.
-    pub fn prototype(&mut self, text: &str) -> Result<(Option<NameId>, TypeId)> {
-        self.whole(|c| Parser::new(c, text).whole_declaration())
+    pub fn prototype(&mut self, text: &str) -> error::Result<(Option<NameId>, TypeId)> {
+        self.parsed(text, |parser| parser.whole_declaration())
+    }
+
+    fn parsed(
+        &mut self,
+        text: &str,
+        read: fn(&mut Parser) -> Result<Named>,
+    ) -> error::Result<Named> {
+        self.whole(|c| {
+            let mut parser = Parser::new(c, text);
+            read(&mut parser).map_err(|failed| parser.error(failed))
+        })
     }
 }
 
 impl<'t> Parser<'_, 't> {
-    /// All of a text.
-    pub fn translation_unit(&mut self) -> Result<()> {
+    /// All of a text, of which nothing is handed on.
+    fn translation_unit(&mut self) -> Result<Named> {
         while self.token.begins_line && self.token.is("#") {
             self.directive()?;
         }
         while self.token.kind != Kind::End {
             self.external_declaration()?;
         }
-        Ok(())
+        Ok((None, Declarations::basic(Basic::Void)))
     }
 
     /// A text that is the name of one type.
-    pub fn whole_type_name(&mut self) -> Result<TypeId> {
+    fn whole_type_name(&mut self) -> Result<Named> {
         let ty = self.type_name()?;
         match self.token.kind {
-            Kind::End => Ok(ty),
+            Kind::End => Ok((None, ty)),
             _ => Err(self.expected(format_args!("the end of a type's name"))),
         }
     }
 
     /// A text that is one declaration, whose name may be missing.
-    pub fn whole_declaration(&mut self) -> Result<(Option<NameId>, TypeId)> {
+    fn whole_declaration(&mut self) -> Result<Named> {
         let specifiers = self.specifiers()?;
         let declared = self.declarator(specifiers.ty, specifiers.is_const)?;
         self.expect_function_for(&specifiers, declared.ty)?;
@@ -158,7 +173,7 @@ impl<'t> Parser<'_, 't> {
                     ),
                 ));
             }
-            Err(Error::OutOfMemory(error)) => return Err(error.into()),
+            Err(Failed::OutOfMemory) => return Err(Failed::OutOfMemory),
             _ => {}
         }
         self.skip_brackets()?;
@@ -326,7 +341,7 @@ impl<'t> Parser<'_, 't> {
         Ok(())
     }
 
-    fn declared_before(&self, at: &Token, as_what: Meaning) -> Error {
+    fn declared_before(&self, at: &Token, as_what: Meaning) -> Failed {
         let what = match as_what {
             Meaning::Type(_) => "a type",
             Meaning::Function(_) => "a function",

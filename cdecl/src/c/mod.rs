@@ -17,6 +17,7 @@
 mod attributes;
 mod constant;
 mod constraints;
+mod decimal;
 mod declarations;
 mod declarator;
 mod define;
@@ -34,7 +35,9 @@ mod placement;
 mod platform;
 mod record;
 mod rollback;
+mod room;
 mod show;
+mod sort;
 mod specifiers;
 mod steps;
 mod token;

@@ -46,6 +46,8 @@ pub struct Platform {
     pub long_double: Float,
     /// Where bit-fields lie.
     pub bit_fields: BitFields,
+    /// Whether values are passed by what each eight bytes of them hold (psABI for x86-64, 3.2.3).
+    pub eightbytes: bool,
     /// Bytes of a `va_list`.
     pub va_list: u32,
     /// Whether a `va_list` is an array, so that a parameter of it is a pointer.
@@ -64,6 +66,7 @@ impl Platform {
         bit_fields: BitFields::Gnu {
             unnamed_align: false,
         },
+        eightbytes: true,
         va_list: 24,
         va_list_is_array: true,
     };
@@ -76,6 +79,7 @@ impl Platform {
         bit_fields: BitFields::Gnu {
             unnamed_align: true,
         },
+        eightbytes: false,
         va_list: 32,
         va_list_is_array: false,
         ..Platform::LINUX_X86_64
@@ -93,6 +97,7 @@ impl Platform {
         system: System::Macos,
         wint: Basic::Int,
         long_double: Float::F64,
+        eightbytes: false,
         va_list: 8,
         va_list_is_array: false,
         ..Platform::LINUX_X86_64
@@ -105,6 +110,7 @@ impl Platform {
         wchar: Basic::UShort,
         wint: Basic::UShort,
         bit_fields: BitFields::Microsoft,
+        eightbytes: false,
         va_list: 8,
         va_list_is_array: false,
         ..Platform::LINUX_X86_64

@@ -1,11 +1,11 @@
 //! Structures and unions, and where their members lie.
 
 use super::attributes::Attributes;
+use super::constant::Digits;
 use super::constraints::Named;
 use super::declarator::Declared;
-use super::error::{Error, Result};
 use super::layout::Layout;
-use super::parser::Parser;
+use super::parser::{Failed, Parser, Result};
 use super::placement::{Member, Plan};
 use super::platform::BitFields;
 use super::token::Token;
@@ -41,6 +41,9 @@ impl<'t> Parser<'_, 't> {
                 align: 1,
                 has_flexible_array: false,
                 depth: 0,
+                natural_align: 1,
+                unnamed: 0,
+                has_unnamed: false,
             })?;
             Ok(Ty::Record(index))
         })?;
@@ -94,12 +97,21 @@ impl<'t> Parser<'_, 't> {
         let count = declared.len();
         let mut fields: Vec<Field> = Vec::new();
         let mut has_flexible_array = false;
+        let (mut unnamed, mut has_unnamed) = (0, false);
         for (number, member) in declared.iter().enumerate() {
             has_flexible_array |= self.is_open_array(member.1.ty);
             let placed = self.placed(&mut plan, member, number + 1 == count)?;
             let is_padding = placed.bits.is_some() && placed.name.is_none();
             if !is_padding {
                 fields.try_push(placed)?;
+            } else if plan.is_union || member.3 != Some(0) {
+                // GCC takes those of a union for the whole of their type, and those of no bits there, too.
+                let width = match plan.is_union {
+                    true => self.sized(&member.0, placed.ty)?.size * 8,
+                    false => member.3.unwrap_or(0),
+                };
+                unnamed |= touched(&placed, width);
+                has_unnamed = true;
             }
         }
         let align = plan.align.max(attributes.aligned);
@@ -121,6 +133,8 @@ impl<'t> Parser<'_, 't> {
         record.fields = Some(fields);
         (record.size, record.align, record.depth) = (size, align, depth);
         record.has_flexible_array = has_flexible_array;
+        record.natural_align = plan.align;
+        (record.unnamed, record.has_unnamed) = (unnamed, has_unnamed);
         Ok(())
     }
 
@@ -149,7 +163,7 @@ impl<'t> Parser<'_, 't> {
         matches!(self.c.resolved(ty), Ty::Array { len: None, .. })
     }
 
-    fn too_large(&self, at: &Token<'t>) -> Error {
+    fn too_large(&self, at: &Token<'t>) -> Failed {
         self.fault_at(
             at,
             format_args!("expected a structure of at most {MAX_SIZE} bytes, got a larger one"),
@@ -285,9 +299,25 @@ impl<'t> Parser<'_, 't> {
         if !(least..=most).contains(&width) {
             return Err(self.fault_at(
                 &here,
-                format_args!("expected a width of {least} to {most} bits, got {width}"),
+                format_args!(
+                    "expected a width of {} to {} bits, got {}",
+                    Digits(least),
+                    Digits(most),
+                    Digits(width)
+                ),
             ));
         }
         Ok(width as u64)
+    }
+}
+
+/// The bytes of the first 16 of a structure that a bit-field touches.
+fn touched(field: &Field, width: u64) -> u16 {
+    let (first, _) = field.bits.unwrap_or_default();
+    let bytes = (u32::from(first) + width as u32).div_ceil(8);
+    let all = u32::MAX >> (32 - bytes);
+    match field.offset {
+        0..16 => (all << field.offset) as u16,
+        _ => 0,
     }
 }

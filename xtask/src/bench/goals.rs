@@ -369,6 +369,18 @@ pub const GOALS: &[Goal] = &[
         reason: "",
     },
     Goal {
+        work: "a script's call with a struct of two `int64_t` by value",
+        against: "with the two numbers",
+        bound: Bound::TimesAtMost(2.0),
+        figure: |samples| {
+            let row = "script/struct";
+            let judged = Judged::of(samples.ratio(row, "farcall", "farcall numbers")?);
+            let result = samples.time("script/struct result", "farcall")?.quiet;
+            Some(judged.with_note(format!("as a result: {result:.0} ns, a new object")))
+        },
+        reason: "",
+    },
+    Goal {
         work: "as libffi: `ffi_call`, geometric mean of 12",
         against: "libffi's",
         bound: Bound::FasterAtLeast(4.0),

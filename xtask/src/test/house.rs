@@ -31,7 +31,12 @@ const HOUSES: &[House] = &[
     },
     House {
         source: "src",
-        may_import: &["farcall_cdecl", "farcall_engine", "farcall_memory"],
+        may_import: &[
+            "farcall_arch",
+            "farcall_cdecl",
+            "farcall_engine",
+            "farcall_memory",
+        ],
     },
     House {
         source: "libffi/src",

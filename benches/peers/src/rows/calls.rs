@@ -102,6 +102,7 @@ fn slot_of(value: Value) -> u64 {
         Value::Float(value) => value.to_bits().into(),
         Value::Double(value) => value.to_bits(),
         Value::Pointer(value) => value as u64,
+        wide => unreachable!("results of one slot, got {wide}"),
     }
 }
 

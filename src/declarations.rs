@@ -1,0 +1,431 @@
+//! What headers declare: types with their layouts, functions, variables and constants.
+
+use crate::error::Result;
+use crate::scope::Scope;
+use crate::signature::Signature;
+use farcall_cdecl::c::{self, Basic, Declarations as C, Field, NameId, Ty, TypeId};
+use farcall_memory::{OutOfMemory, Shared};
+use farcall_memory::{try_collect_all, try_string, try_to_vec};
+use std::fmt;
+
+/// What C text has declared. Clones share it.
+///
+/// It takes what headers say once they are preprocessed, and `#define` of constants. The layouts are those of this platform's compilers.
+/// [`Library::function_in`](crate::Library::function_in) and [`Library::variable_in`](crate::Library::variable_in) find what is
+/// declared here in a library.
+///
+/// ```
+/// use farcall::{Constant, Declarations};
+///
+/// let c = Declarations::parse(
+///     "#define LIMIT (4 * 1024)
+///      enum colour { RED, GREEN = 5 };
+///      struct point { double x, y; enum colour colour; unsigned visible : 1; };
+///      double length(const struct point *);",
+/// )?;
+/// assert_eq!(c.constant("LIMIT")?, Some(Constant::Integer(4096)));
+/// assert_eq!(c.constant("GREEN")?, Some(Constant::Integer(5)));
+///
+/// let point = c.ty("struct point")?;
+/// assert_eq!((point.size(), point.align()), (Some(24), Some(8)));
+/// let members = point.members()?;
+/// assert_eq!(members[1].name(), Some("y"));
+/// assert_eq!(members[1].offset(), 8);
+/// assert_eq!(members[3].bits(), Some((0, 1)));
+/// assert_eq!(c.functions()?, ["length"]);
+/// # Ok::<(), farcall::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Declarations {
+    scope: Shared<Scope>,
+}
+
+impl Declarations {
+    /// Nothing but C's own types, and those of the standard headers by their usual names, such as `size_t`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    ///
+    /// ```
+    /// let c = farcall::Declarations::new()?;
+    /// c.read("typedef short number;")?;
+    /// assert_eq!(c.ty("number[3]")?.size(), Some(6));
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn new() -> Result<Declarations> {
+        let scope = Scope::new()?;
+        Ok(Declarations { scope })
+    }
+
+    /// What a text declares.
+    ///
+    /// # Errors
+    /// Those of [`Declarations::read`].
+    pub fn parse(text: &str) -> Result<Declarations> {
+        let declarations = Declarations::new()?;
+        declarations.read(text)?;
+        Ok(declarations)
+    }
+
+    /// Adds what a text declares, for all who share this.
+    ///
+    /// # Errors
+    /// [`Error::Declaration`](crate::Error::Declaration) with the place in the text, and
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory): nothing of the text is added then.
+    pub fn read(&self, text: &str) -> Result<()> {
+        Ok(self.scope.with(|c| c.read(text))?)
+    }
+
+    /// The type that C text names: `"struct tm"`, `"const char *"`, `"int [4]"`.
+    ///
+    /// # Errors
+    /// As for [`Declarations::read`].
+    pub fn ty(&self, name: &str) -> Result<Type> {
+        let id = self.scope.with(|c| c.type_named(name))?;
+        Ok(self.of(id))
+    }
+
+    /// The signature of the function that has been declared by that name, or of a prototype that is read now.
+    ///
+    /// # Errors
+    /// [`Error::NotDeclared`](crate::Error::NotDeclared); those of [`Signature::declared`].
+    ///
+    /// ```
+    /// use farcall::{Callback, Declarations, StructBytes};
+    ///
+    /// let c = Declarations::parse("struct pair { int a, b; }; int sum(struct pair);")?;
+    /// assert_eq!(c.signature("sum")?.to_string(), "int sum(struct pair)");
+    /// assert_eq!(c.signature("struct pair (*)(int)")?.len(), 1);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn signature(&self, declaration: &str) -> Result<Signature> {
+        Signature::declared_in(&self.scope, declaration)
+    }
+
+    /// The constant of that name: of an enumeration, or of a `#define`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn constant(&self, name: &str) -> Result<Option<Constant>> {
+        Ok(self
+            .scope
+            .with(|c| c.constant(name).map(Constant::of).transpose())?)
+    }
+
+    /// The names of all functions, in the order of their declarations.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn functions(&self) -> Result<Vec<String>> {
+        self.scope
+            .with(|c| names(c, c.functions().iter().map(|function| function.name)))
+    }
+
+    /// The names of all variables, in the order of their declarations.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    ///
+    /// ```
+    /// let c = farcall::Declarations::parse("extern int optind; extern char *optarg;")?;
+    /// assert_eq!(c.variables()?, ["optind", "optarg"]);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn variables(&self) -> Result<Vec<String>> {
+        self.scope
+            .with(|c| names(c, c.variables().iter().map(|variable| variable.name)))
+    }
+
+    /// All constants with their names, in the order of their declarations.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    ///
+    /// ```
+    /// use farcall::{Constant, Declarations};
+    ///
+    /// let c = Declarations::parse("enum { ONE = 1 };\n#define NAME \"n\"\n")?;
+    /// let constants = c.constants()?;
+    /// assert_eq!(constants[0], ("ONE".to_owned(), Constant::Integer(1)));
+    /// assert_eq!(constants[1], ("NAME".to_owned(), Constant::Text(b"n".to_vec())));
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn constants(&self) -> Result<Vec<(String, Constant)>> {
+        self.scope.with(|c| {
+            let copied = |(name, value)| Ok((try_string(c.name(name))?, Constant::of(value)?));
+            try_collect_all(c.constants().map(copied))
+        })
+    }
+
+    pub(crate) fn scope(&self) -> &Shared<Scope> {
+        &self.scope
+    }
+
+    fn of(&self, id: TypeId) -> Type {
+        Type {
+            scope: self.scope.clone(),
+            id,
+        }
+    }
+}
+
+fn names(c: &C, names: impl Iterator<Item = NameId>) -> Result<Vec<String>> {
+    try_collect_all(names.map(|name| Ok(try_string(c.name(name))?)))
+}
+
+/// The value of a constant.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Constant {
+    /// An integer, of whichever type C gives it.
+    Integer(i128),
+    /// A number with a fraction.
+    Float(f64),
+    /// A string, without the NUL at its end.
+    Text(Vec<u8>),
+}
+
+impl Constant {
+    fn of(constant: &c::Constant) -> std::result::Result<Constant, OutOfMemory> {
+        Ok(match constant {
+            c::Constant::Integer(value) => Constant::Integer(*value),
+            c::Constant::Float(value) => Constant::Float(*value),
+            c::Constant::Text(bytes) => Constant::Text(try_to_vec(bytes)?),
+            // There are no others.
+            _ => Constant::Integer(0),
+        })
+    }
+}
+
+/// A C type. It is shown as C writes it. Clones share it.
+///
+/// ```
+/// use farcall::{Declarations, TypeKind};
+///
+/// let c = Declarations::parse("union number { int i; float f[2]; };")?;
+/// let number = c.ty("union number")?;
+/// assert_eq!(number.to_string(), "union number");
+/// assert_eq!(number.kind(), TypeKind::Union);
+/// let members = number.members()?;
+/// let floats = members[1].ty();
+/// assert_eq!(floats.to_string(), "float[2]");
+/// assert_eq!((floats.kind(), floats.len()), (TypeKind::Array, Some(2)));
+/// assert_eq!(floats.target().map(|element| element.kind()), Some(TypeKind::Float));
+/// assert_eq!(c.ty("void")?.size(), None);
+/// # Ok::<(), farcall::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Type {
+    scope: Shared<Scope>,
+    id: TypeId,
+}
+
+/// What sort of type one is, behind the names that it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TypeKind {
+    /// `void`.
+    Void,
+    /// `_Bool`.
+    Bool,
+    /// Any other integer, `char` included.
+    Integer,
+    /// A number with a fraction.
+    Float,
+    /// A complex number.
+    Complex,
+    /// An enumeration.
+    Enum,
+    /// A pointer.
+    Pointer,
+    /// An array.
+    Array,
+    /// A function.
+    Function,
+    /// A structure.
+    Struct,
+    /// A union.
+    Union,
+    /// A type of the compiler's own: a vector, a `va_list`.
+    Other,
+}
+
+impl Type {
+    /// What `sizeof` says, in bytes; `None` for what has no size: `void`, a function, a structure that is only announced.
+    pub fn size(&self) -> Option<u64> {
+        self.layout().map(|layout| layout.size)
+    }
+
+    /// What `_Alignof` says, in bytes; `None` for what has no size.
+    pub fn align(&self) -> Option<u32> {
+        self.layout().map(|layout| layout.align)
+    }
+
+    fn layout(&self) -> Option<c::Layout> {
+        self.scope.with(|c| c.layout(self.id))
+    }
+
+    /// What sort of type it is.
+    pub fn kind(&self) -> TypeKind {
+        self.scope.with(|c| match c.resolved(self.id) {
+            Ty::Basic(basic) => of_basic(basic),
+            Ty::Pointer { .. } => TypeKind::Pointer,
+            Ty::Array { .. } => TypeKind::Array,
+            Ty::Function(_) => TypeKind::Function,
+            Ty::Record(_) => match c.record(self.id) {
+                Some(record) if record.is_union => TypeKind::Union,
+                _ => TypeKind::Struct,
+            },
+            Ty::Enum(_) => TypeKind::Enum,
+            _ => TypeKind::Other,
+        })
+    }
+
+    /// What a pointer points to, and what an array's elements are.
+    pub fn target(&self) -> Option<Type> {
+        let id = self.scope.with(|c| match c.resolved(self.id) {
+            Ty::Pointer { to, .. } => Some(to),
+            Ty::Array { of, .. } => Some(of),
+            _ => None,
+        })?;
+        Some(Type {
+            scope: self.scope.clone(),
+            id,
+        })
+    }
+
+    /// How many elements an array has, if it says so.
+    #[expect(clippy::len_without_is_empty, reason = "a type is no collection")]
+    pub fn len(&self) -> Option<u64> {
+        self.scope.with(|c| match c.resolved(self.id) {
+            Ty::Array { len, .. } => len,
+            _ => None,
+        })
+    }
+
+    /// The members of a structure or a union, in their order; none for other types, and for one that is only announced. The members of
+    /// an anonymous structure are members of its type, which is a member without a name here.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn members(&self) -> Result<Vec<Member>> {
+        self.scope.with(|c| {
+            let record = c.record(self.id);
+            let fields = record.and_then(|record| c.fields(record));
+            let fields = fields.unwrap_or_default().iter();
+            try_collect_all(fields.map(|field| self.member(c, field)))
+        })
+    }
+
+    /// The enumerators of an enumeration with their values, in their order; none for other types.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    ///
+    /// ```
+    /// let c = farcall::Declarations::parse("enum colour { RED, GREEN = 5 };")?;
+    /// let enumerators = c.ty("enum colour")?.enumerators()?;
+    /// assert_eq!(enumerators, [("RED".to_owned(), 0), ("GREEN".to_owned(), 5)]);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn enumerators(&self) -> Result<Vec<(String, i128)>> {
+        self.scope.with(|c| {
+            let Some(enumeration) = c.enumeration(self.id) else {
+                return Ok(Vec::new());
+            };
+            let enumerators = c.enumerators(enumeration);
+            // All of them are integers.
+            let integers = enumerators.filter_map(|(name, value)| match value {
+                c::Constant::Integer(value) => Some((name, *value)),
+                _ => None,
+            });
+            try_collect_all(integers.map(|(name, value)| Ok((try_string(c.name(name))?, value))))
+        })
+    }
+
+    fn member(&self, c: &C, field: &Field) -> Result<Member> {
+        let name = field.name.map(|name| try_string(c.name(name)));
+        Ok(Member {
+            name: name.transpose()?,
+            ty: Type {
+                scope: self.scope.clone(),
+                id: field.ty,
+            },
+            offset: field.offset,
+            bits: field.bits,
+        })
+    }
+}
+
+fn of_basic(basic: Basic) -> TypeKind {
+    match basic {
+        Basic::Void => TypeKind::Void,
+        Basic::Bool => TypeKind::Bool,
+        Basic::Float | Basic::Double | Basic::LongDouble | Basic::Float128 => TypeKind::Float,
+        Basic::Float16 | Basic::BFloat16 => TypeKind::Float,
+        Basic::ComplexFloat
+        | Basic::ComplexDouble
+        | Basic::ComplexLongDouble
+        | Basic::ComplexFloat128
+        | Basic::ComplexFloat16 => TypeKind::Complex,
+        other if other.is_integer() => TypeKind::Integer,
+        _ => TypeKind::Other,
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Nothing of the user's runs under a lock, and whoever is written to may be.
+        match self.scope.show(self.id, "") {
+            Ok(text) => f.write_str(&text),
+            Err(none) => none.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Type({self})")
+    }
+}
+
+/// A member of a structure or a union.
+///
+/// ```
+/// let c = farcall::Declarations::parse("struct header { unsigned char kind; unsigned short a : 3, b : 9; };")?;
+/// let members = c.ty("struct header")?.members()?;
+/// assert_eq!(members[0].name(), Some("kind"));
+/// assert_eq!((members[0].offset(), members[0].bits()), (0, None));
+/// assert_eq!(members[2].ty().to_string(), "unsigned short");
+/// assert_eq!(members[2].bits().map(|(_, count)| count), Some(9));
+/// # Ok::<(), farcall::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Member {
+    name: Option<String>,
+    ty: Type,
+    offset: u64,
+    bits: Option<(u8, u8)>,
+}
+
+impl Member {
+    /// Its name; `None` for an anonymous structure or union.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Its type; of a bit-field, the one that is declared.
+    pub fn ty(&self) -> &Type {
+        &self.ty
+    }
+
+    /// Bytes from the start of the structure; of a bit-field, of the byte in which it begins.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Of a bit-field its first bit, counted from the lowest of the byte at [`Member::offset`], and how many bits it has.
+    pub fn bits(&self) -> Option<(u8, u8)> {
+        self.bits
+    }
+}

@@ -1,0 +1,493 @@
+//! Signatures, read from letters or from C text, and ready for calls. What was read once is not read again.
+
+use crate::error::{CodeError, Error, Result, Unpassable};
+use crate::scope::{self, Declared, Scope};
+use crate::slots::{Misfit, Param, Treatment, Wanted};
+use crate::value::Value;
+use farcall_arch::Type;
+use farcall_cdecl::c::TypeId;
+use farcall_cdecl::{Codes, Kind, Position, Role};
+use farcall_engine::{self as engine, Cache, Cached, Compiled, epoch};
+use farcall_memory::{OutOfMemory, Shared};
+use farcall_memory::{try_collect, try_format, try_to_vec, try_with_capacity};
+use std::fmt;
+use std::ops::Range;
+
+/// What a function takes and gives. Clones share it.
+///
+/// A signature is read from type codes, or from C text with or without a name:
+///
+/// ```
+/// use farcall::{Callback, Function, Signature, Value};
+///
+/// let signature = Signature::declared("int (int left, int right)")?;
+/// assert_eq!(signature.to_string(), "int(int, int)");
+/// assert_eq!(signature.len(), 2);
+///
+/// let add = Callback::of(&signature, |args| match args {
+///     [Value::Int(a), Value::Int(b)] => Value::Int(a + b),
+///     _ => unreachable!("the signature has two ints"),
+/// })?;
+/// let as_c_sees_it = Function::of(add.code(), &signature)?;
+/// // SAFETY: the function is the callback above.
+/// let sum = unsafe { as_c_sees_it.call(&[40.into(), 2.into()])? };
+/// assert_eq!(sum, Value::Int(42));
+/// # Ok::<(), farcall::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Signature {
+    inner: Shared<Inner>,
+}
+
+/// What is known of a signature.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    /// Of a variadic one that C text declares, what is called without further arguments.
+    pub compiled: Shared<Compiled>,
+    pub params: Vec<Param>,
+    pub ret: Param,
+    /// Whether calls may go the short way: each argument is one slot, the result is at most one, and no others follow.
+    pub is_plain: bool,
+    pub words: Words,
+}
+
+/// Where the words for messages come from.
+#[derive(Debug)]
+pub(crate) enum Words {
+    Codes(Codes),
+    C {
+        scope: Shared<Scope>,
+        ty: TypeId,
+        name: Option<Shared<String>>,
+        /// The name in a library.
+        symbol: Option<String>,
+        is_variadic: bool,
+    },
+}
+
+/// By the role, the result's letter and the arguments'; or by C text behind a byte of its own. Nobody but the cache holds one for longer than
+/// its functions and callbacks do, so what they do not have is forgotten when there is too much.
+static KNOWN: Cached<Cache<Vec<u8>, Inner>> = Cached::new(Cache::new());
+
+/// Keys of short argument lists lie on the stack.
+const INLINE: usize = 34;
+
+/// What stands in a key where letters have their role.
+const C_TEXT: u8 = 0xff;
+
+impl Signature {
+    /// The signature of a function with these codes: the result's and the arguments', as in [`Function::at`](crate::Function::at).
+    ///
+    /// # Errors
+    /// [`Error::Codes`] for what is no code.
+    ///
+    /// ```
+    /// use farcall::Signature;
+    ///
+    /// let signature = Signature::codes("i", "s.id")?;
+    /// assert_eq!(signature.to_string(), "i(s.id)");
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn codes(ret: &str, args: &str) -> Result<Signature> {
+        Signature::known(ret, args, Role::Function)
+    }
+
+    /// The signature that a prototype in C declares, such as `"double hypot(double x, double y)"` or `"int (const void *, const void *)"`. It may use
+    /// C's own types, those of the standard headers by their usual names (`size_t`, `int32_t`, `off_t`), and structures that it spells out.
+    /// [`Declarations::signature`](crate::Declarations::signature) knows more.
+    ///
+    /// # Errors
+    /// [`Error::Declaration`] with the place in the text; [`Error::Mismatch`] where it is no function's; [`Error::Type`] where values of a type cannot
+    /// be passed.
+    pub fn declared(text: &str) -> Result<Signature> {
+        // Keys of short texts lie on the stack while they are looked for.
+        let mut short = [C_TEXT; 4 * INLINE];
+        let mut long = Vec::new();
+        let key = match short.get_mut(1..=text.len()) {
+            Some(place) => {
+                place.copy_from_slice(text.as_bytes());
+                &short[..=text.len()]
+            }
+            None => {
+                long.try_reserve_exact(text.len() + 1)
+                    .map_err(OutOfMemory::from)?;
+                long.push(C_TEXT);
+                long.extend_from_slice(text.as_bytes());
+                &long[..]
+            }
+        };
+        if let Some(known) = find(key) {
+            return Ok(known);
+        }
+        let scope = Scope::new()?;
+        let inner = Inner::of_c(scope.function(text)?, &scope)?;
+        remember(try_to_vec(key).ok(), inner)
+    }
+
+    /// The signature that is declared in a scope: by a prototype, or by a function's name.
+    pub(crate) fn declared_in(scope: &Shared<Scope>, text: &str) -> Result<Signature> {
+        let inner = Inner::of_c(scope.function(text)?, scope)?;
+        let inner = Shared::try_new(inner)?;
+        Ok(Signature { inner })
+    }
+
+    /// The signature with these letters.
+    pub(crate) fn known(ret: &str, args: &str, role: Role) -> Result<Signature> {
+        let read = || Inner::of_codes(Codes::parse(ret, args, role)?);
+        let len = args.len() + 2;
+        let [letter] = *ret.as_bytes() else {
+            // Braces, or an error.
+            return remember(None, read()?);
+        };
+        if len > INLINE {
+            return remember(None, read()?);
+        }
+        let mut key = [0; INLINE];
+        key[0] = role as u8;
+        key[1] = letter;
+        key[2..len].copy_from_slice(args.as_bytes());
+        let key = &key[..len];
+        if let Some(known) = find(key) {
+            return Ok(known);
+        }
+        let inner = read()?;
+        // What cannot be remembered is read again.
+        remember(try_to_vec(key).ok(), inner)
+    }
+
+    /// The same, if a callback can have it.
+    pub(crate) fn for_callback(&self) -> Result<Signature> {
+        let is_variadic = match self.as_codes() {
+            Some(codes) => codes.fixed.is_some(),
+            None => self.is_variadic(),
+        };
+        match is_variadic {
+            false => Ok(self.clone()),
+            true => Err(Error::mismatch(
+                format_args!("callback"),
+                format_args!("a signature without variadic arguments"),
+                format_args!("{self}"),
+            )),
+        }
+    }
+
+    pub(crate) fn inner(&self) -> &Shared<Inner> {
+        &self.inner
+    }
+
+    /// The name that the text gives the function.
+    ///
+    /// ```
+    /// let signature = farcall::Signature::declared("int abs(int)")?;
+    /// assert_eq!(signature.name(), Some("abs"));
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn name(&self) -> Option<&str> {
+        self.shared_name().map(|name| name.as_str())
+    }
+
+    pub(crate) fn shared_name(&self) -> Option<&Shared<String>> {
+        match &self.inner.words {
+            Words::Codes(_) => None,
+            Words::C { name, .. } => name.as_ref(),
+        }
+    }
+
+    /// The name in a library.
+    pub(crate) fn symbol(&self) -> Option<&str> {
+        match &self.inner.words {
+            Words::Codes(_) => None,
+            Words::C { symbol, .. } => symbol.as_deref(),
+        }
+    }
+
+    /// How many arguments it has; of a variadic one in C text, those ahead of the `...`.
+    #[expect(clippy::len_without_is_empty, reason = "a signature is no collection")]
+    pub fn len(&self) -> usize {
+        self.inner.params.len()
+    }
+
+    /// Whether further arguments may follow, as C text says it by `...`. Codes say which ones follow, so theirs is a fixed number.
+    pub fn is_variadic(&self) -> bool {
+        matches!(self.inner.words, Words::C { is_variadic, .. } if is_variadic)
+    }
+
+    /// Its codes, unless it was read from C text.
+    pub fn as_codes(&self) -> Option<&Codes> {
+        match &self.inner.words {
+            Words::Codes(codes) => Some(codes),
+            Words::C { .. } => None,
+        }
+    }
+
+    /// Where argument number `index`, counted from 0, lies among the slots of [`Callback::of_slots`](crate::Callback::of_slots) and
+    /// [`Function::call_slots`](crate::Function::call_slots). What is larger than 8 bytes has several, in which it lies as in memory.
+    ///
+    /// ```
+    /// let signature = farcall::Signature::declared("void (int, struct { double x, y; }, int)")?;
+    /// assert_eq!(signature.slots(0), Some(0..1));
+    /// assert_eq!(signature.slots(1), Some(1..3));
+    /// assert_eq!(signature.slots(2), Some(3..4));
+    /// assert_eq!(signature.slots(3), None);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn slots(&self, index: usize) -> Option<Range<usize>> {
+        let param = self.inner.params.get(index)?;
+        Some(param.first as usize..(param.first + param.slots) as usize)
+    }
+}
+
+/// The signature with this key, if it is known.
+#[inline]
+fn find(key: &[u8]) -> Option<Signature> {
+    let find = |cache: &mut Cache<Vec<u8>, Inner>| cache.get(key);
+    let inner = KNOWN.with(find)??;
+    Some(Signature { inner })
+}
+
+/// Has a signature found by its key from now on, if there is one and memory for it.
+fn remember(key: Option<Vec<u8>>, inner: Inner) -> Result<Signature> {
+    let inner = Shared::try_new(inner)?;
+    let Some(key) = key else {
+        return Ok(Signature { inner });
+    };
+    let add = |cache: &mut Cache<_, _>| cache.add(key, inner.clone());
+    if let Some((_, unused)) = KNOWN.with(add)
+        && !unused.is_empty()
+    {
+        epoch::forget(unused);
+    }
+    Ok(Signature { inner })
+}
+
+impl Inner {
+    fn of_codes(codes: Codes) -> Result<Inner> {
+        let compiled = engine::compile(codes.signature()?, None)?;
+        let treatment = |position, code: farcall_cdecl::TypeCode| match code.kind() {
+            Kind::Struct => Treatment::Bytes(codes.ty(position).size()),
+            _ => Treatment::Code(code),
+        };
+        let args = codes.args.iter().enumerate();
+        let args = args.map(|(index, code)| treatment(Position::Argument(index), *code));
+        let ret = treatment(Position::Result, codes.ret);
+        let (params, is_plain) = placed(args, ret)?;
+        Ok(Inner {
+            compiled,
+            params,
+            ret: Param::new(ret, 0),
+            is_plain,
+            words: Words::Codes(codes),
+        })
+    }
+
+    fn of_c(declared: Declared, scope: &Shared<Scope>) -> Result<Inner> {
+        let Declared { name, symbol, ty } = declared;
+        let mut words = Words::C {
+            scope: scope.clone(),
+            ty,
+            name: name.map(Shared::try_new).transpose()?,
+            symbol,
+            is_variadic: false,
+        };
+        let lowered = scope.with(|c| {
+            // What is declared as a function has such a type.
+            let function = c.function_type(ty).ok_or(None)?.clone();
+            let (args, types) = scope::treatments(c, &function)
+                .map_err(|(index, error)| Some((Position::Argument(index), error)))?;
+            let (ret, ret_ty) = scope::treatment(c, function.ret)
+                .map_err(|error| Some((Position::Result, error)))?;
+            Ok((args, types, ret, ret_ty, function.is_variadic))
+        });
+        let (args, types, ret, ret_ty, is_variadic) = match lowered {
+            Ok(lowered) => lowered,
+            Err(None) => return Err(OutOfMemory.into()),
+            Err(Some((position, error))) => {
+                return Err(words.unpassable(position, error));
+            }
+        };
+        if let Words::C {
+            is_variadic: is, ..
+        } = &mut words
+        {
+            *is = is_variadic;
+        }
+        let fixed = types.len();
+        let signature = match is_variadic {
+            true => farcall_arch::Signature::variadic(ret_ty, types, fixed),
+            false => farcall_arch::Signature::new(ret_ty, types),
+        };
+        let compiled = engine::compile(signature.map_err(CodeError::from)?, None)?;
+        let (params, is_plain) = placed(args.into_iter(), ret)?;
+        Ok(Inner {
+            compiled,
+            params,
+            ret: Param::new(ret, 0),
+            is_plain: is_plain && !is_variadic,
+            words,
+        })
+    }
+
+    /// How many slots the arguments take.
+    pub fn arg_slots(&self) -> usize {
+        self.params
+            .last()
+            .map_or(0, |last| (last.first + last.slots) as usize)
+    }
+
+    /// What is compiled for a call with further values behind the `...`, and how they are treated: by their kinds, as C promotes them.
+    ///
+    /// # Errors
+    /// That of `misfit` for a structure, whose type nobody knows; it is told which argument it is.
+    pub fn with_more(
+        &self,
+        more: &[Value],
+        misfit: impl Fn(usize, &Value, Misfit) -> Error,
+    ) -> Result<(Shared<Compiled>, Vec<Param>)> {
+        let plain = self.compiled.signature().ok_or(OutOfMemory)?;
+        let mut types = try_collect(plain.args().iter().cloned())?;
+        let mut params = try_with_capacity(self.params.len() + more.len())?;
+        types.try_reserve(more.len()).map_err(OutOfMemory::from)?;
+        params.extend_from_slice(&self.params);
+        for (index, value) in (types.len()..).zip(more) {
+            let treatment = Treatment::of_value(value).ok_or_else(|| {
+                let wanted = Wanted::Words("a number or a pointer behind '...'");
+                misfit(index, value, Misfit::Wanted(wanted))
+            })?;
+            // All of these have a type of their own.
+            types.push(treatment.ty().unwrap_or(Type::U64));
+            let first = params
+                .last()
+                .map_or(0, |last: &Param| last.first + last.slots);
+            params.push(Param::new(treatment, first));
+        }
+        let fixed = self.params.len();
+        let signature = farcall_arch::Signature::variadic(plain.ret().clone(), types, fixed);
+        let compiled = engine::compile(signature.map_err(CodeError::from)?, None)?;
+        Ok((compiled, params))
+    }
+
+    /// Why a value is none that was due, in words.
+    #[cold]
+    pub fn misfit(&self, of: &str, position: Position, value: &Value, misfit: Misfit) -> Error {
+        let wanted = match (misfit, &self.words) {
+            (Misfit::Code(CodeError::OutOfMemory(none)), _) => return none.into(),
+            (Misfit::Code(error), Words::Codes(_)) => return error.into(),
+            (Misfit::Code(error), Words::C { .. }) => in_c(&error),
+            (Misfit::Wanted(wanted), _) => wanted,
+        };
+        match self.words.place(position) {
+            Ok(place) if of.is_empty() => Error::mismatch(
+                format_args!("{place}"),
+                format_args!("{wanted}"),
+                format_args!("{value}"),
+            ),
+            Ok(place) => {
+                let what = format_args!("{of}: {place}");
+                Error::mismatch(what, format_args!("{wanted}"), format_args!("{value}"))
+            }
+            Err(none) => none.into(),
+        }
+    }
+}
+
+/// What a value of a C type should have been that its nearest code does not take.
+pub(crate) fn in_c(error: &CodeError) -> Wanted {
+    match error {
+        CodeError::OutOfRange { min, max, .. } => Wanted::Range {
+            min: *min,
+            max: *max,
+        },
+        CodeError::FloatRange { .. } => Wanted::Words("a number in the range of float"),
+        CodeError::WrongKind { kind, .. } => Wanted::Words(match kind {
+            Kind::Void => "nothing",
+            Kind::Int | Kind::Uint => "an integer",
+            Kind::Float | Kind::Double => "a number",
+            _ => "a pointer",
+        }),
+        _ => Wanted::Words("a value of that type"),
+    }
+}
+
+/// Values one behind the other, and whether each takes one slot, and the result at most one.
+fn placed(
+    args: impl ExactSizeIterator<Item = Treatment>,
+    ret: Treatment,
+) -> std::result::Result<(Vec<Param>, bool), OutOfMemory> {
+    let is_word = |treatment| matches!(treatment, Treatment::Code(_) | Treatment::Bool);
+    let mut is_plain = is_word(ret);
+    let mut params = try_with_capacity(args.len())?;
+    let mut first = 0;
+    for treatment in args {
+        is_plain &= is_word(treatment);
+        let param = Param::new(treatment, first);
+        first += param.slots;
+        params.push(param);
+    }
+    Ok((params, is_plain))
+}
+
+impl Words {
+    /// A value's place, with its C type: `argument 1 (double x)`.
+    fn place(&self, position: Position) -> std::result::Result<String, OutOfMemory> {
+        let Words::C { scope, ty, .. } = self else {
+            return try_format(format_args!("{position}"));
+        };
+        scope.with(|c| {
+            let Some(function) = c.function_type(*ty) else {
+                return try_format(format_args!("{position}"));
+            };
+            let (ty, name) = match position {
+                Position::Argument(index) => match c.params(function).get(index) {
+                    Some(param) => (param.ty, param.name),
+                    None => return try_format(format_args!("{position} (...)")),
+                },
+                Position::Result | Position::Variable => (function.ret, None),
+            };
+            let name = name.map_or("", |name| c.name(name));
+            try_format(format_args!("{position} ({})", c.show(ty).named(name)))
+        })
+    }
+
+    #[cold]
+    fn unpassable(&self, position: Position, error: Unpassable) -> Error {
+        match self.place(position) {
+            Ok(place) => Error::unpassable(format_args!("{place}"), error),
+            Err(none) => none.into(),
+        }
+    }
+
+    /// The arguments, for messages: codes, or C's list of parameters.
+    pub fn args_text(&self) -> std::result::Result<String, OutOfMemory> {
+        match self {
+            Words::Codes(codes) => codes.args_text(),
+            Words::C { .. } => self.text(),
+        }
+    }
+
+    /// The whole signature.
+    pub fn text(&self) -> std::result::Result<String, OutOfMemory> {
+        match self {
+            Words::Codes(codes) => try_format(format_args!("{codes}")),
+            Words::C {
+                scope, ty, name, ..
+            } => scope.show(*ty, name.as_ref().map_or("", |name| name)),
+        }
+    }
+}
+
+/// As it was written: codes, or a prototype without names of its parameters.
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Nothing of the user's runs under a lock, and whoever is written to may be.
+        match self.inner.words.text() {
+            Ok(text) => f.write_str(&text),
+            Err(none) => none.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signature({self})")
+    }
+}

@@ -20,6 +20,8 @@ pub(super) struct Attributes {
     pub mode: Option<Mode>,
     /// `vector_size(n)`, 0 for none.
     pub vector: u32,
+    /// `overloadable`, clang's: functions of the same name may have other types.
+    pub overloadable: bool,
     /// `ms_struct` or `gcc_struct`.
     pub microsoft: Option<bool>,
 }
@@ -79,6 +81,7 @@ impl Parser<'_, '_> {
         let has_arguments = self.token.is("(");
         match word.text.trim_matches('_') {
             "packed" => all.packed = true,
+            "overloadable" => all.overloadable = true,
             "ms_struct" => all.microsoft = Some(true),
             "gcc_struct" => all.microsoft = Some(false),
             "aligned" | "align" if !has_arguments => all.aligned = all.aligned.max(LARGEST),

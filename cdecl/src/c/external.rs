@@ -114,7 +114,7 @@ impl<'t> Parser<'_, 't> {
             let is_function = matches!(self.c.resolved(declared.ty), Ty::Function(_));
             self.expect_function_for(&specifiers, declared.ty)?;
             if self.token.is("{") && is_function && !is_typedef && is_first {
-                self.declare(&at, &specifiers, &declared, None, 0)?;
+                self.declare(&at, &specifiers, &declared, None, &specifiers.attributes)?;
                 return self.skip_brackets();
             }
             let symbol = self.assembler_name()?;
@@ -131,7 +131,7 @@ impl<'t> Parser<'_, 't> {
             } else {
                 self.expect_loose_alignment(&at, declared.ty, &attributes)?;
             }
-            self.declare(&at, &specifiers, &declared, symbol, attributes.aligned)?;
+            self.declare(&at, &specifiers, &declared, symbol, &attributes)?;
             if !is_function && !is_typedef && self.accept("=")? {
                 self.skip_initializer()?;
             }
@@ -246,14 +246,14 @@ impl<'t> Parser<'_, 't> {
         specifiers: &Specifiers<'t>,
         declared: &Declared<'t>,
         symbol: Option<NameId>,
-        align: u32,
+        attributes: &Attributes,
     ) -> Result<()> {
         let Some(name) = declared.name else {
             return Err(self.fault_at(at, format_args!("expected a name, got none")));
         };
         let ty = declared.ty;
         if specifiers.storage == Storage::Typedef {
-            return self.declare_typedef(at, name, ty, align);
+            return self.declare_typedef(at, name, ty, attributes.aligned);
         }
         let known = self.c.known_of(name).ordinary;
         if let Ty::Function(index) = self.c.resolved(ty) {
@@ -261,7 +261,9 @@ impl<'t> Parser<'_, 't> {
             match known {
                 // The first declaration stays, unless it has no prototype and this one does.
                 Some(Meaning::Function(known)) => {
-                    self.expect_same(at, self.c.functions[known as usize].ty, ty)?;
+                    if !attributes.overloadable {
+                        self.expect_same(at, self.c.functions[known as usize].ty, ty)?;
+                    }
                     let new_prototype = self.c.function_types[index as usize].has_prototype;
                     let old = self.c.function_mut(known)?;
                     old.symbol = old.symbol.or(symbol);

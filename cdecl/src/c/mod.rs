@@ -49,7 +49,7 @@ pub use error::{Error, Result};
 pub use layout::Layout;
 pub use lower::Unpassable;
 pub use names::NameId;
-pub use platform::{BitFields, Platform};
+pub use platform::{BitFields, Platform, System};
 pub use show::Shown;
 pub use types::{Basic, Enum, Field, FunctionType, Param, Record, Ty, TypeId};
 

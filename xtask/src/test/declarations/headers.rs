@@ -266,6 +266,17 @@ impl<'a> Sums<'a> {
             report.failures.push(format!("{name}, {by}: {error}"));
             return Ok(());
         }
+        // What is known without a header has to be what the header says.
+        let bare = Declarations::new(platform(self.target))?;
+        for (name, ty) in c.typedefs() {
+            let name = c.name(name);
+            if let Some(known) = bare.typedef(name) {
+                report.add(
+                    bare.passed(known).ok() == c.passed(ty).ok(),
+                    format!("{name} is {} here", c.show(ty)),
+                );
+            }
+        }
         if self.judge.is_final() {
             self.mutated.add(platform(self.target), &text)?;
         }

@@ -46,6 +46,9 @@ const FAILED: [&str; 3] = [
     "static_assertion failed",
 ];
 
+/// What clang says where a function is looked at that it has itself.
+const BUILTIN: &str = "builtin functions must be directly called";
+
 /// GCC, by which platforms are meant, and clang.
 pub fn all(target: Target) -> [Judge; 2] {
     ["gcc", "clang"].map(|name| Judge {
@@ -88,13 +91,20 @@ impl Judge {
         let errors = text.lines().filter(|line| line.contains("error: "));
         let (failed, other): (Vec<&str>, Vec<&str>) =
             errors.partition(|line| FAILED.iter().any(|words| line.contains(words)));
+        // Of these clang tells no type.
+        let (builtin, other): (Vec<&str>, Vec<&str>) =
+            other.into_iter().partition(|line| line.contains(BUILTIN));
         let name_of = |line: &&str| {
             let name = line.trim_end().trim_end_matches('"').rsplit('"').next();
             name.unwrap_or_default().to_owned()
         };
+        let mut failed: Vec<String> = failed.iter().map(name_of).collect();
+        if !builtin.is_empty() {
+            failed.push(format!("{} builtin functions have no type", builtin.len()));
+        }
         let is_clear = said.success() || !failed.is_empty() && other.is_empty();
         Ok(Said {
-            failed: failed.iter().map(name_of).collect(),
+            failed,
             other: (!is_clear).then(|| match other.is_empty() {
                 true => said.ending(),
                 false => other.into_iter().take(20).collect::<Vec<_>>().join("\n"),

@@ -255,15 +255,22 @@ pub fn of_function(
     Ok(declared)
 }
 
-/// Reads a text in a namespace: in the newest one in which it makes sense if `scope` is null.
+/// Reads a text in a namespace: in the newest one in which it makes sense if `scope` is null. One with braces declares types of its own, which
+/// are nobody else's if they can do without his.
 ///
 /// # Safety
 /// * As for [`Scope::of`].
 pub(crate) unsafe fn reading<R>(
     scope: *const Scope,
+    text: Option<&str>,
     mut read: impl FnMut(&Shared<Scope>) -> Result<R, Failure>,
 ) -> Result<R, Failure> {
     if scope.is_null() {
+        if text.is_some_and(|text| text.contains('{'))
+            && let Ok(result) = read(&Shared::try_new(Scope::new()?)?)
+        {
+            return Ok(result);
+        }
         return Scope::in_newest(read);
     }
     // SAFETY: the caller vouches for it.

@@ -96,7 +96,7 @@ pub unsafe extern "C" fn farcall_variable_new(
             Ok((scope.clone(), variable))
         };
         // SAFETY: the caller vouches for the namespace.
-        let (scope, variable) = unsafe { reading(scope, read)? };
+        let (scope, variable) = unsafe { reading(scope, known, read)? };
         // SAFETY: the caller vouches for both places.
         unsafe {
             out.write(variable);

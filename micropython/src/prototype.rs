@@ -52,7 +52,7 @@ pub unsafe extern "C" fn farcall_prototype_new(
             })
         };
         // SAFETY: the caller vouches for the namespace and the place.
-        unsafe { give(reading(scope, read)?, role, out) }
+        unsafe { give(reading(scope, Some(text), read)?, role, out) }
     })
 }
 

@@ -69,3 +69,12 @@ for attempt in (
         print("no error")
     except (TypeError, ValueError, OSError) as error:
         print(type(error).__name__, error if not isinstance(error, OSError) else error.args[0])
+
+# What a text declares for itself is no other text's, unless it is read in a namespace that it is given to.
+t = ffi.cdef("typedef int number;")
+print(ffi.func("number (number)", peer.addr("echo_int"))(3))
+print(ffi.func("struct mine { number x; } *(void)", 1) is not None, ffi.func("enum mine2 { MINE = 3 } (void)", 1) is not None)
+try:
+    print(t.sizeof("enum mine2"))
+except ValueError as error:
+    print(error)

@@ -10,6 +10,7 @@ use farcall_cdecl::Role;
 use farcall_engine as engine;
 use farcall_memory::{Shared, try_string};
 use std::ffi::{OsStr, c_void};
+use std::path::PathBuf;
 
 /// What names a library to [`Library::open`]: a path or a name as `&str`, `&Path`, `&OsStr` and the like, or an `Option<&str>`, whose `None`
 /// is the program itself. No other types have it.
@@ -27,6 +28,22 @@ impl<T: AsRef<OsStr> + ?Sized> sealed::Sealed for &T {}
 impl<T: AsRef<OsStr> + ?Sized> LibraryName for &T {
     fn name(&self) -> Option<&OsStr> {
         Some((*self).as_ref())
+    }
+}
+
+impl sealed::Sealed for String {}
+
+impl LibraryName for String {
+    fn name(&self) -> Option<&OsStr> {
+        Some(self.as_ref())
+    }
+}
+
+impl sealed::Sealed for PathBuf {}
+
+impl LibraryName for PathBuf {
+    fn name(&self) -> Option<&OsStr> {
+        Some(self.as_ref())
     }
 }
 

@@ -64,7 +64,7 @@ fn exception_of_a_handler_crosses_a_callbacks_entry() {
     let handler = unsafe { std::mem::transmute::<Unwinding, Handler>(handler_that_panics) };
     // SAFETY: it is called below alone.
     let callback =
-        unsafe { Callback::new(compiled, handler, None, std::ptr::null_mut()) }.expect("memory");
+        unsafe { Callback::new(compiled, handler, std::ptr::null_mut()) }.expect("memory");
     type Function = unsafe extern "C-unwind" fn(i32, f64) -> i32;
     // SAFETY: it is of this signature.
     let function = unsafe { std::mem::transmute::<*const c_void, Function>(callback.code()) };

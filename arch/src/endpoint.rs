@@ -14,6 +14,8 @@
 pub struct ObjectModel {
     /// The word that stands for no value.
     pub none: i32,
+    /// The words for false and for true.
+    pub truth: [i32; 2],
     /// The type of floats, which hold a `double`.
     pub float_type: u64,
     /// Where in a float that is, in bytes.
@@ -41,6 +43,12 @@ pub struct ObjectModel {
     pub new_float: u64,
     /// Makes an object of a result's slot: `object (*)(int kind, uint64_t slot)`.
     pub new_object: u64,
+    /// Says where the bytes of an argument's value are that its object holds: `const void *(*)(object, function, size_t index)`, null if
+    /// the object holds no such value: then the slow path is taken. It runs ahead of all else and may raise, but runs no code of the
+    /// user's: what it has found stays valid while other arguments are converted. 0 if there is none.
+    pub find_bytes: u64,
+    /// Makes an object of a result's bytes: `object (*)(const void *bytes, function)`. It may raise. 0 if there is none.
+    pub new_of_bytes: u64,
     /// Where C's error numbers are kept while the interpreter runs, if they are.
     pub errno: Option<ErrnoModel>,
     /// How exceptions are caught, where code for callbacks may do it.
@@ -156,10 +164,18 @@ pub const NO_FRAME: u64 = 1;
 /// How an argument becomes a C value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unbox {
-    /// From a small integer.
+    /// From a small integer, of which C gets as many low bits as its type has.
     Int,
+    /// From a small integer that C's type holds, which has a sign.
+    Signed,
+    /// The same without a sign.
+    Unsigned,
+    /// From true or false, or from a small integer that is 0 or 1: a byte.
+    Bool,
     /// From a float or a small integer.
     Float,
+    /// From an object that holds the value's own bytes, of a structure say: see [`ObjectModel::find_bytes`].
+    Bytes,
     /// From none, a small integer, a buffer or a function.
     Pointer,
     /// From none, a small integer or a function.
@@ -186,10 +202,14 @@ pub enum Boxing {
     Int(u8),
     /// The same without a sign.
     Uint(u8),
+    /// True or false, of a byte: false is 0.
+    Bool,
     /// A float.
     Float,
     /// An object of the kind with this number.
     Object(u8),
+    /// An object of the value's bytes: see [`ObjectModel::new_of_bytes`].
+    Bytes,
 }
 
 /// The values of one function's signature.

@@ -37,6 +37,7 @@ pub struct Struct {
     natural_align: u32,
     depth: u32,
     numbers: u32,
+    is_mixed: bool,
 }
 
 impl Struct {
@@ -123,7 +124,30 @@ impl Struct {
             natural_align,
             depth: depth + 1,
             numbers,
+            is_mixed: false,
         })
+    }
+
+    /// The same with an alignment of its members that is not their types': where an attribute or a pragma packs them, or asks for more.
+    ///
+    /// # Errors
+    /// [`StructError::Alignment`].
+    pub fn with_natural_align(self, align: u32) -> Result<Struct, StructError> {
+        if !align.is_power_of_two() || align > MAX_ALIGN {
+            return Err(StructError::Alignment { got: align });
+        }
+        Ok(Struct {
+            natural_align: align,
+            ..self
+        })
+    }
+
+    /// The same with something in it that has no value and is no floating-point number: an unnamed bit-field, or an array of no elements.
+    pub fn mixed(self) -> Struct {
+        Struct {
+            is_mixed: true,
+            ..self
+        }
     }
 
     /// Its parts, in the order in which they were given.
@@ -144,6 +168,11 @@ impl Struct {
     /// The largest alignment of a member: the structure's own, had nobody asked for more. AAPCS64 goes by it.
     pub fn natural_align(&self) -> u32 {
         self.natural_align
+    }
+
+    /// Whether something without a value keeps it from being homogeneous, whatever its members are.
+    pub fn is_mixed(&self) -> bool {
+        self.is_mixed
     }
 }
 

@@ -45,6 +45,7 @@ fn call_of(signature: &Signature) -> ObjectCall {
     let args = signature.args().iter().map(|ty| match ty {
         ty if is_float(ty) => Unbox::Float,
         ty if *ty == Type::POINTER => Unbox::Pointer,
+        Type::Struct(_) => Unbox::Bytes,
         _ => Unbox::Int,
     });
     let ret = match signature.ret() {
@@ -76,6 +77,54 @@ fn call_operations_on_objects_are_as_reviewed() {
         let signature = signature(text);
         let plan = plan(&signature, abi).expect("every scalar has a place");
         let code = emit::call_objects(&plan, &call_of(&signature), &model(abi), &shared(abi))
+            .expect("memory");
+        let code = code.expect("an emitter for objects");
+        listing::assert_golden(
+            abi,
+            &format!("objects-{name}"),
+            &listing::of(&signature, &code),
+        );
+    }
+}
+
+/// The conversions of C's own types: integers have ranges, bytes are truth values, and structures are what lies in memory.
+fn declared(signature: &Signature) -> ObjectCall {
+    let of_scalar = |ty: &Type| match ty {
+        Type::Struct(_) => Unbox::Bytes,
+        Type::Scalar(Scalar::U8) => Unbox::Bool,
+        Type::Scalar(scalar) if scalar.is_float() => Unbox::Float,
+        Type::Scalar(scalar) if scalar.is_signed() => Unbox::Signed,
+        _ => Unbox::Unsigned,
+    };
+    ObjectCall {
+        args: signature.args().iter().map(of_scalar).collect(),
+        ret: match signature.ret() {
+            Type::Void => Boxing::None,
+            Type::Struct(_) => Boxing::Bytes,
+            Type::Scalar(scalar) if scalar.is_float() => Boxing::Float,
+            _ => Boxing::Bool,
+        },
+    }
+}
+
+#[test]
+fn call_operations_on_declared_types_are_as_reviewed() {
+    let names = [
+        ("structure", "d({dd})"),
+        ("structures", "{qi}({if}I{3b}d{7q}{fff})"),
+        ("structures-on-the-stack", "{ff}(6q{qq}{40q}8d{dd}{bbb})"),
+        ("structure-returned", "{3i}(iq)"),
+        ("ranges", "B(biHQB)"),
+        ("large-ranges", "B(qq)"),
+        ("ranges-on-the-stack", "B(8qhQBdI)"),
+    ];
+    for (abi, (name, text)) in ABIS
+        .into_iter()
+        .flat_map(|abi| names.map(|name| (abi, name)))
+    {
+        let signature = signature(text);
+        let plan = plan(&signature, abi).expect("every scalar has a place");
+        let code = emit::call_objects(&plan, &declared(&signature), &model(abi), &shared(abi))
             .expect("memory");
         let code = code.expect("an emitter for objects");
         listing::assert_golden(
@@ -135,11 +184,23 @@ fn shared_code_for_objects_is_as_reviewed() {
 
 /// Any signature of scalars, with any way to convert each of them.
 fn any_call() -> impl Strategy<Value = (Signature, ObjectCall)> {
-    let integers = [Unbox::Int, Unbox::Pointer, Unbox::Function];
+    let integers = [
+        Unbox::Int,
+        Unbox::Signed,
+        Unbox::Unsigned,
+        Unbox::Bool,
+        Unbox::Pointer,
+        Unbox::Function,
+    ];
     let arg = (select(Scalar::ALL.to_vec()), select(integers.to_vec()));
     let count = prop_oneof![8 => 0..=30usize, 1 => 500..=MOST_ARGS];
     let args = count.prop_flat_map(move |count| vec(arg.clone(), count));
-    let boxing = select(vec![Boxing::Int(1), Boxing::Uint(2), Boxing::Object(6)]);
+    let boxing = select(vec![
+        Boxing::Int(1),
+        Boxing::Uint(2),
+        Boxing::Bool,
+        Boxing::Object(6),
+    ]);
     let ret = (proptest::option::of(select(Scalar::ALL.to_vec())), boxing);
     (ret, args).prop_map(|((ret, boxing), args)| {
         let unbox = |(scalar, unbox): &(Scalar, Unbox)| match scalar.is_float() {
@@ -181,6 +242,22 @@ fn any_errno() -> impl Strategy<Value = Option<ErrnoModel>> {
     )
 }
 
+/// Any types of arguments, with structures among them that are passed in every way.
+fn any_declared() -> impl Strategy<Value = Signature> {
+    let lists = [
+        "b", "bbb", "7b", "i", "ii", "iii", "qi", "qq", "f", "ff", "fff", "4f", "d", "dd", "3d",
+        "4d", "fi", "dq", "qf", "qqq", "9h", "40q", "600q",
+    ];
+    let structure =
+        select(lists.to_vec()).prop_map(|list| signature(&format!("{{{list}}}()")).ret().clone());
+    let scalar = select(Scalar::ALL.to_vec()).prop_map(Type::Scalar);
+    let arg = prop_oneof![3 => structure.clone(), 2 => scalar.clone()];
+    let count = prop_oneof![8 => 0..=12usize, 1 => 100..=300usize];
+    let args = count.prop_flat_map(move |count| vec(arg.clone(), count));
+    let ret = prop_oneof![1 => Just(Type::Void), 2 => scalar, 4 => structure];
+    (ret, args).prop_map(|(ret, args)| Signature::new(ret, args).expect("a signature"))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 400,
@@ -200,6 +277,22 @@ proptest! {
         let model = ObjectModel { innermost, errno, ..model(abi) };
         let code = emit::call_objects(&plan, &call, &model, &shared(abi)).expect("memory").expect("an emitter for objects");
         check_code(&code).map_err(|why| TestCaseError::fail(format!("{signature} under {abi}: {why}")))?;
+    }
+
+    #[test]
+    fn call_operations_on_structures_keep_to_their_frame_and_registers(
+        abi in select(ABIS.to_vec()),
+        signature in any_declared(),
+        innermost in any::<i32>(),
+    ) {
+        let plan = plan(&signature, abi).expect("every structure has a place");
+        let model = ObjectModel { innermost, ..model(abi) };
+        let code = emit::call_objects(&plan, &declared(&signature), &model, &shared(abi)).expect("memory");
+        let is_returned_far_away = plan.sret.is_some_and(|sret| sret.size > 256 || sret.size % 32 == 0);
+        prop_assert_eq!(code.is_some(), !is_returned_far_away && emit::is_reasonable(&plan));
+        if let Some(code) = code {
+            check_code(&code).map_err(|why| TestCaseError::fail(format!("{signature} under {abi}: {why}")))?;
+        }
     }
 
     #[test]
@@ -228,7 +321,12 @@ fn any_callback() -> impl Strategy<Value = Signature> {
 
 #[test]
 fn branches_of_the_longest_call_operations_reach() {
+    let bytes = signature("{q}()").ret().clone();
     for (first, rest) in [
+        (Type::I32, Type::U8),
+        (Type::U8, bytes.clone()),
+        (Type::I16, Type::U64),
+        (bytes, Type::I64),
         (Type::POINTER, Type::F32),
         (Type::F32, Type::POINTER),
         (Type::I64, Type::POINTER),
@@ -244,9 +342,10 @@ fn branches_of_the_longest_call_operations_reach() {
                 float_type: u64::MAX,
                 ..model(abi)
             };
-            let code = emit::call_objects(&plan, &call_of(&signature), &model, &shared(abi))
-                .expect("memory");
-            assert!(code.is_some());
+            for call in [call_of(&signature), declared(&signature)] {
+                let code = emit::call_objects(&plan, &call, &model, &shared(abi)).expect("memory");
+                assert!(code.is_some());
+            }
         }
     }
 }

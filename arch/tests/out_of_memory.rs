@@ -10,7 +10,7 @@ use common::{EMITTERS, signature};
 use farcall_arch::abi::Dialect;
 use farcall_arch::emit::unwind::{debug_object, eh_frame, shadow};
 use farcall_arch::emit::{self, Code};
-use farcall_arch::endpoint::{Boxing, Delivery, ObjectCall, Unbox};
+use farcall_arch::endpoint::{Boxing, Delivery, ObjectCall, SharedOffsets, Unbox};
 use farcall_arch::{Abi, OutOfMemory, Struct, StructError, Type, plan};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -191,6 +191,22 @@ fn code_on_objects_says_that_there_is_no_memory() {
             let code = emit_call().expect("memory").expect("an emitter");
             assert_told(&what, &code);
         }
+    }
+}
+
+#[test]
+fn code_on_structures_says_that_there_is_no_memory() {
+    for abi in [Abi::SysV64, Abi::Win64, Abi::Aapcs64(Dialect::Linux)] {
+        let signature = signature("{qq}(9{qq}{40q})");
+        let plan = plan(&signature, abi).expect("a plan");
+        let call = ObjectCall {
+            args: vec![Unbox::Bytes; signature.args().len()],
+            ret: Boxing::Bytes,
+        };
+        let (model, shared) = (model(abi), SharedOffsets::default());
+        let emit_call = || emit::call_objects(&plan, &call, &model, &shared);
+        let what = format!("structures on objects under {abi}");
+        assert!(assert_fails(&what, OutOfMemory, emit_call) > 0);
     }
 }
 

@@ -289,6 +289,38 @@ fn overaligned_argument_is_refused_where_it_would_be_in_memory() {
     );
 }
 
+/// An `int`, and what a structure makes of the second argument.
+fn behind_an_int(second: Struct, abi: Abi) -> String {
+    let second = Type::try_from(second).expect("memory");
+    let signature = Signature::new(Type::Void, vec![Type::I32, second]).expect("a signature");
+    places(&plan(&signature, abi).expect("every type has a place"))
+}
+
+#[test]
+fn aapcs64_struct_with_something_without_a_value_is_not_homogeneous() {
+    let floats = || Struct::union(vec![Type::F32]).expect("a member");
+    assert_eq!(behind_an_int(floats(), LINUX), "x0 s0 ->, stack 0");
+    assert_eq!(behind_an_int(floats().mixed(), LINUX), "x0 x1 ->, stack 0");
+    let mixed = Type::try_from(floats().mixed()).expect("memory");
+    let nested = Struct::new(vec![mixed]).expect("a member");
+    assert_eq!(behind_an_int(nested, LINUX), "x0 x1 ->, stack 0");
+    // The psABI goes by what has a value.
+    let sysv = behind_an_int(floats().mixed(), SYSV);
+    assert_eq!(sysv, "rdi xmm0 ->, stack 0, al 1");
+}
+
+#[test]
+fn aapcs64_alignment_of_members_may_be_other_than_their_types() {
+    let wide = || Struct::new(vec![Type::I128]).expect("a member");
+    assert_eq!(behind_an_int(wide(), LINUX), "x0 x2+x3 ->, stack 0");
+    let packed = wide().with_natural_align(1).expect("an alignment");
+    assert_eq!(behind_an_int(packed, LINUX), "x0 x1+x2 ->, stack 0");
+    let ints = Struct::with_layout(vec![Type::I32], 16, 16).expect("a member");
+    let aligned = ints.with_natural_align(16).expect("an alignment");
+    assert_eq!(behind_an_int(aligned, LINUX), "x0 x2+x3 ->, stack 0");
+    assert!(wide().with_natural_align(3).is_err());
+}
+
 #[test]
 fn arguments_of_too_many_bytes_are_refused() {
     let mut block = Type::U8;

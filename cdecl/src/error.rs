@@ -41,7 +41,7 @@ pub enum Error {
         got: String,
     },
     /// What is no code within braces.
-    #[error("{position}: expected a number, '{{', or one of the codes {}, got '{got}'", ALL_CODES.trim_start_matches("v "))]
+    #[error("{position}: expected a number, '{{', or one of the codes {}, got '{got}'", ALL_CODES.strip_prefix("v ").unwrap_or(ALL_CODES))]
     UnknownMember {
         /// Where the braces stand.
         position: Position,

@@ -10,14 +10,17 @@
 //! direction  call
 //! object   gcc -O2   0   250   gcc-O2-000.so       compiler, first case's place in the list, number of cases, file
 //! case     17   i   ddpb   wide-return,fixed=2     index, result, arguments, flags: `wide-return,wide-args,fixed=2`
+//! declared 17   struct s { int m0 : 3; };   int callee_17(struct s a0, ...)   void more(double)     index, and the text
 //! ```
 
+use crate::declared::{Declared, Text};
 use crate::target::Target;
 use crate::types::Ty;
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The most arguments a generated signature has.
 pub const MAX_ARGS: usize = 40;
@@ -37,6 +40,8 @@ pub struct Case {
     pub wide_return: bool,
     /// The C function that calls a callback passes wider types, with dirt above the values that fill words.
     pub wide_args: bool,
+    /// The text that declares it, if one does, and what was read of that.
+    pub declared: Option<Arc<Declared>>,
 }
 
 impl Case {
@@ -65,10 +70,8 @@ impl Case {
 
     /// Whether type codes spell it.
     pub fn is_of_words(&self) -> bool {
-        self.args
-            .iter()
-            .chain(&self.ret)
-            .all(|ty| ty.word().is_some())
+        let mut types = self.args.iter().chain(&self.ret);
+        self.declared.is_none() && types.all(|ty| ty.word().is_some())
     }
 
     /// The result as text.
@@ -90,8 +93,16 @@ impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |ty: &Ty| match ty {
             Ty::Number(code) => code.c_type.to_owned(),
-            Ty::Struct(_) => ty.to_string(),
+            Ty::Struct(_) | Ty::Declared(_) => ty.to_string(),
         };
+        if let Some(declared) = &self.declared {
+            let Text {
+                types,
+                prototype,
+                more,
+            } = &declared.text;
+            return write!(f, "\n{types}{prototype};\n{more}");
+        }
         let mut types: Vec<String> = self.args.iter().map(text).collect();
         if let Some(fixed) = self.fixed {
             types.insert(fixed, "...:".to_owned());
@@ -105,6 +116,30 @@ impl fmt::Display for Case {
         );
         let (short_ret, short) = (self.ret_text(), self.args_text("."));
         write!(f, "{ret} f({types}), \"{short_ret}\" \"{short}\"")
+    }
+}
+
+/// Which types signatures are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draw {
+    /// Those of the type codes.
+    Words,
+    /// Those wider than a word too: structures, complex numbers, `long double`, 128-bit integers.
+    Wide,
+    /// Those that C's text declares.
+    Declared,
+}
+
+impl Draw {
+    const ALL: [Draw; 3] = [Draw::Words, Draw::Wide, Draw::Declared];
+
+    /// The option of this program that asks for it, without its dashes.
+    pub fn option(self) -> &'static str {
+        match self {
+            Draw::Words => "words",
+            Draw::Wide => "wide",
+            Draw::Declared => "declared",
+        }
     }
 }
 
@@ -158,8 +193,8 @@ pub struct Suite {
     pub seed: u64,
     /// Whether the signatures are those of [`crate::exhaustive`], and the seed makes values only.
     pub exhaustive: bool,
-    /// Whether the signatures have types wider than a word.
-    pub wide: bool,
+    /// What they are made of else.
+    pub draw: Draw,
     /// How many sets of values each case is run with.
     pub rounds: u64,
     /// What is tested.
@@ -193,8 +228,8 @@ impl Suite {
             format!("target\t{}", self.target),
             format!("seed\t{:#x}", self.seed),
             format!("rounds\t{}", self.rounds),
+            format!("draw\t{}", self.draw.option()),
         ];
-        lines.extend(self.wide.then(|| "wide".to_owned()));
         lines.extend(self.exhaustive.then(|| "exhaustive".to_owned()));
         lines.extend(self.directions.iter().map(|d| format!("direction\t{d}")));
         lines.extend(self.objects.iter().map(|object| {
@@ -228,7 +263,7 @@ impl Suite {
             target: crate::target::ALL[0],
             seed: 0,
             exhaustive: false,
-            wide: false,
+            draw: Draw::Words,
             rounds: 1,
             directions: Vec::new(),
             objects: Vec::new(),
@@ -241,7 +276,10 @@ impl Suite {
                     suite.target = Target::named(name).context("an unknown target")?;
                 }
                 ["seed", seed] => suite.seed = parse_number(seed)?,
-                ["wide"] => suite.wide = true,
+                ["draw", name] => {
+                    let draw = Draw::ALL.into_iter().find(|draw| draw.option() == name);
+                    suite.draw = draw.context("unknown types")?;
+                }
                 ["exhaustive"] => suite.exhaustive = true,
                 ["rounds", rounds] => suite.rounds = rounds.parse()?,
                 ["direction", name] => suite
@@ -258,6 +296,12 @@ impl Suite {
                         .cases
                         .push(parse_case(index.parse()?, ret, args, flags)?);
                 }
+                ["declared", index, types, prototype, more] => {
+                    let text =
+                        [types, prototype, more].map(|part| part.replace(LINE_SEPARATOR, "\n"));
+                    let case = declared(index.parse()?, text, suite.target);
+                    suite.cases.push(case?);
+                }
                 _ => bail!("a line that is none of ours: {line:?}"),
             }
         }
@@ -270,7 +314,19 @@ impl Suite {
 /// The flag of a variadic function begins so, and goes on with the number of arguments that have names.
 const FIXED: &str = "fixed=";
 
+/// What stands between the lines of a text that is one line.
+pub const LINE_SEPARATOR: char = '\u{1f}';
+
 fn case_line(case: &Case) -> String {
+    if let Some(declared) = &case.declared {
+        let Text {
+            types,
+            prototype,
+            more,
+        } = &declared.text;
+        let line = format!("declared\t{}\t{types}\t{prototype}\t{more}", case.index);
+        return line.replace('\n', &LINE_SEPARATOR.to_string());
+    }
     let flags = [
         ("wide-return", case.wide_return),
         ("wide-args", case.wide_args),
@@ -301,6 +357,16 @@ fn parse_case(index: u64, ret: &str, args: &str, flags: &str) -> Result<Case> {
     Ok(case)
 }
 
+fn declared(index: u64, text: [String; 3], target: &Target) -> Result<Case> {
+    let [types, prototype, more] = text;
+    let text = Text {
+        types,
+        prototype,
+        more,
+    };
+    Case::declared(index, text, target)?.map_err(anyhow::Error::msg)
+}
+
 /// Reads a number, hexadecimal behind `0x`.
 ///
 /// # Errors
@@ -325,11 +391,18 @@ mod tests {
             wide_args: true,
             ..case("iO{b}F")
         };
+        let text = Text {
+            types: "#pragma pack(1)\nstruct s { int a : 3; };\n".to_owned(),
+            prototype: "struct s callee_3(struct s a0, ...)".to_owned(),
+            more: "void more(long)".to_owned(),
+        };
+        let declared = Case::declared(3, text, crate::target::ALL[0]);
+        let declared = declared.expect("C").expect("values");
         let suite = Suite {
             target: crate::target::ALL[0],
             seed: 0xdead_beef,
             exhaustive: true,
-            wide: false,
+            draw: Draw::Wide,
             rounds: 3,
             directions: Direction::ALL.to_vec(),
             objects: vec![Object {
@@ -338,7 +411,7 @@ mod tests {
                 count: 2,
                 file: "gcc-O2-000.so".to_owned(),
             }],
-            cases: vec![variadic, case("ddpb")],
+            cases: vec![variadic, case("ddpb"), declared],
         };
         let again = Suite::parse(&suite.text()).expect("our own file");
         assert_eq!(again.text(), suite.text());
@@ -353,6 +426,8 @@ mod tests {
             "farcall-conformance\t1\ncase\t0\tz\t\t",
             "farcall-conformance\t1\ncase\t0\tii\t\t",
             "farcall-conformance\t1\ncase\t0\ti\tii\tfixed=3",
+            "farcall-conformance\t1\ndeclared\t0\tstruct s {\tvoid callee_0(struct s)\t",
+            "farcall-conformance\t1\ndraw\tnothing",
             "farcall-conformance\t1\nobject\tgcc -O0\t0\t1\tx.so",
         ] {
             assert!(Suite::parse(text).is_err(), "{text:?}");

@@ -34,6 +34,8 @@ pub enum Shape {
     LongDouble,
     /// A `__float128`.
     Quad,
+    /// A `_Bool`: 0 or 1 in a byte.
+    Bool,
     /// A complex number, whose parts are of the code with this letter.
     Complex(char),
 }
@@ -63,6 +65,9 @@ pub static WORDS: [Code; 13] = [
     code('p', "void *", Shape::Pointer),
 ];
 
+/// A `_Bool`, which no type code stands for, but which fills a word as they do.
+pub static BOOL: Code = code('?', "_Bool", Shape::Bool);
+
 /// Numbers that no type code stands for.
 pub static WIDE: [Code; 7] = [
     code('o', "__int128", Shape::Signed(16)),
@@ -77,13 +82,13 @@ pub static WIDE: [Code; 7] = [
 impl Code {
     /// The code that `letter` stands for.
     pub fn of(letter: char) -> Option<&'static Code> {
-        let mut all = WORDS.iter().chain(&WIDE);
+        let mut all = WORDS.iter().chain(&WIDE).chain([&BOOL]);
         all.find(|code| code.letter == letter)
     }
 
     /// Whether a value fills a word, to which whoever hands it over widens it.
     pub fn is_word(&self) -> bool {
-        WORDS.contains(self)
+        WORDS.contains(self) || self.shape == Shape::Bool
     }
 
     /// The size of a value.
@@ -91,6 +96,7 @@ impl Code {
         match self.shape {
             Shape::Signed(bytes) | Shape::Unsigned(bytes) => bytes,
             Shape::Long | Shape::UnsignedLong => model.long_bytes(),
+            Shape::Bool => 1,
             Shape::Float => 4,
             Shape::Double | Shape::Pointer => 8,
             Shape::LongDouble | Shape::Quad => 16,
@@ -101,7 +107,7 @@ impl Code {
     /// The code of what an argument behind `...` is passed as.
     pub fn promoted(&'static self) -> &'static Code {
         let letter = match self.letter {
-            'b' | 'h' => 'i',
+            '?' | 'b' | 'h' => 'i',
             'B' | 'H' => 'I',
             'f' => 'd',
             letter => letter,
@@ -126,7 +132,10 @@ impl Code {
 
     /// A value's bits, widened to a word as C widens its type; a `float` gets zeros.
     pub fn widened(&self, bits: u64, model: Model) -> u64 {
-        let kept = bits & self.mask(model);
+        let kept = match self.shape {
+            Shape::Bool => bits & 1,
+            _ => bits & self.mask(model),
+        };
         let sign = (self.mask(model) >> 1) + 1;
         if self.is_signed() && kept & sign != 0 {
             kept | !self.mask(model)

@@ -1,6 +1,6 @@
 //! The emit stage: cases to a directory with a case file and shared objects.
 
-use crate::cases::{Case, Direction, Object, Suite};
+use crate::cases::{Case, Direction, Draw, Object, Suite};
 use crate::source;
 use crate::target::Target;
 use anyhow::{Context, Result, bail};
@@ -27,8 +27,8 @@ pub struct Order {
     pub rounds: u64,
     /// Whether the signatures are those of [`crate::exhaustive`].
     pub exhaustive: bool,
-    /// Whether the signatures have types wider than a word.
-    pub wide: bool,
+    /// What they are made of else.
+    pub draw: Draw,
     /// How many compilers run at a time.
     pub jobs: usize,
 }
@@ -85,7 +85,7 @@ pub fn emit(dir: &Path, cases: Vec<Case>, seed: u64, order: &Order) -> Result<Su
         target: order.target,
         seed,
         exhaustive: order.exhaustive,
-        wide: order.wide,
+        draw: order.draw,
         rounds: order.rounds,
         directions: order.directions.clone(),
         objects,

@@ -2,8 +2,9 @@
 //! by the compiler at fault ([`misjudges`]). What is wrong on all of a target stands in [`crate::target`].
 
 use crate::cases::Case;
+use crate::declared::Declared;
 use crate::layout::Layout;
-use crate::target::Target;
+use crate::target::{Model, Target};
 use crate::types::{Member, Ty};
 use farcall_arch::Abi;
 use farcall_arch::abi::Dialect;
@@ -57,6 +58,18 @@ fn shun_pairs(ty: &mut Ty, target: &Target) {
     }
 }
 
+/// Whether a bit-field has attributes of its own. clang 14 places those that ask for an alignment elsewhere than GCC, which farcall follows.
+fn has_bit_field_with_attribute(declared: &Declared) -> bool {
+    let texts = declared.text.types.split(" __attribute__");
+    let ends: Vec<&str> = texts.collect();
+    let is_width = |text: &&str| {
+        let number = text.trim_end_matches(|digit: char| digit.is_ascii_digit());
+        number.len() < text.len() && number.ends_with(" : ")
+    };
+    let (_, before) = ends.split_last().unwrap_or((&"", &[]));
+    before.iter().any(is_width)
+}
+
 /// Vector registers for arguments under System V.
 const VECTOR_REGISTERS: usize = 8;
 
@@ -67,7 +80,16 @@ const VECTOR_REGISTERS: usize = 8;
 /// register (the psABI, 3.2.3: if there is no register for any eightbyte of an argument, the whole is passed on the stack),
 /// and aligns a pair of `float`s on the stack as a vector. Behind a `double` in its place it does all this right.
 pub fn misjudges(config: &str, case: &Case, target: &Target) -> bool {
-    if target.abi != Abi::SysV64 || !config.contains("clang") {
+    if !config.contains("clang") {
+        return false;
+    }
+    if let Some(declared) = &case.declared {
+        // On Windows it places some in packed structures and in unions elsewhere than MinGW's GCC, too.
+        let has_bit_field = declared.text.types.contains(" : ");
+        let is_windows = target.model == Model::Llp64;
+        return has_bit_field && is_windows || has_bit_field_with_attribute(declared);
+    }
+    if target.abi != Abi::SysV64 {
         return false;
     }
     let (mut taken, mut has_quad) = (0, false);
@@ -96,7 +118,37 @@ fn vector_words(ty: &Ty, target: &Target) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::declared::Text;
     use crate::target::ALL;
+
+    #[test]
+    fn clang_is_not_asked_where_bit_fields_with_attributes_lie() {
+        for (types, is_wrong) in [
+            (
+                "struct s { int a : 3 __attribute__((aligned(2))); };",
+                [true, true],
+            ),
+            (
+                "struct s { int a : 3; } __attribute__((aligned(2)));",
+                [false, true],
+            ),
+            (
+                "struct s { int a __attribute__((aligned(2))); };",
+                [false, false],
+            ),
+        ] {
+            for (target, is_wrong) in [ALL[0], ALL[2]].into_iter().zip(is_wrong) {
+                let text = Text {
+                    types: types.to_owned(),
+                    prototype: "void callee_0(struct s a0)".to_owned(),
+                    more: String::new(),
+                };
+                let case = Case::declared(0, text, target).expect("C").expect("values");
+                assert_eq!(misjudges("clang -O2", &case, target), is_wrong, "{types}");
+                assert!(!misjudges("gcc -O2", &case, target));
+            }
+        }
+    }
 
     #[test]
     fn clang_is_not_asked_what_it_finds_behind_a_quad_where_vector_registers_run_out() {

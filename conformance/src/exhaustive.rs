@@ -39,6 +39,7 @@ fn case(index: u64, count: u32, combination: usize, ret: usize) -> Case {
         ret: (ret < CLASSES.len()).then(|| member(ret, &mut rng)),
         args,
         fixed: None,
+        declared: None,
         wide_return: rng.coin(),
         wide_args: rng.coin(),
     }

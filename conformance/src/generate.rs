@@ -1,21 +1,13 @@
 //! Seed and index to signature. Each index has a stream of its own, so one case can be made again without the others.
 
-use crate::cases::{Case, MAX_ARGS};
+use crate::cases::{Case, Draw, MAX_ARGS};
 use crate::codes::{Code, WORDS};
+use crate::declare;
 use crate::divergence;
 use crate::layout::Layout;
 use crate::rng::Rng;
 use crate::target::{Form, Target};
 use crate::types::{Member, Ty};
-
-/// Which types signatures are made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Draw {
-    /// Those of the type codes.
-    Words,
-    /// Those wider than a word too: structures, complex numbers, `long double`, 128-bit integers.
-    Wide,
-}
 
 /// The most arguments of a variadic function that have names, and of a signature with wide types.
 const MAX_FIXED: usize = 9;
@@ -37,6 +29,7 @@ pub fn case(draw: Draw, seed: u64, index: u64, target: &Target) -> Case {
     let case = match draw {
         Draw::Words => words(seed, index, target),
         Draw::Wide => wide(seed, index, target),
+        Draw::Declared => return declare::case(seed, index, target).0,
     };
     divergence::shun(case, target)
 }
@@ -53,6 +46,7 @@ fn words(seed: u64, index: u64, target: &Target) -> Case {
         wide_return: rng.coin(),
         wide_args: rng.coin(),
         fixed: None,
+        declared: None,
     };
     if target.va_list.is_some() && count > 0 && rng.below(6) == 0 {
         variadic(&mut case, 1 + rng.below(MAX_FIXED.min(count)));

@@ -19,10 +19,41 @@ pub enum Byte {
     Padding,
     /// A byte of a number.
     Value,
+    /// Bits of bit-fields.
+    Bits(u8),
+    /// A `_Bool`.
+    Bool,
     /// The last byte of an x87 number's fraction, whose highest bit is set in all numbers but the smallest.
     X87Fraction,
     /// The first byte of an x87 number's exponent.
     X87Exponent,
+}
+
+impl Byte {
+    /// The bits that mean something.
+    fn mask(self) -> u8 {
+        match self {
+            Byte::Padding => 0,
+            Byte::Bits(mask) => mask,
+            Byte::Value | Byte::Bool | Byte::X87Fraction | Byte::X87Exponent => 0xff,
+        }
+    }
+
+    /// A byte that two members of a union share: whatever one of them may not be, it is not.
+    pub fn shared(self, other: Byte) -> Byte {
+        let rank = |byte| match byte {
+            Byte::X87Fraction | Byte::X87Exponent => 4,
+            Byte::Bool => 3,
+            Byte::Value => 2,
+            Byte::Bits(_) => 1,
+            Byte::Padding => 0,
+        };
+        match (self, other) {
+            (Byte::Bits(one), Byte::Bits(other)) => Byte::Bits(one | other),
+            _ if rank(other) > rank(self) => other,
+            _ => self,
+        }
+    }
 }
 
 impl Layout {
@@ -56,6 +87,10 @@ impl Layout {
                     'e' if has_x87 => Layout::x87(),
                     'E' if has_x87 => Layout::x87().repeated(2),
                     'F' | 'D' | 'E' => Layout::number(size / 2).repeated(2),
+                    '?' => Layout {
+                        align: 1,
+                        bytes: vec![Byte::Bool],
+                    },
                     _ => Layout::number(size),
                 }
             }
@@ -70,6 +105,7 @@ impl Layout {
                 whole.align_end(whole.align);
                 whole
             }
+            Ty::Declared(record) => record.layout.clone(),
         }
     }
 
@@ -96,9 +132,9 @@ impl Layout {
 
     /// The bytes at which two values differ that ought to be the same, padding aside.
     pub fn differences(&self, wanted: &[u8], got: &[u8]) -> Vec<usize> {
-        let counts = self.bytes.iter().map(|kind| *kind != Byte::Padding);
-        let pairs = wanted.iter().zip(got).zip(counts).enumerate();
-        let differs = pairs.filter(|(_, ((wanted, got), counts))| *counts && wanted != got);
+        let masks = self.bytes.iter().map(|kind| kind.mask());
+        let pairs = wanted.iter().zip(got).zip(masks).enumerate();
+        let differs = pairs.filter(|(_, ((wanted, got), mask))| (*wanted ^ *got) & mask != 0);
         differs.map(|(index, _)| index).collect()
     }
 }

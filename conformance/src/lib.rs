@@ -14,8 +14,10 @@
 //! The stages meet in a directory, and the run stage may be another machine's: `--emit DIR` on the host, then
 //! `--run DIR --runner "qemu-aarch64 … farcall-conformance"`.
 //!
-//! A case is a signature of types ([`types`]): those of the type codes, which fill words, or any that C has. Files import along
-//! this line only: cases and their types, generate, source, compile, run, supervise; [`report`] has the words for all.
+//! A case is a signature of types ([`types`]): those of the type codes, which fill words, or any that C has. Or it is C text
+//! ([`declare`] writes it), which the compiler compiles and farcall reads ([`declared`]); its values are handed over member by member, bit-fields by
+//! their bits. Files import along this line only: cases and their types, generate, source, compile, run, supervise; [`report`] has the words
+//! for all.
 //!
 //! What each direction checks:
 //! * **Call.** A C function records its arguments, each widened from its declared type to 64 bits, which shows what
@@ -35,7 +37,9 @@
 pub mod cases;
 pub mod codes;
 pub mod compile;
-mod divergence;
+pub mod declare;
+pub mod declared;
+pub mod divergence;
 pub mod exhaustive;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod fuzz;

@@ -2,14 +2,15 @@
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, ValueEnum};
-use conformance::cases::{Direction, Suite, parse_number};
+use conformance::cases::{Case, Direction, Draw, Suite, parse_number};
 use conformance::compile::{self, Order};
-use conformance::generate::{self, Draw};
+use conformance::generate;
 use conformance::report::Outcome;
 use conformance::run::{self, farcall};
 use conformance::supervise::{self, Runner};
 use conformance::target::{self, Form, Target};
-use conformance::{exhaustive, rng};
+use conformance::{declare, exhaustive, rng};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -32,6 +33,9 @@ struct Args {
     /// Signatures of values wider than a register instead.
     #[arg(long, conflicts_with = "exhaustive")]
     wide: bool,
+    /// Signatures that C's text declares instead, of what headers have.
+    #[arg(long, conflicts_with_all = ["exhaustive", "wide"])]
+    declared: bool,
     /// Only the case of this index; may be given several times.
     #[arg(long, value_name = "INDEX")]
     only: Vec<u64>,
@@ -140,15 +144,11 @@ fn emit_stage(args: &Args, dir: &Path) -> Result<()> {
     let mut cases = match args.exhaustive {
         Some(max_args) => exhaustive::cases(max_args),
         None => {
-            let draw = if args.wide { Draw::Wide } else { Draw::Words };
             let indices = match &args.only[..] {
                 [] => (0..args.n).collect(),
                 only => only.to_vec(),
             };
-            let cases = indices
-                .into_iter()
-                .map(|index| generate::case(draw, seed, index, args.target));
-            cases.collect()
+            random(draw(args), seed, &indices, args.target)?
         }
     };
     cases.retain(|case| args.only.is_empty() || args.only.contains(&case.index));
@@ -174,7 +174,7 @@ fn emit_stage(args: &Args, dir: &Path) -> Result<()> {
         },
         rounds: args.rounds,
         exhaustive: args.exhaustive.is_some(),
-        wide: args.wide,
+        draw: draw(args),
         jobs: args.jobs,
     };
     let start = Instant::now();
@@ -186,6 +186,41 @@ fn emit_stage(args: &Args, dir: &Path) -> Result<()> {
         start.elapsed().as_secs_f64()
     );
     Ok(())
+}
+
+fn draw(args: &Args) -> Draw {
+    match (args.wide, args.declared) {
+        (true, _) => Draw::Wide,
+        (_, true) => Draw::Declared,
+        _ => Draw::Words,
+    }
+}
+
+/// The cases of these indices. Says what farcall does not pass by value, and why.
+fn random(draw: Draw, seed: u64, indices: &[u64], target: &'static Target) -> Result<Vec<Case>> {
+    if draw != Draw::Declared {
+        let case = |index: &u64| generate::case(draw, seed, *index, target);
+        return Ok(indices.iter().map(case).collect());
+    }
+    ensure!(target.platform.is_some(), "no texts for {target}");
+    let mut refused = BTreeMap::new();
+    let mut cases = Vec::new();
+    for index in indices {
+        let (case, reasons) = declare::case(seed, *index, target);
+        cases.push(case);
+        for reason in reasons {
+            // Whichever argument it is about.
+            let reason = match reason.split_once(": ") {
+                Some((_, reason)) => reason.to_owned(),
+                None => reason,
+            };
+            *refused.entry(reason).or_insert(0) += 1;
+        }
+    }
+    for (reason, count) in refused {
+        println!("{count} declarations refused: {reason}");
+    }
+    Ok(cases)
 }
 
 /// Foreign code may call nothing, and without optimisation structures are copied by calls.

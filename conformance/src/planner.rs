@@ -19,6 +19,7 @@ fn planned(ty: &Ty, target: &Target) -> Result<Type> {
             }
             Struct::new(types)?.try_into()?
         }
+        Ty::Declared(record) => record.ty.clone(),
     })
 }
 
@@ -67,6 +68,9 @@ pub fn plan(case: &Case, target: &Target, abi: Abi) -> Result<Plan> {
 /// # Errors
 /// When there is none.
 pub fn signature(case: &Case, target: &Target) -> Result<Signature> {
+    if let Some(declared) = &case.declared {
+        return Ok(declared.signature.clone());
+    }
     let ret = match &case.ret {
         Some(ty) => planned(ty, target)?,
         None => Type::Void,

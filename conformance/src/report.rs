@@ -1,6 +1,7 @@
 //! What went wrong, in words: all texts of the comparison.
 
-use crate::cases::{Case, Direction, Suite};
+use crate::cases::{Case, Direction, Draw, Suite};
+use crate::values::Values;
 use std::fmt;
 
 /// Where two sides disagree.
@@ -154,18 +155,40 @@ impl Mismatch {
         for fault in &self.faults {
             text.push_str(&fault.to_string());
         }
+        if case.declared.is_some() {
+            text.push_str(&all_values(suite, case, *round));
+        }
         text.push_str(&reproduce(suite, config, case, *direction));
         text
     }
 }
 
+/// The bytes of all values of a round.
+fn all_values(suite: &Suite, case: &Case, round: u64) -> String {
+    let values = Values::new(case, suite.target, suite.seed, round);
+    let mut text = String::new();
+    for (n, value) in std::iter::once(&values.ret).chain(&values.args).enumerate() {
+        let name = match n {
+            0 => "result".to_owned(),
+            n => format!("a{}", n - 1),
+        };
+        let bytes: Vec<String> = value
+            .dirty
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        text.push_str(&format!("  {name} = {}\n", bytes.join(" ")));
+    }
+    text
+}
+
 /// The command that runs one case again.
 pub fn reproduce(suite: &Suite, config: &str, case: &Case, direction: Direction) -> String {
     let (compiler, level) = config.rsplit_once(" -").unwrap_or((config, "O0"));
-    let what = match (suite.exhaustive, suite.wide) {
-        (true, _) => "--exhaustive ",
-        (_, true) => "--wide ",
-        _ => "",
+    let what = match (suite.exhaustive, suite.draw) {
+        (true, _) => "--exhaustive ".to_owned(),
+        (_, Draw::Words) => String::new(),
+        (_, draw) => format!("--{} ", draw.option()),
     };
     format!(
         "  again: farcall-conformance --target {} {what}--seed {:#x} --only {} --rounds {} --cc '{compiler}' --opt {level} --direction {direction}\n",

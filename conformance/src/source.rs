@@ -4,7 +4,10 @@
 //! Values are not in the source: the functions read and write cells at run time, so one compiled case serves any number
 //! of values. A value that fits a word has a cell of 8 bytes, to which the compiler widens what a function got, from the
 //! declared type: where it relies on the bits above a narrow value, a missing extension shows in the cell. The cell of
-//! any other is its bytes, copied one by one. The source asserts sizes and alignments.
+//! any other is its bytes, copied one by one. The source asserts sizes and alignments. What a text declares is in the words of
+//! that text, and handed over member by member.
+
+mod declared;
 
 use crate::cases::{Case, Direction};
 use crate::codes::{Code, Shape};
@@ -88,6 +91,9 @@ pub fn unit(cases: &[Case], target: &Target, directions: &[Direction]) -> String
     if target.extension == "dll" {
         text.push_str(MEMCPY);
     }
+    if cases.iter().any(|case| case.declared.is_some()) {
+        text.push_str(declared::PRELUDE);
+    }
     let sides: Vec<Side<'_>> = cases.iter().map(|case| Side::new(case, target)).collect();
     for side in &sides {
         text.push_str(&side.definitions);
@@ -140,7 +146,10 @@ impl<'a> Side<'a> {
             ret: String::new(),
             args: Vec::new(),
             offsets,
-            definitions: String::new(),
+            definitions: case
+                .declared
+                .as_ref()
+                .map_or(String::new(), |it| declared::types(it)),
             structures: 0,
         };
         side.args = case.args.iter().map(|ty| side.name(ty)).collect();
@@ -156,6 +165,7 @@ impl<'a> Side<'a> {
         let members = match ty {
             Ty::Number(code) => return code.c_type.to_owned(),
             Ty::Struct(members) => members,
+            Ty::Declared(record) => return record.name.clone(),
         };
         let mut body = String::new();
         for (n, Member { ty, count }) in members.iter().enumerate() {
@@ -183,9 +193,13 @@ impl<'a> Side<'a> {
             Some(Ty::Number(code)) if case.wide_return => widest(code),
             _ => &self.ret,
         };
+        let head = match &case.declared {
+            Some(it) => it.text.prototype.clone(),
+            None => format!("{ret} callee_{}({params})", case.index),
+        };
         let mut text = format!(
-            "/* {case} */\nCONVENTION {ret} callee_{}({params}) {{\n    PEER->calls++;\n",
-            case.index
+            "{}CONVENTION {head} {{\n    PEER->calls++;\n",
+            self.comment()
         );
         if let (Some(va_list), Some(fixed)) = (self.target.va_list, case.fixed) {
             let (list, start) = (va_list.list, va_list.start);
@@ -200,19 +214,31 @@ impl<'a> Side<'a> {
                 );
             }
             let place = format!("PEER->seen[{}]", self.offsets[n] / 8);
-            let _ = match ty.word() {
-                Some(code) => writeln!(text, "    {place} = {}(a{n});", widening(code)),
-                None => writeln!(text, "    COPY(&{place}, &a{n}, sizeof a{n});"),
+            let _ = match (ty.word(), ty) {
+                (Some(code), _) => writeln!(text, "    {place} = {}(a{n});", widening(code)),
+                (_, Ty::Declared(record)) => {
+                    writeln!(
+                        text,
+                        "    {}",
+                        declared::taken(record, &format!("a{n}"), &place)
+                    )
+                }
+                (None, _) => writeln!(text, "    COPY(&{place}, &a{n}, sizeof a{n});"),
             };
         }
         if let Some(ty) = &case.ret {
             // A word is converted from the cell as a whole, or, to the wide type, not at all: the dirt above the value stays.
-            let _ = match ty.word() {
-                Some(code) => {
+            let _ = match (ty.word(), ty) {
+                (Some(code), _) => {
                     let value = from_cell(code, case.wide_return, "PEER->give[0]");
                     writeln!(text, "    return {value};")
                 }
-                None => writeln!(
+                (_, Ty::Declared(record)) => writeln!(
+                    text,
+                    "    {}\n    return r;",
+                    declared::made(record, "r", "PEER->give[0]")
+                ),
+                (None, _) => writeln!(
                     text,
                     "    {ret} r;\n    COPY(&r, PEER->give, sizeof r);\n    return r;"
                 ),
@@ -235,26 +261,49 @@ impl<'a> Side<'a> {
         });
         let types = parameters(types.collect(), case);
         let given = case.args.iter().zip(args).zip(&self.offsets);
-        let given = given.map(|((ty, name), offset)| match ty.word() {
-            Some(code) => from_cell(code, is_wide, &format!("in[{}]", offset / 8)),
-            None => format!("*(const {name} *)&in[{}]", offset / 8),
+        let mut made = String::new();
+        let given = given.enumerate().map(|(n, ((ty, name), offset))| {
+            let cell = format!("in[{}]", offset / 8);
+            match (ty.word(), ty) {
+                (Some(code), _) => from_cell(code, is_wide, &cell),
+                (_, Ty::Declared(record)) => {
+                    let value = declared::made(record, &format!("a{n}"), &cell);
+                    let _ = writeln!(made, "    {value}");
+                    format!("a{n}")
+                }
+                (None, _) => format!("*(const {name} *)&{cell}"),
+            }
         });
         let given: Vec<String> = given.collect();
-        let call = format!(
-            "(({ret} (CONVENTION *)({types}))code)({})",
-            given.join(", ")
-        );
+        let pointer = match case.declared {
+            Some(_) => format!("__typeof__(callee_{}) *", case.index),
+            None => format!("{ret} (CONVENTION *)({types})"),
+        };
+        let call = format!("(({pointer})code)({})", given.join(", "));
         let body = match &case.ret {
             None => format!("{call};"),
-            Some(ty) => match ty.word() {
-                Some(code) => format!("*out = {}({call});", widening(code)),
-                None => format!("{ret} r = {call};\n    COPY(out, &r, sizeof r);"),
+            Some(ty) => match (ty.word(), ty) {
+                (Some(code), _) => format!("*out = {}({call});", widening(code)),
+                (_, Ty::Declared(record)) => format!(
+                    "{ret} r = {call};\n    {}",
+                    declared::taken(record, "r", "*out")
+                ),
+                (None, _) => format!("{ret} r = {call};\n    COPY(out, &r, sizeof r);"),
             },
         };
         format!(
-            "/* {case} */\nvoid caller_{}(void *code, const cell *in, cell *out) {{\n    {body}\n}}\n",
+            "{}void caller_{}(void *code, const cell *in, cell *out) {{\n{made}    {body}\n}}\n",
+            self.comment(),
             case.index
         )
+    }
+
+    /// What is ahead of its functions, where no text says it.
+    fn comment(&self) -> String {
+        match self.case.declared {
+            Some(_) => String::new(),
+            None => format!("/* {} */\n", self.case),
+        }
     }
 }
 
@@ -291,6 +340,8 @@ fn from_cell(code: &Code, is_wide: bool, cell: &str) -> String {
         Shape::Float if !is_wide => format!("to_float({cell})"),
         Shape::Float | Shape::Double => format!("to_double({cell})"),
         _ if is_wide && code.shape != Shape::Pointer => cell.to_owned(),
+        // Whose other bits would count.
+        Shape::Bool => format!("(_Bool)({cell} & 1)"),
         _ => format!("({}){cell}", code.c_type),
     }
 }
@@ -298,6 +349,7 @@ fn from_cell(code: &Code, is_wide: bool, cell: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::declared::Text;
     use crate::target::ALL;
 
     fn case(ret: &str, args: &str) -> Case {
@@ -344,6 +396,37 @@ mod tests {
             "{caller}"
         );
         assert!(caller.contains("COPY(out, &r, sizeof r);"), "{caller}");
+    }
+
+    #[test]
+    fn a_declared_case_has_the_text_and_hands_over_members() {
+        let text = Text {
+            types: "struct s { int a : 3; union { float b[2]; _Bool c; }; };\n".to_owned(),
+            prototype: "struct s callee_7(size_t a0, struct s a1, ...)".to_owned(),
+            more: "void more(double)".to_owned(),
+        };
+        let case = Case::declared(7, text, ALL[0]).expect("C").expect("values");
+        let side = Side::new(&case, ALL[0]);
+        let (callee, caller) = (side.callee(), side.caller());
+        let definitions = "struct s { int a : 3; union { float b[2]; _Bool c; }; };\n\
+            CONVENTION struct s callee_7(size_t a0, struct s a1, ...);\n";
+        assert_eq!(side.definitions, definitions);
+        for wanted in [
+            "PEER->seen[0] = UNSIGNED(a0);",
+            "put((char *)&PEER->seen[1] + 0, 0, 3, a1.a);",
+            "COPY((char *)&PEER->seen[1] + 8, &a1.b[1], 4);",
+            "double a2 = __builtin_va_arg(list, double);",
+            "struct s r; r.a = bits((char *)&PEER->give[0] + 0, 0, 3);",
+        ] {
+            assert!(callee.contains(wanted), "{wanted}\n{callee}");
+        }
+        for wanted in [
+            "struct s a1; a1.a = bits((char *)&in[1] + 0, 0, 3);",
+            "COPY(&a1.c, (char *)&in[1] + 4, 1);",
+            "((__typeof__(callee_7) *)code)((unsigned long)in[0], a1, to_double(in[3]))",
+        ] {
+            assert!(caller.contains(wanted), "{wanted}\n{caller}");
+        }
     }
 
     #[test]

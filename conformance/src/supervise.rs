@@ -1,9 +1,8 @@
 //! Runs workers, so that a crash is a result like any other: it says in which case, and the rest still runs.
 
-use crate::cases::{Direction, Suite};
+use crate::cases::{Direction, LINE_SEPARATOR, Suite};
 use crate::compile::in_parallel;
 use crate::report::{Outcome, reproduce};
-use crate::run::LINE_SEPARATOR;
 use anyhow::{Context, Result, ensure};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};

@@ -2,6 +2,7 @@
 
 use farcall_arch::Abi;
 use farcall_arch::abi::Dialect;
+use farcall_cdecl::c::Platform;
 use std::fmt;
 
 /// The size of a `long`.
@@ -63,6 +64,8 @@ pub struct Target {
     pub is_native: bool,
     /// How long a `long` is.
     pub model: Model,
+    /// Whose C a text is; none where code must refer to nothing, as functions on structures may.
+    pub platform: Option<Platform>,
     /// The compilers to judge by, as commands with their first arguments.
     pub compilers: &'static [&'static str],
     /// Further arguments that make what `form` says.
@@ -96,6 +99,7 @@ const X86_64_LINUX_GNU: Target = Target {
     abi: Abi::SysV64,
     is_native: true,
     model: Model::Lp64,
+    platform: Some(Platform::LINUX_X86_64),
     compilers: &["gcc", "clang"],
     flags: &["-shared", "-fPIC"],
     form: Form::Shared,
@@ -112,6 +116,7 @@ const AARCH64_LINUX_GNU: Target = Target {
     name: "aarch64-unknown-linux-gnu",
     host: "aarch64-unknown-linux-gnu",
     abi: Abi::Aapcs64(Dialect::Linux),
+    platform: Some(Platform::LINUX_AARCH64),
     compilers: &[
         "aarch64-linux-gnu-gcc",
         "clang --target=aarch64-linux-gnu -fuse-ld=bfd",
@@ -143,6 +148,7 @@ const X86_64_WINDOWS_GNU: Target = Target {
     abi: Abi::Win64,
     is_native: true,
     model: Model::Llp64,
+    platform: Some(Platform::WINDOWS_X86_64_GNU),
     compilers: &[
         "x86_64-w64-mingw32-gcc",
         "clang --target=x86_64-w64-mingw32",
@@ -181,6 +187,7 @@ const AARCH64_APPLE_DARWIN: Target = Target {
     name: "aarch64-apple-darwin",
     abi: Abi::Aapcs64(Dialect::Apple),
     is_native: false,
+    platform: None,
     compilers: &["clang --target=arm64-apple-macos11"],
     flags: FOREIGN,
     form: Form::Foreign,
@@ -196,6 +203,7 @@ const AARCH64_WINDOWS_MSVC: Target = Target {
     abi: Abi::Aapcs64(Dialect::Windows),
     is_native: false,
     model: Model::Llp64,
+    platform: None,
     compilers: &["clang --target=aarch64-pc-windows-msvc"],
     flags: FOREIGN,
     form: Form::Foreign,

@@ -1,13 +1,15 @@
 //! Types of C, told from C's side, so that a mistake in farcall's own layout shows.
 //!
 //! A type is the letter of a number; or members in braces, where a count before a member makes an array of it:
-//! `{d3h{ff}}` is `struct { double; short [3]; struct { float; float; }; }`.
+//! `{d3h{ff}}` is `struct { double; short [3]; struct { float; float; }; }`. A structure that a text declares has no such writing.
 
 use crate::codes::Code;
+use crate::declared::Record;
 use anyhow::{Context, Result, bail, ensure};
 use std::fmt;
 use std::iter::Peekable;
 use std::str::Chars;
+use std::sync::Arc;
 
 /// A type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub enum Ty {
     Number(&'static Code),
     /// A structure.
     Struct(Vec<Member>),
+    /// A structure or a union that a text declares.
+    Declared(Arc<Record>),
 }
 
 /// A member of a structure.
@@ -39,6 +43,7 @@ impl fmt::Display for Ty {
                 }
                 f.write_str("}")
             }
+            Ty::Declared(record) => f.write_str(&record.name),
         }
     }
 }
@@ -65,6 +70,7 @@ impl Ty {
         match self {
             Ty::Number(code) => code.letter == letter,
             Ty::Struct(members) => members.iter().any(|member| member.ty.has(letter)),
+            Ty::Declared(_) => false,
         }
     }
 

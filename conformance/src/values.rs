@@ -131,7 +131,8 @@ fn wide(layout: &Layout, position: usize, is_graffiti: bool, rng: &mut Rng) -> V
             false => (rng.next() >> 32) as u8,
         };
         match kind {
-            Byte::Padding | Byte::Value => byte,
+            Byte::Padding | Byte::Value | Byte::Bits(_) => byte,
+            Byte::Bool => byte & 1,
             Byte::X87Fraction => byte | 0x80,
             // Not all ones, nor all zeros, whatever the rest of the exponent is.
             Byte::X87Exponent => byte & 0x7f | 0x01,

@@ -18,10 +18,14 @@ fn run(args: &[&str]) -> Output {
 fn emit(dir: &Path, more: &[&str]) {
     let dir = dir.to_str().expect("a path in ASCII");
     let compiler = compile::compilers_for_tests(target::ALL[0]).remove(0);
-    let fixed = [
-        "--emit", dir, "--n", "10", "--seed", "0x7", "--cc", &compiler,
-    ];
-    let output = run(&[&fixed, more].concat());
+    let fixed = ["--emit", dir, "--seed", "0x7", "--cc", &compiler];
+    let count = ["--n", "10"];
+    let count = if more.contains(&"--n") {
+        &[]
+    } else {
+        &count[..]
+    };
+    let output = run(&[&fixed, count, more].concat());
     assert!(output.status.success(), "{output:?}");
 }
 
@@ -63,6 +67,24 @@ fn mismatch_is_exit_code_1_and_one_case_can_be_made_alone() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("--seed 0x7 --only 3"), "{text}");
+}
+
+#[test]
+fn text_that_the_compiler_has_not_is_a_mismatch_with_declaration_values_and_seed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    emit(dir.path(), &["--declared", "--opt", "O2", "--n", "60"]);
+    let file = dir.path().join(FILE);
+    let text = std::fs::read_to_string(&file).expect("the case file");
+    // What begins with a `float` begins with an `int` behind the compiler's back.
+    let changed = text.replace("{ float m", "{ int m");
+    assert_ne!(changed, text);
+    std::fs::write(&file, changed).expect("the case file");
+    let output = run(&["--run", dir.path().to_str().expect("a path in ASCII")]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    for wanted in ["{ int m", "\n  a0 = ", "--declared --seed 0x7 --only "] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
 }
 
 #[test]

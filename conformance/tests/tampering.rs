@@ -2,7 +2,7 @@
 //! silence in `compilers.rs` would mean nothing.
 #![cfg(target_arch = "x86_64")]
 
-use conformance::cases::{Case, Direction, FILE};
+use conformance::cases::{Case, Direction, Draw, FILE};
 use conformance::compile::{self, Order};
 use conformance::report::Outcome;
 use conformance::supervise::{self, Runner};
@@ -34,7 +34,7 @@ fn run_tampered(
         directions: Direction::ALL.to_vec(),
         rounds: 2,
         exhaustive: false,
-        wide: false,
+        draw: Draw::Words,
         jobs: 1,
     };
     let dir = tempfile::tempdir().expect("a directory");

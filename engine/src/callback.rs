@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::interp::{self, Image};
 use crate::record::{Handler, ObjectHandler, Record};
 use crate::thunk::{self, Kind, Owner, Seat};
-use farcall_memory::Shared;
+use farcall_memory::{OutOfMemory, Shared};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 
@@ -22,29 +22,56 @@ pub struct Callback {
 }
 
 impl Callback {
-    /// A function pointer of the compiled signature that calls `object_handler` with `context` where the signature has code
-    /// for that and the moment allows it, and else `handler`. Making it reads the signature and no more: the first calls follow the plan.
+    /// A function pointer of the compiled signature that calls `handler` with `context`. Making it reads the signature and no more: the
+    /// first calls follow the plan.
     ///
     /// # Errors
     /// [`crate::Error::ExecutableMemory`].
     ///
     /// # Safety
-    /// * Until the callback is dropped, and for as long as a thread that came in before that has not reached it, either handler may be
-    ///   called with `context` whenever and on whatever thread C calls the pointer.
-    /// * `handler` neither unwinds nor leaves by a jump. `object_handler` may leave by raising an exception of the interpreter's.
+    /// * Until the callback is dropped, and for as long as a thread that came in before that has not reached it, `handler` may be
+    ///   called with `context` whenever and on whatever thread C calls the pointer. It neither unwinds nor leaves by a jump.
     pub unsafe fn new(
         compiled: Shared<Compiled>,
         handler: Handler,
-        object_handler: Option<ObjectHandler>,
         context: *mut c_void,
+    ) -> Result<Callback> {
+        let seat = take(&compiled, Kind::Slots)?;
+        seat.open(first_entry(&compiled, None), handler, None, context);
+        Ok(Callback {
+            seat,
+            has_owner: false,
+        })
+    }
+
+    /// A function pointer that calls `object_handler` where the signature has code for that and the moment allows it, and else `handler`.
+    /// Both get a context that belongs to the pointer for good: what `make` has made for its first callback. So a thread that comes in
+    /// late finds the same there, whatever has been closed meanwhile; see [`Callback::context`].
+    ///
+    /// # Errors
+    /// [`crate::Error::ExecutableMemory`], and what `make` returns.
+    ///
+    /// # Safety
+    /// * Either handler may be called with that context from now on, on any thread, whether or not the callback is closed. All callbacks that
+    ///   are made by this know what to do with it.
+    /// * `handler` neither unwinds nor leaves by a jump. `object_handler` may leave by raising an exception of the interpreter's.
+    pub unsafe fn lasting(
+        compiled: Shared<Compiled>,
+        handler: Handler,
+        object_handler: Option<ObjectHandler>,
+        make: impl FnOnce() -> std::result::Result<NonNull<c_void>, OutOfMemory>,
     ) -> Result<Callback> {
         let kind = match object_handler {
             Some(_) => Kind::Objects,
-            None => Kind::Slots,
+            None => Kind::Lasting,
         };
         let seat = take(&compiled, kind)?;
+        let context = match seat.context() {
+            Some(context) => context,
+            None => make().inspect_err(|_| seat.put_back())?,
+        };
         let entry = first_entry(&compiled, object_handler);
-        seat.open(entry, handler, object_handler, context);
+        seat.open(entry, handler, object_handler, context.as_ptr());
         Ok(Callback {
             seat,
             has_owner: false,
@@ -80,6 +107,11 @@ impl Callback {
         self.seat.code().as_ptr().cast()
     }
 
+    /// What the handlers of one that was made by [`Callback::lasting`] get.
+    pub fn context(&self) -> Option<NonNull<c_void>> {
+        self.seat.context()
+    }
+
     /// Closes it, and does `work` when no thread is inside the handler: now, or on the last thread that leaves it.
     pub fn close(self, work: Box<dyn Work>) {
         let seat = self.seat;
@@ -110,6 +142,7 @@ fn take(compiled: &Shared<Compiled>, kind: Kind) -> Result<&'static Seat> {
     thunk::take(compiled.seats(), kind, || {
         // SAFETY: the reference is never given back.
         let compiled = unsafe { &*compiled.clone().into_raw() };
+        compiled.keep();
         Owner {
             signature: ptr::from_ref(compiled).cast(),
             seats: compiled.seats(),

@@ -150,7 +150,12 @@ pub struct Compiled {
     conversion: Option<Conversion>,
     /// The thunks of callbacks that it had.
     seats: Seats,
+    /// Once it has callbacks: what was kept before it, see [`Compiled::keep`].
+    kept_before: AtomicPtr<Compiled>,
 }
+
+/// The signature that was kept last. Nobody reads the list but tools that look for memory which nothing leads to.
+static KEPT: AtomicPtr<Compiled> = AtomicPtr::new(ptr::null_mut());
 
 impl Compiled {
     /// The plan for a signature; no code yet.
@@ -173,7 +178,26 @@ impl Compiled {
             signature: None,
             conversion: None,
             seats: Seats::default(),
+            kept_before: AtomicPtr::new(ptr::null_mut()),
         }
+    }
+
+    /// Notes that it stays for as long as the process: callbacks of it have been made.
+    pub(crate) fn keep(&'static self) {
+        let end = NonNull::dangling().as_ptr();
+        let (nobody, order) = (ptr::null_mut(), Ordering::AcqRel);
+        let is_first = self
+            .kept_before
+            .compare_exchange(nobody, end, order, Ordering::Relaxed);
+        if is_first.is_err() {
+            return;
+        }
+        let push = |before: *mut Compiled| {
+            let before = if before.is_null() { end } else { before };
+            self.kept_before.store(before, Ordering::Release);
+            Some(ptr::from_ref(self).cast_mut())
+        };
+        let _ = KEPT.fetch_update(order, Ordering::Acquire, push);
     }
 
     pub(crate) fn seats(&self) -> &Seats {
@@ -218,7 +242,12 @@ impl Compiled {
         match sys::may_be_in_signal_handler() {
             true => Served::Plan,
             // A call that this is the beginning of finds errno as its caller set it.
-            false => sys::keeping_errno(|| self.serve_with_code(direction, endpoint)),
+            false => {
+                let cancelling = sys::hold_cancelling();
+                let served = sys::keeping_errno(|| self.serve_with_code(direction, endpoint));
+                sys::let_cancelling(cancelling);
+                served
+            }
         }
     }
 
@@ -385,4 +414,44 @@ pub fn compile(signature: Signature, conversion: Option<Conversion>) -> Result<S
     // Nobody has a reference to these, so nobody calls through them; and those with callbacks are among them never.
     drop(unused);
     Ok(compiled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Callback;
+    use farcall_arch::Type;
+
+    unsafe extern "C" fn noop(_: *mut c_void, _: *const u64) -> u64 {
+        0
+    }
+
+    fn is_kept(wanted: *const Compiled) -> bool {
+        let mut kept = KEPT.load(Ordering::Acquire).cast_const();
+        while !kept.is_null() && kept != NonNull::dangling().as_ptr() {
+            if kept == wanted {
+                return true;
+            }
+            // SAFETY: what is kept stays for as long as the process.
+            kept = unsafe { (*kept).kept_before.load(Ordering::Acquire) };
+        }
+        false
+    }
+
+    #[test]
+    fn signature_that_the_cache_has_not_is_led_to_once_it_has_callbacks() {
+        let held = levels::hold_cache();
+        let signature = Signature::new(Type::F32, vec![Type::I16; 7]).expect("a signature");
+        let compiled = compile(signature, None).expect("a plan");
+        drop(held);
+        let address = compiled.as_ptr();
+        assert!(!is_kept(address));
+        for _ in 0..2 {
+            // SAFETY: the handler takes any context.
+            let made = unsafe { Callback::new(compiled.clone(), noop, ptr::null_mut()) };
+            drop(made.expect("memory for thunks"));
+        }
+        drop(compiled);
+        assert!(is_kept(address));
+    }
 }

@@ -44,6 +44,8 @@ pub use lock::{Guarded, exclusively};
 pub use objects::{Conversion, set_object_model};
 pub use policy::{Wish, uses_without_code, wish};
 pub use record::{Handler, ObjectHandler};
-pub use sys::{host_abi, host_long_double, may_be_in_signal_handler, path_of, sync_icache};
-pub use thunk::{Seat, pool, report_closed};
+pub use sys::{
+    host_abi, host_long_double, may_be_in_signal_handler, path_of, sync_icache, write_to_stderr,
+};
+pub use thunk::{Seat, expect_closed, pool, report_closed};
 pub use trampoline::Trampoline;

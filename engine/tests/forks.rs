@@ -10,6 +10,7 @@ use std::thread;
 fn model() -> ObjectModel {
     ObjectModel {
         none: 6,
+        truth: [14, 30],
         float_type: 0x1000,
         float_value: 8,
         buffers: Vec::new(),
@@ -23,6 +24,8 @@ fn model() -> ObjectModel {
         raise: 0x3000,
         new_float: 0x4000,
         new_object: 0x5000,
+        find_bytes: 0,
+        new_of_bytes: 0,
         errno: None,
         catch: None,
     }

@@ -63,8 +63,7 @@ fn pass(
     let handler = if plan.ret_slots > 1 { wide } else { note };
     let context = (&raw mut seen).cast();
     // SAFETY: the handler is one for this signature, and the context outlives the callback.
-    let callback =
-        unsafe { Callback::new(entry, handler, None, context) }.expect("memory for a thunk");
+    let callback = unsafe { Callback::new(entry, handler, context) }.expect("memory for a thunk");
     let mut result = vec![0_u128; returned.len().div_ceil(2)];
     let target = callback.code();
     // SAFETY: both sides are of one signature, with slots for its arguments and its result.
@@ -161,7 +160,7 @@ fn callback_goes_over_to_code_while_it_is_in_use() {
     let mut calls = 0_u64;
     let context = (&raw mut calls).cast();
     // SAFETY: the context outlives the callback, which this thread alone calls.
-    let callback = unsafe { Callback::new(compiled.clone(), count, None, context) };
+    let callback = unsafe { Callback::new(compiled.clone(), count, context) };
     let callback = callback.expect("memory for a thunk");
     let (target, slots) = (callback.code(), [7_u64]);
     for call in 1..=2000_u64 {

@@ -1,10 +1,12 @@
-// The unwinder, found when it is first wanted. Linked into the shared library alone.
+// The unwinder, found when it is first wanted. Linked into the shared library, and into programs with MicroPython's module
+// (micropython/ffi/ffiunwinder.c), which define IN_PROGRAM.
 //
 // Rust's standard library calls libgcc_s. Named among the libraries that this one needs, it would be loaded with it, which costs a C
 // program more than all the rest of loading. A process that throws exceptions has an unwinder already; another needs none, unless the
 // unwinder has to be told of generated code, which later libraries may throw through.
 //
-// These functions are what the object file calls instead. Nobody outside sees them, so programs go on using their own.
+// These functions are what the object file calls instead. Outside of the shared library nobody sees them, so programs go on using their
+// own. A library that finds them in a program gets what it would get without them.
 
 #include <errno.h>
 #include <stdint.h>
@@ -18,13 +20,22 @@
 #endif
 extern void *dlopen(const char *name, int mode) __attribute__((weak));
 extern void *dlsym(void *library, const char *name) __attribute__((weak));
+#ifndef IN_PROGRAM
 __asm__(".symver dlopen, dlopen@" OLDEST);
 __asm__(".symver dlsym, dlsym@" OLDEST);
+#endif
 extern void *__libc_dlopen_mode(const char *name, int mode) __attribute__((weak));
 extern void *__libc_dlsym(void *library, const char *name) __attribute__((weak));
 
 // As dlfcn.h has them, which would declare the functions otherwise. The last is for the private one.
 enum { NOW = 2, AS_DLOPEN = (int)0x80000000 };
+
+// Where whatever the process has in reach already is looked up: everywhere (RTLD_DEFAULT), or behind the program (RTLD_NEXT).
+#ifdef IN_PROGRAM
+#define REACH ((void *)-1)
+#else
+#define REACH NULL
+#endif
 
 // Whether it is told of generated code, as on AArch64. On x86-64 the library's own tables describe it.
 #ifdef __aarch64__
@@ -88,12 +99,12 @@ static word absent(word a, word b, word c) {
     return 3;
 }
 
-// `library` is a handle, or NULL for whatever the process has in reach already.
+// `library` is a handle, or REACH.
 static void *lookup(void *library, const char *name) {
     if (dlsym != NULL) {
         return dlsym(library, name);
     }
-    return library != NULL && __libc_dlsym != NULL ? __libc_dlsym(library, name) : NULL;
+    return library != REACH && __libc_dlsym != NULL ? __libc_dlsym(library, name) : NULL;
 }
 
 static void *open_libgcc(void) {
@@ -107,7 +118,7 @@ static void *open_libgcc(void) {
 // All from one place. Several threads may do this at once, and find the same.
 static void look(void) {
     int before = errno;
-    void *library = NULL;
+    void *library = REACH;
     int is_there = lookup(library, names) != NULL || (library = open_libgcc()) != NULL;
     const char *name = names;
     for (int i = 0; i < COUNT; ++i) {

@@ -44,6 +44,20 @@ static bool may_have_float(mp_obj_t obj) {
 }
 #endif
 
+bool ffi_get_float(mp_obj_t obj, double *value) {
+    #if MICROPY_PY_BUILTINS_FLOAT
+    mp_float_t number;
+    if (may_have_float(obj) && mp_obj_get_float_maybe(obj, &number)) {
+        *value = (double)number;
+        return true;
+    }
+    #else
+    (void)obj;
+    (void)value;
+    #endif
+    return false;
+}
+
 // An object's own representation: a pointer, or the 64 bits of a boxed value.
 static uint64_t slot_from_representation(mp_obj_t obj) {
     #if MICROPY_OBJ_REPR == MICROPY_OBJ_REPR_D
@@ -83,6 +97,15 @@ static ffi_conversion_t slot_from_address(mp_obj_t obj, uint64_t *slot) {
         return func->module->library == NULL ? FFI_CLOSED : FFI_CONVERTED;
     }
     return FFI_WRONG_KIND;
+}
+
+bool ffi_may_stay(mp_obj_t obj) {
+    uint64_t slot;
+    return slot_from_address(obj, &slot) != FFI_WRONG_KIND;
+}
+
+ffi_conversion_t ffi_slot_from_address(mp_obj_t obj, uint64_t *slot) {
+    return slot_from_address(obj, slot);
 }
 
 static ffi_conversion_t slot_from_pointer(mp_obj_t obj, uint64_t *slot) {
@@ -199,6 +222,8 @@ mp_obj_t ffi_obj_from_slot(farcall_kind kind, uint64_t slot) {
             const char *str = (const char *)(uintptr_t)slot;
             return str == NULL ? mp_const_none : mp_obj_new_bytes((const byte *)str, strlen(str));
         }
+        case FARCALL_BOOL:
+            return mp_obj_new_bool((uint8_t)slot != 0);
         case FARCALL_OBJECT:
             return obj_from_representation(slot);
         default:
@@ -213,6 +238,8 @@ bool ffi_kind_borrows(farcall_kind kind) {
         case FARCALL_BYTES:
         case FARCALL_OBJECT:
         case FARCALL_CALLBACK:
+        case FARCALL_DATA:
+        case FARCALL_CODE:
             return true;
         default:
             return false;

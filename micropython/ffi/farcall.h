@@ -46,7 +46,30 @@ typedef enum {
     FARCALL_OBJECT = 8, // O
     FARCALL_CALLBACK = 9, // C
     FARCALL_WORD = 10, // a function's argument of l L q Q, where that is as wide as a pointer
+    FARCALL_STRUCT = 11, // {...}, a struct or a union
+    // C types alone have these. What C gives is of a kind above, unless it is wider than a slot.
+    FARCALL_BOOL = 12,
+    FARCALL_RANGED = 13, // an integer, of nothing that its type does not hold
+    FARCALL_ENUM = 14, // the same, or the name of one of its constants
+    FARCALL_DATA = 15, // a pointer
+    FARCALL_CODE = 16, // a pointer to a function
+    FARCALL_LONG_DOUBLE = 17,
+    FARCALL_COMPLEX = 18,
+    FARCALL_WIDE_INT = 19, // 16 bytes
+    FARCALL_ELEMENTS = 20, // an array: a variable
 } farcall_kind;
+
+// A value of a C type, or of a code beside one. It lies in as many consecutive slots as it has words, as in memory.
+// ORDER farcall_value
+typedef struct {
+    uint8_t kind; // farcall_kind
+    bool is_signed;
+    uint8_t width; // bytes of an integer, of a float, or of a part of a complex; 10 for the x87's
+    bool has_name; // a struct's tag or a typedef's name
+    uint32_t slot; // the index of its first slot
+    uint32_t size; // bytes
+    uint32_t type; // its number in the signature's namespace
+} farcall_value;
 
 // Calls `target` with `args` (one slot each) and leaves the result in `*result` (untouched for a void result; may then be NULL).
 // `signature` is the one that the address is from.
@@ -63,6 +86,11 @@ typedef uint64_t (*farcall_handler)(void *context, const uint64_t *args);
 // as slots. They are the handler's to write to.
 typedef uint64_t (*farcall_object_handler)(void *context, void **objects);
 
+struct farcall_scope;
+
+// Stands for the number of arguments of a function with `values`. No call has as many, so one test finds both.
+#define FARCALL_BY_VALUES (SIZE_MAX)
+
 // A signature; shared by everything that has the same one. The first calls follow its plan; code is made once there were some.
 // ORDER farcall_signature
 typedef struct _farcall_signature {
@@ -71,6 +99,14 @@ typedef struct _farcall_signature {
     const char *codes; // the result's code, then the arguments', NUL-terminated: "is.id" for int (*)(const char *, ...)
     const uint8_t *kinds; // farcall_kind of the result, then of the arguments
     size_t nargs;
+    // Where a value is of a C type or a struct: the result, then the arguments. NULL otherwise; `codes` say nothing then but whether an
+    // argument or the result is an object as it is, and a function's `nargs` is FARCALL_BY_VALUES.
+    const farcall_value *values;
+    const struct farcall_scope *scope; // of their types, NULL if there are none
+    uint32_t value_count; // of arguments
+    uint32_t arg_slots;
+    uint32_t ret_slots;
+    bool is_variadic; // a call may have more arguments
 } farcall_signature;
 
 // Reads and plans; no code is made yet. `ret` and `args` need not be NUL-terminated. On success `*out` must go to
@@ -80,7 +116,39 @@ farcall_status farcall_signature_new(const char *ret, size_t ret_len, const char
 // The same for a callback: what only a function may have is refused here (the mark of variadic arguments).
 farcall_status farcall_callback_signature_new(const char *ret, size_t ret_len, const char *args, size_t args_len,
     const farcall_signature **out, farcall_error *error);
+// The signature that a prototype in C says, with a name or without. Without a namespace it is the newest one where it makes sense, or else C itself.
+farcall_status farcall_prototype_new(const struct farcall_scope *scope, const char *text, size_t len, bool is_callback,
+    const farcall_signature **out, farcall_error *error);
+// That of a namespace's function, by its number, and that of what a type's pointers point to, as a callback's.
+farcall_status farcall_declared_function_new(const struct farcall_scope *scope, uint32_t index, const farcall_signature **out,
+    farcall_error *error);
+farcall_status farcall_pointed_function_new(const struct farcall_scope *scope, uint32_t type, const farcall_signature **out,
+    farcall_error *error);
+// That of a list: the result's text and those of the arguments, each a code or a C type. If `letters` is not NULL, the arguments are its codes.
+// ORDER farcall_text
+typedef struct {
+    const char *start;
+    size_t len;
+} farcall_text;
+farcall_status farcall_types_new(const farcall_text *texts, size_t count, const farcall_text *letters, bool is_callback,
+    const farcall_signature **out, farcall_error *error);
+// That of one call of a variadic function with further arguments: a code for each of them, 'd' or 'q'.
+farcall_status farcall_signature_extend(const farcall_signature *signature, const char *codes, size_t len,
+    const farcall_signature **out, farcall_error *error);
 void farcall_signature_release(const farcall_signature *signature);
+// Has it stay for as long as the process, released or not. That is one reference for all that are found by the same text.
+void farcall_signature_keep(const farcall_signature *signature);
+
+// What is to be said of a signature with values. Text that does not fit is cut; it ends in a NUL. ORDER farcall_shown
+typedef enum {
+    FARCALL_SHOWN_WHOLE = 0, // int(const char *, ...)
+    FARCALL_SHOWN_PARAMETERS = 1, // const char *format, ...
+    FARCALL_SHOWN_PARAMETER = 2, // the name of the argument of that number, from 1 on
+    FARCALL_SHOWN_TYPE = 3, // its type, or the result's for 0
+    FARCALL_SHOWN_NAME = 4, // the function's
+    FARCALL_SHOWN_SYMBOL = 5, // the one that it has in a library
+} farcall_shown;
+void farcall_signature_show(const farcall_signature *signature, farcall_shown what, size_t index, char *text, size_t size);
 
 // Whether signatures get code of their own. Where the system refuses executable memory, they are called through code that is there
 // from the start, which is slower.
@@ -152,8 +220,14 @@ typedef struct {
     uint8_t scalar; // the number that uctypes has for a scalar
     bool has_name; // a tag or a typedef's
     bool is_char; // a text consists of these
+    bool is_bool;
+    bool is_pointer;
+    bool is_enum;
 } farcall_shape;
 void farcall_scope_shape(const farcall_scope *scope, uint32_t type, farcall_shape *out);
+
+// Writes a type as C has it, as far as there is room.
+void farcall_scope_show(const farcall_scope *scope, uint32_t type, char *text, size_t room);
 
 // A member of a structure. Its name is written to `name` as far as there is room. ORDER farcall_member
 typedef struct {
@@ -184,6 +258,7 @@ typedef enum {
 
 typedef struct {
     const void *none; // the object
+    const void *truth[2]; // False and True
     const void *float_type;
     size_t float_value;
     const farcall_pointer_field *buffers; // objects that a pointer argument takes for their memory
@@ -199,6 +274,11 @@ typedef struct {
     const void *raise; // void (*)(void *exception)
     const void *new_float; // mp_obj_t (*)(double)
     const void *new_object; // mp_obj_t (*)(farcall_kind, uint64_t slot)
+    // Where an argument of bytes, such as a structure, has them: const void *(*)(mp_obj_t argument, mp_obj_t function, size_t index),
+    // NULL if the argument is none. It may raise; it runs no Python. And an object of a result's bytes: mp_obj_t (*)(const void *bytes,
+    // mp_obj_t function). NULL for either if there is none: then such calls go through slots.
+    const void *find_bytes;
+    const void *new_of_bytes;
     // From the thread pointer to a thread's own words for errno, see ffierrno.h: its address, the number that is kept, and whether
     // calls begin with that; to GetLastError()'s number and the one that is kept of it, both 0 where there is none.
     ptrdiff_t errno_address;
@@ -222,13 +302,21 @@ farcall_status farcall_object_model_set(const farcall_object_model *model, farca
 
 // A C function pointer that calls `handler(context, ...)`, or `object_handler(context, ...)` if that is not NULL and the
 // signature and the moment allow it. The handler must be able to run on any thread.
+//
+// `context` is memory that belongs to the pointer for good: zero for its first callback, and then as the one before has left it. A
+// thread that was on its way into a callback when that was closed comes to the handlers with it at any later time.
 typedef struct farcall_callback farcall_callback;
 farcall_status farcall_callback_new(const farcall_signature *signature, farcall_handler handler,
-    farcall_object_handler object_handler, void *context, farcall_callback **out, farcall_error *error);
+    farcall_object_handler object_handler, size_t context_size, farcall_callback **out, farcall_error *error);
 void *farcall_callback_code(const farcall_callback *callback);
+void *farcall_callback_context(const farcall_callback *callback);
 // Frees it. Safe from inside the callback itself. A later call from C through the old pointer is reported on stderr
 // and returns zero, as long as the pointer has not been given to a newer callback.
 void farcall_callback_free(farcall_callback *callback);
+// Has later calls of those that are closed go unreported: the interpreter ends.
+void farcall_callbacks_end(void);
+// What it says on stderr. Such threads that came too early for that say it by this.
+void farcall_report_closed(void);
 
 // A loaded library. `path` NULL is the program itself with all it has loaded; `flags` are dlopen's, on Windows those of
 // LoadLibraryEx(), and 0 is the default (RTLD_NOW | RTLD_LOCAL; the search that a name or path asks for by itself). A linker script
@@ -257,6 +345,14 @@ void farcall_thread_register(volatile farcall_thread *thread);
 
 // A C variable of the scalar type `code` at `address`. Loads give a slot as a result would, and a store takes one as an argument
 // does: it cuts an integer to its type.
+// Its C type: what it gives and what it takes, and `*owner`, which must go to farcall_scope_release() once. `text` is a declaration, or the
+// number of a variable in a namespace where it is NULL. The name is written to `name` as far as there is room.
+typedef struct {
+    farcall_value gives;
+    farcall_value takes;
+} farcall_variable; // ORDER farcall_variable
+farcall_status farcall_variable_new(const struct farcall_scope *scope, const char *text, size_t len, uint32_t index,
+    const struct farcall_scope **owner, farcall_variable *out, char *name, size_t room, farcall_error *error);
 farcall_status farcall_variable_kind(const char *code, size_t code_len, farcall_kind *out, farcall_error *error);
 uint64_t farcall_variable_load(char code, const void *address);
 void farcall_variable_store(char code, void *address, uint64_t slot);

@@ -1,11 +1,13 @@
 // A Python function that C calls.
 //
 // A callback lives until it is closed, because C may keep its address for as long as it likes: a list that the
-// collector starts from holds all the open ones. An exception never leaves the handler. It waits in the frame of the
+// collector starts from holds all the open ones. A thread of C's may be on its way in when one is closed, so what the way in leads to
+// is no object on the heap, but ffi_entered_t. An exception never leaves the handler. It waits in the frame of the
 // call that C is in, and is raised when that returns; where there is no such call, the main thread raises it as soon as it is back
 // in Python.
 
 #include <stdio.h>
+#include <string.h>
 
 #include "modffi.h"
 #include "py/gc.h"
@@ -14,6 +16,20 @@
 #if MICROPY_PY_THREAD_GIL
 #include <unistd.h>
 #endif
+
+// What C finds behind a function pointer: memory that belongs to that for good. One pointer's callbacks are all of signatures that are
+// the same to C, and all of one `lock`. The signature stays for as long as the process.
+struct _ffi_entered_t {
+    const farcall_signature *volatile signature;
+    volatile mp_obj_t function; // `closed_obj` while there is no callback
+    mp_obj_fficallback_t *volatile object; // NULL while there is none
+    bool lock;
+    bool is_wide; // a value takes more than one slot: what handlers are given is an ffi_passed_t
+    bool checks_stack; // the virtual machine looks whether there is stack left when it calls the function
+    #if !MICROPY_PY_THREAD
+    const void *volatile home; // which thread made it
+    #endif
+};
 
 MP_REGISTER_ROOT_POINTER(struct _mp_obj_fficallback_t *ffi_open_callbacks);
 
@@ -50,9 +66,28 @@ static farcall_callback *unlink_callback(mp_obj_fficallback_t *self) {
     return callback;
 }
 
+// Takes the place of the function of a callback that is closed: a thread that comes late calls it. It gives itself, which is zero to C.
+static mp_obj_t call_closed(size_t n_args, const mp_obj_t *args);
+static MP_DEFINE_CONST_FUN_OBJ_VAR(closed_obj, 0, call_closed);
+
+static mp_obj_t call_closed(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    (void)args;
+    farcall_report_closed();
+    return MP_OBJ_FROM_PTR(&closed_obj);
+}
+
+void ffi_free_callback(farcall_callback *callback) {
+    ffi_entered_t *entered = farcall_callback_context(callback);
+    entered->function = MP_OBJ_FROM_PTR(&closed_obj);
+    entered->object = NULL;
+    // From here on the pointer may become another callback's.
+    farcall_callback_free(callback);
+}
+
 // May Python run here? Not in a thread that MicroPython did not make: it has no state, and the collector does not
 // know its stack. Nor in one that it made, once that has ended.
-static bool is_foreign_thread(const mp_obj_fficallback_t *self, const mp_state_thread_t *state) {
+static bool is_foreign_thread(const ffi_entered_t *self, const mp_state_thread_t *state) {
     #if MICROPY_PY_THREAD
     (void)self;
     return state == NULL || (ffi_innermost <= FARCALL_NO_FRAME && ffi_thread_has_ended(state));
@@ -62,27 +97,77 @@ static bool is_foreign_thread(const mp_obj_fficallback_t *self, const mp_state_t
     #endif
 }
 
+static const char *name_of_entered(const mp_obj_fficallback_t *object) {
+    return object == NULL ? "that is closed" : ffi_callback_name(object);
+}
+
+static FFI_NORETURN void raise_answer(const ffi_entered_t *self, ffi_conversion_t why, mp_obj_t value) {
+    const farcall_signature *signature = self->signature;
+    char where[FFI_WHERE_LEN];
+    char type[FFI_WHERE_LEN];
+    snprintf(where, sizeof(where), "result of callback %s", name_of_entered(self->object));
+    farcall_signature_show(signature, FARCALL_SHOWN_TYPE, 0, type, sizeof(type));
+    // A Python function would be a callback for no longer than until C looks at it.
+    ffi_raise_value(why == FFI_CALLABLE ? FFI_WRONG_KIND : why, where, type, &signature->values[0], value);
+}
+
+// Has the object live that C gets a pointer into.
+static void keep_answer(const ffi_entered_t *self, farcall_kind kind, mp_obj_t value) {
+    mp_obj_fficallback_t *object = self->object;
+    if (ffi_kind_borrows(kind) && object != NULL) {
+        object->kept = value;
+    }
+}
+
+// The result of a callback that is declared in C, or whose result is a struct, in slots of its own, which are zero.
+static void unbox_answer(const ffi_entered_t *self, mp_obj_t value, uint64_t *slots) {
+    const farcall_signature *signature = self->signature;
+    const farcall_value *answer = &signature->values[0];
+    if (answer->kind == FARCALL_VOID || value == MP_OBJ_FROM_PTR(&closed_obj)) {
+        return;
+    }
+    ffi_conversion_t why = ffi_value_from_obj(answer, signature->scope, value, slots);
+    if (why != FFI_CONVERTED) {
+        raise_answer(self, why, value);
+    }
+    keep_answer(self, (farcall_kind)answer->kind, value);
+}
+
+// What handlers of callbacks with wide values are given in the arguments' place.
+typedef struct _ffi_passed_t {
+    const uint64_t *args;
+    uint64_t *result;
+} ffi_passed_t;
+
 // The slot of what the function returned. Raises what goes wrong.
-static MP_NOINLINE uint64_t unbox_result(mp_obj_fficallback_t *self, mp_obj_t value) {
-    farcall_kind kind = (farcall_kind)self->signature->kinds[0];
-    if (kind == FARCALL_VOID || (value == mp_const_none && ffi_kind_is_integer(kind))) {
+static MP_NOINLINE uint64_t unbox_result(ffi_entered_t *self, mp_obj_t value) {
+    const farcall_signature *signature = self->signature;
+    farcall_kind kind = (farcall_kind)signature->kinds[0];
+    if (kind >= FARCALL_STRUCT) {
+        uint64_t answer = 0;
+        unbox_answer(self, value, &answer);
+        return answer;
+    }
+    bool is_zero = value == mp_const_none && ffi_kind_is_integer(kind);
+    if (kind == FARCALL_VOID || is_zero || value == MP_OBJ_FROM_PTR(&closed_obj)) {
         return 0;
     }
     uint64_t slot;
     ffi_conversion_t why = ffi_slot_from_obj(kind, value, &slot);
     if (why != FFI_CONVERTED) {
         char where[FFI_WHERE_LEN];
-        snprintf(where, sizeof(where), "result of callback %s", ffi_callback_name(self));
-        ffi_raise_conversion(why, where, self->signature->codes[0], ffi_kind_wants(kind), value);
+        if (signature->values != NULL) {
+            raise_answer(self, why, value);
+        }
+        snprintf(where, sizeof(where), "result of callback %s", name_of_entered(self->object));
+        ffi_raise_conversion(why, where, signature->codes[0], ffi_kind_wants(kind), value);
     }
-    if (ffi_kind_borrows(kind)) {
-        self->kept = value;
-    }
+    keep_answer(self, kind, value);
     return slot;
 }
 
 // Calls the function with objects. Raises what goes wrong.
-static inline uint64_t run_with_objects(mp_obj_fficallback_t *self, const mp_obj_t *objs) {
+static inline uint64_t run_with_objects(ffi_entered_t *self, const mp_obj_t *objs) {
     size_t n_args = self->signature->nargs;
     if (MP_UNLIKELY(!self->checks_stack)) {
         ffi_check_stack(ffi_state(), n_args);
@@ -107,7 +192,7 @@ static bool is_boxed(farcall_kind kind) {
 
 // The same where some arguments come as slots, because an object of them takes memory.
 static uint64_t handle_some_slots(void *context, void **objects) {
-    mp_obj_fficallback_t *self = context;
+    ffi_entered_t *self = context;
     const farcall_signature *signature = self->signature;
     for (size_t i = 0; i < signature->nargs; ++i) {
         farcall_kind kind = (farcall_kind)signature->kinds[i + 1];
@@ -127,9 +212,27 @@ static farcall_object_handler object_handler_for(const farcall_signature *signat
     return handle_objects;
 }
 
+// Calls the function with values of any width.
+static MP_NOINLINE uint64_t run_with_values(ffi_entered_t *self, const ffi_passed_t *passed) {
+    const farcall_signature *signature = self->signature;
+    size_t n_args = signature->nargs;
+    ffi_check_stack(ffi_state(), n_args + signature->arg_slots);
+
+    mp_obj_t objs[n_args + 1];
+    for (size_t i = 0; i < n_args; ++i) {
+        const farcall_value *value = &signature->values[i + 1];
+        objs[i] = ffi_obj_from_value(value, signature->scope, &passed->args[value->slot]);
+    }
+    unbox_answer(self, mp_call_function_n_kw(self->function, n_args, 0, objs), passed->result);
+    return *passed->result;
+}
+
 // Boxes the arguments, calls the function, unboxes its result. Raises what goes wrong. It is a function of its own so
 // that none of its variables is alive across the handler's nlr_push().
-static MP_NOINLINE uint64_t run_function(mp_obj_fficallback_t *self, const uint64_t *args) {
+static MP_NOINLINE uint64_t run_function(ffi_entered_t *self, const uint64_t *args) {
+    if (MP_UNLIKELY(self->is_wide)) {
+        return run_with_values(self, (const ffi_passed_t *)args);
+    }
     const farcall_signature *signature = self->signature;
     size_t n_args = signature->nargs;
 
@@ -165,7 +268,7 @@ static bool raise_later(mp_obj_t exception) {
 }
 
 // Keeps an exception for the call that C is in. Where there is none, it is raised later, or else printed.
-static void keep_exception(mp_obj_fficallback_t *self, ffi_frame_t *frame, mp_obj_t exception) {
+static void keep_exception(ffi_entered_t *self, ffi_frame_t *frame, mp_obj_t exception) {
     if (self->lock) {
         print_exception(exception);
     } else if (frame == NULL) {
@@ -251,7 +354,7 @@ static inline void give_back_vectors(const vectors_t *kept) {
 #endif
 
 // Zero where an exception was raised.
-static uint64_t run_and_catch(mp_obj_fficallback_t *self, ffi_frame_t *frame, const uint64_t *args) {
+static uint64_t run_and_catch(ffi_entered_t *self, ffi_frame_t *frame, const uint64_t *args) {
     nlr_buf_t nlr;
     vectors_t kept;
     keep_vectors(&kept);
@@ -272,7 +375,7 @@ static uint64_t run_and_catch(mp_obj_fficallback_t *self, ffi_frame_t *frame, co
 
 // For a signal's handler: it may interrupt the collector and the scheduler, so both stay out of it, and the call into C
 // that it happens to interrupt has nothing to do with it.
-static uint64_t run_locked(mp_obj_fficallback_t *self, const uint64_t *args) {
+static uint64_t run_locked(ffi_entered_t *self, const uint64_t *args) {
     ffi_hold_interrupts();
     #if MICROPY_ENABLE_SCHEDULER
     mp_sched_lock();
@@ -288,7 +391,7 @@ static uint64_t run_locked(mp_obj_fficallback_t *self, const uint64_t *args) {
 }
 
 // On a thread of MicroPython's.
-static inline uint64_t run(mp_obj_fficallback_t *self, const uint64_t *args) {
+static inline uint64_t run(ffi_entered_t *self, const uint64_t *args) {
     ffi_register_thread();
     ffi_frame_t *caller = ffi_innermost_frame();
     if (!self->lock && caller != NULL && ffi_waits(caller)) {
@@ -324,7 +427,7 @@ static bool try_to_take_gil(void) {
 }
 
 // With the lock, which goes back to where it was.
-static uint64_t run_with_gil(mp_obj_fficallback_t *self, const uint64_t *args) {
+static uint64_t run_with_gil(ffi_entered_t *self, const uint64_t *args) {
     enum ffi_gil_t before = ffi_gil;
     if (before == FFI_GIL_TAKEN) {
         return run(self, args);
@@ -350,20 +453,20 @@ static uint64_t run_with_gil(mp_obj_fficallback_t *self, const uint64_t *args) {
 #endif
 
 // On a thread that MicroPython does not know.
-static uint64_t run_for_foreign_thread(mp_obj_fficallback_t *self, const uint64_t *args) {
+static uint64_t run_for_foreign_thread(ffi_entered_t *self, const uint64_t *args) {
     #if MICROPY_PY_THREAD
     return ffi_call_on_server(self, args);
     #else
     (void)args;
     fprintf(stderr, "farcall: callback %s called from a thread that MicroPython does not know, returning zero\n",
-        ffi_callback_name(self));
+        name_of_entered(self->object));
     return 0;
     #endif
 }
 
 // What C reaches through the engine's machine code. It finds errno as ffierrno.h says.
 static uint64_t handle_call(void *context, const uint64_t *args) {
-    mp_obj_fficallback_t *self = context;
+    ffi_entered_t *self = context;
     bool is_foreign = is_foreign_thread(self, ffi_state());
     ffi_errno_callback_t callback;
     ffi_errno_enter(&callback, is_foreign || self->lock || ffi_innermost_frame() == NULL);
@@ -372,19 +475,37 @@ static uint64_t handle_call(void *context, const uint64_t *args) {
     return result;
 }
 
-// Its context is an object on the heap. A foreign thread does not keep that alive, so it may have been closed, and be gone,
-// since C began the call.
-bool ffi_run_for_foreign_thread(void *callback, const uint64_t *args, uint64_t *result) {
-    mp_uint_t state = MICROPY_BEGIN_ATOMIC_SECTION();
-    mp_obj_fficallback_t *self = MP_STATE_VM(ffi_open_callbacks);
-    while (self != NULL && self != callback) {
-        self = self->next;
+// The same where a value takes more than one slot. Only then is there a third argument, and it is not meant if the result takes one.
+static uint64_t handle_wide_call(void *context, const uint64_t *args, uint64_t *result) {
+    const ffi_entered_t *self = context;
+    uint64_t narrow[2] = { 0, 0 };
+    size_t n_slots = self->signature->ret_slots;
+    ffi_passed_t passed = { args, n_slots > 1 ? result : narrow };
+    // What C gets where an exception is raised.
+    memset(passed.result, 0, n_slots * sizeof(uint64_t));
+    return handle_call(context, (const uint64_t *)&passed);
+}
+
+static bool is_wide(const farcall_signature *signature) {
+    for (size_t i = 0; signature->values != NULL && i <= signature->nargs; ++i) {
+        switch (signature->values[i].kind) {
+            case FARCALL_STRUCT:
+            case FARCALL_LONG_DOUBLE:
+            case FARCALL_COMPLEX:
+            case FARCALL_WIDE_INT:
+                return true;
+            default:
+                break;
+        }
     }
-    MICROPY_END_ATOMIC_SECTION(state);
-    if (self == NULL) {
+    return false;
+}
+
+bool ffi_run_for_foreign_thread(ffi_entered_t *entered, const uint64_t *args, uint64_t *result) {
+    if (entered->object == NULL) {
         return false;
     }
-    *result = run(self, args);
+    *result = run(entered, args);
     return true;
 }
 
@@ -398,18 +519,39 @@ static qstr name_of(mp_obj_t function) {
     return MP_QSTRnull;
 }
 
-static mp_obj_t new_callback(mp_obj_t result, mp_obj_t function, mp_obj_t args, bool lock) {
-    size_t result_len, args_len;
-    vstr_t scratch;
+// Whether two signatures of one function pointer, which are the same to C, are the same to Python.
+static bool is_same(const farcall_signature *a, const farcall_signature *b) {
+    if (a == b || a->values == NULL || b->values == NULL) {
+        return a == b || (a->values == b->values && strcmp(a->codes, b->codes) == 0);
+    }
+    return a->scope == b->scope && memcmp(a->values, b->values, (a->nargs + 1) * sizeof(a->values[0])) == 0;
+}
+
+// Has the function pointer lead to a callback. A thread that is late reads this at the same time, and finds the one or the other of
+// each word: any of them will do.
+static void enter_by(mp_obj_fficallback_t *self, bool lock) {
+    ffi_entered_t *entered = farcall_callback_context(self->keeper->callback);
+    const farcall_signature *before = entered->signature;
+    if (before == NULL || !is_same(before, self->signature)) {
+        farcall_signature_keep(self->signature);
+        entered->signature = self->signature;
+    }
+    entered->is_wide = is_wide(self->signature);
+    entered->lock = lock;
+    entered->checks_stack = mp_obj_is_type(self->function, &mp_type_fun_bc);
+    #if !MICROPY_PY_THREAD
+    entered->home = (const void *)&ffi_innermost;
+    #endif
+    entered->function = self->function;
+    entered->object = self;
+}
+
+mp_obj_t ffi_wrap_callback(ffi_keeper_t *keeper, mp_obj_t function, bool lock) {
     if (!mp_obj_is_callable(function)) {
         mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("callback: expected a function, got %s"),
             mp_obj_get_type_str(function));
     }
-    const char *result_code = ffi_get_code(result, "result", &result_len);
-    const char *arg_codes = ffi_get_codes(args, &scratch, &args_len);
-
-    ffi_set_object_model();
-    ffi_keeper_t *keeper = ffi_new_keeper();
+    ffi_keep_names(keeper);
     mp_obj_fficallback_t *self = mp_obj_malloc(mp_obj_fficallback_t, &fficallback_type);
     self->prev = self->next = NULL;
     self->code = NULL;
@@ -417,28 +559,23 @@ static mp_obj_t new_callback(mp_obj_t result, mp_obj_t function, mp_obj_t args, 
     self->kept = mp_const_none;
     self->keeper = keeper;
     self->name = name_of(function);
-    self->lock = lock;
-    self->checks_stack = mp_obj_is_type(function, &mp_type_fun_bc);
-    #if !MICROPY_PY_THREAD
-    self->home = (const void *)&ffi_innermost;
-    #endif
+    self->signature = keeper->signature;
 
+    farcall_handler handler = handle_call;
+    farcall_object_handler object_handler = NULL;
+    if (is_wide(self->signature)) {
+        handler = (farcall_handler)(void (*)(void))handle_wide_call;
+    } else if (!lock) {
+        object_handler = object_handler_for(self->signature);
+    }
     farcall_error error;
     ffi_hold_interrupts();
-    farcall_status status = farcall_callback_signature_new(result_code, result_len, arg_codes, args_len,
-        &keeper->signature, &error);
-    ffi_let_interrupts();
-    if (status != FARCALL_OK) {
-        keeper->signature = NULL;
-        ffi_raise(status, &error);
-    }
-    self->signature = keeper->signature;
-    farcall_object_handler object_handler = lock ? NULL : object_handler_for(self->signature);
-    ffi_hold_interrupts();
-    status = farcall_callback_new(self->signature, handle_call, object_handler, self, &keeper->callback, &error);
+    farcall_status status = farcall_callback_new(self->signature, handler, object_handler, sizeof(ffi_entered_t),
+        &keeper->callback, &error);
     if (status == FARCALL_OK) {
         self->code = farcall_callback_code(keeper->callback);
         link_callback(self);
+        enter_by(self, lock);
     }
     ffi_let_interrupts();
     if (status != FARCALL_OK) {
@@ -454,10 +591,23 @@ static mp_obj_t ffi_callback(size_t n_args, const mp_obj_t *pos_args, mp_map_t *
         { MP_QSTR_lock, MP_ARG_KW_ONLY | MP_ARG_BOOL, { .u_bool = false } },
     };
     mp_arg_val_t args[MP_ARRAY_SIZE(allowed_args)];
-    mp_arg_parse_all(n_args - 3, pos_args + 3, kw_args, MP_ARRAY_SIZE(allowed_args), allowed_args, args);
-    return new_callback(pos_args[0], pos_args[1], pos_args[2], args[ARG_lock].u_bool);
+    // A prototype and a function, or a result, a function and arguments.
+    size_t n_own = n_args < 3 ? n_args : 3;
+    mp_arg_parse_all(n_args - n_own, pos_args + n_own, kw_args, MP_ARRAY_SIZE(allowed_args), allowed_args, args);
+    bool lock = args[ARG_lock].u_bool;
+    if (n_own == 2) {
+        return ffi_new_declared_callback(NULL, pos_args[0], pos_args[1], lock);
+    }
+    if (!mp_obj_is_callable(pos_args[1])) {
+        mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("callback: expected a function, got %s"),
+            mp_obj_get_type_str(pos_args[1]));
+    }
+    ffi_set_object_model();
+    ffi_keeper_t *keeper = ffi_new_keeper();
+    ffi_read_signature(pos_args[0], pos_args[2], true, keeper);
+    return ffi_wrap_callback(keeper, pos_args[1], lock);
 }
-MP_DEFINE_CONST_FUN_OBJ_KW(ffi_callback_obj, 3, ffi_callback);
+MP_DEFINE_CONST_FUN_OBJ_KW(ffi_callback_obj, 2, ffi_callback);
 
 static void fficallback_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
     (void)kind;
@@ -473,7 +623,7 @@ static void fficallback_print(const mp_print_t *print, mp_obj_t self_in, mp_prin
         mp_print_str(print, "at ");
         ffi_print_address(print, code);
     }
-    mp_printf(print, " %c(%s)>", self->signature->codes[0], self->signature->codes + 1);
+    ffi_print_signature(print, self->signature);
 }
 
 static mp_obj_t fficallback_cfun(mp_obj_t self_in) {
@@ -487,15 +637,22 @@ static mp_obj_t fficallback_cfun(mp_obj_t self_in) {
 static MP_DEFINE_CONST_FUN_OBJ_1(fficallback_cfun_obj, fficallback_cfun);
 
 // The Python function may be dropped at once: one that is running is held by the virtual machine.
-static mp_obj_t fficallback_close(mp_obj_t self_in) {
+void ffi_close_callback(mp_obj_t self_in) {
     mp_obj_fficallback_t *self = MP_OBJ_TO_PTR(self_in);
+    int held = ffi_get_interrupts_held();
     ffi_hold_interrupts();
     farcall_callback *callback = unlink_callback(self);
     if (callback != NULL) {
-        farcall_callback_free(callback);
+        ffi_free_callback(callback);
         self->function = mp_const_none;
         self->kept = mp_const_none;
     }
+    ffi_set_interrupts_held(held);
+}
+
+static mp_obj_t fficallback_close(mp_obj_t self_in) {
+    ffi_hold_interrupts();
+    ffi_close_callback(self_in);
     ffi_let_interrupts();
     return mp_const_none;
 }

@@ -13,7 +13,7 @@ static pthread_key_t ended_key;
 static bool has_ended_key;
 static FFI_THREAD_LOCAL bool has_ended;
 
-static void thread_ends(void *unused) {
+FFI_ALIGNS_STACK static void thread_ends(void *unused) {
     (void)unused;
     has_ended = true;
     ffi_innermost = FARCALL_NO_FRAME; // it may have been cancelled within a call

@@ -12,24 +12,13 @@ static inline void take_object_call(mp_obj_ffifunc_t *self) {
     }
 }
 
-mp_obj_t ffi_new_func(mp_obj_t result, mp_obj_t args, void *address, const mp_obj_ffimod_t *module, mp_obj_t name) {
-    size_t result_len, args_len;
-    vstr_t scratch;
-    const char *result_code = ffi_get_code(result, "result", &result_len);
-    const char *arg_codes = ffi_get_codes(args, &scratch, &args_len);
+void ffi_take_object_call(mp_obj_ffifunc_t *self) {
+    take_object_call(self);
+}
 
-    ffi_set_object_model();
-    ffi_keeper_t *keeper = ffi_new_keeper();
+mp_obj_t ffi_wrap_func(ffi_keeper_t *keeper, const void *address, const mp_obj_ffimod_t *module, mp_obj_t name) {
+    ffi_keep_names(keeper);
     mp_obj_ffifunc_t *self = mp_obj_malloc(mp_obj_ffifunc_t, &ffifunc_type);
-    farcall_error error;
-    ffi_hold_interrupts();
-    farcall_status status = farcall_signature_new(result_code, result_len, arg_codes, args_len, &keeper->signature,
-        &error);
-    ffi_let_interrupts();
-    if (status != FARCALL_OK) {
-        keeper->signature = NULL;
-        ffi_raise(status, &error);
-    }
     self->signature = keeper->signature;
     self->address = address;
     self->module = module;
@@ -38,7 +27,15 @@ mp_obj_t ffi_new_func(mp_obj_t result, mp_obj_t args, void *address, const mp_ob
     self->call = ffifunc_call_slots;
     take_object_call(self);
     self->may_raise = strchr(self->signature->codes, 'O') != NULL;
+    self->extension = NULL;
     return MP_OBJ_FROM_PTR(self);
+}
+
+mp_obj_t ffi_new_func(mp_obj_t result, mp_obj_t args, void *address, const mp_obj_ffimod_t *module, mp_obj_t name) {
+    ffi_set_object_model();
+    ffi_keeper_t *keeper = ffi_new_keeper();
+    ffi_read_signature(result, args, false, keeper);
+    return ffi_wrap_func(keeper, address, module, name);
 }
 
 static void ffifunc_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
@@ -50,13 +47,14 @@ static void ffifunc_print(const mp_print_t *print, mp_obj_t self_in, mp_print_ki
     }
     mp_print_str(print, "at ");
     ffi_print_address(print, self->address);
-    mp_printf(print, " %c(%s)>", self->signature->codes[0], self->signature->codes + 1);
+    ffi_print_signature(print, self->signature);
 }
 
 // Nothing comes between the call itself and what is done about errno.
-static inline void call_c(const mp_obj_ffifunc_t *self, const uint64_t *slots, uint64_t *result) {
+static inline void call_c(const mp_obj_ffifunc_t *self, const farcall_signature *signature, const uint64_t *slots,
+    uint64_t *result) {
     ffi_errno_give();
-    self->signature->call(self->address, slots, result, self->signature);
+    signature->call(self->address, slots, result, signature);
     ffi_errno_keep();
 }
 
@@ -72,13 +70,43 @@ static void abandon_call(void *ctx) {
 
 // A function that takes or gives objects is one of the interpreter's own, found in the program itself, and such a
 // function may raise: it then jumps over this frame, which has to be unlinked all the same.
-static MP_NOINLINE void call_that_may_raise(const mp_obj_ffifunc_t *self, const ffi_frame_t *frame,
-    const uint64_t *slots, uint64_t *result) {
+static MP_NOINLINE void call_that_may_raise(const mp_obj_ffifunc_t *self, const farcall_signature *signature,
+    const ffi_frame_t *frame, const uint64_t *slots, uint64_t *result) {
     abandoned_call_t call;
     call.frame = frame;
     nlr_push_jump_callback(&call.node, abandon_call);
-    call_c(self, slots, result);
+    call_c(self, signature, slots, result);
     nlr_pop_jump_callback(false);
+}
+
+// The call itself, for slots that are ready.
+static inline void run_call(const mp_obj_ffifunc_t *self, const farcall_signature *signature, const uint64_t *slots,
+    uint64_t *result) {
+    ffi_frame_t frame;
+    ffi_link(&frame);
+    // Looked at only now: from here on the engine does not unload the library even if another thread closes it.
+    bool closed = self->module->library == NULL;
+    if (MP_LIKELY(!closed)) {
+        if (MP_UNLIKELY(self->may_raise)) {
+            call_that_may_raise(self, signature, &frame, slots, result);
+        } else {
+            ffi_give_up_gil();
+            call_c(self, signature, slots, result);
+            ffi_take_gil();
+        }
+    }
+    ffi_unlink(&frame);
+
+    if (MP_UNLIKELY(closed)) {
+        ffi_raise_closed_library(self->name, self->module);
+    }
+    if (MP_UNLIKELY(ffi_waits(&frame))) {
+        nlr_raise(frame.pending);
+    }
+}
+
+void ffi_call(const mp_obj_ffifunc_t *self, const farcall_signature *signature, const uint64_t *slots, uint64_t *result) {
+    run_call(self, signature, slots, result);
 }
 
 // A call of any kind. The engine's own code for calls leaves for this one whenever something is out of the ordinary.
@@ -86,6 +114,9 @@ mp_obj_t ffifunc_call_slots(mp_obj_t self_in, size_t n_args, size_t n_kw, const 
     mp_obj_ffifunc_t *self = MP_OBJ_TO_PTR(self_in);
     const farcall_signature *signature = self->signature;
     if (MP_UNLIKELY(n_args != signature->nargs || n_kw != 0)) {
+        if (signature->values != NULL) {
+            return ffi_call_declared(self, n_args, n_kw, args);
+        }
         ffi_raise_count(self, n_args, n_kw);
     }
     ffi_register_thread();
@@ -105,27 +136,7 @@ mp_obj_t ffifunc_call_slots(mp_obj_t self_in, size_t n_args, size_t n_kw, const 
         }
     }
 
-    ffi_frame_t frame;
-    ffi_link(&frame);
-    // Looked at only now: from here on the engine does not unload the library even if another thread closes it.
-    bool closed = self->module->library == NULL;
-    if (MP_LIKELY(!closed)) {
-        if (MP_UNLIKELY(self->may_raise)) {
-            call_that_may_raise(self, &frame, slots, result);
-        } else {
-            ffi_give_up_gil();
-            call_c(self, slots, result);
-            ffi_take_gil();
-        }
-    }
-    ffi_unlink(&frame);
-
-    if (MP_UNLIKELY(closed)) {
-        ffi_raise_closed_library(self->name, self->module);
-    }
-    if (MP_UNLIKELY(ffi_waits(&frame))) {
-        nlr_raise(frame.pending);
-    }
+    run_call(self, signature, slots, result);
     return ffi_obj_from_slot((farcall_kind)signature->kinds[0], *result);
 }
 

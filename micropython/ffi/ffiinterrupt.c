@@ -22,6 +22,28 @@ FFI_NORETURN void __wrap_nlr_jump(void *value);
 #endif
 #endif
 
+// The port's collector waits by sem_wait() until another thread has looked at its stack, and takes every return for that. A signal with
+// a handler, which need not be ours, has it return too. What that thread alone refers to would be freed, and each later collection
+// would be one thread ahead as well.
+#if FFI_WRAPS_SEM_WAIT
+#include <errno.h>
+#include <semaphore.h>
+
+int __real_sem_wait(sem_t *semaphore);
+int __wrap_sem_wait(sem_t *semaphore);
+
+int __wrap_sem_wait(sem_t *semaphore) {
+    int result;
+    do {
+        result = __real_sem_wait(semaphore);
+    } while (result != 0 && errno == EINTR);
+    return result;
+}
+#endif
+
+FFI_THREAD_LOCAL volatile sig_atomic_t ffi_interrupts_held;
+FFI_THREAD_LOCAL volatile int ffi_cancelling;
+
 #if FFI_WATCHES_INTERRUPTS
 
 #include <errno.h>
@@ -34,7 +56,6 @@ FFI_NORETURN void __wrap_nlr_jump(void *value);
 #include "py/gc.h"
 #include "py/mphal.h"
 
-FFI_THREAD_LOCAL volatile sig_atomic_t ffi_interrupts_held;
 FFI_THREAD_LOCAL volatile sig_atomic_t ffi_interrupt_waits;
 
 // The handler that the port has installed, and the thread that did so, which is the main one.

@@ -3,7 +3,7 @@
 // It stays loaded until it is closed, even when nothing in Python refers to it any more: C may still hold pointers
 // into it. That is why there is no finaliser.
 
-#include "modffi.h"
+#include "fficdef.h"
 #include "py/mphal.h"
 #include "py/objstr.h"
 
@@ -14,7 +14,14 @@ const mp_obj_ffimod_t ffi_no_module = {
 };
 
 // The port's own module ignores the flags, so 0 and None are the usual ones.
-mp_obj_t ffi_new_library(mp_obj_t path, mp_obj_t flags_in) {
+mp_obj_t ffi_new_library(size_t n_args, const mp_obj_t *args) {
+    mp_obj_t path = args[0];
+    bool has_names = n_args > 1 && mp_obj_is_type(args[1], &fficdef_type);
+    if (n_args == 3 && !has_names) {
+        mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("names of a library: expected what ffi.cdef() gives, got %s"),
+            mp_obj_get_type_str(args[1]));
+    }
+    mp_obj_t flags_in = n_args > 1u + has_names ? args[1 + has_names] : mp_const_none;
     const char *c_path = NULL;
     if (mp_obj_is_str_or_bytes(path)) {
         c_path = ffi_get_c_string(path);
@@ -27,6 +34,12 @@ mp_obj_t ffi_new_library(mp_obj_t path, mp_obj_t flags_in) {
     mp_obj_ffimod_t *module = mp_obj_malloc(mp_obj_ffimod_t, &ffimod_type);
     module->library = NULL;
     module->path = path;
+    module->names = NULL;
+    module->declared = MP_OBJ_NULL;
+    if (has_names) {
+        module->names = ((mp_obj_fficdef_t *)MP_OBJ_TO_PTR(args[1]))->names;
+        module->declared = mp_obj_new_dict(0);
+    }
     farcall_library *library;
     farcall_error error;
     ffi_hold_interrupts();
@@ -43,11 +56,11 @@ mp_obj_t ffi_new_library(mp_obj_t path, mp_obj_t flags_in) {
 
 static mp_obj_t ffimod_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
     (void)type;
-    mp_arg_check_num(n_args, n_kw, 1, 2, false);
-    return ffi_new_library(args[0], n_args > 1 ? args[1] : mp_const_none);
+    mp_arg_check_num(n_args, n_kw, 1, 3, false);
+    return ffi_new_library(n_args, args);
 }
 
-static void *find_symbol(mp_obj_ffimod_t *self, mp_obj_t name) {
+void *ffi_find_symbol(const mp_obj_ffimod_t *self, mp_obj_t name) {
     const char *c_name = ffi_get_c_string(name);
     farcall_library *library = self->library;
     if (library == NULL) {
@@ -82,24 +95,62 @@ static void ffimod_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kin
     mp_print_str(print, ">");
 }
 
-static mp_obj_t ffimod_func(size_t n_args, const mp_obj_t *args) {
-    (void)n_args;
-    mp_obj_ffimod_t *self = MP_OBJ_TO_PTR(args[0]);
-    return ffi_new_func(args[1], args[3], find_symbol(self, args[2]), self, args[2]);
+// What texts of C are read in; NULL is the newest namespace in which they make sense.
+static const farcall_scope *scope_of(const mp_obj_ffimod_t *self) {
+    return self->names == NULL ? NULL : self->names->scope;
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ffimod_func_obj, 4, 4, ffimod_func);
 
-static mp_obj_t ffimod_var(mp_obj_t self_in, mp_obj_t code, mp_obj_t name) {
-    mp_obj_ffimod_t *self = MP_OBJ_TO_PTR(self_in);
-    return ffi_new_var(code, find_symbol(self, name), self, name);
+static mp_obj_t ffimod_func(size_t n_args, const mp_obj_t *args) {
+    mp_obj_ffimod_t *self = MP_OBJ_TO_PTR(args[0]);
+    if (n_args == 2) {
+        return ffi_new_declared_func(scope_of(self), args[1], NULL, self);
+    }
+    if (n_args == 3) {
+        mp_raise_TypeError(MP_ERROR_TEXT("func() takes a prototype, or a result, a name and arguments"));
+    }
+    return ffi_new_func(args[1], args[3], ffi_find_symbol(self, args[2]), self, args[2]);
 }
-static MP_DEFINE_CONST_FUN_OBJ_3(ffimod_var_obj, ffimod_var);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ffimod_func_obj, 2, 4, ffimod_func);
+
+static mp_obj_t ffimod_var(size_t n_args, const mp_obj_t *args) {
+    mp_obj_ffimod_t *self = MP_OBJ_TO_PTR(args[0]);
+    if (n_args == 2) {
+        return ffi_new_declared_var(scope_of(self), args[1], self);
+    }
+    return ffi_new_var(args[1], ffi_find_symbol(self, args[2]), self, args[2]);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ffimod_var_obj, 2, 3, ffimod_var);
 
 static mp_obj_t ffimod_addr(mp_obj_t self_in, mp_obj_t name) {
     mp_obj_ffimod_t *self = MP_OBJ_TO_PTR(self_in);
-    return ffi_obj_from_slot(FARCALL_POINTER, (uintptr_t)find_symbol(self, name));
+    return ffi_obj_from_slot(FARCALL_POINTER, (uintptr_t)ffi_find_symbol(self, name));
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(ffimod_addr_obj, ffimod_addr);
+
+static const mp_obj_dict_t ffimod_locals_dict;
+
+// Functions and variables that the library's namespace declares, each looked for once. A name that is a method's as well stays the
+// method's, and one that the library does not have is no attribute.
+static void ffimod_attr(mp_obj_t self_in, qstr name, mp_obj_t *dest) {
+    mp_obj_ffimod_t *self = MP_OBJ_TO_PTR(self_in);
+    if (dest[0] != MP_OBJ_NULL) {
+        return;
+    }
+    dest[1] = MP_OBJ_SENTINEL;
+    if (self->names == NULL) {
+        return;
+    }
+    mp_obj_t key = MP_OBJ_NEW_QSTR(name);
+    mp_map_elem_t *known = mp_map_lookup(mp_obj_dict_get_map(self->declared), key, MP_MAP_LOOKUP);
+    if (known == NULL && mp_map_lookup((mp_map_t *)&ffimod_locals_dict.map, key, MP_MAP_LOOKUP) != NULL) {
+        return;
+    }
+    mp_obj_t found = known != NULL ? known->value : ffi_declared(self, name);
+    if (found != MP_OBJ_NULL) {
+        dest[0] = found;
+        dest[1] = MP_OBJ_NULL;
+    }
+}
 
 static mp_obj_t ffimod_close(mp_obj_t self_in) {
     mp_obj_ffimod_t *self = MP_OBJ_TO_PTR(self_in);
@@ -138,5 +189,6 @@ MP_DEFINE_CONST_OBJ_TYPE(
     MP_TYPE_FLAG_NONE,
     make_new, ffimod_make_new,
     print, ffimod_print,
+    attr, ffimod_attr,
     locals_dict, &ffimod_locals_dict
     );

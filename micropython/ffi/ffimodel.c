@@ -305,6 +305,7 @@ void ffi_set_object_model(void) {
     done = true;
     farcall_object_model model = {
         .none = mp_const_none,
+        .truth = { mp_const_false, mp_const_true },
         .float_type = &mp_type_float,
         .float_value = offsetof(float_obj_t, value),
         .buffers = buffers,
@@ -318,6 +319,8 @@ void ffi_set_object_model(void) {
         .raise = (const void *)nlr_jump,
         .new_float = (const void *)mp_obj_new_float,
         .new_object = (const void *)ffi_obj_from_slot,
+        .find_bytes = (const void *)ffi_find_bytes,
+        .new_of_bytes = (const void *)ffi_new_of_bytes,
     };
     farcall_error error;
     farcall_status status = FARCALL_OK;

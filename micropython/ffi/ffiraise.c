@@ -61,6 +61,16 @@ void ffi_print_address(const mp_print_t *print, const void *address) {
     mp_print_str(print, format_address(text, address));
 }
 
+void ffi_print_signature(const mp_print_t *print, const farcall_signature *signature) {
+    if (signature->values == NULL) {
+        mp_printf(print, " %c(%s)>", signature->codes[0], signature->codes + 1);
+        return;
+    }
+    char text[512];
+    farcall_signature_show(signature, FARCALL_SHOWN_WHOLE, 0, text, sizeof(text));
+    mp_printf(print, " %s>", text);
+}
+
 // A function by name, or else by address; `text` is where the address goes.
 static const char *func_name(const mp_obj_ffifunc_t *func, char text[ADDRESS_LEN]) {
     return func->name != MP_OBJ_NULL ? mp_obj_str_get_str(func->name) : format_address(text, func->address);
@@ -114,4 +124,44 @@ FFI_NORETURN void ffi_raise_argument(const mp_obj_ffifunc_t *func, size_t index,
     snprintf(where, sizeof(where), "argument %u of %s", (unsigned int)(index + 1), func_name(func, address));
     ffi_raise_conversion(why, where, code_of_argument(func->signature, index),
         ffi_kind_wants((farcall_kind)func->signature->kinds[index + 1]), obj);
+}
+
+FFI_NORETURN void ffi_raise_declared_count(const mp_obj_ffifunc_t *func, size_t n_args, size_t n_kw) {
+    char address[ADDRESS_LEN];
+    char parameters[256];
+    const farcall_signature *signature = func->signature;
+    const char *name = func_name(func, address);
+    farcall_signature_show(signature, FARCALL_SHOWN_PARAMETERS, 0, parameters, sizeof(parameters));
+    unsigned int wanted = (unsigned int)signature->value_count;
+    const char *plural = wanted == 1 ? "" : "s";
+    const char *least = signature->is_variadic ? "at least " : "";
+    if (n_kw != 0) {
+        mp_raise_msg_varg(&mp_type_TypeError,
+            MP_ERROR_TEXT("%s() takes %s%u argument%s (%s) and no keywords, got %u and %u by keyword"),
+            name, least, wanted, plural, parameters, (unsigned int)n_args, (unsigned int)n_kw);
+    }
+    mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("%s() takes %s%u argument%s (%s), got %u"),
+        name, least, wanted, plural, parameters, (unsigned int)n_args);
+}
+
+FFI_NORETURN void ffi_raise_declared_argument(const mp_obj_ffifunc_t *func, size_t index, ffi_conversion_t why, mp_obj_t obj) {
+    static const farcall_value any = { .kind = FARCALL_DATA, .width = 8 };
+    char address[ADDRESS_LEN];
+    char where[FFI_WHERE_LEN];
+    char parameter[FFI_WHERE_LEN / 2];
+    char type[FFI_WHERE_LEN];
+    const farcall_signature *signature = func->signature;
+    bool is_named = index < signature->value_count;
+    farcall_signature_show(signature, FARCALL_SHOWN_PARAMETER, index + 1, parameter, sizeof(parameter));
+    farcall_signature_show(signature, FARCALL_SHOWN_TYPE, index + 1, type, sizeof(type));
+    if (parameter[0] == '\0') {
+        snprintf(parameter, sizeof(parameter), "%u", (unsigned int)(index + 1));
+    }
+    snprintf(where, sizeof(where), "argument %s of %s", parameter, func_name(func, address));
+    if (!is_named && why == FFI_WRONG_KIND) {
+        mp_raise_msg_varg(&mp_type_TypeError,
+            MP_ERROR_TEXT("%s: expected an int, a float, None, a buffer, a str or a callback for '...', got %s"), where,
+            mp_obj_get_type_str(obj));
+    }
+    ffi_raise_value(why, where, is_named ? type : "a value for '...'", is_named ? &signature->values[index + 1] : &any, obj);
 }

@@ -22,6 +22,10 @@
 
 #include "py/gc.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 // A chain of calls from threads of C's to Python, on to other threads of C's and so forth has one of them busy for each link.
 #define MAX_SERVERS (256)
 #define SERVER_STACK (1024 * 1024)
@@ -44,7 +48,7 @@ typedef enum {
 // A foreign thread's call. It lies on that thread's stack.
 typedef struct _request_t {
     struct _request_t *next;
-    void *callback;
+    ffi_entered_t *entered;
     const uint64_t *args;
     uint64_t result;
     request_state_t state;
@@ -81,15 +85,34 @@ static bool is_over; // the interpreter has ended, or is about to
 #define set_cancel_state(state, before) ((void)pthread_setcancelstate((state), (before)))
 #endif
 
+// All but the collector's.
+static void fill_with_signals(sigset_t *all) {
+    sigfillset(all);
+    sigdelset(all, FFI_COLLECTOR_SIGNAL);
+}
+
+// Signals are blocked and unblocked, and never set: musl has some of its own, which it wants to stay as they are.
 static void block_signals(sigset_t *before) {
-    sigset_t mask;
-    sigfillset(&mask);
-    sigdelset(&mask, FFI_COLLECTOR_SIGNAL);
-    pthread_sigmask(SIG_SETMASK, &mask, before);
+    sigset_t all;
+    fill_with_signals(&all);
+    pthread_sigmask(SIG_BLOCK, &all, before);
 }
 
 static void restore_signals(const sigset_t *before) {
-    pthread_sigmask(SIG_SETMASK, before, NULL);
+    sigset_t others;
+    fill_with_signals(&others);
+    for (size_t i = 0; i < sizeof(others); ++i) {
+        ((char *)&others)[i] &= ~((const char *)before)[i];
+    }
+    pthread_sigmask(SIG_UNBLOCK, &others, NULL);
+}
+
+// A thread inherits what the one that makes it blocks.
+static void unblock_collector(void) {
+    sigset_t collector;
+    sigemptyset(&collector);
+    sigaddset(&collector, FFI_COLLECTOR_SIGNAL);
+    pthread_sigmask(SIG_UNBLOCK, &collector, NULL);
 }
 
 // A function that runs for a thread blocks what the thread blocks. But an interrupt is for the main thread: the port may
@@ -99,8 +122,7 @@ static void block_as(const sigset_t *signals) {
     #if MICROPY_ASYNC_KBD_INTR
     sigaddset(&mask, SIGINT);
     #endif
-    sigdelset(&mask, FFI_COLLECTOR_SIGNAL);
-    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    restore_signals(&mask);
 }
 
 // The queue: whoever calls one of these has the lock.
@@ -138,6 +160,7 @@ static void wake_queued(void) {
 
 static void end_service(void) {
     is_over = true;
+    farcall_callbacks_end();
     while (first != NULL) {
         request_t *request = first;
         take_from_queue(request);
@@ -149,7 +172,11 @@ static void end_service(void) {
 // Servers
 
 // Nothing but the interpreter's end cancels a server.
-static void server_cancelled(void *context) {
+FFI_ALIGNS_STACK static void server_cancelled(void *context) {
+    #if defined(__SANITIZE_ADDRESS__)
+    // It does not learn of frames that cancelling leaves.
+    __asan_handle_no_return();
+    #endif
     server_t *self = context;
     if (!self->has_lock) {
         block_signals(NULL);
@@ -181,7 +208,7 @@ static bool serve(server_t *self, request_t *request) {
     block_as(&request->signals);
     MP_THREAD_GIL_ENTER();
     uint64_t result = 0;
-    bool is_open = ffi_run_for_foreign_thread(request->callback, request->args, &result);
+    bool is_open = ffi_run_for_foreign_thread(request->entered, request->args, &result);
     MP_THREAD_GIL_EXIT();
     block_signals(NULL);
     set_cancel_type(PTHREAD_CANCEL_DEFERRED);
@@ -266,6 +293,7 @@ static void *server_entry(void *unused) {
     mp_pystack_init(pystack, &pystack[SERVER_PYSTACK]);
     #endif
     block_signals(NULL);
+    unblock_collector();
     mp_thread_start(); // has it be cancelled at any point
     set_cancel_type(PTHREAD_CANCEL_DEFERRED);
 
@@ -435,20 +463,18 @@ static void await_answer(request_t *request) {
 
 // Not by the C library's own buffers: a thread may have been cancelled while it had their lock.
 static void report(request_state_t state) {
-    static const char closed[] = "farcall: C called a callback that has been closed; it got zero\n";
     static const char unserved[] = "farcall: there is no thread to run a callback on that C called from a thread of its own;"
         " it got zero\n";
-    ssize_t written = 0;
     if (state == CLOSED) {
-        written = write(STDERR_FILENO, closed, sizeof(closed) - 1);
+        farcall_report_closed();
     } else if (state == UNSERVED) {
-        written = write(STDERR_FILENO, unserved, sizeof(unserved) - 1);
+        ssize_t written = write(STDERR_FILENO, unserved, sizeof(unserved) - 1);
+        (void)written;
     }
-    (void)written;
 }
 
-uint64_t ffi_call_on_server(void *callback, const uint64_t *args) {
-    request_t request = { .callback = callback, .args = args, .state = OVER };
+uint64_t ffi_call_on_server(ffi_entered_t *entered, const uint64_t *args) {
+    request_t request = { .entered = entered, .args = args, .state = OVER };
     int cancelling;
     // Whoever takes the request answers it, whatever becomes of this thread meanwhile.
     set_cancel_state(PTHREAD_CANCEL_DISABLE, &cancelling);

@@ -48,13 +48,14 @@ endif
 endif
 
 # What Rust's standard library needs of the system, as `rustc --print native-static-libs` lists it, and on Windows what
-# spares the program the compiler's own DLLs. What unwinds the stack is the compiler's static library where all is linked statically, and
-# where no process is to load one for it. On AArch64 it has to be the one that C++ libraries use too, as it is told of code at run time
-# there. Rust brings one along for musl.
+# spares the program the compiler's own DLLs. What unwinds the stack is the compiler's static library where all is linked statically. Else
+# it is found when it is first wanted (ffiunwinder.c). On AArch64 it has to be there from the start, as it is told of code at run time.
+# Rust brings one along for musl.
 FARCALL_STATIC := $(filter -static -static-pie,$(CC) $(CFLAGS_EXTRA) $(LDFLAGS) $(LDFLAGS_EXTRA))
-FARCALL_UNWINDER := $(if $(FARCALL_STATIC),-lgcc_eh,-lgcc_s)
-ifneq ($(and $(filter x86_64-%linux-gnu,$(FARCALL_MACHINE)),$(filter /%,$(shell $(CC) -print-file-name=libgcc_eh.a))),)
-FARCALL_UNWINDER := -lgcc_eh -lgcc
+FARCALL_UNWINDER := $(if $(FARCALL_STATIC),-lgcc_eh -lgcc,-lgcc_s)
+ifneq ($(and $(filter x86_64-%linux-gnu,$(FARCALL_MACHINE)),$(if $(FARCALL_STATIC),,dynamic)),)
+FARCALL_UNWINDER := -lgcc
+FARCALL_FINDS_UNWINDER := 1
 endif
 ifneq ($(findstring mingw,$(FARCALL_MACHINE)),)
 FARCALL_LIBS ?= -lkernel32 -lntdll -luserenv -lws2_32 -ldbghelp -static
@@ -83,6 +84,11 @@ FARCALL_SOURCES := $(sort $(wildcard $(USERMOD_DIR)/*.c))
 
 SRC_USERMOD_C += $(FARCALL_SOURCES)
 CFLAGS_USERMOD += -I$(FARCALL_DIR)
+ifneq ($(FARCALL_FINDS_UNWINDER),)
+CFLAGS_USERMOD += -DFFI_FINDS_UNWINDER=1
+# It has no frames of its own then, or such as can be unwound.
+$(BUILD)/$(notdir $(FARCALL_DIR))/ffiunwinder.o: CFLAGS += -O2 -fasynchronous-unwind-tables
+endif
 # A port with a printf of its own lends it to every library that is loaded, and those expect the C library's: "%lld" comes
 # out as "ld". Without this define the interpreter uses the C library's itself.
 CFLAGS_USERMOD += -DMICROPY_USE_INTERNAL_PRINTF=0
@@ -96,6 +102,11 @@ endif
 ifneq ($(findstring linux,$(FARCALL_MACHINE)),)
 LDFLAGS_USERMOD += -Wl,--wrap=nlr_jump
 endif
+# The port's collector takes a signal that comes while it waits for a thread for that thread's answer.
+ifeq ($(findstring mingw,$(FARCALL_MACHINE))$(findstring darwin,$(FARCALL_MACHINE)),)
+CFLAGS_USERMOD += -DFFI_WRAPS_SEM_WAIT=1
+LDFLAGS_USERMOD += -Wl,--wrap=sem_wait
+endif
 
 # What Rust's standard library does where a panic begins and where memory runs out, which takes 240 kB of the program, and what does it here:
 # see ../src/fault.rs. The names are the compiler's, so they are looked for once the archive is there. Where there are none, or the
@@ -108,14 +119,19 @@ LDFLAGS += $(call FARCALL_EXCHANGE,rust_alloc_error_handler,farcall_no_memory)
 endif
 
 # How the Rust part is compiled, by farcall's Cargo.toml and this. Without the first setting calls between crates go through a table, whose
-# entries take 24 bytes each to fill in; how the program is linked is not changed.
-FARCALL_PROFILE := --profile packaged --config 'build.rustflags=["-Crelro-level=partial"]'
+# entries take 24 bytes each to fill in; how the program is linked is not changed. Without the second functions are copied into others
+# where that saves a few instructions and takes 12 kB: hot is what the Rust part makes, and not it itself.
+FARCALL_PROFILE := --profile packaged \
+    --config 'build.rustflags=["-Crelro-level=partial", "-Cllvm-args=-inline-threshold=10"]'
 # The port ends its threads in a function that tells nobody. The module's own threads are to be told ahead of that. Apple's linker
 # cannot do this; there they find out a little later.
 ifeq ($(findstring darwin,$(FARCALL_MACHINE)),)
 CFLAGS_USERMOD += -DFFI_WRAPS_THREAD_DEINIT=1
 LDFLAGS_USERMOD += -Wl,--wrap=mp_thread_deinit
 endif
+
+# A linker cannot wrap what calls and is called within the compiler's own unit, and with LTO all is one.
+$(BUILD)/ffi/%.o $(BUILD)/py/nlr%.o $(BUILD)/mpthreadport.o $(BUILD)/unix_mphal.o: CFLAGS += -fno-lto
 
 # Cargo knows better than make what is up to date, so it runs every time; it touches the archive only when it made a
 # new one. The objects depend on the archive because that is what gets make to link again: the program's own rule

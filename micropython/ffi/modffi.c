@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "modffi.h"
+#include "fficdef.h"
 #include "py/objstr.h"
 
 #if defined(ffi_innermost)
@@ -17,12 +17,16 @@ static mp_obj_t keeper_del(mp_obj_t self_in) {
     ffi_keeper_t *self = MP_OBJ_TO_PTR(self_in);
     ffi_hold_interrupts();
     if (self->callback != NULL) {
-        farcall_callback_free(self->callback);
+        ffi_free_callback(self->callback);
         self->callback = NULL;
     }
     if (self->signature != NULL) {
         farcall_signature_release(self->signature);
         self->signature = NULL;
+    }
+    if (self->scope != NULL) {
+        farcall_scope_release(self->scope);
+        self->scope = NULL;
     }
     ffi_let_interrupts();
     return mp_const_none;
@@ -46,7 +50,19 @@ ffi_keeper_t *ffi_new_keeper(void) {
     ffi_keeper_t *keeper = mp_obj_malloc_with_finaliser(ffi_keeper_t, &ffi_keeper_type);
     keeper->signature = NULL;
     keeper->callback = NULL;
+    keeper->scope = NULL;
+    keeper->names = NULL;
     return keeper;
+}
+
+void ffi_keep_names(ffi_keeper_t *keeper) {
+    const farcall_signature *signature = keeper->signature;
+    for (size_t i = 0; signature->scope != NULL && i <= signature->value_count; ++i) {
+        if (signature->values[i].kind == FARCALL_STRUCT && signature->values[i].has_name) {
+            keeper->names = ffi_scope_of(signature->scope);
+            return;
+        }
+    }
 }
 
 const char *ffi_get_code(mp_obj_t code, const char *what, size_t *len) {
@@ -61,29 +77,78 @@ const char *ffi_get_code(mp_obj_t code, const char *what, size_t *len) {
     return text;
 }
 
-const char *ffi_get_codes(mp_obj_t codes, vstr_t *scratch, size_t *len) {
-    if (mp_obj_is_str_or_bytes(codes)) {
-        return mp_obj_str_get_data(codes, len);
-    }
-    vstr_init(scratch, 16);
-    mp_obj_iter_buf_t iter_buf;
-    mp_obj_t iterable = mp_getiter(codes, &iter_buf);
-    mp_obj_t item;
-    for (unsigned int position = 1; (item = mp_iternext(iterable)) != MP_OBJ_STOP_ITERATION; ++position) {
-        if (!mp_obj_is_str_or_bytes(item)) {
+// Is it a code, rather than the name of a type? What is neither is said by whoever reads it.
+static bool is_code(const char *text, size_t len) {
+    return len <= 1 || text[0] == '{' || (byte)text[0] >= 0x80;
+}
+
+// The texts of several arguments.
+static farcall_text *get_texts(size_t count, const mp_obj_t *items, bool *all_codes) {
+    farcall_text *texts = m_new(farcall_text, count + 1);
+    for (size_t i = 0; i < count; ++i) {
+        if (!mp_obj_is_str_or_bytes(items[i])) {
             mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("argument %u: expected a type code (a str), got %s"),
-                position, mp_obj_get_type_str(item));
+                (unsigned int)(i + 1), mp_obj_get_type_str(items[i]));
         }
-        size_t item_len;
-        const char *text = mp_obj_str_get_data(item, &item_len);
-        if (item_len != 1) {
-            mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("argument %u: expected one type code, got '%s'"),
-                position, text);
+        farcall_text *text = &texts[i + 1];
+        text->start = mp_obj_str_get_data(items[i], &text->len);
+        if (text->len == 0) {
+            mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("argument %u: expected one type code, got ''"), (unsigned int)(i + 1));
         }
-        vstr_add_byte(scratch, (byte)text[0]);
+        *all_codes = *all_codes && is_code(text->start, text->len);
+    }
+    return texts;
+}
+
+// The codes of several arguments, one after the other.
+static const char *join(const farcall_text *texts, size_t count, vstr_t *scratch, size_t *len) {
+    vstr_init(scratch, 16);
+    for (size_t i = 0; i < count; ++i) {
+        vstr_add_strn(scratch, texts[i + 1].start, texts[i + 1].len);
     }
     *len = scratch->len;
     return scratch->buf;
+}
+
+void ffi_read_signature(mp_obj_t result, mp_obj_t args, bool is_callback, ffi_keeper_t *keeper) {
+    farcall_text own[2];
+    farcall_text *texts = own;
+    size_t count = 0;
+    farcall_text codes = { NULL, 0 };
+    vstr_t scratch;
+    if (!mp_obj_is_str_or_bytes(result)) {
+        mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("result: expected a type code (a str), got %s"),
+            mp_obj_get_type_str(result));
+    }
+    farcall_text first;
+    first.start = mp_obj_str_get_data(result, &first.len);
+    bool all_codes = is_code(first.start, first.len);
+    if (mp_obj_is_str_or_bytes(args)) {
+        codes.start = mp_obj_str_get_data(args, &codes.len);
+    } else {
+        mp_obj_t *items;
+        mp_obj_get_array(mp_call_function_1(MP_OBJ_FROM_PTR(&mp_type_tuple), args), &count, &items);
+        texts = get_texts(count, items, &all_codes);
+    }
+    if (all_codes && codes.start == NULL) {
+        codes.start = join(texts, count, &scratch, &codes.len);
+    }
+    texts[0] = first;
+    farcall_error error;
+    farcall_status status;
+    ffi_hold_interrupts();
+    if (!all_codes) {
+        status = farcall_types_new(texts, count + 1, codes.start == NULL ? NULL : &codes, is_callback, &keeper->signature, &error);
+    } else if (is_callback) {
+        status = farcall_callback_signature_new(first.start, first.len, codes.start, codes.len, &keeper->signature, &error);
+    } else {
+        status = farcall_signature_new(first.start, first.len, codes.start, codes.len, &keeper->signature, &error);
+    }
+    ffi_let_interrupts();
+    if (status != FARCALL_OK) {
+        keeper->signature = NULL;
+        ffi_raise(status, &error);
+    }
 }
 
 // A name or path as C takes it: one that C would cut short is none.
@@ -117,11 +182,11 @@ void ffi_check_stack(const mp_state_thread_t *state, size_t slots) {
 }
 
 static mp_obj_t ffi_open(size_t n_args, const mp_obj_t *args) {
-    return ffi_new_library(args[0], n_args > 1 ? args[1] : mp_const_none);
+    return ffi_new_library(n_args, args);
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ffi_open_obj, 1, 2, ffi_open);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ffi_open_obj, 1, 3, ffi_open);
 
-static mp_obj_t ffi_func(mp_obj_t result, mp_obj_t address_in, mp_obj_t args) {
+void *ffi_get_function_address(mp_obj_t address_in) {
     uint64_t address;
     if (!ffi_get_address(address_in, &address)) {
         mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("address of a function: expected an int, got %s"),
@@ -130,9 +195,17 @@ static mp_obj_t ffi_func(mp_obj_t result, mp_obj_t address_in, mp_obj_t args) {
     if (address == 0) {
         mp_raise_ValueError(MP_ERROR_TEXT("address of a function: expected a function, got NULL"));
     }
-    return ffi_new_func(result, args, (void *)(uintptr_t)address, &ffi_no_module, MP_OBJ_NULL);
+    return (void *)(uintptr_t)address;
 }
-static MP_DEFINE_CONST_FUN_OBJ_3(ffi_func_obj, ffi_func);
+
+static mp_obj_t ffi_func(size_t n_args, const mp_obj_t *args) {
+    void *address = ffi_get_function_address(args[1]);
+    if (n_args == 2) {
+        return ffi_new_declared_func(NULL, args[0], address, &ffi_no_module);
+    }
+    return ffi_new_func(args[0], args[2], address, &ffi_no_module, MP_OBJ_NULL);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ffi_func_obj, 2, 3, ffi_func);
 
 static mp_obj_t ffi_generates_code(void) {
     ffi_hold_interrupts();
@@ -166,6 +239,10 @@ static const mp_rom_map_elem_t ffi_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_open), MP_ROM_PTR(&ffi_open_obj) },
     { MP_ROM_QSTR(MP_QSTR_func), MP_ROM_PTR(&ffi_func_obj) },
     { MP_ROM_QSTR(MP_QSTR_callback), MP_ROM_PTR(&ffi_callback_obj) },
+    { MP_ROM_QSTR(MP_QSTR_cdef), MP_ROM_PTR(&ffi_cdef_obj) },
+    { MP_ROM_QSTR(MP_QSTR_sizeof), MP_ROM_PTR(&ffi_sizeof_obj) },
+    { MP_ROM_QSTR(MP_QSTR_alignof), MP_ROM_PTR(&ffi_alignof_obj) },
+    { MP_ROM_QSTR(MP_QSTR_layout), MP_ROM_PTR(&ffi_layout_obj) },
     { MP_ROM_QSTR(MP_QSTR_errno), MP_ROM_PTR(&ffi_errno_obj) },
     #if defined(_WIN32)
     { MP_ROM_QSTR(MP_QSTR_last_error), MP_ROM_PTR(&ffi_last_error_obj) },

@@ -6,6 +6,8 @@
 //   fficallback.c a Python function for C: calls out of C
 //   ffithread.c   callbacks on threads that MicroPython does not know
 //   ffiended.c    threads of MicroPython's own that have ended
+//   ffiproto.c    functions and callbacks of C types
+//   ffivalue.c    objects to values of C types and back
 //   ffivar.c      a C variable
 //   ffierrno.c    what C left in errno
 //   ffimodel.c    the layout of objects, for machine code that takes and gives them
@@ -18,6 +20,8 @@
 
 #ifndef FARCALL_MODFFI_H
 #define FARCALL_MODFFI_H
+
+#include <signal.h>
 
 #include "py/mpthread.h"
 #include "py/runtime.h"
@@ -84,28 +88,73 @@ static inline const mp_state_thread_t *ffi_state(void) {
     #endif
 }
 
-// Ctrl-C, see ffiinterrupt.c. It waits while a thread holds it: the engine's functions are left by `return` only. What comes
-// between ffi_hold_interrupts() and ffi_let_interrupts() raises nothing; the latter raises what came meanwhile. They nest.
-#if MICROPY_ASYNC_KBD_INTR && FFI_WRAPS_SET_INTERRUPT_CHAR
-#define FFI_WATCHES_INTERRUPTS (1)
-#include <signal.h>
+// How often this thread holds what would leave the engine's functions by anything but `return`: Ctrl-C, see ffiinterrupt.c; and the
+// unix port's way to end its threads when the interpreter ends, which is to cancel them at any instruction. That unwinds the stack,
+// and by an unwinder that Rust's frames do not know. What comes between ffi_hold_interrupts() and ffi_let_interrupts() happens in
+// the latter. They nest.
+#if MICROPY_PY_THREAD && !defined(_WIN32) && !defined(__ANDROID__)
+#include <pthread.h>
+
+static inline int ffi_hold_cancelling(void) {
+    int before;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    return before;
+}
+
+static inline void ffi_let_cancelling(int before) {
+    pthread_setcancelstate(before, &before);
+}
+#else
+static inline int ffi_hold_cancelling(void) {
+    return 0;
+}
+
+static inline void ffi_let_cancelling(int before) {
+    (void)before;
+}
+#endif
 
 extern FFI_THREAD_LOCAL volatile sig_atomic_t ffi_interrupts_held;
+// Whether the thread may be cancelled when nothing holds that.
+extern FFI_THREAD_LOCAL volatile int ffi_cancelling;
+
+#if MICROPY_ASYNC_KBD_INTR && FFI_WRAPS_SET_INTERRUPT_CHAR
+#define FFI_WATCHES_INTERRUPTS (1)
+
 extern FFI_THREAD_LOCAL volatile sig_atomic_t ffi_interrupt_waits;
 void ffi_take_interrupt(void);
 // Ends a system call that a scheduled exception waits for.
 void ffi_nudge_later(void);
+#else
+#define FFI_WATCHES_INTERRUPTS (0)
+#define ffi_interrupt_waits (0)
 
+static inline void ffi_take_interrupt(void) {
+}
+
+static inline void ffi_nudge_later(void) {
+}
+#endif
+
+// A signal handler that does the same may come between any two of these steps.
 static inline void ffi_hold_interrupts(void) {
+    int cancelling = ffi_hold_cancelling();
     ffi_interrupts_held = ffi_interrupts_held + 1;
+    if (ffi_interrupts_held == 1) {
+        ffi_cancelling = cancelling;
+    }
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 static inline void ffi_let_interrupts(void) {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    int cancelling = ffi_cancelling;
     ffi_interrupts_held = ffi_interrupts_held - 1;
-    if (MP_UNLIKELY(ffi_interrupt_waits) && ffi_interrupts_held == 0) {
-        ffi_take_interrupt();
+    if (ffi_interrupts_held == 0) {
+        ffi_let_cancelling(cancelling);
+        if (MP_UNLIKELY(ffi_interrupt_waits)) {
+            ffi_take_interrupt();
+        }
     }
 }
 
@@ -115,28 +164,18 @@ static inline int ffi_get_interrupts_held(void) {
 }
 
 static inline void ffi_set_interrupts_held(int count) {
+    int cancelling = ffi_cancelling;
+    if (MP_LIKELY(ffi_interrupts_held == count)) {
+        return;
+    }
+    if (count != 0) {
+        ffi_hold_cancelling();
+    }
     ffi_interrupts_held = count;
+    if (count == 0) {
+        ffi_let_cancelling(cancelling);
+    }
 }
-#else
-#define FFI_WATCHES_INTERRUPTS (0)
-
-static inline void ffi_hold_interrupts(void) {
-}
-
-static inline void ffi_let_interrupts(void) {
-}
-
-static inline void ffi_nudge_later(void) {
-}
-
-static inline int ffi_get_interrupts_held(void) {
-    return 0;
-}
-
-static inline void ffi_set_interrupts_held(int count) {
-    (void)count;
-}
-#endif
 
 #if MICROPY_PY_THREAD
 #include <signal.h>
@@ -146,6 +185,13 @@ static inline void ffi_set_interrupts_held(int count) {
 #define FFI_COLLECTOR_SIGNAL (SIGRTMIN + 5)
 #else
 #define FFI_COLLECTOR_SIGNAL (SIGUSR1)
+#endif
+
+// musl calls what a cancelled thread has to do wherever its stack pointer is.
+#if defined(__x86_64__)
+#define FFI_ALIGNS_STACK __attribute__((force_align_arg_pointer))
+#else
+#define FFI_ALIGNS_STACK
 #endif
 
 // ffiended.c
@@ -222,12 +268,16 @@ typedef struct _ffi_keeper_t {
     mp_obj_base_t base;
     const farcall_signature *signature;
     farcall_callback *callback;
+    const farcall_scope *scope;
+    struct _ffi_scope_t *names; // keeps the layouts of structs that are made
 } ffi_keeper_t;
 
 typedef struct _mp_obj_ffimod_t {
     mp_obj_base_t base;
     farcall_library *volatile library; // NULL once closed
     mp_obj_t path; // a str, or None for the program itself
+    struct _ffi_scope_t *names; // the namespace that it was opened with, or NULL
+    mp_obj_t declared; // then a dict of the functions and variables that have been asked for
 } mp_obj_ffimod_t;
 
 typedef struct _mp_obj_ffifunc_t {
@@ -239,6 +289,7 @@ typedef struct _mp_obj_ffifunc_t {
     mp_obj_t name; // a str, or MP_OBJ_NULL if made from an address
     ffi_keeper_t *keeper;
     bool may_raise; // see call_that_may_raise()
+    struct _ffi_extension_t *extension; // a variadic prototype's latest call
 } mp_obj_ffifunc_t;
 
 typedef struct _mp_obj_fficallback_t {
@@ -247,15 +298,10 @@ typedef struct _mp_obj_fficallback_t {
     struct _mp_obj_fficallback_t *next;
     void *volatile code; // NULL once closed
     const farcall_signature *signature;
-    mp_obj_t function;
+    mp_obj_t function; // keeps it alive; what is called stands in ffi_entered_t
     mp_obj_t kept; // the latest result that C has a pointer to
     ffi_keeper_t *keeper;
     qstr name; // the function's own, or MP_QSTRnull
-    bool lock;
-    bool checks_stack; // the virtual machine looks whether there is stack left when it calls the function
-    #if !MICROPY_PY_THREAD
-    const void *home; // which thread made it
-    #endif
 } mp_obj_fficallback_t;
 
 // Stands for the library of a function that was made from an address. It is never closed.
@@ -269,21 +315,43 @@ extern const mp_obj_type_t ffivar_type;
 
 // modffi.c
 ffi_keeper_t *ffi_new_keeper(void);
-// The codes in a str or bytes, or in an iterable of those with one code each, which are gathered in `scratch`.
-const char *ffi_get_codes(mp_obj_t codes, vstr_t *scratch, size_t *len);
+// For a signature that it has just been given.
+void ffi_keep_names(ffi_keeper_t *keeper);
+// Reads the codes or C types of a result and of arguments, and has `keeper` keep the signature.
+void ffi_read_signature(mp_obj_t result, mp_obj_t args, bool is_callback, ffi_keeper_t *keeper);
 // The code that a str or bytes begins with: the port's own module looks no further. `what` is for the exception.
 const char *ffi_get_code(mp_obj_t code, const char *what, size_t *len);
 const char *ffi_get_c_string(mp_obj_t text);
 bool ffi_get_address(mp_obj_t obj, uint64_t *address);
+// The address of a function; raises an exception if it is none.
+void *ffi_get_function_address(mp_obj_t address);
 // Raises RuntimeError if the C stack is too short for a call with so many slots.
 void ffi_check_stack(const mp_state_thread_t *state, size_t slots);
 
 // ffimod.c
-mp_obj_t ffi_new_library(mp_obj_t path, mp_obj_t flags);
+// The address of what has that name there. Raises an exception if there is nothing.
+void *ffi_find_symbol(const mp_obj_ffimod_t *module, mp_obj_t name);
+// `args` are the path, and at most a namespace and flags.
+mp_obj_t ffi_new_library(size_t n_args, const mp_obj_t *args);
 
 // ffifunc.c
 mp_obj_t ffi_new_func(mp_obj_t result, mp_obj_t args, void *address, const mp_obj_ffimod_t *module, mp_obj_t name);
 mp_obj_t ffifunc_call_slots(mp_obj_t self, size_t n_args, size_t n_kw, const mp_obj_t *args);
+// A function object for a signature that the keeper keeps.
+mp_obj_t ffi_wrap_func(ffi_keeper_t *keeper, const void *address, const mp_obj_ffimod_t *module, mp_obj_t name);
+// Has the engine's own code serve this function from now on, if there is some by now.
+void ffi_take_object_call(mp_obj_ffifunc_t *self);
+// Calls the C function: by the function's own signature, or by a longer one. Raises what comes of it.
+void ffi_call(const mp_obj_ffifunc_t *self, const farcall_signature *signature, const uint64_t *slots, uint64_t *result);
+
+// ffiproto.c
+// Of a prototype in C. `scope` NULL is the newest namespace in which it makes sense. Without an address it is the function of that name in the
+// module.
+mp_obj_t ffi_new_declared_func(const farcall_scope *scope, mp_obj_t text, void *address, const mp_obj_ffimod_t *module);
+mp_obj_t ffi_new_declared_callback(const farcall_scope *scope, mp_obj_t text, mp_obj_t function, bool lock);
+mp_obj_t ffi_call_declared(mp_obj_ffifunc_t *self, size_t n_args, size_t n_kw, const mp_obj_t *args);
+// A text of C in a str or bytes.
+const char *ffi_get_c_text(mp_obj_t text, size_t *len);
 
 // ffimodel.c
 // Tells the engine how this MicroPython lays out its objects, once, if the engine's code can work on them.
@@ -291,13 +359,20 @@ void ffi_set_object_model(void);
 
 // fficallback.c
 extern const mp_obj_fun_builtin_var_t ffi_callback_obj;
+// What C finds behind a function pointer.
+typedef struct _ffi_entered_t ffi_entered_t;
 // Runs a callback for a thread that cannot, on one of MicroPython's. Returns false if it has been closed.
-bool ffi_run_for_foreign_thread(void *callback, const uint64_t *args, uint64_t *result);
+bool ffi_run_for_foreign_thread(ffi_entered_t *entered, const uint64_t *args, uint64_t *result);
+void ffi_free_callback(farcall_callback *callback);
+// A callback of a signature that the keeper keeps.
+mp_obj_t ffi_wrap_callback(ffi_keeper_t *keeper, mp_obj_t function, bool lock);
+// As its method, but what waits is not raised.
+void ffi_close_callback(mp_obj_t callback);
 
 // ffithread.c
 #if MICROPY_PY_THREAD
 // Has a thread of MicroPython's run a callback, and waits for the result.
-uint64_t ffi_call_on_server(void *callback, const uint64_t *args);
+uint64_t ffi_call_on_server(ffi_entered_t *entered, const uint64_t *args);
 
 // ffiended.c
 // Has MicroPython's part of this thread come to its end, although there is a state of it?
@@ -305,19 +380,31 @@ bool ffi_thread_has_ended(const mp_state_thread_t *state);
 #endif
 
 // ffivar.c
-mp_obj_t ffi_new_var(mp_obj_t code, void *address, mp_obj_ffimod_t *module, mp_obj_t name);
+mp_obj_t ffi_new_var(mp_obj_t code, void *address, const mp_obj_ffimod_t *module, mp_obj_t name);
+// Of a declaration in C, at the address of that name in the module. `scope` NULL is as for functions.
+mp_obj_t ffi_new_declared_var(const farcall_scope *scope, mp_obj_t text, const mp_obj_ffimod_t *module);
 
 // convert.c
 typedef enum {
     FFI_CONVERTED,
     FFI_WRONG_KIND,
     FFI_CLOSED, // the right kind of object, but closed
+    // Of C types:
+    FFI_OUT_OF_RANGE,
+    FFI_WRONG_SIZE, // a buffer that is no struct
+    FFI_NO_CONSTANT, // a str that is none of an enumeration's
+    FFI_CALLABLE, // a Python function where C takes a pointer to one
 } ffi_conversion_t;
 
 ffi_conversion_t ffi_slot_from_obj(farcall_kind kind, mp_obj_t obj, uint64_t *slot);
 // The same for a variable, which would outlive a buffer.
 ffi_conversion_t ffi_stored_from_obj(farcall_kind kind, mp_obj_t obj, uint64_t *slot);
 mp_obj_t ffi_obj_from_slot(farcall_kind kind, uint64_t slot);
+// None, an int, of which these are the low bits, or something that is a C function.
+ffi_conversion_t ffi_slot_from_address(mp_obj_t obj, uint64_t *slot);
+// May C keep what it gets for the object?
+bool ffi_may_stay(mp_obj_t obj);
+bool ffi_get_float(mp_obj_t obj, double *value);
 // What ffi_slot_from_obj() takes, in words.
 const char *ffi_kind_wants(farcall_kind kind);
 const char *ffi_kind_stores(farcall_kind kind);
@@ -326,6 +413,18 @@ static inline bool ffi_kind_is_integer(farcall_kind kind) {
 }
 // Does C get a pointer into the object?
 bool ffi_kind_borrows(farcall_kind kind);
+
+// ffivalue.c
+// The same for values of C types. `slots` are the value's own.
+ffi_conversion_t ffi_value_from_obj(const farcall_value *value, const farcall_scope *scope, mp_obj_t obj, uint64_t *slots);
+mp_obj_t ffi_obj_from_value(const farcall_value *value, const farcall_scope *scope, const uint64_t *slots);
+// For machine code, see farcall_object_model: where a struct's bytes are that is an argument, and an object of a result that is one.
+const void *ffi_find_bytes(mp_obj_t obj, mp_obj_t func, size_t index);
+mp_obj_t ffi_new_of_bytes(const void *bytes, mp_obj_t func);
+// Is an int one of a type of `width` bytes? Its low 64 bits go to `*low`, the others to `*high`.
+bool ffi_get_ranged(mp_obj_t obj, size_t width, bool is_signed, uint64_t *low, uint64_t *high);
+FFI_NORETURN void ffi_raise_value(ffi_conversion_t why, const char *where, const char *type, const farcall_value *value,
+    mp_obj_t obj);
 
 // ffiraise.c
 // Enough for "argument N of NAME" with any sensible name; longer ones are cut.
@@ -337,8 +436,13 @@ FFI_NORETURN void ffi_raise_closed_library(mp_obj_t user, const mp_obj_ffimod_t 
 FFI_NORETURN void ffi_raise_conversion(ffi_conversion_t why, const char *where, char code, const char *wanted,
     mp_obj_t obj);
 FFI_NORETURN void ffi_raise_argument(const mp_obj_ffifunc_t *func, size_t index, ffi_conversion_t why, mp_obj_t obj);
+// The same for a function of C types.
+FFI_NORETURN void ffi_raise_declared_count(const mp_obj_ffifunc_t *func, size_t n_args, size_t n_kw);
+FFI_NORETURN void ffi_raise_declared_argument(const mp_obj_ffifunc_t *func, size_t index, ffi_conversion_t why, mp_obj_t obj);
 const char *ffi_path(const mp_obj_ffimod_t *module);
 const char *ffi_callback_name(const mp_obj_fficallback_t *callback);
+// " int(const char *)>", or the codes.
+void ffi_print_signature(const mp_print_t *print, const farcall_signature *signature);
 void ffi_print_address(const mp_print_t *print, const void *address);
 
 #endif // FARCALL_MODFFI_H

@@ -7,18 +7,24 @@
     reason = "an error holds its text, so that reporting one needs no memory"
 )]
 
+mod declared;
+mod declared_variable;
 mod fault;
+mod kinds;
 mod lookup;
 mod model;
+mod prototype;
 mod report;
 mod scope;
+mod shown;
 mod signature;
 mod text;
+mod value;
 
 use farcall_cdecl::TypeCode;
 use farcall_engine::epoch::{self, Mark};
 use farcall_engine::{Callback, Handler, Library, ObjectHandler, slot};
-use farcall_memory::try_box;
+use farcall_memory::{TryVec, try_box, try_with_capacity};
 use report::{Report, Status, guard};
 use signature::Signature;
 use std::ffi::{c_char, c_int, c_void};
@@ -33,23 +39,30 @@ fn letter(code: c_char) -> char {
 
 /// # Safety
 /// * `callback` is a signature of `farcall_signature_new()` that has not been released.
-/// * As for [`Callback::new`], until [`farcall_callback_free`].
+/// * As for [`Callback::lasting`].
 /// * `out` points to a place for the result, `report` to one for an error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_callback_new(
     signature: *const Signature,
     handler: Handler,
     object_handler: Option<ObjectHandler>,
-    context: *mut c_void,
+    context_size: usize,
     out: *mut *mut Callback,
     report: *mut Report,
 ) -> Status {
     guard(report, || {
         // SAFETY: the caller vouches for the signature.
         let signature = unsafe { &*signature };
-        // SAFETY: the caller vouches for handlers and context.
-        let callback =
-            unsafe { Callback::new(signature.compiled(), handler, object_handler, context)? };
+        let make = || {
+            // As much as two words need, and never given back.
+            let words = context_size.div_ceil(size_of::<u64>());
+            let mut context: Vec<u64> = try_with_capacity(words)?;
+            context.try_extend(std::iter::repeat_n(0, words))?;
+            Ok(NonNull::from(context.leak()).cast())
+        };
+        let compiled = signature.compiled();
+        // SAFETY: the caller vouches for the handlers.
+        let callback = unsafe { Callback::lasting(compiled, handler, object_handler, make)? };
         let callback = try_box(callback)?;
         // SAFETY: the caller has a place for it.
         unsafe { out.write(Box::into_raw(callback)) };
@@ -68,9 +81,30 @@ pub unsafe extern "C" fn farcall_callback_code(callback: *const Callback) -> *co
 /// # Safety
 /// * `callback` is one of [`farcall_callback_new`] that has not been freed.
 #[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_callback_context(callback: *const Callback) -> *mut c_void {
+    // SAFETY: the caller vouches for it.
+    let context = unsafe { (*callback).context() };
+    context.map_or(std::ptr::null_mut(), NonNull::as_ptr)
+}
+
+/// See [`farcall_engine::report_closed`].
+#[unsafe(no_mangle)]
+pub extern "C" fn farcall_report_closed() {
+    farcall_engine::report_closed();
+}
+
+/// # Safety
+/// * `callback` is one of [`farcall_callback_new`] that has not been freed.
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_callback_free(callback: *mut Callback) {
     // SAFETY: it was boxed by farcall_callback_new, and is its caller's last use of it.
     drop(unsafe { Box::from_raw(callback) });
+}
+
+/// See [`farcall_engine::expect_closed`].
+#[unsafe(no_mangle)]
+pub extern "C" fn farcall_callbacks_end() {
+    farcall_engine::expect_closed();
 }
 
 /// # Safety

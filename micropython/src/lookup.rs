@@ -202,6 +202,9 @@ pub struct Shape {
     has_name: bool,
     /// Whether bytes of it are a text's.
     is_char: bool,
+    is_bool: bool,
+    is_pointer: bool,
+    is_enum: bool,
 }
 
 // ORDER farcall_sort
@@ -256,6 +259,9 @@ fn shape(c: &Declarations, ty: TypeId) -> Shape {
         }
         other => {
             shape.is_char = other == Ty::Basic(Basic::Char);
+            shape.is_bool = other == Ty::Basic(Basic::Bool);
+            shape.is_pointer = matches!(other, Ty::Pointer { .. });
+            shape.is_enum = matches!(other, Ty::Enum(_));
             let is_scalar = matches!(other, Ty::Basic(_) | Ty::Pointer { .. } | Ty::Enum(_));
             if is_scalar && let Some(number) = c.passed(behind).ok().as_ref().and_then(scalar) {
                 (shape.sort, shape.scalar) = (SCALAR, number);
@@ -361,6 +367,32 @@ pub unsafe extern "C" fn farcall_scope_enumerator(
     // SAFETY: the caller has a place for it.
     unsafe { out.write(value) };
     true
+}
+
+/// Writes a type as C has it, as far as there is room, and a NUL.
+///
+/// # Safety
+/// * `scope` is a namespace in use, `number` that of a type of it.
+/// * `start` points to `room` bytes, at least one.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_scope_show(
+    scope: *const Scope,
+    number: u32,
+    start: *mut c_char,
+    room: usize,
+) {
+    // SAFETY: the caller vouches for the namespace.
+    let shown = unsafe { &*scope }.with(|c| {
+        let ty = c.type_numbered(number)?;
+        try_format(format_args!("{}", c.show(ty))).ok()
+    });
+    let shown = shown.unwrap_or_default();
+    let len = shown.floor_char_boundary(room - 1);
+    // SAFETY: the caller has room for so many bytes, and one more.
+    unsafe {
+        start.cast::<u8>().copy_from(shown.as_ptr(), len);
+        start.add(len).write(0);
+    }
 }
 
 /// How many functions, variables, constants, and types with tags or typedefs a namespace has.

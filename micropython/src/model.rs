@@ -21,6 +21,7 @@ pub struct Field {
 #[repr(C)]
 pub struct Model {
     none: usize,
+    truth: [usize; 2],
     float_type: usize,
     float_value: usize,
     buffers: *const Field,
@@ -36,6 +37,8 @@ pub struct Model {
     raise: usize,
     new_float: usize,
     new_object: usize,
+    find_bytes: usize,
+    new_of_bytes: usize,
     errno_address: isize,
     errno_kept: isize,
     errno_given: isize,
@@ -139,6 +142,7 @@ pub unsafe extern "C" fn farcall_object_model_set(
         };
         let model = ObjectModel {
             none: narrow(model.none)?,
+            truth: [narrow(model.truth[0])?, narrow(model.truth[1])?],
             float_type: model.float_type as u64,
             float_value: narrow(model.float_value)?,
             buffers: fields(buffers)?,
@@ -152,6 +156,8 @@ pub unsafe extern "C" fn farcall_object_model_set(
             raise: model.raise as u64,
             new_float: model.new_float as u64,
             new_object: model.new_object as u64,
+            find_bytes: model.find_bytes as u64,
+            new_of_bytes: model.new_of_bytes as u64,
             errno: model.errno()?,
             catch: model.catch()?,
         };

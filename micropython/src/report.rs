@@ -56,6 +56,11 @@ impl Failure {
         Failure::new(Status::Value, 0, &text)
     }
 
+    /// A `ValueError` of what is shown.
+    pub fn value_of(error: &dyn Display) -> Failure {
+        Failure::new(Status::Value, 0, error)
+    }
+
     /// A `TypeError`.
     pub fn wrong_type(text: &str) -> Failure {
         Failure::new(Status::Type, 0, &text)

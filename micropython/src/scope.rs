@@ -25,9 +25,9 @@ unsafe impl Send for Scope {}
 // SAFETY: as above.
 unsafe impl Sync for Scope {}
 
-/// The namespaces that scripts have made, the newest last. Each is there until its last owner is gone.
+/// The namespaces that scripts have made with their serial numbers, the newest last. Each is there until its last owner is gone.
 struct Known {
-    scopes: Vec<*const Scope>,
+    scopes: Vec<(u64, *const Scope)>,
     count: u64,
 }
 
@@ -74,11 +74,10 @@ impl Scope {
 
     fn before(serial: u64) -> Option<Shared<Scope>> {
         KNOWN.with(|known| {
-            let scopes = known.scopes.iter().rev();
+            let newer = known.scopes.partition_point(|(other, _)| *other < serial);
+            let mut older = known.scopes[..newer].iter().rev();
             // SAFETY: each is in the list until its destructor takes it out, under this lock.
-            let mut older = scopes.filter(|scope| unsafe { (***scope).serial() } < serial);
-            // SAFETY: as above.
-            older.find_map(|scope| unsafe { Shared::from_address(*scope) })
+            older.find_map(|(_, scope)| unsafe { Shared::from_address(*scope) })
         })
     }
 
@@ -105,7 +104,7 @@ impl Scope {
         scope.declarations.get_mut().read(text)?;
         let scope = Shared::try_new(scope)?;
         KNOWN.with(|known| {
-            known.scopes.try_push(scope.as_ptr())?;
+            known.scopes.try_push((known.count, scope.as_ptr()))?;
             scope.serial.store(known.count, Ordering::Relaxed);
             known.count += 1;
             Ok::<_, OutOfMemory>(())
@@ -129,9 +128,18 @@ impl Scope {
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        if self.serial() != UNKNOWN {
-            let me: *const Scope = self;
-            KNOWN.with(|known| known.scopes.retain(|other| *other != me));
+        let serial = self.serial();
+        if serial != UNKNOWN {
+            KNOWN.with(|known| {
+                let place = known.scopes.partition_point(|(other, _)| *other < serial);
+                if known
+                    .scopes
+                    .get(place)
+                    .is_some_and(|(other, _)| *other == serial)
+                {
+                    known.scopes.remove(place);
+                }
+            });
         }
     }
 }
@@ -223,4 +231,39 @@ pub unsafe extern "C" fn farcall_scope_set_object(
 pub unsafe extern "C" fn farcall_scope_release(scope: *const Scope) {
     // SAFETY: the caller gives its reference up.
     drop(unsafe { Shared::from_raw(scope) });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size(scope: &Scope, name: &str) -> Result<u64, Failure> {
+        scope.with(|c| {
+            let ty = c.type_named(name)?;
+            let layout = c.layout(ty);
+            layout
+                .map(|layout| layout.size)
+                .ok_or_else(|| Failure::value("no size"))
+        })
+    }
+
+    #[test]
+    fn newest_namespace_in_use_that_knows_a_name_is_found_first() {
+        let known = |text| Scope::known(text).expect("it is C");
+        let size = |name| Scope::in_newest(|scope| size(scope, name)).ok();
+        let first = known("typedef char in_both; typedef short in_first; struct later;");
+        let second = known("typedef int in_both; struct later { long long x; };");
+        assert_eq!(size("in_both"), Some(4));
+        assert_eq!(size("in_first"), Some(2));
+        assert_eq!(size("struct later"), Some(8));
+        assert_eq!(size("char *"), Some(8));
+        assert_eq!(size("in_none"), None);
+        let user = second.clone();
+        drop(second);
+        assert_eq!(size("in_both"), Some(4));
+        drop(user);
+        assert_eq!(size("in_both"), Some(1));
+        drop(first);
+        assert_eq!(size("in_both"), None);
+    }
 }

@@ -1,18 +1,22 @@
 //! Signatures as C sees them.
 
+use crate::declared::{self, Declared};
+use crate::kinds::{all, of_argument, of_handler, of_parameter, of_result};
 use crate::report::{Failure, Report, Status, guard};
+use crate::scope::Scope;
 use crate::text::text;
-use farcall_arch::Type;
+use crate::value::Value;
 use farcall_arch::endpoint::{Boxing, Delivery, ObjectCall, Unbox};
-use farcall_cdecl::{Codes, Kind, Role, TypeCode};
+use farcall_cdecl::{Codes, Kind, Role};
 use farcall_engine::{
     self as engine, Cache, Cached, Compiled, Conversion, Direction, Endpoint, Served,
 };
 use farcall_memory::Shared;
 use farcall_memory::{OutOfMemory, TryVec, try_to_vec, try_with_capacity};
 use std::ffi::{c_char, c_void};
+use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 /// What C calls a function on slots by: an [`engine::SlotsCall`] that is told of the signature.
 type Call = unsafe extern "C-unwind" fn(
@@ -33,11 +37,25 @@ pub struct Signature {
     object_call: AtomicPtr<c_void>,
     codes: *const c_char,
     kinds: *const u8,
+    /// Of a function of C types [`BY_VALUES`].
     nargs: usize,
+    /// The result, then the arguments, where one is of a C type or a struct; null otherwise, and then the rest is nothing.
+    values: *const Value,
+    /// What the types are from; null if there are none.
+    scope: *const Scope,
+    value_count: u32,
+    arg_slots: u32,
+    ret_slots: u32,
+    is_variadic: bool,
     // What the pointers above point into, and what keeps the code alive.
     _bytes: Vec<u8>,
     compiled: Shared<Compiled>,
+    is_kept: AtomicBool,
+    declared: Option<Declared>,
 }
+
+/// No call has as many arguments: so one test finds both a wrong count and C types. ORDER farcall_signature
+const BY_VALUES: usize = usize::MAX;
 
 // SAFETY: the pointers are to memory of its own that does not change, and to code.
 unsafe impl Send for Signature {}
@@ -53,7 +71,9 @@ impl Signature {
         is_known_by_text: bool,
     ) -> Result<Signature, Failure> {
         let codes = Codes::parse(ret, args, role)?;
-        codes.expect_no_structs("a value of one slot")?;
+        if codes.expect_no_structs("a value of one slot").is_err() {
+            return Signature::declared(declared::of_codes(&codes, role)?, role);
+        }
         let conversion = match role {
             Role::Function => object_call(&codes)?.map(Conversion::Call),
             Role::Callback => deliveries(&codes)?.map(Conversion::Entry),
@@ -80,19 +100,65 @@ impl Signature {
                 bytes.try_extend(args.map(|&arg| of_argument(arg) as u8))?;
             }
         }
+        Ok(Signature::of(bytes, kinds, codes.args.len(), compiled))
+    }
+
+    /// `bytes` are the codes with their NUL and, from `kinds` on, the kinds of values.
+    fn of(bytes: Vec<u8>, kinds: usize, nargs: usize, compiled: Shared<Compiled>) -> Signature {
         let object_call = AtomicPtr::new(ptr::null_mut());
         if let Served::Code(start) = compiled.now(Direction::Call, Endpoint::Objects) {
             object_call.store(start.as_ptr().cast(), Ordering::Relaxed);
         }
-        Ok(Signature {
+        Signature {
             call: AtomicPtr::new(first_calls as Call as *mut c_void),
             object_call,
             codes: bytes.as_ptr().cast(),
             kinds: bytes[kinds..].as_ptr(),
-            nargs: codes.args.len(),
+            nargs,
+            values: ptr::null(),
+            scope: ptr::null(),
+            value_count: 0,
+            arg_slots: 0,
+            ret_slots: 0,
+            is_variadic: false,
             _bytes: bytes,
             compiled,
-        })
+            is_kept: AtomicBool::new(false),
+            declared: None,
+        }
+    }
+
+    /// One of C types, or with structs.
+    pub(crate) fn declared(declared: Declared, role: Role) -> Result<Signature, Failure> {
+        let values = &declared.values;
+        let nargs = values.len() - 1;
+        let conversion = match role {
+            Role::Function => declared.object_call()?.map(Conversion::Call),
+            Role::Callback => declared.deliveries()?.map(Conversion::Entry),
+        };
+        let compiled = engine::compile(declared.signature()?, conversion)?;
+        let plan = compiled.plan();
+        let (arg_slots, ret_slots) = (plan.arg_slots, plan.ret_slots);
+        let mut bytes = try_with_capacity(values.len() + 2)?;
+        bytes.try_extend_from_slice(declared.codes())?;
+        bytes.try_extend(values.iter().map(|value| value.kind))?;
+        let nargs_told = match role {
+            Role::Function => BY_VALUES,
+            Role::Callback => nargs,
+        };
+        let mut signature = Signature::of(bytes, 2, nargs_told, compiled);
+        signature.values = values.as_ptr();
+        signature.scope = declared.scope().map_or(ptr::null(), Shared::as_ptr);
+        signature.value_count = nargs as u32;
+        (signature.arg_slots, signature.ret_slots) = (arg_slots, ret_slots);
+        signature.is_variadic = declared.is_variadic();
+        signature.declared = Some(declared);
+        Ok(signature)
+    }
+
+    /// What it was made of, if that is C types or structs.
+    pub(crate) fn parts(&self) -> Option<&Declared> {
+        self.declared.as_ref()
     }
 
     pub(crate) fn compiled(&self) -> Shared<Compiled> {
@@ -145,42 +211,6 @@ unsafe extern "C-unwind" fn follow_plan(
     unsafe { engine::interp::call_slots((*signature).compiled.plan(), target, slots, result) }
 }
 
-/// The kind of a function's integers that are as wide as a pointer: they may be whatever a pointer may be. ORDER farcall_kind
-const WORD: u8 = 10;
-
-/// How a function's argument becomes what C gets.
-fn of_parameter(code: TypeCode) -> u8 {
-    match code.kind() {
-        Kind::Int | Kind::Uint if code.ty().size() == Type::POINTER.size() => WORD,
-        Kind::Callback => Kind::Pointer as u8,
-        kind => kind as u8,
-    }
-}
-
-/// How a function's result becomes a value.
-fn of_result(code: TypeCode) -> u8 {
-    match code.kind() {
-        Kind::Callback => Kind::Pointer as u8,
-        kind => kind as u8,
-    }
-}
-
-/// How a callback's result becomes what C gets. An object is no more than an address there, as it is the other way.
-fn of_handler(code: TypeCode) -> u8 {
-    match code.kind() {
-        Kind::Object => Kind::Pointer as u8,
-        kind => kind as u8,
-    }
-}
-
-/// How a callback's argument becomes a value. Whatever the port's own module takes for a pointer is an address.
-fn of_argument(code: TypeCode) -> Kind {
-    match code.kind() {
-        Kind::Str | Kind::Object | Kind::Callback => Kind::Pointer,
-        kind => kind,
-    }
-}
-
 /// How each argument of a callback gets to the handler. ORDER farcall_delivery
 fn deliveries(codes: &Codes) -> Result<Option<Vec<Delivery>>, OutOfMemory> {
     let delivery = |kind| match kind {
@@ -192,16 +222,6 @@ fn deliveries(codes: &Codes) -> Result<Option<Vec<Delivery>>, OutOfMemory> {
         Kind::Void | Kind::Struct => None,
     };
     all(codes.args.iter().map(|&code| delivery(of_argument(code))))
-}
-
-/// All items, unless one is missing.
-fn all<T>(items: impl ExactSizeIterator<Item = Option<T>>) -> Result<Option<Vec<T>>, OutOfMemory> {
-    let mut all = try_with_capacity(items.len())?;
-    for item in items {
-        let Some(item) = item else { return Ok(None) };
-        all.try_push(item)?;
-    }
-    Ok(Some(all))
 }
 
 /// How a signature's values are converted, unless one of them is an object as it is: a C function that takes those is the interpreter's
@@ -338,6 +358,17 @@ unsafe fn new(
 #[unsafe(no_mangle)]
 pub extern "C" fn farcall_generates_code() -> bool {
     engine::generates_code()
+}
+
+/// # Safety
+/// * `signature` is one of [`farcall_signature_new`]'s that has not been released.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_signature_keep(signature: *const Signature) {
+    // SAFETY: new() kept a reference for C, which is not given up here.
+    let signature = ManuallyDrop::new(unsafe { Shared::from_raw(signature) });
+    if !signature.is_kept.swap(true, Ordering::Relaxed) {
+        let _ = Shared::clone(&signature).into_raw();
+    }
 }
 
 /// # Safety

@@ -26,14 +26,24 @@
 
 static struct timespec soak_end;
 static unsigned soak_seed;
+/* How many rounds are left, where they are counted and not the time. */
+static int soak_counts_rounds;
+static long soak_rounds_left;
 
 static inline void soak_begin(int argc, char **argv) {
     CHECK(argc == 3);
     clock_gettime(CLOCK_MONOTONIC, &soak_end);
     soak_end.tv_sec += atol(argv[1]);
     soak_seed = (unsigned)strtoull(argv[2], NULL, 10);
+    const char *rounds = getenv("FARCALL_SOAK_ROUNDS");
+    soak_counts_rounds = rounds != NULL;
+    soak_rounds_left = rounds == NULL ? 0 : atol(rounds);
 }
+/* Is asked once for each round. */
 static inline int soak_goes_on(void) {
+    if (soak_counts_rounds) {
+        return __atomic_fetch_sub(&soak_rounds_left, 1, __ATOMIC_RELAXED) > 0;
+    }
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec < soak_end.tv_sec || (now.tv_sec == soak_end.tv_sec && now.tv_nsec < soak_end.tv_nsec);

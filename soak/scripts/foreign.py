@@ -1,9 +1,9 @@
 # Threads that only C knows run Python functions, which sort by others, while functions and callbacks are made, closed and
 # collected, and now and then the process forks.
-import _thread, ffi, gc, sys, time
+import _thread, ffi, gc, sys
 from array import array
+from support.turn import goes_on
 
-end = time.time() + int(sys.argv[1])
 seed = int(sys.argv[2])
 libc = ffi.open("libc.so.6")
 create = libc.func("i", "pthread_create", "ppCp")
@@ -97,7 +97,7 @@ def child():
 # The exceptions that C's threads do not get are printed, and so is that a callback was closed while C called it.
 null = libc.func("i", "open", "si")("/dev/null", 1)
 libc.func("i", "dup2", "ii")(null, 2)
-while time.time() < end:
+while goes_on(rounds):
     callback = ffi.callback("p", work, "p")
     threads = start(callback)
     what = random(4)

@@ -1,7 +1,7 @@
 # Ctrl-C at random times, in calls, in callbacks, while functions, callbacks and libraries are made and closed, and in the collector.
 import ffi, gc, os, random, sys, time
+from support.turn import goes_on
 
-end = time.time() + int(sys.argv[1])
 random.seed(int(sys.argv[2]))
 peer = ffi.open(os.getenv("FARCALL_SOAK_PEER"))
 interrupt_in = peer.func("v", "interrupt_in", "l")
@@ -91,7 +91,7 @@ def is_out_of_calls(depth):
     return False
 
 
-while time.time() < end:
+while goes_on(rounds):
     work = random.choice(works)
     try:
         interrupt_in(random.getrandbits(random.randrange(1, 13)))

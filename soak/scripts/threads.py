@@ -1,7 +1,7 @@
 # Threads make functions and callbacks of the same signatures at the same time, and call them.
 import ffi, _thread, sys, time
+from support.turn import goes_on
 
-end = time.time() + int(sys.argv[1])
 seed = int(sys.argv[2])
 lock = _thread.allocate_lock()
 codes = "bBhHiIlLqQpP"
@@ -16,7 +16,7 @@ def sums(*values):
 def work(n):
     global rounds, left
     done = 0
-    while time.time() < end:
+    while goes_on(3 * done):
         n = (n * 1103515245 + 12345) & 0x7FFFFFFF
         letters = "".join(codes[(n >> shift) % len(codes)] for shift in (3, 8, 13, 18))
         callback = ffi.callback("i", sums, letters)

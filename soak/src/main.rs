@@ -1,7 +1,7 @@
 //! Uses the crate in ways that only fail now and then, for as long as one likes: `cargo xtask soak` runs it.
 //!
-//! `farcall-soak NAME SECONDS SEED` runs one scenario and prints how many rounds it did. A wrong value is a panic; a hang is for whoever
-//! watches.
+//! `farcall-soak NAME SECONDS SEED` runs one scenario and prints how many rounds it did; `FARCALL_SOAK_ROUNDS` has it do so many, whatever the
+//! time. A wrong value is a panic; a hang is for whoever watches.
 
 #[cfg(target_os = "linux")]
 mod allocator;
@@ -14,6 +14,8 @@ mod leaving;
 #[cfg(target_os = "linux")]
 mod peer;
 #[cfg(target_os = "linux")]
+mod scripts;
+#[cfg(target_os = "linux")]
 mod signatures;
 #[cfg(target_os = "linux")]
 mod storm;
@@ -23,13 +25,13 @@ mod turn;
 #[cfg(target_os = "linux")]
 mod scenarios {
     use crate::turn::Turn;
-    use crate::{closing, forks, leaving, signatures};
+    use crate::{closing, forks, leaving, scripts, signatures};
     use std::process::ExitCode;
 
     /// A scenario returns its rounds.
     type Scenario = fn(&mut Turn) -> u64;
 
-    const ALL: [(&str, Scenario); 18] = [
+    const ALL: [(&str, Scenario); 20] = [
         ("close-call", closing::calls),
         ("close-call-storm", closing::calls_in_a_storm),
         ("close-variable", closing::variables),
@@ -48,6 +50,8 @@ mod scenarios {
         ("forks-library", forks::library),
         ("forks-closed", forks::closed),
         ("forks-panics", forks::panics),
+        ("scripts-ours", scripts::ours),
+        ("scripts-stock", scripts::stock),
     ];
 
     /// Runs the scenario that the command line names.
@@ -74,7 +78,8 @@ mod scenarios {
                 unsafe { libc::_exit(101) };
             }
         }));
-        let rounds = scenario(&mut Turn::new(seconds, seed));
+        let wanted = number(std::env::var("FARCALL_SOAK_ROUNDS").ok());
+        let rounds = scenario(&mut Turn::new(seconds, seed, wanted));
         println!("rounds {rounds}");
         ExitCode::SUCCESS
     }

@@ -11,7 +11,7 @@ pub fn path() -> String {
 /// The library, opened.
 pub fn open() -> Library {
     // SAFETY: it has no initialisers.
-    unsafe { Library::open(Some(&path())) }.expect("the library opens")
+    unsafe { Library::open(path()) }.expect("the library opens")
 }
 
 /// One of its functions.

@@ -1,26 +1,45 @@
 //! How long a scenario goes on, and what it draws.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// One run of a scenario.
 pub struct Turn {
-    end: Instant,
+    end: End,
     state: u64,
 }
 
+/// When it is over: by the clock, or once so many rounds have begun, whoever does them.
+#[derive(Clone)]
+enum End {
+    At(Instant),
+    After(Arc<AtomicU64>),
+}
+
 impl Turn {
-    /// A turn of so many seconds. The seed decides all that is drawn.
-    pub fn new(seconds: u64, seed: u64) -> Turn {
+    /// A turn of so many seconds, or of so many rounds if those are given. The seed decides all that is drawn.
+    pub fn new(seconds: u64, seed: u64, rounds: Option<u64>) -> Turn {
         Turn {
-            end: Instant::now() + Duration::from_secs(seconds),
+            end: match rounds {
+                None => End::At(Instant::now() + Duration::from_secs(seconds)),
+                Some(rounds) => End::After(Arc::new(AtomicU64::new(rounds))),
+            },
             state: seed ^ 0x9e37_79b9_7f4a_7c15,
         }
     }
 
-    /// Whether there is time left.
+    /// Whether there is another round. It is asked once for each.
     pub fn goes_on(&self) -> bool {
-        Instant::now() < self.end
+        match &self.end {
+            End::At(end) => Instant::now() < *end,
+            End::After(left) => {
+                let (success, failure) = (Ordering::Relaxed, Ordering::Relaxed);
+                let less = |left: u64| left.checked_sub(1);
+                left.fetch_update(success, failure, less).is_ok()
+            }
+        }
     }
 
     /// A number below `limit`.
@@ -36,12 +55,12 @@ impl Turn {
     /// Another turn for another thread, that ends when this one does.
     pub fn fork(&mut self) -> Turn {
         Turn {
-            end: self.end,
+            end: self.end.clone(),
             state: self.draw(u64::MAX),
         }
     }
 
-    /// Has so many threads do rounds of `work` until time is up. Each gets a turn to draw from, and says how many rounds it did. Returns the sum.
+    /// Has so many threads do rounds of `work` until the turn is over. Each gets a turn to draw from, and says how many rounds it did. Returns the sum.
     pub fn on_threads<W>(&mut self, threads: usize, work: W) -> u64
     where
         W: Fn(&mut Turn) -> u64 + Clone + Send + 'static,

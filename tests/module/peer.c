@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -207,6 +209,46 @@ PEER int call_kept(int x) {
     return kept(x);
 }
 
+// A thread of C's that works with what lies on the stack of the function which makes it. So that one is not to be left by an interrupt
+// before the thread has ended.
+typedef struct {
+    pthread_t id;
+    #if !defined(_WIN32)
+    sigset_t signals;
+    #endif
+} thread_t;
+
+static void let_interrupts(const thread_t *thread) {
+    #if !defined(_WIN32)
+    pthread_sigmask(SIG_SETMASK, &thread->signals, NULL);
+    #else
+    (void)thread;
+    #endif
+}
+
+static bool begin_thread(thread_t *thread, void *(*run)(void *), void *argument) {
+    #if !defined(_WIN32)
+    sigset_t interrupts;
+    sigemptyset(&interrupts);
+    sigaddset(&interrupts, SIGINT);
+    #if defined(__linux__)
+    sigaddset(&interrupts, SIGRTMIN + 6); // the module's own
+    #endif
+    pthread_sigmask(SIG_BLOCK, &interrupts, &thread->signals);
+    #endif
+    bool begins = pthread_create(&thread->id, NULL, run, argument) == 0;
+    if (!begins) {
+        let_interrupts(thread);
+    }
+    return begins;
+}
+
+static int end_thread(const thread_t *thread) {
+    int status = pthread_join(thread->id, NULL);
+    let_interrupts(thread);
+    return status;
+}
+
 // Callbacks from a thread that only C knows.
 typedef struct {
     int (*f)(int);
@@ -225,25 +267,25 @@ static void *run_job(void *argument) {
 
 PEER int call_on_thread(int (*f)(int), int x) {
     job_t job = { f, x, -1, 1 };
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, run_job, &job) != 0) {
+    thread_t thread;
+    if (!begin_thread(&thread, run_job, &job)) {
         return -2;
     }
-    pthread_join(thread, NULL);
+    end_thread(&thread);
     return job.result;
 }
 
 // Calls `f` on this thread while a foreign one calls `g`; the sum of g's results.
 PEER int call_beside_thread(int (*f)(int), int (*g)(int), int times) {
     job_t job = { g, 1, -1, times };
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, run_job, &job) != 0) {
+    thread_t thread;
+    if (!begin_thread(&thread, run_job, &job)) {
         return -2;
     }
     for (int i = 0; i < times; ++i) {
         f(i);
     }
-    pthread_join(thread, NULL);
+    end_thread(&thread);
     return job.result;
 }
 
@@ -312,11 +354,14 @@ static void *run_errno_job(void *argument) {
 
 PEER int errno_around_on_thread(int number, int (*f)(int)) {
     job_t job = { f, number, -1, 1 };
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, run_errno_job, &job) != 0) {
+    thread_t thread;
+    if (!begin_thread(&thread, run_errno_job, &job)) {
         return -2;
     }
-    pthread_join(thread, NULL);
+    end_thread(&thread);
     return job.result;
 }
 #include "support/threads.c"
+#include "support/layouts.c"
+#include "support/declared.c"
+#include "support/by_value.c"

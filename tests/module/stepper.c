@@ -3,7 +3,10 @@
 #if !defined(_WIN32)
 
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -42,10 +45,23 @@ static void start_timer(long microseconds) {
 
 static volatile long steps_left;
 
+// The last step leads to these, if that is said: SIGTRAP is blocked behind the one, which would end the process, and other threads wait for
+// whoever is stopped behind the other.
+static volatile bool ends_at_locks, is_at_end;
+
+static bool is_at_lock(greg_t instruction) {
+    return instruction == (greg_t)(uintptr_t)pthread_sigmask || instruction == (greg_t)(uintptr_t)pthread_mutex_lock;
+}
+
 static void on_step(int number, siginfo_t *info, void *context) {
     (void)number;
     (void)info;
-    greg_t *flags = &((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL];
+    greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+    greg_t *flags = &registers[REG_EFL];
+    if (ends_at_locks && is_at_lock(registers[REG_RIP])) {
+        is_at_end = true;
+        steps_left = 0;
+    }
     if (steps_left-- > 0) {
         *flags |= TRAP_FLAG;
     } else {
@@ -70,11 +86,32 @@ static void start(long steps) {
         : : "i" (TRAP_FLAG) : "memory", "cc");
 }
 
+static void count_steps(long steps) {
+    ends_at_locks = true;
+    is_at_end = false;
+    start(steps);
+}
+
+static void stop_counting(void) {
+    steps_left = 0;
+    ends_at_locks = false;
+}
+
 #else
 
 // Elsewhere a timer has to do. A hundred instructions take a microsecond at most.
 static void start(long steps) {
     start_timer(1 + steps / 100);
+}
+
+static const bool is_at_end;
+
+// Nothing stops.
+static void count_steps(long steps) {
+    (void)steps;
+}
+
+static void stop_counting(void) {
 }
 
 #endif
@@ -101,5 +138,7 @@ PEER void spin(void) {
         __asm__ volatile ("");
     }
 }
+
+#include "support/late.c"
 
 #endif

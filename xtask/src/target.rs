@@ -223,6 +223,8 @@ static X86_64_WINDOWS_GNU: Spec = Spec {
             "alarm_in_callback",
             "Windows has no signals that come by themselves",
         ),
+        ("callback_entered_late", "the port has no threads"),
+        ("cdef_threads", "the port has no threads"),
         ("errno_threads", "the port has no threads"),
         (
             "interrupts",

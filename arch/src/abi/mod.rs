@@ -161,6 +161,11 @@ impl Move {
         copy: None,
     };
 
+    /// Whether it may be the only move of a scalar.
+    pub(crate) fn may_be_scalar(&self) -> bool {
+        self.offset == 0 && matches!(self.width, 1 | 2 | 4 | 8) && self.copy.is_none()
+    }
+
     /// Where the bytes are, if they are not in a register.
     pub(crate) fn memory(&self) -> Option<Memory> {
         match (self.place, self.copy) {
@@ -220,9 +225,7 @@ impl Plan {
     /// Whether each value is one move of a register's size, and none in memory of its own: true of every signature of scalars.
     pub fn is_of_scalars(&self) -> bool {
         let mut moves = self.args.iter().chain(&self.ret);
-        let is_scalar =
-            |mv: &Move| mv.offset == 0 && matches!(mv.width, 1 | 2 | 4 | 8) && mv.copy.is_none();
-        self.sret.is_none() && moves.all(is_scalar)
+        self.sret.is_none() && moves.all(Move::may_be_scalar)
     }
 }
 

@@ -385,6 +385,7 @@ fn content_at(ty: &Type, base: u32) -> Content {
         });
         return content;
     };
+    content.is_mixed = members.is_mixed();
     for member in members.members() {
         let offset = base + member.offset;
         if let Type::Struct(_) = member.ty {

@@ -5,7 +5,7 @@
 //!
 //! Each machine has a folder, with the same files in both: `mod` (the emitter and its frame), `call` (trampolines on slots and on
 //! pointers), `entry` (callback entries on slots and on pointers), `values` (moves between memory and places), `access` (one load or
-//! store), `block` (copies of any size), `branches`, `objects` and `object_entry` (calls and entries on objects), `shared` (the code that calls
+//! store), `block` (copies of any size), `branches`, `bytes` (structures on objects), `objects` and `object_entry` (calls and entries on objects), `shared` (the code that calls
 //! on objects share), `thread` (the thread's own words), `errno` (C's error numbers, which are among these).
 //!
 //! # The trampoline on slots
@@ -45,6 +45,7 @@
 #[cfg(feature = "a64")]
 mod a64;
 mod buffer;
+mod bytes;
 mod entry_frame;
 mod object_entry;
 mod objects;
@@ -234,7 +235,7 @@ pub fn call_objects(
     model: &ObjectModel,
     shared: &SharedOffsets,
 ) -> Result<Option<Code>, OutOfMemory> {
-    if !plan.is_of_scalars() || !plan.mirrors.is_empty() || !is_reasonable(plan) {
+    if !bytes::is_suited(plan, call, model) || !is_reasonable(plan) {
         return Ok(None);
     }
     let code = match objects_on(plan.abi, model) {

@@ -5,8 +5,9 @@
 //! everything: nothing has happened yet that the shared code does not undo.
 
 use super::buffer::{Label, List};
+use super::bytes::{BytesSteps, Room, prepare_bytes};
 use crate::abi::regs::{Fpr, Gpr};
-use crate::abi::{Abi, Move, Plan};
+use crate::abi::{Abi, Extend, Move, Plan};
 use crate::endpoint::{Boxing, ErrnoModel, ObjectCall, ObjectModel, SharedOffsets, Unbox};
 use crate::layout::SLOT;
 use farcall_memory::OutOfMemory;
@@ -51,7 +52,7 @@ pub(super) enum LinkTime {
 }
 
 /// The steps of a call on objects as one machine does them, in [`emit_call`]'s order.
-pub(super) trait CallSteps: Machine {
+pub(super) trait CallSteps: BytesSteps {
     const LINK_TIME: LinkTime;
 
     /// Takes the slow path unless there are as many arguments as the signature has, and no keywords.
@@ -81,6 +82,8 @@ pub(super) trait CallSteps: Machine {
     fn box_none(&mut self, job: &CallJob<'_>);
     /// Makes a small integer of a result of fewer than all bits.
     fn box_narrow(&mut self, job: &CallJob<'_>, result: &Move);
+    /// Makes true or false of a result.
+    fn box_bool(&mut self, job: &CallJob<'_>);
     /// Makes a small integer of a result of all bits, or goes to `large` with it.
     fn box_word(&mut self, job: &CallJob<'_>, is_signed: bool, large: Label);
     /// Passes a result on to the function that makes floats.
@@ -116,7 +119,26 @@ pub(super) struct CallJob<'a> {
     pub wrong_count: Label,
     /// Leads to the exception that waits.
     pub raise: Label,
+    /// Leads to the slow path from where the thread's word is not kept yet.
+    pub without_word: Label,
+    pub room: Room,
+    /// Whether any argument is of bytes.
+    pub has_bytes: bool,
+    /// Whether no argument's conversion can fail once all tags are tested.
+    pub is_of_integers: bool,
     detours: List<(DetourLabels, Detour)>,
+}
+
+/// Which integers an argument's type holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Range {
+    /// All of them, or their low bits if the type has fewer.
+    Any,
+    /// Those that extending its bits does not change.
+    Narrow,
+    NotNegative,
+    /// 0 and 1. They may be the words for false and for true.
+    Truth,
 }
 
 /// Where a detour begins, and where it comes back to.
@@ -146,7 +168,7 @@ impl<'a> CallJob<'a> {
         model: &'a ObjectModel,
         shared: &'a SharedOffsets,
     ) -> CallJob<'a> {
-        CallJob {
+        let mut job = CallJob {
             plan,
             call,
             model,
@@ -154,8 +176,15 @@ impl<'a> CallJob<'a> {
             slow_path: asm.new_label(),
             wrong_count: asm.new_label(),
             raise: asm.new_label(),
+            without_word: asm.new_label(),
+            room: Room::new(plan, call),
+            has_bytes: call.args.contains(&Unbox::Bytes),
+            is_of_integers: false,
             detours: List::new(),
-        }
+        };
+        let is_certain = |arg| job.is_of_integer(arg) && job.range(arg) == Range::Any;
+        job.is_of_integers = !job.has_bytes && plan.args.iter().all(is_certain);
+        job
     }
 
     /// How an argument is to be unboxed.
@@ -163,12 +192,35 @@ impl<'a> CallJob<'a> {
         self.call.args[arg.value as usize]
     }
 
+    /// What has to be asked of an argument that is an integer.
+    pub(super) fn range(&self, arg: &Move) -> Range {
+        match (self.unbox(arg), arg.extend) {
+            (Unbox::Signed | Unbox::Unsigned, Extend::Sign | Extend::Zero) => Range::Narrow,
+            (Unbox::Unsigned, Extend::None) => Range::NotNegative,
+            (Unbox::Bool, _) => Range::Truth,
+            _ => Range::Any,
+        }
+    }
+
+    /// Whether the argument is a small integer and nothing else.
+    pub(super) fn is_of_integer(&self, arg: &Move) -> bool {
+        matches!(
+            self.unbox(arg),
+            Unbox::Int | Unbox::Signed | Unbox::Unsigned
+        )
+    }
+
     /// The shared code that converts an argument, if it may be more than one kind of object.
     pub(super) fn converter(&self, unbox: Unbox) -> Option<u32> {
         match unbox {
             Unbox::Pointer => Some(self.shared.pointer),
             Unbox::Function => Some(self.shared.function),
-            Unbox::Int | Unbox::Float => None,
+            Unbox::Int
+            | Unbox::Signed
+            | Unbox::Unsigned
+            | Unbox::Bool
+            | Unbox::Float
+            | Unbox::Bytes => None,
         }
     }
 
@@ -191,6 +243,7 @@ pub(super) fn emit_call<M: CallSteps>(
     let job = &mut job;
     asm.check_counts(job);
     asm.enter_call(job);
+    prepare_bytes(asm, job);
     asm.keep_thread_word(job);
     match M::LINK_TIME {
         LinkTime::BeforeUnboxing => {
@@ -222,7 +275,9 @@ pub(super) fn emit_call<M: CallSteps>(
 /// Boxes the result and returns it.
 fn box_result<M: CallSteps>(asm: &mut M, job: &mut CallJob<'_>) {
     match (job.call.ret, job.plan.ret.first()) {
+        (Boxing::Bytes, _) => asm.box_bytes(job),
         (Boxing::None, _) | (_, None) => asm.box_none(job),
+        (Boxing::Bool, Some(_)) => asm.box_bool(job),
         (Boxing::Int(_) | Boxing::Uint(_), Some(result)) if result.width < SLOT => {
             asm.box_narrow(job, result);
         }

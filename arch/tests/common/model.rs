@@ -36,6 +36,7 @@ pub fn model(abi: Abi) -> ObjectModel {
     };
     ObjectModel {
         none: 6,
+        truth: [14, 30],
         float_type: 0x1111_0000_0000,
         float_value: 8,
         buffers: vec![field(0x2222_0000_0000, 24), field(0x2222_0000_0100, 24)],
@@ -49,6 +50,8 @@ pub fn model(abi: Abi) -> ObjectModel {
         raise: 0x5555_0000_0000,
         new_float: 0x6666_0000_0000,
         new_object: 0x7777_0000_0000,
+        find_bytes: 0x8888_0000_0000,
+        new_of_bytes: 0x9999_0000_0000,
         errno: Some(errno),
         catch: Some(CatchModel {
             state,

@@ -19,3 +19,20 @@ int32_t call_back_one(int32_t (*f)(int32_t), int64_t count) {
     }
     return last;
 }
+
+// A struct by value, and the same two numbers one by one.
+struct pair {
+    int64_t first, second;
+};
+
+int64_t add_pair(struct pair pair) {
+    return pair.first + pair.second;
+}
+
+int64_t add_two(int64_t first, int64_t second) {
+    return first + second;
+}
+
+struct pair pair_of(int64_t first, int64_t second) {
+    return (struct pair) { first, second };
+}

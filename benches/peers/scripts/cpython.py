@@ -24,6 +24,10 @@ C_TYPES = {
 }
 
 
+class Pair(ctypes.Structure):
+    _fields_ = [("first", ctypes.c_int64), ("second", ctypes.c_int64)]
+
+
 class Ctypes:
     """The standard library's, with declared types."""
 
@@ -43,6 +47,12 @@ class Ctypes:
         function.argtypes = [kind, ctypes.c_int64]
         callback = kind(python)
         return lambda n: function(callback, n)
+
+    def structs(self):
+        add, make = self.library["add_pair"], self.library["pair_of"]
+        add.restype, add.argtypes = ctypes.c_int64, [Pair]
+        make.restype, make.argtypes = Pair, [ctypes.c_int64, ctypes.c_int64]
+        return add, make
 
 
 class Cffi:
@@ -64,6 +74,15 @@ class Cffi:
         callback = self.ffi.callback("int32_t(int32_t, int32_t)", python)
         function = self.ffi.dlopen(LIBRARY).call_back
         return lambda n: function(callback, n)
+
+    def structs(self):
+        self.ffi.cdef("""
+            struct pair { int64_t first, second; };
+            int64_t add_pair(struct pair pair);
+            struct pair pair_of(int64_t first, int64_t second);
+        """)
+        library = self.ffi.dlopen(LIBRARY)
+        return library.add_pair, library.pair_of
 
 
 def timed(loop, count):
@@ -89,10 +108,10 @@ def net(row, loop, base):
     print("sample", row, PEER, " ".join(samples), sep="\t")
 
 
-def loop_of(call, function):
+def loop_of(call, function, argument=None):
     scope = {}
-    exec(f"def make(f):\n def loop(n):\n  for i in range(n):\n   {call}\n return loop\n", scope)
-    return scope["make"](function)
+    exec(f"def make(f, p):\n def loop(n):\n  for i in range(n):\n   {call}\n return loop\n", scope)
+    return scope["make"](function, argument)
 
 
 def main():
@@ -105,6 +124,11 @@ def main():
                 function = way.function(ret, f"{name}_ends", args)
                 assert eval(f"f({values})", {"f": function}) == eval(ends)
                 net(f"peers/{name}", loop_of(f"f({values})", function), empty)
+    add, make = way.structs()
+    pair = make(1, 2)
+    assert add(pair) == 3
+    net("peers/struct", loop_of("f(p)", add, pair), empty)
+    net("peers/struct result", loop_of("f(1, 2)", make), empty)
     call_back = way.call_back(lambda a, b: a + b)
     assert call_back(3) == 3
     net("peers/callback", call_back, lambda n: None)

@@ -39,8 +39,8 @@ local function empty(n)
 end
 
 -- A loop with a call in it, as source: the arguments are constants, as they are in the other scripts.
-local function loop_of(call, f)
-    return assert(loadstring("local f = ... return function(n) for i = 1, n do " .. call .. " end end"))(f)
+local function loop_of(call, f, p)
+    return assert(loadstring("local f, p = ... return function(n) for i = 1, n do " .. call .. " end end"))(f, p)
 end
 
 for line in io.lines(tables) do
@@ -56,6 +56,16 @@ for line in io.lines(tables) do
         net("peers/" .. name, loop_of("f(" .. values .. ")", f), empty)
     end
 end
+
+ffi.cdef([[
+    struct pair { int64_t first, second; };
+    int64_t add_pair(struct pair pair);
+    struct pair pair_of(int64_t first, int64_t second);
+]])
+local pair = lib.pair_of(1, 2)
+assert(lib.add_pair(pair) == 3)
+net("peers/struct", loop_of("f(p)", lib.add_pair, pair), empty)
+net("peers/struct result", loop_of("f(1, 2)", lib.pair_of), empty)
 
 ffi.cdef("int32_t call_back(int32_t (*f)(int32_t, int32_t), int64_t count);")
 local callback = ffi.cast("int32_t (*)(int32_t, int32_t)", function(a, b)

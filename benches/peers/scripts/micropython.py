@@ -164,3 +164,29 @@ def callbacks():
 
 
 callbacks()
+
+
+# Structs by value, which the port's own module has not.
+def structs():
+    declared = ffi.cdef("""
+        struct pair { int64_t first, second; };
+        int64_t add_pair(struct pair pair);
+        int64_t add_two(int64_t first, int64_t second);
+        struct pair pair_of(int64_t first, int64_t second);
+    """)
+    lib = ffi.open(LIBRARY, declared)
+    pair = declared.new("struct pair", first=1, second=2)
+    if lib.add_pair(pair) != 3 or lib.pair_of(4, 5).second != 5:
+        raise ValueError("a struct does not arrive")
+    net(
+        "script/struct",
+        [
+            (PEER, loop_of("f(p)", f=lib.add_pair, p=pair), empty),
+            (PEER + " numbers", loop_of("f(1, 2)", f=lib.add_two), empty),
+        ],
+    )
+    net("script/struct result", [(PEER, loop_of("f(1, 2)", f=lib.pair_of), empty)])
+
+
+if hasattr(ffi, "cdef"):
+    structs()

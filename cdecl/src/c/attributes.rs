@@ -1,8 +1,8 @@
 //! GNU C's attributes, Microsoft's `__declspec` and C23's `[[…]]`: what changes a layout, out of all there are.
 
+use super::constant::Digits;
 use super::declarations::Declarations;
-use super::error::Result;
-use super::parser::Parser;
+use super::parser::{Parser, Result};
 use super::token::{Kind, Token};
 use super::types::{Basic, Ty, TypeId};
 use farcall_arch::structs::MAX_ALIGN;
@@ -20,6 +20,8 @@ pub(super) struct Attributes {
     pub mode: Option<Mode>,
     /// `vector_size(n)`, 0 for none.
     pub vector: u32,
+    /// `overloadable`, clang's: functions of the same name may have other types.
+    pub overloadable: bool,
     /// `ms_struct` or `gcc_struct`.
     pub microsoft: Option<bool>,
 }
@@ -79,6 +81,7 @@ impl Parser<'_, '_> {
         let has_arguments = self.token.is("(");
         match word.text.trim_matches('_') {
             "packed" => all.packed = true,
+            "overloadable" => all.overloadable = true,
             "ms_struct" => all.microsoft = Some(true),
             "gcc_struct" => all.microsoft = Some(false),
             "aligned" | "align" if !has_arguments => all.aligned = all.aligned.max(LARGEST),
@@ -137,7 +140,10 @@ impl Parser<'_, '_> {
         self.expect(")")?;
         match u32::try_from(value) {
             Ok(align) if align == 0 || align.is_power_of_two() && align <= 1 << 28 => Ok(align),
-            _ => Err(self.fault_at(&at, format_args!("expected a power of two, got {value}"))),
+            _ => Err(self.fault_at(
+                &at,
+                format_args!("expected a power of two, got {}", Digits(value)),
+            )),
         }
     }
 

@@ -18,11 +18,34 @@ pub enum Constant {
 impl fmt::Display for Constant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Constant::Integer(value) => value.fmt(f),
+            Constant::Integer(value) => Digits(*value).fmt(f),
             // The standard library's text of it would take 20 kB.
             Constant::Float(_) => f.write_str("a number with a fraction"),
             Constant::Text(text) => write!(f, "\"{}\"", text.escape_ascii()),
         }
+    }
+}
+
+/// A number as messages have it. The standard library's text of one as wide takes 2 kB of a program.
+pub(super) struct Digits(pub i128);
+
+impl fmt::Display for Digits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = [b'0'; 40];
+        let mut left = self.0.unsigned_abs();
+        let mut start = bytes.len();
+        for (place, byte) in bytes.iter_mut().enumerate().rev() {
+            *byte = b'0' + (left % 10) as u8;
+            left /= 10;
+            start = place;
+            if left == 0 {
+                break;
+            }
+        }
+        if self.0 < 0 {
+            f.write_str("-")?;
+        }
+        f.write_str(std::str::from_utf8(&bytes[start..]).unwrap_or_default())
     }
 }
 
@@ -53,5 +76,17 @@ impl Width {
     /// Whether a value is within the range.
     pub fn holds(self, value: i128) -> bool {
         self.wrap(value) == value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Digits;
+
+    #[test]
+    fn digits_are_those_of_the_standard_library() {
+        for number in [0, 9, 10, -1, -120, i128::MAX, i128::MIN, 1 << 64] {
+            assert_eq!(Digits(number).to_string(), number.to_string());
+        }
     }
 }

@@ -2,9 +2,9 @@
 
 use super::attributes::Attributes;
 use super::declarations::Declarations;
-use super::error::Result;
 use super::names::NameId;
-use super::parser::Parser;
+use super::parser::{Parser, Result};
+use super::sort::sort_by_key;
 use super::specifiers::Specifiers;
 use super::steps::count;
 use super::token::Token;
@@ -23,7 +23,7 @@ const INNER_NAMES: usize = 256;
 impl<'t> Parser<'_, 't> {
     /// Refuses the first name that is not new, which is that of a `what`.
     pub(super) fn expect_distinct(&self, names: &mut [Named<'t>], what: &str) -> Result<()> {
-        names.sort_unstable_by_key(|(name, at)| (*name, at.start));
+        sort_by_key(names, |(name, at)| (*name, at.start));
         let pairs = names.windows(2).filter(|pair| pair[0].0 == pair[1].0);
         match pairs.map(|pair| pair[1]).min_by_key(|(_, at)| at.start) {
             None => Ok(()),
@@ -246,7 +246,9 @@ impl Declarations {
         let start = self.fields.len();
         self.by_name.try_extend(0..fields.len() as u32)?;
         self.fields.try_extend_from_slice(fields)?;
-        self.by_name[start..].sort_unstable_by_key(|place| (fields[*place as usize].name, *place));
+        sort_by_key(&mut self.by_name[start..], |place| {
+            (fields[*place as usize].name, *place)
+        });
         Ok(start as u32..self.fields.len() as u32)
     }
 }

@@ -1,10 +1,9 @@
 //! What has been declared.
 
 use super::constant::{Constant, Width};
-use super::derived::Derived;
+use super::derived::{Derived, is_derived};
 use super::names::{NameId, Names};
 use super::platform::Platform;
-use super::rollback::Journal;
 use super::types::{Basic, Enum, Field, FunctionType, Param, Record, Ty, TypeId};
 use farcall_memory::{OutOfMemory, TryVec};
 
@@ -49,6 +48,39 @@ pub(super) enum Meaning {
 pub(super) struct Known {
     pub ordinary: Option<Meaning>,
     pub tag: Option<TypeId>,
+}
+
+/// How much of everything there was.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    pub names: usize,
+    pub types: usize,
+    pub function_types: usize,
+    pub params: usize,
+    pub records: usize,
+    pub fields: usize,
+    pub enums: usize,
+    pub functions: usize,
+    pub variables: usize,
+    pub constants: usize,
+    pub changes: usize,
+}
+
+/// What was there before a text changed it.
+#[derive(Debug)]
+pub(super) enum Change {
+    Known(NameId, Known),
+    Record(u32, Record),
+    Enum(u32, Enum),
+    Function(u32, Function),
+    Variable(u32, Variable),
+}
+
+/// What is needed to take back a text.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    pub mark: Option<Mark>,
+    pub changes: Vec<Change>,
 }
 
 /// All that texts have declared, for one platform.
@@ -184,7 +216,7 @@ impl Declarations {
     pub fn typedefs(&self) -> impl Iterator<Item = (NameId, TypeId)> {
         let numbered = self.known.iter().zip(0..);
         numbered.filter_map(|(known, number)| match known.ordinary {
-            Some(Meaning::Type(ty)) => Some((NameId(number), ty)),
+            Some(Meaning::Type(ty)) => Some((NameId::new(number), ty)),
             _ => None,
         })
     }
@@ -192,7 +224,7 @@ impl Declarations {
     /// All tags, and their types.
     pub fn tags(&self) -> impl Iterator<Item = (NameId, TypeId)> {
         let numbered = self.known.iter().zip(0..);
-        numbered.filter_map(|(known, number)| Some((NameId(number), known.tag?)))
+        numbered.filter_map(|(known, number)| Some((NameId::new(number), known.tag?)))
     }
 
     fn meaning(&self, name: &str) -> Option<Meaning> {
@@ -200,7 +232,7 @@ impl Declarations {
     }
 
     pub(super) fn known_of(&self, name: NameId) -> Known {
-        let known = self.known.get(name.0 as usize);
+        let known = self.known.get(name.index());
         known.copied().unwrap_or_default()
     }
 
@@ -208,21 +240,21 @@ impl Declarations {
         &mut self,
         name: NameId,
     ) -> std::result::Result<&mut Known, OutOfMemory> {
-        if self.known.len() <= name.0 as usize {
+        if self.known.len() <= name.index() {
             self.known.try_resize(self.names.len(), Known::default())?;
         }
         self.note_known(name)?;
-        Ok(&mut self.known[name.0 as usize])
+        Ok(&mut self.known[name.index()])
     }
 
     /// The type with a number, if there is one.
     pub fn type_numbered(&self, number: u32) -> Option<TypeId> {
-        ((number as usize) < self.types.len()).then_some(TypeId(number))
+        ((number as usize) < self.types.len()).then_some(TypeId::new(number))
     }
 
     /// What a type is.
     pub fn get(&self, ty: TypeId) -> Ty {
-        self.types[ty.0 as usize]
+        self.types[ty.index()]
     }
 
     /// What a type is, behind the names that it was given.
@@ -236,7 +268,7 @@ impl Declarations {
 
     /// One of C's own types.
     pub(super) fn basic(basic: Basic) -> TypeId {
-        TypeId(basic as u32)
+        TypeId::new(basic as u32)
     }
 
     /// Of how many pointers, arrays and functions a type consists.
@@ -254,8 +286,24 @@ impl Declarations {
         }
     }
 
+    /// A type, which is the one that there is where one with this content may be.
+    pub(super) fn add_type(&mut self, ty: Ty) -> Result<TypeId, OutOfMemory> {
+        if let Some(known) = self.derived.find(&self.types, &ty) {
+            return Ok(known);
+        }
+        let depth = self.depth_of(ty);
+        if is_derived(&ty) {
+            self.derived.reserve(&self.types)?;
+        }
+        self.depths.try_reserve(1)?;
+        self.types.try_push(ty)?;
+        self.depths.push(depth);
+        self.derived.add_last(&self.types);
+        Ok(TypeId::new(self.types.len() as u32 - 1))
+    }
+
     pub(super) fn depth(&self, ty: TypeId) -> u8 {
-        self.depths[ty.0 as usize]
+        self.depths[ty.index()]
     }
 
     /// How deep structures are nested in a type.

@@ -1,11 +1,11 @@
 //! Declarators (C11 6.7.6): what stands around a name.
 
 use super::attributes::Attributes;
+use super::constant::Digits;
 use super::constraints::Named;
-use super::error::{Error, Result};
 use super::layout::Layout;
 use super::names::NameId;
-use super::parser::Parser;
+use super::parser::{Failed, Parser, Result};
 use super::specifiers::{is_const, is_qualifier};
 use super::token::{Kind, Token};
 use super::types::{Basic, FunctionType, Param, Ty, TypeId};
@@ -170,7 +170,7 @@ impl<'t> Parser<'_, 't> {
         let len = match len {
             Ok(len) => len.value,
             // What a parameter's length depends on may be another parameter; it is a pointer all the same.
-            Err(Error::Text(_)) if is_trial => {
+            Err(Failed::Text) if is_trial => {
                 self.go_back(before);
                 self.skip_to_end_of_length()?;
                 return Ok(None);
@@ -182,7 +182,7 @@ impl<'t> Parser<'_, 't> {
             Ok(len) => Ok(Some(len)),
             Err(_) => Err(self.fault_at(
                 &at,
-                format_args!("expected a length of at least 0, got {len}"),
+                format_args!("expected a length of at least 0, got {}", Digits(len)),
             )),
         }
     }

@@ -1,10 +1,10 @@
 //! `#define` of constants (C11 6.10.3): integers, numbers with a fraction, strings.
 
 use super::constant::{Constant, Integer};
+use super::decimal;
 use super::declarations::Meaning;
-use super::error::{Error, Result};
 use super::names::NameId;
-use super::parser::Parser;
+use super::parser::{Failed, Parser, Result};
 use super::token::{Kind, Token, Tokens};
 use super::types::{Basic, Ty};
 
@@ -40,7 +40,7 @@ impl<'t> Parser<'_, 't> {
         };
         let (value, ty) = match constant {
             Ok(Some(constant)) => constant,
-            Err(error @ Error::OutOfMemory(_)) => return Err(error),
+            Err(Failed::OutOfMemory) => return Err(Failed::OutOfMemory),
             Ok(None) | Err(_) => return Ok(()),
         };
         let id = self.name(&name)?;
@@ -249,7 +249,7 @@ fn float(text: &str) -> Option<f64> {
     }
     let value = match is_hexadecimal {
         true => hexadecimal(&digits[2..])?,
-        false => digits.parse().ok()?,
+        false => decimal::parse(digits)?,
     };
     let is_single = matches!(suffix, "f" | "F");
     Some(if is_single {

@@ -1,6 +1,5 @@
 //! Pointers, arrays and vectors, each kept once: headers write the same ones again and again.
 
-use super::declarations::Declarations;
 use super::types::{Ty, TypeId};
 use farcall_memory::{OutOfMemory, TryVec};
 use foldhash::fast::RandomState;
@@ -15,7 +14,7 @@ pub(super) struct Derived {
 }
 
 /// Whether a type is all that its content says.
-fn is_derived(ty: &Ty) -> bool {
+pub(super) fn is_derived(ty: &Ty) -> bool {
     matches!(
         ty,
         Ty::Pointer { .. } | Ty::Array { .. } | Ty::Vector { .. }
@@ -42,7 +41,7 @@ impl Derived {
             return None;
         }
         let number = self.table[self.place(types, ty)];
-        number.checked_sub(1).map(TypeId)
+        number.checked_sub(1).map(TypeId::new)
     }
 
     /// Makes room for one more.
@@ -63,7 +62,7 @@ impl Derived {
     }
 
     /// Knows the last of the types from now on, if it is one of these. There is room for it.
-    fn add_last(&mut self, types: &[Ty]) {
+    pub fn add_last(&mut self, types: &[Ty]) {
         if let Some(ty) = types.last().filter(|ty| is_derived(ty)) {
             let place = self.place(types, ty);
             self.table[place] = types.len() as u32;
@@ -72,39 +71,12 @@ impl Derived {
     }
 
     /// Forgets the last of the types, which is to go. None that came later is known.
-    fn forget_last(&mut self, types: &[Ty]) {
+    pub fn forget_last(&mut self, types: &[Ty]) {
         if let Some(ty) = types.last().filter(|ty| is_derived(ty)) {
             let place = self.place(types, ty);
             // Nobody looked past the place but those that came later.
             self.table[place] = 0;
             self.len -= 1;
         }
-    }
-}
-
-impl Declarations {
-    /// A type, which is the one that there is where one with this content may be.
-    pub(super) fn add_type(&mut self, ty: Ty) -> Result<TypeId, OutOfMemory> {
-        if let Some(known) = self.derived.find(&self.types, &ty) {
-            return Ok(known);
-        }
-        let depth = self.depth_of(ty);
-        if is_derived(&ty) {
-            self.derived.reserve(&self.types)?;
-        }
-        self.depths.try_reserve(1)?;
-        self.types.try_push(ty)?;
-        self.depths.push(depth);
-        self.derived.add_last(&self.types);
-        Ok(TypeId(self.types.len() as u32 - 1))
-    }
-
-    /// Forgets the types from a number on.
-    pub(super) fn truncate_types(&mut self, len: usize) {
-        while self.types.len() > len {
-            self.derived.forget_last(&self.types);
-            self.types.pop();
-        }
-        self.depths.truncate(len);
     }
 }

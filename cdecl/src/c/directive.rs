@@ -1,7 +1,6 @@
 //! What begins with `#`: what the preprocessor leaves, and where `#define` is.
 
-use super::error::Result;
-use super::parser::Parser;
+use super::parser::{Parser, Result};
 use super::token::{Kind, Token, Tokens};
 use farcall_memory::TryVec;
 

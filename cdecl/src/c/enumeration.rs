@@ -1,10 +1,9 @@
 //! Enumerations (C11 6.7.2.2).
 
 use super::attributes::Attributes;
-use super::constant::Constant;
+use super::constant::{Constant, Digits};
 use super::declarations::{Declarations, Meaning};
-use super::error::Result;
-use super::parser::Parser;
+use super::parser::{Parser, Result};
 use super::token::Kind;
 use super::types::{Basic, Enum, Ty, TypeId};
 use farcall_memory::TryVec;
@@ -86,7 +85,10 @@ impl Parser<'_, '_> {
             if !holds {
                 return Err(self.fault_at(
                     &at,
-                    format_args!("expected a value in the range of the type, got {next}"),
+                    format_args!(
+                        "expected a value in the range of the type, got {}",
+                        Digits(next)
+                    ),
                 ));
             }
             // GNU C: an int, or what the value needs.

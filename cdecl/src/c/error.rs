@@ -36,22 +36,7 @@ const SHOWN: usize = 100;
 
 impl Fault {
     /// What is wrong with the bytes `at` of a text.
-    pub(super) fn at(text: &str, at: std::ops::Range<usize>, message: fmt::Arguments) -> Error {
-        Fault::try_new(text, at, message).map_or_else(Error::OutOfMemory, Error::Text)
-    }
-
-    /// An error that nobody reads.
-    pub(super) fn unread() -> Error {
-        Error::Text(Fault {
-            line: 0,
-            column: 0,
-            message: String::new(),
-            excerpt: String::new(),
-            caret: (0, 0),
-        })
-    }
-
-    fn try_new(
+    pub(super) fn at(
         text: &str,
         at: std::ops::Range<usize>,
         message: fmt::Arguments,

@@ -1,9 +1,8 @@
 //! Constant expressions of integers (C11 6.6).
 
-use super::constant::{Constant, Integer};
+use super::constant::{Constant, Digits, Integer};
 use super::declarations::{Declarations, Meaning};
-use super::error::Result;
-use super::parser::Parser;
+use super::parser::{Parser, Result};
 use super::token::{Kind, Token};
 use super::types::{Basic, Ty};
 use farcall_memory::TryVec;
@@ -85,7 +84,7 @@ impl<'t> Parser<'_, 't> {
         if is_shift && !(0..128).contains(&b) {
             return Err(self.fault_at(
                 operator,
-                format_args!("expected to shift by 0 to 127 bits, got {b}"),
+                format_args!("expected to shift by 0 to 127 bits, got {}", Digits(b)),
             ));
         }
         let value = match operator.text {

@@ -3,63 +3,78 @@
 use super::attributes::Attributes;
 use super::declarations::{Declarations, Function, Meaning, Variable};
 use super::declarator::Declared;
-use super::error::{Error, Result};
+use super::error;
 use super::names::NameId;
-use super::parser::Parser;
+use super::parser::{Failed, Parser, Result};
 use super::specifiers::{Specifiers, Storage};
 use super::token::{Kind, Token};
 use super::types::{Basic, Ty, TypeId};
 use farcall_memory::TryVec;
+
+/// A type, and what is of it.
+type Named = (Option<NameId>, TypeId);
 
 impl Declarations {
     /// Adds what a text declares; nothing if there is an error in it.
     ///
     /// # Errors
     /// [`super::Error`]: the text is not C, or there is no memory.
-    pub fn read(&mut self, text: &str) -> Result<()> {
-        self.whole(|c| Parser::new(c, text).translation_unit())
+    pub fn read(&mut self, text: &str) -> error::Result<()> {
+        self.parsed(text, |parser| parser.translation_unit())?;
+        Ok(())
     }
 
     /// The type that a text names, such as `const char *`, `struct tm` or `int (*)(int)`.
     ///
     /// # Errors
     /// [`super::Error`]: the text is no type's name, or there is no memory.
-    pub fn type_named(&mut self, text: &str) -> Result<TypeId> {
-        self.whole(|c| Parser::new(c, text).whole_type_name())
+    pub fn type_named(&mut self, text: &str) -> error::Result<TypeId> {
+        Ok(self.parsed(text, |parser| parser.whole_type_name())?.1)
     }
 
     /// The type that a text declares: one prototype, with or without a name and a semicolon, which is not added to the functions.
     ///
     /// # Errors
     /// [`super::Error`]: the text is no prototype, or there is no memory.
-    pub fn prototype(&mut self, text: &str) -> Result<(Option<NameId>, TypeId)> {
-        self.whole(|c| Parser::new(c, text).whole_declaration())
+    pub fn prototype(&mut self, text: &str) -> error::Result<(Option<NameId>, TypeId)> {
+        self.parsed(text, |parser| parser.whole_declaration())
+    }
+
+    fn parsed(
+        &mut self,
+        text: &str,
+        read: fn(&mut Parser) -> Result<Named>,
+    ) -> error::Result<Named> {
+        self.whole(|c| {
+            let mut parser = Parser::new(c, text);
+            read(&mut parser).map_err(|failed| parser.error(failed))
+        })
     }
 }
 
 impl<'t> Parser<'_, 't> {
-    /// All of a text.
-    pub fn translation_unit(&mut self) -> Result<()> {
+    /// All of a text, of which nothing is handed on.
+    fn translation_unit(&mut self) -> Result<Named> {
         while self.token.begins_line && self.token.is("#") {
             self.directive()?;
         }
         while self.token.kind != Kind::End {
             self.external_declaration()?;
         }
-        Ok(())
+        Ok((None, Declarations::basic(Basic::Void)))
     }
 
     /// A text that is the name of one type.
-    pub fn whole_type_name(&mut self) -> Result<TypeId> {
+    fn whole_type_name(&mut self) -> Result<Named> {
         let ty = self.type_name()?;
         match self.token.kind {
-            Kind::End => Ok(ty),
+            Kind::End => Ok((None, ty)),
             _ => Err(self.expected(format_args!("the end of a type's name"))),
         }
     }
 
     /// A text that is one declaration, whose name may be missing.
-    pub fn whole_declaration(&mut self) -> Result<(Option<NameId>, TypeId)> {
+    fn whole_declaration(&mut self) -> Result<Named> {
         let specifiers = self.specifiers()?;
         let declared = self.declarator(specifiers.ty, specifiers.is_const)?;
         self.expect_function_for(&specifiers, declared.ty)?;
@@ -99,7 +114,7 @@ impl<'t> Parser<'_, 't> {
             let is_function = matches!(self.c.resolved(declared.ty), Ty::Function(_));
             self.expect_function_for(&specifiers, declared.ty)?;
             if self.token.is("{") && is_function && !is_typedef && is_first {
-                self.declare(&at, &specifiers, &declared, None, 0)?;
+                self.declare(&at, &specifiers, &declared, None, &specifiers.attributes)?;
                 return self.skip_brackets();
             }
             let symbol = self.assembler_name()?;
@@ -116,7 +131,7 @@ impl<'t> Parser<'_, 't> {
             } else {
                 self.expect_loose_alignment(&at, declared.ty, &attributes)?;
             }
-            self.declare(&at, &specifiers, &declared, symbol, attributes.aligned)?;
+            self.declare(&at, &specifiers, &declared, symbol, &attributes)?;
             if !is_function && !is_typedef && self.accept("=")? {
                 self.skip_initializer()?;
             }
@@ -158,7 +173,7 @@ impl<'t> Parser<'_, 't> {
                     ),
                 ));
             }
-            Err(Error::OutOfMemory(error)) => return Err(error.into()),
+            Err(Failed::OutOfMemory) => return Err(Failed::OutOfMemory),
             _ => {}
         }
         self.skip_brackets()?;
@@ -231,14 +246,14 @@ impl<'t> Parser<'_, 't> {
         specifiers: &Specifiers<'t>,
         declared: &Declared<'t>,
         symbol: Option<NameId>,
-        align: u32,
+        attributes: &Attributes,
     ) -> Result<()> {
         let Some(name) = declared.name else {
             return Err(self.fault_at(at, format_args!("expected a name, got none")));
         };
         let ty = declared.ty;
         if specifiers.storage == Storage::Typedef {
-            return self.declare_typedef(at, name, ty, align);
+            return self.declare_typedef(at, name, ty, attributes.aligned);
         }
         let known = self.c.known_of(name).ordinary;
         if let Ty::Function(index) = self.c.resolved(ty) {
@@ -246,7 +261,9 @@ impl<'t> Parser<'_, 't> {
             match known {
                 // The first declaration stays, unless it has no prototype and this one does.
                 Some(Meaning::Function(known)) => {
-                    self.expect_same(at, self.c.functions[known as usize].ty, ty)?;
+                    if !attributes.overloadable {
+                        self.expect_same(at, self.c.functions[known as usize].ty, ty)?;
+                    }
                     let new_prototype = self.c.function_types[index as usize].has_prototype;
                     let old = self.c.function_mut(known)?;
                     old.symbol = old.symbol.or(symbol);
@@ -324,7 +341,7 @@ impl<'t> Parser<'_, 't> {
         Ok(())
     }
 
-    fn declared_before(&self, at: &Token, as_what: Meaning) -> Error {
+    fn declared_before(&self, at: &Token, as_what: Meaning) -> Failed {
         let what = match as_what {
             Meaning::Type(_) => "a type",
             Meaning::Function(_) => "a function",

@@ -19,6 +19,17 @@ impl Declarations {
     pub fn layout(&self, ty: TypeId) -> Option<Layout> {
         Layout::of(self, ty)
     }
+
+    /// Bytes of an integer type, enumerations included, and whether it has a sign; `None` for other types.
+    pub fn integer_shape(&self, ty: TypeId) -> Option<(u32, bool)> {
+        let width = self.width(self.integer(ty)?);
+        Some((width.bits.div_ceil(8), width.is_signed))
+    }
+
+    /// The layout of what a type is.
+    pub(super) fn layout_of(&self, ty: Ty) -> Option<Layout> {
+        Layout::of_ty(self, ty)
+    }
 }
 
 impl Layout {
@@ -31,8 +42,12 @@ impl Layout {
     }
 
     fn of(c: &Declarations, ty: TypeId) -> Option<Layout> {
+        Layout::of_ty(c, c.get(ty))
+    }
+
+    fn of_ty(c: &Declarations, ty: Ty) -> Option<Layout> {
         count(1);
-        Some(match c.get(ty) {
+        Some(match ty {
             Ty::Basic(basic) => return of_basic(c, basic),
             Ty::Pointer { .. } => Layout::square(8),
             Ty::Array { of, len, .. } => {

@@ -3,6 +3,7 @@
 use super::declarations::Declarations;
 use super::steps::count;
 use super::types::{Basic, Field, FunctionType, Record, Ty, TypeId};
+use farcall_arch::layout::Number;
 use farcall_arch::structs::{MAX_ALIGN, MAX_SIZE};
 use farcall_arch::{Float, Member, OutOfMemory, Struct, StructError, Type};
 use farcall_memory::{TryVec, try_collect, try_with_capacity};
@@ -20,6 +21,9 @@ pub enum Unpassable {
     /// A type of a machine's own, such as a vector.
     #[error("how values of it are passed is not known here")]
     Unsupported,
+    /// A small structure with a part that has no name or no size, on x86-64: GCC passes it in one way, clang in another.
+    #[error("compilers do not agree on how it is passed")]
+    Disputed,
     /// A structure that is too large, too deep, empty, or aligned to more than a page.
     #[error(transparent)]
     Struct(#[from] StructError),
@@ -38,6 +42,14 @@ impl Declarations {
     /// # Errors
     /// [`Unpassable`].
     pub fn passed(&self, ty: TypeId) -> Result<Type, Unpassable> {
+        let passed = self.lowered(ty)?;
+        match self.platform.eightbytes && self.is_disputed(ty, &passed) {
+            true => Err(Unpassable::Disputed),
+            false => Ok(passed),
+        }
+    }
+
+    fn lowered(&self, ty: TypeId) -> Result<Type, Unpassable> {
         match self.resolved(ty) {
             Ty::Basic(basic) => self.passed_basic(basic),
             Ty::Pointer { .. } => Ok(Type::POINTER),
@@ -53,6 +65,11 @@ impl Declarations {
                 }
                 let members = self.passed_members(record)?;
                 let laid_out = Struct::placed(members, record.size as u32, record.align)?;
+                let laid_out = laid_out.with_natural_align(record.natural_align)?;
+                let laid_out = match record.has_unnamed || self.has_empty_array(record) {
+                    true => laid_out.mixed(),
+                    false => laid_out,
+                };
                 Ok(Type::try_from(laid_out)?)
             }
             Ty::Array { .. } | Ty::Function(_) => Err(Unpassable::NoValue),
@@ -173,7 +190,7 @@ impl Declarations {
             return Ok(());
         }
         let Ty::Array { of, len, .. } = self.resolved(field.ty) else {
-            let ty = self.passed(field.ty)?;
+            let ty = self.lowered(field.ty)?;
             members.try_push(Member { offset, ty })?;
             return Ok(());
         };
@@ -195,4 +212,90 @@ impl Declarations {
         }
         Ok(())
     }
+
+    /// Whether a member is an array without elements. It has no value, but neither compiler takes a structure with it for homogeneous.
+    fn has_empty_array(&self, record: &Record) -> bool {
+        let mut fields = self.fields(record).unwrap_or_default().iter();
+        fields.any(|field| {
+            let mut ty = field.ty;
+            while let Ty::Array { of, len, .. } = self.resolved(ty) {
+                if len.unwrap_or(0) == 0 {
+                    return true;
+                }
+                ty = of;
+            }
+            false
+        })
+    }
+
+    /// Whether compilers pass a structure of at most two eightbytes in different ways. An unnamed bit-field makes an eightbyte an integer with
+    /// GCC (12.2), and is nothing with clang (14). So is an array of no elements, if it lies within an eightbyte; one without a length puts
+    /// the whole into memory with clang. For GCC it is in memory if a number is not where its type wants it, bit-fields aside; for clang also if
+    /// a structure is not, or if a name asks for less than the number's type.
+    fn is_disputed(&self, ty: TypeId, passed: &Type) -> bool {
+        let Type::Struct(_) = passed else {
+            return false;
+        };
+        let mut unnamed = Unnamed::default();
+        if passed.size() > 16 {
+            return false;
+        }
+        self.find_unnamed(ty, 0, &mut unnamed);
+        let (mut integers, mut is_in_memory) = (0, false);
+        passed.for_each_number(0, &mut |offset, number| {
+            is_in_memory |= !offset.is_multiple_of(number.size());
+            if let Number::Integer(size) = number {
+                integers |= (u32::MAX >> (32 - size)) << offset;
+            }
+        });
+        let differs = |mask: u32| unnamed.bytes & mask != 0 && integers & mask == 0;
+        let differs = unnamed.has_empty_array || differs(0x00ff) || differs(0xff00);
+        unnamed.has_low_name || !is_in_memory && (differs || unnamed.is_misaligned)
+    }
+
+    /// Looks for parts without names in a type that begins `base` bytes from the start of at most 16.
+    fn find_unnamed(&self, ty: TypeId, base: u64, unnamed: &mut Unnamed) {
+        match self.resolved(ty) {
+            Ty::Array {
+                len: None | Some(0),
+                ..
+            } => unnamed.has_empty_array = true,
+            Ty::Array { of, len, .. } => {
+                let size = self.layout(of).map_or(0, |layout| layout.size);
+                // Of what has no size, one is as good as all.
+                let count = len.unwrap_or(0).min(if size == 0 { 1 } else { 16 });
+                for index in 0..count {
+                    self.find_unnamed(of, base + index * size, unnamed);
+                }
+            }
+            Ty::Record(index) => {
+                let record = &self.records[index as usize];
+                unnamed.is_misaligned |= !base.is_multiple_of(record.align.into());
+                unnamed.bytes |= u32::from(record.unnamed) << base;
+                for field in self.fields(record).unwrap_or_default() {
+                    if field.bits.is_none() {
+                        self.find_unnamed(field.ty, base + field.offset, unnamed);
+                    }
+                }
+            }
+            other => {
+                let own = self.layout_of(other).map_or(1, |layout| layout.align);
+                let (_, named) = self.behind_names(ty);
+                let is_low = named != 0 && named < own;
+                unnamed.has_low_name |= is_low && !base.is_multiple_of(own.into());
+            }
+        }
+    }
+}
+
+/// What a structure has without a name or a size.
+#[derive(Default)]
+struct Unnamed {
+    /// The bytes that unnamed bit-fields touch, a bit for each.
+    bytes: u32,
+    has_empty_array: bool,
+    /// Whether a structure in it is not where its type wants it.
+    is_misaligned: bool,
+    /// Whether a number in it is not, as a name asks for less.
+    has_low_name: bool,
 }

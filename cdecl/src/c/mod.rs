@@ -17,6 +17,7 @@
 mod attributes;
 mod constant;
 mod constraints;
+mod decimal;
 mod declarations;
 mod declarator;
 mod define;
@@ -34,7 +35,9 @@ mod placement;
 mod platform;
 mod record;
 mod rollback;
+mod room;
 mod show;
+mod sort;
 mod specifiers;
 mod steps;
 mod token;
@@ -46,7 +49,7 @@ pub use error::{Error, Result};
 pub use layout::Layout;
 pub use lower::Unpassable;
 pub use names::NameId;
-pub use platform::{BitFields, Platform};
+pub use platform::{BitFields, Platform, System};
 pub use show::Shown;
 pub use types::{Basic, Enum, Field, FunctionType, Param, Record, Ty, TypeId};
 

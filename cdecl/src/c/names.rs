@@ -1,14 +1,26 @@
 //! Names, each kept once.
 
+use super::room::trim;
 use super::steps::count;
 use farcall_memory::{OutOfMemory, TryVec};
 use foldhash::fast::RandomState;
 use std::hash::BuildHasher;
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 /// A name of [`super::Declarations`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct NameId(pub(super) u32);
+pub struct NameId(NonZeroU32);
+
+impl NameId {
+    pub(super) fn new(number: u32) -> NameId {
+        NameId(NonZeroU32::MIN.saturating_add(number))
+    }
+
+    pub(super) fn index(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Names {
@@ -26,7 +38,7 @@ impl Names {
     }
 
     pub fn get(&self, name: NameId) -> &str {
-        let bytes = &self.text[self.range(name.0)];
+        let bytes = &self.text[self.range(name.index() as u32)];
         // Every name was a part of a text.
         std::str::from_utf8(bytes).unwrap_or_default()
     }
@@ -58,7 +70,7 @@ impl Names {
         if self.table.is_empty() {
             return None;
         }
-        self.table[self.place(name)].checked_sub(1).map(NameId)
+        self.table[self.place(name)].checked_sub(1).map(NameId::new)
     }
 
     pub fn add(&mut self, name: &str) -> Result<NameId, OutOfMemory> {
@@ -75,7 +87,7 @@ impl Names {
         self.ends.push(end);
         let number = self.len() as u32;
         self.table[place] = number;
-        Ok(NameId(number - 1))
+        Ok(NameId::new(number - 1))
     }
 
     /// Forgets the names from a number on.
@@ -89,6 +101,12 @@ impl Names {
             self.text.truncate(range.start);
             self.ends.pop();
         }
+    }
+
+    /// Gives memory back where much more is reserved than there is in use.
+    pub fn trim(&mut self) {
+        trim(&mut self.text);
+        trim(&mut self.ends);
     }
 
     fn grow(&mut self) -> Result<(), OutOfMemory> {

@@ -1,13 +1,30 @@
 //! The course of reading: the token ahead, nesting, errors.
 
 use super::declarations::Declarations;
-use super::error::{Error, Fault, Result};
+use super::error::{Error, Fault};
 use super::names::NameId;
 use super::token::{Kind, Token, Tokens};
+use farcall_memory::OutOfMemory;
+use std::cell::Cell;
 use std::fmt;
 
 /// How deep parentheses, structures and pointers to functions may be nested. C promises 63 levels (C11 5.2.4.1).
 const MAX_DEPTH: u32 = 100;
+
+/// Why reading cannot go on. All that reads hands this on, so it is as small as can be: what is wrong is kept in the [`Parser`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failed {
+    OutOfMemory,
+    Text,
+}
+
+impl From<OutOfMemory> for Failed {
+    fn from(_: OutOfMemory) -> Failed {
+        Failed::OutOfMemory
+    }
+}
+
+pub(super) type Result<T> = std::result::Result<T, Failed>;
 
 /// A text on its way into [`Declarations`].
 pub(super) struct Parser<'c, 't> {
@@ -23,6 +40,8 @@ pub(super) struct Parser<'c, 't> {
     /// What `#pragma pack` says: the largest alignment of members, 0 for none; and what it said before.
     pub pack: u32,
     pub packs: Vec<u32>,
+    /// What is wrong, once something is.
+    pub wrong: Cell<Option<Fault>>,
 }
 
 impl<'c, 't> Parser<'c, 't> {
@@ -38,6 +57,7 @@ impl<'c, 't> Parser<'c, 't> {
             is_trial: false,
             pack: 0,
             packs: Vec::new(),
+            wrong: Cell::new(None),
         }
     }
 
@@ -49,7 +69,7 @@ impl<'c, 't> Parser<'c, 't> {
         while self.token.begins_line && self.token.is("#") {
             // What is only tried is read again, and directives may be no more than once.
             if self.is_trial {
-                return Err(Fault::unread());
+                return Err(Failed::Text);
             }
             self.directive()?;
         }
@@ -101,22 +121,33 @@ impl<'c, 't> Parser<'c, 't> {
     }
 
     /// Something else was expected in the place of the next token.
-    pub fn expected(&self, what: fmt::Arguments) -> Error {
+    pub fn expected(&self, what: fmt::Arguments) -> Failed {
         let found = Found(self.token);
         self.fault(format_args!("expected {what}, got {found}"))
     }
 
     /// Something is wrong with the next token.
-    pub fn fault(&self, message: fmt::Arguments) -> Error {
+    pub fn fault(&self, message: fmt::Arguments) -> Failed {
         self.fault_at(&self.token, message)
     }
 
     /// Something is wrong with a token.
-    pub fn fault_at(&self, token: &Token, message: fmt::Arguments) -> Error {
-        if self.is_trial {
-            return Fault::unread();
+    pub fn fault_at(&self, token: &Token, message: fmt::Arguments) -> Failed {
+        if !self.is_trial {
+            match Fault::at(self.tokens.whole(), token.range(), message) {
+                Ok(fault) => self.wrong.set(Some(fault)),
+                Err(_) => return Failed::OutOfMemory,
+            }
         }
-        Fault::at(self.tokens.whole(), token.range(), message)
+        Failed::Text
+    }
+
+    /// What its caller's caller is told.
+    pub fn error(&self, failed: Failed) -> Error {
+        match (failed, self.wrong.take()) {
+            (Failed::Text, Some(fault)) => Error::Text(fault),
+            _ => Error::OutOfMemory(OutOfMemory),
+        }
     }
 
     /// Reads what is nested, unless it is so too deep.

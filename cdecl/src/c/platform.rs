@@ -15,9 +15,25 @@ pub enum BitFields {
     Microsoft,
 }
 
+/// Whose headers say what the names of POSIX stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum System {
+    /// Linux, by the headers of glibc.
+    Linux,
+    /// macOS and its kin.
+    Macos,
+    /// FreeBSD.
+    FreeBsd,
+    /// Windows, by the headers of MinGW.
+    Windows,
+}
+
 /// Sizes and signs of C's types on a platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Platform {
+    /// The system.
+    pub system: System,
     /// Bytes of a `long`: 8, or 4 on Windows.
     pub long: u32,
     /// Whether `char` has a sign.
@@ -30,6 +46,8 @@ pub struct Platform {
     pub long_double: Float,
     /// Where bit-fields lie.
     pub bit_fields: BitFields,
+    /// Whether values are passed by what each eight bytes of them hold (psABI for x86-64, 3.2.3).
+    pub eightbytes: bool,
     /// Bytes of a `va_list`.
     pub va_list: u32,
     /// Whether a `va_list` is an array, so that a parameter of it is a pointer.
@@ -37,8 +55,9 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Linux on x86-64, and FreeBSD but for `wint_t`.
+    /// Linux on x86-64.
     pub const LINUX_X86_64: Platform = Platform {
+        system: System::Linux,
         long: 8,
         char_is_signed: true,
         wchar: Basic::Int,
@@ -47,6 +66,7 @@ impl Platform {
         bit_fields: BitFields::Gnu {
             unnamed_align: false,
         },
+        eightbytes: true,
         va_list: 24,
         va_list_is_array: true,
     };
@@ -59,6 +79,7 @@ impl Platform {
         bit_fields: BitFields::Gnu {
             unnamed_align: true,
         },
+        eightbytes: false,
         va_list: 32,
         va_list_is_array: false,
         ..Platform::LINUX_X86_64
@@ -66,14 +87,17 @@ impl Platform {
 
     /// macOS on x86-64.
     pub const MACOS_X86_64: Platform = Platform {
+        system: System::Macos,
         wint: Basic::Int,
         ..Platform::LINUX_X86_64
     };
 
     /// macOS on AArch64.
     pub const MACOS_AARCH64: Platform = Platform {
+        system: System::Macos,
         wint: Basic::Int,
         long_double: Float::F64,
+        eightbytes: false,
         va_list: 8,
         va_list_is_array: false,
         ..Platform::LINUX_X86_64
@@ -81,10 +105,12 @@ impl Platform {
 
     /// Windows on x86-64, as MinGW's compilers have it.
     pub const WINDOWS_X86_64_GNU: Platform = Platform {
+        system: System::Windows,
         long: 4,
         wchar: Basic::UShort,
         wint: Basic::UShort,
         bit_fields: BitFields::Microsoft,
+        eightbytes: false,
         va_list: 8,
         va_list_is_array: false,
         ..Platform::LINUX_X86_64
@@ -106,6 +132,7 @@ impl Platform {
             ("macos" | "ios", _) => Platform::MACOS_AARCH64,
             (_, "aarch64") => Platform::LINUX_AARCH64,
             ("freebsd", _) => Platform {
+                system: System::FreeBsd,
                 wint: Basic::Int,
                 ..Platform::LINUX_X86_64
             },
@@ -138,37 +165,59 @@ impl Platform {
     /// without them.
     pub(super) fn known(&self, name: &str) -> Option<Basic> {
         use Basic::*;
-        let is_windows = self.long == 4;
-        let long_on_posix = |other| if is_windows { other } else { Long };
+        // A type of 64 bits has another name in C from one system to the next.
+        let (wide, wide_unsigned) = match self.system {
+            System::Linux | System::FreeBsd => (Long, ULong),
+            System::Macos | System::Windows => (LongLong, ULongLong),
+        };
         Some(match name {
             "int8_t" | "int_least8_t" | "int_fast8_t" => SChar,
             "uint8_t" | "uint_least8_t" | "uint_fast8_t" => UChar,
             "int16_t" | "int_least16_t" => Short,
             "uint16_t" | "uint_least16_t" | "char16_t" => UShort,
-            "int32_t" | "int_least32_t" => Int,
+            "int32_t" | "int_least32_t" | "sig_atomic_t" => Int,
             "uint32_t" | "uint_least32_t" | "char32_t" => UInt,
-            "int64_t" | "int_least64_t" | "intmax_t" => long_on_posix(LongLong),
-            "uint64_t" | "uint_least64_t" | "uintmax_t" => self.size(),
-            "intptr_t" | "ptrdiff_t" | "ssize_t" => self.difference(),
-            "uintptr_t" | "size_t" => self.size(),
+            "int64_t" | "int_least64_t" => wide,
+            "uint64_t" | "uint_least64_t" => wide_unsigned,
+            "intptr_t" | "ptrdiff_t" | "ssize_t" | "intmax_t" => self.difference(),
+            "uintptr_t" | "size_t" | "uintmax_t" => self.size(),
             "wchar_t" => self.wchar,
             "wint_t" => self.wint,
             "bool" => Bool,
             "va_list" | "__gnuc_va_list" => VaList,
-            "time_t" => long_on_posix(LongLong),
-            "clock_t" => long_on_posix(Long),
-            "off_t" => Long,
-            "off64_t" => long_on_posix(LongLong),
-            "pid_t" if is_windows => LongLong,
-            "pid_t" => Int,
-            "mode_t" if is_windows => UShort,
-            "uid_t" | "gid_t" | "id_t" | "mode_t" if !is_windows => UInt,
-            "useconds_t" | "socklen_t" if !is_windows => UInt,
-            "sa_family_t" | "in_port_t" if !is_windows => UShort,
-            "in_addr_t" if !is_windows => UInt,
-            "nfds_t" | "dev_t" | "ino_t" | "rlim_t" if !is_windows => ULong,
-            "suseconds_t" | "blkcnt_t" if !is_windows => Long,
-            _ => return None,
+            _ => return self.known_to_posix(name),
         })
+    }
+
+    fn known_to_posix(&self, name: &str) -> Option<Basic> {
+        use Basic::*;
+        let of = |linux, macos, freebsd, windows: Option<Basic>| match self.system {
+            System::Linux => Some(linux),
+            System::Macos => Some(macos),
+            System::FreeBsd => Some(freebsd),
+            System::Windows => windows,
+        };
+        match name {
+            "time_t" => of(Long, Long, Long, Some(LongLong)),
+            "clock_t" => of(Long, ULong, Int, Some(Long)),
+            "off_t" => of(Long, LongLong, Long, Some(Long)),
+            "off64_t" => of(Long, LongLong, Long, Some(LongLong)),
+            "pid_t" => of(Int, Int, Int, Some(LongLong)),
+            "mode_t" => of(UInt, UShort, UShort, Some(UShort)),
+            "dev_t" => of(ULong, Int, ULong, Some(UInt)),
+            "ino_t" => of(ULong, ULongLong, ULong, Some(UShort)),
+            "useconds_t" => of(UInt, UInt, UInt, Some(UInt)),
+            "uid_t" | "gid_t" | "socklen_t" | "in_addr_t" => of(UInt, UInt, UInt, None),
+            "id_t" => of(UInt, UInt, Long, None),
+            "key_t" => of(Int, Int, Long, None),
+            "in_port_t" => of(UShort, UShort, UShort, None),
+            "sa_family_t" => of(UShort, UChar, UChar, None),
+            "nfds_t" => of(ULong, UInt, UInt, None),
+            "rlim_t" => of(ULong, ULongLong, Long, None),
+            "suseconds_t" => of(Long, Int, Long, None),
+            "blkcnt_t" => of(Long, LongLong, Long, None),
+            "fsblkcnt_t" | "fsfilcnt_t" => of(ULong, UInt, ULong, None),
+            _ => None,
+        }
     }
 }

@@ -1,11 +1,11 @@
 //! Structures and unions, and where their members lie.
 
 use super::attributes::Attributes;
+use super::constant::Digits;
 use super::constraints::Named;
 use super::declarator::Declared;
-use super::error::Result;
 use super::layout::Layout;
-use super::parser::Parser;
+use super::parser::{Failed, Parser, Result};
 use super::placement::{Member, Plan};
 use super::platform::BitFields;
 use super::token::Token;
@@ -41,6 +41,9 @@ impl<'t> Parser<'_, 't> {
                 align: 1,
                 has_flexible_array: false,
                 depth: 0,
+                natural_align: 1,
+                unnamed: 0,
+                has_unnamed: false,
             })?;
             Ok(Ty::Record(index))
         })?;
@@ -89,78 +92,33 @@ impl<'t> Parser<'_, 't> {
         // Those behind the bracket are the structure's as well.
         let mut attributes = attributes;
         self.attributes(&mut attributes)?;
-        let is_union = self.c.records[index as usize].is_union;
-        let bit_fields = self.c.platform.bit_fields;
-        let mut plan = Plan {
-            is_union,
-            is_microsoft: attributes
-                .microsoft
-                .unwrap_or(bit_fields == BitFields::Microsoft),
-            unnamed_align: bit_fields
-                == BitFields::Gnu {
-                    unnamed_align: true,
-                },
-            packed: attributes.packed,
-            pack,
-            align: 1,
-            end: 0,
-            size: 0,
-            unit: (0, 0),
-        };
-        let mut fields: Vec<Field> = Vec::new();
+        let mut plan = self.plan(index, &attributes);
+        plan.pack = pack;
         let count = declared.len();
+        let mut fields: Vec<Field> = Vec::new();
         let mut has_flexible_array = false;
-        for (number, (at, field, own, bits)) in declared.into_iter().enumerate() {
-            let is_last = number + 1 == count;
-            let flexible = matches!(self.c.resolved(field.ty), Ty::Array { len: None, .. });
-            let layout = match self.c.resolved(field.ty) {
-                // C11 6.7.2.1p18; GNU C has it in unions, too.
-                Ty::Array { of, len: None, .. } if is_last || is_union => Layout {
-                    size: 0,
-                    align: self.sized(&at, of)?.align,
-                },
-                _ => self.sized(&at, field.ty)?,
-            };
-            has_flexible_array |= flexible;
-            let too_large = |parser: &Self| {
-                parser.fault_at(
-                    &at,
-                    format_args!(
-                        "expected a structure of at most {MAX_SIZE} bytes, got a larger one"
-                    ),
-                )
-            };
-            let member = Member {
-                layout,
-                asked: own.aligned,
-                packed: own.packed,
-            };
-            let placed = match bits {
-                None => plan.place(member).map(|offset| Field { offset, ..field }),
-                Some(width) => plan
-                    .place_bits(member, width, field.name.is_some())
-                    .map(|bit| Field {
-                        offset: bit / 8,
-                        bits: Some(((bit % 8) as u8, width as u8)),
-                        ..field
-                    }),
-            };
-            let placed = placed.ok_or_else(|| too_large(self))?;
-            let is_padding = bits.is_some() && field.name.is_none();
+        let (mut unnamed, mut has_unnamed) = (0, false);
+        for (number, member) in declared.iter().enumerate() {
+            has_flexible_array |= self.is_open_array(member.1.ty);
+            let placed = self.placed(&mut plan, member, number + 1 == count)?;
+            let is_padding = placed.bits.is_some() && placed.name.is_none();
             if !is_padding {
                 fields.try_push(placed)?;
+            } else if plan.is_union || member.3 != Some(0) {
+                // GCC takes those of a union for the whole of their type, and those of no bits there, too.
+                let width = match plan.is_union {
+                    true => self.sized(&member.0, placed.ty)?.size * 8,
+                    false => member.3.unwrap_or(0),
+                };
+                unnamed |= touched(&placed, width);
+                has_unnamed = true;
             }
         }
         let align = plan.align.max(attributes.aligned);
         let bytes = plan.size.max(plan.end).div_ceil(8);
-        let size = bytes
-            .checked_next_multiple_of(align.into())
-            .filter(|size| *size <= MAX_SIZE);
-        let Some(size) = size else {
-            return Err(self.fault_at(
-                &opening,
-                format_args!("expected a structure of at most {MAX_SIZE} bytes, got a larger one"),
-            ));
+        let size = bytes.checked_next_multiple_of(align.into());
+        let Some(size) = size.filter(|size| *size <= MAX_SIZE) else {
+            return Err(self.too_large(&opening));
         };
         let nesting = fields.iter().map(|field| self.c.nesting(field.ty)).max();
         let depth = nesting.unwrap_or(0) + 1;
@@ -175,7 +133,74 @@ impl<'t> Parser<'_, 't> {
         record.fields = Some(fields);
         (record.size, record.align, record.depth) = (size, align, depth);
         record.has_flexible_array = has_flexible_array;
+        record.natural_align = plan.align;
+        (record.unnamed, record.has_unnamed) = (unnamed, has_unnamed);
         Ok(())
+    }
+
+    /// Where the first member goes.
+    fn plan(&self, index: u32, attributes: &Attributes) -> Plan {
+        let bit_fields = self.c.platform.bit_fields;
+        let unnamed_align = BitFields::Gnu {
+            unnamed_align: true,
+        };
+        Plan {
+            is_union: self.c.records[index as usize].is_union,
+            is_microsoft: attributes
+                .microsoft
+                .unwrap_or(bit_fields == BitFields::Microsoft),
+            unnamed_align: bit_fields == unnamed_align,
+            packed: attributes.packed,
+            pack: 0,
+            align: 1,
+            end: 0,
+            size: 0,
+            unit: (0, 0),
+        }
+    }
+
+    fn is_open_array(&self, ty: TypeId) -> bool {
+        matches!(self.c.resolved(ty), Ty::Array { len: None, .. })
+    }
+
+    fn too_large(&self, at: &Token<'t>) -> Failed {
+        self.fault_at(
+            at,
+            format_args!("expected a structure of at most {MAX_SIZE} bytes, got a larger one"),
+        )
+    }
+
+    /// A member in its place.
+    fn placed(
+        &mut self,
+        plan: &mut Plan,
+        (at, field, own, bits): &MemberDeclared<'t>,
+        is_last: bool,
+    ) -> Result<Field> {
+        let layout = match self.c.resolved(field.ty) {
+            // C11 6.7.2.1p18; GNU C has it in unions, too.
+            Ty::Array { of, len: None, .. } if is_last || plan.is_union => Layout {
+                size: 0,
+                align: self.sized(at, of)?.align,
+            },
+            _ => self.sized(at, field.ty)?,
+        };
+        let member = Member {
+            layout,
+            asked: own.aligned,
+            packed: own.packed,
+        };
+        let placed = match *bits {
+            None => plan.place(member).map(|offset| Field { offset, ..*field }),
+            Some(width) => plan
+                .place_bits(member, width, field.name.is_some())
+                .map(|bit| Field {
+                    offset: bit / 8,
+                    bits: Some(((bit % 8) as u8, width as u8)),
+                    ..*field
+                }),
+        };
+        placed.ok_or_else(|| self.too_large(at))
     }
 
     fn member_declaration(
@@ -274,9 +299,25 @@ impl<'t> Parser<'_, 't> {
         if !(least..=most).contains(&width) {
             return Err(self.fault_at(
                 &here,
-                format_args!("expected a width of {least} to {most} bits, got {width}"),
+                format_args!(
+                    "expected a width of {} to {} bits, got {}",
+                    Digits(least),
+                    Digits(most),
+                    Digits(width)
+                ),
             ));
         }
         Ok(width as u64)
+    }
+}
+
+/// The bytes of the first 16 of a structure that a bit-field touches.
+fn touched(field: &Field, width: u64) -> u16 {
+    let (first, _) = field.bits.unwrap_or_default();
+    let bytes = (u32::from(first) + width as u32).div_ceil(8);
+    let all = u32::MAX >> (32 - bytes);
+    match field.offset {
+        0..16 => (all << field.offset) as u16,
+        _ => 0,
     }
 }

@@ -1,43 +1,11 @@
 //! Taking back what a text has added.
 
-use super::declarations::{Declarations, Function, Known, Variable};
+use super::declarations::{Change, Declarations, Function, Mark, Variable};
 use super::error::Result;
 use super::names::NameId;
+use super::room::trim;
 use super::types::{Enum, Record};
 use farcall_memory::{OutOfMemory, TryVec};
-
-/// How much of everything there was.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Mark {
-    names: usize,
-    types: usize,
-    function_types: usize,
-    params: usize,
-    records: usize,
-    fields: usize,
-    enums: usize,
-    functions: usize,
-    variables: usize,
-    constants: usize,
-    changes: usize,
-}
-
-/// What was there before a text changed it.
-#[derive(Debug)]
-pub(super) enum Change {
-    Known(NameId, Known),
-    Record(u32, Record),
-    Enum(u32, Enum),
-    Function(u32, Function),
-    Variable(u32, Variable),
-}
-
-/// What is needed to take back a text.
-#[derive(Debug, Default)]
-pub(super) struct Journal {
-    mark: Option<Mark>,
-    changes: Vec<Change>,
-}
 
 impl Declarations {
     /// Does `work`, of which nothing is left if it fails.
@@ -64,8 +32,25 @@ impl Declarations {
         self.journal.mark = outer;
         if outer.is_none() {
             self.journal.changes = Vec::new();
+            self.trim();
         }
         outcome
+    }
+
+    /// Gives memory back where much more is reserved than there is in use.
+    fn trim(&mut self) {
+        self.names.trim();
+        trim(&mut self.known);
+        trim(&mut self.types);
+        trim(&mut self.depths);
+        trim(&mut self.function_types);
+        trim(&mut self.params);
+        trim(&mut self.records);
+        trim(&mut self.fields);
+        trim(&mut self.enums);
+        trim(&mut self.functions);
+        trim(&mut self.variables);
+        trim(&mut self.constants);
     }
 
     fn mark(&self) -> Mark {
@@ -87,7 +72,7 @@ impl Declarations {
     fn take_back(&mut self, mark: Mark) {
         while self.journal.changes.len() > mark.changes {
             match self.journal.changes.pop() {
-                Some(Change::Known(name, before)) => self.known[name.0 as usize] = before,
+                Some(Change::Known(name, before)) => self.known[name.index()] = before,
                 Some(Change::Record(index, before)) => self.records[index as usize] = before,
                 Some(Change::Enum(index, before)) => self.enums[index as usize] = before,
                 Some(Change::Function(index, before)) => self.functions[index as usize] = before,
@@ -109,6 +94,15 @@ impl Declarations {
         self.constants.truncate(mark.constants);
     }
 
+    /// Forgets the types from a number on.
+    pub(super) fn truncate_types(&mut self, len: usize) {
+        while self.types.len() > len {
+            self.derived.forget_last(&self.types);
+            self.types.pop();
+        }
+        self.depths.truncate(len);
+    }
+
     /// Writes down what is about to be changed, unless it goes as a whole where the text is taken back.
     fn note(
         &mut self,
@@ -126,7 +120,7 @@ impl Declarations {
 
     pub(super) fn note_known(&mut self, name: NameId) -> std::result::Result<(), OutOfMemory> {
         self.note(
-            |mark| (name.0 as usize) < mark.names,
+            |mark| (name.index()) < mark.names,
             |c| Change::Known(name, c.known_of(name)),
         )
     }

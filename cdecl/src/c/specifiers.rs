@@ -2,9 +2,8 @@
 
 use super::attributes::Attributes;
 use super::declarations::{Declarations, Meaning};
-use super::error::{Error, Result};
 use super::names::NameId;
-use super::parser::Parser;
+use super::parser::{Failed, Parser, Result};
 use super::token::{Kind, Token};
 use super::types::{Basic, Ty, TypeId};
 
@@ -428,7 +427,7 @@ impl<'t> Parser<'_, 't> {
         Ok((at, Some(self.name(&at)?)))
     }
 
-    pub(super) fn defined_before(&self, at: &Token) -> Error {
+    pub(super) fn defined_before(&self, at: &Token) -> Failed {
         self.fault_at(
             at,
             format_args!("expected a new tag, got one that is defined already"),

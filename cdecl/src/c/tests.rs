@@ -114,6 +114,76 @@ fn structures_by_value_have_the_members_that_conventions_see() {
     assert_eq!(params[1], farcall_arch::Type::POINTER);
 }
 
+/// What the last structure of a text is passed as, on a platform.
+fn passed(platform: Platform, text: &str) -> std::result::Result<farcall_arch::Type, Unpassable> {
+    let mut c = Declarations::new(platform).expect("memory");
+    c.read(text).expect("it is C");
+    let (_, ty) = c.tags().last().expect("there is one");
+    c.passed(ty)
+}
+
+#[test]
+fn what_compilers_pass_differently_is_refused_on_x86_64_alone() {
+    for text in [
+        "struct s { int : 32; float x; };",
+        "struct s { double x; int : 3; };",
+        "union s { float x; int : 0; };",
+        "struct s { struct { int : 3; float x; } a; float y; };",
+        "struct s { float x; int empty[0]; };",
+        "struct s { double x; char rest[]; };",
+        "struct inner { int x : 3; }; struct s { char c; struct inner i; } __attribute__((packed));",
+        "typedef int low __attribute__((aligned(1))); struct s { char c; low x; } __attribute__((packed));",
+    ] {
+        let refused = passed(Platform::LINUX_X86_64, text);
+        assert_eq!(refused, Err(Unpassable::Disputed), "{text}");
+        for platform in [Platform::LINUX_AARCH64, Platform::WINDOWS_X86_64_GNU] {
+            assert!(passed(platform, text).is_ok(), "{text}");
+        }
+    }
+    for text in [
+        "struct s { int x; int : 3; };",
+        "struct s { float x; int : 0; float y; };",
+        "struct s { double x[2]; long : 3; };",
+        "struct s { char c; short x; } __attribute__((packed));",
+        "struct inner { short x; }; struct s { char c; struct inner i; } __attribute__((packed));",
+    ] {
+        assert!(passed(Platform::LINUX_X86_64, text).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn conventions_see_how_members_are_aligned_and_what_is_between_them() {
+    let members = |text| match passed(Platform::LINUX_AARCH64, text) {
+        Ok(farcall_arch::Type::Struct(members)) => (members.natural_align(), members.is_mixed()),
+        other => panic!("{text}: {other:?}"),
+    };
+    for (text, natural_align, is_mixed) in [
+        ("struct s { __int128 x; };", 16, false),
+        (
+            "struct s { __int128 x; } __attribute__((packed));",
+            1,
+            false,
+        ),
+        ("#pragma pack(8)\nstruct s { __int128 x; };", 8, false),
+        (
+            "struct s { int x __attribute__((aligned(16))); };",
+            16,
+            false,
+        ),
+        (
+            "struct s { int x; } __attribute__((aligned(16)));",
+            4,
+            false,
+        ),
+        ("struct s { float x; int : 0; float y; };", 4, false),
+        ("union s { float x; int : 32; };", 4, true),
+        ("struct s { double x; char rest[0]; };", 8, true),
+        ("struct s { double x; char rest[]; };", 8, true),
+    ] {
+        assert_eq!(members(text), (natural_align, is_mixed), "{text}");
+    }
+}
+
 #[test]
 fn large_array_in_a_structure_takes_no_memory_for_its_elements() {
     let c = read("struct s { struct { struct { char a[1 << 12]; } b[1 << 8]; } c[1 << 7]; };");

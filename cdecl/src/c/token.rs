@@ -179,7 +179,9 @@ impl<'t> Tokens<'t> {
         if self.open.comment {
             return None;
         }
-        let len = comment[2..].find("*/");
+        let len = comment.as_bytes()[2..]
+            .windows(2)
+            .position(|two| two == b"*/");
         count(len.unwrap_or(comment.len()));
         self.open.comment = len.is_none();
         Some(len? + 4)

@@ -1,16 +1,25 @@
 //! C's types.
 
 use super::names::NameId;
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 /// A type of [`super::Declarations`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TypeId(pub(super) u32);
+pub struct TypeId(NonZeroU32);
 
 impl TypeId {
     /// Its number, for where no type of Rust's gets to: see [`super::Declarations::type_numbered`].
     pub const fn number(self) -> u32 {
-        self.0
+        self.0.get() - 1
+    }
+
+    pub(super) fn new(number: u32) -> TypeId {
+        TypeId(NonZeroU32::MIN.saturating_add(number))
+    }
+
+    pub(super) fn index(self) -> usize {
+        self.number() as usize
     }
 }
 
@@ -222,6 +231,12 @@ pub struct Record {
     pub has_flexible_array: bool,
     /// How deep structures are nested in it, itself counted; 0 until it is complete.
     pub(super) depth: u8,
+    /// The largest alignment of its members, as attributes of theirs and pragmas have it: its own, had nobody asked for more.
+    pub natural_align: u32,
+    /// The bytes that unnamed bit-fields touch, which are no members: of the first 16, a bit for each.
+    pub(super) unnamed: u16,
+    /// Whether there is such a bit-field.
+    pub(super) has_unnamed: bool,
 }
 
 /// A member.

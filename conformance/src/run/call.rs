@@ -1,6 +1,7 @@
 //! farcall calls C.
 
 use super::bare;
+use super::follow;
 use super::memory::{Surrounded, compare};
 use super::pages::Page;
 use super::step::{Endpoint, Step};
@@ -9,7 +10,14 @@ use crate::machine::Under;
 use crate::report::{Fault, Place};
 use crate::values::{Value, Values};
 use anyhow::{Context, Result};
+use farcall_arch::Plan;
 use std::ffi::c_void;
+
+/// The ways without code, and their names.
+const FOLLOWED: [(Endpoint, &str); 2] = [
+    (Endpoint::Slots, "slots by the plan"),
+    (Endpoint::Pointers, "pointers by the plan"),
+];
 
 /// What fills up a value's last slot.
 const FILLING: u8 = 0xb7;
@@ -20,6 +28,7 @@ impl Step<'_> {
         let trampoline = self.engine.trampoline(self.case)?;
         let by_pointers = bare::pointers_trampoline(self.case, self.target)?;
         let (pointers, may_drop) = by_pointers.it;
+        let plan = follow::plan(self.case, self.target)?;
         // SAFETY: the C function was compiled from this case; it reads and writes nothing but its own record.
         let function = unsafe { self.engine.function(self.case, self.function)? };
         for round in 0..self.rounds {
@@ -28,6 +37,12 @@ impl Step<'_> {
             let drops_result = may_drop && round == 1;
             let faults = self.call(pointers, Endpoint::Pointers, round, drops_result)?;
             self.note("pointers", round, faults);
+            if let Some(plan) = &plan {
+                for (endpoint, name) in FOLLOWED {
+                    let faults = self.follow(plan, endpoint, round)?;
+                    self.note(name, round, faults);
+                }
+            }
             if let Some(function) = &function {
                 let (values, _) = self.round(round, b'G');
                 self.expect(&values);
@@ -74,6 +89,26 @@ impl Step<'_> {
         let mut faults = self.checker.faults(self.case, Under::Trampoline);
         faults.extend(self.arrived(&values));
         faults.extend(self.returned(&memory, &values.ret, endpoint, drops_result));
+        faults.extend(memory.faults("slots and result"));
+        Ok(faults)
+    }
+
+    /// Calls the C function by following the plan, as long as there is no code for it.
+    fn follow(&mut self, plan: &Plan, endpoint: Endpoint, round: u64) -> Result<Vec<Fault>> {
+        let (values, _) = self.round(round, b'G');
+        let mut pages = Vec::new();
+        let words = match endpoint {
+            Endpoint::Slots => slots(&values),
+            Endpoint::Pointers => self.pointers(&values, &mut pages)?,
+        };
+        let mut memory = Surrounded::new(words);
+        let (arguments, result) = memory.pointers();
+        self.expect(&values);
+        // SAFETY: the C function was compiled from this case, whose plan it is; there are as many slots or pointers as its arguments want,
+        // and memory for the result.
+        unsafe { follow::call(plan, self.function, endpoint, arguments, result) };
+        let mut faults = self.arrived(&values);
+        faults.extend(self.returned(&memory, &values.ret, endpoint, false));
         faults.extend(memory.faults("slots and result"));
         Ok(faults)
     }

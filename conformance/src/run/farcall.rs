@@ -80,7 +80,7 @@ impl Engine for Farcall {
         // SAFETY: the caller says that it is one.
         let handler = unsafe { std::mem::transmute::<*const c_void, Handler>(handler) };
         // SAFETY: the caller vouches for handler and context.
-        let raw = unsafe { farcall_engine::Callback::new(compiled, handler, None, context)? };
+        let raw = unsafe { farcall_engine::Callback::new(compiled, handler, context)? };
         Ok(Made::new(raw.code(), raw))
     }
 

@@ -12,10 +12,16 @@ const RESULT: usize = 64 + GUARDS;
 
 /// Slots and a result, both aligned for any type: `guards, slots, guards, result, guards`.
 pub struct Surrounded {
-    /// Two words each.
-    pairs: Vec<u128>,
+    lines: Vec<Line>,
     slots: Vec<u64>,
 }
+
+/// Words that lie as any type wants them.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u64; LINE]);
+
+const LINE: usize = 8;
 
 /// What stands in word `index` before a call, wherever no slot is: in the result too.
 fn pattern(index: usize) -> u64 {
@@ -25,9 +31,9 @@ fn pattern(index: usize) -> u64 {
 impl Surrounded {
     /// A copy of `slots`, and a result that holds a pattern.
     pub fn new(slots: Vec<u64>) -> Surrounded {
-        let len = 2 * GUARDS + slots.len().next_multiple_of(2) + RESULT;
-        let pairs = vec![0; len / 2];
-        let mut memory = Surrounded { pairs, slots };
+        let len = 2 * GUARDS + slots.len().next_multiple_of(LINE) + RESULT;
+        let lines = vec![Line([0; LINE]); len / LINE];
+        let mut memory = Surrounded { lines, slots };
         for index in 0..len {
             let word = memory.before(index);
             memory.words_mut()[index] = word;
@@ -37,13 +43,13 @@ impl Surrounded {
 
     fn words(&self) -> &[u64] {
         // SAFETY: as many words, which live as long.
-        unsafe { std::slice::from_raw_parts(self.pairs.as_ptr().cast(), 2 * self.pairs.len()) }
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), LINE * self.lines.len()) }
     }
 
     fn words_mut(&mut self) -> &mut [u64] {
-        let len = 2 * self.pairs.len();
+        let len = LINE * self.lines.len();
         // SAFETY: as many words, which may have any value and live as long.
-        unsafe { std::slice::from_raw_parts_mut(self.pairs.as_mut_ptr().cast(), len) }
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), len) }
     }
 
     /// What stood in a word before the call.
@@ -61,14 +67,14 @@ impl Surrounded {
     }
 
     fn result_index(&self) -> usize {
-        2 * GUARDS + self.slots.len().next_multiple_of(2)
+        2 * GUARDS + self.slots.len().next_multiple_of(LINE)
     }
 
     /// The bytes of the result and of what is behind it, and what they were before the call.
     fn result(&self) -> (Vec<u8>, Vec<u8>) {
         let index = self.result_index();
         let words = self.words()[index..].iter();
-        let before = (index..2 * self.pairs.len()).map(pattern);
+        let before = (index..LINE * self.lines.len()).map(pattern);
         (
             words.flat_map(|word| word.to_le_bytes()).collect(),
             before.flat_map(u64::to_le_bytes).collect(),

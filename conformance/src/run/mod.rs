@@ -16,6 +16,7 @@ mod callback;
 mod delivery;
 pub mod engine;
 pub mod farcall;
+mod follow;
 mod foreign;
 pub(crate) mod memory;
 mod object;
@@ -23,7 +24,7 @@ mod pages;
 mod peer;
 mod step;
 
-use crate::cases::{Direction, Suite};
+use crate::cases::{Direction, LINE_SEPARATOR, Suite};
 use crate::divergence;
 use crate::machine::Checker;
 use anyhow::{Context, Result};
@@ -32,9 +33,6 @@ use object::Object;
 use std::io::Write;
 use std::path::Path;
 use step::Step;
-
-/// What stands between the lines of a text on its way to the supervisor.
-pub const LINE_SEPARATOR: char = '\u{1f}';
 
 /// Runs the steps of `config` from number `from` on.
 ///
@@ -87,7 +85,11 @@ pub fn worker(
                 step.run()?;
                 for mismatch in &step.mismatches {
                     let text = mismatch.text(&suite, config, step.case);
-                    writeln!(out, "! {}", text.trim_end().replace('\n', "\u{1f}"))?;
+                    writeln!(
+                        out,
+                        "! {}",
+                        text.trim_end().replace('\n', &LINE_SEPARATOR.to_string())
+                    )?;
                 }
                 writeln!(out, "= {} {}", step.calls, step.mismatches.len())?;
             }

@@ -11,9 +11,9 @@ mod sabotages;
 
 use crate::engine::How;
 use crate::sabotages::Sabotage;
-use conformance::cases::{Direction, Suite};
+use conformance::cases::{Direction, Draw, Suite};
 use conformance::compile::{self, Order};
-use conformance::generate::{self, Draw};
+use conformance::generate;
 use conformance::run::{self, bare::Bare};
 use conformance::supervise::{self, Runner};
 use conformance::target::{self, Target};
@@ -113,7 +113,7 @@ fn test_target(target: &'static Target, sabotages: &[Sabotage]) -> Vec<bool> {
         directions: Direction::ALL.to_vec(),
         rounds: 2,
         exhaustive: false,
-        wide: false,
+        draw: Draw::Words,
         jobs: 2,
     };
     let shows = |s: &&Sabotage| order.compilers.iter().any(|cc| cc.contains(s.compiler));

@@ -18,6 +18,8 @@ mod linker_script;
 ))]
 mod loaded;
 pub(super) mod memory;
+#[cfg(all(target_env = "musl", target_arch = "x86_64"))]
+mod musl;
 #[cfg(any(not(target_os = "linux"), feature = "posix"))]
 mod pages;
 mod program;
@@ -138,7 +140,7 @@ unsafe fn at_fork(prepare: AtFork, parent: AtFork, child: AtFork) {
 }
 
 /// Writes to standard error, without a lock. Nobody is there to be told if that is closed.
-pub(crate) fn write_to_stderr(text: &[u8]) {
+pub fn write_to_stderr(text: &[u8]) {
     // SAFETY: the bytes are there to be read.
     let write = || unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
     let _ = keeping_errno(write);
@@ -154,23 +156,89 @@ pub(crate) fn fresh_memory(len: usize) -> Option<NonNull<u8>> {
 /// The signals that a thread had blocked before [`block_signals`].
 pub(crate) struct SignalMask(libc::sigset_t);
 
-/// Has this thread get no signal until the result is dropped: no handler runs while it holds a lock.
-pub(crate) fn block_signals() -> SignalMask {
-    // SAFETY: both sets are this function's own, and a set of C's may hold any bits.
+/// Every signal that a program may block.
+fn all_signals() -> libc::sigset_t {
+    // SAFETY: the set is this function's own, and a set of C's may hold any bits.
     unsafe {
         let mut all: libc::sigset_t = std::mem::zeroed();
-        let mut before: libc::sigset_t = std::mem::zeroed();
         libc::sigfillset(&mut all);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+        all
+    }
+}
+
+/// Has this thread get no signal until the result is dropped: no handler runs while it holds a lock.
+///
+/// Signals are blocked and unblocked, and a mask is never set: the C library may have signals of its own blocked, which it leaves out of every
+/// set that it shows.
+pub(crate) fn block_signals() -> SignalMask {
+    let all = all_signals();
+    // SAFETY: both sets are this function's own, and a set of C's may hold any bits.
+    unsafe {
+        let mut before: libc::sigset_t = std::mem::zeroed();
+        libc::pthread_sigmask(libc::SIG_BLOCK, &all, &mut before);
         SignalMask(before)
     }
 }
 
 impl Drop for SignalMask {
     fn drop(&mut self) {
-        // SAFETY: the set is what block_signals() was given.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, ptr::null_mut()) };
+        const BYTES: usize = size_of::<libc::sigset_t>();
+        // SAFETY: a set of C's is bits and no more, one for each signal.
+        let (all, before) = unsafe {
+            (
+                std::mem::transmute::<libc::sigset_t, [u8; BYTES]>(all_signals()),
+                std::mem::transmute::<libc::sigset_t, [u8; BYTES]>(self.0),
+            )
+        };
+        let others: [u8; BYTES] = std::array::from_fn(|byte| all[byte] & !before[byte]);
+        // SAFETY: the set has all the bytes of one.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_UNBLOCK, others.as_ptr().cast(), ptr::null_mut())
+        };
     }
+}
+
+/// Whether a thread could be cancelled before [`hold_cancelling`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cancelling(libc::c_int);
+
+#[cfg(not(target_os = "android"))]
+unsafe extern "C" {
+    fn pthread_setcancelstate(state: libc::c_int, before: *mut libc::c_int) -> libc::c_int;
+}
+
+/// PTHREAD_CANCEL_DISABLE.
+#[cfg(not(any(target_vendor = "apple", target_os = "android")))]
+const CANCEL_DISABLE: libc::c_int = 1;
+#[cfg(target_vendor = "apple")]
+const CANCEL_DISABLE: libc::c_int = 0;
+
+/// Has this thread not be cancelled for a while, if it may be at any instruction: its end would unwind our frames, by another unwinder than the
+/// one that they know perhaps, and leave locks taken.
+pub(crate) fn hold_cancelling() -> Cancelling {
+    #[cfg(not(target_os = "android"))]
+    let before = {
+        let mut before = CANCEL_DISABLE;
+        // SAFETY: there is such a state, and a place for the one before.
+        unsafe { pthread_setcancelstate(CANCEL_DISABLE, &mut before) };
+        before
+    };
+    // There, threads are not cancelled.
+    #[cfg(target_os = "android")]
+    let before = 0;
+    Cancelling(before)
+}
+
+/// The while is over. The thread may end here, so no frame of the callers' has anything to be dropped.
+pub(crate) fn let_cancelling(before: Cancelling) {
+    #[cfg(not(target_os = "android"))]
+    {
+        let mut unused = before.0;
+        // SAFETY: the state is what hold_cancelling() was given.
+        unsafe { pthread_setcancelstate(before.0, &mut unused) };
+    }
+    #[cfg(target_os = "android")]
+    let _ = before;
 }
 
 /// Has `hook` run with `value` when this thread ends, behind the destructors of thread-local values. A thread that calls this again
@@ -187,7 +255,7 @@ pub(crate) fn at_thread_end(
     if place.load(Ordering::Acquire) == 0 {
         let mut key = 0;
         // SAFETY: the key's place is this function's own.
-        if unsafe { libc::pthread_key_create(&mut key, Some(hook_of_key(hook))) } != 0 {
+        if unsafe { libc::pthread_key_create(&mut key, Some(hook_of_key(whose, hook))) } != 0 {
             return false;
         }
         let new = key as usize + 1;
@@ -203,9 +271,16 @@ pub(crate) fn at_thread_end(
 }
 
 /// The same function, as the type that keys want.
-fn hook_of_key(hook: extern "C" fn(*mut c_void)) -> unsafe extern "C" fn(*mut c_void) {
+#[cfg(not(all(target_env = "musl", target_arch = "x86_64")))]
+fn hook_of_key(
+    _: ThreadEnd,
+    hook: extern "C" fn(*mut c_void),
+) -> unsafe extern "C" fn(*mut c_void) {
     hook
 }
+
+#[cfg(all(target_env = "musl", target_arch = "x86_64"))]
+use musl::hook_of_key;
 
 /// The lowest address of the stack with `here` on it, which this thread is on, and the one behind the highest. `None` for a stack that the
 /// system does not know. It may be too little, not too much.

@@ -244,6 +244,16 @@ pub(crate) fn block_signals() -> SignalMask {
     SignalMask
 }
 
+/// Threads are not cancelled here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cancelling;
+
+pub(crate) fn hold_cancelling() -> Cancelling {
+    Cancelling
+}
+
+pub(crate) fn let_cancelling(_: Cancelling) {}
+
 /// Has `hook` run with `value` when this thread ends. A thread that is ending already is not told.
 pub(crate) fn at_thread_end(
     whose: ThreadEnd,
@@ -292,7 +302,7 @@ pub(crate) fn keeping_errno<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// Writes to standard error. Nobody is there to be told if that is closed.
-pub(crate) fn write_to_stderr(text: &[u8]) {
+pub fn write_to_stderr(text: &[u8]) {
     let write = || std::io::Write::write_all(&mut std::io::stderr(), text);
     let _ = keeping_errno(write);
 }

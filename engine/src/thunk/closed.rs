@@ -4,6 +4,7 @@ use crate::interp::Image;
 use crate::sys;
 use std::ffi::c_void;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 unsafe extern "C" {
     fn farcall_interp_closed();
@@ -25,9 +26,20 @@ unsafe extern "C-unwind" fn enter_closed(_: *const c_void, image: &mut Image, _:
     *image = Image::default();
 }
 
+/// Whether calls of closed callbacks are nothing to tell of.
+static EXPECTED: AtomicBool = AtomicBool::new(false);
+
+/// Has calls of closed callbacks go without a word from now on: whatever they led to is over, and C may not know that.
+pub fn expect_closed() {
+    EXPECTED.store(true, Ordering::Relaxed);
+}
+
 /// Tells whoever reads standard error that C called a callback that is closed.
 #[cold]
 pub fn report_closed() {
+    if EXPECTED.load(Ordering::Relaxed) {
+        return;
+    }
     const TEXT: &[u8] = b"farcall: C called a callback that has been closed; it got zero\n";
     // Not by the standard library's stderr(): that has a lock, which a thread that was interrupted or did not come along in a fork may hold.
     sys::write_to_stderr(TEXT);

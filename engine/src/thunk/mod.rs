@@ -17,7 +17,7 @@ mod page;
 pub mod pool;
 mod seat;
 
-pub use closed::report_closed;
+pub use closed::{expect_closed, report_closed};
 pub use seat::Seat;
 pub(crate) use seat::{Kind, Owner, Seats, enter_by};
 

@@ -20,13 +20,15 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 pub(crate) enum Kind {
     /// By a context of its own.
     Slots,
+    /// By one that is the thunk's for good.
+    Lasting,
     /// So, and on objects as well.
     Objects,
     /// By the [`Seat`], which is the context.
     Owned,
 }
 
-const KINDS: usize = 3;
+const KINDS: usize = 4;
 
 /// Marks what no thread has ever looked at: an address with a bit that no address of ours has.
 const FRESH: usize = 1;
@@ -51,7 +53,8 @@ pub struct Seat {
     thunk: Thunk,
     owner: Owner,
     kind: Kind,
-    /// What the callback owns, null while it is closed; with [`FRESH`] added until a thread has entered.
+    /// What the callback owns, null while it is closed; with [`FRESH`] added until a thread has entered. Or the context that is the
+    /// thunk's for good, null ahead of the first callback.
     owned: AtomicPtr<c_void>,
     /// The one that was closed after it.
     next: Cell<Option<&'static Seat>>,
@@ -93,7 +96,11 @@ impl Seat {
         context: *mut c_void,
     ) {
         let context = match self.kind {
-            Kind::Slots | Kind::Objects => context,
+            Kind::Slots => context,
+            Kind::Lasting | Kind::Objects => {
+                self.owned.store(context, Ordering::Release);
+                context
+            }
             Kind::Owned => {
                 let fresh = context.map_addr(|address| address | FRESH);
                 self.owned.store(fresh, Ordering::Release);
@@ -117,6 +124,9 @@ impl Seat {
     pub(crate) fn shut(&self) -> bool {
         self.entry()
             .store(closed_entry().as_ptr(), Ordering::Release);
+        if self.kind != Kind::Owned {
+            return false;
+        }
         let owned = self.owned.swap(ptr::null_mut(), Ordering::AcqRel);
         owned.addr() & FRESH != 0
     }
@@ -127,6 +137,14 @@ impl Seat {
         if let Some(mut level) = levels::hold() {
             let queue = self.owner.seats.queue(&mut level, self.kind);
             queue.push(self);
+        }
+    }
+
+    /// The context that is the thunk's for good.
+    pub(crate) fn context(&self) -> Option<NonNull<c_void>> {
+        match self.kind {
+            Kind::Slots | Kind::Owned => None,
+            Kind::Lasting | Kind::Objects => NonNull::new(self.owned.load(Ordering::Acquire)),
         }
     }
 

@@ -2,9 +2,6 @@
 
 #include <stdlib.h>
 #include <time.h>
-#if !defined(_WIN32)
-#include <signal.h>
-#endif
 
 // call_on_thread_*: call_on_thread() with an argument and a result of each type.
 #define CALL_ON_THREAD(code, type) \
@@ -19,9 +16,9 @@
     } \
     PEER type call_on_thread_##code(type (*f)(type), type x) { \
         job_##code##_t job = { f, x }; \
-        pthread_t thread; \
-        if (pthread_create(&thread, NULL, run_job_##code, &job) == 0) { \
-            pthread_join(thread, NULL); \
+        thread_t thread; \
+        if (begin_thread(&thread, run_job_##code, &job)) { \
+            end_thread(&thread); \
         } \
         return job.x; \
     }
@@ -131,25 +128,27 @@ static void *run_blocked(void *argument) {
 
 PEER long long call_with_signals_blocked(int (*f)(int), int times) {
     runner_t runner = { .f = f, .times = times };
-    if (pthread_create(&runner.thread, NULL, run_blocked, &runner) != 0) {
+    thread_t thread;
+    if (!begin_thread(&thread, run_blocked, &runner)) {
         return -2;
     }
-    pthread_join(runner.thread, NULL);
+    end_thread(&thread);
     return runner.sum;
 }
 
 // A thread that is cancelled while its callback runs, which `g`, called meanwhile on this one, waits for.
 PEER int cancel_in_callback(int (*f)(int), int (*g)(int)) {
     runner_t runner = { .f = f, .times = 1 };
-    if (pthread_create(&runner.thread, NULL, run_calls, &runner) != 0) {
+    thread_t thread;
+    if (!begin_thread(&thread, run_calls, &runner)) {
         return -2;
     }
     g(0);
     #if !defined(__ANDROID__)
-    pthread_cancel(runner.thread);
+    pthread_cancel(thread.id);
     #endif
     g(1);
-    pthread_join(runner.thread, NULL);
+    end_thread(&thread);
     return (int)runner.sum;
 }
 
@@ -194,10 +193,10 @@ static void *run_sort(void *argument) {
 
 PEER int sort_on_thread(int (*compare)(const void *, const void *, void *), int *numbers, int count) {
     sort_t sort = { compare, numbers, (size_t)count };
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, run_sort, &sort) != 0) {
+    thread_t thread;
+    if (!begin_thread(&thread, run_sort, &sort)) {
         return -2;
     }
-    return pthread_join(thread, NULL);
+    return end_thread(&thread);
 }
 #endif

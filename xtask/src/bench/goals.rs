@@ -161,6 +161,17 @@ pub const GOALS: &[Goal] = &[
         reason: "the system calls that change pages take most of it",
     },
     Goal {
+        work: "1,000 C declarations read",
+        against: "–",
+        bound: Bound::NsAtMost(5_000_000.0),
+        figure: |samples| {
+            let judged = Judged::of(samples.time("declarations/1,000 read", "farcall")?);
+            let found = samples.time("declarations/one found", "farcall")?;
+            Some(judged.with_note(format!("one found by its name: {:.0} ns", found.median)))
+        },
+        reason: "",
+    },
+    Goal {
         work: "MicroPython: `add2(i, 1)`, net of the loop",
         against: "`time.ticks_diff(i, 1)` on the same build",
         bound: Bound::TimesAtMost(1.0),
@@ -355,6 +366,18 @@ pub const GOALS: &[Goal] = &[
         against: "gcc's or clang's, whichever are fewer",
         bound: Bound::TimesAtMost(1.15),
         figure: |samples| instructions(samples, "instructions/Win64/"),
+        reason: "",
+    },
+    Goal {
+        work: "a script's call with a struct of two `int64_t` by value",
+        against: "with the two numbers",
+        bound: Bound::TimesAtMost(2.0),
+        figure: |samples| {
+            let row = "script/struct";
+            let judged = Judged::of(samples.ratio(row, "farcall", "farcall numbers")?);
+            let result = samples.time("script/struct result", "farcall")?.quiet;
+            Some(judged.with_note(format!("as a result: {result:.0} ns, a new object")))
+        },
         reason: "",
     },
     Goal {

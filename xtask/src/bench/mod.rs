@@ -116,6 +116,13 @@ const GROUPS: &[Group] = &[
         quick: effort(3, 21, 20),
     },
     Group {
+        name: "declarations",
+        about: "C declarations read",
+        measure: Measure::Harness,
+        effort: effort(5, 41, 20),
+        quick: effort(1, 21, 20),
+    },
+    Group {
         name: "signatures",
         about: "memory for signatures",
         measure: Measure::Harness,

@@ -102,6 +102,12 @@ pub const TABLES: &[Table] = &[
         columns: &[column("farcall", "farcall", "")],
     },
     Table {
+        title: "C declarations",
+        about: "`Declarations::read` with a header of 1,000: of ten, seven functions, one structure, one enumeration, one constant.",
+        prefix: "declarations/",
+        columns: &[column("farcall", "farcall", "")],
+    },
+    Table {
         title: "Signatures that nobody has used before",
         about: "Each of five arguments. `Function::at` and `Function::call_slots`; `ffi_prep_cif` and `ffi_call`. A closure is made by \
                 `Callback::with_slots`, and by `ffi_prep_cif` and `ffi_prep_closure_loc`. The last rows are single steps: the first \
@@ -330,24 +336,33 @@ pub struct Way {
     pub scripted: bool,
     /// Whether it is farcall's.
     pub ours: bool,
-    /// The peer's name in all its rows, and the rows: a call of `int(int, int)`, one of eight mixed arguments, a callback.
+    /// The peer's name in all its rows, and the rows: a call of `int(int, int)`, one of eight mixed arguments, a callback, a struct by
+    /// value as an argument and as a result.
     pub peer: &'static str,
-    rows: [&'static str; 3],
+    rows: [&'static str; 5],
 }
 
-const NATIVE: [&str; 3] = ["call/add2", "call/mixed8", "callback/add2"];
-const SCRIPT: [&str; 3] = [
+const NATIVE: [&str; 5] = ["call/add2", "call/mixed8", "callback/add2", "", ""];
+const SCRIPT: [&str; 5] = [
     "script/add2",
     "script/mixed8",
     "script callback, int(int, int), whole",
+    "script/struct",
+    "script/struct result",
 ];
-const OTHER: [&str; 3] = ["peers/add2", "peers/mixed8", "peers/callback"];
+const OTHER: [&str; 5] = [
+    "peers/add2",
+    "peers/mixed8",
+    "peers/callback",
+    "peers/struct",
+    "peers/struct result",
+];
 
 const fn way(
     name: &'static str,
     short: &'static str,
     peer: &'static str,
-    rows: [&'static str; 3],
+    rows: [&'static str; 5],
 ) -> Way {
     Way {
         name,
@@ -426,11 +441,13 @@ pub const WAYS: &[Way] = &[
     way("CPython, cffi (ABI mode)", "CPython cffi", OTHERS[3], OTHER),
 ];
 
-/// What the three columns of the side-by-side table are.
-pub const WORK: [&str; 3] = [
+/// What the columns of the side-by-side table are.
+pub const WORK: [&str; 5] = [
     "int(int, int)",
     "8 mixed arguments",
     "C calls back, int(int, int)",
+    "a struct of 16 bytes by value",
+    "such a struct as the result",
 ];
 
 impl Way {
@@ -455,8 +472,9 @@ pub fn side_by_side(samples: &Samples) -> String {
     if lines.is_empty() {
         return lines;
     }
-    let [two, eight, back] = WORK;
-    format!("| | `{two}` | {eight} | {back} |\n| --- | --- | --- | --- |\n{lines}")
+    let [two, eight, back, argument, result] = WORK;
+    let rule = "| --- ".repeat(WORK.len() + 1);
+    format!("| | `{two}` | {eight} | {back} | {argument} | {result} |\n{rule}|\n{lines}")
 }
 
 #[cfg(test)]

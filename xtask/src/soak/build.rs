@@ -23,8 +23,12 @@ const NEEDS: &[Need] = &[Need::new(Check::Program("g++"), "g++")];
 pub fn needs(cases: &[Case]) -> Result<Vec<Need>> {
     let target = Target::default();
     let mut needs = target.spec().needs.to_vec();
-    if cases.iter().any(|case| case.program == Program::Script) {
+    let ours = [Program::Script, Program::Storm];
+    if cases.iter().any(|case| ours.contains(&case.program)) {
         needs.extend(micropython::needs(Release::Own, target, Module::Ours)?);
+    }
+    if cases.iter().any(|case| case.program == Program::StockStorm) {
+        needs.extend(micropython::needs(Release::Own, target, Module::Stock)?);
     }
     if cases.iter().any(|case| case.program == Program::DropIn) {
         needs.extend(NEEDS);
@@ -41,6 +45,7 @@ pub struct Builds {
     crates: HashMap<&'static str, Result<PathBuf, String>>,
     drop_in: Option<Result<PathBuf, String>>,
     micropython: Option<Result<PathBuf, String>>,
+    stock: Option<Result<PathBuf, String>>,
 }
 
 /// Where all of this lies.
@@ -68,27 +73,42 @@ impl Builds {
             }
             Program::DropIn => self.drop_in_command(case)?,
             Program::Script => {
-                let program = self.micropython.get_or_insert_with(|| {
-                    kept(micropython::build(Target::default(), Output::OnFailure))
-                });
-                let mut command = Command::new(given(program)?);
+                let mut command = Command::new(self.interpreter(Module::Ours)?);
                 let file = format!("soak/scripts/{}.{}", case.name, case.ending);
                 command.arg(paths::root().join(file));
-                // What the scripts of the module's tests call.
-                let peer = directory()?.join("module-peer.so");
-                let sources = ["peer.c", "stepper.c"]
-                    .map(|name| paths::root().join("tests/module").join(name));
-                Target::default().compile_library(&peer, &sources, &["-O2", "-pthread"])?;
-                command.env("FARCALL_PEER", peer);
                 command
             }
+            Program::Storm => self.storm(Module::Ours, "scripts-ours")?,
+            Program::StockStorm => self.storm(Module::Stock, "scripts-stock")?,
         };
+        if case.program.runs_micropython() {
+            command.env("FARCALL_PEER", module_peer()?);
+        }
         let peer = directory()?.join("peer.so");
         let source = paths::root().join("soak/c/peer.c");
         Target::default().compile_library(&peer, &[source], &["-O2", "-Wall", "-Werror"])?;
         command
             .args([seconds.to_string(), seed.to_string()])
             .env("FARCALL_SOAK_PEER", peer);
+        Ok(command)
+    }
+
+    fn interpreter(&mut self, module: Module) -> Result<PathBuf> {
+        let built = match module {
+            Module::Stock => &mut self.stock,
+            _ => &mut self.micropython,
+        };
+        let build = || micropython::build_with(Target::default(), module, Output::OnFailure);
+        given(built.get_or_insert_with(|| kept(build())))
+    }
+
+    /// The crate's program, which interrupts an interpreter.
+    fn storm(&mut self, module: Module, scenario: &str) -> Result<Command> {
+        let mut command = Command::new(self.crate_program(Tool::None)?);
+        command
+            .arg(scenario)
+            .env("FARCALL_SOAK_MICROPYTHON", self.interpreter(module)?)
+            .env("FARCALL_SOAK_SCRIPTS", paths::root().join("tests/module"));
         Ok(command)
     }
 
@@ -151,6 +171,14 @@ impl Builds {
         }
         Ok(command)
     }
+}
+
+/// What the scripts of the module's tests call.
+fn module_peer() -> Result<PathBuf> {
+    let peer = directory()?.join("module-peer.so");
+    let sources = ["peer.c", "stepper.c"].map(|name| paths::root().join("tests/module").join(name));
+    Target::default().compile_library(&peer, &sources, &["-O2", "-pthread"])?;
+    Ok(peer)
 }
 
 /// Builds `farcall-soak`, with a sanitizer if one is named.

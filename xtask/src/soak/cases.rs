@@ -9,6 +9,20 @@ pub enum Program {
     DropIn,
     /// A script of `soak/scripts/`, on MicroPython with our module.
     Script,
+    /// The scripts of the module's tests, interrupted from outside, on MicroPython with our module.
+    Storm,
+    /// The same with the port's own, to compare with.
+    StockStorm,
+}
+
+impl Program {
+    /// Whether it is about an interpreter.
+    pub fn runs_micropython(self) -> bool {
+        match self {
+            Program::Script | Program::Storm | Program::StockStorm => true,
+            Program::Crate | Program::DropIn => false,
+        }
+    }
 }
 
 /// What watches memory, or threads, while it runs.
@@ -50,7 +64,8 @@ impl Case {
         let face = match self.program {
             Program::Crate => "crate",
             Program::DropIn => "libffi",
-            Program::Script => "module",
+            Program::Script | Program::Storm => "module",
+            Program::StockStorm => "stock",
         };
         let tool = match self.tool {
             Tool::None => "",
@@ -78,7 +93,11 @@ const fn script(name: &'static str) -> Case {
     Case::new(Program::Script, name, "py", Tool::None)
 }
 
-const PLAIN: [Case; 32] = [
+const fn storm(program: Program) -> Case {
+    Case::new(program, "storm", "", Tool::None)
+}
+
+const PLAIN: [Case; 34] = [
     of_crate("close-call"),
     of_crate("close-call-storm"),
     of_crate("close-variable"),
@@ -111,6 +130,8 @@ const PLAIN: [Case; 32] = [
     script("interrupts"),
     script("interrupted"),
     script("foreign"),
+    storm(Program::Storm),
+    storm(Program::StockStorm),
 ];
 
 /// Which tools watch what. Storms want an allocator of their own, which no tool sees through; jumps and

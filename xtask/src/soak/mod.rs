@@ -28,6 +28,9 @@ pub struct Args {
     /// Seconds of one turn; by the minutes if it is not given.
     #[arg(long)]
     seconds: Option<u64>,
+    /// Rounds of one turn, in place of seconds: a turn that is not over within --seconds (an hour, if that is not given) counts as hanging.
+    #[arg(long, value_name = "N")]
+    rounds: Option<u64>,
     /// What the first turn draws by; the next take the numbers that follow. By the clock if it is not given.
     #[arg(long)]
     seed: Option<u64>,
@@ -53,6 +56,25 @@ pub struct Outcome {
 /// The seconds that a program may take beyond its turn before it counts as hanging.
 const PATIENCE: u64 = 60;
 
+/// The seconds of a turn of so many rounds.
+const LONGEST: u64 = 3600;
+
+/// How long a turn is.
+#[derive(Clone, Copy)]
+struct Length {
+    seconds: u64,
+    /// Where this is given, the seconds are the most that it may take.
+    rounds: Option<u64>,
+}
+
+impl Length {
+    /// The options that ask for it.
+    fn options(self) -> String {
+        let rounds = self.rounds.map(|rounds| format!(" --rounds {rounds}"));
+        format!("--seconds {}{}", self.seconds, rounds.unwrap_or_default())
+    }
+}
+
 /// The command.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let cases = chosen(&args.only)?;
@@ -67,9 +89,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     let seed = args.seed.unwrap_or(clock.as_secs());
     let share = args.minutes * 60.0 / cases.len() as f64;
-    let seconds = args.seconds.unwrap_or((share as u64).clamp(1, 30));
+    let usual = match args.rounds {
+        Some(_) => LONGEST,
+        None => (share as u64).clamp(1, 30),
+    };
+    let length = Length {
+        seconds: args.seconds.unwrap_or(usual),
+        rounds: args.rounds,
+    };
     let end = Instant::now() + Duration::from_secs_f64(args.minutes * 60.0);
-    let outcome = turns(&cases, seconds, seed, end)?;
+    let outcome = turns(&cases, length, seed, end)?;
     for line in &outcome.left_out {
         println!("left out: {line}");
     }
@@ -87,9 +116,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 /// A short turn of all that is quick to build, for `cargo xtask test`.
 pub fn short() -> Result<Outcome> {
-    let is_quick = |case: &Case| case.tool == Tool::None || case.program == Program::DropIn;
+    let is_quick = |case: &Case| {
+        let is_storm = [Program::Storm, Program::StockStorm].contains(&case.program);
+        !is_storm && (case.tool == Tool::None || case.program == Program::DropIn)
+    };
+    let length = Length {
+        seconds: 2,
+        rounds: None,
+    };
     let (quick, long): (Vec<Case>, Vec<Case>) = cases::all().into_iter().partition(is_quick);
-    let mut outcome = turns(&quick, 2, 1, Instant::now())?;
+    let mut outcome = turns(&quick, length, 1, Instant::now())?;
     let long: Vec<String> = long.iter().map(Case::title).collect();
     let names = long.join(" ");
     outcome
@@ -122,7 +158,7 @@ fn way(seed: u64) -> Option<&'static str> {
 }
 
 /// Runs all cases, again and again until `end`, but once at least.
-fn turns(cases: &[Case], seconds: u64, seed: u64, end: Instant) -> Result<Outcome> {
+fn turns(cases: &[Case], length: Length, seed: u64, end: Instant) -> Result<Outcome> {
     let mut builds = build::Builds::default();
     let mut outcome = Outcome::default();
     for round in 0.. {
@@ -133,7 +169,7 @@ fn turns(cases: &[Case], seconds: u64, seed: u64, end: Instant) -> Result<Outcom
             turn(
                 &mut builds,
                 case,
-                seconds,
+                length,
                 seed.wrapping_add(round),
                 &mut outcome,
             )?;
@@ -148,12 +184,12 @@ fn turns(cases: &[Case], seconds: u64, seed: u64, end: Instant) -> Result<Outcom
 fn turn(
     builds: &mut build::Builds,
     case: &Case,
-    seconds: u64,
+    length: Length,
     seed: u64,
     outcome: &mut Outcome,
 ) -> Result<()> {
     let title = case.title();
-    let mut command = match builds.command(case, seconds, seed) {
+    let mut command = match builds.command(case, length.seconds, seed) {
         Ok(command) => command,
         Err(error) if case.tool == Tool::None => {
             outcome.failures.push(format!("{title}: {error:#}"));
@@ -170,8 +206,11 @@ fn turn(
     if let Some(way) = way(seed) {
         command.env(CODE, way);
     }
+    if let Some(rounds) = length.rounds {
+        command.env("FARCALL_SOAK_ROUNDS", rounds.to_string());
+    }
     let directory = place(&title, seed)?;
-    let limit = Duration::from_secs(seconds * 2 + PATIENCE);
+    let limit = Duration::from_secs(length.seconds * 2 + PATIENCE);
     match watch::run(&command, &directory, limit)? {
         Ending::Well(text) => {
             let told = text.lines().collect::<Vec<_>>().join(", ");
@@ -181,7 +220,8 @@ fn turn(
         }
         Ending::Badly(what) => {
             let repeat = format!(
-                "cargo xtask soak --only {title} --seed {seed} --seconds {seconds} --minutes 0"
+                "cargo xtask soak --only {title} --seed {seed} {} --minutes 0",
+                length.options()
             );
             println!(
                 "{title:30} seed {seed}: FAILED: {what}\n    again: {repeat}\n    kept: {}",

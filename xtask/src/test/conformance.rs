@@ -12,17 +12,22 @@ use crate::process;
 use crate::target::Target;
 
 /// What each convention is compared by: a fixed seed, a fresh one, which the program prints, every small signature, and the same
-/// two with types wider than a register.
-const COMPARISONS: [&[&str]; 5] = [
+/// two with types wider than a register, and with what C text declares.
+const COMPARISONS: [&[&str]; 7] = [
     &["--n", "150", "--seed", "0xfa2ca11"],
     &["--n", "100"],
     &["--exhaustive", "--opt", "O2", "--rounds", "2"],
     &["--wide", "--n", "60", "--seed", "0xfa2ca11"],
     &["--wide", "--n", "60"],
+    &["--declared", "--n", "50", "--seed", "0xfa2ca11"],
+    &["--declared", "--n", "50"],
 ];
 
 /// What functions and callbacks without code of their own are compared by, in the target's own convention.
-const WITHOUT_CODE: &[&[&str]] = &[COMPARISONS[0], COMPARISONS[2]];
+const WITHOUT_CODE: &[&[&str]] = &[COMPARISONS[0], COMPARISONS[2], COMPARISONS[5]];
+
+/// Conventions for which no text is written: their code is put into memory as it is, so it may refer to nothing.
+const WITHOUT_TEXTS: [&str; 2] = ["aarch64-apple-darwin", "aarch64-pc-windows-msvc"];
 
 /// Compares where no code can be made.
 pub fn without_code(target: Target) -> Result<Report> {
@@ -42,7 +47,10 @@ pub fn compare(target: Target) -> Result<Report> {
     let program = Program::build(target)?;
     let mut report = Report::default();
     for (name, _) in SUBJECTS.iter().filter(|subject| subject.1 == target) {
-        for options in COMPARISONS {
+        let is_text = |options: &&[&str]| options.contains(&"--declared");
+        let has_texts = !WITHOUT_TEXTS.contains(name);
+        let comparisons = COMPARISONS.into_iter();
+        for options in comparisons.filter(|options| has_texts || !is_text(options)) {
             let options: Vec<String> = options.iter().map(|word| (*word).to_owned()).collect();
             println!("{name} {}", options.join(" "));
             let (status, _) = process::tee(&mut program.command(name, &options))?;

@@ -20,11 +20,12 @@ use crate::setup;
 use crate::source;
 use crate::target::Target;
 
-const PAGES: [&str; 4] = [
+const PAGES: [&str; 5] = [
     "README.md",
     "micropython/README.md",
     "libffi/README.md",
     "docs/ARCHITECTURE.md",
+    "docs/declarations.md",
 ];
 /// Commands that start with this are what is running already.
 const THIS_COMMAND: &str = "cargo xtask test";

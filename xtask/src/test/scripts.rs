@@ -1,5 +1,7 @@
 //! Scripts that must print, byte for byte, what lies beside them in a file whose name ends in `.exp`.
 //!
+//! Or that stand in their own first string, indented, behind the line `It prints:`.
+//!
 //! What a script prints is its stdout and stderr in the order they come, with Unix line ends. It must end by itself,
 //! reporting success.
 
@@ -16,6 +18,7 @@ use crate::libraries;
 use crate::micropython::{self, Module, Release};
 use crate::paths;
 use crate::process::{self, Output};
+use crate::setup::{self, Check, Need};
 use crate::target::{Runner, Target};
 
 /// How long one script may take.
@@ -27,18 +30,39 @@ const SKIP: &str = "SKIP\n";
 /// The script that has memory refused.
 const REFUSING: &str = "out_of_memory";
 
+/// The libraries that examples draw, fetch and store with.
+const DECLARED: &[Need] = &[
+    Need::new(Check::PkgConfig("cairo"), "libcairo2-dev"),
+    Need::new(Check::PkgConfig("libcurl"), "libcurl4-openssl-dev"),
+    Need::new(Check::PkgConfig("sqlite3"), "libsqlite3-dev"),
+    Need::new(Check::PkgConfig("zlib"), "zlib1g-dev"),
+];
+
 /// How many lines are shown before one that differs.
 const CONTEXT: usize = 5;
+
+/// What a script's own string says ahead of what it prints.
+const IT_PRINTS: &str = "\nIt prints:\n\n";
 
 /// Where scripts are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Folder {
     Examples,
+    /// Those that use C declarations and libraries of Linux.
+    Declared,
     Module,
 }
 
 pub fn examples(target: Target) -> Result<Report> {
-    run_all(target, Module::Ours, Folder::Examples, None)
+    let mut report = run_all(target, Module::Ours, Folder::Examples, None)?;
+    if target == Target::default() {
+        setup::ensure(DECLARED)?;
+        report.join(
+            "declared",
+            run_all(target, Module::Ours, Folder::Declared, None)?,
+        );
+    }
+    Ok(report)
 }
 
 pub fn module(target: Target) -> Result<Report> {
@@ -66,13 +90,14 @@ impl Folder {
     fn path(self) -> &'static str {
         match self {
             Folder::Examples => "examples",
+            Folder::Declared => "examples/declared",
             Folder::Module => "tests/module",
         }
     }
 
     /// What its scripts find in their environment.
     fn environment(self, target: Target) -> Result<Vec<(&'static str, PathBuf)>> {
-        if self == Folder::Examples {
+        if self != Folder::Module {
             return Ok(Vec::new());
         }
         let sources =
@@ -89,7 +114,7 @@ impl Folder {
 
     /// Has what a script needs loaded ahead of the C library.
     fn preload(self, script: &str, target: Target, command: &mut Command) -> Result<()> {
-        if self == Folder::Examples || script != REFUSING || target != Target::default() {
+        if self != Folder::Module || script != REFUSING || target != Target::default() {
             return Ok(());
         }
         let source = paths::root().join("tests/module/support/refusing.c");
@@ -101,7 +126,7 @@ impl Folder {
 
     fn skips(self, target: Target) -> &'static [(&'static str, &'static str)] {
         match self {
-            Folder::Examples => &[],
+            Folder::Examples | Folder::Declared => &[],
             Folder::Module => target.spec().module_skips,
         }
     }
@@ -163,7 +188,7 @@ pub fn run_scripts(
         let skip = skips.iter().find(|(skipped, _)| *skipped == script);
         let outcome = match skip {
             Some(_) => prints(&mut command, SKIP)?,
-            None => check(&mut command, &paths::root().join(format!("{name}.exp")))?,
+            None => check(&mut command, &paths::root().join(&name))?,
         };
         match (outcome, skip) {
             (None, Some((_, why))) => {
@@ -198,16 +223,32 @@ fn scripts(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Runs `command` and compares what it prints with the file `expected`; says what is wrong, if anything.
-fn check(command: &mut Command, expected: &Path) -> Result<Option<String>> {
-    let Ok(text) = fs::read_to_string(expected) else {
+/// Runs `command`, which is a script, and compares what it prints with what it should; says what is wrong, if anything.
+fn check(command: &mut Command, script: &Path) -> Result<Option<String>> {
+    let mut beside = script.as_os_str().to_owned();
+    beside.push(".exp");
+    let expected = fs::read_to_string(&beside).ok();
+    let expected = match expected {
+        None => promised(&fs::read_to_string(script)?),
+        beside => beside,
+    };
+    let Some(expected) = expected else {
         let printed = process::transcript(command, Some(LIMIT))?.text();
         return Ok(Some(format!(
             "{} is missing\nit printed:\n{printed}",
-            expected.display()
+            Path::new(&beside).display()
         )));
     };
-    prints(command, &text)
+    prints(command, &expected)
+}
+
+/// What a script's own first string says that it prints.
+fn promised(script: &str) -> Option<String> {
+    let (documentation, _) = script.strip_prefix("\"\"\"")?.split_once("\"\"\"")?;
+    let (_, printed) = documentation.split_once(IT_PRINTS)?;
+    let lines = printed.lines().map(|line| line.strip_prefix("    "));
+    let lines: Option<Vec<&str>> = lines.collect();
+    Some(lines?.join("\n") + "\n")
 }
 
 /// Runs `command`, which has to print `expected`; says what is wrong, if anything.
@@ -261,6 +302,13 @@ mod tests {
             found.starts_with("line 2: wanted Some(\"\"), got None"),
             "{found}"
         );
+    }
+
+    #[test]
+    fn what_a_script_promises_is_the_indented_end_of_its_first_string() {
+        let script = "\"\"\"Does it.\n\nIt prints:\n\n    a\n      b\n\"\"\"\nprint()\n";
+        assert_eq!(promised(script).as_deref(), Some("a\n  b\n"));
+        assert_eq!(promised("# nothing\n"), None);
     }
 
     #[cfg(unix)]

@@ -185,10 +185,7 @@ pub(super) fn on_stack(abi: Abi, signature: &Signature, index: usize) -> StackNe
 /// The alignment that counts: of the members where the convention goes by those, and else what is `usual`.
 fn declared(row: &Convention, ty: &Type, usual: u32) -> u32 {
     match ty {
-        Type::Struct(members) if row.natural_alignment => {
-            let aligns = members.members().iter().map(|member| member.ty.align());
-            aligns.max().unwrap_or(1)
-        }
+        Type::Struct(members) if row.natural_alignment => members.natural_align(),
         _ => usual,
     }
 }
@@ -286,10 +283,19 @@ fn vector(ty: &Type) -> Option<Need> {
     let unpadded = bytes(ty).iter().all(Option::is_some);
     let count = ty.size() / format.size();
     let is_aligned = ty.size().is_multiple_of(format.size());
-    (same && unpadded && is_aligned && (1..=4).contains(&count)).then(|| Need {
+    (same && unpadded && is_aligned && !is_mixed(ty) && (1..=4).contains(&count)).then(|| Need {
         closes: true,
         ..Need::of(vec![true; count as usize])
     })
+}
+
+/// Whether a structure, or one within it, has something without a value that is no floating-point number.
+fn is_mixed(ty: &Type) -> bool {
+    let Type::Struct(aggregate) = ty else {
+        return false;
+    };
+    let mut members = aggregate.members().iter();
+    aggregate.is_mixed() || members.any(|member| is_mixed(&member.ty))
 }
 
 /// AAPCS64: one or two words, or the address of a copy.

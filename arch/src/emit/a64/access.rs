@@ -334,6 +334,18 @@ impl Emitter {
         self.extend_to(r, r, mv);
     }
 
+    /// Compares a register with a move's bytes in it, extended.
+    pub(super) fn compare_with_extended(&mut self, r: Gpr, mv: &Move) {
+        match (mv.extend, mv.width) {
+            (Extend::Sign, 1) => dynasm!(self.ops ; .arch aarch64 ; cmp XSP(r), W(r), SXTB),
+            (Extend::Sign, 2) => dynasm!(self.ops ; .arch aarch64 ; cmp XSP(r), W(r), SXTH),
+            (Extend::Sign, _) => dynasm!(self.ops ; .arch aarch64 ; cmp XSP(r), W(r), SXTW),
+            (_, 1) => dynasm!(self.ops ; .arch aarch64 ; cmp XSP(r), W(r), UXTB),
+            (_, 2) => dynasm!(self.ops ; .arch aarch64 ; cmp XSP(r), W(r), UXTH),
+            _ => dynasm!(self.ops ; .arch aarch64 ; cmp XSP(r), W(r), UXTW),
+        }
+    }
+
     /// Extends a move's bytes from the low bits of one register to all of another, or of the same.
     pub(super) fn extend_to(&mut self, to: Gpr, from: Gpr, mv: &Move) {
         match (mv.extend, mv.width) {

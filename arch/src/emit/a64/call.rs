@@ -179,7 +179,7 @@ impl Emitter {
     }
 
     /// Loads the addresses of copies.
-    fn pass_copies(&mut self, plan: &Plan) {
+    pub(super) fn pass_copies(&mut self, plan: &Plan) {
         for mv in &plan.args {
             if let Some(Memory::ByRegister { register, copy }) = mv.memory() {
                 self.add(register, SP, plan.stack + copy);
@@ -188,7 +188,7 @@ impl Emitter {
     }
 
     /// Stores a result that is in registers to the memory that `result` points to.
-    fn store_result(&mut self, plan: &Plan, endpoint: Endpoint, result: Gpr) {
+    pub(super) fn store_result(&mut self, plan: &Plan, endpoint: Endpoint, result: Gpr) {
         let moves = plan.ret.iter().map(|mv| endpoint.widened(mv));
         let whole = moves.clone().filter(|mv| mv.width.is_power_of_two());
         self.registers_to_memory(whole, result, |mv| Some(mv.offset));

@@ -16,14 +16,14 @@ use super::errno::ThreadPointer;
 use super::thread::{
     ABOVE, ARGS, FUNCTION, OBJECT, PREV, WAITS, in_call_frame, is_near, known_thread_word,
 };
-use super::{Emitter, SCRATCH, TARGET};
+use super::{Emitter, FAR, SCRATCH, TARGET};
 use crate::abi::regs::a64::{SP, V16, X13, X14};
 use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Extend, Move, Place, Plan};
 use crate::emit::Code;
 use crate::emit::buffer::Label;
 use crate::emit::objects::{
-    CallJob, CallSteps, Detour, LinkTime, Machine, emit_call, operation_args,
+    CallJob, CallSteps, Detour, LinkTime, Machine, Range, emit_call, operation_args,
 };
 use crate::endpoint::{ErrnoModel, ObjectCall, ObjectModel, SharedOffsets, Unbox, call_frame};
 use crate::layout::SLOT;
@@ -36,6 +36,9 @@ const SPARE: Gpr = SCRATCH[1];
 
 /// The lowest bits of the thread's word and of all objects that have to be small integers are collected here with `and`.
 const TAGS: Gpr = X14;
+
+/// The flags that stand for "equal", as a conditional comparison takes them: the one for zero of N, Z, C and V.
+const EQUAL: u32 = 0b0100;
 
 /// What floats on the stack pass through: no argument or result is ever in it.
 const SPARE_FP: Fpr = V16;
@@ -111,7 +114,7 @@ impl CallSteps for Emitter {
     }
 
     fn enter_call(&mut self, job: &CallJob<'_>) {
-        self.enter(ABOVE, job.plan.stack);
+        self.enter(ABOVE, job.room.end);
         let [function, _, _, args] = operation_args(self.abi);
         self.copy(FUNCTION, function);
         self.copy(ARGS, args);
@@ -147,21 +150,26 @@ impl CallSteps for Emitter {
         if job.call.args.contains(&Unbox::Float) {
             self.constant(FLOAT_TYPE, job.model.float_type);
         }
-        for arg in &plan.args {
+        self.pass_bytes_in_memory(job);
+        let call = job.call;
+        let others = plan.args.iter();
+        let others = others.filter(move |arg| call.args[arg.value as usize] != Unbox::Bytes);
+        for arg in others.clone() {
             if let Place::Stack { offset, size } = arg.place {
                 self.unbox_to_stack(job, arg, offset, size);
             }
         }
-        for arg in &plan.args {
+        for arg in others.clone() {
             if let Place::Fp(register) = arg.place {
                 self.unbox_float(job, arg, register);
             }
         }
-        let words = plan.args.iter().filter_map(|arg| match arg.place {
+        let words = others.filter_map(|arg| match arg.place {
             Place::Int(register) => Some((arg, register)),
             Place::Fp(_) | Place::X87(_) | Place::Stack { .. } => None,
         });
         self.unbox_words(job, words);
+        self.pass_bytes_in_registers(job);
     }
 
     fn give_errno(&mut self, job: &mut CallJob<'_>, errno: &ErrnoModel) {
@@ -205,6 +213,15 @@ impl CallSteps for Emitter {
         self.tag_narrow(register, SPARE, register, result);
     }
 
+    fn box_bool(&mut self, job: &CallJob<'_>) {
+        let register = self.abi.convention().int_rets[0];
+        let [no, yes] = job.model.truth.map(|word| i64::from(word) as u64);
+        dynasm!(self.ops ; .arch aarch64 ; tst W(register), 0xff);
+        self.constant(SPARE, yes);
+        self.constant(register, no);
+        dynasm!(self.ops ; .arch aarch64 ; csel X(register), X(SPARE), X(register), ne);
+    }
+
     fn box_word(&mut self, _: &CallJob<'_>, is_signed: bool, large: Label) {
         let register = self.abi.convention().int_rets[0];
         self.tag_word(register, SPARE, register, is_signed, large);
@@ -224,12 +241,12 @@ impl CallSteps for Emitter {
     }
 
     fn leave_call(&mut self, job: &CallJob<'_>) {
-        self.raise_stack(job.plan.stack);
+        self.raise_stack(job.room.end);
         self.leave(ABOVE);
     }
 
     fn begin_detour(&mut self, job: &CallJob<'_>) {
-        self.note_frame(ABOVE, job.plan.stack);
+        self.note_frame(ABOVE, job.room.end);
     }
 
     fn branch_unless_converted(&mut self, label: Label) {
@@ -260,12 +277,16 @@ impl CallSteps for Emitter {
         self.begin_detour(job);
         self.place(job.slow_path);
         self.constant(count, job.call.args.len() as u64);
-        self.raise_stack(job.plan.stack);
+        self.raise_stack(job.room.end);
         self.branch_to_shared(job.shared.leave_restoring);
         self.begin_detour(job);
         self.place(job.raise);
-        self.raise_stack(job.plan.stack);
+        self.raise_stack(job.room.end);
         self.branch_to_shared(job.shared.raise);
+        if job.has_bytes {
+            self.begin_detour(job);
+            self.leave_without_word(job);
+        }
         self.note_no_frame();
         self.place(job.wrong_count);
         self.branch_to_shared(job.shared.slow_path);
@@ -293,8 +314,10 @@ impl Emitter {
             }
             (_, None) => {
                 self.load(&object(arg, OBJECT));
-                self.note_tag(OBJECT);
-                self.untag(OBJECT, arg);
+                if job.is_of_integer(arg) {
+                    self.note_tag(OBJECT);
+                }
+                self.unbox_integer(job, arg, OBJECT);
                 Access::word(OBJECT, SP, offset)
             }
         };
@@ -315,14 +338,14 @@ impl Emitter {
             self.load_group(&group);
         }
         for (arg, register) in words.clone() {
-            if job.unbox(arg) == Unbox::Int {
+            if job.is_of_integer(arg) {
                 self.note_tag(register);
             }
         }
         self.test_tags(job);
         for (arg, register) in words {
             match job.converter(job.unbox(arg)) {
-                None => self.untag(register, arg),
+                None => self.unbox_integer(job, arg, register),
                 Some(with) => {
                     let detour = job.detour(self, Detour::Convert { register, with });
                     let start = detour.start;
@@ -330,6 +353,44 @@ impl Emitter {
                     self.untag(register, arg);
                     self.place(detour.back);
                 }
+            }
+        }
+    }
+
+    /// Makes a C integer of a truth value, or of what is a small integer if the test of its tag, which may come later, finds it to be one.
+    fn unbox_integer(&mut self, job: &mut CallJob<'_>, arg: &Move, register: Gpr) {
+        let slow_path = job.slow_path;
+        match job.range(arg) {
+            Range::Any => self.untag(register, arg),
+            Range::Narrow => {
+                dynasm!(self.ops ; .arch aarch64 ; asr X(register), X(register), 1);
+                self.compare_with_extended(register, arg);
+                dynasm!(self.ops ; .arch aarch64 ; b.ne =>slow_path);
+            }
+            Range::NotNegative => dynasm!(self.ops
+                ; .arch aarch64
+                ; asr X(register), X(register), 1
+                ; cmp XSP(register), 0
+                ; b.lt =>slow_path
+            ),
+            Range::Truth => {
+                let [no, yes] = job.model.truth.map(|word| i64::from(word) as u64);
+                let [zero, one] = [0, 1].map(|number| number << 1 | 1);
+                self.constant(FAR, yes);
+                dynasm!(self.ops
+                    ; .arch aarch64
+                    ; cmp X(register), X(FAR)
+                    ; ccmp X(register), one, EQUAL, ne
+                    ; cset X(SPARE), eq
+                );
+                self.constant(FAR, no);
+                dynasm!(self.ops
+                    ; .arch aarch64
+                    ; ccmp X(register), X(FAR), EQUAL, ne
+                    ; ccmp X(register), zero, EQUAL, ne
+                    ; b.ne =>slow_path
+                    ; mov X(register), X(SPARE)
+                );
             }
         }
     }

@@ -221,6 +221,19 @@ impl Emitter {
         }
     }
 
+    /// Compares all of a register with an immediate.
+    pub(super) fn compare_word(&mut self, register: Gpr, number: i32) {
+        let operands = 0xc0 | COMPARE << 3 | register.number() & 7;
+        self.ops.push(0x48 | register.number() >> 3);
+        match i8::try_from(number) {
+            Ok(short) => self.ops.extend(&[0x83, operands, short as u8]),
+            Err(_) => {
+                self.ops.extend(&[0x81, operands]);
+                self.ops.extend(&number.to_le_bytes());
+            }
+        }
+    }
+
     /// Compares a word in memory with 0.
     pub(super) fn compare_to_zero(&mut self, address: Address) {
         self.access(&Form::wide(&[0x83]), COMPARE, address);

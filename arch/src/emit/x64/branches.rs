@@ -16,8 +16,11 @@ pub(super) enum When {
     Always,
     Equal,
     NotEqual,
+    Above,
     Carry,
+    NotCarry,
     Overflow,
+    Negative,
 }
 
 /// The branches of a function in the order in which they are emitted.
@@ -53,10 +56,16 @@ impl Emitter {
             (When::Equal, false) => dynasm!(self.ops ; .arch x64 ; je =>to),
             (When::NotEqual, true) => dynasm!(self.ops ; .arch x64 ; jne BYTE =>to),
             (When::NotEqual, false) => dynasm!(self.ops ; .arch x64 ; jne =>to),
+            (When::Above, true) => dynasm!(self.ops ; .arch x64 ; ja BYTE =>to),
+            (When::Above, false) => dynasm!(self.ops ; .arch x64 ; ja =>to),
             (When::Carry, true) => dynasm!(self.ops ; .arch x64 ; jc BYTE =>to),
             (When::Carry, false) => dynasm!(self.ops ; .arch x64 ; jc =>to),
+            (When::NotCarry, true) => dynasm!(self.ops ; .arch x64 ; jnc BYTE =>to),
+            (When::NotCarry, false) => dynasm!(self.ops ; .arch x64 ; jnc =>to),
             (When::Overflow, true) => dynasm!(self.ops ; .arch x64 ; jo BYTE =>to),
             (When::Overflow, false) => dynasm!(self.ops ; .arch x64 ; jo =>to),
+            (When::Negative, true) => dynasm!(self.ops ; .arch x64 ; js BYTE =>to),
+            (When::Negative, false) => dynasm!(self.ops ; .arch x64 ; js =>to),
         }
         self.branches.emitted.push((self.ops.offset().0, to));
     }
@@ -82,8 +91,11 @@ impl Emitter {
             When::Always => self.refer(&[0xe9], to),
             When::Equal => self.refer(&[0x0f, 0x84], to),
             When::NotEqual => self.refer(&[0x0f, 0x85], to),
+            When::Above => self.refer(&[0x0f, 0x87], to),
             When::Carry => self.refer(&[0x0f, 0x82], to),
+            When::NotCarry => self.refer(&[0x0f, 0x83], to),
             When::Overflow => self.refer(&[0x0f, 0x80], to),
+            When::Negative => self.refer(&[0x0f, 0x88], to),
         }
     }
 

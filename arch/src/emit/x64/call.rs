@@ -211,7 +211,7 @@ impl Emitter {
     }
 
     /// Stores a result that is in registers to the memory that `result` points to.
-    fn store_result(&mut self, plan: &Plan, endpoint: Endpoint, result: Gpr) {
+    pub(super) fn store_result(&mut self, plan: &Plan, endpoint: Endpoint, result: Gpr) {
         for mv in &plan.ret {
             let (base, offset) = (result, mv.offset);
             self.place_to_value(&endpoint.widened(mv), 0, Address { base, offset });

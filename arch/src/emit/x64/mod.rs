@@ -29,6 +29,7 @@
 mod access;
 mod block;
 mod branches;
+mod bytes;
 mod call;
 mod entry;
 mod errno;

@@ -24,7 +24,7 @@ use crate::abi::regs::{Fpr, Gpr};
 use crate::abi::{Move, Place, Plan};
 use crate::emit::buffer::Label;
 use crate::emit::objects::{
-    CallJob, CallSteps, Detour, LinkTime, Machine, emit_call, operation_args,
+    CallJob, CallSteps, Detour, LinkTime, Machine, Range, emit_call, operation_args,
 };
 use crate::emit::{Code, in_turns};
 use crate::endpoint::{ErrnoModel, ObjectCall, ObjectModel, SharedOffsets, Unbox, call_frame};
@@ -112,7 +112,7 @@ impl CallSteps for Emitter {
     fn enter_call(&mut self, job: &CallJob<'_>) {
         self.enter(frame_size(job));
         let [function, _, _, args] = operation_args(self.abi);
-        if !is_of_integers(job.call) {
+        if !job.is_of_integers {
             self.copy(FUNCTION, function);
             self.copy(ARGS, args);
         }
@@ -125,11 +125,9 @@ impl CallSteps for Emitter {
 
     fn test_tags(&mut self, job: &CallJob<'_>) {
         let [_, base] = held(job);
-        for (unbox, index) in job.call.args.iter().zip(0..) {
-            if *unbox == Unbox::Int {
-                let offset = index * SLOT;
-                read!(self, and Rd(SCRATCH), DWORD Address { base, offset });
-            }
+        for arg in job.plan.args.iter().filter(|arg| job.is_of_integer(arg)) {
+            let offset = arg.value * SLOT;
+            read!(self, and Rd(SCRATCH), DWORD Address { base, offset });
         }
         dynasm!(self.ops ; .arch x64 ; test al, 1);
         self.branch(When::Equal, job.slow_path);
@@ -151,7 +149,7 @@ impl CallSteps for Emitter {
     /// arguments' address is the last of all.
     fn unbox(&mut self, job: &mut CallJob<'_>) {
         let [function, args] = held(job);
-        if is_of_integers(job.call) {
+        if job.is_of_integers {
             // An argument is about to take the function's register.
             read!(self, mov Rq(TARGET), QWORD field_of(function, job.model.function_target));
         }
@@ -160,13 +158,17 @@ impl CallSteps for Emitter {
         if job.call.args.contains(&Unbox::Float) {
             dynasm!(self.ops ; .arch x64 ; mov Rq(float_type), QWORD job.model.float_type as i64);
         }
+        self.pass_bytes_in_memory(job);
+        let call = job.call;
+        let others = job.plan.args.iter();
+        let others = others.filter(move |arg| call.args[arg.value as usize] != Unbox::Bytes);
         let turn_of = |arg: &Move| match arg.place {
             Place::Stack { .. } => 0,
             Place::Fp(_) | Place::X87(_) => 1,
             Place::Int(register) if register == args => 3,
             Place::Int(_) => 2,
         };
-        for arg in in_turns(4, job.plan.args.iter(), turn_of) {
+        for arg in in_turns(4, others, turn_of) {
             match (arg.place, job.unbox(arg)) {
                 (Place::Fp(register), _) => self.unbox_float(job, arg, register),
                 (Place::Int(register), _) => self.unbox_word(job, arg, register),
@@ -174,14 +176,19 @@ impl CallSteps for Emitter {
                     self.unbox_float(job, arg, spare);
                     self.store_fp(stack(offset), spare, arg.width);
                 }
-                (Place::Stack { offset, size }, Unbox::Int | Unbox::Pointer | Unbox::Function) => {
-                    self.unbox_word(job, arg, SCRATCH);
-                    self.store(stack(offset), size);
+                (Place::Stack { offset, size }, _) => {
+                    let through = match job.range(arg) {
+                        Range::Narrow | Range::Truth => row.int_args[1],
+                        Range::Any | Range::NotNegative => SCRATCH,
+                    };
+                    self.unbox_word(job, arg, through);
+                    self.store_register(stack(offset), through, size);
                 }
                 // Results only.
                 (Place::X87(_), _) => {}
             }
         }
+        self.pass_bytes_in_registers(job);
     }
 
     fn give_errno(&mut self, job: &mut CallJob<'_>, errno: &ErrnoModel) {
@@ -193,7 +200,7 @@ impl CallSteps for Emitter {
 
     fn call_target(&mut self, job: &CallJob<'_>) {
         self.count_vector_args(job.plan);
-        if is_of_integers(job.call) {
+        if job.is_of_integers {
             dynasm!(self.ops ; .arch x64 ; call Rq(TARGET));
         } else {
             let target = job.model.function_target as i8;
@@ -208,7 +215,7 @@ impl CallSteps for Emitter {
     fn unlink_call(&mut self, job: &CallJob<'_>) {
         read!(self, mov Rq(PREV), QWORD in_call_frame(job, call_frame::PREV));
         self.test_byte(PREV, call_frame::WAITS);
-        match job.plan.stack {
+        match job.room.end {
             0 => self.branch_to_shared_when(When::NotEqual, job.shared.raise),
             _ => self.branch(When::NotEqual, job.raise),
         }
@@ -222,6 +229,17 @@ impl CallSteps for Emitter {
     fn box_narrow(&mut self, _: &CallJob<'_>, result: &Move) {
         self.extend(SCRATCH, result);
         dynasm!(self.ops ; .arch x64 ; lea rax, [rax + rax + 1]);
+    }
+
+    fn box_bool(&mut self, job: &CallJob<'_>) {
+        let [no, yes] = job.model.truth;
+        dynasm!(self.ops
+            ; .arch x64
+            ; test al, al
+            ; mov eax, no
+            ; mov Rd(SPARE), yes
+            ; cmovne eax, Rd(SPARE)
+        );
     }
 
     fn box_word(&mut self, _: &CallJob<'_>, is_signed: bool, large: Label) {
@@ -286,26 +304,51 @@ impl CallSteps for Emitter {
         let [_, count, ..] = operation_args(self.abi);
         self.begin_detour(job);
         self.place(job.slow_path);
-        self.raise_stack(job.plan.stack);
-        if is_of_integers(job.call) {
+        self.raise_stack(job.room.end);
+        if job.is_of_integers {
             self.branch_to_shared(job.shared.leave);
         } else {
             let args = job.call.args.len() as i32;
             dynasm!(self.ops ; .arch x64 ; mov Rd(count), args);
             self.branch_to_shared(job.shared.leave_restoring);
         }
-        if job.plan.stack > 0 {
+        if job.has_bytes {
+            self.begin_detour(job);
+            self.leave_without_word(job);
+        }
+        if job.room.end > 0 {
             self.begin_detour(job);
             self.place(job.raise);
-            self.raise_stack(job.plan.stack);
+            self.raise_stack(job.room.end);
             self.branch_to_shared(job.shared.raise);
         }
     }
 }
 
 impl Emitter {
+    /// An object of which more is asked than its tag passes through the scratch register, which is not `register` then.
     fn unbox_word(&mut self, job: &mut CallJob<'_>, arg: &Move, register: Gpr) {
-        self.load_word(register, object(job, arg));
+        let from = object(job, arg);
+        match job.range(arg) {
+            Range::Any => {}
+            Range::Narrow => {
+                self.load_word(SCRATCH, from);
+                dynasm!(self.ops ; .arch x64 ; sar rax, 1);
+                self.extend_to(register, SCRATCH, arg);
+                dynasm!(self.ops ; .arch x64 ; cmp Rq(register), rax);
+                return self.branch(When::NotEqual, job.slow_path);
+            }
+            Range::NotNegative => {
+                self.load_word(register, from);
+                dynasm!(self.ops ; .arch x64 ; sar Rq(register), 1);
+                return self.branch(When::Negative, job.slow_path);
+            }
+            Range::Truth => {
+                self.load_word(SCRATCH, from);
+                return self.unbox_truth(job, register);
+            }
+        }
+        self.load_word(register, from);
         match job.converter(job.unbox(arg)) {
             None => dynasm!(self.ops ; .arch x64 ; sar Rq(register), 1),
             Some(with) => {
@@ -321,6 +364,23 @@ impl Emitter {
         if arg.width < 4 {
             self.extend_to(register, register, arg);
         }
+    }
+
+    /// Makes 0 or 1 of the object in the scratch register.
+    fn unbox_truth(&mut self, job: &CallJob<'_>, register: Gpr) {
+        let ([no, yes], done) = (job.model.truth, self.new_label());
+        dynasm!(self.ops ; .arch x64 ; xor Rd(register), Rd(register));
+        self.compare_word(SCRATCH, no);
+        self.branch(When::Equal, done);
+        dynasm!(self.ops ; .arch x64 ; mov Rd(register), 1);
+        self.compare_word(SCRATCH, yes);
+        self.branch(When::Equal, done);
+        dynasm!(self.ops ; .arch x64 ; shr rax, 1);
+        self.branch(When::NotCarry, job.slow_path);
+        self.compare_word(SCRATCH, 1);
+        self.branch(When::Above, job.slow_path);
+        self.copy(register, SCRATCH);
+        self.place(done);
     }
 
     fn unbox_float(&mut self, job: &mut CallJob<'_>, arg: &Move, register: Fpr) {
@@ -341,11 +401,11 @@ impl Emitter {
 }
 
 fn frame_size(job: &CallJob<'_>) -> u32 {
-    job.plan.stack + FRAME
+    job.room.end + FRAME
 }
 
 fn in_call_frame(job: &CallJob<'_>, field: u32) -> Address {
-    call_frame_at(job.plan.stack, field)
+    call_frame_at(job.room.end, field)
 }
 
 fn field_of(base: Gpr, offset: u8) -> Address {
@@ -361,15 +421,10 @@ fn object(job: &CallJob<'_>, arg: &Move) -> Address {
 }
 
 /// Where the function and the arguments' address are until the arguments are loaded.
-fn held(job: &CallJob<'_>) -> [Gpr; 2] {
+pub(super) fn held(job: &CallJob<'_>) -> [Gpr; 2] {
     let [function, _, _, args] = operation_args(job.plan.abi);
-    match is_of_integers(job.call) {
+    match job.is_of_integers {
         true => [function, args],
         false => [FUNCTION, ARGS],
     }
-}
-
-/// Whether no argument's conversion can fail once all tags are tested.
-fn is_of_integers(call: &ObjectCall) -> bool {
-    call.args.iter().all(|unbox| *unbox == Unbox::Int)
 }

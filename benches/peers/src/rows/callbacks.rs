@@ -22,7 +22,7 @@ pub fn compiled(case: &Case) -> Result<Shared<Compiled>> {
 /// A callback whose handler needs no context.
 pub fn raw(compiled: &Shared<Compiled>, handler: Handler) -> Result<Callback> {
     // SAFETY: the handlers of the C side only read their slots and write the result.
-    Ok(unsafe { Callback::new(compiled.clone(), handler, None, std::ptr::null_mut()) }?)
+    Ok(unsafe { Callback::new(compiled.clone(), handler, std::ptr::null_mut()) }?)
 }
 
 /// C calls a function pointer: a C function, a callback of farcall's, a closure of each libffi. All of them do the same.

@@ -3,6 +3,7 @@
 mod callbacks;
 mod calls;
 mod counted;
+mod declarations;
 mod first;
 mod flat;
 mod functions;
@@ -51,6 +52,7 @@ const GROUPS: &[Group] = &[
     Group::new("prepared", |bench, _| calls::prepared_each_time(bench)),
     Group::new("func", |bench, _| functions::seen(bench)),
     Group::new("first", |bench, _| first::all(bench)),
+    Group::new("declarations", |bench, _| declarations::read(bench)),
     Group::new("signatures", |_, _| memory::of_signatures()),
     Group::new("callbacks", memory::of_callbacks),
     Group::new("flat", flat::all),

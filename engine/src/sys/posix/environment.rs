@@ -3,13 +3,14 @@
 /// What the environment says under `name`, which ends with a NUL byte, where it may be trusted: a program with more rights than its user
 /// does not obey that user's environment.
 pub(crate) fn environment(name: &'static std::ffi::CStr) -> Option<&'static [u8]> {
-    if is_privileged() {
-        return None;
-    }
     // SAFETY: the name is a string. Nobody changes the environment while another thread reads it: that is the duty of whoever does.
     let value = unsafe { libc::getenv(name.as_ptr()) };
+    // Asked last, as there is hardly ever a value.
+    if value.is_null() || is_privileged() {
+        return None;
+    }
     // SAFETY: what is not null is a string; it is read at once.
-    (!value.is_null()).then(|| unsafe { std::ffi::CStr::from_ptr(value) }.to_bytes())
+    Some(unsafe { std::ffi::CStr::from_ptr(value) }.to_bytes())
 }
 
 /// Whether the program has rights that its user has not, as set-user-ID programs have.

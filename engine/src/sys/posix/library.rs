@@ -124,17 +124,17 @@ impl Handle {
 
     /// The address of a symbol, whose name ends with a NUL.
     fn symbol(&self, name: &[u8]) -> Result<*mut c_void> {
-        // SAFETY: the handle is open and the name a string. What was said before is forgotten first. Only the address is asked for; what it
-        // is used as is the user's claim.
-        let address = unsafe {
-            libc::dlerror();
-            libc::dlsym(self.0.as_ptr(), name.as_ptr().cast())
-        };
-        match address.is_null().then(|| words_of_loader(libc::ENOENT)) {
-            None => Ok(address),
-            // A symbol whose address is null.
-            Some(words) => words?.map_or(Ok(address), Err),
+        // SAFETY: the handle is open and the name a string. Only the address is asked for; what it is used as is the user's claim.
+        let look = || unsafe { libc::dlsym(self.0.as_ptr(), name.as_ptr().cast()) };
+        let address = look();
+        if !address.is_null() {
+            return Ok(address);
         }
+        // It is missing, or its address is null. What is said now tells which, once what was said before is forgotten.
+        // SAFETY: the function has no preconditions.
+        unsafe { libc::dlerror() };
+        let address = look();
+        words_of_loader(libc::ENOENT)?.map_or(Ok(address), Err)
     }
 }
 

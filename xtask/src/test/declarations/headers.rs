@@ -7,6 +7,8 @@ use std::process::Command;
 use anyhow::Result;
 use farcall_cdecl::c::Declarations;
 
+use super::judges::{self, Judge};
+use super::mutated::Mutated;
 use super::{Assertions, Report, platform};
 use crate::process;
 use crate::setup::{self, Check, Need};
@@ -122,8 +124,11 @@ const WINDOWS: [&str; 21] = [
 ];
 
 /// What became of the headers.
-#[derive(Default)]
-struct Sums {
+struct Sums<'a> {
+    judge: Judge,
+    target: Target,
+    work: &'a Path,
+    mutated: &'a mut Mutated,
     headers: usize,
     functions: usize,
     types: usize,
@@ -131,25 +136,48 @@ struct Sums {
     nameless: usize,
     /// Those that are no C by themselves.
     refused: Vec<String>,
+    /// What a compiler whose word is not final has otherwise.
+    differing: Vec<String>,
 }
 
 pub fn all(target: Target, work: &Path, report: &mut Report) -> Result<()> {
-    let mut sums = Sums::default();
+    let mut mutated = Mutated::default();
+    for judge in judges::all(target) {
+        by(judge, target, work, &mut mutated, report)?;
+    }
+    println!(
+        "{} texts made of headers: {} read, {} refused",
+        mutated.read + mutated.refused,
+        mutated.read,
+        mutated.refused
+    );
+    for text in &mutated.fatal {
+        println!("FAIL  reading panicked:\n{text}");
+    }
+    report.add(
+        mutated.fatal.is_empty(),
+        "reading texts made of headers panicked",
+    );
+    Ok(())
+}
+
+/// The headers as one compiler has them.
+fn by(
+    judge: Judge,
+    target: Target,
+    work: &Path,
+    mutated: &mut Mutated,
+    report: &mut Report,
+) -> Result<()> {
+    let mut sums = Sums::new(judge, target, work, mutated);
     for (directory, prefix) in system(target) {
         for name in names(Path::new(directory))? {
-            header(
-                target,
-                work,
-                &format!("{prefix}{name}"),
-                &[],
-                &mut sums,
-                report,
-            )?;
+            sums.header(&format!("{prefix}{name}"), &[], report)?;
         }
     }
     if target == Target::X86_64Windows {
         for name in WINDOWS {
-            header(target, work, name, &[], &mut sums, report)?;
+            sums.header(name, &[], report)?;
         }
     }
     if !target.is_foreign() {
@@ -159,18 +187,26 @@ pub fn all(target: Target, work: &Path, report: &mut Report) -> Result<()> {
                 process::stdout(Command::new("pkg-config").args(["--cflags", library.package]))?;
             let flags: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();
             for name in library.headers {
-                header(target, work, name, &flags, &mut sums, report)?;
+                sums.header(name, &flags, report)?;
             }
         }
     }
     println!(
-        "{} headers: {} types, {} functions and {} constants are as the compiler has them; {} functions have types that C cannot name",
-        sums.headers, sums.types, sums.functions, sums.constants, sums.nameless
+        "{} headers: {} types, {} functions and {} constants are as {} has them; {} functions have types that C cannot name",
+        sums.headers, sums.types, sums.functions, sums.constants, judge.name, sums.nameless
     );
     if !sums.refused.is_empty() {
         report.notes.push(format!(
-            "the compiler takes these headers not by themselves: {}",
+            "{} takes these headers not by themselves: {}",
+            judge.name,
             sums.refused.join(" ")
+        ));
+    }
+    if !sums.differing.is_empty() {
+        report.notes.push(format!(
+            "{} has these otherwise: {}",
+            judge.name,
+            sums.differing.join(", ")
         ));
     }
     report.add(sums.headers > 15, "there are headers");
@@ -190,48 +226,76 @@ fn names(directory: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn header(
-    target: Target,
-    work: &Path,
-    name: &str,
-    flags: &[String],
-    sums: &mut Sums,
-    report: &mut Report,
-) -> Result<()> {
-    let source = work.join("header.c");
-    fs::write(&source, format!("#include <{name}>\n"))?;
-    let cc = |mode: &[&str]| {
-        let mut cc = Command::new(target.spec().cc);
-        cc.args(["-std=gnu11", "-D_GNU_SOURCE", "-w"])
-            .args(mode)
-            .args(flags)
-            .arg(&source);
-        cc
-    };
-    if !process::succeeds(&mut cc(&["-fsyntax-only"])) {
-        sums.refused.push(name.to_owned());
-        return Ok(());
+impl<'a> Sums<'a> {
+    fn new(judge: Judge, target: Target, work: &'a Path, mutated: &'a mut Mutated) -> Sums<'a> {
+        Sums {
+            judge,
+            target,
+            work,
+            mutated,
+            headers: 0,
+            functions: 0,
+            types: 0,
+            constants: 0,
+            nameless: 0,
+            refused: Vec::new(),
+            differing: Vec::new(),
+        }
     }
-    let text = process::stdout(&mut cc(&["-E"]))?;
-    let mut c = Declarations::new(platform(target))?;
-    if let Err(error) = c.read(&text) {
-        println!("FAIL  {name}: {error}");
-        report.failures.push(format!("{name}: {error}"));
-        return Ok(());
+
+    fn header(&mut self, name: &str, flags: &[String], report: &mut Report) -> Result<()> {
+        let source = self.work.join("header.c");
+        fs::write(&source, format!("#include <{name}>\n"))?;
+        let cc = |mode: &[&str]| {
+            let mut cc = self.judge.command();
+            cc.args(["-std=gnu11", "-D_GNU_SOURCE", "-w"])
+                .args(mode)
+                .args(flags)
+                .arg(&source);
+            cc
+        };
+        if !process::succeeds(&mut cc(&["-fsyntax-only"])) {
+            self.refused.push(name.to_owned());
+            return Ok(());
+        }
+        let text = process::stdout(&mut cc(&["-E"]))?;
+        let mut c = Declarations::new(platform(self.target))?;
+        let by = self.judge.name;
+        if let Err(error) = c.read(&text) {
+            println!("FAIL  {name} as {by} has it: {error}");
+            report.failures.push(format!("{name}, {by}: {error}"));
+            return Ok(());
+        }
+        // What is known without a header has to be what the header says.
+        let bare = Declarations::new(platform(self.target))?;
+        for (name, ty) in c.typedefs() {
+            let name = c.name(name);
+            if let Some(known) = bare.typedef(name) {
+                report.add(
+                    bare.passed(known).ok() == c.passed(ty).ok(),
+                    format!("{name} is {} here", c.show(ty)),
+                );
+            }
+        }
+        if self.judge.is_final() {
+            self.mutated.add(platform(self.target), &text)?;
+        }
+        let assertions = Assertions::of(&c)?;
+        let said = assertions.judge(self.judge, self.work, flags, &text)?;
+        let is_agreed = said.other.is_none() && (said.failed.is_empty() || !self.judge.is_final());
+        if !is_agreed {
+            let (failed, other) = (said.failed.join(", "), said.other.unwrap_or_default());
+            println!("FAIL  {name}, {by}: {failed} {other}");
+        } else if !said.failed.is_empty() {
+            let failed = said.failed.join(" ");
+            self.differing.push(format!("{name} ({failed})"));
+        }
+        report.add(is_agreed, format!("{name}: {by} does not agree"));
+        self.headers += 1;
+        self.functions += assertions.functions;
+        self.types += assertions.types;
+        self.constants += assertions.constants;
+        self.nameless += assertions.nameless;
+        Ok(())
     }
-    let assertions = Assertions::of(&c)?;
-    let said = assertions.judge(target, work, flags, &text)?;
-    if let Some(said) = &said {
-        println!("FAIL  {name}: {said}");
-    }
-    report.add(
-        said.is_none(),
-        format!("{name}: the compiler does not agree"),
-    );
-    sums.headers += 1;
-    sums.functions += assertions.functions;
-    sums.types += assertions.types;
-    sums.constants += assertions.constants;
-    sums.nameless += assertions.nameless;
-    Ok(())
 }

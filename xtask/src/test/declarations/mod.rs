@@ -1,42 +1,29 @@
 //! The step that has C compilers judge what is read of C declarations: of whole headers, and of structures made by chance.
 //!
 //! What is read becomes assertions in C: sizes, alignments and offsets, the types of functions, the values of constants. The compiler gets
-//! them behind the very text that was read.
+//! them behind the very text that was read. GCC's word is final; where clang differs from it, that is named.
 
 mod headers;
+mod judges;
+mod mutated;
 mod structures;
 
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::Result;
 use farcall_cdecl::c::{Constant, Declarations, Platform, TypeId};
 
 use super::Report;
 use crate::paths;
-use crate::process;
 use crate::setup;
 use crate::target::Target;
-
-/// Qualifiers are left out: what is `volatile` or `restrict` is passed as anything else, and nobody is told.
-const OPTIONS: [&str; 11] = [
-    "-std=gnu11",
-    "-w",
-    "-fsyntax-only",
-    "-fmax-errors=20",
-    "-Dvolatile=",
-    "-D__volatile=",
-    "-D__volatile__=",
-    "-Drestrict=",
-    "-D__restrict=",
-    "-D__restrict__=",
-    "-D_Atomic=",
-];
+use judges::{Judge, Said};
 
 pub fn declarations(target: Target) -> Result<Report> {
     setup::ensure(target.spec().needs)?;
+    setup::ensure(setup::COMPILERS)?;
     let work = paths::made(
         paths::root()
             .join("target/declarations")
@@ -128,19 +115,10 @@ impl Assertions {
         Ok(())
     }
 
-    /// What the compiler says against them behind the text; `None` if nothing.
-    fn judge(
-        &self,
-        target: Target,
-        work: &Path,
-        options: &[String],
-        text: &str,
-    ) -> Result<Option<String>> {
+    /// What the compiler says against them behind the text.
+    fn judge(&self, judge: Judge, work: &Path, options: &[String], text: &str) -> Result<Said> {
         let file = work.join("judged.c");
         fs::write(&file, format!("{text}\n{}", self.text))?;
-        let mut cc = Command::new(target.spec().cc);
-        cc.args(OPTIONS).args(options).arg(&file);
-        let said = process::transcript(&mut cc, None)?;
-        Ok((!said.success()).then(|| said.text()))
+        judge.judge(&file, options)
     }
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::Result;
 use farcall_cdecl::c::{Declarations, Field, TypeId};
 
-use super::{Assertions, Report, platform};
+use super::{Assertions, Report, judges, platform};
 use crate::process::{self, Output};
 use crate::target::Target;
 
@@ -171,18 +171,31 @@ pub fn by_chance(target: Target, work: &Path, report: &mut Report) -> Result<()>
     let mut c = Declarations::new(platform(target))?;
     c.read(&text)?;
     let assertions = Assertions::of(&c)?;
-    let said = assertions.judge(target, work, &[], &text)?;
-    if let Some(said) = &said {
-        println!("{said}");
+    let count = assertions.text.lines().count();
+    for judge in judges::all(target) {
+        let said = assertions.judge(judge, work, &[], &text)?;
+        let differing = said.failed.len();
+        println!(
+            "{COUNT} structures by chance: {} of {count} assertions are as {} has them",
+            count - differing,
+            judge.name
+        );
+        if let Some(other) = &said.other {
+            println!("FAIL  {other}");
+        }
+        let is_agreed = said.other.is_none() && (differing == 0 || !judge.is_final());
+        report.add(
+            is_agreed,
+            format!("structures by chance: {} does not agree", judge.name),
+        );
+        if differing > 0 {
+            report.notes.push(format!(
+                "{} has {differing} of these otherwise: {}",
+                judge.name,
+                named(&said.failed, &text)
+            ));
+        }
     }
-    println!(
-        "{COUNT} structures by chance: {} assertions",
-        assertions.text.lines().count()
-    );
-    report.add(
-        said.is_none(),
-        "structures by chance: the compiler does not agree",
-    );
     let _runner = target.start_runner()?;
     bit_fields(target, work, &c, &text, report)
 }
@@ -238,4 +251,24 @@ fn bit_fields(
 fn members(c: &Declarations, ty: TypeId) -> &[Field] {
     let fields = c.record(ty).and_then(|record| c.fields(record));
     fields.unwrap_or_default()
+}
+
+/// How many of them are shown with their text.
+const SHOWN: usize = 5;
+
+/// The structures that assertions are about, the first with their text.
+fn named(failed: &[String], text: &str) -> String {
+    let mut tags: Vec<&str> = failed
+        .iter()
+        .map(|about| about.split('.').next().unwrap_or(about))
+        .collect();
+    tags.dedup();
+    let shown = tags.iter().enumerate().map(|(index, tag)| {
+        let start = format!("{tag} {{");
+        match text.lines().find(|line| line.starts_with(&start)) {
+            Some(line) if index < SHOWN => line.to_owned(),
+            _ => (*tag).to_owned(),
+        }
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }

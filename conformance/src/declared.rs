@@ -1,0 +1,332 @@
+//! C text to cases: what farcall reads of a declaration, and where each part of a value lies by that.
+//!
+//! The C compiler has the same text. It is never told what was read here, but for where in memory that both sides know each part is handed
+//! over: so a member that is elsewhere than farcall takes it to be shows as a wrong value.
+
+use crate::cases::Case;
+use crate::codes::Code;
+use crate::layout::{Byte, Layout};
+use crate::target::Target;
+use crate::types::Ty;
+use anyhow::{Context, Result, bail};
+use farcall_arch::{Signature, Type};
+use farcall_cdecl::c::{self, Basic, Declarations, Field, TypeId};
+use std::sync::Arc;
+
+/// The text of a declaration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    /// The types, a declaration a line.
+    pub types: String,
+    /// The prototype, of a function with the name that C's side has for a callee, whose parameters are `a0`, `a1` and so on.
+    pub prototype: String,
+    /// The types of what is passed behind the `...`, as a prototype; empty if nothing is.
+    pub more: String,
+}
+
+/// What is read of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// The text.
+    pub text: Text,
+    /// The signature that farcall plans and calls.
+    pub signature: Signature,
+}
+
+/// A structure or a union.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// C's name.
+    pub name: String,
+    /// As the planner has it.
+    pub ty: Type,
+    /// Its bytes.
+    pub layout: Layout,
+    /// Its members that have no members themselves.
+    pub leaves: Vec<Leaf>,
+}
+
+/// A member without members of its own, or an array of such.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// What follows the value's name: `.m1.m2[3]`.
+    pub path: String,
+    /// Bytes from the start.
+    pub offset: usize,
+    /// Bytes; of a bit-field those that it touches.
+    pub size: usize,
+    /// Of a bit-field its first bit, from the start of its bytes, and how many there are.
+    pub bits: Option<(u32, u32)>,
+}
+
+impl Case {
+    /// What a text declares.
+    ///
+    /// # Errors
+    /// In the first place when it is no C, or not of the kind that is written here; in the second one when farcall does not pass what it
+    /// declares by value, with the reason in words.
+    pub fn declared(index: u64, text: Text, target: &Target) -> Result<Result<Case, String>> {
+        let platform = target.platform.context("no declarations here")?;
+        let mut c = Declarations::new(platform)?;
+        c.read(&text.types)?;
+        let (_, prototype) = c.prototype(&text.prototype)?;
+        let more = match &text.more[..] {
+            "" => None,
+            more => Some(c.prototype(more)?.1),
+        };
+        Reader { c: &c, target }.case(index, text, prototype, more)
+    }
+}
+
+struct Reader<'a> {
+    c: &'a Declarations,
+    target: &'a Target,
+}
+
+impl Reader<'_> {
+    fn case(
+        &self,
+        index: u64,
+        text: Text,
+        prototype: TypeId,
+        more: Option<TypeId>,
+    ) -> Result<Result<Case, String>> {
+        let c = self.c;
+        let function = c.function_type(prototype).context("no function")?;
+        let mut types = Vec::new();
+        let mut ids = Vec::new();
+        let behind = more.and_then(|more| c.function_type(more));
+        for function in [Some(function), behind].into_iter().flatten() {
+            match c.passed_params(function) {
+                Ok(more) => types.extend(more),
+                Err((_, reason)) => return Ok(Err(reason.to_string())),
+            }
+            ids.extend(c.params(function).iter().map(|param| param.ty));
+        }
+        let ret = match c.passed(function.ret) {
+            Ok(ret) => ret,
+            Err(reason) => return Ok(Err(reason.to_string())),
+        };
+        let named = c.params(function).len();
+        let fixed = function.is_variadic.then_some(named);
+        let signature = match fixed {
+            Some(fixed) => Signature::variadic(ret.clone(), types.clone(), fixed)?,
+            None => Signature::new(ret.clone(), types.clone())?,
+        };
+        if let Err(reason) = farcall_arch::plan(&signature, self.target.abi) {
+            return Ok(Err(reason.to_string()));
+        }
+        let args = ids.iter().zip(types).map(|(id, ty)| self.ty(*id, ty));
+        let ret = match ret {
+            Type::Void => None,
+            ret => Some(self.ty(function.ret, ret)?),
+        };
+        Ok(Ok(Case {
+            index,
+            ret,
+            args: args.collect::<Result<_>>()?,
+            fixed,
+            declared: Some(Arc::new(Declared { text, signature })),
+            ..Case::default()
+        }))
+    }
+
+    /// A type, which farcall passes as `ty`.
+    fn ty(&self, id: TypeId, ty: Type) -> Result<Ty> {
+        let Some(_) = self.c.record(id) else {
+            return Ok(Ty::Number(self.code(id)?));
+        };
+        let layout = self.c.layout(id).context("a size")?;
+        let mut record = Record {
+            name: self.c.show(id).to_string(),
+            ty,
+            layout: Layout {
+                align: layout.align as usize,
+                bytes: vec![Byte::Padding; layout.size as usize],
+            },
+            leaves: Vec::new(),
+        };
+        self.members(id, 0, "", &mut record)?;
+        Ok(Ty::Declared(Arc::new(record)))
+    }
+
+    /// Adds the members of the structure `id` that begins `base` bytes from the start and is reached by `path`.
+    fn members(&self, id: TypeId, base: u64, path: &str, whole: &mut Record) -> Result<()> {
+        let record = self.c.record(id).context("a structure")?;
+        for field in self.c.fields(record).context("members")? {
+            let path = match field.name {
+                Some(name) => format!("{path}.{}", self.c.name(name)),
+                None => path.to_owned(),
+            };
+            let offset = base + field.offset;
+            match field.bits {
+                Some((first, width)) => {
+                    whole.bit_field(path, offset as usize, first.into(), width.into());
+                }
+                None => self.member(Field { offset, ..*field }, path, whole)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn member(&self, field: Field, path: String, whole: &mut Record) -> Result<()> {
+        match self.c.resolved(field.ty) {
+            c::Ty::Record(_) => self.members(field.ty, field.offset, &path, whole),
+            c::Ty::Array { of, len, .. } => {
+                let size = self.c.layout(of).context("a size")?.size;
+                for index in 0..len.unwrap_or(0) {
+                    let element = Field {
+                        ty: of,
+                        offset: field.offset + index * size,
+                        ..field
+                    };
+                    self.member(element, format!("{path}[{index}]"), whole)?;
+                }
+                Ok(())
+            }
+            _ => {
+                let layout = Layout::of(&Ty::Number(self.code(field.ty)?), self.target);
+                whole.number(path, field.offset as usize, &layout)
+            }
+        }
+    }
+
+    /// The code of what is no structure.
+    fn code(&self, id: TypeId) -> Result<&'static Code> {
+        let c = self.c;
+        let basic = match c.resolved(id) {
+            c::Ty::Basic(basic) => basic,
+            c::Ty::Enum(_) => {
+                let ty = c.enumeration(id).and_then(|declared| declared.ty);
+                ty.context("an enumeration's type")?
+            }
+            c::Ty::Pointer { .. } => return Code::of('p').context("a pointer"),
+            other => bail!("no value: {other:?}"),
+        };
+        let letter = match basic {
+            Basic::Bool => '?',
+            Basic::Char if !c.platform().char_is_signed => 'B',
+            Basic::Char | Basic::SChar => 'b',
+            Basic::UChar => 'B',
+            Basic::Short => 'h',
+            Basic::UShort => 'H',
+            Basic::Int => 'i',
+            Basic::UInt => 'I',
+            Basic::Long => 'l',
+            Basic::ULong => 'L',
+            Basic::LongLong => 'q',
+            Basic::ULongLong => 'Q',
+            Basic::Int128 => 'o',
+            Basic::UInt128 => 'O',
+            Basic::Float => 'f',
+            Basic::Double => 'd',
+            Basic::LongDouble => 'e',
+            Basic::Float128 => 'g',
+            Basic::ComplexFloat => 'F',
+            Basic::ComplexDouble => 'D',
+            Basic::ComplexLongDouble => 'E',
+            other => bail!("no values of {other:?} are made here"),
+        };
+        Code::of(letter).context("a code")
+    }
+}
+
+impl Record {
+    fn number(&mut self, path: String, offset: usize, layout: &Layout) -> Result<()> {
+        let size = layout.bytes.len();
+        let bytes = self.layout.bytes.get_mut(offset..offset + size);
+        for (byte, kind) in bytes
+            .context("a member within")?
+            .iter_mut()
+            .zip(&layout.bytes)
+        {
+            *byte = byte.shared(*kind);
+        }
+        self.leaves.push(Leaf {
+            path,
+            offset,
+            size,
+            bits: None,
+        });
+        Ok(())
+    }
+
+    fn bit_field(&mut self, path: String, offset: usize, first: u32, width: u32) {
+        for bit in first..first + width {
+            let byte = &mut self.layout.bytes[offset + bit as usize / 8];
+            *byte = byte.shared(Byte::Bits(1 << (bit % 8)));
+        }
+        self.leaves.push(Leaf {
+            path,
+            offset,
+            size: (first + width).div_ceil(8) as usize,
+            bits: Some((first, width)),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::ALL;
+
+    fn argument(types: &str) -> Arc<Record> {
+        let text = Text {
+            types: types.to_owned(),
+            prototype: "void callee_0(struct s a0)".to_owned(),
+            more: String::new(),
+        };
+        let case = Case::declared(0, text, ALL[0]).expect("C").expect("values");
+        match &case.args[..] {
+            [Ty::Declared(record)] => record.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_member_has_its_bytes_and_each_bit_field_its_bits() {
+        use Byte::*;
+        let record = argument("struct s { char a; int b : 5, : 2, c : 9; _Bool d[2]; };");
+        let bytes = [
+            Value,
+            Bits(0x9f),
+            Bits(0xff),
+            Bool,
+            Bool,
+            Padding,
+            Padding,
+            Padding,
+        ];
+        assert_eq!(record.layout.bytes, bytes);
+        let leaves = record.leaves.iter();
+        let leaves: Vec<_> = leaves
+            .map(|leaf| (&leaf.path[..], leaf.offset, leaf.bits))
+            .collect();
+        let wanted = [
+            (".a", 0, None),
+            (".b", 1, Some((0, 5))),
+            (".c", 1, Some((7, 9))),
+            (".d[0]", 3, None),
+            (".d[1]", 4, None),
+        ];
+        assert_eq!(leaves, wanted);
+    }
+
+    #[test]
+    fn what_is_not_passed_by_value_is_refused_in_words() {
+        let text = |types: &str| Text {
+            types: types.to_owned(),
+            prototype: "void callee_0(struct s a0)".to_owned(),
+            more: String::new(),
+        };
+        for types in [
+            "struct s { int : 3; };",
+            "struct s { int : 32; float x; };",
+            "struct s;",
+        ] {
+            let read = Case::declared(0, text(types), ALL[0]);
+            assert!(read.expect("C").is_err(), "{types}");
+        }
+        assert!(Case::declared(0, text("struct s {"), ALL[0]).is_err());
+    }
+}

@@ -1,0 +1,11 @@
+// What Rust's standard library unwinds the stack with, found when it is first wanted: where a fault of farcall's becomes an exception.
+//
+// The compiler's static library would be 24 kB of the program, and its shared one would be loaded by each process.
+
+#if FFI_FINDS_UNWINDER
+#define IN_PROGRAM
+#include "../../libffi/shared/unwinder.c"
+#else
+// A file has to declare something.
+extern int ffi_finds_no_unwinder;
+#endif

@@ -14,6 +14,16 @@ use std::fmt;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What went wrong.
+///
+/// ```
+/// use farcall::{Error, Signature};
+/// use std::error::Error as _;
+///
+/// let error = Signature::declared("void f(struct later by_value)").unwrap_err();
+/// assert!(matches!(error, Error::Type { .. }));
+/// let why = error.source().map(ToString::to_string);
+/// assert_eq!(why.as_deref(), Some("its size is not known"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

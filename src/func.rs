@@ -355,7 +355,8 @@ impl Function {
     #[inline]
     pub unsafe fn call_slots(&self, slots: &[u64]) -> Result<u64> {
         if slots.len() != self.arg_count {
-            self.check_slots(slots.len())?;
+            // SAFETY: the caller vouches for the call.
+            return unsafe { self.call_wide_slots(slots) };
         }
         // SAFETY: there are as many slots as arguments, and the rest is the caller's promise.
         unsafe { self.call_checked(slots.as_ptr()) }
@@ -373,25 +374,24 @@ impl Function {
         }
     }
 
-    /// Whether there are as many slots as the signature has.
+    /// The same with as many slots as all arguments take.
+    ///
+    /// # Safety
+    /// * As for [`Function::call_slots`].
     #[cold]
     #[inline(never)]
-    fn check_slots(&self, got: usize) -> Result<()> {
+    unsafe fn call_wide_slots(&self, slots: &[u64]) -> Result<u64> {
         let inner = self.signature.inner();
-        if inner.is_plain || got != inner.arg_slots() {
-            return Err(self.wrong_count(got));
+        if inner.is_plain || slots.len() != inner.arg_slots() {
+            return Err(self.wrong_count(slots.len()));
         }
-        let slots = inner.ret.slots;
-        if slots > 1 {
+        if inner.ret.slots > 1 {
             let what = format_args!("result of {}", self.name()?);
-            let wanted = format_args!("one of one slot");
-            return Err(Error::mismatch(
-                what,
-                wanted,
-                format_args!("one of {slots}"),
-            ));
+            let got = format_args!("one of {}", inner.ret.slots);
+            return Err(Error::mismatch(what, format_args!("one of one slot"), got));
         }
-        Ok(())
+        // SAFETY: there are as many slots as the arguments take, and the rest is the caller's promise.
+        unsafe { self.call_checked(slots.as_ptr()) }
     }
 
     /// The call, unless the library is closed: false then.

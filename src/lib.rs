@@ -64,7 +64,25 @@
 //! | pointers | [`Value::Pointer`] | also a [`Value::Uint`] |
 //! | structures, unions | [`Value::Struct`] | exactly as many bytes |
 //!
-//! What an argument does not take is an error that names the function, the parameter and its type, and nothing is called.
+//! What an argument does not take is an error that names the function, the parameter and its type, and nothing is called. Where a prototype has
+//! a `...`, values are passed by their kinds: integers with 64 bits, numbers with a fraction as `double`.
+//!
+//! ```
+//! # #[cfg(unix)] {
+//! use farcall::{Library, Value};
+//!
+//! let mut text = [0_u8; 16];
+//! // SAFETY: the C library is initialised already, and the function is its own. It writes at most as many bytes as there are.
+//! unsafe {
+//!     let snprintf = Library::this()?.function("int snprintf(char *to, size_t size, const char *format, ...)")?;
+//!     let to = [text.as_mut_ptr().into(), text.len().into(), c"%lld, %g".into()];
+//!     let more = [Value::Int(7), Value::Double(0.5)];
+//!     assert_eq!(snprintf.call(&[&to[..], &more].concat())?, Value::Int(6));
+//! }
+//! assert_eq!(&text[..7], b"7, 0.5\0");
+//! # }
+//! # Ok::<(), farcall::Error>(())
+//! ```
 //!
 //! # Signatures in letters
 //!

@@ -118,11 +118,9 @@ LDFLAGS += $(call FARCALL_EXCHANGE,rust_begin_unwind,farcall_fault)
 LDFLAGS += $(call FARCALL_EXCHANGE,rust_alloc_error_handler,farcall_no_memory)
 endif
 
-# How the Rust part is compiled, by farcall's Cargo.toml and this. Without the first setting calls between crates go through a table, whose
-# entries take 24 bytes each to fill in; how the program is linked is not changed. Without the second functions are copied into others
-# where that saves a few instructions and takes 12 kB: hot is what the Rust part makes, and not it itself.
-FARCALL_PROFILE := --profile packaged \
-    --config 'build.rustflags=["-Crelro-level=partial", "-Cllvm-args=-inline-threshold=10"]'
+# How the Rust part is compiled, by farcall's Cargo.toml and this. Without the setting calls between crates go through a table, whose
+# entries take 24 bytes each to fill in; how the program is linked is not changed.
+FARCALL_PROFILE := --profile packaged --config 'build.rustflags=["-Crelro-level=partial"]'
 # The port ends its threads in a function that tells nobody. The module's own threads are to be told ahead of that. Apple's linker
 # cannot do this; there they find out a little later.
 ifeq ($(findstring darwin,$(FARCALL_MACHINE)),)

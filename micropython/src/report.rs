@@ -1,6 +1,7 @@
 //! Errors on their way to C.
 
 use farcall_memory::OutOfMemory;
+use std::any::Any;
 use std::ffi::c_char;
 use std::fmt::{self, Display, Write};
 use std::panic::{self, AssertUnwindSafe};
@@ -155,23 +156,30 @@ impl From<farcall_engine::Error> for Failure {
 
 /// Runs `body`, and tells C what came of it. A panic of this library's own becomes an error like any other.
 pub fn guard(report: *mut Report, body: impl FnOnce() -> Result<(), Failure>) -> Status {
-    let outcome = panic::catch_unwind(AssertUnwindSafe(body))
-        .unwrap_or_else(|_| Err(Failure::value("farcall failed; its message is on stderr")));
-    let Err(failure) = outcome else {
-        return Status::Ok;
-    };
-    let mut text = [0; TEXT];
-    for (to, from) in text.iter_mut().zip(failure.text.bytes) {
-        *to = from as c_char;
+    match panic::catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(())) => Status::Ok,
+        Ok(Err(failure)) => tell(report, &failure),
+        Err(panic) => tell_of_panic(report, panic),
     }
+}
+
+/// The rest of [`guard`], which is compiled for each of its callers.
+#[cold]
+#[inline(never)]
+fn tell(report: *mut Report, failure: &Failure) -> Status {
+    let text = failure.text.bytes.map(|byte| byte as c_char);
+    let code = failure.code;
     // SAFETY: every caller of a function that reports has a place for the report.
-    unsafe {
-        report.write(Report {
-            code: failure.code,
-            text,
-        })
-    };
+    unsafe { report.write(Report { code, text }) };
     failure.status
+}
+
+#[cold]
+#[inline(never)]
+fn tell_of_panic(report: *mut Report, panic: Box<dyn Any + Send>) -> Status {
+    drop(panic);
+    let failure = Failure::value("farcall failed; its message is on stderr");
+    tell(report, &failure)
 }
 
 #[cfg(test)]

@@ -238,7 +238,7 @@ pub(crate) fn let_cancelling(before: Cancelling) {
         unsafe { pthread_setcancelstate(before.0, &mut unused) };
     }
     #[cfg(target_os = "android")]
-    let _ = before;
+    let _ = before.0;
 }
 
 /// Has `hook` run with `value` when this thread ends, behind the destructors of thread-local values. A thread that calls this again

@@ -8,10 +8,10 @@
 
 // The type of binary128, where the compiler has one.
 #if LDBL_MANT_DIG == 113
-typedef long double quad_t;
+typedef long double ffi_quad_t;
 #define HAS_QUAD (1)
 #elif defined(__SIZEOF_FLOAT128__)
-typedef __float128 quad_t;
+typedef __float128 ffi_quad_t;
 #define HAS_QUAD (1)
 #else
 #define HAS_QUAD (0)
@@ -136,7 +136,7 @@ static void store_float(size_t width, double number, void *to) {
         #endif
         #if HAS_QUAD
         case 16: {
-            quad_t wide = (quad_t)number;
+            ffi_quad_t wide = (ffi_quad_t)number;
             memcpy(to, &wide, sizeof(wide));
             break;
         }
@@ -165,7 +165,7 @@ static double load_float(size_t width, const void *from) {
         #endif
         #if HAS_QUAD
         case 16: {
-            quad_t wide;
+            ffi_quad_t wide;
             memcpy(&wide, from, sizeof(wide));
             return (double)wide;
         }

@@ -95,9 +95,18 @@ impl Judge {
         let (failed, other): (Vec<&str>, Vec<&str>) =
             errors.partition(|line| FAILED.iter().any(|words| line.contains(words)));
         // Of these clang tells no type.
-        let (untold, other): (Vec<&str>, Vec<&str>) = other
+        let place = |line: &str| line.split(':').take(2).collect::<Vec<_>>().join(":");
+        let is_untold = |line: &&&str| UNTOLD.iter().any(|words| line.contains(words));
+        let untold: Vec<String> = other
+            .iter()
+            .filter(is_untold)
+            .map(|line| place(line))
+            .collect();
+        // What else it says of the same lines follows from that.
+        let other: Vec<&str> = other
             .into_iter()
-            .partition(|line| UNTOLD.iter().any(|words| line.contains(words)));
+            .filter(|line| !untold.contains(&place(line)))
+            .collect();
         let name_of = |line: &&str| {
             let name = line.trim_end().trim_end_matches('"').rsplit('"').next();
             name.unwrap_or_default().to_owned()

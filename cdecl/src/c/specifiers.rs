@@ -272,6 +272,8 @@ impl<'t> Parser<'_, 't> {
                     named = Some(self.interchange_type(true)?);
                     continue;
                 }
+                // glibc gives it to compilers that do not have it.
+                "_Float128" if words.any() && all.storage == Storage::Typedef => break,
                 _ if named.is_none() && words.add(text).is_some() => {}
                 _ if is_first => match self.type_of_name() {
                     Some(ty) => named = Some(ty),

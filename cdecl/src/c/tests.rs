@@ -93,7 +93,7 @@ fn what_may_be_declared_again_may_be() {
         "int f(); int f(int, const char *); int f(int a, char const *const b); typedef const int CI; int g(CI *); int g(const int *);\
          typedef int T; typedef int T; enum e { A }; void h(enum e); void h(unsigned); extern int v[]; extern int v[3]; int v[3];\
          struct s; struct s { int x; }; struct s; int *i(int[]), *i(int *); static int j(void); static inline int j(void) { return 0; }\
-         int k(int n, int m[n * 2], int o[static 3], int [*]); struct t { int n; struct { int m; }; struct { int a; }; union { int b; }; };\
+         typedef long double _Float128; _Float128 fabsf128(_Float128); int k(int n, int m[n * 2], int o[static 3], int [*]); struct t { int n; struct { int m; }; struct { int a; }; union { int b; }; };\
          typedef int *P; int l(P restrict p, int q[restrict]); extern void end; _Alignas(8) int w; _Static_assert(sizeof(w) == nobody_knows(1), \"\");",
     );
 }

@@ -46,8 +46,11 @@ const FAILED: [&str; 3] = [
     "static_assertion failed",
 ];
 
-/// What clang says where a function is looked at that it has itself.
-const BUILTIN: &str = "builtin functions must be directly called";
+/// What clang says where a function is looked at that it has itself, or that has several types.
+const UNTOLD: [&str; 2] = [
+    "builtin functions must be directly called",
+    "reference to overloaded function",
+];
 
 /// GCC, by which platforms are meant, and clang.
 pub fn all(target: Target) -> [Judge; 2] {
@@ -92,15 +95,28 @@ impl Judge {
         let (failed, other): (Vec<&str>, Vec<&str>) =
             errors.partition(|line| FAILED.iter().any(|words| line.contains(words)));
         // Of these clang tells no type.
-        let (builtin, other): (Vec<&str>, Vec<&str>) =
-            other.into_iter().partition(|line| line.contains(BUILTIN));
+        let place = |line: &str| line.split(':').take(2).collect::<Vec<_>>().join(":");
+        let is_untold = |line: &&&str| UNTOLD.iter().any(|words| line.contains(words));
+        let untold: Vec<String> = other
+            .iter()
+            .filter(is_untold)
+            .map(|line| place(line))
+            .collect();
+        // What else it says of the same lines follows from that.
+        let other: Vec<&str> = other
+            .into_iter()
+            .filter(|line| !untold.contains(&place(line)))
+            .collect();
         let name_of = |line: &&str| {
             let name = line.trim_end().trim_end_matches('"').rsplit('"').next();
             name.unwrap_or_default().to_owned()
         };
         let mut failed: Vec<String> = failed.iter().map(name_of).collect();
-        if !builtin.is_empty() {
-            failed.push(format!("{} builtin functions have no type", builtin.len()));
+        if !untold.is_empty() {
+            failed.push(format!(
+                "{} functions without one type of their own",
+                untold.len()
+            ));
         }
         let is_clear = said.success() || !failed.is_empty() && other.is_empty();
         Ok(Said {

@@ -189,10 +189,10 @@ pub fn by_chance(target: Target, work: &Path, report: &mut Report) -> Result<()>
             format!("structures by chance: {} does not agree", judge.name),
         );
         if differing > 0 {
+            println!("otherwise: {}", named(&said.failed, &text));
             report.notes.push(format!(
-                "{} has {differing} of these otherwise: {}",
-                judge.name,
-                named(&said.failed, &text)
+                "{} has {differing} assertions about structures by chance otherwise; the output names them",
+                judge.name
             ));
         }
     }

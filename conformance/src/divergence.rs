@@ -87,7 +87,12 @@ pub fn misjudges(config: &str, case: &Case, target: &Target) -> bool {
         // On Windows it places some in packed structures and in unions elsewhere than MinGW's GCC, too.
         let has_bit_field = declared.text.types.contains(" : ");
         let is_windows = target.model == Model::Llp64;
-        return has_bit_field && is_windows || has_bit_field_with_attribute(declared);
+        // For AArch64 clang 14 lets one of no bits keep a structure from being homogeneous, which GCC does not since 12.1.
+        let is_arm = matches!(target.abi, Abi::Aapcs64(_));
+        let has_empty_bit_field = declared.text.types.contains(" : 0;");
+        return has_bit_field && is_windows
+            || has_empty_bit_field && is_arm
+            || has_bit_field_with_attribute(declared);
     }
     if target.abi != Abi::SysV64 {
         return false;
@@ -122,22 +127,26 @@ mod tests {
     use crate::target::ALL;
 
     #[test]
-    fn clang_is_not_asked_where_bit_fields_with_attributes_lie() {
+    fn clang_is_not_asked_where_bit_fields_are_passed_or_lie_otherwise() {
         for (types, is_wrong) in [
             (
                 "struct s { int a : 3 __attribute__((aligned(2))); };",
-                [true, true],
+                [true, true, true],
             ),
             (
                 "struct s { int a : 3; } __attribute__((aligned(2)));",
-                [false, true],
+                [false, false, true],
             ),
             (
                 "struct s { int a __attribute__((aligned(2))); };",
-                [false, false],
+                [false, false, false],
+            ),
+            (
+                "struct s { float a; int : 0; float b; };",
+                [false, true, true],
             ),
         ] {
-            for (target, is_wrong) in [ALL[0], ALL[2]].into_iter().zip(is_wrong) {
+            for (target, is_wrong) in [ALL[0], ALL[1], ALL[2]].into_iter().zip(is_wrong) {
                 let text = Text {
                     types: types.to_owned(),
                     prototype: "void callee_0(struct s a0)".to_owned(),

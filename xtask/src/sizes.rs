@@ -9,8 +9,9 @@ use crate::libffi::drop_in::tool;
 use crate::process;
 use crate::target::Target;
 
-/// The most that MicroPython's program may take beyond the one with its own module.
-pub const MODULE_BYTES: u64 = 320_000;
+/// The most that MicroPython's program may take beyond the one with its own module: 320,000 for all but C's declarations, which are its newest
+/// part, and 205,000 for them.
+pub const MODULE_BYTES: u64 = 320_000 + 205_000;
 
 /// The most that the drop-in libffi may take.
 pub const LIBFFI_BYTES: u64 = 200_000;

@@ -99,14 +99,15 @@ typedef struct _farcall_signature {
     const char *codes; // the result's code, then the arguments', NUL-terminated: "is.id" for int (*)(const char *, ...)
     const uint8_t *kinds; // farcall_kind of the result, then of the arguments
     size_t nargs;
-    // Where a value is of a C type or a struct: the result, then the arguments. NULL otherwise; `codes` say nothing then but whether an
-    // argument or the result is an object as it is, and a function's `nargs` is FARCALL_BY_VALUES.
+    // Where a value is of a C type or a struct: the result, then the arguments. NULL otherwise; `codes` say nothing then, and a
+    // function's `nargs` is FARCALL_BY_VALUES.
     const farcall_value *values;
     const struct farcall_scope *scope; // of their types, NULL if there are none
     uint32_t value_count; // of arguments
     uint32_t arg_slots;
     uint32_t ret_slots;
     bool is_variadic; // a call may have more arguments
+    bool has_objects; // a value is an object as it is: the function is the interpreter's own
 } farcall_signature;
 
 // Reads and plans; no code is made yet. `ret` and `args` need not be NUL-terminated. On success `*out` must go to

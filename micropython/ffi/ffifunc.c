@@ -26,7 +26,6 @@ mp_obj_t ffi_wrap_func(ffi_keeper_t *keeper, const void *address, const mp_obj_f
     self->keeper = keeper;
     self->call = ffifunc_call_slots;
     take_object_call(self);
-    self->may_raise = strchr(self->signature->codes, 'O') != NULL;
     self->extension = NULL;
     return MP_OBJ_FROM_PTR(self);
 }
@@ -87,7 +86,7 @@ static inline void run_call(const mp_obj_ffifunc_t *self, const farcall_signatur
     // Looked at only now: from here on the engine does not unload the library even if another thread closes it.
     bool closed = self->module->library == NULL;
     if (MP_LIKELY(!closed)) {
-        if (MP_UNLIKELY(self->may_raise)) {
+        if (MP_UNLIKELY(signature->has_objects)) {
             call_that_may_raise(self, signature, &frame, slots, result);
         } else {
             ffi_give_up_gil();

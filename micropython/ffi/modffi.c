@@ -16,17 +16,18 @@ FFI_THREAD_LOCAL ffi_known_state_t ffi_known_state;
 static mp_obj_t keeper_del(mp_obj_t self_in) {
     ffi_keeper_t *self = MP_OBJ_TO_PTR(self_in);
     ffi_hold_interrupts();
-    if (self->callback != NULL) {
-        ffi_free_callback(self->callback);
-        self->callback = NULL;
-    }
-    if (self->signature != NULL) {
+    if (self->signature == NULL) {
+        if (self->scope != NULL) {
+            farcall_scope_release(self->scope);
+            self->scope = NULL;
+        }
+    } else {
+        if (self->callback != NULL) {
+            ffi_free_callback(self->callback);
+            self->callback = NULL;
+        }
         farcall_signature_release(self->signature);
         self->signature = NULL;
-    }
-    if (self->scope != NULL) {
-        farcall_scope_release(self->scope);
-        self->scope = NULL;
     }
     ffi_let_interrupts();
     return mp_const_none;
@@ -47,10 +48,12 @@ MP_DEFINE_CONST_OBJ_TYPE(
 
 // Made before what it is to own, so that running out of memory loses nothing.
 ffi_keeper_t *ffi_new_keeper(void) {
+    // The collector looks for room from where the latest object of one block went. Were none made, each search would be longer than the one
+    // before.
+    MP_STATIC_ASSERT(sizeof(ffi_keeper_t) <= MICROPY_BYTES_PER_GC_BLOCK);
     ffi_keeper_t *keeper = mp_obj_malloc_with_finaliser(ffi_keeper_t, &ffi_keeper_type);
     keeper->signature = NULL;
     keeper->callback = NULL;
-    keeper->scope = NULL;
     keeper->names = NULL;
     return keeper;
 }

@@ -267,8 +267,10 @@ static inline bool ffi_waits(const ffi_frame_t *frame) {
 typedef struct _ffi_keeper_t {
     mp_obj_base_t base;
     const farcall_signature *signature;
-    farcall_callback *callback;
-    const farcall_scope *scope;
+    union {
+        farcall_callback *callback;
+        const farcall_scope *scope; // where there is no signature
+    };
     struct _ffi_scope_t *names; // keeps the layouts of structs that are made
 } ffi_keeper_t;
 
@@ -288,7 +290,6 @@ typedef struct _mp_obj_ffifunc_t {
     const mp_obj_ffimod_t *module; // &ffi_no_module if made from an address
     mp_obj_t name; // a str, or MP_OBJ_NULL if made from an address
     ffi_keeper_t *keeper;
-    bool may_raise; // see call_that_may_raise()
     struct _ffi_extension_t *extension; // a variadic prototype's latest call
 } mp_obj_ffifunc_t;
 

@@ -47,6 +47,7 @@ pub struct Signature {
     arg_slots: u32,
     ret_slots: u32,
     is_variadic: bool,
+    has_objects: bool,
     // What the pointers above point into, and what keeps the code alive.
     _bytes: Vec<u8>,
     compiled: Shared<Compiled>,
@@ -121,6 +122,7 @@ impl Signature {
             arg_slots: 0,
             ret_slots: 0,
             is_variadic: false,
+            has_objects: bytes[..kinds].contains(&b'O'),
             _bytes: bytes,
             compiled,
             is_kept: AtomicBool::new(false),

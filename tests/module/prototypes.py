@@ -21,6 +21,7 @@ with ffi.callback("double(double)", lambda x: x / 2) as callback:
 print(peer.func("int", "echo_int", ["int"])(-4))
 print(peer.func("int", "add2", ["i", "int"])(-4, 1))
 print(peer.func("i", "add2", ("int", "int"))(-4, 2))
+print(peer.func("size_t", "echo_ullong", "Q")(2**63))
 print(peer.func("unsigned char", "echo_uchar", "B")(511))
 print(peer.func("int", "add2", "ii")(2**32 + 1, None))
 print(peer.func("const char *", "name_of_jewel", ["int"])(1), peer.func("const char *", "name_of_jewel", ["int"])(9))

@@ -524,7 +524,16 @@ static bool is_same(const farcall_signature *a, const farcall_signature *b) {
     if (a == b || a->values == NULL || b->values == NULL) {
         return a == b || (a->values == b->values && strcmp(a->codes, b->codes) == 0);
     }
-    return a->scope == b->scope && memcmp(a->values, b->values, (a->nargs + 1) * sizeof(a->values[0])) == 0;
+    for (size_t i = 0; i <= a->nargs; ++i) {
+        const farcall_value *value = &a->values[i], *other = &b->values[i];
+        // Only these look into the namespace. Of others its types are words in messages.
+        bool has_type = value->kind == FARCALL_STRUCT || value->kind == FARCALL_ENUM;
+        if (memcmp(value, other, offsetof(farcall_value, type)) != 0
+            || (has_type && (a->scope != b->scope || value->type != other->type))) {
+            return false;
+        }
+    }
+    return true;
 }
 
 // Has the function pointer lead to a callback. A thread that is late reads this at the same time, and finds the one or the other of

@@ -131,6 +131,7 @@ const WIN64_ON_LINUX: Target = Target {
     name: "x86_64-unknown-linux-gnu:win64",
     abi: Abi::Win64,
     is_native: false,
+    platform: None,
     attribute: "__attribute__((ms_abi))",
     va_list: Some(VaList {
         list: "__builtin_ms_va_list",
@@ -166,6 +167,8 @@ const SYSV64_ON_WINDOWS: Target = Target {
     name: "x86_64-pc-windows-gnu:sysv64",
     abi: Abi::SysV64,
     is_native: false,
+    // What C text declares is passed as its platform passes it.
+    platform: None,
     compilers: &["x86_64-w64-mingw32-gcc -fno-tree-vectorize -fno-toplevel-reorder"],
     attribute: "__attribute__((sysv_abi))",
     va_list: None,

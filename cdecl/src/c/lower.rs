@@ -21,7 +21,7 @@ pub enum Unpassable {
     /// A type of a machine's own, such as a vector.
     #[error("how values of it are passed is not known here")]
     Unsupported,
-    /// A small structure with a part that has no name or no size, on x86-64: GCC passes it in one way, clang in another.
+    /// A small structure with a part that has no name or no size: GCC passes it in one way, clang in another.
     #[error("compilers do not agree on how it is passed")]
     Disputed,
     /// A structure that is too large, too deep, empty, or aligned to more than a page.
@@ -43,7 +43,11 @@ impl Declarations {
     /// [`Unpassable`].
     pub fn passed(&self, ty: TypeId) -> Result<Type, Unpassable> {
         let passed = self.lowered(ty)?;
-        match self.platform.eightbytes && self.is_disputed(ty, &passed) {
+        let is_disputed = match self.platform.eightbytes {
+            true => self.is_disputed(ty, &passed),
+            false => !self.platform.is_microsoft() && self.is_odd_aggregate(ty, &passed),
+        };
+        match is_disputed {
             true => Err(Unpassable::Disputed),
             false => Ok(passed),
         }
@@ -251,6 +255,36 @@ impl Declarations {
         let differs = |mask: u32| unnamed.bytes & mask != 0 && integers & mask == 0;
         let differs = unnamed.has_empty_array || differs(0x00ff) || differs(0xff00);
         unnamed.has_low_name || !is_in_memory && (differs || unnamed.is_misaligned)
+    }
+
+    /// Whether AArch64's compilers do not agree that a structure is a homogeneous aggregate: one of floating-point numbers with something in it
+    /// that has no value. clang (14) takes bit-fields of no bits for members, GCC (12.2) does not, which again goes by the one member of a complex
+    /// type where an array of no elements is the other.
+    fn is_odd_aggregate(&self, ty: TypeId, passed: &Type) -> bool {
+        let Type::Struct(_) = passed else {
+            return false;
+        };
+        let mut has_integer = false;
+        passed.for_each_number(0, &mut |_, number| {
+            has_integer |= matches!(number, Number::Integer(_));
+        });
+        !has_integer && self.has_nothing_in_it(ty)
+    }
+
+    /// Whether a structure, or one within it, has something without a value.
+    fn has_nothing_in_it(&self, ty: TypeId) -> bool {
+        match self.resolved(ty) {
+            Ty::Array { of, .. } => self.has_nothing_in_it(of),
+            Ty::Record(index) => {
+                let record = &self.records[index as usize];
+                let mut fields = self.fields(record).unwrap_or_default().iter();
+                record.has_unnamed
+                    || record.has_empty_bits
+                    || self.has_empty_array(record)
+                    || fields.any(|field| self.has_nothing_in_it(field.ty))
+            }
+            _ => false,
+        }
     }
 
     /// Looks for parts without names in a type that begins `base` bytes from the start of at most 16.

@@ -44,6 +44,7 @@ impl<'t> Parser<'_, 't> {
                 natural_align: 1,
                 unnamed: 0,
                 has_unnamed: false,
+                has_empty_bits: false,
             })?;
             Ok(Ty::Record(index))
         })?;
@@ -97,11 +98,12 @@ impl<'t> Parser<'_, 't> {
         let count = declared.len();
         let mut fields: Vec<Field> = Vec::new();
         let mut has_flexible_array = false;
-        let (mut unnamed, mut has_unnamed) = (0, false);
+        let (mut unnamed, mut has_unnamed, mut has_empty_bits) = (0, false, false);
         for (number, member) in declared.iter().enumerate() {
             has_flexible_array |= self.is_open_array(member.1.ty);
             let placed = self.placed(&mut plan, member, number + 1 == count)?;
             let is_padding = placed.bits.is_some() && placed.name.is_none();
+            has_empty_bits |= member.3 == Some(0);
             if !is_padding {
                 fields.try_push(placed)?;
             } else if plan.is_union || member.3 != Some(0) {
@@ -135,6 +137,7 @@ impl<'t> Parser<'_, 't> {
         record.has_flexible_array = has_flexible_array;
         record.natural_align = plan.align;
         (record.unnamed, record.has_unnamed) = (unnamed, has_unnamed);
+        record.has_empty_bits = has_empty_bits;
         Ok(())
     }
 

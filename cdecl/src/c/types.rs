@@ -237,6 +237,8 @@ pub struct Record {
     pub(super) unnamed: u16,
     /// Whether there is such a bit-field.
     pub(super) has_unnamed: bool,
+    /// Whether there is a bit-field of no bits.
+    pub(super) has_empty_bits: bool,
 }
 
 /// A member.

@@ -146,6 +146,7 @@ static void store_float(size_t width, double number, void *to) {
     }
 }
 
+#if MICROPY_PY_BUILTINS_FLOAT
 static double load_float(size_t width, const void *from) {
     float narrow;
     double number = 0;
@@ -174,11 +175,14 @@ static double load_float(size_t width, const void *from) {
             return number;
     }
 }
+#endif
 
+#if MICROPY_PY_BUILTINS_COMPLEX
 // Bytes from one part of a complex number to the other.
 static size_t part_size(const farcall_value *value) {
     return value->size / 2;
 }
+#endif
 
 static ffi_conversion_t complex_from_obj(const farcall_value *value, mp_obj_t obj, uint64_t *slots) {
     #if MICROPY_PY_BUILTINS_COMPLEX

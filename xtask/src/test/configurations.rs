@@ -123,6 +123,8 @@ static CONFIGURATIONS: &[Configuration] = &[
                 ("positions", BEYOND_SINGLE),
                 ("variables", BEYOND_SINGLE),
                 ("variadic", BEYOND_SINGLE),
+                ("variadic_prototypes", BEYOND_SINGLE),
+                ("wide_values", BEYOND_SINGLE),
             ],
             ..ALL
         }),
@@ -164,6 +166,7 @@ static CONFIGURATIONS: &[Configuration] = &[
             skips: &[
                 WINDOWS_ONLY,
                 ("cdef_threads", "there are no threads"),
+                ("callback_entered_late", "there are no threads"),
                 ("errno_threads", "there are no threads"),
                 ("foreign_thread", "there are no threads"),
                 ("foreign_thread_exit", "there are no threads"),

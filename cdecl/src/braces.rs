@@ -56,7 +56,7 @@ impl Code {
     /// The code that `text` consists of.
     ///
     /// # Errors
-    /// Those of [`TypeCode::parse`], and those of braces: see [`Codes::parse`].
+    /// Those of [`TypeCode::parse`], and those of braces: see [`crate::Codes::parse`].
     pub fn parse(text: &str, position: Position) -> Result<Code> {
         if !text.starts_with('{') {
             return Ok(Code::Letter(TypeCode::parse(text, position)?));

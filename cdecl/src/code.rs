@@ -6,7 +6,7 @@ use farcall_arch::Type;
 use farcall_memory::try_string;
 use std::ffi::c_long;
 
-/// One letter of a signature string, known to be one. In [`Codes`], one stands for a struct's braces as well: its letter is `{`, its kind
+/// One letter of a signature string, known to be one. In [`crate::Codes`], one stands for a struct's braces as well: its letter is `{`, its kind
 /// [`Kind::Struct`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TypeCode {
@@ -131,7 +131,7 @@ impl TypeCode {
     }
 
     /// The C type's shape in this process: `long` has the width that its compilers give it. Of a struct it is [`Type::Void`]: the shape is
-    /// [`Codes::structure`]'s.
+    /// [`crate::Codes::structure`]'s.
     pub fn ty(self) -> Type {
         const LONG_IS_64: bool = size_of::<c_long>() == 8;
         match self.letter {

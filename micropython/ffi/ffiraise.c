@@ -137,7 +137,7 @@ FFI_NORETURN void ffi_raise_declared_count(const mp_obj_ffifunc_t *func, size_t 
     const char *least = signature->is_variadic ? "at least " : "";
     if (n_kw != 0) {
         mp_raise_msg_varg(&mp_type_TypeError,
-            MP_ERROR_TEXT("%s() takes %s%u argument%s (%s) and no keywords, got %u and %u by keyword"),
+            MP_ERROR_TEXT("%s() takes %s%u argument%s (%s), no keywords; got %u and %u by keyword"),
             name, least, wanted, plural, parameters, (unsigned int)n_args, (unsigned int)n_kw);
     }
     mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("%s() takes %s%u argument%s (%s), got %u"),
@@ -160,7 +160,7 @@ FFI_NORETURN void ffi_raise_declared_argument(const mp_obj_ffifunc_t *func, size
     snprintf(where, sizeof(where), "argument %s of %s", parameter, func_name(func, address));
     if (!is_named && why == FFI_WRONG_KIND) {
         mp_raise_msg_varg(&mp_type_TypeError,
-            MP_ERROR_TEXT("%s: expected an int, a float, None, a buffer, a str or a callback for '...', got %s"), where,
+            MP_ERROR_TEXT("%s: expected a number, None, a str, a buffer or a callback, got %s"), where,
             mp_obj_get_type_str(obj));
     }
     ffi_raise_value(why, where, is_named ? type : "a value for '...'", is_named ? &signature->values[index + 1] : &any, obj);

@@ -183,13 +183,11 @@ pub(crate) fn block_signals() -> SignalMask {
 impl Drop for SignalMask {
     fn drop(&mut self) {
         const BYTES: usize = size_of::<libc::sigset_t>();
-        // SAFETY: a set of C's is bits and no more, one for each signal.
-        let (all, before) = unsafe {
-            (
-                std::mem::transmute::<libc::sigset_t, [u8; BYTES]>(all_signals()),
-                std::mem::transmute::<libc::sigset_t, [u8; BYTES]>(self.0),
-            )
+        let bytes = |set: &libc::sigset_t| {
+            // SAFETY: a set of C's is bits and no more, one for each signal.
+            unsafe { ptr::from_ref(set).cast::<[u8; BYTES]>().read() }
         };
+        let (all, before) = (bytes(&all_signals()), bytes(&self.0));
         let others: [u8; BYTES] = std::array::from_fn(|byte| all[byte] & !before[byte]);
         // SAFETY: the set has all the bytes of one.
         unsafe {

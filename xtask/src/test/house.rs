@@ -1,5 +1,5 @@
 //! The step that holds how source files know one another: no circle of imports in a crate, and no crate of ours that it may not
-//! know.
+//! know. And that the module's messages are short enough.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::Report;
+use super::messages;
 use crate::paths;
 
 /// A crate's source, and which of our crates it may import.
@@ -82,6 +83,11 @@ pub fn house() -> Result<Report> {
             format!("{source}: {}", faults.join("; ")),
         );
     }
+    let messages = messages::too_long()?;
+    report.add(
+        messages.is_empty(),
+        format!("messages that are too long: {}", messages.join("; ")),
+    );
     Ok(report)
 }
 

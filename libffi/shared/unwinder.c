@@ -139,6 +139,7 @@ static inline function *find(int number) {
 
 // Arguments and results are words, or fit into the registers of words. Each is a jump, so what unwinds sees no frame of theirs.
 #define FORWARD(number, name) \
+    word name(word a, word b, word c); \
     word name(word a, word b, word c) { \
         return find(number)(a, b, c); \
     }
@@ -162,6 +163,7 @@ FORWARD(DEREGISTER_FRAME, __deregister_frame)
 #endif
 
 // An exception is on its way, so there is an unwinder, and this does not return.
+__attribute__((noreturn)) void _Unwind_Resume(word exception);
 __attribute__((noreturn)) void _Unwind_Resume(word exception) {
     find(RESUME)(exception, 0, 0);
     abort();

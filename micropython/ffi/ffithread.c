@@ -22,10 +22,6 @@
 
 #include "py/gc.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#endif
-
 // A chain of calls from threads of C's to Python, on to other threads of C's and so forth has one of them busy for each link.
 #define MAX_SERVERS (256)
 #define SERVER_STACK (1024 * 1024)
@@ -173,10 +169,6 @@ static void end_service(void) {
 
 // Nothing but the interpreter's end cancels a server.
 FFI_ALIGNS_STACK static void server_cancelled(void *context) {
-    #if defined(__SANITIZE_ADDRESS__)
-    // It does not learn of frames that cancelling leaves.
-    __asan_handle_no_return();
-    #endif
     server_t *self = context;
     if (!self->has_lock) {
         block_signals(NULL);

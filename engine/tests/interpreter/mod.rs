@@ -3,7 +3,7 @@
 use farcall_arch::endpoint::{Boxing, NO_FRAME, ObjectCall, ObjectModel, PointerField, Unbox};
 use farcall_arch::{Shared, Signature};
 use farcall_engine::{
-    Compiled, Conversion, Direction, Endpoint, Served, host_abi, set_object_model,
+    Compiled, Conversion, Direction, Endpoint, Served, generates_code, host_abi, set_object_model,
 };
 use std::cell::RefCell;
 use std::ffi::c_void;
@@ -193,9 +193,15 @@ pub struct Callee {
 }
 
 impl Callee {
+    /// None where the system refuses memory for code: calls on objects are served by nothing then, for good.
+    ///
     /// # Safety
     /// * `target` is a function of the signature.
-    pub unsafe fn new(signature: Signature, call: ObjectCall, target: *const c_void) -> Callee {
+    pub unsafe fn new(
+        signature: Signature,
+        call: ObjectCall,
+        target: *const c_void,
+    ) -> Option<Callee> {
         tell();
         Word::set(NO_FRAME);
         let sizes = signature.args().iter().map(|ty| ty.size() as usize);
@@ -203,18 +209,22 @@ impl Callee {
         let conversion = Some(Conversion::Call(call));
         let compiled = Compiled::new(signature, host_abi(), conversion).expect("a plan");
         let compiled = Shared::try_new(compiled).expect("memory");
-        let Served::Code(start) = compiled.serve_with_code(Direction::Call, Endpoint::Objects)
-        else {
+        let served = compiled.serve_with_code(Direction::Call, Endpoint::Objects);
+        if !generates_code() {
+            assert_eq!(served, Served::PlanForGood);
+            return None;
+        }
+        let Served::Code(start) = served else {
             panic!("no code for {:?}", compiled.signature());
         };
-        Callee {
+        Some(Callee {
             // SAFETY: that is what code on objects is.
             operation: unsafe { std::mem::transmute::<ptr::NonNull<u8>, Operation>(start) },
             _compiled: compiled,
             sizes,
             result_size,
             target,
-        }
+        })
     }
 
     /// Calls it as the interpreter does.

@@ -131,6 +131,7 @@ const WIN64_ON_LINUX: Target = Target {
     name: "x86_64-unknown-linux-gnu:win64",
     abi: Abi::Win64,
     is_native: false,
+    // What C text declares is passed as its platform passes it.
     platform: None,
     attribute: "__attribute__((ms_abi))",
     va_list: Some(VaList {

@@ -26,8 +26,15 @@ const COMPARISONS: [&[&str]; 7] = [
 /// What functions and callbacks without code of their own are compared by, in the target's own convention.
 const WITHOUT_CODE: &[&[&str]] = &[COMPARISONS[0], COMPARISONS[2], COMPARISONS[5]];
 
-/// Conventions for which no text is written: their code is put into memory as it is, so it may refer to nothing.
-const WITHOUT_TEXTS: [&str; 2] = ["aarch64-apple-darwin", "aarch64-pc-windows-msvc"];
+/// Conventions for which no text is written. Code of the first two is put into memory as it is, so it may refer to nothing; the others are not
+/// their platform's own, and what C text declares is passed as its platform passes it.
+const WITHOUT_TEXTS: [&str; 5] = [
+    "aarch64-apple-darwin",
+    "aarch64-pc-windows-msvc",
+    "x86_64-unknown-linux-gnu:win64",
+    "x86_64-pc-windows-gnu:sysv64",
+    "x86_64-pc-windows-gnu:sysv64-clang",
+];
 
 /// Compares where no code can be made.
 pub fn without_code(target: Target) -> Result<Report> {

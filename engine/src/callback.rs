@@ -245,6 +245,7 @@ unsafe fn install_code(record: *mut Record) {
 mod tests {
     use super::*;
     use crate::compiled::compile;
+    use crate::levels::{self, LEVELS};
     use crate::thunk::REST;
     use farcall_arch::{Scalar, Signature, Type};
     use std::ptr;
@@ -278,5 +279,31 @@ mod tests {
         let reused = open();
         assert_eq!(reused.code(), first.code());
         close(reused);
+    }
+
+    #[test]
+    fn threads_that_hold_all_levels_make_and_close_callbacks_without_waiting_for_each_other() {
+        let signature = Signature::new(Type::F64, vec![Type::I8; 3]).expect("a signature");
+        let compiled = compile(signature, None).expect("a plan");
+        let all_hold = std::sync::Barrier::new(LEVELS);
+        let codes = std::sync::Mutex::new(Vec::new());
+        // As a handler does that has interrupted its thread in the midst of this.
+        let interrupted = || {
+            let _level = levels::hold().expect("a level");
+            all_hold.wait();
+            assert!(levels::hold().is_none());
+            for _ in 0..2 * REST {
+                // SAFETY: the handler takes any context.
+                let made = unsafe { Callback::new(compiled.clone(), noop, ptr::null_mut()) };
+                let made = made.expect("memory for thunks");
+                codes.lock().expect("no panic").push(made.code().addr());
+            }
+            all_hold.wait();
+        };
+        std::thread::scope(|scope| (0..LEVELS).for_each(|_| drop(scope.spawn(interrupted))));
+        // What was given up then is used again.
+        let reused = take(&compiled, Kind::Slots).expect("memory for thunks");
+        let codes = codes.into_inner().expect("no panic");
+        assert!(codes.contains(&reused.code().addr().get()));
     }
 }

@@ -1,7 +1,8 @@
 //! Locks for what is too frequent to block signals for.
 //!
 //! The levels are a few, and what they guard exists once for each. A signal handler that interrupts a thread which holds one takes another, and
-//! so does a thread that finds one taken. So nobody waits for a thread that it has interrupted itself, or that has jumped away.
+//! so does a thread that finds one taken. Who holds one does not wait for another, and does without. So nobody waits for a thread that it has
+//! interrupted itself, that waits for it, or that has jumped away.
 //!
 //! Beside them is one for what exists once, the cache. Who cannot get it does without.
 
@@ -47,7 +48,8 @@ fn try_hold(holder: &AtomicUsize, me: usize) -> Result<usize, usize> {
     holder.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed)
 }
 
-/// Takes a level that is free. `None` if this thread holds all of them.
+/// Takes a level that is free, and waits for one if this thread holds none. `None` if it does: it would wait for threads that may wait for it,
+/// each in a handler that has interrupted it.
 #[inline]
 pub(crate) fn hold() -> Option<Level> {
     let me = this_thread();
@@ -60,14 +62,14 @@ pub(crate) fn hold() -> Option<Level> {
 #[cold]
 fn hold_another(me: usize) -> Option<Level> {
     loop {
-        let mut all_mine = true;
+        let mut has_one = false;
         for (index, holder) in HOLDERS[..LEVELS].iter().enumerate() {
             match try_hold(holder, me) {
                 Ok(_) => return Some(Level(index)),
-                Err(other) => all_mine &= other == me,
+                Err(other) => has_one |= other == me,
             }
         }
-        if all_mine {
+        if has_one {
             return None;
         }
         hint::spin_loop();

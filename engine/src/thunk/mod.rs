@@ -84,8 +84,9 @@ pub(crate) fn take(
     kind: Kind,
     owner: impl FnOnce() -> Owner,
 ) -> Result<&'static Seat> {
-    let out_of_memory = || Error::ExecutableMemory(io::ErrorKind::OutOfMemory.into());
-    let mut level = levels::hold().ok_or_else(out_of_memory)?;
+    let Some(mut level) = levels::hold() else {
+        return take_without_level(kind, owner);
+    };
     if let Some(rested) = seats.take_rested(&mut level, kind, REST) {
         return Ok(rested);
     }
@@ -93,7 +94,7 @@ pub(crate) fn take(
     if unused.thunks.is_empty() {
         unused.refill()?;
     }
-    let thunk = unused.thunks.pop().ok_or_else(out_of_memory)?;
+    let thunk = unused.thunks.pop().ok_or_else(no_memory)?;
     match Seat::new(thunk, owner, kind) {
         Ok(seat) => Ok(seat),
         Err(OutOfMemory) => {
@@ -102,6 +103,19 @@ pub(crate) fn take(
             Err(OutOfMemory.into())
         }
     }
+}
+
+fn no_memory() -> Error {
+    Error::ExecutableMemory(io::ErrorKind::OutOfMemory.into())
+}
+
+/// The same in a signal's handler that has interrupted the holder of a level: those that are part of the program need none.
+#[cold]
+#[inline(never)]
+fn take_without_level(kind: Kind, owner: impl FnOnce() -> Owner) -> Result<&'static Seat> {
+    let pair = pool::take().ok_or_else(no_memory)?;
+    let seat = Seat::new(Thunk::from(pair), owner, kind);
+    Ok(seat.inspect_err(|_| pool::put_back(pair))?)
 }
 
 impl Unused {

@@ -60,7 +60,8 @@ pub struct Seat {
     next: Cell<Option<&'static Seat>>,
 }
 
-// SAFETY: all is atomic or never changes, but for `next`, which only the holder of a level's token touches.
+// SAFETY: all is atomic or never changes, but for `next`, which only the holder of a level's token touches, or who gives the seat up
+// without one.
 unsafe impl Sync for Seat {}
 
 impl Seat {
@@ -133,10 +134,9 @@ impl Seat {
 
     /// Gives the thunk up for another callback of the same signature. Nobody is inside the one that it was of.
     pub(crate) fn put_back(&'static self) {
-        // A thread whose signal handlers have taken all levels gives up the thunk for good.
-        if let Some(mut level) = levels::hold() {
-            let queue = self.owner.seats.queue(&mut level, self.kind);
-            queue.push(self);
+        match levels::hold() {
+            Some(mut level) => self.owner.seats.queue(&mut level, self.kind).push(self),
+            None => self.owner.seats.leave(self),
         }
     }
 
@@ -238,7 +238,11 @@ impl Queue {
 
 /// The closed thunks of one signature.
 #[derive(Debug, Default)]
-pub(crate) struct Seats([[UnsafeCell<Queue>; KINDS]; LEVELS]);
+pub(crate) struct Seats {
+    queues: [[UnsafeCell<Queue>; KINDS]; LEVELS],
+    /// Those that were given up without a level. Whoever has one puts them into its queues.
+    left: AtomicPtr<Seat>,
+}
 
 // SAFETY: `queue` wants the level's token, which one thread has at a time.
 unsafe impl Sync for Seats {}
@@ -249,7 +253,32 @@ impl RefUnwindSafe for Seats {}
 impl Seats {
     fn queue<'a>(&'a self, level: &'a mut Level, kind: Kind) -> &'a mut Queue {
         // SAFETY: the token is lent for as long as the result lives, and there is one.
-        unsafe { &mut *self.0[level.index()][kind as usize].get() }
+        unsafe { &mut *self.queues[level.index()][kind as usize].get() }
+    }
+
+    /// Leaves a closed thunk to whoever comes with a level.
+    #[cold]
+    #[inline(never)]
+    fn leave(&self, seat: &'static Seat) {
+        let push = |first: *mut Seat| {
+            // SAFETY: what is on the list is never freed.
+            seat.next.set(unsafe { first.as_ref() });
+            Some(ptr::from_ref(seat).cast_mut())
+        };
+        let (success, failure) = (Ordering::Release, Ordering::Relaxed);
+        let _ = self.left.fetch_update(success, failure, push);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn collect(&self, level: &mut Level) {
+        let first = self.left.swap(ptr::null_mut(), Ordering::Acquire);
+        // SAFETY: what is on the list is never freed.
+        let mut rest = unsafe { first.cast_const().as_ref() };
+        while let Some(seat) = rest {
+            rest = seat.next.take();
+            self.queue(level, seat.kind).push(seat);
+        }
     }
 
     /// The one that has been closed for longest, if more than `rest` are closed.
@@ -259,6 +288,14 @@ impl Seats {
         kind: Kind,
         rest: usize,
     ) -> Option<&'static Seat> {
+        let queue = self.queue(level, kind);
+        if queue.len > rest {
+            return queue.pop();
+        }
+        if self.left.load(Ordering::Relaxed).is_null() {
+            return None;
+        }
+        self.collect(level);
         let queue = self.queue(level, kind);
         match queue.len > rest {
             true => queue.pop(),

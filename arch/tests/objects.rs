@@ -60,6 +60,25 @@ fn call_of(signature: &Signature) -> ObjectCall {
     }
 }
 
+/// Compares the call operations of some signatures, whose values `convert` converts, with what was reviewed.
+fn assert_calls(names: &[(&str, &str)], convert: fn(&Signature) -> ObjectCall) {
+    for (abi, (name, text)) in ABIS
+        .into_iter()
+        .flat_map(|abi| names.iter().map(move |name| (abi, name)))
+    {
+        let signature = signature(text);
+        let plan = plan(&signature, abi).expect("every scalar has a place");
+        let code = emit::call_objects(&plan, &convert(&signature), &model(abi), &shared(abi))
+            .expect("memory");
+        let code = code.expect("an emitter for objects");
+        listing::assert_golden(
+            abi,
+            &format!("objects-{name}"),
+            &listing::of(&signature, &code),
+        );
+    }
+}
+
 #[test]
 fn call_operations_on_objects_are_as_reviewed() {
     let names = [
@@ -70,21 +89,7 @@ fn call_operations_on_objects_are_as_reviewed() {
         ("pointers", "p(pqp)"),
         ("on-the-stack", "q(7qBfp)"),
     ];
-    for (abi, (name, text)) in ABIS
-        .into_iter()
-        .flat_map(|abi| names.map(|name| (abi, name)))
-    {
-        let signature = signature(text);
-        let plan = plan(&signature, abi).expect("every scalar has a place");
-        let code = emit::call_objects(&plan, &call_of(&signature), &model(abi), &shared(abi))
-            .expect("memory");
-        let code = code.expect("an emitter for objects");
-        listing::assert_golden(
-            abi,
-            &format!("objects-{name}"),
-            &listing::of(&signature, &code),
-        );
-    }
+    assert_calls(&names, call_of);
 }
 
 /// The conversions of C's own types: integers have ranges, bytes are truth values, and structures are what lies in memory.
@@ -118,21 +123,7 @@ fn call_operations_on_declared_types_are_as_reviewed() {
         ("large-ranges", "B(qq)"),
         ("ranges-on-the-stack", "B(8qhQBdI)"),
     ];
-    for (abi, (name, text)) in ABIS
-        .into_iter()
-        .flat_map(|abi| names.map(|name| (abi, name)))
-    {
-        let signature = signature(text);
-        let plan = plan(&signature, abi).expect("every scalar has a place");
-        let code = emit::call_objects(&plan, &declared(&signature), &model(abi), &shared(abi))
-            .expect("memory");
-        let code = code.expect("an emitter for objects");
-        listing::assert_golden(
-            abi,
-            &format!("objects-{name}"),
-            &listing::of(&signature, &code),
-        );
-    }
+    assert_calls(&names, declared);
 }
 
 #[test]

@@ -5,10 +5,13 @@ use crate::report::{Failure, Report, Status, guard};
 use crate::scope::Scope;
 use crate::signature::Signature;
 use crate::text::text;
-use farcall_cdecl::c::{Declarations, Ty, TypeId};
+use farcall_cdecl::c::{Declarations, NameId, Ty, TypeId};
 use farcall_cdecl::{Code, Codes, Position, Role, TypeCode};
 use farcall_memory::{Shared, TryVec, try_with_capacity};
 use std::ffi::c_char;
+
+/// A function's name, its name in a library, and its type.
+type Names = (Option<NameId>, Option<NameId>, TypeId);
 
 fn role_of(is_callback: bool) -> Role {
     match is_callback {
@@ -56,6 +59,30 @@ pub unsafe extern "C" fn farcall_prototype_new(
     })
 }
 
+/// The signature of what `find` finds in a namespace.
+///
+/// # Safety
+/// * As for [`farcall_declared_function_new`].
+unsafe fn known(
+    scope: *const Scope,
+    role: Role,
+    find: impl FnOnce(&Declarations) -> Option<Names>,
+    out: *mut *const Signature,
+    report: *mut Report,
+) -> Status {
+    guard(report, || {
+        // SAFETY: the caller vouches for the namespace.
+        let scope = unsafe { Scope::of(scope)? };
+        let declared = scope.with(|c| {
+            let names =
+                find(c).ok_or_else(|| Failure::value("nothing is declared by that number"))?;
+            of_function(c, &scope, names, role)
+        })?;
+        // SAFETY: the caller vouches for the place.
+        unsafe { give(declared, role, out) }
+    })
+}
+
 /// The signature of the function of that number in a namespace.
 ///
 /// # Safety
@@ -68,18 +95,12 @@ pub unsafe extern "C" fn farcall_declared_function_new(
     out: *mut *const Signature,
     report: *mut Report,
 ) -> Status {
-    guard(report, || {
-        // SAFETY: the caller vouches for the namespace.
-        let scope = unsafe { Scope::of(scope)? };
-        let declared = scope.with(|c| {
-            let function = c.functions().get(index as usize);
-            let function = function.ok_or_else(|| Failure::value("no such function"))?;
-            let names = (Some(function.name), function.symbol, function.ty);
-            of_function(c, &scope, names, Role::Function)
-        })?;
-        // SAFETY: the caller vouches for the place.
-        unsafe { give(declared, Role::Function, out) }
-    })
+    let find = |c: &Declarations| {
+        let function = c.functions().get(index as usize)?;
+        Some((Some(function.name), function.symbol, function.ty))
+    };
+    // SAFETY: the duties are the same.
+    unsafe { known(scope, Role::Function, find, out, report) }
 }
 
 /// The signature of the functions that a pointer of a type points to.
@@ -93,17 +114,9 @@ pub unsafe extern "C" fn farcall_pointed_function_new(
     out: *mut *const Signature,
     report: *mut Report,
 ) -> Status {
-    guard(report, || {
-        // SAFETY: the caller vouches for the namespace.
-        let scope = unsafe { Scope::of(scope)? };
-        let declared = scope.with(|c| {
-            let ty = c.type_numbered(ty);
-            let ty = ty.ok_or_else(|| Failure::value("no such type"))?;
-            of_function(c, &scope, (None, None, ty), Role::Callback)
-        })?;
-        // SAFETY: the caller vouches for the place.
-        unsafe { give(declared, Role::Callback, out) }
-    })
+    let find = |c: &Declarations| Some((None, None, c.type_numbered(ty)?));
+    // SAFETY: the duties are the same.
+    unsafe { known(scope, Role::Callback, find, out, report) }
 }
 
 /// The signature of one call of a variadic function: `codes` are those of the arguments behind the named ones, each `d` or `q`.

@@ -26,6 +26,14 @@ pub struct Value {
 }
 
 // What C types have besides the kinds of codes. ORDER farcall_kind
+const VOID: u8 = Kind::Void as u8;
+const INT: u8 = Kind::Int as u8;
+const UINT: u8 = Kind::Uint as u8;
+const FLOAT: u8 = Kind::Float as u8;
+const DOUBLE: u8 = Kind::Double as u8;
+const POINTER: u8 = Kind::Pointer as u8;
+const STR: u8 = Kind::Str as u8;
+const BYTES: u8 = Kind::Bytes as u8;
 const STRUCT: u8 = Kind::Struct as u8;
 const BOOL: u8 = 12;
 const RANGED: u8 = 13;
@@ -144,13 +152,6 @@ impl Value {
 
     /// How machine code makes a C value of an object.
     pub fn unbox(&self) -> Option<Unbox> {
-        const INT: u8 = Kind::Int as u8;
-        const UINT: u8 = Kind::Uint as u8;
-        const FLOAT: u8 = Kind::Float as u8;
-        const DOUBLE: u8 = Kind::Double as u8;
-        const POINTER: u8 = Kind::Pointer as u8;
-        const STR: u8 = Kind::Str as u8;
-        const BYTES: u8 = Kind::Bytes as u8;
         match self.kind {
             INT | UINT | WORD => Some(Unbox::Int),
             RANGED | ENUM if self.is_signed => Some(Unbox::Signed),
@@ -166,14 +167,6 @@ impl Value {
 
     /// How machine code makes an object of a result.
     pub fn boxing(&self) -> Option<Boxing> {
-        const VOID: u8 = Kind::Void as u8;
-        const INT: u8 = Kind::Int as u8;
-        const UINT: u8 = Kind::Uint as u8;
-        const FLOAT: u8 = Kind::Float as u8;
-        const DOUBLE: u8 = Kind::Double as u8;
-        const POINTER: u8 = Kind::Pointer as u8;
-        const STR: u8 = Kind::Str as u8;
-        const BYTES: u8 = Kind::Bytes as u8;
         match self.kind {
             VOID => Some(Boxing::None),
             INT | POINTER => Some(Boxing::Int(self.kind)),
@@ -188,12 +181,6 @@ impl Value {
 
     /// How machine code hands on a callback's argument.
     pub fn delivery(&self) -> Option<Delivery> {
-        const INT: u8 = Kind::Int as u8;
-        const UINT: u8 = Kind::Uint as u8;
-        const FLOAT: u8 = Kind::Float as u8;
-        const DOUBLE: u8 = Kind::Double as u8;
-        const POINTER: u8 = Kind::Pointer as u8;
-        const BYTES: u8 = Kind::Bytes as u8;
         match self.kind {
             INT | POINTER => Some(Delivery::Signed),
             UINT => Some(Delivery::Unsigned),

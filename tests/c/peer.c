@@ -137,15 +137,8 @@ int fence_intact(void) {
 }
 int16_t *fenced_value(void) { return &fenced.value; }
 
-// What C text declares: tests/declared.rs reads the same declarations.
-struct mixed { int8_t a; double b; };
-struct floats { float v[3]; };
-struct large { int64_t v[5]; };
-struct odd { uint8_t v[3]; };
-struct bits { unsigned a : 3, b : 9; int c; };
-struct over { _Alignas(64) int64_t v[2]; };
-union number { int32_t i; double d; };
-enum colour { RED, GREEN = 5, BLUE };
+// What C text declares.
+#include "declared.h"
 
 struct mixed scale_mixed(struct mixed m, int by) { return (struct mixed) { m.a * by, m.b * by }; }
 struct floats reverse_floats(struct floats f) { return (struct floats) { { f.v[2], f.v[1], f.v[0] } }; }

@@ -1,7 +1,7 @@
 # A Python function where C wants a pointer to one: it is a callback for the time of the call.
 
 import ffi
-from support.peer import peer
+from support.peer import peer, tried
 
 libc = ffi.open(None)
 qsort = libc.func("void qsort(void *base, size_t n, size_t size, int (*compare)(const void *, const void *))")
@@ -9,13 +9,6 @@ letters = bytearray(b"farcall")
 view = lambda address: ffi.as_bytearray(address, 1)[0]
 qsort(letters, len(letters), 1, lambda a, b: view(a) - view(b))
 print(letters)
-
-
-def tried(f, *args):
-    try:
-        return f(*args)
-    except (OverflowError, TypeError, ValueError, ZeroDivisionError, KeyError) as error:
-        return "%s: %s" % (type(error).__name__, error)
 
 
 # Anything that can be called; and None, an address, a callback and another function as well.

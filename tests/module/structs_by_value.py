@@ -2,7 +2,7 @@
 
 import struct
 import ffi
-from support.peer import peer
+from support.peer import peer, tried
 
 t = ffi.cdef(
     """
@@ -17,13 +17,6 @@ t = ffi.cdef(
     struct line { point_t from, to; };
     """
 )
-
-
-def tried(f, *args):
-    try:
-        return f(*args)
-    except (OverflowError, TypeError, ValueError) as error:
-        return "%s: %s" % (type(error).__name__, error)
 
 
 def bytes_of(value):

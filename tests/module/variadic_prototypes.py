@@ -1,7 +1,7 @@
 # Prototypes with '...': further values go by their Python types.
 
 import ffi
-from support.peer import peer
+from support.peer import peer, tried
 
 total = peer.func("double sum_all(const char *format, ...)")
 print(total(""), total("q", 1 << 40), total("q", -5), total("d", 0.5), total("i", True), total("s", None))
@@ -11,13 +11,6 @@ print(total("s", bytearray(b"ab\0")), total("q", (1 << 64) - 1 - (1 << 63)))
 # Another signature each time, and the same again.
 print([total("qd"[i % 2], i if i % 2 == 0 else i + 0.5) for i in range(20)])
 print([total("q" * n, *range(n)) for n in range(12)])
-
-
-def tried(f, *args):
-    try:
-        return f(*args)
-    except (OverflowError, TypeError, ValueError) as error:
-        return "%s: %s" % (type(error).__name__, error)
 
 
 print(tried(total))

@@ -89,3 +89,11 @@ def resident():
     this = kernel.func("p", "GetCurrentProcess", "")()
     kernel.func("i", "K32GetProcessMemoryInfo", "ppI")(this, counters, len(counters))
     return int.from_bytes(counters[16:24], "little") // 1024
+
+
+# What `f` gives, or what it raises, in words.
+def tried(f, *args):
+    try:
+        return f(*args)
+    except (OverflowError, TypeError, ValueError, ZeroDivisionError, KeyError) as error:
+        return "%s: %s" % (type(error).__name__, error)

@@ -1,9 +1,11 @@
 //! The program `farcall`: one C call from the command line, and what there is to know about calls.
 
 mod call;
+mod explain;
 mod failure;
 mod prototype;
 mod shown;
+mod target;
 mod value;
 
 use std::process::ExitCode;
@@ -26,12 +28,15 @@ Exit codes: 0 all went well; 1 a library, a call or the machine failed;
 enum Command {
     /// Call a C function and print its result
     Call(call::Args),
+    /// Show where each argument and the result of a call go, on any target
+    Explain(explain::Args),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
         Command::Call(args) => call::run(args),
+        Command::Explain(args) => explain::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,7 @@
 //! The program `farcall`: one C call from the command line, and what there is to know about calls.
 
 mod call;
+mod doctor;
 mod explain;
 mod failure;
 mod prototype;
@@ -30,16 +31,19 @@ enum Command {
     Call(call::Args),
     /// Show where each argument and the result of a call go, on any target
     Explain(explain::Args),
+    /// Tell what this machine permits, and which interpreters and libraries it has
+    Doctor(doctor::Args),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
-        Command::Call(args) => call::run(args),
-        Command::Explain(args) => explain::run(args),
+        Command::Call(args) => call::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Explain(args) => explain::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Doctor(args) => doctor::run(args),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => failure.report(),
     }
 }

@@ -179,3 +179,29 @@ fn every_instruction_is_understood() {
         assert_eq!(unknown, None, "{signature}");
     }
 }
+
+#[test]
+fn doctor_tells_what_holds_and_exits_by_it() {
+    let directory = work("doctor");
+    let report = run("farcall doctor --format json", &directory);
+    let is_well = report.contains("\"well\": true");
+    assert_eq!(!report.contains("[exit 1]"), is_well, "{report}");
+    assert!(report.contains("5000 of a callback came back"), "{report}");
+    for name in [
+        "MDWE",
+        "seccomp",
+        "SELinux",
+        "fences",
+        "unwinder",
+        "micropython",
+    ] {
+        assert!(
+            report.contains(&format!("\"{name}\": {{")),
+            "{name}: {report}"
+        );
+    }
+    let report = run("FARCALL_CODE=never farcall doctor", &directory);
+    assert!(report.contains("  slow  FARCALL_CODE "), "{report}");
+    let end = "\nCalls and callbacks work, but get no machine code of their own here.\n[exit 1]\n";
+    assert!(report.ends_with(end), "{report}");
+}

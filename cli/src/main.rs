@@ -1,5 +1,6 @@
 //! The program `farcall`: one C call from the command line, and what there is to know about calls.
 
+mod bind;
 mod call;
 mod doctor;
 mod explain;
@@ -33,6 +34,8 @@ enum Command {
     Explain(explain::Args),
     /// Tell what this machine permits, and which interpreters and libraries it has
     Doctor(doctor::Args),
+    /// Turn a C header into a module for MicroPython
+    Bind(bind::Args),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Command::Call(args) => call::run(args).map(|()| ExitCode::SUCCESS),
         Command::Explain(args) => explain::run(args).map(|()| ExitCode::SUCCESS),
         Command::Doctor(args) => doctor::run(args),
+        Command::Bind(args) => bind::run(args).map(|()| ExitCode::SUCCESS),
     };
     match done {
         Ok(code) => code,

@@ -1,7 +1,7 @@
 //! The program as its users see it: transcripts of commands, with what they print and how they exit.
 //!
 //! A transcript is a text in which lines that begin with `$ ` are commands of a shell, and what follows up to the next one is printed by
-//! them: what goes to the terminal, whether it is a result or an error. A last line `[exit 2]` is the exit code, unless it is 0. Lines that begin with `# ` are headings. With
+//! them: what goes to the terminal, whether it is a result or an error. A last line `[exit 2]` is the exit code, unless it is 0. Lines that begin with `## ` are headings. With
 //! `FARCALL_BLESS` in the environment, what is printed becomes what is right.
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 
@@ -56,7 +56,7 @@ fn replayed(transcript: &str, directory: &Path) -> String {
     for line in transcript.lines() {
         if let Some(command) = line.strip_prefix("$ ") {
             text += &format!("{line}\n{}", run(command, directory));
-        } else if line.starts_with("# ") {
+        } else if line.starts_with("## ") {
             text += &format!("{line}\n");
         }
     }
@@ -204,4 +204,41 @@ fn doctor_tells_what_holds_and_exits_by_it() {
     assert!(report.contains("  slow  FARCALL_CODE "), "{report}");
     let end = "\nCalls and callbacks work, but get no machine code of their own here.\n[exit 1]\n";
     assert!(report.ends_with(end), "{report}");
+}
+
+#[test]
+fn headers_become_modules() {
+    check("bind");
+}
+
+/// Runs the modules that are made of headers, in the interpreter that this variable names. `cargo xtask test --only cli` builds one.
+const MICROPYTHON: &str = "FARCALL_TEST_MICROPYTHON";
+
+#[test]
+fn modules_of_headers_run() {
+    let Some(micropython) = env::var_os(MICROPYTHON) else {
+        eprintln!("SKIPPED modules_of_headers_run: {MICROPYTHON} names no interpreter");
+        return;
+    };
+    let micropython = micropython.to_string_lossy();
+    let directory = work("modules");
+    for (header, library, module, script) in [
+        ("data/shapes.h", "shapes -L.", "shapes", "use_shapes"),
+        ("zlib.h", "z", "z", "use_zlib"),
+        ("sqlite3.h", "sqlite3", "sqlite", "use_sqlite"),
+    ] {
+        let commands = format!(
+            "cc -shared -fPIC -o libshapes.so data/shapes.c
+             farcall bind {header} -l {library} -o {module}.py 2> /dev/null
+             LD_LIBRARY_PATH=. MICROPYPATH=. {micropython} data/{script}.py"
+        );
+        let got = run(&commands, &directory);
+        let expected = directory.join(format!("data/{script}.py.exp"));
+        if is_blessing() {
+            fs::write(&expected, &got).expect("what is right");
+            continue;
+        }
+        let expected = fs::read_to_string(&expected).expect("what is right");
+        assert_same(&got, &expected, script);
+    }
 }

@@ -1,11 +1,10 @@
 //! `farcall call`: one call of one function.
 
-use std::io::Write;
-
 use farcall::{Complex, Declarations, Function, Library, LongDouble, StructBytes, Value};
 use farcall_cdecl::c::{Basic, Platform, Ty, TypeId};
 
 use crate::failure::{Failure, Result};
+use crate::output::print;
 use crate::prototype::{Param, Prototype};
 use crate::shown::{Depth, fraction, shown};
 use crate::value::{Misfit, Values, number};
@@ -81,7 +80,10 @@ pub fn run(args: &Args) -> Result<()> {
     flush_c();
     // SAFETY: as above, the result is what the prototype says: where that is a string's address, there is a string.
     if let Some(text) = unsafe { told(&prototype, &result) } {
-        writeln!(std::io::stdout(), "{text}").map_err(Failure::of)?;
+        print(&format!(
+            "{text}
+"
+        ))?;
     }
     Ok(())
 }

@@ -27,7 +27,10 @@ fn run(command: &str, directory: &Path) -> String {
     let program = Path::new(env!("CARGO_BIN_EXE_farcall"));
     let own = program.parent().expect("a directory").to_owned();
     let path = env::var_os("PATH").unwrap_or_default();
-    let path = env::join_paths([own].into_iter().chain(env::split_paths(&path)));
+    let interpreter = env::var_os(MICROPYTHON).map(PathBuf::from);
+    let interpreter = interpreter.and_then(|file| Some(file.parent()?.to_owned()));
+    let first = [own].into_iter().chain(interpreter);
+    let path = env::join_paths(first.chain(env::split_paths(&path)));
     let output = Command::new("sh")
         .args(["-c", &format!("exec 2>&1\n{command}")])
         .current_dir(directory)
@@ -240,5 +243,41 @@ fn modules_of_headers_run() {
         }
         let expected = fs::read_to_string(&expected).expect("what is right");
         assert_same(&got, &expected, script);
+    }
+}
+
+#[test]
+fn help_the_manual_and_completions_are_there() {
+    check("manual");
+}
+
+/// The blocks of `docs/cli.md` that are marked as a console's are transcripts, too. Those that need an interpreter say so.
+#[test]
+fn the_document_shows_what_commands_print() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/cli.md");
+    let text = fs::read_to_string(&page).expect("the page");
+    let directory = work("document");
+    let mut got = String::new();
+    let mut rest = text.as_str();
+    while let Some((before, block)) = rest.split_once("```console") {
+        let (mark, block) = block.split_once('\n').expect("a line");
+        let (block, after) = block.split_once("```\n").expect("an end of the block");
+        let needs_interpreter = mark.contains("micropython");
+        let is_left_out = needs_interpreter && env::var_os(MICROPYTHON).is_none();
+        if is_left_out {
+            eprintln!("SKIPPED a block of docs/cli.md: {MICROPYTHON} names no interpreter");
+        }
+        let replayed = match is_left_out {
+            true => block.to_owned(),
+            false => replayed(block, &directory),
+        };
+        got += &format!("{before}```console{mark}\n{replayed}```\n");
+        rest = after;
+    }
+    got += rest;
+    if is_blessing() {
+        fs::write(&page, got).expect("the page");
+    } else {
+        assert_same(&got, &text, "docs/cli.md");
     }
 }

@@ -9,6 +9,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::failure::{Failure, Result};
+use crate::output::print;
 use header::{Header, Source};
 use library::Shared;
 use select::{Selection, select};
@@ -81,9 +82,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let text = module(args, &shared, &selection);
     match &args.output {
-        None => std::io::stdout()
-            .write_all(text.as_bytes())
-            .map_err(Failure::of),
+        None => print(&text),
         Some(path) => {
             let failed = |error| Failure::of(format_args!("{}: {error}", path.display()));
             fs::write(path, text).map_err(failed)?;

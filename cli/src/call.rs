@@ -43,12 +43,12 @@ How values are typed:
   floating point   2.5  1e-3  inf  nan
   bool             true  false  1  0
   char             a  'a'  97                        digits are numbers
-  const char *     hello                             as typed; in double quotes with C's escapes
+  const char *     hello  NULL                       as typed; in double quotes with C's escapes
   const T *        '[1, 2, 3]'                       several values in a row
   enum             a constant's name, or an integer
   struct, union    '{1, 2.5}'  '{.x = 1}'            nested ones and arrays in braces, too
   complex          1+2i
-  any pointer      NULL, or an address as 0x7f00
+  other pointers   NULL, or an address as 0x7f00
 Behind the '...' of a prototype a value may say its type as a cast does: '(double)1'.
 Without one, an integer is an int, or a long long if it is larger, a number with a
 fraction is a double, and all else is a string.

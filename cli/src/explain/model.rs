@@ -234,10 +234,13 @@ pub fn of(moves: &[Move], index: usize) -> impl Iterator<Item = &Move> {
 }
 
 fn part(plan: &Plan, mv: &Move) -> Part {
+    // On a stack that is packed there is nothing to be filled.
+    let is_packed = matches!(mv.place, Place::Stack { size, .. } if size == mv.width);
     Part {
         bytes: (mv.offset, mv.width),
         place: place(plan, mv.place),
         extend: match mv.extend {
+            _ if is_packed => "",
             Extend::None => "",
             Extend::Sign => "sign-extended",
             Extend::Zero => "zero-extended",

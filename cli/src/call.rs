@@ -63,10 +63,10 @@ Examples:
 /// Calls the function and prints its result.
 pub fn run(args: &Args) -> Result<()> {
     let mut prototype = Prototype::read(&args.prototype, &args.declare, Platform::host())?;
-    let Some(name) = prototype.name.clone() else {
+    if prototype.name.is_none() {
         let failure = Failure::usage("expected a prototype that names the function");
         return Err(failure.with_detail(&prototype.text));
-    };
+    }
     let words = typed(&mut prototype, &args.args)?;
     let mut values = Values::new(&prototype.c);
     let mut typed = Vec::new();
@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> Result<()> {
         let value = value_of(&mut values, &prototype, param, word);
         typed.push(value.map_err(|misfit| misplaced(&prototype, index, param, misfit))?);
     }
-    let function = function(&args.library, &prototype, &name, &args.declare)?;
+    let function = function(&args.library, &prototype, &args.declare)?;
     // SAFETY: the user vouches for the prototype, and that the function takes these values. What they point to lives in `values`.
     let result = unsafe { function.call(&typed) }.map_err(Failure::of)?;
     flush_c();
@@ -220,7 +220,7 @@ fn misplaced(prototype: &Prototype, index: usize, param: &Param, misfit: Misfit)
     }
 }
 
-fn function(library: &str, prototype: &Prototype, name: &str, declare: &str) -> Result<Function> {
+fn function(library: &str, prototype: &Prototype, declare: &str) -> Result<Function> {
     let declarations = Declarations::parse(declare).map_err(Failure::of)?;
     let library = match library {
         "-" => None,
@@ -228,7 +228,6 @@ fn function(library: &str, prototype: &Prototype, name: &str, declare: &str) -> 
     };
     // SAFETY: the user asks for this library to be loaded, and vouches for what it does then.
     let library = unsafe { Library::open(library) }.map_err(Failure::of)?;
-    library.addr(name).map_err(Failure::of)?;
     library
         .function_in(&declarations, &prototype.source)
         .map_err(Failure::of)

@@ -9,6 +9,7 @@ mod manual;
 mod output;
 mod prototype;
 mod shown;
+mod spelling;
 mod target;
 mod value;
 

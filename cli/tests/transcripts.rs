@@ -10,16 +10,33 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A directory to run commands in, with nothing in it but what they need.
-fn work(name: &str) -> PathBuf {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    if directory.exists() {
-        fs::remove_dir_all(&directory).expect("a directory of this test's own");
+/// A directory to run commands in, with nothing in it but what they need. It is this process's own, and goes with the value.
+struct Work(PathBuf);
+
+impl Work {
+    fn new(name: &str) -> Work {
+        let name = format!("{name}-{}", std::process::id());
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&directory).expect("a directory");
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+        std::os::unix::fs::symlink(data, directory.join("data")).expect("a link");
+        Work(directory)
     }
-    fs::create_dir_all(&directory).expect("a directory");
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
-    std::os::unix::fs::symlink(data, directory.join("data")).expect("a link");
-    directory
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        // What is left of it is in nobody's way.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl std::ops::Deref for Work {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
 }
 
 /// What a command prints, and its exit code.
@@ -95,7 +112,7 @@ fn check(name: &str) {
         .join("tests/transcripts")
         .join(format!("{name}.txt"));
     let expected = fs::read_to_string(&file).expect("a transcript");
-    let got = replayed(&expected, &work(name));
+    let got = replayed(&expected, &Work::new(name));
     if is_blessing() {
         fs::write(&file, got).expect("the transcript");
     } else {
@@ -135,7 +152,7 @@ const PICTURES: [(&str, &str); 4] = [
 
 #[test]
 fn pictures_are_as_reviewed() {
-    let directory = work("pictures");
+    let directory = Work::new("pictures");
     for (name, arguments) in PICTURES {
         let got = run(&format!("farcall explain -f svg {arguments}"), &directory);
         let file = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -169,7 +186,7 @@ const SIGNATURES: [&str; 12] = [
 
 #[test]
 fn every_instruction_is_understood() {
-    let directory = work("instructions");
+    let directory = Work::new("instructions");
     for signature in SIGNATURES {
         let text = run(
             &format!("farcall explain --all-targets --code '{signature}'"),
@@ -185,7 +202,7 @@ fn every_instruction_is_understood() {
 
 #[test]
 fn doctor_tells_what_holds_and_exits_by_it() {
-    let directory = work("doctor");
+    let directory = Work::new("doctor");
     let report = run("farcall doctor --format json", &directory);
     let is_well = report.contains("\"well\": true");
     assert_eq!(!report.contains("[exit 1]"), is_well, "{report}");
@@ -224,7 +241,7 @@ fn modules_of_headers_run() {
         return;
     };
     let micropython = micropython.to_string_lossy();
-    let directory = work("modules");
+    let directory = Work::new("modules");
     for (header, library, module, script) in [
         ("data/shapes.h", "shapes -L.", "shapes", "use_shapes"),
         ("zlib.h", "z", "z", "use_zlib"),
@@ -256,7 +273,7 @@ fn help_the_manual_and_completions_are_there() {
 fn the_document_shows_what_commands_print() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/cli.md");
     let text = fs::read_to_string(&page).expect("the page");
-    let directory = work("document");
+    let directory = Work::new("document");
     let mut got = String::new();
     let mut rest = text.as_str();
     while let Some((before, block)) = rest.split_once("```console") {

@@ -128,9 +128,12 @@ fn behind_script(file: PathBuf) -> Result<PathBuf> {
         Ok(text) if text.contains("GROUP") || text.contains("INPUT") => text,
         _ => return Ok(file),
     };
-    let mut words = text.split([' ', '(', ')', '\n', '\t']);
-    let named = words.find(|word| word.contains(".so") && Path::new(word).is_file());
-    named
-        .map(PathBuf::from)
-        .ok_or_else(|| told(&file, "a linker script that names no library"))
+    // A name without a directory is that of a file beside it.
+    let beside = file.parent().unwrap_or(Path::new(""));
+    let words = text.split([' ', '(', ')', '\n', '\t']);
+    let mut files = words
+        .filter(|word| word.contains(".so"))
+        .map(|word| beside.join(word));
+    let named = files.find(|file| file.is_file());
+    named.ok_or_else(|| told(&file, "a linker script that names no library"))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use farcall_cdecl::c::{Constant, Declarations, Field, Layout, Platform, Ty, TypeId};
 
 use super::header::Header;
-use crate::prototype::declared;
+use crate::spelling::portable;
 
 /// Declarations as C, each of which relies on those before it.
 pub struct Selection {
@@ -300,24 +300,7 @@ impl Selector<'_> {
     }
 
     fn text(&self, ty: TypeId, name: &str) -> String {
-        text(self.c, ty, name)
-    }
-}
-
-/// The declaration of something of a type; structures without a tag are written out, and enumerations are the integers that they are.
-fn text(c: &Declarations, ty: TypeId, name: &str) -> String {
-    const ENUM: &str = "enum {...}";
-    let text = declared(c, ty, Some(name));
-    let mut inner = ty;
-    while let Ty::Pointer { to: next, .. } | Ty::Array { of: next, .. } = c.get(inner) {
-        inner = next;
-    }
-    match (c.get(inner), c.enumeration(inner).and_then(|it| it.ty)) {
-        (Ty::Enum(_), Some(basic)) => match c.enumeration(inner).and_then(|it| it.tag) {
-            Some(tag) => text.replacen(&format!("enum {}", c.name(tag)), basic.name(), 1),
-            None => text.replacen(ENUM, basic.name(), 1),
-        },
-        _ => text,
+        portable(self.c, ty, name)
     }
 }
 
@@ -328,14 +311,14 @@ fn prototype(c: &Declarations, name: &str, ty: TypeId) -> String {
     let mut params: Vec<String> = c
         .params(function)
         .iter()
-        .map(|param| text(c, param.ty, param.name.map_or("", |name| c.name(name))))
+        .map(|param| portable(c, param.ty, param.name.map_or("", |name| c.name(name))))
         .collect();
     match (params.is_empty(), function.is_variadic) {
         (_, true) => params.push("...".to_owned()),
         (true, false) => params.push("void".to_owned()),
         (false, false) => {}
     }
-    text(c, function.ret, &format!("{name}({})", params.join(", ")))
+    portable(c, function.ret, &format!("{name}({})", params.join(", ")))
 }
 
 fn renamed(name: &str, symbol: &str) -> String {
@@ -356,7 +339,7 @@ fn members(c: &Declarations, ty: TypeId, depth: usize) -> String {
         let width = field.bits.map(|(_, width)| format!(" : {width}"));
         format!(
             "{indent}{}{};\n",
-            text(c, field.ty, name),
+            portable(c, field.ty, name),
             width.unwrap_or_default()
         )
     });

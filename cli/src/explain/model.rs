@@ -7,7 +7,8 @@ use farcall_arch::{Abi, Extend, Move, Place, Plan, PlanError, Signature, Type, p
 
 use super::words;
 use crate::failure::{Failure, Result};
-use crate::prototype::{Prototype, declared};
+use crate::prototype::Prototype;
+use crate::spelling::declared;
 use crate::target::Target;
 
 /// A call of one signature on one target.

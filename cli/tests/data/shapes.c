@@ -35,6 +35,10 @@ void print_canvas(FILE *to, const canvas *it) {
     fprintf(to, "canvas %d\n", it->background);
 }
 
+style_t style_of(const canvas *it) {
+    return (style_t){WIDE, it->background};
+}
+
 int sum(int count, ...) {
     va_list more;
     va_start(more, count);

@@ -32,6 +32,11 @@ struct flags {
     colour_t colour;
 };
 
+typedef struct {
+    enum { NARROW, WIDE } width;
+    colour_t colour;
+} style_t;
+
 typedef int (*visitor)(void *context, const struct flags *shape);
 
 SHAPES_API double length(point_t point);
@@ -39,6 +44,7 @@ SHAPES_API struct packed pack(char kind, int value);
 SHAPES_API int visit(const canvas *on, visitor visit, void *context);
 SHAPES_API canvas *new_canvas(size_t size, colour_t background);
 SHAPES_API void print_canvas(FILE *to, const canvas *it);
+SHAPES_API style_t style_of(const canvas *it);
 SHAPES_API int sum(int count, ...);
 SHAPES_API int old_name(int number) __asm__("new_name");
 SHAPES_API extern int canvas_count;

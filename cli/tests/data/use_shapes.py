@@ -14,6 +14,8 @@ def seen(context, shape):
 
 canvas = shapes.new_canvas(64, shapes.GREEN)
 print(shapes.visit(canvas, shapes.types.callback("int (void *, const struct flags *)", seen), None))
+style = shapes.style_of(canvas)
+print(style.width == shapes.WIDE, style.colour == shapes.GREEN)
 print(shapes.canvas_count.get(), shapes.sum(3, 1, 2, 3), shapes.old_name(1))
 try:
     shapes.not_exported

@@ -5,6 +5,7 @@ mod code;
 mod frame;
 mod json;
 mod model;
+mod names;
 mod narrate;
 mod operands;
 mod places;

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use farcall_arch::abi::regs::{Convention, Gpr, Isa};
+use farcall_arch::abi::regs::{Convention, Gpr};
 use farcall_arch::{Abi, Extend, Move, Place, Plan, PlanError, Signature, Type, plan};
 
+use super::names::{place, stack_pointer};
 use super::words;
 use crate::failure::{Failure, Result};
 use crate::prototype::Prototype;
@@ -115,13 +116,6 @@ impl Explanation {
 
     pub fn stack_pointer(&self) -> &'static str {
         stack_pointer(&self.plan)
-    }
-}
-
-pub fn stack_pointer(plan: &Plan) -> &'static str {
-    match plan.abi.convention().isa {
-        Isa::X64 => "rsp",
-        Isa::A64 => "sp",
     }
 }
 
@@ -247,18 +241,6 @@ fn part(plan: &Plan, mv: &Move) -> Part {
             Extend::Zero => "zero-extended",
         },
         is_address: mv.copy.is_some(),
-    }
-}
-
-/// A place by its name.
-pub fn place(plan: &Plan, place: Place) -> String {
-    let isa = plan.abi.convention().isa;
-    match place {
-        Place::Int(register) => register.name(isa),
-        Place::Fp(register) => register.name(isa),
-        Place::X87(number) => format!("st({number})"),
-        Place::Stack { offset: 0, .. } => format!("[{}]", stack_pointer(plan)),
-        Place::Stack { offset, .. } => format!("[{} + {offset}]", stack_pointer(plan)),
     }
 }
 

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use farcall_arch::Place;
 use farcall_arch::abi::regs::Isa;
 
-use super::model::{Explanation, place};
+use super::model::Explanation;
+use super::names::place;
 use super::operands::{Instruction, Memory, Operand, extension};
 use super::places::Places;
 

@@ -3,7 +3,7 @@
 use farcall_arch::abi::regs::{Isa, Variadics};
 use farcall_arch::{Move, Place, Plan, Type};
 
-use super::model::{place, stack_pointer};
+use super::names::{place, stack_pointer};
 
 /// What there is to say of an argument besides its places.
 pub fn of_argument(

@@ -136,3 +136,8 @@ pub use wide::{Complex, LongDouble, StructBytes};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The book's page about the crate.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/rust.md")]
+struct Book;

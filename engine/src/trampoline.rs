@@ -76,7 +76,7 @@ unsafe extern "C-unwind" fn follow(
     result: *mut u64,
     compiled: &Compiled,
 ) {
-    // SAFETY: the caller vouches for the call.
+    // SAFETY: this function is called as a `SlotsCall` of the trampoline's signature, which `compiled` keeps alive.
     unsafe { interp::call_slots(compiled.plan(), target, slots, result) }
 }
 

@@ -24,10 +24,11 @@ unsafe extern "C-unwind" fn first_calls(
     if entry.is_due(Direction::Call)
         && let Some(call) = make_call_outside_handlers(entry)
     {
-        // SAFETY: the caller vouches for the call.
+        // SAFETY: the signature's trampoline was made for `entry`; `target`, `values` and `result` are those of a call of that
+        // signature, which this function is called with.
         return unsafe { call(target, values, result, entry) };
     }
-    // SAFETY: the caller vouches for the call.
+    // SAFETY: `target`, `values` and `result` are those of a call of `entry`'s signature, which this function is called with.
     unsafe { interp::call(target, values, result, entry) }
 }
 
@@ -100,7 +101,8 @@ unsafe extern "C-unwind" fn call_win64(
     let known = entry.known_detail();
     let now = known.map(|known| known.compiled.now(Direction::Call, Endpoint::Pointers));
     if let Some(Served::Code(code)) = now {
-        // SAFETY: the address is such a trampoline's, and the caller vouches for the call.
+        // SAFETY: the address is a trampoline's of Microsoft's convention, made for `entry`; `target`, `values` and `result` are those
+        // of a call of its signature.
         unsafe {
             let trampoline = std::mem::transmute::<NonNull<u8>, Trampoline>(code);
             trampoline(target, values, result);

@@ -20,7 +20,7 @@ pub unsafe extern "C-unwind" fn call(
     result: *mut c_void,
     entry: &Entry,
 ) {
-    // SAFETY: the caller vouches for the call.
+    // SAFETY: the contract of this function is that of a call of `entry`'s signature, which is what is told.
     unsafe { call_told(&entry.told(), target, values, result, ptr::null()) }
 }
 
@@ -36,7 +36,7 @@ pub unsafe fn call_told(
     result: *mut c_void,
     chain: *const c_void,
 ) {
-    // SAFETY: the caller vouches for the call.
+    // SAFETY: `target`, `values` and `result` are those of a call of the signature that is told, by the contract of this function.
     unsafe { interp::call_told(told, target, Pointers(values), result, chain) }
 }
 

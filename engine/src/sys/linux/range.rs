@@ -220,7 +220,8 @@ impl UnwindEntry {
 /// # Safety
 /// * Nobody else writes there, and nobody reads what is written.
 unsafe fn write(to: NonNull<u8>, bytes: &[u8]) {
-    // SAFETY: the caller vouches for the place.
+    // SAFETY: nobody else reads or writes there, by the contract of this function, and the place has room for the bytes, which lie
+    // within the range.
     let there = unsafe { std::slice::from_raw_parts_mut(to.as_ptr(), bytes.len()) };
     // Looking at a page that is not there yet takes as long as writing to it.
     if bytes.iter().any(|byte| *byte != 0) || there != bytes {

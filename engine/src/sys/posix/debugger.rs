@@ -136,7 +136,7 @@ impl Entry {
 /// # Safety
 /// * The lock is held.
 unsafe fn announce(entry: *mut Listed, action: u32) {
-    // SAFETY: the caller holds the lock.
+    // SAFETY: the lock is held, by the contract of this function, so nobody else touches the list.
     unsafe {
         let list = &raw mut __jit_debug_descriptor;
         (*list).relevant = entry;

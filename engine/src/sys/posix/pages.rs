@@ -63,8 +63,8 @@ mod range {
         /// * `offset` is a multiple of [`code_grain`]. The bytes lie within the range, and no code in use lies in their pages.
         pub unsafe fn write(&mut self, offset: usize, bytes: &[u8]) -> io::Result<()> {
             let len = bytes.len().next_multiple_of(page_size());
-            // SAFETY: the caller's offset lies within the range. Nobody executes in these pages, so nobody loses a right, and
-            // `&mut self` keeps other writers away.
+            // SAFETY: the bytes lie within the range, by the contract of this function. Nobody executes in these pages, so nobody loses
+            // a right, and `&mut self` keeps other writers away.
             unsafe {
                 let start = self.start().add(offset);
                 protect(start, len, libc::PROT_READ | libc::PROT_WRITE)?;

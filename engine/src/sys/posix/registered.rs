@@ -61,7 +61,7 @@ impl UnwindEntry {
     /// # Safety
     /// * It is done once, and no thread executes the code.
     pub unsafe fn unregister(&self) {
-        // SAFETY: the section was registered, and the caller vouches for the rest.
+        // SAFETY: the section was registered and is taken away once, with no thread in its code, by the contract of this function.
         unsafe { __deregister_frame(description(&self.eh_frame)) }
         if let Some(entry) = &self.debugger {
             entry.unregister();

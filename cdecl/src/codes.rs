@@ -7,7 +7,8 @@ use crate::braces::{Code, StructCode};
 use crate::code::{TypeCode, misplaced};
 use crate::error::{Error, Result};
 use crate::kind::{Kind, Position};
-use farcall_arch::{Signature, Type};
+use farcall_arch::abi::shape::Shape;
+use farcall_arch::{Scalar, Signature, SignatureError, Type};
 use farcall_memory::{OutOfMemory, TryVec, try_collect, try_with_capacity};
 use std::fmt;
 
@@ -46,7 +47,7 @@ impl Codes {
     /// # Errors
     /// [`Error::UnknownCode`], [`Error::NotOneCode`], and [`Error::MisplacedCode`] for `v` as one of several arguments, and for a
     /// mark in a callback, which could not know what it was called with. Of braces, [`Error::UnknownMember`], [`Error::Repeats`],
-    /// [`Error::OpenBraces`] and [`Error::Struct`].
+    /// [`Error::OpenBraces`] and [`Error::Struct`]. [`Error::Signature`] for a variadic argument of a type that C promotes.
     pub fn parse(ret: &str, args: &str, role: Role) -> Result<Codes> {
         let args = if args == NO_ARGUMENTS { "" } else { args };
         let (ret, structure) = match Code::parse(ret, Position::Result)? {
@@ -74,13 +75,29 @@ impl Codes {
                     let text = &args[args.len() - rest.as_str().len() - 1..];
                     let (structure, len) = StructCode::parse(text, position)?;
                     rest = text[len..].chars();
-                    codes.args.push(TypeCode::STRUCT);
+                    codes.args.try_push(TypeCode::STRUCT)?;
                     codes.structs.try_push((codes.args.len(), structure))?;
                 }
-                _ => codes.args.push(argument(got, position)?),
+                _ => codes.args.try_push(argument(got, position)?)?,
             }
         }
+        codes.expect_promoted()?;
         Ok(codes)
+    }
+
+    /// Refuses what C promotes among the arguments that no parameter is there for.
+    fn expect_promoted(&self) -> Result<()> {
+        let Some(fixed) = self.fixed else {
+            return Ok(());
+        };
+        let is_promoted = |code: &TypeCode| code.scalar().is_some_and(Scalar::is_promoted_by_c);
+        match self.args[fixed..].iter().position(is_promoted) {
+            None => Ok(()),
+            Some(extra) => Err(SignatureError::UnpromotedVariadic {
+                index: fixed + extra,
+            }
+            .into()),
+        }
     }
 
     /// The struct at that place, if there is one.
@@ -107,6 +124,25 @@ impl Codes {
             (Some(code), None) => code.ty(),
             (None, None) => Type::Void,
         }
+    }
+
+    /// The same as conventions see it. A letter's needs no list of types.
+    fn shape(&self, code: TypeCode, position: Position) -> Shape {
+        match code.scalar() {
+            Some(scalar) => Shape::Scalar(scalar),
+            None => Shape::of(&self.ty(position)),
+        }
+    }
+
+    /// The result as conventions see it.
+    pub fn ret_shape(&self) -> Shape {
+        self.shape(self.ret, Position::Result)
+    }
+
+    /// The arguments as conventions see them.
+    pub fn arg_shapes(&self) -> impl ExactSizeIterator<Item = Shape> {
+        let args = self.args.iter().enumerate();
+        args.map(|(index, code)| self.shape(*code, Position::Argument(index)))
     }
 
     /// Refuses structs, for those who treat values of one slot only: `role` says what they cannot be.

@@ -20,6 +20,7 @@ mod shown;
 mod signature;
 mod text;
 mod value;
+mod written;
 
 use farcall_cdecl::TypeCode;
 use farcall_engine::epoch::{self, Mark};

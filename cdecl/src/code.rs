@@ -103,6 +103,14 @@ impl TypeCode {
         *CODES.get(row)?
     }
 
+    /// The same where there has to be one.
+    pub(crate) fn known(got: char, position: Position) -> Result<TypeCode> {
+        match TypeCode::new(got) {
+            Some(code) => Ok(code),
+            None => Err(Error::UnknownCode { position, got }),
+        }
+    }
+
     /// The code that `text` consists of.
     ///
     /// # Errors
@@ -110,7 +118,7 @@ impl TypeCode {
     pub fn parse(text: &str, position: Position) -> Result<TypeCode> {
         let mut letters = text.chars();
         match (letters.next(), letters.next()) {
-            (Some(got), None) => TypeCode::new(got).ok_or(Error::UnknownCode { position, got }),
+            (Some(got), None) => TypeCode::known(got, position),
             _ => Err(Error::NotOneCode {
                 position,
                 got: try_string(text)?,

@@ -5,7 +5,7 @@
 
 use crate::braces::{Code, StructCode};
 use crate::code::{TypeCode, misplaced};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kind::{Kind, Position};
 use farcall_arch::abi::shape::Shape;
 use farcall_arch::{Scalar, Signature, SignatureError, Type};
@@ -50,15 +50,19 @@ impl Codes {
     /// [`Error::OpenBraces`] and [`Error::Struct`]. [`Error::Signature`] for a variadic argument of a type that C promotes.
     pub fn parse(ret: &str, args: &str, role: Role) -> Result<Codes> {
         let args = if args == NO_ARGUMENTS { "" } else { args };
-        let (ret, structure) = match Code::parse(ret, Position::Result)? {
-            Code::Letter(code) => (code, None),
-            Code::Struct(structure) => (TypeCode::STRUCT, Some((0, structure))),
+        let mut structs = Vec::new();
+        let ret = match Code::parse(ret, Position::Result)? {
+            Code::Letter(code) => code,
+            Code::Struct(structure) => {
+                structs.try_push((0, structure))?;
+                TypeCode::STRUCT
+            }
         };
         let mut codes = Codes {
             ret,
             args: try_with_capacity(args.len())?,
             fixed: None,
-            structs: try_collect(structure)?,
+            structs,
         };
         let mut rest = args.chars();
         while let Some(got) = rest.next() {
@@ -226,7 +230,7 @@ impl Codes {
 
 /// The code of an argument.
 fn argument(got: char, position: Position) -> Result<TypeCode> {
-    let code = TypeCode::new(got).ok_or(Error::UnknownCode { position, got })?;
+    let code = TypeCode::known(got, position)?;
     match code.kind() {
         Kind::Void => Err(misplaced(got, position, "an argument")),
         _ => Ok(code),

@@ -334,12 +334,10 @@ void ffi_set_object_model(void) {
     if (MP_LIKELY(done)) {
         return;
     }
-    ffi_hold_interrupts();
     done = true;
     if (prepare_threads()) {
         farcall_objects_described_by(describe);
     }
-    ffi_let_interrupts();
 }
 
 void ffi_tell_object_model(void) {

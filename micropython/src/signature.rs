@@ -70,12 +70,13 @@ unsafe impl Send for Signature {}
 unsafe impl Sync for Signature {}
 
 impl Signature {
-    /// What is remembered by its text is not looked for by its content as well, unless callbacks are to find their thunks again.
-    fn new(text: &Text, is_remembered: bool) -> Result<Signature, Failure> {
+    /// What letters spell; `None` if there are structs among them. What is remembered by its text is not looked for by its content as
+    /// well, unless callbacks are to find their thunks again.
+    fn of_letters(text: &Text, is_remembered: bool) -> Result<Option<Shared<Signature>>, Failure> {
         let role = text.role;
         let codes = Codes::parse(text.ret, text.args, role)?;
         if codes.expect_no_structs("a value of one slot").is_err() {
-            return Signature::declared(declared::of_codes(&codes, role)?, role, Some(text));
+            return Ok(None);
         }
         let compiled = match (role, is_remembered) {
             (Role::Function, true) => {
@@ -83,7 +84,7 @@ impl Signature {
             }
             _ => engine::compile(codes.signature()?, conversion(&codes, role)?)?,
         };
-        // Where there are no structs, the text is the codes.
+        // The text is the codes.
         let kinds = text.len() + 1;
         let mut bytes = try_with_capacity(kinds + 1 + codes.args.len())?;
         text.write_to(&mut bytes)?;
@@ -101,7 +102,16 @@ impl Signature {
         }
         let mut signature = Signature::of(bytes, 1..kinds, codes.args.len(), compiled);
         signature.text_len = text.len();
-        Ok(signature)
+        Ok(Some(Shared::try_new(signature)?))
+    }
+
+    /// What codes with structs among them spell.
+    #[inline(never)]
+    fn with_structs(text: &Text) -> Result<Shared<Signature>, Failure> {
+        let codes = Codes::parse(text.ret, text.args, text.role)?;
+        let declared = declared::of_codes(&codes, text.role)?;
+        let signature = Signature::declared(declared, text.role, Some(text))?;
+        Ok(Shared::try_new(signature)?)
     }
 
     /// `bytes` have, at `codes`, the codes with their NUL and, from there on, the kinds of values.
@@ -272,11 +282,10 @@ fn object_call(codes: &Codes) -> Result<Option<ObjectCall>, OutOfMemory> {
 }
 
 /// Why a plan was not made is the engine's to word.
-fn planned(codes: &Codes) -> Result<Plan, Failure> {
+fn planned(codes: &Codes) -> Result<Plan, engine::Error> {
     let fixed = codes.fixed.map(|fixed| fixed as u32);
     let (ret, args) = (codes.ret_shape(), codes.arg_shapes());
-    let plan = abi::collect(engine::host_abi(), fixed, ret, args);
-    Ok(plan.map_err(engine::Error::from)?)
+    Ok(abi::collect(engine::host_abi(), fixed, ret, args)?)
 }
 
 /// How values become objects, and objects values, if code can do it.
@@ -339,7 +348,10 @@ fn known(ret: &str, args: &str, role: Role) -> Result<Shared<Signature>, Failure
         return Ok(known);
     }
     let is_remembered = written.is_some();
-    let signature = Shared::try_new(Signature::new(&text, is_remembered)?)?;
+    let signature = match Signature::of_letters(&text, is_remembered)? {
+        Some(signature) => signature,
+        None => Signature::with_structs(&text)?,
+    };
     if !is_remembered {
         return Ok(signature);
     }

@@ -26,35 +26,25 @@ impl<'t> Text<'t> {
         1 + self.ret.len() + self.args.len()
     }
 
-    fn parts(&self) -> [&[u8]; 3] {
-        let role: &[u8; 1] = match self.role {
-            Role::Function => &[0],
-            Role::Callback => &[1],
-        };
-        [role, self.ret.as_bytes(), self.args.as_bytes()]
-    }
-
     /// Appends its bytes.
     ///
     /// # Errors
     /// [`OutOfMemory`].
     pub fn write_to(&self, bytes: &mut Vec<u8>) -> Result<(), OutOfMemory> {
-        for part in self.parts() {
-            bytes.try_extend_from_slice(part)?;
-        }
-        Ok(())
+        bytes.try_push(self.role as u8)?;
+        bytes.try_extend_from_slice(self.ret.as_bytes())?;
+        bytes.try_extend_from_slice(self.args.as_bytes())
     }
 
     /// Its bytes, for what may be remembered: where a result's code is one byte, no two signatures have the same.
     pub fn written_in<'b>(&self, buffer: &'b mut [u8; LONGEST]) -> Option<&'b [u8]> {
-        if self.ret.len() != 1 || self.len() > LONGEST {
+        let &[ret] = self.ret.as_bytes() else {
             return None;
-        }
-        let mut end = 0;
-        for part in self.parts() {
-            buffer[end..][..part.len()].copy_from_slice(part);
-            end += part.len();
-        }
-        Some(&buffer[..end])
+        };
+        [buffer[0], buffer[1]] = [self.role as u8, ret];
+        buffer
+            .get_mut(2..self.len())?
+            .copy_from_slice(self.args.as_bytes());
+        buffer.get(..self.len())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use farcall_cdecl::c::{Declarations, Error, Platform, TypeId};
+use farcall_cdecl::c::{Declarations, Error, Platform, Ty, TypeId};
 use farcall_cdecl::{Codes, Position, Role, VARIADIC};
 
 use crate::failure::{Failure, Result};
@@ -20,7 +20,7 @@ pub struct Prototype {
     /// The prototype as C, of one line.
     pub text: String,
     /// Where each named parameter stands in `text`.
-    spans: Vec<Range<usize>>,
+    pub spans: Vec<Range<usize>>,
     /// What the crate reads: the text as it was given, or the C that codes stand for.
     pub source: String,
 }
@@ -111,8 +111,7 @@ impl Prototype {
 
     /// A type, or the declaration of a parameter.
     pub fn declared(&self, param: &Param) -> String {
-        let name = param.name.as_deref().unwrap_or_default();
-        self.c.show(param.ty).named(name).to_string()
+        declared(&self.c, param.ty, param.name.as_deref())
     }
 
     /// The prototype with a caret below parameter number `index`, or below the `...`.
@@ -127,7 +126,7 @@ impl Prototype {
     }
 
     /// The `...`, or the bracket that closes the list.
-    fn end_of_params(&self) -> Range<usize> {
+    pub fn end_of_params(&self) -> Range<usize> {
         let start = self.spans.last().map_or(0, |span| span.end);
         let rest = &self.text[start..];
         match (self.is_variadic, rest.find("..."), rest.find(')')) {
@@ -136,6 +135,33 @@ impl Prototype {
             _ => self.text.len()..self.text.len(),
         }
     }
+}
+
+/// The declaration of something of a type. A structure without a tag is written out.
+pub fn declared(c: &Declarations, ty: TypeId, name: Option<&str>) -> String {
+    const OPEN: &str = "{...}";
+    let text = c.show(ty).named(name.unwrap_or_default()).to_string();
+    let mut inner = ty;
+    while let Ty::Pointer { to: next, .. } | Ty::Array { of: next, .. } = c.get(inner) {
+        inner = next;
+    }
+    let (Ty::Record(_), Some(record)) = (c.get(inner), c.record(inner)) else {
+        return text;
+    };
+    let Some(fields) = c.fields(record).filter(|_| record.tag.is_none()) else {
+        return text;
+    };
+    let mut members = String::new();
+    for field in fields {
+        let name = field.name.map(|name| c.name(name));
+        let width = field.bits.map(|(_, width)| format!(" : {width}"));
+        members += &format!(
+            "{}{}; ",
+            declared(c, field.ty, name),
+            width.unwrap_or_default()
+        );
+    }
+    text.replacen(OPEN, &format!("{{ {members}}}"), 1)
 }
 
 /// The prototype on one line, with the parameters' names, and where these stand.
@@ -153,8 +179,7 @@ fn shown(
             list += ", ";
         }
         let start = list.len();
-        let name = param.name.as_deref().unwrap_or_default();
-        list += &c.show(param.ty).named(name).to_string();
+        list += &declared(c, param.ty, param.name.as_deref());
         spans.push(start..list.len());
     }
     list += match (params.is_empty(), function.is_variadic) {
@@ -165,7 +190,7 @@ fn shown(
     };
     // What a declaration declares stands within its result's type, where that is a function's address.
     let declarator = format!("{}({list})", name.unwrap_or_default());
-    let text = c.show(ret).named(&declarator).to_string();
+    let text = declared(c, ret, Some(&declarator));
     let at = text.find(&declarator).unwrap_or_default() + name.map_or(0, str::len) + 1;
     let spans = spans
         .into_iter()

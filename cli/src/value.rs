@@ -392,11 +392,7 @@ fn complex(text: &str) -> Result<(f64, f64), Misfit> {
     let is_sign = |(at, c): &(usize, char)| {
         *at > 0 && matches!(c, '+' | '-') && !both[..*at].ends_with(['e', 'E'])
     };
-    let split = both
-        .char_indices()
-        .filter(is_sign)
-        .next_back()
-        .map_or(0, |(at, _)| at);
+    let split = both.char_indices().rfind(is_sign).map_or(0, |(at, _)| at);
     let (re, im) = both.split_at(split);
     let part = |text: &str| match text {
         "" | "+" => Ok(1.0),

@@ -104,3 +104,104 @@ fn check(name: &str) {
 fn calls_print_results_and_say_what_is_wrong() {
     check("call");
 }
+
+#[test]
+fn explanations_show_every_convention_and_its_code() {
+    check("explain");
+}
+
+/// Pictures, by what is drawn.
+const PICTURES: [(&str, &str); 4] = [
+    (
+        "sysv-variadic",
+        "-t x86_64-linux 'int f(double x, struct { int a; double b; } s, char c, struct { long a, b, c; } big, ...)' int double",
+    ),
+    (
+        "win64-by-reference",
+        "-t x86_64-windows 'struct { float x, y, z; } f(struct { float x, y, z; } v, char c, int n, double d, double e, ...)' int",
+    ),
+    (
+        "apple-packed",
+        "-t aarch64-macos 'void f(struct { float x, y, z; } v, struct { long a, b, c; } big, long c, long d, long e, long f, long g, long h, long i, char j, short k)'",
+    ),
+    (
+        "aapcs64",
+        "-t aarch64-linux 'double pow(double x, double y)'",
+    ),
+];
+
+#[test]
+fn pictures_are_as_reviewed() {
+    let directory = work("pictures");
+    for (name, arguments) in PICTURES {
+        let got = run(&format!("farcall explain -f svg {arguments}"), &directory);
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/pictures")
+            .join(format!("{name}.svg"));
+        if is_blessing() {
+            fs::create_dir_all(file.parent().expect("a directory")).expect("a directory");
+            fs::write(&file, got).expect("the picture");
+            continue;
+        }
+        let expected = fs::read_to_string(&file).expect("a picture");
+        assert_same(&got, &expected, &file.display().to_string());
+    }
+}
+
+/// Signatures that take every sort of instruction.
+const SIGNATURES: [&str; 12] = [
+    "int f(void)",
+    "long double f(long double x)",
+    "__int128 f(__int128 a, char b)",
+    "double _Complex f(double _Complex z, float _Complex w)",
+    "struct { char c[100]; } f(struct { char c[100]; } a, int b)",
+    "void f(struct { char c[300]; } a)",
+    "double f(double, double, double, double, double, double, double, double, double, double)",
+    "long f(long, long, long, long, long, long, long, long, long, long)",
+    "_Bool f(_Bool, unsigned char, short, unsigned short, int, unsigned, long, unsigned long)",
+    "struct { double x, y; } f(struct { float r, g, b, a; } c, const char *s)",
+    "struct { char c[5]; } f(struct { char c[5]; } a, struct { char c[7]; } b, struct { short s[3]; } d)",
+    "int f(char a, char b, char c, char d, char e, char g, char h, char i, char j, short k, int l)",
+];
+
+#[test]
+fn every_instruction_is_understood() {
+    let directory = work("instructions");
+    for signature in SIGNATURES {
+        let text = run(
+            &format!("farcall explain --all-targets --code '{signature}'"),
+            &directory,
+        );
+        assert!(text.matches("\ncall:").count() >= 6, "{text}");
+        let unknown = text
+            .lines()
+            .find(|line| line.ends_with("for the bytes of a wide value"));
+        assert_eq!(unknown, None, "{signature}");
+    }
+}
+
+#[test]
+fn doctor_tells_what_holds_and_exits_by_it() {
+    let directory = work("doctor");
+    let report = run("farcall doctor --format json", &directory);
+    let is_well = report.contains("\"well\": true");
+    assert_eq!(!report.contains("[exit 1]"), is_well, "{report}");
+    assert!(report.contains("5000 of a callback came back"), "{report}");
+    for name in [
+        "MDWE",
+        "seccomp",
+        "SELinux",
+        "fences",
+        "unwinder",
+        "micropython",
+    ] {
+        assert!(
+            report.contains(&format!("\"{name}\": {{")),
+            "{name}: {report}"
+        );
+    }
+    let report = run("FARCALL_CODE=never farcall doctor", &directory);
+    assert!(report.contains("  slow  FARCALL_CODE "), "{report}");
+    let end = "\nCalls and callbacks work, but get no machine code of their own here.\n[exit 1]\n";
+    assert!(report.ends_with(end), "{report}");
+}

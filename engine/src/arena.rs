@@ -1,8 +1,7 @@
 //! Machine code in memory that can be executed, and never written while it can.
 //!
-//! Functions are packed side by side, so a page that is about to get another one may be running already. How the
-//! bytes get there all the same, without that page ever being writable and executable, is each system's own
-//! matter: [`sys::CodeRange`]. What goes where is decided here.
+//! Functions are packed side by side, so threads may already execute a page that is about to get another one. Each system has its own
+//! way to put bytes there without making that page writable and executable: [`sys::CodeRange`]. This file decides what goes where.
 
 use crate::error::{Error, Result};
 use crate::lock::{Guarded, Held, lock};

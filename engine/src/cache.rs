@@ -1,6 +1,6 @@
-//! What is known by its content, each thing once.
+//! Things known by their content, each once.
 //!
-//! A cache is bounded: past [`LIMIT`] things, those that nobody uses are forgotten.
+//! A cache is bounded: past [`LIMIT`] things, it forgets those that nobody uses.
 
 use farcall_memory::Shared;
 use farcall_memory::TryVec;

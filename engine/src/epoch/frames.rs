@@ -1,4 +1,4 @@
-//! Where threads write down what they are inside of.
+//! The frames in which threads note what they are inside of.
 //!
 //! A thread's frames are a chain: its top is the innermost, `down` leads to the outer ones, and the next in memory is free. They lie in
 //! blocks that are never unmapped, so whoever closes something may read all of them at any time. None of this takes a lock, allocates from the

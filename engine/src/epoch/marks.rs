@@ -1,4 +1,4 @@
-//! What embedders with books of their own say of their threads.
+//! Marks of embedders that keep track of their threads themselves.
 //!
 //! An embedder, such as an interpreter, may mark its calls in a word of its own, and in machine code. That tells no more than whether a
 //! thread is inside foreign code. So what such an embedder retires goes when all its threads are idle at once. It holds back nothing else.

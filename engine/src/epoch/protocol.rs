@@ -1,5 +1,5 @@
-//! The order of steps between those who use a thing and whoever closes it, apart from what the steps are done with: so it can be tried
-//! in all interleavings (`tests/epoch_model.rs`).
+//! The order of steps between threads that use a thing and the thread that closes it. It is apart from what the steps work on, so a test
+//! can try all interleavings (`tests/epoch_model.rs`).
 
 /// What those who use a thing do the steps with.
 pub(crate) trait User {

@@ -1,4 +1,4 @@
-//! What waits until a thing is left.
+//! Work that waits until all threads have left a thing.
 
 use super::protocol::{Link, Linked};
 

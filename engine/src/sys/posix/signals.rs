@@ -1,4 +1,4 @@
-//! Whether a thread may be in a signal's handler just now.
+//! Tells whether a thread may be in a signal's handler.
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;

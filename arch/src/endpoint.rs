@@ -117,7 +117,7 @@ pub struct CatchModel {
     /// The callee-saved integer registers, as many as there are, in the order of
     /// [`Convention::callee_saved`](crate::abi::regs::Convention::callee_saved).
     pub saved: [u32; MAX_SAVED],
-    /// What whoever raises sets back in the thread's state.
+    /// The parts of the thread's state that raising resets.
     pub kept: Option<KeptWord>,
 }
 

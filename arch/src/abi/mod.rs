@@ -134,7 +134,7 @@ pub struct Move {
     /// The other end.
     pub place: Place,
     /// Whether `place` holds the address of the bytes and not the bytes themselves. If so the caller makes a copy for the callee to
-    /// do with as it likes, so many bytes above [`Plan::stack`], at a multiple of 16.
+    /// overwrite as it likes. The copy begins this many bytes above [`Plan::stack`], at a multiple of 16.
     pub copy: Option<u32>,
 }
 

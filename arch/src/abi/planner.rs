@@ -252,7 +252,7 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// Adds so many scalars.
+    /// Adds this many scalars.
     #[inline]
     pub fn add_scalars(&mut self, count: u32) {
         self.stack = self.stack.saturating_add(count.saturating_mul(SLOT));
@@ -268,7 +268,7 @@ impl Bound {
         let (stack, copies): (u32, u32) = match abi {
             #[cfg(feature = "x64")]
             Abi::SysV64 => (whole, 0),
-            // What goes by a copy leaves a word on the stack, and anything else is small.
+            // A value that is copied leaves a word on the stack; anything else is small.
             #[cfg(feature = "x64")]
             Abi::Win64 => (whole.min(super::shape::MAX_TELLING + 2 * ALIGN), whole),
             #[cfg(feature = "a64")]

@@ -1,6 +1,6 @@
-//! What conventions ask about a type, in a few bytes: its size, its alignment, and what lies in it as far as that decides where it goes.
+//! A summary of a type in a few bytes: its size, its alignment, and as much of its content as decides where it goes.
 //!
-//! A [`Shape`] is made of a [`Type`], or, by whoever describes types otherwise, of the [`Content`] that a walk over them has found. Both ways
+//! A [`Shape`] is made of a [`Type`] or, where types are described otherwise, of the [`Content`] that a walk over them finds. Both ways
 //! share the rules here: the eightbytes of the psABI for x86-64 (section 3.2.3) and the homogeneous aggregates of AAPCS64 (section 5.10.5.1).
 
 use crate::layout::Number;
@@ -55,7 +55,7 @@ pub(super) struct Homogeneous {
     pub count: u32,
 }
 
-/// The classes of the psABI (NO_CLASS is `Nothing`), but for MEMORY, which is a whole value's, and COMPLEX_X87, which is one type's.
+/// The classes of the psABI (NO_CLASS is `Nothing`), except MEMORY, which applies to a whole value, and COMPLEX_X87, which applies to one type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     Nothing,

@@ -1,8 +1,8 @@
 //! Values of bytes in calls on objects: structures and whatever else lies in memory.
 //!
-//! The interpreter knows which object holds such a value, and where its bytes are. It is asked ahead of all else: nothing has
-//! happened yet that would have to be undone, should it raise. From there the bytes go where the plan says. Those of a result are put together in
-//! the frame, and the interpreter makes an object of them.
+//! The interpreter knows which object holds such a value, and where its bytes are. The code asks it first, so that nothing has to be
+//! undone if it raises. Then the bytes go where the plan says. The bytes of a result are put together in the frame, and the interpreter
+//! makes an object of them.
 
 use super::entry_frame::AREA_ALIGN;
 use super::objects::{CallJob, Machine};

@@ -1,4 +1,4 @@
-//! What a callback entry keeps on its stack, apart from what its instruction set saves there.
+//! The parts of a callback entry's frame that are the same on all machines.
 
 use super::Endpoint;
 use crate::abi::{Memory, Move, Plan};

@@ -1,7 +1,7 @@
 //! Machine code for plans: trampolines by which the interpreter's side calls C, and entries by which C calls back.
 //!
-//! An emitter walks a [`Plan`] and knows one instruction set. It holds no rule of any calling convention, asks
-//! nothing of the machine it runs on, and can fail only for want of memory: the planner has rejected everything that cannot be encoded.
+//! An emitter walks a [`Plan`] and knows one instruction set. It holds no rule of any calling convention and asks
+//! nothing of the machine it runs on. It fails only if memory runs out: the planner has already rejected everything that cannot be encoded.
 //!
 //! Each machine has a folder, with the same files in both: `mod` (the emitter and its frame), `call` (trampolines on slots and on
 //! pointers), `entry` (callback entries on slots and on pointers), `values` (moves between memory and places), `access` (one load or

@@ -43,7 +43,7 @@ pub(super) trait Machine {
     fn set_innermost(&mut self, model: &ObjectModel, from: Gpr);
 }
 
-/// When a call becomes known to callbacks and to whoever closes the library.
+/// When a call becomes known to callbacks and to threads that close the library.
 pub(super) enum LinkTime {
     /// As soon as the tags are tested. Whatever fails later unlinks it again.
     BeforeUnboxing,

@@ -17,7 +17,7 @@ pub enum Shape {
     Other(Aggregate),
 }
 
-/// What a value is that is no scalar, where a convention makes a difference.
+/// The kinds of values other than scalars that conventions distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// An integer of 16 bytes.
@@ -66,7 +66,7 @@ pub(super) enum Class {
     X87Up,
 }
 
-/// What eight bytes of a value hold.
+/// The class of eight bytes of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Eightbyte {
     pub class: Class,
@@ -113,7 +113,7 @@ fn merge(one: Class, other: Class) -> Option<Class> {
     }
 }
 
-/// What lies in a value, put together number by number and structure by structure.
+/// The content of a value, put together number by number and structure by structure.
 #[derive(Clone, Copy, Debug)]
 pub struct Content {
     /// `None` once a number lies across the border of its alignment, or two do not go together: class MEMORY.
@@ -251,7 +251,7 @@ impl Aggregate {
         self.size
     }
 
-    /// What addresses of values are multiples of.
+    /// The alignment of values.
     #[inline]
     pub fn align(&self) -> u32 {
         self.align
@@ -280,7 +280,7 @@ impl Aggregate {
         bits.0
     }
 
-    /// What [`Aggregate::to_bits`] was made of.
+    /// The inverse of [`Aggregate::to_bits`].
     #[inline]
     pub fn from_bits(bits: u64) -> Aggregate {
         let mut bits = Bits(bits, 0);
@@ -348,7 +348,7 @@ impl Shape {
         }
     }
 
-    /// How many slots a value takes.
+    /// The number of slots that a value takes.
     #[inline]
     pub fn slots(&self) -> u32 {
         match self {
@@ -376,7 +376,7 @@ fn of_other(ty: &Type) -> Shape {
     })
 }
 
-/// What lies in a value of this type that begins `base` bytes behind the start of the whole.
+/// The content of a value of this type that begins `base` bytes behind the start of the whole.
 fn content_at(ty: &Type, base: u32) -> Content {
     let mut content = Content::NOTHING;
     let Type::Struct(members) = ty else {

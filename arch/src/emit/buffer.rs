@@ -55,10 +55,10 @@ pub(super) struct Label(usize);
 /// The code assembled so far: the target of `dynasm!`.
 pub(super) struct Buffer<R: Relocation> {
     bytes: List<u8>,
-    /// Where each label is, once it is placed.
+    /// The place of each label, once it is known.
     labels: List<Option<usize>>,
     references: List<(Label, PatchLoc<R>)>,
-    /// Where the label of a loop is. No two loops are nested.
+    /// The place of a loop's label. Loops do not nest.
     loop_start: usize,
 }
 
@@ -86,7 +86,7 @@ impl<R: Relocation> Buffer<R> {
         }
     }
 
-    /// Where a label is.
+    /// The place of a label.
     pub(super) fn resolve(&self, label: Label) -> Option<usize> {
         self.labels.get(label.0).copied().flatten()
     }

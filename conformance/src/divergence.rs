@@ -1,5 +1,5 @@
-//! What compilers get wrong, or differently from one another: signatures with such types are not made ([`shun`]), or not judged
-//! by the compiler at fault ([`misjudges`]). What is wrong on all of a target stands in [`crate::target`].
+//! Types that compilers get wrong, or differently from one another. The test makes no signatures with them ([`shun`]), or does not let the
+//! compiler at fault judge them ([`misjudges`]). Faults that concern a whole target stand in [`crate::target`].
 
 use crate::cases::Case;
 use crate::layout::Layout;

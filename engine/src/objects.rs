@@ -42,7 +42,7 @@ impl Conversion {
 /// An interpreter's model of objects, and what makes code of it.
 struct Interpreter {
     model: ObjectModel,
-    /// The emitters, by their addresses: whoever has no interpreter is not linked with them.
+    /// The emitters, by their addresses: a program without an interpreter is not linked with them.
     shared: SharedEmitter,
     call: CallEmitter,
     entry: EntryEmitter,

@@ -1,4 +1,4 @@
-//! C objects into slots and back.
+//! Loads C objects into slots, and stores slots to C objects.
 
 use farcall_arch::{Scalar, Type};
 use std::ffi::c_void;

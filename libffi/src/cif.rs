@@ -1,8 +1,8 @@
 //! `ffi_cif`: a signature as programs hold it, and how one is prepared.
 //!
-//! A cif is plain data. Programs keep it on stacks, copy it, and forget it without a word, so all that it can hold is a number:
-//! the [`Token`] of its signature's entry, in the two words that libffi keeps for itself. Nobody
-//! guarantees that they come back as they were left, so a token is checked whenever it is used.
+//! A cif is plain data. Programs keep it on stacks, copy it, and forget it without notice. So it can hold no more than a number:
+//! the [`Token`] of its signature's entry, in the two words that belong to libffi. Programs may overwrite these words, so each use
+//! checks the token.
 
 use crate::code::FIRST_CALLS;
 use crate::intern::{self, Entry, Meaning};

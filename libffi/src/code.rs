@@ -1,9 +1,8 @@
-//! Which signatures get code, and how entries are told of it. When it is made is the engine's matter.
+//! Gives signatures code, and records it in their entries. The engine decides when.
 //!
-//! A signature that is called once costs less without. So calls follow their signature until there were some, and get code then.
-//! Closures do the same, but for those in
-//! memory that may be read-only by then: with the first of these, their signature gets code. Where the system refuses executable memory, all stays as it was,
-//! and where there is no memory it is tried again later.
+//! A signature that is called once costs less without code. So the first calls follow their signature, and later ones get code.
+//! Closures do the same, except those in memory that may be read-only by then: the first of these gives its signature code. Where the
+//! system refuses executable memory, nothing changes; where memory runs out, a later call tries again.
 
 use crate::intern::{Call, Detail, Entry};
 use crate::interp;

@@ -1,4 +1,4 @@
-//! How closures are entered that follow their plan, and how they go over to code.
+//! Enters closures that follow their plan, and changes them over to code.
 
 use crate::cif::Cif;
 use crate::code;

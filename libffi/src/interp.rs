@@ -1,8 +1,8 @@
-//! Calls without code made for them, as libffi has their arguments: behind pointers.
+//! Calls without generated code, with arguments behind pointers, as libffi has them.
 //!
-//! This is how signatures are called that have no code: because they are new, because the system refuses executable memory, because there are
-//! too many, or because the convention is not this process's own. Where values go is found as they are moved
-//! ([`farcall_engine::interp::Told`]), so it takes no memory.
+//! Signatures without code are called this way: new ones, those on systems that refuse executable memory, those beyond the bound, and
+//! those of another convention than this process's. The planner places each value as it is moved
+//! ([`farcall_engine::interp::Told`]), so a call takes no memory.
 
 use crate::intern::Entry;
 use farcall_arch::Move;

@@ -1,4 +1,4 @@
-//! What a signature says, without addresses: as a key to look it up by, which says where its values go as well.
+//! A signature without addresses: a key to look it up by, which also tells where its values go.
 
 use crate::scalar::{NO_SCALAR, is_wide, scalar_byte};
 use crate::shape;

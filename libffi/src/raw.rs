@@ -1,4 +1,4 @@
-//! The raw interface: all arguments in one block of memory, each in words of its own, and the same as a Java machine has it.
+//! The raw interface: all arguments in one block of memory, each in words of its own; and its form for Java machines.
 
 use crate::cif::{Cif, Status};
 use crate::closure::{self, Closure};

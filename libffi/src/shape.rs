@@ -1,4 +1,4 @@
-//! What a signature says, as the conventions and the shapes that `farcall-arch` plans with.
+//! Translates libffi's conventions and types to those that `farcall-arch` plans with.
 
 use crate::scalar::{self, NO_SCALAR};
 use crate::types::{self, AbiNumber, BadType, FfiType, code, elements};

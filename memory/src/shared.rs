@@ -1,4 +1,4 @@
-//! A shared pointer that can be made without ending the program where there is no memory. `Arc::new` ends it.
+//! A shared pointer whose making reports that memory ran out, where `Arc::new` ends the program.
 
 use crate::error::OutOfMemory;
 use core::fmt;

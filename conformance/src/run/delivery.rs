@@ -1,6 +1,6 @@
-//! What handlers do: they note what they are called with, and give what is preset.
+//! The handlers: each notes what it is called with, and returns a preset value.
 //!
-//! They compute with integers only, as they run under whatever floating-point control words the caller has.
+//! They compute with integers only, as they run with the caller's floating-point control words.
 
 use std::cell::RefCell;
 use std::ffi::c_void;

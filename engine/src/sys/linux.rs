@@ -1,4 +1,4 @@
-//! What is Linux's own: live pages that are exchanged for others, and fences that reach all threads.
+//! Linux's own ways: exchanging live pages for others, and fences that reach all threads.
 
 mod exchange;
 mod fences;

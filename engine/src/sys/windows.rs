@@ -237,7 +237,7 @@ pub(crate) fn fresh_memory(len: usize) -> Option<NonNull<u8>> {
 pub(crate) struct SignalMask;
 
 impl Drop for SignalMask {
-    /// As elsewhere: whoever has blocked signals says when they may come again.
+    /// As elsewhere: the thread that has blocked signals says when they may come again.
     fn drop(&mut self) {}
 }
 

@@ -7,7 +7,7 @@
 //! | `python` | runs in MicroPython with our module; what it prints must be the `output` block that follows |
 //! | `output` | what the block before it prints, byte for byte |
 //! | `rust` | runs in the tests of the crate, whose `src/lib.rs` includes the page |
-//! | `text`, `toml`, `make` | is read only |
+//! | `text`, `console`, `toml`, `make` | is read only; transcripts have tests of their own |
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ const THIS_COMMAND: &str = "cargo xtask test";
 /// What a block of commands is marked with that cannot run, ahead of the reason.
 const NOT_RUN: &str = "sh,norun";
 /// The marks of blocks that nothing can be done with.
-const READ_ONLY: [&str; 3] = ["text", "toml", "make"];
+const READ_ONLY: [&str; 4] = ["text", "console", "toml", "make"];
 /// How long a block of commands may take: it may build an interpreter.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
 

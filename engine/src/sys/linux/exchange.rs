@@ -1,4 +1,4 @@
-//! Live pages that are exchanged for others.
+//! Exchanges live pages for others.
 
 use super::fences::sync_icache;
 use crate::sys::posix::memory::Reserved;

@@ -1,5 +1,5 @@
-//! What Apple's systems have of their own: pages that are mapped a second time, and, on Macs with Apple's processors, memory for code that
-//! each thread may write for a while.
+//! Apple's own ways: mapping pages a second time and, on Macs with Apple's processors, memory for code that each thread may write
+//! for a while.
 
 #[cfg(all(target_os = "macos", target_arch = "aarch64"))]
 pub(crate) use jit::{CodeRange, code_grain, place_block};

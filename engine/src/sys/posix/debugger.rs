@@ -1,4 +1,4 @@
-//! What debuggers are told of generated code, by gdb's "JIT Compilation Interface", which lldb knows too: a list of small object
+//! Tells debuggers of generated code, by gdb's "JIT Compilation Interface", which lldb knows too: a list of small object
 //! files in memory, and a function that is called when the list has changed, where a debugger has its breakpoint.
 //!
 //! A debugger takes longer with each further file, so only so many are told. All of this happens under the lock of the process.

@@ -34,10 +34,10 @@ unsafe impl Send for Handle {}
 /// `RTLD_NOW | RTLD_LOCAL`: every symbol is resolved at once, and none is lent to other libraries.
 pub(crate) const DEFAULT_OPEN_FLAGS: i32 = libc::RTLD_NOW | libc::RTLD_LOCAL;
 
-/// A script may name a script, so many times over.
+/// How deep scripts that name scripts may nest.
 const DEPTH: usize = 8;
 
-/// How many libraries scripts may name for one that is opened.
+/// How many libraries the scripts behind one opened name may name.
 const LIBRARIES: usize = 64;
 
 /// Bytes of names that take no memory, their NUL included.
@@ -162,7 +162,7 @@ impl Drop for Handle {
     }
 }
 
-/// What a script names, as it is opened.
+/// The libraries that a script names, while they are being opened.
 struct Named {
     flags: i32,
     handles: Vec<Handle>,

@@ -18,7 +18,7 @@ pub(crate) fn page_size() -> usize {
     }
 }
 
-/// Addresses of which nobody else has one.
+/// Reserved addresses, which belong to their owner alone.
 ///
 /// They are private: what a child of fork() will write there is its own, and so is what the parent writes.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
-//! Code that the unwinder is told of, for as long as it lives, and debuggers.
+//! Registers code with the unwinder and with debuggers, for as long as the code lives.
 //!
-//! The unwinder takes a lock and searches for it. So this is for systems and processors where code cannot be described ahead of its
-//! being made, as it is on Linux x86-64 (`linux/range.rs`).
+//! The unwinder takes a lock and searches its list. So this is for systems and processors where nothing can describe code before it is
+//! made, as Linux x86-64 can (`linux/range.rs`).
 
 use super::debugger;
 use farcall_arch::emit::{Code, unwind};

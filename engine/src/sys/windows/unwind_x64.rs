@@ -1,4 +1,4 @@
-//! What the unwinder is told of code on x86-64: `UNWIND_INFO` behind it.
+//! Unwind information on x86-64: `UNWIND_INFO` behind the code.
 
 use farcall_arch::emit::{Code, unwind};
 use std::borrow::Cow;

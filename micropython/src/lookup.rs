@@ -443,7 +443,7 @@ pub unsafe extern "C" fn farcall_library_declared(
         })?;
         let symbol = symbol.ok_or_else(|| Failure::value("nothing is declared by that number"))?;
         // SAFETY: the caller vouches for the library.
-        let address = unsafe { (*library).symbol(&symbol)? };
+        let address = unsafe { (*library).symbol_of_open(&symbol)? };
         // SAFETY: the caller has a place for it.
         unsafe { out.write(address) };
         Ok(())

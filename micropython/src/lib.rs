@@ -143,7 +143,7 @@ pub unsafe extern "C" fn farcall_library_symbol(
 ) -> Status {
     guard(report, || {
         // SAFETY: the caller vouches for both.
-        let address = unsafe { (*library).symbol(c_text(name)?)? };
+        let address = unsafe { (*library).symbol_of_open(c_text(name)?)? };
         // SAFETY: the caller has a place for it.
         unsafe { out.write(address) };
         Ok(())

@@ -443,7 +443,7 @@ pub unsafe extern "C" fn farcall_library_declared(
         })?;
         let symbol = symbol.ok_or_else(|| Failure::value("nothing is declared by that number"))?;
         // SAFETY: `library` is open, by the contract of this function.
-        let address = unsafe { (*library).symbol(&symbol)? };
+        let address = unsafe { (*library).symbol_of_open(&symbol)? };
         // SAFETY: `out` points to a place for the result, by the contract of this function.
         unsafe { out.write(address) };
         Ok(())

@@ -96,7 +96,7 @@ pub unsafe extern "C" fn farcall_declared_function_new(
     report: *mut Report,
 ) -> Status {
     let find = |c: &Declarations| {
-        let function = c.functions().get(index as usize)?;
+        let function = c.function_numbered(index)?;
         Some((Some(function.name), function.symbol, function.ty))
     };
     // SAFETY: the duties are the same.

@@ -102,6 +102,22 @@ impl Callback {
         })
     }
 
+    /// A function pointer that goes to `function` and nowhere else, until it is closed. Any thread may be inside `function` after that.
+    ///
+    /// # Errors
+    /// [`crate::Error::ExecutableMemory`].
+    ///
+    /// # Safety
+    /// * `function` is a function of the compiled signature, which C may call at any time, on any thread.
+    pub unsafe fn bare(compiled: Shared<Compiled>, function: NonNull<u8>) -> Result<Callback> {
+        let seat = take(&compiled, Kind::Bare)?;
+        seat.open(function, no_handler, None, ptr::null_mut());
+        Ok(Callback {
+            seat,
+            has_owner: false,
+        })
+    }
+
     /// The function pointer.
     pub fn code(&self) -> *const c_void {
         self.seat.code().as_ptr().cast()
@@ -148,6 +164,11 @@ fn take(compiled: &Shared<Compiled>, kind: Kind) -> Result<&'static Seat> {
             seats: compiled.seats(),
         }
     })
+}
+
+/// The handler of a thunk that goes to a function by itself.
+unsafe extern "C" fn no_handler(_: *mut c_void, _: *const u64) -> u64 {
+    0
 }
 
 /// The endpoint that a callback's code is for.

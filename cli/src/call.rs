@@ -223,11 +223,12 @@ fn misplaced(prototype: &Prototype, index: usize, param: &Param, misfit: Misfit)
 fn function(library: &str, prototype: &Prototype, declare: &str) -> Result<Function> {
     let declarations = Declarations::parse(declare).map_err(Failure::of)?;
     let library = match library {
-        "-" => None,
-        name => Some(name),
+        // SAFETY: what this program has loaded is initialised already.
+        "-" => unsafe { Library::this() },
+        // SAFETY: the user asks for this library to be loaded, and vouches for what it does then.
+        name => unsafe { Library::open(name) },
     };
-    // SAFETY: the user asks for this library to be loaded, and vouches for what it does then.
-    let library = unsafe { Library::open(library) }.map_err(Failure::of)?;
+    let library = library.map_err(Failure::of)?;
     library
         .function_in(&declarations, &prototype.source)
         .map_err(Failure::of)

@@ -63,7 +63,7 @@ impl Prototype {
     }
 
     fn of(c: Declarations, name: Option<String>, ty: TypeId, source: String) -> Result<Prototype> {
-        let Some(function) = c.function_type(ty).cloned() else {
+        let Some(function) = c.function_type(ty) else {
             let got = c.show(ty).to_string();
             return Err(Failure::usage(format_args!(
                 "expected a function's prototype, got {got}"
@@ -71,7 +71,6 @@ impl Prototype {
         };
         let params: Vec<Param> = c
             .params(&function)
-            .iter()
             .map(|param| Param {
                 name: param.name.map(|name| c.name(name).to_owned()),
                 ty: param.ty,

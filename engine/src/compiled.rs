@@ -3,10 +3,11 @@
 //! Code has two keys: the direction, a call or an entry, and the [`Endpoint`], which is how values lie on the side that is not
 //! C's. It is made when [`crate::policy`] says so.
 
-use crate::arena::{Made, Published, publish};
+use crate::arena::{Made, Published, publish_as};
 use crate::cache::Cache;
 use crate::error::Result;
 use crate::interp;
+use crate::label::Label;
 use crate::levels::{self, Cached};
 use crate::objects::{self, Conversion};
 use crate::policy;
@@ -37,6 +38,16 @@ pub enum Direction {
     Call,
     /// C calls us.
     Entry,
+}
+
+impl Direction {
+    /// What profilers call it, ahead of the signature.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Direction::Call => "farcall call ",
+            Direction::Entry => "farcall callback ",
+        }
+    }
 }
 
 const ENDPOINTS: usize = 3;
@@ -310,7 +321,7 @@ impl Compiled {
                 return objects::publish_entry(plan, deliveries, slots.as_ptr() as u64);
             }
         };
-        Ok(publish(&code?).ok())
+        Ok(publish_as(&code?, &Label::Made(direction.word(), plan)).ok())
     }
 }
 

@@ -163,7 +163,8 @@ pub unsafe extern "C" fn farcall_object_model_set(
             catch: model.catch()?,
         };
         // SAFETY: the caller vouches for the model.
-        Ok(unsafe { farcall_engine::set_object_model(model)? })
+        unsafe { farcall_engine::set_object_model(model)? };
+        Ok(())
     })
 }
 

@@ -14,8 +14,8 @@ use crate::policy;
 use crate::sys;
 use crate::thunk::Seats;
 use farcall_arch::{Abi, Plan, Shared, Signature, emit, plan};
+use farcall_memory::OutOfMemory;
 use farcall_memory::try_box;
-use farcall_memory::{OutOfMemory, try_collect};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
@@ -367,18 +367,6 @@ struct Key {
     conversion: Option<Conversion>,
 }
 
-/// The same signature once more.
-fn copy_of(signature: &Signature) -> Result<Signature> {
-    let ret = signature.ret().clone();
-    let args = try_collect(signature.args().iter().cloned())?;
-    let copy = match signature.fixed() {
-        None => Signature::new(ret, args),
-        Some(fixed) => Signature::variadic(ret, args, fixed),
-    };
-    // What has been a signature is one.
-    Ok(copy.map_err(|_| OutOfMemory)?)
-}
-
 static CACHE: Cached<Cache<Key, Compiled>> = Cached::new(Cache::new());
 
 /// The compiled form of what has been planned under this process's own convention, shared with nobody: for whoever keeps what is compiled by
@@ -412,7 +400,7 @@ pub fn compile(signature: Signature, conversion: Option<Conversion>) -> Result<S
     if let Some(compiled) = known {
         return Ok(compiled);
     }
-    let signature = copy_of(&key.signature)?;
+    let signature = key.signature.try_clone()?;
     let conversion = key
         .conversion
         .as_ref()

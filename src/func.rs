@@ -131,7 +131,8 @@ impl Function {
     }
 
     /// Calls it. Integers must be within the range of their types, and structures have exactly the size of theirs. Behind the `...` of a prototype,
-    /// values are passed by their kinds: [`Value::Int`] and [`Value::Uint`] with 64 bits, numbers with a fraction as `double`.
+    /// values are passed by their kinds: [`Value::Int`] and [`Value::Uint`] with 64 bits, numbers with a fraction as `double`. A structure has to have
+    /// its type with it there: see [`Type::value`](crate::Type::value).
     ///
     /// # Errors
     /// [`Error::ArgumentCount`], [`Error::Closed`], and for a value that its type does not take [`Error::Mismatch`], or

@@ -1,7 +1,7 @@
 //! Values that take more than one slot: bytes of structures, complex numbers, and `long double`.
 
 use crate::error::{Error, OutOfMemory, Result};
-use farcall_arch::Float;
+use farcall_arch::{Float, Type};
 use farcall_memory::{Shared, try_to_vec, try_with_capacity};
 use std::arch::asm;
 use std::fmt;
@@ -29,10 +29,24 @@ use std::ops::Deref;
 /// # assert_eq!(argument.to_string(), "structure of 16 bytes");
 /// # Ok::<(), farcall::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct StructBytes {
-    bytes: Shared<Vec<u8>>,
+    content: Shared<Content>,
 }
+
+struct Content {
+    bytes: Vec<u8>,
+    /// How they are passed, where that is known.
+    ty: Option<Type>,
+}
+
+impl PartialEq for StructBytes {
+    fn eq(&self, other: &StructBytes) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for StructBytes {}
 
 impl StructBytes {
     /// A copy of `bytes`.
@@ -53,8 +67,20 @@ impl StructBytes {
     }
 
     pub(crate) fn from_vec(bytes: Vec<u8>) -> std::result::Result<StructBytes, OutOfMemory> {
-        let bytes = Shared::try_new(bytes)?;
-        Ok(StructBytes { bytes })
+        let content = Shared::try_new(Content { bytes, ty: None })?;
+        Ok(StructBytes { content })
+    }
+
+    /// A copy of the bytes of a value that is passed as this type.
+    pub(crate) fn of_type(bytes: &[u8], ty: Type) -> std::result::Result<StructBytes, OutOfMemory> {
+        let (bytes, ty) = (try_to_vec(bytes)?, Some(ty));
+        let content = Shared::try_new(Content { bytes, ty })?;
+        Ok(StructBytes { content })
+    }
+
+    /// How the value is passed, where that is known.
+    pub(crate) fn ty(&self) -> Option<&Type> {
+        self.content.ty.as_ref()
     }
 
     /// A copy of `len` bytes, whichever of them are padding.
@@ -101,7 +127,7 @@ impl Deref for StructBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.bytes
+        &self.content.bytes
     }
 }
 

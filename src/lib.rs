@@ -108,6 +108,7 @@
 #![deny(missing_docs)]
 
 mod arguments;
+mod builder;
 mod callback;
 mod closure;
 mod ctype;
@@ -117,6 +118,7 @@ mod func;
 mod library;
 mod panics;
 mod pointer;
+mod rust_types;
 mod scope;
 mod signature;
 mod slots;
@@ -128,6 +130,7 @@ mod wide;
 mod wide_call;
 
 pub use arguments::Arguments;
+pub use builder::SignatureBuilder;
 pub use callback::Callback;
 pub use ctype::{CReturn, CType};
 pub use declarations::{Constant, Declarations, Member, Type, TypeKind};

@@ -99,6 +99,12 @@ impl Signature {
     /// # Errors
     /// [`Error::Declaration`] with the place in the text; [`Error::Mismatch`] where it is no function's; [`Error::Type`] where values of a type cannot
     /// be passed.
+    ///
+    /// ```
+    /// let signature = farcall::Signature::declared("double hypot(double x, double y)")?;
+    /// assert_eq!((signature.name(), signature.len()), (Some("hypot"), 2));
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn declared(text: &str) -> Result<Signature> {
         // Keys of short texts lie on the stack while they are looked for.
         let mut short = [C_TEXT; 4 * INLINE];
@@ -207,25 +213,6 @@ impl Signature {
         match &self.inner.words {
             Words::Codes(_) => None,
             Words::C { symbol, .. } => symbol.as_deref(),
-        }
-    }
-
-    /// How many arguments it has; of a variadic one in C text, those ahead of the `...`.
-    #[expect(clippy::len_without_is_empty, reason = "a signature is no collection")]
-    pub fn len(&self) -> usize {
-        self.inner.params.len()
-    }
-
-    /// Whether further arguments may follow, as C text says it by `...`. Codes say which ones follow, so theirs is a fixed number.
-    pub fn is_variadic(&self) -> bool {
-        matches!(self.inner.words, Words::C { is_variadic, .. } if is_variadic)
-    }
-
-    /// Its codes, unless it was read from C text.
-    pub fn as_codes(&self) -> Option<&Codes> {
-        match &self.inner.words {
-            Words::Codes(codes) => Some(codes),
-            Words::C { .. } => None,
         }
     }
 

@@ -131,10 +131,8 @@ impl fmt::Display for RustName {
             Treatment::Bool => "bool",
             Treatment::Int128 => "i128",
             Treatment::Uint128 => "u128",
-            Treatment::Complex(Float::F64) => "farcall::Complex",
-            Treatment::Float(_) | Treatment::Complex(_) => {
-                "a farcall::Value, as Rust has no such type"
-            }
+            Treatment::Complex(Float::F64) => "Complex",
+            Treatment::Float(_) | Treatment::Complex(_) => "a Value, as Rust has no such type",
             Treatment::Bytes(size) => {
                 return write!(f, "a structure of {size} bytes with the same members");
             }

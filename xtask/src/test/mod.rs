@@ -10,6 +10,7 @@ mod drop_in;
 mod hardened;
 mod house;
 mod interface;
+mod manifests;
 mod messages;
 mod needs;
 mod older;

@@ -33,6 +33,9 @@ const THIS_COMMAND: &str = "cargo xtask test";
 const NOT_RUN: &str = "sh,norun";
 /// The marks of blocks that nothing can be done with.
 const READ_ONLY: [&str; 4] = ["text", "console", "toml", "make"];
+/// What the summary says where only the book's pages were put together.
+const NO_HTML: &str =
+    "the book was not made into HTML: mdBook is missing, which `cargo xtask book` installs";
 /// How long a block of commands may take: it may build an interpreter.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
 
@@ -71,6 +74,10 @@ pub fn blocks() -> Result<Report> {
                 Outcome::Failed(failure) => report.failures.push(failure),
             }
         }
+    }
+    match book::try_build()? {
+        true => report.passed += 1,
+        false => report.notes.push(NO_HTML.into()),
     }
     Ok(report)
 }

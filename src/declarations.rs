@@ -118,7 +118,7 @@ impl Declarations {
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     pub fn functions(&self) -> Result<Vec<String>> {
         self.scope
-            .with(|c| names(c, c.functions().iter().map(|function| function.name)))
+            .with(|c| names(c, c.functions().map(|function| function.name)))
     }
 
     /// The names of all variables, in the order of their declarations.
@@ -133,7 +133,7 @@ impl Declarations {
     /// ```
     pub fn variables(&self) -> Result<Vec<String>> {
         self.scope
-            .with(|c| names(c, c.variables().iter().map(|variable| variable.name)))
+            .with(|c| names(c, c.variables().map(|variable| variable.name)))
     }
 
     /// All constants with their names, in the order of their declarations.
@@ -186,10 +186,10 @@ pub enum Constant {
 }
 
 impl Constant {
-    fn of(constant: &c::Constant) -> std::result::Result<Constant, OutOfMemory> {
+    fn of(constant: c::Constant) -> std::result::Result<Constant, OutOfMemory> {
         Ok(match constant {
-            c::Constant::Integer(value) => Constant::Integer(*value),
-            c::Constant::Float(value) => Constant::Float(*value),
+            c::Constant::Integer(value) => Constant::Integer(value),
+            c::Constant::Float(value) => Constant::Float(value),
             c::Constant::Text(bytes) => Constant::Text(try_to_vec(bytes)?),
             // There are no others.
             _ => Constant::Integer(0),
@@ -336,7 +336,7 @@ impl Type {
             let enumerators = c.enumerators(enumeration);
             // All of them are integers.
             let integers = enumerators.filter_map(|(name, value)| match value {
-                c::Constant::Integer(value) => Some((name, *value)),
+                c::Constant::Integer(value) => Some((name, value)),
                 _ => None,
             });
             try_collect_all(integers.map(|(name, value)| Ok((try_string(c.name(name))?, value))))
@@ -351,8 +351,8 @@ impl Type {
                 scope: self.scope.clone(),
                 id: field.ty,
             },
-            offset: field.offset,
-            bits: field.bits,
+            offset: field.offset(),
+            bits: field.bits(),
         })
     }
 }

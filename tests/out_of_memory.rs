@@ -118,7 +118,7 @@ fn libraries_functions_and_variables_report_it() {
     let path = common::peer_path();
     let open = || {
         // SAFETY: it has no initialisers of its own.
-        unsafe { Library::open(Some(path)) }
+        unsafe { Library::open(path) }
     };
     check("opening", || open().map(drop));
     check("a function", || {
@@ -160,7 +160,7 @@ fn libraries_functions_and_variables_report_it() {
         let script = script.to_str().expect("it is text");
         check("a linker script", || {
             // SAFETY: it has no initialisers of its own.
-            unsafe { Library::open(Some(script)) }.map(drop)
+            unsafe { Library::open(script) }.map(drop)
         });
     }
     check("a variable at an address", || {
@@ -202,7 +202,7 @@ fn calls_go_on_without_memory() {
 fn callbacks_report_it_and_close_without() {
     for count in [1, 300] {
         check("a callback", || {
-            let callback = Callback::new("i", "ii", |args| match args {
+            let callback = Callback::with_codes("i", "ii", |args| match args {
                 [Value::Int(a), Value::Int(b)] => Value::Int(a + b),
                 _ => Value::Void,
             })?;

@@ -11,6 +11,7 @@ const WIDE: u32 = 16;
 
 impl Scalar {
     /// Bytes. The alignment is the same number.
+    #[inline]
     pub const fn size(self) -> u32 {
         match self {
             Scalar::I8 | Scalar::U8 => 1,

@@ -370,18 +370,20 @@ fn copy_of(signature: &Signature) -> Result<Signature> {
 
 static CACHE: Cached<Cache<Key, Compiled>> = Cached::new(Cache::new());
 
-/// The compiled form of a signature under this process's own convention, shared with nobody: for whoever keeps what is compiled by a key
-/// of his own, and makes no callbacks of it. No signal is blocked meanwhile.
+/// The compiled form of what has been planned under this process's own convention, shared with nobody: for whoever keeps what is compiled by
+/// a key of his own, and makes no callbacks of it. No signal is blocked meanwhile.
 ///
 /// # Errors
-/// [`crate::Error::Plan`] and [`crate::Error::OutOfMemory`].
+/// [`OutOfMemory`].
 pub fn compile_unshared(
-    signature: Signature,
+    plan: Plan,
     conversion: Option<Conversion>,
-) -> Result<Shared<Compiled>> {
+) -> std::result::Result<Shared<Compiled>, OutOfMemory> {
     sys::note_signal_mask();
-    let compiled = Compiled::new(signature, sys::host_abi(), conversion)?;
-    Ok(Shared::try_new(compiled)?)
+    Shared::try_new(Compiled {
+        conversion,
+        ..Compiled::planned(plan)
+    })
 }
 
 /// The compiled form of a signature under this process's own convention: found by its content, or planned now.

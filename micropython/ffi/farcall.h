@@ -300,6 +300,10 @@ typedef struct {
     size_t catch_kept_state; // and where it is in that state
 } farcall_object_model;
 farcall_status farcall_object_model_set(const farcall_object_model *model, farcall_error *error);
+// Has the model told by a function, once code is to be made for a call: on any of MicroPython's threads, with signals blocked. It says false
+// if there was no memory, and is asked again. Or now, ahead of code that other threads may make.
+void farcall_objects_described_by(bool (*describe)(void));
+farcall_status farcall_objects_describe(farcall_error *error);
 
 // A C function pointer that calls `handler(context, ...)`, or `object_handler(context, ...)` if that is not NULL and the
 // signature and the moment allow it. The handler must be able to run on any thread.

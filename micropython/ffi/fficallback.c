@@ -560,6 +560,7 @@ mp_obj_t ffi_wrap_callback(ffi_keeper_t *keeper, mp_obj_t function, bool lock) {
         mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("callback: expected a function, got %s"),
             mp_obj_get_type_str(function));
     }
+    ffi_tell_object_model();
     ffi_keep_names(keeper);
     mp_obj_fficallback_t *self = mp_obj_malloc(mp_obj_fficallback_t, &fficallback_type);
     self->prev = self->next = NULL;
@@ -611,7 +612,6 @@ static mp_obj_t ffi_callback(size_t n_args, const mp_obj_t *pos_args, mp_map_t *
         mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("callback: expected a function, got %s"),
             mp_obj_get_type_str(pos_args[1]));
     }
-    ffi_set_object_model();
     ffi_keeper_t *keeper = ffi_new_keeper();
     ffi_read_signature(pos_args[0], pos_args[2], true, keeper);
     return ffi_wrap_callback(keeper, pos_args[1], lock);

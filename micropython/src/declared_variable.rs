@@ -81,7 +81,7 @@ pub unsafe extern "C" fn farcall_variable_new(
             let variable = scope.with(|c| {
                 let (name, ty) = match known {
                     Some(text) => c.prototype(text)?,
-                    None => match c.variables().get(index as usize) {
+                    None => match c.variable_numbered(index) {
                         Some(variable) => (Some(variable.name), variable.ty),
                         None => return Err(Failure::value("no such variable")),
                     },

@@ -34,7 +34,7 @@ const FUNCTION: c_int = 4;
 const VARIABLE: c_int = 5;
 
 /// A constant as C sees it.
-fn constant(value: &Constant) -> Named {
+fn constant(value: Constant) -> Named {
     let mut named = Named {
         meaning: NOTHING,
         index: 0,
@@ -46,9 +46,9 @@ fn constant(value: &Constant) -> Named {
     match value {
         Constant::Integer(value) => {
             named.meaning = INTEGER;
-            named.integer = [*value as u64, (*value >> 64) as u64];
+            named.integer = [value as u64, (value >> 64) as u64];
         }
-        Constant::Float(value) => (named.meaning, named.real) = (REAL, *value),
+        Constant::Float(value) => (named.meaning, named.real) = (REAL, value),
         // The bytes stay where they are as long as the namespace is there: texts only add.
         Constant::Text(bytes) => {
             named.meaning = TEXT;
@@ -67,7 +67,7 @@ fn named(c: &Declarations, name: &str) -> Option<Named> {
     let index_of = |meaning, index| Named {
         meaning,
         index,
-        ..constant(&Constant::Integer(0))
+        ..constant(Constant::Integer(0))
     };
     if let Some(index) = c.function_index(name) {
         return Some(index_of(FUNCTION, index));
@@ -317,9 +317,9 @@ pub unsafe extern "C" fn farcall_scope_member(
         let len = text.len().min(room);
         // SAFETY: `name` points to `room` bytes, by the contract of this function, and `len` is no more.
         unsafe { name.cast::<u8>().copy_from(text.as_ptr(), len) };
-        let (first_bit, bits) = field.bits.unwrap_or((0, 0));
+        let (first_bit, bits) = field.bits().unwrap_or((0, 0));
         Some(Member {
-            offset: field.offset,
+            offset: field.offset(),
             name_len: text.len(),
             ty: field.ty.number(),
             first_bit,
@@ -356,7 +356,7 @@ pub unsafe extern "C" fn farcall_scope_enumerator(
         let enumeration = c.enumeration(c.type_numbered(number)?)?;
         let mut constants = c.enumerators(enumeration);
         match constants.find(|(name, _)| c.name(*name) == wanted)? {
-            (_, Constant::Integer(value)) => Some(*value as i64),
+            (_, Constant::Integer(value)) => Some(value as i64),
             _ => None,
         }
     };
@@ -432,9 +432,14 @@ pub unsafe extern "C" fn farcall_library_declared(
     guard(report, || {
         // SAFETY: `scope` is a namespace in use, by the contract of this function.
         let symbol = unsafe { &*scope }.with(|c| {
-            let place = index as usize;
-            let function = || c.functions().get(place).map(|f| f.symbol.unwrap_or(f.name));
-            let variable = || c.variables().get(place).map(|v| v.symbol.unwrap_or(v.name));
+            let function = || {
+                c.function_numbered(index)
+                    .map(|f| f.symbol.unwrap_or(f.name))
+            };
+            let variable = || {
+                c.variable_numbered(index)
+                    .map(|v| v.symbol.unwrap_or(v.name))
+            };
             let name = match meaning {
                 FUNCTION => function(),
                 _ => variable(),
@@ -443,7 +448,7 @@ pub unsafe extern "C" fn farcall_library_declared(
         })?;
         let symbol = symbol.ok_or_else(|| Failure::value("nothing is declared by that number"))?;
         // SAFETY: `library` is open, by the contract of this function.
-        let address = unsafe { (*library).symbol(&symbol)? };
+        let address = unsafe { (*library).symbol_of_open(&symbol)? };
         // SAFETY: `out` points to a place for the result, by the contract of this function.
         unsafe { out.write(address) };
         Ok(())

@@ -107,17 +107,20 @@ fn show_prototype(
     let Some(function) = c.function_type(ty) else {
         return Ok(());
     };
-    let params = c.params(function);
-    let param = index.checked_sub(1).and_then(|index| params.get(index));
+    let params = c.params(&function);
+    let param = index
+        .checked_sub(1)
+        .and_then(|index| params.clone().nth(index));
+    let is_empty = params.len() == 0;
     match (what, param) {
         (TEXT, _) => write!(to, "{}", c.show(ty)),
         (PARAMETERS, _) => {
-            for (number, param) in params.iter().enumerate() {
+            for (number, param) in params.enumerate() {
                 let comma = if number == 0 { "" } else { ", " };
                 let name = param.name.map_or("", |name| c.name(name));
                 write!(to, "{comma}{}", c.show(param.ty).named(name))?;
             }
-            match (function.is_variadic, params.is_empty()) {
+            match (function.is_variadic, is_empty) {
                 (true, false) => to.write_str(", ..."),
                 (true, true) => to.write_str("..."),
                 (false, true) => to.write_str("void"),

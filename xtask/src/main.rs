@@ -65,11 +65,13 @@ enum Command {
     Conformance(conformance::Args),
     /// Fuzz everything that has a fuzz target, a minute each.
     Fuzz(fuzz::Args),
-    /// Build the drop-in libffi and print its directory.
+    /// Build the drop-in libffi, install it, and print its directory.
     Libffi {
         /// The target to build for.
         #[arg(long, value_enum, default_value_t = Target::default())]
         target: Target,
+        #[command(flatten)]
+        places: libffi::install::Places,
     },
     /// Torture all of it for as long as one likes.
     Soak(soak::Args),
@@ -110,8 +112,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Test(args) => test::run(&args),
         Command::Conformance(args) => conformance::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
-        Command::Libffi { target } => {
-            println!("{}", libffi::drop_in::build(target)?.display());
+        Command::Libffi { target, places } => {
+            println!("{}", libffi::install::install(target, &places)?.display());
             Ok(ExitCode::SUCCESS)
         }
         Command::LibffiSuite(args) => libffi::suite::run(&args),

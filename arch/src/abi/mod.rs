@@ -18,7 +18,7 @@ mod win64;
 use crate::layout::SLOT;
 use crate::types::{Scalar, Signature, Type};
 use core::fmt;
-use farcall_memory::{OutOfMemory, TryVec, try_with_capacity};
+use farcall_memory::{OutOfMemory, TryVec, try_to_vec, try_with_capacity};
 use regs::{Convention, Fpr, Gpr};
 use shape::{Aggregate, Shape};
 
@@ -324,7 +324,6 @@ impl core::error::Error for PlanError {}
 /// # Errors
 /// [`PlanError`]. Signatures of scalars have a plan under every [`Abi`].
 pub fn plan(signature: &Signature, abi: Abi) -> Result<Plan, PlanError> {
-    check_size(signature)?;
     let fixed = signature.fixed().map(|fixed| fixed as u32);
     let args = signature.args().iter().map(Shape::of);
     let plan = collect(abi, fixed, Shape::of(signature.ret()), args)?;
@@ -345,28 +344,39 @@ pub fn collect(
     abi: Abi,
     fixed: Option<u32>,
     ret: Shape,
-    shapes: impl ExactSizeIterator<Item = Shape>,
+    mut shapes: impl ExactSizeIterator<Item = Shape>,
 ) -> Result<Plan, PlanError> {
+    // Too many for any stack, whatever they are.
+    if shapes.len() as u64 > MAX_AREA_U64 / LEAST_TAKEN {
+        let got = shapes.map(|shape| taken(&shape)).sum();
+        return Err(PlanError::TooLarge { got });
+    }
     let (mut planner, returned) = Planner::new(abi, fixed, ret)?;
     let mut args = try_with_capacity(shapes.len())?;
     let mut mirrors = Vec::new();
-    for (value, shape) in shapes.enumerate() {
+    let (mut value, mut got) = (0, 0);
+    // Bounds what is added up here and later, so that no sum can exceed its type.
+    while let Some(shape) = shapes.next() {
+        got += taken(&shape);
+        if got > MAX_AREA_U64 {
+            got += shapes.map(|shape| taken(&shape)).sum::<u64>();
+            return Err(PlanError::TooLarge { got });
+        }
         let mut kept = Ok(());
-        planner.place(value as u32, &shape, &mut |mv| {
+        planner.place(value, &shape, &mut |mv| {
             kept = kept.and_then(|()| args.try_push(mv));
         })?;
         kept?;
+        value += 1;
     }
     for mirror in args.iter().filter_map(|mv| planner.mirror(mv)) {
         mirrors.try_push(mirror)?;
     }
-    let mut ret_moves = Vec::new();
-    ret_moves.try_extend_from_slice(returned.moves())?;
     Ok(Plan {
         abi,
         args,
         mirrors,
-        ret: ret_moves,
+        ret: try_to_vec(returned.moves())?,
         sret: returned.sret,
         arg_slots: planner.arg_slots(),
         ret_slots: ret.slots(),
@@ -376,16 +386,13 @@ pub fn collect(
     })
 }
 
-/// Bounds what everything later adds up, so that no sum there can exceed its type.
-fn check_size(signature: &Signature) -> Result<(), PlanError> {
-    // What an argument takes at most: itself in whole words, the address of its copy, and alignment before either.
-    let taken = |arg: &Type| u64::from(arg.slots() * SLOT) + 4 * u64::from(SLOT);
-    let got = signature.args().iter().map(taken).sum();
-    match got {
-        0..=MAX_AREA_U64 => Ok(()),
-        _ => Err(PlanError::TooLarge { got }),
-    }
+/// What an argument takes at most: itself in whole words, the address of its copy, and alignment before either.
+fn taken(arg: &Shape) -> u64 {
+    u64::from(arg.slots()) * u64::from(SLOT) + LEAST_TAKEN
 }
+
+/// The least of that.
+const LEAST_TAKEN: u64 = 4 * SLOT as u64;
 
 const MAX_AREA_U64: u64 = MAX_AREA as u64;
 

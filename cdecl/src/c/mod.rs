@@ -16,6 +16,7 @@
 
 mod attributes;
 mod constant;
+mod constants;
 mod constraints;
 mod decimal;
 mod declarations;
@@ -30,6 +31,7 @@ mod external;
 mod layout;
 mod lower;
 mod names;
+mod packed;
 mod parser;
 mod placement;
 mod platform;
@@ -40,6 +42,7 @@ mod show;
 mod sort;
 mod specifiers;
 mod steps;
+mod table;
 mod token;
 mod types;
 
@@ -49,6 +52,7 @@ pub use error::{Error, Result};
 pub use layout::Layout;
 pub use lower::Unpassable;
 pub use names::NameId;
+pub use packed::Params;
 pub use platform::{BitFields, Platform, System};
 pub use show::Shown;
 pub use types::{Basic, Enum, Field, FunctionType, Param, Record, Ty, TypeId};

@@ -184,6 +184,8 @@ struct Block {
     /// The frame that follows the last, in the block that the thread took next.
     above: AtomicPtr<Frame>,
     next: AtomicPtr<Block>,
+    /// In the first block, how many threads are registered: the first of them has one page to touch.
+    threads: AtomicUsize,
 }
 
 const _: () = assert!(size_of::<Block>() == BLOCK);
@@ -200,6 +202,7 @@ impl Block {
             state: AtomicUsize::new(FREE),
             above: AtomicPtr::new(ptr::null_mut()),
             next: AtomicPtr::new(ptr::null_mut()),
+            threads: AtomicUsize::new(0),
         }
     }
 
@@ -246,7 +249,7 @@ static FIRST: [Block; 4] = [const { Block::new() }; 4];
 static MORE: AtomicPtr<Block> = AtomicPtr::new(ptr::null_mut());
 
 /// How many threads are registered.
-static THREADS: AtomicUsize = AtomicUsize::new(0);
+static THREADS: &AtomicUsize = &FIRST[0].threads;
 
 /// How often threads are inside something that there was no memory to say of what.
 static UNSEEN: AtomicUsize = AtomicUsize::new(0);

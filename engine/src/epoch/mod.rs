@@ -45,6 +45,8 @@ const CALLBACK: usize = 1;
 impl Thing {
     /// A function that belongs to nothing that could be closed.
     pub const FUNCTION: Thing = Thing(2);
+    /// A callback that belongs to nothing that could be closed.
+    pub const CALLBACK: Thing = Thing(2 | CALLBACK);
 
     /// What a call is of: a thing that lies at this address.
     #[inline(always)]
@@ -118,6 +120,12 @@ impl Inside {
             old => Err(old),
         }
     }
+}
+
+/// Whether a note was ever left on this thread. As long as none was, [`Inside::has_note`] is false.
+#[inline(always)]
+pub fn has_notes() -> bool {
+    frames::has_notes()
 }
 
 /// What was closed while somebody was inside.

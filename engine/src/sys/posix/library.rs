@@ -40,6 +40,9 @@ const DEPTH: usize = 8;
 /// How many libraries the scripts behind one opened name may name.
 const LIBRARIES: usize = 64;
 
+/// Bytes of names that take no memory, their NUL included.
+const SHORT: usize = 64;
+
 /// A path as C has it.
 pub fn path_of(bytes: &[u8]) -> Option<&OsStr> {
     Some(OsStr::from_bytes(bytes))
@@ -79,13 +82,25 @@ impl LoadedLibrary {
 
     /// The address of a symbol, which may be null. There is no NUL in its name.
     pub fn symbol(&self, name: &str) -> Result<*mut c_void> {
-        let name = c_string(name.as_bytes())?;
-        let failure = match self.first.symbol(&name) {
+        let mut short = [0; SHORT];
+        let long;
+        let name = match short.get_mut(..name.len()) {
+            // Few are longer. A NUL is behind it.
+            Some(place) if name.len() < SHORT => {
+                place.copy_from_slice(name.as_bytes());
+                &short
+            }
+            _ => {
+                long = c_string(name.as_bytes())?;
+                &*long
+            }
+        };
+        let failure = match self.first.symbol(name) {
             Err(LoaderFailure::Said(failure)) => failure,
             found => return found,
         };
         for other in &self.others {
-            match other.symbol(&name) {
+            match other.symbol(name) {
                 Err(LoaderFailure::Said(_)) => {}
                 found => return found,
             }

@@ -89,7 +89,7 @@ impl<P: FnPointer> Callback<P> {
     /// When the closure has panicked, or was called again while it ran: that is a panic in the closure.
     ///
     /// # Calling the pointer
-    /// Whoever calls it vouches for this, beside what the closure wants of its arguments:
+    /// A caller must keep these rules, beside what the closure wants of its arguments:
     /// * All calls begin and end while `user` runs. If C keeps the pointer, it does not call it any more.
     /// * All of them are on this thread.
     /// * They are not left by a jump.
@@ -136,7 +136,8 @@ impl<P: FnPointer> Callback<P> {
             _ => unsafe { std::mem::transmute::<WideHandler, Handler>(run_wide_lent::<C, P>) },
         };
         let context = (&raw const lent).cast_mut().cast();
-        // SAFETY: the handler takes this context, for as long as the callback lives; whoever calls the pointer vouches for not doing so later.
+        // SAFETY: the handler takes this context, which is lent until the callback is closed below. Calls of the pointer end before that: that is
+        // part of its contract.
         let raw = unsafe { engine::Callback::new(inner.compiled.clone(), handler, context)? };
         let place = Place::uninit();
         let mut scope = Scope {
@@ -163,7 +164,7 @@ struct Typed<C, P> {
 impl<P: FnPointer + 'static, C: Closure<P> + Send + Sync + 'static> Body for Typed<C, P> {
     #[inline(always)]
     unsafe fn run(&self, slots: *const u64, result: *mut u64) {
-        // SAFETY: the caller vouches for the slots, which the signature has for these types.
+        // SAFETY: the slots are those of the arguments, by the contract of `Body::run`, and the signature has these types.
         let run = || unsafe { self.closure.run(slots) };
         let value = panics::catching(run).unwrap_or_else(zero);
         // SAFETY: there is room for a result of the signature.
@@ -189,7 +190,7 @@ impl<P: FnPointer, C: ClosureMut<P>> Lent<'_, C, P> {
             }
             // SAFETY: nobody else has it: this is the only place where it is borrowed, on one thread, and not within itself.
             let closure = unsafe { &mut *self.closure.get() };
-            // SAFETY: the caller vouches for the slots.
+            // SAFETY: the slots are those of the arguments, by the contract of this method.
             let value = unsafe { closure.run_mut(slots) };
             self.is_running.set(false);
             value
@@ -212,7 +213,7 @@ unsafe extern "C" fn run_lent<C: ClosureMut<P>, P: FnPointer>(
     slots: *const u64,
 ) -> u64 {
     let mut result = 0;
-    // SAFETY: the caller vouches for the closure and the slots.
+    // SAFETY: `context` is of such a closure, still lent, and the slots are those of its arguments, by the contract of this function.
     let value = unsafe { (*context.cast::<Lent<C, P>>()).run(slots) };
     if slots_of::<P::Return>() <= 1 {
         // SAFETY: there is room for it.
@@ -228,7 +229,8 @@ unsafe extern "C" fn run_wide_lent<C: ClosureMut<P>, P: FnPointer>(
     slots: *const u64,
     result: *mut u64,
 ) {
-    // SAFETY: the caller vouches for the closure, the slots and the room.
+    // SAFETY: `context` is of such a closure, still lent, the slots are those of its arguments, and `result` has room, by the contract
+    // of this function.
     unsafe {
         let value = (*context.cast::<Lent<C, P>>()).run(slots);
         result.cast::<P::Return>().write_unaligned(value);

@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> Result<()> {
         typed.push(value.map_err(|misfit| misplaced(&prototype, index, param, misfit))?);
     }
     let function = function(&args.library, &prototype, &name, &args.declare)?;
-    // SAFETY: the user vouches for the prototype, and that the function takes these values. What they point to lives in `values`.
+    // SAFETY: the user says that the prototype is the function's, and that it takes these values. What they point to lives in `values`.
     let result = unsafe { function.call(&typed) }.map_err(Failure::of)?;
     flush_c();
     // SAFETY: as above, the result is what the prototype says: where that is a string's address, there is a string.
@@ -224,7 +224,7 @@ fn function(library: &str, prototype: &Prototype, name: &str, declare: &str) -> 
         "-" => None,
         name => Some(name),
     };
-    // SAFETY: the user asks for this library to be loaded, and vouches for what it does then.
+    // SAFETY: the user asks for this library to be loaded, and so for its initialisers to run.
     let library = unsafe { Library::open(library) }.map_err(Failure::of)?;
     library.addr(name).map_err(Failure::of)?;
     library
@@ -250,7 +250,8 @@ fn flush_c() {
 /// * As for [`shown`].
 unsafe fn told(prototype: &Prototype, result: &Value) -> Option<String> {
     let c = &prototype.c;
-    // SAFETY: the caller vouches for the bytes.
+    // SAFETY: the result's bytes came from a call of that type, by the contract of this function, so a pointer to `char` in them leads
+    // to a string.
     let of_bytes = |ty: TypeId, bytes: &[u8]| unsafe { shown(c, ty, bytes, Depth::Whole) };
     let ty = prototype.ret;
     Some(match result {

@@ -3,7 +3,7 @@
 //! | mark | what becomes of the block |
 //! | --- | --- |
 //! | `sh` | runs as one script in the repository's top directory, where it must succeed |
-//! | `sh,norun WHY` | does not run; the summary tells how many there are, and why |
+//! | `sh,skipped WHY` | does not run; the summary tells how many there are, and why |
 //! | `python` | runs in MicroPython with our module; what it prints must be the `output` block that follows |
 //! | `output` | what the block before it prints, byte for byte |
 //! | `rust` | runs in the tests of the crate, whose `src/lib.rs` includes the page |
@@ -30,7 +30,7 @@ use crate::target::Target;
 /// Commands that start with this are what is running already.
 const THIS_COMMAND: &str = "cargo xtask test";
 /// What a block of commands is marked with that cannot run, ahead of the reason.
-const NOT_RUN: &str = "sh,norun";
+const NOT_RUN: &str = "sh,skipped";
 /// The marks of blocks that nothing can be done with.
 const READ_ONLY: [&str; 4] = ["text", "console", "toml", "make"];
 /// What the summary says where only the book's pages were put together.

@@ -221,11 +221,12 @@ fn misplaced(prototype: &Prototype, index: usize, param: &Param, misfit: Misfit)
 fn function(library: &str, prototype: &Prototype, name: &str, declare: &str) -> Result<Function> {
     let declarations = Declarations::parse(declare).map_err(Failure::of)?;
     let library = match library {
-        "-" => None,
-        name => Some(name),
+        // SAFETY: what this program has loaded is initialised already.
+        "-" => unsafe { Library::this() },
+        // SAFETY: the user asks for this library to be loaded, and so for its initialisers to run.
+        name => unsafe { Library::open(name) },
     };
-    // SAFETY: the user asks for this library to be loaded, and so for its initialisers to run.
-    let library = unsafe { Library::open(library) }.map_err(Failure::of)?;
+    let library = library.map_err(Failure::of)?;
     library.addr(name).map_err(Failure::of)?;
     library
         .function_in(&declarations, &prototype.source)

@@ -62,7 +62,7 @@ impl Prototype {
     }
 
     fn of(c: Declarations, name: Option<String>, ty: TypeId, source: String) -> Result<Prototype> {
-        let Some(function) = c.function_type(ty).cloned() else {
+        let Some(function) = c.function_type(ty) else {
             let got = c.show(ty).to_string();
             return Err(Failure::usage(format_args!(
                 "expected a function's prototype, got {got}"
@@ -70,7 +70,6 @@ impl Prototype {
         };
         let params: Vec<Param> = c
             .params(&function)
-            .iter()
             .map(|param| Param {
                 name: param.name.map(|name| c.name(name).to_owned()),
                 ty: param.ty,
@@ -154,7 +153,7 @@ pub fn declared(c: &Declarations, ty: TypeId, name: Option<&str>) -> String {
     let mut members = String::new();
     for field in fields {
         let name = field.name.map(|name| c.name(name));
-        let width = field.bits.map(|(_, width)| format!(" : {width}"));
+        let width = field.bits().map(|(_, width)| format!(" : {width}"));
         members += &format!(
             "{}{}; ",
             declared(c, field.ty, name),

@@ -47,9 +47,9 @@ pub unsafe fn shown(c: &Declarations, ty: TypeId, bytes: &[u8], depth: Depth) ->
 }
 
 fn of_member(c: &Declarations, field: &Field, bytes: &[u8]) -> String {
-    let value = match field.bits {
+    let value = match field.bits() {
         Some((first, width)) => {
-            let from = &bytes[field.offset as usize..];
+            let from = &bytes[field.offset() as usize..];
             let is_signed = c.integer_shape(field.ty).is_some_and(|(_, signed)| signed);
             let bits = word(&from[..from.len().min(16)]) >> first;
             let shift = 128 - u32::from(width);
@@ -60,7 +60,7 @@ fn of_member(c: &Declarations, field: &Field, bytes: &[u8]) -> String {
         }
         None => {
             let size = c.layout(field.ty).map_or(0, |layout| layout.size) as usize;
-            let offset = field.offset as usize;
+            let offset = field.offset() as usize;
             // SAFETY: nothing is followed that a member points to.
             unsafe { shown(c, field.ty, &bytes[offset..offset + size], Depth::Member) }
         }
@@ -107,7 +107,7 @@ fn of_enum(c: &Declarations, ty: TypeId, bytes: &[u8]) -> String {
         .enumeration(ty)
         .into_iter()
         .flat_map(|it| c.enumerators(it));
-    match names.find(|(_, constant)| **constant == Constant::Integer(value)) {
+    match names.find(|(_, constant)| *constant == Constant::Integer(value)) {
         Some((name, _)) => c.name(name).to_owned(),
         None => text,
     }

@@ -115,7 +115,7 @@ impl<'c> Values<'c> {
             return self.in_range(ty, number, text);
         }
         match self.c.constant(text) {
-            Some(Constant::Integer(value)) => self.in_range(ty, Number::of(*value), text),
+            Some(Constant::Integer(value)) => self.in_range(ty, Number::of(value), text),
             _ => {
                 let names = self.enumerators(ty).join(", ");
                 let wanted = match names.as_str() {
@@ -275,8 +275,8 @@ impl<'c> Values<'c> {
     }
 
     fn put(&mut self, field: &Field, text: &str, to: &mut [u8]) -> Result<(), Misfit> {
-        let offset = field.offset as usize;
-        let Some((first, width)) = field.bits else {
+        let offset = field.offset() as usize;
+        let Some((first, width)) = field.bits() else {
             let bytes = self.bytes(field.ty, text)?;
             to[offset..offset + bytes.len()].copy_from_slice(&bytes);
             return Ok(());

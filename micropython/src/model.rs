@@ -164,7 +164,8 @@ pub unsafe extern "C" fn farcall_object_model_set(
         };
         // SAFETY: the description is true, and each function in it has the type that farcall.h states, by the contract of this
         // function.
-        Ok(unsafe { farcall_engine::set_object_model(model)? })
+        unsafe { farcall_engine::set_object_model(model)? };
+        Ok(())
     })
 }
 

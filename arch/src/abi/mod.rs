@@ -16,7 +16,7 @@ mod sysv64;
 mod win64;
 
 use crate::layout::SLOT;
-use crate::types::{Scalar, Signature, Type};
+use crate::types::{Scalar, Signature};
 use core::fmt;
 use farcall_memory::{OutOfMemory, TryVec, try_to_vec, try_with_capacity};
 use regs::{Convention, Fpr, Gpr};

@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 /// Calls a callback as often as it takes for both to get code.
 fn tried() -> std::result::Result<(), String> {
-    let callback = Callback::new("q", "qq", |args: &[Value]| {
+    let callback = Callback::with_codes("q", "qq", |args: &[Value]| {
         let numbers = args
             .iter()
             .filter_map(|arg| i64::try_from(arg.clone()).ok());

@@ -106,8 +106,8 @@ impl StructBytes {
     ) -> std::result::Result<StructBytes, OutOfMemory> {
         let mut bytes = try_with_capacity::<u8>(len)?;
         let to = bytes.as_mut_ptr();
-        // SAFETY: the caller vouches for the bytes, and there is room for them. As far as the compiler knows, the assembly has written all of them:
-        // padding has some content from then on.
+        // SAFETY: `from` has `len` bytes that may be read, by the contract of this function, and there is room for them. As far as the
+        // compiler knows, the assembly has written all of them: padding has some content from then on.
         unsafe {
             to.cast::<MaybeUninit<u8>>().copy_from(from, len);
             asm!("/* {0} */", in(reg) to, options(nostack, preserves_flags));
@@ -141,7 +141,7 @@ impl StructBytes {
                 format_args!("{}", self.len()),
             ));
         }
-        // SAFETY: there are as many bytes, and the caller vouches for their content.
+        // SAFETY: there are as many bytes as `T` has, and they are a valid value of it, by the contract of this method.
         Ok(unsafe { self.as_ptr().cast::<T>().read_unaligned() })
     }
 }

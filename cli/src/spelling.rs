@@ -49,7 +49,7 @@ fn members(c: &Declarations, ty: TypeId, enums: Enums) -> Option<String> {
     let record = c.record(ty).filter(|record| record.tag.is_none())?;
     let members = c.fields(record)?.iter().map(|field| {
         let name = field.name.map_or("", |name| c.name(name));
-        let width = field.bits.map(|(_, width)| format!(" : {width}"));
+        let width = field.bits().map(|(_, width)| format!(" : {width}"));
         let member = spelled(c, field.ty, name, enums);
         format!("{member}{}; ", width.unwrap_or_default())
     });

@@ -106,7 +106,7 @@ impl Selector<'_> {
                 continue;
             };
             let refused = c
-                .passed_params(of)
+                .passed_params(&of)
                 .err()
                 .map(|(index, why)| format!("argument {}: {why}", index + 1));
             let refused =
@@ -116,7 +116,7 @@ impl Selector<'_> {
                 continue;
             }
             self.need(of.ret, true);
-            for param in c.params(of) {
+            for param in c.params(&of) {
                 self.need(param.ty, true);
             }
             let text = format!(
@@ -156,11 +156,11 @@ impl Selector<'_> {
             Ty::Pointer { to, .. } => self.need(to, false),
             Ty::Array { of, .. } | Ty::Vector { of, .. } => self.need(of, true),
             Ty::Function(_) => {
-                let Some(of) = self.c.function_type(ty).cloned() else {
+                let Some(of) = self.c.function_type(ty) else {
                     return;
                 };
                 self.need(of.ret, false);
-                for param in self.c.params(&of).to_vec() {
+                for param in self.c.params(&of) {
                     self.need(param.ty, false);
                 }
             }
@@ -293,7 +293,7 @@ impl Selector<'_> {
                 .unwrap_or_default();
             fields
                 .iter()
-                .map(|field| (field.offset, field.bits))
+                .map(|field| (field.offset(), field.bits()))
                 .collect::<Vec<_>>()
         };
         trial.layout(id) == Some(layout) && places(&trial, id) == places(self.c, ty)
@@ -309,8 +309,7 @@ fn prototype(c: &Declarations, name: &str, ty: TypeId) -> String {
         return String::new();
     };
     let mut params: Vec<String> = c
-        .params(function)
-        .iter()
+        .params(&function)
         .map(|param| portable(c, param.ty, param.name.map_or("", |name| c.name(name))))
         .collect();
     match (params.is_empty(), function.is_variadic) {
@@ -336,7 +335,7 @@ fn members(c: &Declarations, ty: TypeId, depth: usize) -> String {
     let indent = "    ".repeat(depth);
     let lines = fields.iter().map(|field| {
         let name = field.name.map_or("", |name| c.name(name));
-        let width = field.bits.map(|(_, width)| format!(" : {width}"));
+        let width = field.bits().map(|(_, width)| format!(" : {width}"));
         format!(
             "{indent}{}{};\n",
             portable(c, field.ty, name),

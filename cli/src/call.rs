@@ -225,7 +225,7 @@ fn function(library: &str, prototype: &Prototype, declare: &str) -> Result<Funct
     let library = match library {
         // SAFETY: what this program has loaded is initialised already.
         "-" => unsafe { Library::this() },
-        // SAFETY: the user asks for this library to be loaded, and vouches for what it does then.
+        // SAFETY: the user asks for this library to be loaded, and so for its initialisers to run.
         name => unsafe { Library::open(name) },
     };
     let library = library.map_err(Failure::of)?;
@@ -252,7 +252,8 @@ fn flush_c() {
 /// * As for [`shown`].
 unsafe fn told(prototype: &Prototype, result: &Value) -> Option<String> {
     let c = &prototype.c;
-    // SAFETY: the caller vouches for the bytes.
+    // SAFETY: the result's bytes came from a call of that type, by the contract of this function, so a pointer to `char` in them leads
+    // to a string.
     let of_bytes = |ty: TypeId, bytes: &[u8]| unsafe { shown(c, ty, bytes, Depth::Whole) };
     let ty = prototype.ret;
     Some(match result {

@@ -12,6 +12,7 @@ mod hardened;
 mod house;
 mod installed;
 mod interface;
+mod manifests;
 mod messages;
 mod needs;
 mod older;

@@ -182,8 +182,11 @@ fn codes(text: &str) -> Result<Option<(String, Vec<String>)>> {
     if !is_name || ret.contains(char::is_whitespace) {
         return Ok(None);
     }
-    let codes = Codes::parse(ret, args, Role::Function);
-    let codes = codes.map_err(|error| Failure::usage(format_args!("codes '{text}': {error}")))?;
+    let codes = Codes::parse(ret, args, Role::Function).map_err(|error| {
+        let start = text.len() - args.len();
+        let detail = pointed_code(text, ret, args, start);
+        Failure::usage(format_args!("codes: {error}")).with_detail(detail)
+    })?;
     let mut types = Vec::new();
     for (index, code) in codes.args.iter().enumerate() {
         let at = Position::Argument(index);
@@ -203,6 +206,27 @@ fn codes(text: &str) -> Result<Option<(String, Vec<String>)>> {
         types.push("void".to_owned());
     }
     Ok(Some((format!("{ret} {name}({})", types.join(", ")), more)))
+}
+
+/// Codes with a caret below the first that is wrong: the last one of the shortest text that has the same fault.
+fn pointed_code(text: &str, ret: &str, args: &str, start: usize) -> String {
+    let fault = |args: &str| {
+        let error = Codes::parse(ret, args, Role::Function).err();
+        error.map(|error| error.to_string())
+    };
+    if fault("").is_some() {
+        return format!(
+            "{text}\n{:^<width$}",
+            "",
+            width = ret.chars().count().max(1)
+        );
+    }
+    let whole = fault(args);
+    let mut places = args.char_indices();
+    let is_it = |(at, c): &(usize, char)| fault(&args[..at + c.len_utf8()]) == whole;
+    let at = places.find(is_it).map_or(args.len(), |(at, _)| at);
+    let before = text[..start + at].chars().count();
+    format!("{text}\n{:before$}^", "")
 }
 
 /// A structure's codes as C: `{i2d}` is `struct { int m0; double m1[2]; }`, whose layout is the same.

@@ -7,6 +7,7 @@
 
 use std::env;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -234,10 +235,18 @@ fn headers_become_modules() {
 /// Runs the modules that are made of headers, in the interpreter that this variable names. `cargo xtask test --only cli` builds one.
 const MICROPYTHON: &str = "FARCALL_TEST_MICROPYTHON";
 
+/// Says so where the test program keeps nothing to itself.
+fn skipped(what: &str) {
+    let text = format!("SKIPPED {what}: {MICROPYTHON} names no interpreter\n");
+    std::io::stderr()
+        .write_all(text.as_bytes())
+        .expect("a terminal");
+}
+
 #[test]
 fn modules_of_headers_run() {
     let Some(micropython) = env::var_os(MICROPYTHON) else {
-        eprintln!("SKIPPED modules_of_headers_run: {MICROPYTHON} names no interpreter");
+        skipped("modules_of_headers_run");
         return;
     };
     let micropython = micropython.to_string_lossy();
@@ -282,7 +291,7 @@ fn the_document_shows_what_commands_print() {
         let needs_interpreter = mark.contains("micropython");
         let is_left_out = needs_interpreter && env::var_os(MICROPYTHON).is_none();
         if is_left_out {
-            eprintln!("SKIPPED a block of docs/cli.md: {MICROPYTHON} names no interpreter");
+            skipped("a block of docs/cli.md");
         }
         let replayed = match is_left_out {
             true => block.to_owned(),

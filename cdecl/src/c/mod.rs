@@ -29,6 +29,7 @@ mod enumeration;
 mod error;
 mod expression;
 mod external;
+mod footprint;
 mod layout;
 mod lower;
 mod names;

@@ -92,7 +92,7 @@ impl Type {
 /// What the bytes of a value are in the end: the fundamental types that conventions speak of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Number {
-    /// An integer of so many bytes, with or without a sign.
+    /// An integer of this many bytes, with or without a sign.
     Integer(u32),
     /// A floating-point number.
     Float(Float),

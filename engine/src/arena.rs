@@ -1,10 +1,10 @@
 //! Machine code in memory that can be executed, and never written while it can.
 //!
-//! Functions are packed side by side, so a page that is about to get another one may be running already. How the
-//! bytes get there all the same, without that page ever being writable and executable, is each system's own
-//! matter: [`sys::CodeRange`]. What goes where is decided here.
+//! Functions are packed side by side, so threads may already execute a page that is about to get another one. Each system has its own
+//! way to put bytes there without making that page writable and executable: [`sys::CodeRange`]. This file decides what goes where.
 
 use crate::error::{Error, Result};
+use crate::label::Label;
 use crate::lock::{Guarded, Held, lock};
 use crate::policy::{Wish, wish};
 use crate::sys;
@@ -15,7 +15,7 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
-/// Functions begin at multiples of this, a cache line: one that lies across two where one would do costs a cycle more.
+/// Functions begin at multiples of this, a cache line: a function that crosses a line needlessly costs a cycle more.
 const CACHE_LINE: usize = 64;
 
 /// Functions that share code begin at multiples of this, which is what processors fetch at a time: they are longer than a line.
@@ -72,7 +72,7 @@ impl Range {
     }
 }
 
-/// One function in executable memory. Dropping it takes it away, so whoever may run it must hold it.
+/// One function in executable memory. Dropping it takes the code away, so hold it for as long as the code may run.
 pub struct Published {
     start: NonNull<u8>,
     home: &'static Home,
@@ -80,7 +80,7 @@ pub struct Published {
     unwind: sys::UnwindEntry,
 }
 
-/// What became of code: `None` if there is none for good.
+/// The result of making code: `None` if there will never be any.
 pub(crate) type Made = std::result::Result<Option<Published>, OutOfMemory>;
 
 // SAFETY: `start` points to memory that is only ever executed.
@@ -128,20 +128,35 @@ pub fn generates_code() -> bool {
 /// # Errors
 /// [`Error::ExecutableMemory`], where the system has none or a policy forbids it; nothing is changed then.
 pub fn publish(code: &Code) -> Result<Published> {
+    publish_as(code, &Label::Common("farcall"))
+}
+
+/// Makes `code` executable, which profilers call by that name.
+///
+/// # Errors
+/// As above.
+pub(crate) fn publish_as(code: &Code, label: &Label) -> Result<Published> {
     sys::find_unwinder();
-    publish_in(&PLAIN, &mut lock(), code)
+    publish_in(&PLAIN, &mut lock(), code, label)
 }
 
 /// Makes `code` executable, in one of the arenas.
 ///
 /// # Errors
 /// [`Error::ExecutableMemory`]; nothing is changed then.
-pub(crate) fn publish_in(home: &'static Home, held: &mut Held, code: &Code) -> Result<Published> {
+pub(crate) fn publish_in(
+    home: &'static Home,
+    held: &mut Held,
+    code: &Code,
+    label: &Label,
+) -> Result<Published> {
     if wish() == Wish::Never {
         return Err(Error::CodeIsForbidden);
     }
     let arena = home.get(held);
     let (start, range, unwind) = arena.publish(code).map_err(Error::ExecutableMemory)?;
+    // SAFETY: the lock is held.
+    unsafe { sys::note_code(code, start, label) };
     Ok(Published {
         start,
         home,
@@ -312,6 +327,14 @@ impl Region {
         if let Some(shared) = shared {
             // SAFETY: the code has just been put there, and regions live as long as the process.
             let unwind = unsafe { sys::UnwindEntry::register(shared, self.addresses.start())? };
+            // SAFETY: the arena is behind the lock.
+            unsafe {
+                sys::note_code(
+                    shared,
+                    self.addresses.start(),
+                    &Label::Common("farcall shared"),
+                )
+            };
             // As long as that does what is told of it.
             let _kept = ManuallyDrop::new(unwind);
             self.lacks_shared = false;

@@ -3,10 +3,11 @@
 //! Code has two keys: the direction, a call or an entry, and the [`Endpoint`], which is how values lie on the side that is not
 //! C's. It is made when [`crate::policy`] says so.
 
-use crate::arena::{Made, Published, publish};
+use crate::arena::{Made, Published, publish_as};
 use crate::cache::Cache;
 use crate::error::Result;
 use crate::interp;
+use crate::label::Label;
 use crate::levels::{self, Cached};
 use crate::objects::{self, Conversion};
 use crate::policy;
@@ -37,6 +38,16 @@ pub enum Direction {
     Call,
     /// C calls us.
     Entry,
+}
+
+impl Direction {
+    /// What profilers call it, ahead of the signature.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Direction::Call => "farcall call ",
+            Direction::Entry => "farcall callback ",
+        }
+    }
 }
 
 const ENDPOINTS: usize = 3;
@@ -310,7 +321,7 @@ impl Compiled {
                 return objects::publish_entry(plan, deliveries, slots.as_ptr() as u64);
             }
         };
-        Ok(publish(&code?).ok())
+        Ok(publish_as(&code?, &Label::Made(direction.word(), plan)).ok())
     }
 }
 
@@ -321,19 +332,20 @@ unsafe extern "C-unwind" fn first_calls(
     result: *mut u64,
     compiled: *const Compiled,
 ) {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: `compiled` is the signature of the function that the call is of, which keeps it alive for the time of the call: the
+    // contract of `SlotsCall`.
     let compiled_now = unsafe { &*compiled };
     let call: SlotsCall = match compiled_now.serve(Direction::Call, Endpoint::Slots) {
         // SAFETY: a trampoline on slots is a function of this type, but for the last argument, which it leaves alone.
         Served::Code(start) => unsafe { std::mem::transmute::<NonNull<u8>, SlotsCall>(start) },
         Served::PlanForGood => follow_plan,
-        // SAFETY: the caller vouches for the call.
+        // SAFETY: this function has been called as a `SlotsCall` of the same signature.
         Served::Plan => return unsafe { follow_plan(target, slots, result, compiled) },
     };
     compiled_now
         .call
         .store(call as *mut c_void, Ordering::Release);
-    // SAFETY: the caller vouches for the call.
+    // SAFETY: `call` is made for this very signature, and this function has been called as a `SlotsCall` of it.
     unsafe { call(target, slots, result, compiled) }
 }
 
@@ -343,7 +355,8 @@ unsafe extern "C-unwind" fn follow_plan(
     result: *mut u64,
     compiled: *const Compiled,
 ) {
-    // SAFETY: the caller vouches for the call.
+    // SAFETY: this function has been called as a `SlotsCall`, so `compiled` is alive, and the target and the slots are those of a call
+    // of its plan.
     unsafe { interp::call_slots((*compiled).plan(), target, slots, result) }
 }
 

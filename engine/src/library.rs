@@ -69,7 +69,7 @@ impl Library {
         // What an embedder closed while in use may have come free by now.
         epoch::reap();
         let flags = flags.unwrap_or(sys::DEFAULT_OPEN_FLAGS);
-        // SAFETY: the caller vouches for the library.
+        // SAFETY: the library's initialisers and finalisers are sound to run, by the contract of this function.
         let loaded = unsafe { sys::LoadedLibrary::open(path, flags) };
         let library = match loaded {
             Ok(library) => library,

@@ -85,7 +85,7 @@ impl fmt::Display for Abi {
     }
 }
 
-/// Where bytes of a value lie at the moment of the call, or of the return.
+/// The place of a value's bytes at the moment of the call, or of the return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// An integer register.
@@ -103,7 +103,7 @@ pub enum Place {
     },
 }
 
-/// How the bytes of a narrow integer fill the register that holds it.
+/// The way to fill the rest of a register that holds a narrow integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extend {
     /// Bits beyond the width mean nothing: floats, full-width integers.
@@ -134,7 +134,7 @@ pub struct Move {
     /// The other end.
     pub place: Place,
     /// Whether `place` holds the address of the bytes and not the bytes themselves. If so the caller makes a copy for the callee to
-    /// do with as it likes, so many bytes above [`Plan::stack`], at a multiple of 16.
+    /// overwrite as it likes. The copy begins this many bytes above [`Plan::stack`], at a multiple of 16.
     pub copy: Option<u32>,
 }
 
@@ -194,7 +194,7 @@ pub struct Sret {
     pub size: u32,
 }
 
-/// How a function of one signature is called under one convention.
+/// The way to call a function of one signature under one convention.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The convention.
@@ -208,9 +208,9 @@ pub struct Plan {
     pub ret: Vec<Move>,
     /// Where a result in memory goes. Its pointer is no argument and stands in no other list.
     pub sret: Option<Sret>,
-    /// How many slots the arguments take on the interpreter's side.
+    /// The number of slots that the arguments take on the interpreter's side.
     pub arg_slots: u32,
-    /// How many slots the result takes there.
+    /// The number of slots that the result takes there.
     pub ret_slots: u32,
     /// Bytes between the stack pointer at the call instruction and the end of the stack arguments, shadow space included: a multiple
     /// of the convention's stack alignment.
@@ -251,7 +251,7 @@ pub enum PlanError {
     },
     /// The arguments take more than [`MAX_AREA`].
     TooLarge {
-        /// How many bytes.
+        /// The number of bytes.
         got: u64,
     },
     /// There is no memory for the plan.

@@ -1,4 +1,4 @@
-//! What every system has in common in its face.
+//! The part of the systems' interface that is the same for all.
 
 use farcall_memory::OutOfMemory;
 
@@ -7,6 +7,18 @@ use farcall_memory::OutOfMemory;
 pub(crate) struct ForkHooks {
     pub before: fn(),
     pub after: fn(in_child: bool),
+}
+
+/// As on Linux, where the profiler is that this is for.
+///
+/// # Safety
+/// * The lock is held.
+#[cfg(not(target_os = "linux"))]
+pub(crate) unsafe fn note_code(
+    _: &farcall_arch::emit::Code,
+    _: std::ptr::NonNull<u8>,
+    _: &crate::label::Label,
+) {
 }
 
 /// Whose hook it is that runs as a thread ends; see `at_thread_end`.

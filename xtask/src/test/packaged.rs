@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Report, unwinding};
+use super::{Report, installed, unwinding};
 use crate::libffi::drop_in::{self, tool};
 use crate::paths;
 use crate::process::{self, Output};
@@ -26,8 +26,9 @@ const LIMIT: Duration = Duration::from_secs(300);
 const SHARED_BYTES: u64 = 5 << 17;
 const STATIC_BYTES: u64 = 3 << 19;
 
-/// The newest interface of the C library that may be wanted. It is Rust's standard library that does.
-const GLIBC: [u32; 2] = [2, 33];
+/// The newest interface of the C library that may be wanted. Debian 11 has 2.31, and what libffi itself is built for goes back to 2.27. What
+/// Rust's standard library is made for, and the first with AArch64, is this.
+const GLIBC: [u32; 2] = [2, 17];
 
 /// What the shared library may want at run time, by the beginnings of their names. Whatever else it wanted would be loaded with it.
 const WANTED: &[&str] = &["libc.so.6", "ld-linux-"];
@@ -70,6 +71,8 @@ pub fn files(target: Target) -> Result<Report> {
     let odd: Vec<_> = defined.symmetric_difference(&wanted).collect();
     report.add(odd.is_empty(), format!("libffi.a and {odd:?}"));
     static_programs(target, &prefix, &mut report)?;
+    installed::installed(target, &mut report)?;
+    rust_programs(target, &prefix, &mut report)?;
     Ok(report)
 }
 
@@ -242,6 +245,31 @@ fn beside_another(target: Target, work: &Path, flags: &str, report: &mut Report)
     Ok(())
 }
 
+/// The tests of a program that uses the crate called libffi, linked with the shared library and with the static one.
+fn rust_programs(target: Target, prefix: &Path, report: &mut Report) -> Result<()> {
+    if target.is_foreign() {
+        report
+            .notes
+            .push("left out: a program that uses the crate called libffi".into());
+        return Ok(());
+    }
+    let lib = prefix.join("lib");
+    let alone = paths::libffi(target.spec().triple).join("static");
+    for directory in [&lib, &alone] {
+        let mut cargo = Command::new("cargo");
+        cargo
+            .args(["test", "--locked", "--test", "crate", "--manifest-path"])
+            .arg(paths::root().join("benches/libffi-rs/Cargo.toml"))
+            .arg("--target-dir")
+            .arg(paths::bench()?.join("libffi-rs"))
+            .env("FARCALL_BENCH_LIBFFI", directory)
+            .env("LD_LIBRARY_PATH", directory);
+        let name = directory.display().to_string();
+        report.join(&name, super::cargo::tests(&mut cargo)?);
+    }
+    Ok(())
+}
+
 /// What pkg-config says a static link takes, with the library in `directory`.
 fn pkg_config(prefix: &Path, directory: &Path) -> Result<String> {
     let libdir = format!("--define-variable=libdir={}", directory.display());
@@ -266,7 +294,7 @@ fn rust_library(target: Target, work: &Path, source: &Path) -> Result<PathBuf> {
 }
 
 /// Compiles a program and runs it; what went wrong, if anything did.
-fn run(
+pub(super) fn run(
     target: Target,
     work: &Path,
     source: &Path,

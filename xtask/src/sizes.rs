@@ -9,9 +9,9 @@ use crate::libffi::drop_in::tool;
 use crate::process;
 use crate::target::Target;
 
-/// The most that MicroPython's program may take beyond the one with its own module: 300,000 for all but C's declarations, which are its newest
-/// part, and 200,000 for them.
-pub const MODULE_BYTES: u64 = 300_000 + 200_000;
+/// The most that MicroPython's program may take beyond the one with its own module: 304,000 for all but C's declarations, which are its newest
+/// part, and 206,000 for them.
+pub const MODULE_BYTES: u64 = 304_000 + 206_000;
 
 /// Where the program has what first calls run (`micropython/ffi/first.ld`), and the least that is there while that list knows what
 /// functions are called.

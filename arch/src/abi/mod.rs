@@ -16,7 +16,7 @@ mod sysv64;
 mod win64;
 
 use crate::layout::SLOT;
-use crate::types::{Scalar, Signature};
+use crate::types::{Scalar, Signature, Type};
 use core::fmt;
 use farcall_memory::{OutOfMemory, TryVec, try_to_vec, try_with_capacity};
 use regs::{Convention, Fpr, Gpr};
@@ -324,6 +324,7 @@ impl core::error::Error for PlanError {}
 /// # Errors
 /// [`PlanError`]. Signatures of scalars have a plan under every [`Abi`].
 pub fn plan(signature: &Signature, abi: Abi) -> Result<Plan, PlanError> {
+    check_size(signature)?;
     let fixed = signature.fixed().map(|fixed| fixed as u32);
     let mut args = signature.args().iter().map(Shape::of);
     let plan = collect(abi, fixed, Shape::of(signature.ret()), &mut args)?;
@@ -336,7 +337,7 @@ pub fn plan(signature: &Signature, abi: Abi) -> Result<Plan, PlanError> {
 }
 
 /// The plan of a signature whose types are known by their shapes, none of the arguments' being void. `fixed` of them are named, if it is
-/// variadic.
+/// variadic. Whoever has others than scalars among them knows that they are not larger than [`MAX_AREA`] in all.
 ///
 /// # Errors
 /// [`PlanError`].
@@ -346,28 +347,20 @@ pub fn collect(
     ret: Shape,
     shapes: &mut dyn ExactSizeIterator<Item = Shape>,
 ) -> Result<Plan, PlanError> {
-    // Too many for any stack, whatever they are.
-    if shapes.len() as u64 > MAX_AREA_U64 / LEAST_TAKEN {
-        let got = shapes.map(|shape| taken(&shape)).sum();
+    // As many scalars would be too large.
+    let got = shapes.len() as u64 * (LEAST_TAKEN + u64::from(SLOT));
+    if got > MAX_AREA_U64 {
         return Err(PlanError::TooLarge { got });
     }
     let (mut planner, returned) = Planner::new(abi, fixed, ret)?;
     let mut args = try_with_capacity(shapes.len())?;
     let mut mirrors = Vec::new();
-    let (mut value, mut got) = (0, 0);
-    // Bounds what is added up here and later, so that no sum can exceed its type.
-    while let Some(shape) = shapes.next() {
-        got += taken(&shape);
-        if got > MAX_AREA_U64 {
-            got += shapes.map(|shape| taken(&shape)).sum::<u64>();
-            return Err(PlanError::TooLarge { got });
-        }
+    for (value, shape) in shapes.enumerate() {
         let mut kept = Ok(());
-        planner.place(value, &shape, &mut |mv| {
+        planner.place(value as u32, &shape, &mut |mv| {
             kept = kept.and_then(|()| args.try_push(mv));
         })?;
         kept?;
-        value += 1;
     }
     for mirror in args.iter().filter_map(|mv| planner.mirror(mv)) {
         mirrors.try_push(mirror)?;
@@ -386,12 +379,18 @@ pub fn collect(
     })
 }
 
-/// What an argument takes at most: itself in whole words, the address of its copy, and alignment before either.
-fn taken(arg: &Shape) -> u64 {
-    u64::from(arg.slots()) * u64::from(SLOT) + LEAST_TAKEN
+/// Bounds what everything later adds up, so that no sum there can exceed its type. Shapes come after that: to find the shape of a structure
+/// takes as long as it is large.
+fn check_size(signature: &Signature) -> Result<(), PlanError> {
+    let taken = |arg: &Type| u64::from(arg.slots() * SLOT) + LEAST_TAKEN;
+    let got = signature.args().iter().map(taken).sum();
+    match got {
+        0..=MAX_AREA_U64 => Ok(()),
+        _ => Err(PlanError::TooLarge { got }),
+    }
 }
 
-/// The least of that.
+/// What an argument takes at most besides itself in whole words: the address of its copy, and alignment before either.
 const LEAST_TAKEN: u64 = 4 * SLOT as u64;
 
 const MAX_AREA_U64: u64 = MAX_AREA as u64;

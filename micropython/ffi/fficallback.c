@@ -147,13 +147,13 @@ typedef struct _ffi_passed_t {
     uint64_t *result;
 } ffi_passed_t;
 
-// The slot of what the function returned. Raises what goes wrong. `object` is as for run_with_objects().
-static MP_NOINLINE uint64_t unbox_result(ffi_entered_t *self, const mp_obj_fficallback_t *object, mp_obj_t value) {
+// The slot of what the function returned. Raises what goes wrong.
+static MP_NOINLINE uint64_t unbox_result(ffi_entered_t *self, mp_obj_t value) {
     const farcall_signature *signature = self->signature;
     farcall_kind kind = (farcall_kind)signature->kinds[0];
     if (kind >= FARCALL_STRUCT) {
         uint64_t answer = 0;
-        unbox_answer(self, object == NULL ? self->object : object, value, &answer);
+        unbox_answer(self, self->object, value, &answer);
         return answer;
     }
     bool is_zero = value == mp_const_none && ffi_kind_is_integer(kind);
@@ -174,8 +174,8 @@ static MP_NOINLINE uint64_t unbox_result(ffi_entered_t *self, const mp_obj_ffica
     return slot;
 }
 
-// Calls the function with objects. Raises what goes wrong. `object` is NULL where no answer is looked up in a namespace.
-static inline uint64_t run_with_objects(ffi_entered_t *self, const mp_obj_fficallback_t *object, const mp_obj_t *objs) {
+// Calls the function with objects. Raises what goes wrong.
+static inline uint64_t run_with_objects(ffi_entered_t *self, const mp_obj_t *objs) {
     size_t n_args = self->signature->nargs;
     if (MP_UNLIKELY(!self->checks_stack)) {
         ffi_check_stack(ffi_state(), n_args);
@@ -184,13 +184,23 @@ static inline uint64_t run_with_objects(ffi_entered_t *self, const mp_obj_ffical
     if (mp_obj_is_small_int(value) && ffi_kind_is_integer((farcall_kind)self->signature->kinds[0])) {
         return (uint64_t)(int64_t)MP_OBJ_SMALL_INT_VALUE(value);
     }
-    return unbox_result(self, object, value);
+    return unbox_result(self, value);
+}
+
+// The same where the answer may be the name of a constant.
+static MP_NOINLINE uint64_t run_for_enum(ffi_entered_t *self, const mp_obj_t *objs) {
+    const mp_obj_fficallback_t *object = self->object;
+    size_t n_args = self->signature->nargs;
+    ffi_check_stack(ffi_state(), n_args);
+    uint64_t answer = 0;
+    unbox_answer(self, object, mp_call_function_n_kw(self->function, n_args, 0, objs), &answer);
+    return answer;
 }
 
 // What C reaches through the engine's machine code when a call of ours is in progress and all integers are small. The code
 // catches what is raised.
 static uint64_t handle_objects(void *context, void **objects) {
-    return run_with_objects(context, NULL, (const mp_obj_t *)objects);
+    return run_with_objects(context, (const mp_obj_t *)objects);
 }
 
 // Does the engine's machine code make objects of this kind? ORDER farcall_delivery
@@ -211,15 +221,14 @@ static void box_slots(const farcall_signature *signature, void **objects) {
 static uint64_t handle_some_slots(void *context, void **objects) {
     ffi_entered_t *self = context;
     box_slots(self->signature, objects);
-    return run_with_objects(self, NULL, (const mp_obj_t *)objects);
+    return run_with_objects(self, (const mp_obj_t *)objects);
 }
 
 // The same where the answer may be the name of a constant.
 static uint64_t handle_enum(void *context, void **objects) {
     ffi_entered_t *self = context;
-    const mp_obj_fficallback_t *object = self->object;
     box_slots(self->signature, objects);
-    return run_with_objects(self, object, (const mp_obj_t *)objects);
+    return run_for_enum(self, (const mp_obj_t *)objects);
 }
 
 static farcall_object_handler object_handler_for(const farcall_signature *signature) {
@@ -261,14 +270,13 @@ static MP_NOINLINE uint64_t run_function(ffi_entered_t *self, const uint64_t *ar
         return run_with_values(self, (const ffi_passed_t *)args);
     }
     const farcall_signature *signature = self->signature;
-    const mp_obj_fficallback_t *object = self->object;
     size_t n_args = signature->nargs;
 
     mp_obj_t objs[n_args + 1];
     for (size_t i = 0; i < n_args; ++i) {
         objs[i] = ffi_obj_from_slot((farcall_kind)signature->kinds[i + 1], args[i]);
     }
-    return run_with_objects(self, object, objs);
+    return signature->kinds[0] == FARCALL_ENUM ? run_for_enum(self, objs) : run_with_objects(self, objs);
 }
 
 // Printing runs the exception's own code, which may raise again.

@@ -1,7 +1,7 @@
 //! C functions.
 
-use crate::callback;
 use crate::error::{Error, Result};
+use crate::panics;
 use crate::signature::Signature;
 use crate::slots::{self, Misfit, Param};
 use crate::value::Value;
@@ -23,7 +23,7 @@ pub struct Function {
     address: *const c_void,
     /// How many arguments it takes, each of one slot; [`NOT_PLAIN`] where that is not all there is to know.
     arg_count: usize,
-    compiled: Shared<Compiled>,
+    pub(crate) compiled: Shared<Compiled>,
     library: Option<Shared<engine::Library>>,
     signature: Signature,
     name: Option<Shared<String>>,
@@ -407,7 +407,7 @@ impl Function {
 
     /// Does `call`, unless the library is closed: false then.
     #[inline(always)]
-    fn while_open(&self, call: impl FnOnce()) -> bool {
+    pub(crate) fn while_open(&self, call: impl FnOnce()) -> bool {
         let library = self.library.as_deref();
         let thing = library.map_or(Thing::FUNCTION, engine::Library::thing);
         let place = Place::uninit();
@@ -425,7 +425,7 @@ impl Function {
         }
         if !note.is_null() {
             // SAFETY: the note is this call's.
-            unsafe { callback::resume_panic(note) };
+            unsafe { panics::resume(note) };
         }
         was_open
     }
@@ -454,19 +454,32 @@ impl Function {
         unsafe { self.compiled.call()(self.address, slots, result, compiled) };
     }
 
+    /// The call itself with pointers to the arguments, as for [`Function::call_unchecked`].
+    ///
+    /// # Safety
+    /// * As for [`Function::call_pointers`], with as many arguments as what is compiled has; a result that is narrower than a word
+    ///   has room for one.
+    /// * The library is not closed meanwhile.
+    pub(crate) unsafe fn call_compiled(&self, args: &[*const c_void], result: *mut c_void) {
+        // SAFETY: the caller vouches for the call.
+        unsafe {
+            wide_call::call_with_pointers(&self.compiled, self.address, args.as_ptr(), result);
+        }
+    }
+
     #[cold]
-    fn wrong_count(&self, got: usize) -> Error {
+    pub(crate) fn wrong_count(&self, got: usize) -> Error {
         let words = self.signature.inner().words.args_text();
         Error::argument_count(self.name(), words, self.signature.len(), got)
     }
 
     #[cold]
     #[inline(never)]
-    fn refused<T>(&self) -> Result<T> {
+    pub(crate) fn refused<T>(&self) -> Result<T> {
         Err(Error::Closed { what: self.name()? })
     }
 
-    fn name(&self) -> std::result::Result<String, OutOfMemory> {
+    pub(crate) fn name(&self) -> std::result::Result<String, OutOfMemory> {
         match &self.name {
             Some(name) => try_string(name),
             None => try_format(format_args!("function at {:p}", self.address)),

@@ -10,50 +10,6 @@ use farcall_cdecl::Role;
 use farcall_engine as engine;
 use farcall_memory::{Shared, try_string};
 use std::ffi::{OsStr, c_void};
-use std::path::PathBuf;
-
-/// What names a library to [`Library::open`]: a path or a name as `&str`, `&Path`, `&OsStr` and the like, or an `Option<&str>`, whose `None`
-/// is the program itself. No other types have it.
-pub trait LibraryName: sealed::Sealed {
-    /// The path or the name, if it is not the program itself.
-    fn name(&self) -> Option<&OsStr>;
-}
-
-mod sealed {
-    pub trait Sealed {}
-}
-
-impl<T: AsRef<OsStr> + ?Sized> sealed::Sealed for &T {}
-
-impl<T: AsRef<OsStr> + ?Sized> LibraryName for &T {
-    fn name(&self) -> Option<&OsStr> {
-        Some((*self).as_ref())
-    }
-}
-
-impl sealed::Sealed for String {}
-
-impl LibraryName for String {
-    fn name(&self) -> Option<&OsStr> {
-        Some(self.as_ref())
-    }
-}
-
-impl sealed::Sealed for PathBuf {}
-
-impl LibraryName for PathBuf {
-    fn name(&self) -> Option<&OsStr> {
-        Some(self.as_ref())
-    }
-}
-
-impl sealed::Sealed for Option<&str> {}
-
-impl LibraryName for Option<&str> {
-    fn name(&self) -> Option<&OsStr> {
-        self.map(OsStr::new)
-    }
-}
 
 /// A shared library, or the program itself.
 ///
@@ -65,8 +21,7 @@ pub struct Library {
 }
 
 impl Library {
-    /// Opens a library by its path or by a name that the loader searches for; the program itself, with all it has loaded,
-    /// for `None`. Every symbol it needs is resolved now, and its own are not lent to libraries opened later.
+    /// Opens a library by its path or by a name that the loader searches for. Every symbol it needs is resolved now, and its own are not lent to libraries opened later.
     ///
     /// A linker script, such as the `libc.so` of development packages, stands for all that it names.
     ///
@@ -90,12 +45,9 @@ impl Library {
     /// }
     /// # Ok::<(), farcall::Error>(())
     /// ```
-    pub unsafe fn open(path: impl LibraryName) -> Result<Library> {
+    pub unsafe fn open(path: impl AsRef<OsStr>) -> Result<Library> {
         // SAFETY: the caller vouches for the initialisers and the finalisers.
-        let library = unsafe { engine::Library::open(path.name(), None)? };
-        Ok(Library {
-            shared: Shared::try_new(library)?,
-        })
+        unsafe { Library::opened(Some(path.as_ref()), None) }
     }
 
     /// The program itself, with all it has loaded.
@@ -116,7 +68,7 @@ impl Library {
     /// ```
     pub unsafe fn this() -> Result<Library> {
         // SAFETY: the caller vouches for it.
-        unsafe { Library::open(None) }
+        unsafe { Library::opened(None, None) }
     }
 
     /// [`Library::open`] with the flags of `dlopen`, on Windows those of `LoadLibraryExW`.
@@ -126,9 +78,27 @@ impl Library {
     ///
     /// # Safety
     /// * As for [`Library::open`].
-    pub unsafe fn open_with_flags(path: impl LibraryName, flags: i32) -> Result<Library> {
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")] {
+    /// /// `RTLD_LAZY` of <dlfcn.h>.
+    /// const LAZY: i32 = 1;
+    /// // SAFETY: what the C library does as it is loaded is sound.
+    /// let libm = unsafe { farcall::Library::open_with_flags("libm.so.6", LAZY)? };
+    /// assert_eq!(libm.name(), "libm.so.6");
+    /// # }
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub unsafe fn open_with_flags(path: impl AsRef<OsStr>, flags: i32) -> Result<Library> {
         // SAFETY: the caller vouches for the initialisers and the finalisers.
-        let library = unsafe { engine::Library::open(path.name(), Some(flags))? };
+        unsafe { Library::opened(Some(path.as_ref()), Some(flags)) }
+    }
+
+    /// # Safety
+    /// * As for [`Library::open`].
+    unsafe fn opened(path: Option<&OsStr>, flags: Option<i32>) -> Result<Library> {
+        // SAFETY: the caller vouches for the initialisers and the finalisers.
+        let library = unsafe { engine::Library::open(path, flags)? };
         Ok(Library {
             shared: Shared::try_new(library)?,
         })

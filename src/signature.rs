@@ -372,6 +372,39 @@ impl Inner {
         Ok((compiled, params))
     }
 
+    /// The first value whose type is another one in `rust`, which is read from Rust's types. Of a variadic function the further ones there are
+    /// taken as they are.
+    pub fn first_unlike(&self, rust: &Inner) -> Option<Position> {
+        let signatures = (self.compiled.signature(), rust.compiled.signature());
+        let (Some(own), Some(other)) = signatures else {
+            return Some(Position::Result);
+        };
+        let params = self.params.iter().zip(&rust.params);
+        let mut types = params.zip(own.args().iter().zip(other.args()));
+        let unlike = types.position(|((param, rust), (ty, rust_ty))| {
+            !param.treatment.is_like(rust.treatment) || ty != rust_ty
+        });
+        let is_like = self.ret.treatment.is_like(rust.ret.treatment) && own.ret() == other.ret();
+        let argument = unlike.map(Position::Argument);
+        argument.or((!is_like).then_some(Position::Result))
+    }
+
+    /// What is compiled for a call with the types of `rust` behind the `...`.
+    pub fn with_types_of(&self, rust: &Inner) -> Result<Shared<Compiled>> {
+        let own = self.compiled.signature().ok_or(OutOfMemory)?;
+        let other = rust.compiled.signature().ok_or(OutOfMemory)?;
+        let types = try_collect(other.args().iter().cloned())?;
+        let fixed = self.params.len();
+        let signature = farcall_arch::Signature::variadic(own.ret().clone(), types, fixed);
+        Ok(engine::compile(signature.map_err(CodeError::from)?, None)?)
+    }
+
+    /// What is compiled, if codes say that some of the arguments stand for a `...`.
+    pub fn compiled_if_variadic(&self) -> Option<Shared<Compiled>> {
+        let fixed = self.compiled.signature()?.fixed();
+        fixed.map(|_| self.compiled.clone())
+    }
+
     /// Why a value is none that was due, in words.
     #[cold]
     pub fn misfit(&self, of: &str, position: Position, value: &Value, misfit: Misfit) -> Error {
@@ -434,7 +467,7 @@ fn placed(
 
 impl Words {
     /// A value's place, with its C type: `argument 1 (double x)`.
-    fn place(&self, position: Position) -> std::result::Result<String, OutOfMemory> {
+    pub fn place(&self, position: Position) -> std::result::Result<String, OutOfMemory> {
         let Words::C { scope, ty, .. } = self else {
             return try_format(format_args!("{position}"));
         };

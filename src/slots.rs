@@ -116,6 +116,16 @@ impl Treatment {
         TypeCode::new(letter).map(Treatment::Code)
     }
 
+    /// Whether values of the two are of one sort, if their types are the same.
+    pub fn is_like(self, other: Treatment) -> bool {
+        match (self, other) {
+            (Treatment::Code(one), Treatment::Code(other)) => {
+                one.kind() == other.kind() || one.kind().is_word() && other.kind().is_word()
+            }
+            (one, other) => one == other,
+        }
+    }
+
     /// The type that is passed, unless it is a structure's.
     pub fn ty(self) -> Option<Type> {
         Some(match self {

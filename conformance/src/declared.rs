@@ -1,7 +1,7 @@
-//! C text to cases: what farcall reads of a declaration, and where each part of a value lies by that.
+//! Makes cases of C text: what farcall reads in a declaration, and where it finds each part of a value.
 //!
-//! The C compiler has the same text. It is never told what was read here, but for where in memory that both sides know each part is handed
-//! over: so a member that is elsewhere than farcall takes it to be shows as a wrong value.
+//! The C compiler reads the same text. It learns only in which cell each part is handed over. So a member that is not where farcall
+//! takes it to be shows as a wrong value.
 
 use crate::cases::Case;
 use crate::codes::Code;

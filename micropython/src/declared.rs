@@ -287,7 +287,7 @@ pub(crate) unsafe fn reading<R>(
         }
         return Scope::in_newest(read);
     }
-    // SAFETY: the caller vouches for it.
+    // SAFETY: `scope` is NULL or a namespace that has not been released, by the contract of this function.
     let scope = unsafe { Scope::of(scope)? };
     read(&scope)
 }

@@ -40,7 +40,7 @@ fn of_types(own: &Signature) -> Result<Shared<Signature>, Failure> {
     }
     let parts = own.parts().map(|parts| parts.without_names());
     let parts = parts.ok_or_else(|| Failure::value("a callback of codes"))??;
-    let new = Shared::try_new(Signature::declared(parts, Role::Callback)?)?;
+    let new = Shared::try_new(Signature::declared(parts, Role::Callback, None)?)?;
     LASTING.with(|known| {
         // Another thread may have come first.
         if let Some(known) = find(known) {

@@ -38,7 +38,7 @@ impl Write for Fixed {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let room = self.size - 1 - self.len;
         let fitting = &text[..text.floor_char_boundary(room)];
-        // SAFETY: new()'s caller vouches for the memory, and so much is left of it.
+        // SAFETY: `new` asked for memory of this size, and so much is left of it.
         unsafe {
             let to = self.start.add(self.len);
             to.copy_from_nonoverlapping(fitting.as_ptr(), fitting.len());
@@ -69,7 +69,7 @@ pub unsafe extern "C" fn farcall_signature_show(
     start: *mut c_char,
     size: usize,
 ) {
-    // SAFETY: the caller vouches for the memory and for the signature.
+    // SAFETY: `start` points to `size` bytes, one at least, and `signature` has not been released, by the contract of this function.
     let (mut to, signature) = unsafe { (Fixed::new(start, size), &*signature) };
     if let Some(parts) = signature.parts() {
         // What does not fit is left out.

@@ -71,14 +71,14 @@ pub const TABLES: &[Table] = &[
     Table {
         title: "C calls a function pointer",
         about: "A C function; one that puts its arguments into slots and calls a handler, as a callback does; farcall's entry, with a \
-                handler in C and nothing around it; the crate's `Callback::with_slots` and `Callback::new`, with closures; libffi's closures.",
+                handler in C and nothing around it; the crate's `Callback::with_slots` and `Callback::with_codes`, with closures; libffi's closures.",
         prefix: "callback/",
         columns: &[
             column("c", "C", ""),
             column("c slots", "C, through slots", "c"),
             column("farcall", "entry", "c"),
             column(SLOTS, "`with_slots`", "farcall"),
-            column(VALUES, "`new`", "farcall"),
+            column(VALUES, "`with_codes`", "farcall"),
             column("libffi", "libffi", "farcall"),
             column("libffi of the system", "libffi of the system", "farcall"),
             column(DROP_IN, "farcall as libffi", "libffi"),
@@ -403,7 +403,7 @@ pub const WAYS: &[Way] = &[
     Way {
         ours: true,
         ..native(
-            "**farcall**, `call`, `Callback::new`",
+            "**farcall**, `call`, `Callback::with_codes`",
             "farcall, values",
             VALUES,
         )

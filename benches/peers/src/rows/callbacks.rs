@@ -72,9 +72,9 @@ fn with_slots(case: &Case) -> farcall::Result<farcall::Callback> {
     })
 }
 
-/// `Callback::new` that adds two ints.
+/// `Callback::with_codes` that adds two ints.
 pub fn with_values(case: &Case) -> farcall::Result<farcall::Callback> {
-    farcall::Callback::new(case.ret, case.args, |values| match values {
+    farcall::Callback::with_codes(case.ret, case.args, |values| match values {
         [Value::Int(one), Value::Int(other)] => Value::Int(one + other),
         _ => Value::Void,
     })

@@ -109,8 +109,12 @@ static const farcall_signature *typed_signature(const ffi_entered_t *self, const
     return has_types ? object->signature : self->signature;
 }
 
-static FFI_NORETURN void raise_answer(const ffi_entered_t *self, const mp_obj_fficallback_t *object, ffi_conversion_t why, mp_obj_t value) {
-    const farcall_signature *signature = typed_signature(self, object);
+// `signature` is what the answer was converted by; a text of its type takes one with a namespace.
+static FFI_NORETURN void raise_answer(const ffi_entered_t *self, const farcall_signature *signature, ffi_conversion_t why, mp_obj_t value) {
+    const mp_obj_fficallback_t *object = self->object;
+    if (signature->scope == NULL) {
+        signature = typed_signature(self, object);
+    }
     char where[FFI_WHERE_LEN];
     char type[FFI_WHERE_LEN];
     snprintf(where, sizeof(where), "result of callback %s", name_of_entered(object));
@@ -128,15 +132,14 @@ static void keep_answer(const ffi_entered_t *self, farcall_kind kind, mp_obj_t v
 }
 
 // The result of a callback that is declared in C, or whose result is a struct, in slots of its own, which are zero.
-static void unbox_answer(const ffi_entered_t *self, const mp_obj_fficallback_t *object, mp_obj_t value, uint64_t *slots) {
-    const farcall_signature *signature = typed_signature(self, object);
+static void unbox_answer(const ffi_entered_t *self, const farcall_signature *signature, mp_obj_t value, uint64_t *slots) {
     const farcall_value *answer = &signature->values[0];
     if (answer->kind == FARCALL_VOID || value == MP_OBJ_FROM_PTR(&closed_obj)) {
         return;
     }
     ffi_conversion_t why = ffi_value_from_obj(answer, signature->scope, value, slots);
     if (why != FFI_CONVERTED) {
-        raise_answer(self, object, why, value);
+        raise_answer(self, signature, why, value);
     }
     keep_answer(self, (farcall_kind)answer->kind, value);
 }
@@ -153,7 +156,8 @@ static MP_NOINLINE uint64_t unbox_result(ffi_entered_t *self, mp_obj_t value) {
     farcall_kind kind = (farcall_kind)signature->kinds[0];
     if (kind >= FARCALL_STRUCT) {
         uint64_t answer = 0;
-        unbox_answer(self, self->object, value, &answer);
+        // No structure, and no enumeration: nothing is looked up for it.
+        unbox_answer(self, signature, value, &answer);
         return answer;
     }
     bool is_zero = value == mp_const_none && ffi_kind_is_integer(kind);
@@ -165,7 +169,7 @@ static MP_NOINLINE uint64_t unbox_result(ffi_entered_t *self, mp_obj_t value) {
     if (why != FFI_CONVERTED) {
         char where[FFI_WHERE_LEN];
         if (signature->values != NULL) {
-            raise_answer(self, self->object, why, value);
+            raise_answer(self, signature, why, value);
         }
         snprintf(where, sizeof(where), "result of callback %s", name_of_entered(self->object));
         ffi_raise_conversion(why, where, signature->codes[0], ffi_kind_wants(kind), value);
@@ -192,8 +196,10 @@ static MP_NOINLINE uint64_t run_for_enum(ffi_entered_t *self, const mp_obj_t *ob
     const mp_obj_fficallback_t *object = self->object;
     size_t n_args = self->signature->nargs;
     ffi_check_stack(ffi_state(), n_args);
+    mp_obj_t value = mp_call_function_n_kw(self->function, n_args, 0, objs);
+    // The collector finds the object on the stack up to here.
     uint64_t answer = 0;
-    unbox_answer(self, object, mp_call_function_n_kw(self->function, n_args, 0, objs), &answer);
+    unbox_answer(self, typed_signature(self, object), value, &answer);
     return answer;
 }
 
@@ -259,7 +265,9 @@ static MP_NOINLINE uint64_t run_with_values(ffi_entered_t *self, const ffi_passe
         const farcall_value *value = &signature->values[i + 1];
         objs[i] = ffi_obj_from_value(value, signature->scope, &passed->args[value->slot]);
     }
-    unbox_answer(self, object, mp_call_function_n_kw(self->function, n_args, 0, objs), passed->result);
+    mp_obj_t value = mp_call_function_n_kw(self->function, n_args, 0, objs);
+    // As in run_for_enum().
+    unbox_answer(self, typed_signature(self, object), value, passed->result);
     return *passed->result;
 }
 

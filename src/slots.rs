@@ -370,7 +370,7 @@ pub(crate) unsafe fn load(
     from: *const MaybeUninit<u8>,
 ) -> std::result::Result<Value, OutOfMemory> {
     if let Treatment::Bytes(size) = param.treatment {
-        // SAFETY: the caller vouches for the bytes.
+        // SAFETY: as many bytes as the type has may be read at `from`, by the contract of this function.
         return Ok(Value::Struct(unsafe {
             StructBytes::copied(from, size as usize)?
         }));
@@ -381,7 +381,7 @@ pub(crate) unsafe fn load(
         Treatment::Float(Float::F80) => 10,
         other => other.size() as usize,
     };
-    // SAFETY: the caller vouches for the bytes, and no number has more than 16.
+    // SAFETY: as many bytes as the type has may be read at `from`, by the contract of this function, and no number has more than 16.
     unsafe { from.cast::<u8>().copy_to(bytes.as_mut_ptr(), size) };
     let whole = u128::from_le_bytes(bytes);
     let (low, high) = (whole as u64, (whole >> 64) as u64);

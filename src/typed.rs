@@ -1,15 +1,15 @@
 //! Functions with the Rust types of their arguments and result.
 
 use crate::arguments::Arguments;
-use crate::ctype::{CReturn, Named, Prototype};
+use crate::ctype::{CReturn, Named};
 use crate::error::{Error, Result};
 use crate::func::Function;
 use crate::pointer::FnPointer;
+use crate::rust_types;
 use crate::signature::Signature;
 use crate::slots::Treatment;
 use farcall_arch::{Float, Scalar, Type};
 use farcall_cdecl::Position;
-use farcall_memory::try_format;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -28,13 +28,8 @@ impl Signature {
     /// # Ok::<(), farcall::Error>(())
     /// ```
     pub fn of<P: FnPointer>() -> Result<Signature> {
-        of_types(&P::RETURN, P::Arguments::TYPES)
+        rust_types::signature::<P>(&P::RETURN, P::Arguments::TYPES)
     }
-}
-
-fn of_types(ret: &Named, args: &[Named]) -> Result<Signature> {
-    let text = try_format(format_args!("{}", Prototype { ret, args }))?;
-    Signature::declared(&text)
 }
 
 impl Function {
@@ -70,7 +65,7 @@ impl Function {
         if given < count || given > count && !is_variadic {
             return Err(self.wrong_count(given));
         }
-        let rust = of_types(ret, A::TYPES)?;
+        let rust = rust_types::signature::<fn(A) -> R>(ret, A::TYPES)?;
         let unlike = wanted.inner().first_unlike(rust.inner());
         if let Some(position) = unlike {
             let named = match position {
@@ -136,10 +131,8 @@ impl fmt::Display for RustName {
             Treatment::Bool => "bool",
             Treatment::Int128 => "i128",
             Treatment::Uint128 => "u128",
-            Treatment::Complex(Float::F64) => "farcall::Complex",
-            Treatment::Float(_) | Treatment::Complex(_) => {
-                "a farcall::Value, as Rust has no such type"
-            }
+            Treatment::Complex(Float::F64) => "Complex",
+            Treatment::Float(_) | Treatment::Complex(_) => "a Value, as Rust has no such type",
             Treatment::Bytes(size) => {
                 return write!(f, "a structure of {size} bytes with the same members");
             }
@@ -213,7 +206,7 @@ impl<A: Arguments, R: CReturn> TypedFunction<A, R> {
     pub unsafe fn call(&self, args: A) -> Result<R> {
         let mut result = MaybeUninit::uninit();
         let was_open = self.function.while_open(|| {
-            // SAFETY: the caller vouches for the call.
+            // SAFETY: the contract of this method holds for `call_unchecked`, and the library is open while this closure runs.
             result.write(unsafe { self.call_unchecked(args) });
         });
         match was_open {
@@ -242,7 +235,7 @@ impl<A: Arguments, R: CReturn> TypedFunction<A, R> {
     #[inline]
     pub unsafe fn call_unchecked(&self, args: A) -> R {
         match self.is_variadic {
-            // SAFETY: the types are the function's, and the caller vouches for the rest.
+            // SAFETY: the types have been checked against the function's; the rest is the contract of this method.
             false => unsafe { args.call(self.function.address()) },
             // SAFETY: as above.
             true => unsafe { self.call_variadic(args) },
@@ -261,7 +254,7 @@ impl<A: Arguments, R: CReturn> TypedFunction<A, R> {
         }
         let mut room = Room::<R> { word: 0 };
         args.with_pointers(|pointers| {
-            // SAFETY: the types are those of what is compiled, and the caller vouches for the rest.
+            // SAFETY: the types are those of what is compiled; the rest is the contract of this method.
             unsafe {
                 let result = (&raw mut room).cast();
                 self.function.call_compiled(pointers, result);

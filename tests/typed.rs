@@ -185,7 +185,7 @@ fn types_that_are_not_the_functions_are_errors_that_name_both() {
     let third = common::declared::function("third");
     assert_eq!(
         told::<(f64,), f64>(&third),
-        "third: argument 1 (long double a): expected a farcall::Value, as Rust has no such type, got f64"
+        "third: argument 1 (long double a): expected a Value, as Rust has no such type, got f64"
     );
     let in_codes = func("i", "flip_i", "i");
     assert_eq!(
@@ -196,7 +196,6 @@ fn types_that_are_not_the_functions_are_errors_that_name_both() {
 
 #[test]
 fn twelve_arguments_reach_a_function_each_in_its_place() {
-    #[expect(clippy::too_many_arguments, reason = "that is what is tried")]
     extern "C" fn weigh(
         a: i8,
         b: f64,

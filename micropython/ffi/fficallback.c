@@ -18,8 +18,8 @@
 #endif
 
 // The memory behind a function pointer, which belongs to that pointer for good. All callbacks of one pointer have signatures that are
-// the same to C, and the same `lock`. The signature stays for as long as the process, so it has no namespace: what is looked up in
-// one is looked up by the callback's own signature.
+// the same to C, and the same `lock`. The signature stays for as long as the process, so it has no namespace: the callback looks up types in
+// its own.
 struct _ffi_entered_t {
     const farcall_signature *volatile signature;
     volatile mp_obj_t function; // `closed_obj` while there is no callback

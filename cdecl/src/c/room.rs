@@ -1,27 +1,8 @@
 //! How much memory is reserved for what grows.
 
-use super::declarations::Declarations;
-
 /// The bytes that items have been given.
 pub(super) fn reserved<T>(items: &Vec<T>) -> usize {
     items.capacity() * size_of::<T>()
-}
-
-impl Declarations {
-    /// The bytes of memory that all that has been declared takes, those in reserve included.
-    pub fn memory(&self) -> usize {
-        self.names.reserved()
-            + self.types.reserved()
-            + self.derived.reserved()
-            + reserved(&self.records)
-            + reserved(&self.fields)
-            + reserved(&self.by_name)
-            + reserved(&self.enums)
-            + reserved(&self.functions)
-            + reserved(&self.variables)
-            + reserved(&self.renamed)
-            + self.constants.reserved()
-    }
 }
 
 /// Gives memory back, but for a thirty-second part, so that small texts that follow find room.

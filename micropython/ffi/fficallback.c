@@ -109,8 +109,12 @@ static const farcall_signature *typed_signature(const ffi_entered_t *self, const
     return has_types ? object->signature : self->signature;
 }
 
-static FFI_NORETURN void raise_answer(const ffi_entered_t *self, const mp_obj_fficallback_t *object, ffi_conversion_t why, mp_obj_t value) {
-    const farcall_signature *signature = typed_signature(self, object);
+// `signature` is what the answer was converted by; a text of its type takes one with a namespace.
+static FFI_NORETURN void raise_answer(const ffi_entered_t *self, const farcall_signature *signature, ffi_conversion_t why, mp_obj_t value) {
+    const mp_obj_fficallback_t *object = self->object;
+    if (signature->scope == NULL) {
+        signature = typed_signature(self, object);
+    }
     char where[FFI_WHERE_LEN];
     char type[FFI_WHERE_LEN];
     snprintf(where, sizeof(where), "result of callback %s", name_of_entered(object));
@@ -128,15 +132,14 @@ static void keep_answer(const ffi_entered_t *self, farcall_kind kind, mp_obj_t v
 }
 
 // The result of a callback that is declared in C, or whose result is a struct, in slots of its own, which are zero.
-static void unbox_answer(const ffi_entered_t *self, const mp_obj_fficallback_t *object, mp_obj_t value, uint64_t *slots) {
-    const farcall_signature *signature = typed_signature(self, object);
+static void unbox_answer(const ffi_entered_t *self, const farcall_signature *signature, mp_obj_t value, uint64_t *slots) {
     const farcall_value *answer = &signature->values[0];
     if (answer->kind == FARCALL_VOID || value == MP_OBJ_FROM_PTR(&closed_obj)) {
         return;
     }
     ffi_conversion_t why = ffi_value_from_obj(answer, signature->scope, value, slots);
     if (why != FFI_CONVERTED) {
-        raise_answer(self, object, why, value);
+        raise_answer(self, signature, why, value);
     }
     keep_answer(self, (farcall_kind)answer->kind, value);
 }
@@ -147,13 +150,14 @@ typedef struct _ffi_passed_t {
     uint64_t *result;
 } ffi_passed_t;
 
-// The slot of what the function returned. Raises what goes wrong. `object` is as for run_with_objects().
-static MP_NOINLINE uint64_t unbox_result(ffi_entered_t *self, const mp_obj_fficallback_t *object, mp_obj_t value) {
+// The slot of what the function returned. Raises what goes wrong.
+static MP_NOINLINE uint64_t unbox_result(ffi_entered_t *self, mp_obj_t value) {
     const farcall_signature *signature = self->signature;
     farcall_kind kind = (farcall_kind)signature->kinds[0];
     if (kind >= FARCALL_STRUCT) {
         uint64_t answer = 0;
-        unbox_answer(self, object == NULL ? self->object : object, value, &answer);
+        // No structure, and no enumeration: nothing is looked up for it.
+        unbox_answer(self, signature, value, &answer);
         return answer;
     }
     bool is_zero = value == mp_const_none && ffi_kind_is_integer(kind);
@@ -165,7 +169,7 @@ static MP_NOINLINE uint64_t unbox_result(ffi_entered_t *self, const mp_obj_ffica
     if (why != FFI_CONVERTED) {
         char where[FFI_WHERE_LEN];
         if (signature->values != NULL) {
-            raise_answer(self, self->object, why, value);
+            raise_answer(self, signature, why, value);
         }
         snprintf(where, sizeof(where), "result of callback %s", name_of_entered(self->object));
         ffi_raise_conversion(why, where, signature->codes[0], ffi_kind_wants(kind), value);
@@ -174,8 +178,8 @@ static MP_NOINLINE uint64_t unbox_result(ffi_entered_t *self, const mp_obj_ffica
     return slot;
 }
 
-// Calls the function with objects. Raises what goes wrong. `object` is NULL where no answer is looked up in a namespace.
-static inline uint64_t run_with_objects(ffi_entered_t *self, const mp_obj_fficallback_t *object, const mp_obj_t *objs) {
+// Calls the function with objects. Raises what goes wrong.
+static inline uint64_t run_with_objects(ffi_entered_t *self, const mp_obj_t *objs) {
     size_t n_args = self->signature->nargs;
     if (MP_UNLIKELY(!self->checks_stack)) {
         ffi_check_stack(ffi_state(), n_args);
@@ -184,13 +188,25 @@ static inline uint64_t run_with_objects(ffi_entered_t *self, const mp_obj_ffical
     if (mp_obj_is_small_int(value) && ffi_kind_is_integer((farcall_kind)self->signature->kinds[0])) {
         return (uint64_t)(int64_t)MP_OBJ_SMALL_INT_VALUE(value);
     }
-    return unbox_result(self, object, value);
+    return unbox_result(self, value);
+}
+
+// The same where the answer may be the name of a constant.
+static MP_NOINLINE uint64_t run_for_enum(ffi_entered_t *self, const mp_obj_t *objs) {
+    const mp_obj_fficallback_t *object = self->object;
+    size_t n_args = self->signature->nargs;
+    ffi_check_stack(ffi_state(), n_args);
+    mp_obj_t value = mp_call_function_n_kw(self->function, n_args, 0, objs);
+    // The collector finds the object on the stack up to here.
+    uint64_t answer = 0;
+    unbox_answer(self, typed_signature(self, object), value, &answer);
+    return answer;
 }
 
 // What C reaches through the engine's machine code when a call of ours is in progress and all integers are small. The code
 // catches what is raised.
 static uint64_t handle_objects(void *context, void **objects) {
-    return run_with_objects(context, NULL, (const mp_obj_t *)objects);
+    return run_with_objects(context, (const mp_obj_t *)objects);
 }
 
 // Does the engine's machine code make objects of this kind? ORDER farcall_delivery
@@ -211,15 +227,14 @@ static void box_slots(const farcall_signature *signature, void **objects) {
 static uint64_t handle_some_slots(void *context, void **objects) {
     ffi_entered_t *self = context;
     box_slots(self->signature, objects);
-    return run_with_objects(self, NULL, (const mp_obj_t *)objects);
+    return run_with_objects(self, (const mp_obj_t *)objects);
 }
 
 // The same where the answer may be the name of a constant.
 static uint64_t handle_enum(void *context, void **objects) {
     ffi_entered_t *self = context;
-    const mp_obj_fficallback_t *object = self->object;
     box_slots(self->signature, objects);
-    return run_with_objects(self, object, (const mp_obj_t *)objects);
+    return run_for_enum(self, (const mp_obj_t *)objects);
 }
 
 static farcall_object_handler object_handler_for(const farcall_signature *signature) {
@@ -250,7 +265,9 @@ static MP_NOINLINE uint64_t run_with_values(ffi_entered_t *self, const ffi_passe
         const farcall_value *value = &signature->values[i + 1];
         objs[i] = ffi_obj_from_value(value, signature->scope, &passed->args[value->slot]);
     }
-    unbox_answer(self, object, mp_call_function_n_kw(self->function, n_args, 0, objs), passed->result);
+    mp_obj_t value = mp_call_function_n_kw(self->function, n_args, 0, objs);
+    // As in run_for_enum().
+    unbox_answer(self, typed_signature(self, object), value, passed->result);
     return *passed->result;
 }
 
@@ -261,14 +278,13 @@ static MP_NOINLINE uint64_t run_function(ffi_entered_t *self, const uint64_t *ar
         return run_with_values(self, (const ffi_passed_t *)args);
     }
     const farcall_signature *signature = self->signature;
-    const mp_obj_fficallback_t *object = self->object;
     size_t n_args = signature->nargs;
 
     mp_obj_t objs[n_args + 1];
     for (size_t i = 0; i < n_args; ++i) {
         objs[i] = ffi_obj_from_slot((farcall_kind)signature->kinds[i + 1], args[i]);
     }
-    return run_with_objects(self, object, objs);
+    return signature->kinds[0] == FARCALL_ENUM ? run_for_enum(self, objs) : run_with_objects(self, objs);
 }
 
 // Printing runs the exception's own code, which may raise again.

@@ -1,6 +1,6 @@
 //! Signatures of C types: prototypes, lists of types' names, and codes with structs among them.
 
-use crate::kinds::all;
+use crate::kinds::{self, all};
 use crate::report::Failure;
 use crate::scope::Scope;
 use crate::value::{Value, Way, unpassable};
@@ -83,10 +83,12 @@ impl Declared {
 
     /// How machine code converts the values of a call, if it can.
     pub fn object_call(&self) -> Result<Option<ObjectCall>, OutOfMemory> {
-        let (Some(ret), false) = (self.values[0].boxing(), self.is_extended()) else {
+        let (Some(ret), false) = (kinds::boxing(self.values[0].kind), self.is_extended()) else {
             return Ok(None);
         };
-        let args = all(self.values[1..].iter().map(Value::unbox))?;
+        let args = all(self.values[1..]
+            .iter()
+            .map(|value| kinds::unbox(value.kind, value.is_signed)))?;
         Ok(args.map(|args| ObjectCall { args, ret }))
     }
 
@@ -95,7 +97,9 @@ impl Declared {
         if !self.values[0].is_of_a_slot() {
             return Ok(None);
         }
-        all(self.values[1..].iter().map(Value::delivery))
+        all(self.values[1..]
+            .iter()
+            .map(|value| kinds::delivery(value.kind)))
     }
 
     /// What stands for the codes: all that is asked of them is whether one is an object.

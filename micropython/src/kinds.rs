@@ -1,11 +1,73 @@
 //! The kinds of values that letters stand for, as the C side knows them.
 
 use farcall_arch::Scalar;
+use farcall_arch::endpoint::{Boxing, Delivery, Unbox};
 use farcall_cdecl::{Kind, TypeCode};
 use farcall_memory::{OutOfMemory, TryVec, try_with_capacity};
 
+pub const VOID: u8 = Kind::Void as u8;
+pub const INT: u8 = Kind::Int as u8;
+pub const UINT: u8 = Kind::Uint as u8;
+pub const FLOAT: u8 = Kind::Float as u8;
+pub const DOUBLE: u8 = Kind::Double as u8;
+pub const POINTER: u8 = Kind::Pointer as u8;
+pub const STR: u8 = Kind::Str as u8;
+pub const BYTES: u8 = Kind::Bytes as u8;
+pub const CALLBACK: u8 = Kind::Callback as u8;
+pub const STRUCT: u8 = Kind::Struct as u8;
+
 /// The kind of a function's integers that are as wide as a pointer: they may be whatever a pointer may be. ORDER farcall_kind
 pub const WORD: u8 = 10;
+
+// What C types have besides the kinds of codes. ORDER farcall_kind
+pub const BOOL: u8 = 12;
+pub const RANGED: u8 = 13;
+pub const ENUM: u8 = 14;
+pub const DATA: u8 = 15;
+pub const CODE: u8 = 16;
+pub const LONG_DOUBLE: u8 = 17;
+pub const COMPLEX: u8 = 18;
+pub const WIDE_INT: u8 = 19;
+pub const ELEMENTS: u8 = 20;
+
+/// How machine code makes a C value of an object, if it can.
+pub fn unbox(kind: u8, is_signed: bool) -> Option<Unbox> {
+    match kind {
+        INT | UINT | WORD => Some(Unbox::Int),
+        RANGED | ENUM if is_signed => Some(Unbox::Signed),
+        RANGED | ENUM => Some(Unbox::Unsigned),
+        BOOL => Some(Unbox::Bool),
+        FLOAT | DOUBLE => Some(Unbox::Float),
+        POINTER | STR | BYTES | DATA => Some(Unbox::Pointer),
+        CALLBACK | CODE => Some(Unbox::Function),
+        STRUCT => Some(Unbox::Bytes),
+        _ => None,
+    }
+}
+
+/// How machine code makes an object of a result, if it can.
+pub fn boxing(kind: u8) -> Option<Boxing> {
+    match kind {
+        VOID => Some(Boxing::None),
+        INT | POINTER => Some(Boxing::Int(kind)),
+        UINT => Some(Boxing::Uint(kind)),
+        FLOAT | DOUBLE => Some(Boxing::Float),
+        STR | BYTES => Some(Boxing::Object(kind)),
+        BOOL => Some(Boxing::Bool),
+        STRUCT => Some(Boxing::Bytes),
+        _ => None,
+    }
+}
+
+/// How machine code hands on a callback's argument, if it can. ORDER farcall_delivery
+pub fn delivery(kind: u8) -> Option<Delivery> {
+    match kind {
+        INT | POINTER => Some(Delivery::Signed),
+        UINT => Some(Delivery::Unsigned),
+        FLOAT | DOUBLE | BYTES | BOOL => Some(Delivery::Slot),
+        _ => None,
+    }
+}
 
 /// Whether it is as wide as a pointer.
 fn is_word(scalar: Scalar) -> bool {

@@ -1,15 +1,15 @@
 //! Signatures as C sees them.
 
 use crate::declared::{self, Declared};
-use crate::kinds::{all, of_argument, of_handler, of_parameter, of_result};
+use crate::kinds::{self, all, of_argument, of_handler, of_parameter, of_result};
 use crate::report::{Failure, Report, Status, guard};
 use crate::scope::Scope;
 use crate::text::text;
 use crate::value::Value;
 use crate::written::{LONGEST, Text};
 use farcall_arch::abi::{self, Plan};
-use farcall_arch::endpoint::{Boxing, Delivery, ObjectCall, Unbox};
-use farcall_cdecl::{Codes, Kind, Role};
+use farcall_arch::endpoint::ObjectCall;
+use farcall_cdecl::{Codes, Role};
 use farcall_engine::{
     self as engine, Cache, Cached, Compiled, Conversion, Direction, Endpoint, Served,
 };
@@ -244,43 +244,6 @@ unsafe extern "C-unwind" fn follow_plan(
     unsafe { engine::interp::call_slots((*signature).compiled.plan(), target, slots, result) }
 }
 
-/// How each argument of a callback gets to the handler. ORDER farcall_delivery
-fn deliveries(codes: &Codes) -> Result<Option<Vec<Delivery>>, OutOfMemory> {
-    let delivery = |kind| match kind {
-        Kind::Int | Kind::Pointer | Kind::Str | Kind::Object | Kind::Callback => {
-            Some(Delivery::Signed)
-        }
-        Kind::Uint => Some(Delivery::Unsigned),
-        Kind::Float | Kind::Double | Kind::Bytes => Some(Delivery::Slot),
-        Kind::Void | Kind::Struct => None,
-    };
-    all(codes.args.iter().map(|&code| delivery(of_argument(code))))
-}
-
-/// How a signature's values are converted, unless one of them is an object as it is: a C function that takes those is the interpreter's
-/// own, and may raise through its caller.
-fn object_call(codes: &Codes) -> Result<Option<ObjectCall>, OutOfMemory> {
-    let unbox = |kind| match kind {
-        Kind::Int | Kind::Uint => Some(Unbox::Int),
-        Kind::Float | Kind::Double => Some(Unbox::Float),
-        Kind::Pointer | Kind::Str | Kind::Bytes => Some(Unbox::Pointer),
-        Kind::Callback => Some(Unbox::Function),
-        Kind::Void | Kind::Object | Kind::Struct => None,
-    };
-    let kind = codes.ret.kind();
-    let ret = match kind {
-        Kind::Void => Boxing::None,
-        Kind::Int | Kind::Pointer => Boxing::Int(kind as u8),
-        Kind::Callback => Boxing::Int(Kind::Pointer as u8),
-        Kind::Uint => Boxing::Uint(kind as u8),
-        Kind::Float | Kind::Double => Boxing::Float,
-        Kind::Str | Kind::Bytes => Boxing::Object(kind as u8),
-        Kind::Object | Kind::Struct => return Ok(None),
-    };
-    let args = codes.args.iter().map(|code| unbox(code.kind()));
-    Ok(all(args)?.map(|args| ObjectCall { args, ret }))
-}
-
 /// Why a plan was not made is the engine's to word.
 fn planned(codes: &Codes) -> Result<Plan, engine::Error> {
     let fixed = codes.fixed.map(|fixed| fixed as u32);
@@ -288,11 +251,23 @@ fn planned(codes: &Codes) -> Result<Plan, engine::Error> {
     Ok(abi::collect(engine::host_abi(), fixed, ret, &mut args)?)
 }
 
-/// How values become objects, and objects values, if code can do it.
+/// How values become objects, and objects values, if code can do it. It cannot where one is an object as it is: a C function that takes those is
+/// the interpreter's own, and may raise through its caller.
 fn conversion(codes: &Codes, role: Role) -> Result<Option<Conversion>, OutOfMemory> {
+    let args = codes.args.iter();
     Ok(match role {
-        Role::Function => object_call(codes)?.map(Conversion::Call),
-        Role::Callback => deliveries(codes)?.map(Conversion::Entry),
+        Role::Function => {
+            let Some(ret) = kinds::boxing(of_result(codes.ret)) else {
+                return Ok(None);
+            };
+            // A letter's kind has no range to be held to.
+            let args = all(args.map(|arg| kinds::unbox(arg.kind() as u8, false)))?;
+            args.map(|args| Conversion::Call(ObjectCall { args, ret }))
+        }
+        Role::Callback => {
+            let deliveries = args.map(|&arg| kinds::delivery(of_argument(arg) as u8));
+            all(deliveries)?.map(Conversion::Entry)
+        }
     })
 }
 

@@ -1,9 +1,11 @@
 //! Values of C types, as the C side converts them.
 
-use crate::kinds::{WORD, of_argument, of_handler, of_parameter, of_result};
+use crate::kinds::{
+    BOOL, CODE, COMPLEX, DATA, ELEMENTS, ENUM, LONG_DOUBLE, RANGED, STRUCT, WIDE_INT, of_argument,
+    of_handler, of_parameter, of_result,
+};
 use crate::report::Failure;
 use farcall_arch::Type;
-use farcall_arch::endpoint::{Boxing, Delivery, Unbox};
 use farcall_cdecl::c::{Basic, Declarations, Ty, TypeId};
 use farcall_cdecl::{Kind, StructCode, TypeCode};
 
@@ -12,7 +14,7 @@ use farcall_cdecl::{Kind, StructCode, TypeCode};
 #[repr(C)]
 pub struct Value {
     pub kind: u8,
-    is_signed: bool,
+    pub is_signed: bool,
     /// Bytes of an integer, of a float, or of either part of a complex number; of a `long double` 10 where it is the x87's.
     width: u8,
     /// Whether a struct has a tag or a typedef's name.
@@ -24,26 +26,6 @@ pub struct Value {
     /// The number of its type.
     ty: u32,
 }
-
-// What C types have besides the kinds of codes. ORDER farcall_kind
-const VOID: u8 = Kind::Void as u8;
-const INT: u8 = Kind::Int as u8;
-const UINT: u8 = Kind::Uint as u8;
-const FLOAT: u8 = Kind::Float as u8;
-const DOUBLE: u8 = Kind::Double as u8;
-const POINTER: u8 = Kind::Pointer as u8;
-const STR: u8 = Kind::Str as u8;
-const BYTES: u8 = Kind::Bytes as u8;
-const STRUCT: u8 = Kind::Struct as u8;
-const BOOL: u8 = 12;
-const RANGED: u8 = 13;
-const ENUM: u8 = 14;
-const DATA: u8 = 15;
-const CODE: u8 = 16;
-const LONG_DOUBLE: u8 = 17;
-const COMPLEX: u8 = 18;
-const WIDE_INT: u8 = 19;
-const ELEMENTS: u8 = 20;
 
 /// Which way a value goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,45 +129,6 @@ impl Value {
             size,
             ty: ty.number(),
             ..Value::default()
-        }
-    }
-
-    /// How machine code makes a C value of an object.
-    pub fn unbox(&self) -> Option<Unbox> {
-        match self.kind {
-            INT | UINT | WORD => Some(Unbox::Int),
-            RANGED | ENUM if self.is_signed => Some(Unbox::Signed),
-            RANGED | ENUM => Some(Unbox::Unsigned),
-            BOOL => Some(Unbox::Bool),
-            FLOAT | DOUBLE => Some(Unbox::Float),
-            POINTER | STR | BYTES | DATA => Some(Unbox::Pointer),
-            CODE => Some(Unbox::Function),
-            STRUCT => Some(Unbox::Bytes),
-            _ => None,
-        }
-    }
-
-    /// How machine code makes an object of a result.
-    pub fn boxing(&self) -> Option<Boxing> {
-        match self.kind {
-            VOID => Some(Boxing::None),
-            INT | POINTER => Some(Boxing::Int(self.kind)),
-            UINT => Some(Boxing::Uint(self.kind)),
-            FLOAT | DOUBLE => Some(Boxing::Float),
-            STR | BYTES => Some(Boxing::Object(self.kind)),
-            BOOL => Some(Boxing::Bool),
-            STRUCT => Some(Boxing::Bytes),
-            _ => None,
-        }
-    }
-
-    /// How machine code hands on a callback's argument.
-    pub fn delivery(&self) -> Option<Delivery> {
-        match self.kind {
-            INT | POINTER => Some(Delivery::Signed),
-            UINT => Some(Delivery::Unsigned),
-            FLOAT | DOUBLE | BYTES | BOOL => Some(Delivery::Slot),
-            _ => None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! The memory that declarations take.
+//! What all that has been declared takes of memory.
 
 use super::declarations::Declarations;
 use super::room::reserved;

@@ -196,7 +196,6 @@ fn types_that_are_not_the_functions_are_errors_that_name_both() {
 
 #[test]
 fn twelve_arguments_reach_a_function_each_in_its_place() {
-    #[expect(clippy::too_many_arguments, reason = "that is what is tried")]
     extern "C" fn weigh(
         a: i8,
         b: f64,

@@ -6,7 +6,7 @@ fn main() -> farcall::Result<()> {
     // SAFETY: the C library has been running for as long as this program.
     let libc = unsafe { Library::this()? };
     // void qsort(void *base, size_t count, size_t size, int (*compare)(const void *, const void *))
-    let qsort = libc.func("v", "qsort", "pLLC")?;
+    let qsort = libc.func("v", "qsort", "pQQC")?;
 
     let compare = Callback::with_codes("i", "PP", |args| {
         let [Value::Pointer(a), Value::Pointer(b)] = args else {

@@ -25,10 +25,10 @@ pub enum Constant {
 }
 
 impl Constant {
-    pub(crate) fn of(constant: &c::Constant) -> std::result::Result<Constant, OutOfMemory> {
+    pub(crate) fn of(constant: c::Constant) -> std::result::Result<Constant, OutOfMemory> {
         Ok(match constant {
-            c::Constant::Integer(value) => Constant::Integer(*value),
-            c::Constant::Float(value) => Constant::Float(*value),
+            c::Constant::Integer(value) => Constant::Integer(value),
+            c::Constant::Float(value) => Constant::Float(value),
             c::Constant::Text(bytes) => Constant::Text(try_to_vec(bytes)?),
             // There are no others.
             _ => Constant::Integer(0),

@@ -155,7 +155,7 @@ impl Declarations {
     /// ```
     pub fn functions(&self) -> Result<Vec<String>> {
         self.scope
-            .with(|c| names(c, c.functions().iter().map(|function| function.name)))
+            .with(|c| names(c, c.functions().map(|function| function.name)))
     }
 
     /// The names of all variables, in the order of their declarations.
@@ -170,7 +170,7 @@ impl Declarations {
     /// ```
     pub fn variables(&self) -> Result<Vec<String>> {
         self.scope
-            .with(|c| names(c, c.variables().iter().map(|variable| variable.name)))
+            .with(|c| names(c, c.variables().map(|variable| variable.name)))
     }
 
     /// All constants with their names, in the order of their declarations.
@@ -362,7 +362,7 @@ impl Type {
             let enumerators = c.enumerators(enumeration);
             // All of them are integers.
             let integers = enumerators.filter_map(|(name, value)| match value {
-                c::Constant::Integer(value) => Some((name, *value)),
+                c::Constant::Integer(value) => Some((name, value)),
                 _ => None,
             });
             try_collect_all(integers.map(|(name, value)| Ok((try_string(c.name(name))?, value))))
@@ -377,8 +377,8 @@ impl Type {
                 scope: self.scope.clone(),
                 id: field.ty,
             },
-            offset: field.offset,
-            bits: field.bits,
+            offset: field.offset(),
+            bits: field.bits(),
         })
     }
 }

@@ -197,3 +197,8 @@ pub mod __private {
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The book's page about the crate.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/rust.md")]
+struct Book;

@@ -287,7 +287,7 @@ impl Inner {
         };
         let lowered = scope.with(|c| {
             // What is declared as a function has such a type.
-            let function = c.function_type(ty).ok_or(None)?.clone();
+            let function = c.function_type(ty).ok_or(None)?;
             let (args, types) = scope::treatments(c, &function)
                 .map_err(|(index, error)| Some((Position::Argument(index), error)))?;
             let (ret, ret_ty) = scope::treatment(c, function.ret)
@@ -433,7 +433,7 @@ impl Words {
                 return try_format(format_args!("{position}"));
             };
             let (ty, name) = match position {
-                Position::Argument(index) => match c.params(function).get(index) {
+                Position::Argument(index) => match c.params(&function).nth(index) {
                     Some(param) => (param.ty, param.name),
                     None => return try_format(format_args!("{position} (...)")),
                 },

@@ -34,7 +34,7 @@ fn is_met() -> bool {
 unsafe impl GlobalAlloc for Failing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match is_met() {
-            // SAFETY: the caller vouches for the layout.
+            // SAFETY: the contract is that of `GlobalAlloc`, which the system's allocator has too: the layout is no empty one.
             true => unsafe { System.alloc(layout) },
             false => ptr::null_mut(),
         }
@@ -42,7 +42,7 @@ unsafe impl GlobalAlloc for Failing {
 
     unsafe fn realloc(&self, old: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         match is_met() {
-            // SAFETY: the caller vouches for the memory and its layout.
+            // SAFETY: the contract is that of `GlobalAlloc`: the memory is from this allocator, with this layout.
             true => unsafe { System.realloc(old, layout, size) },
             false => ptr::null_mut(),
         }

@@ -48,6 +48,14 @@ impl Scalar {
     pub const fn is_signed(self) -> bool {
         matches!(self, Scalar::I8 | Scalar::I16 | Scalar::I32 | Scalar::I64)
     }
+
+    /// Whether C promotes it to `int` or `double` where it stands for a prototype's `...` (C11 6.5.2.2p6).
+    pub const fn is_promoted_by_c(self) -> bool {
+        match self {
+            Scalar::I8 | Scalar::U8 | Scalar::I16 | Scalar::U16 | Scalar::F32 => true,
+            Scalar::I32 | Scalar::U32 | Scalar::I64 | Scalar::U64 | Scalar::F64 => false,
+        }
+    }
 }
 
 impl fmt::Display for Scalar {
@@ -248,10 +256,7 @@ impl Signature {
 fn is_promoted_by_c(ty: &Type) -> bool {
     match ty {
         Type::Void | Type::Wide(_) | Type::Complex(_) | Type::Struct(_) => false,
-        Type::Scalar(scalar) => match scalar {
-            Scalar::I8 | Scalar::U8 | Scalar::I16 | Scalar::U16 | Scalar::F32 => true,
-            Scalar::I32 | Scalar::U32 | Scalar::I64 | Scalar::U64 | Scalar::F64 => false,
-        },
+        Type::Scalar(scalar) => scalar.is_promoted_by_c(),
     }
 }
 

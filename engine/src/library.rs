@@ -69,7 +69,7 @@ impl Library {
         // What an embedder closed while in use may have come free by now.
         epoch::reap();
         let flags = flags.unwrap_or(sys::DEFAULT_OPEN_FLAGS);
-        // SAFETY: the caller vouches for the library.
+        // SAFETY: the library's initialisers and finalisers are sound to run, by the contract of this function.
         let loaded = unsafe { sys::LoadedLibrary::open(path, flags) };
         let library = match loaded {
             Ok(library) => library,
@@ -126,25 +126,37 @@ impl Library {
     /// # Errors
     /// [`Error::Symbol`] where there is none, or where it is null; [`Error::Closed`]; [`Error::NulInName`].
     pub fn symbol(&self, name: &str) -> Result<*mut c_void> {
-        if name.contains('\0') {
-            return Err(Error::NulInName {
-                name: try_string(name)?,
-            });
-        }
+        expect_no_nul(name)?;
         let place = Place::uninit();
         let inside = Inside::enter(self.thing(), &place);
         // Looked at only now: what is open stays until this thread has left.
-        let found = self.is_open().then(|| self.loaded.library.symbol(name));
+        let found = self.is_open().then(|| self.look_up(name));
         inside.leave();
         if !self.is_open() {
             epoch::settle(self.thing());
         }
-        let Some(found) = found else {
-            return Err(Error::Closed {
+        found.unwrap_or_else(|| {
+            Err(Error::Closed {
                 what: try_string(&self.name)?,
-            });
-        };
-        let text = match found {
+            })
+        })
+    }
+
+    /// [`Library::symbol`] for an embedder who says himself which libraries are open. The thread need not be known.
+    ///
+    /// # Errors
+    /// [`Error::Symbol`] and [`Error::NulInName`], as there.
+    ///
+    /// # Safety
+    /// * The library is open, and nobody closes it meanwhile.
+    pub unsafe fn symbol_of_open(&self, name: &str) -> Result<*mut c_void> {
+        expect_no_nul(name)?;
+        self.look_up(name)
+    }
+
+    /// What the loader says, of a library that stays open meanwhile.
+    fn look_up(&self, name: &str) -> Result<*mut c_void> {
+        let text = match self.loaded.library.symbol(name) {
             Ok(address) if address.is_null() => try_string("its address is NULL")?,
             Ok(address) => return Ok(address),
             Err(LoaderFailure::OutOfMemory) => return Err(OutOfMemory.into()),
@@ -182,6 +194,15 @@ impl Library {
         // SAFETY: this happens once, and nobody drops the original. Threads that are inside look at it until they leave, which whoever
         // calls this waits for before it drops the copy.
         was_open.then(|| unsafe { std::ptr::read(&*self.loaded) })
+    }
+}
+
+fn expect_no_nul(name: &str) -> Result<()> {
+    match name.as_bytes().contains(&0) {
+        false => Ok(()),
+        true => Err(Error::NulInName {
+            name: try_string(name)?,
+        }),
     }
 }
 

@@ -1,9 +1,9 @@
 // A Python function that C calls.
 //
-// A callback lives until it is closed, because C may keep its address for as long as it likes: a list that the
-// collector starts from holds all the open ones. A thread of C's may be on its way in when one is closed, so what the way in leads to
-// is no object on the heap, but ffi_entered_t. An exception never leaves the handler. It waits in the frame of the
-// call that C is in, and is raised when that returns; where there is no such call, the main thread raises it as soon as it is back
+// A callback lives until it is closed, because C may keep its address for as long as it likes. A list that the
+// collector starts from holds all open callbacks. A thread of C's may be on its way in when a callback is closed, so the function
+// pointer leads to no object on the heap, but to an ffi_entered_t. An exception never leaves the handler. It waits in the frame of the
+// call that C is in, and is raised when that call returns. If there is no such call, the main thread raises it as soon as it is back
 // in Python.
 
 #include <stdio.h>
@@ -17,8 +17,8 @@
 #include <unistd.h>
 #endif
 
-// What C finds behind a function pointer: memory that belongs to that for good. One pointer's callbacks are all of signatures that are
-// the same to C, and all of one `lock`. The signature stays for as long as the process.
+// The memory behind a function pointer, which belongs to that pointer for good. All callbacks of one pointer have signatures that are
+// the same to C, and the same `lock`. The signature stays for as long as the process.
 struct _ffi_entered_t {
     const farcall_signature *volatile signature;
     volatile mp_obj_t function; // `closed_obj` while there is no callback
@@ -560,6 +560,7 @@ mp_obj_t ffi_wrap_callback(ffi_keeper_t *keeper, mp_obj_t function, bool lock) {
         mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("callback: expected a function, got %s"),
             mp_obj_get_type_str(function));
     }
+    ffi_tell_object_model();
     ffi_keep_names(keeper);
     mp_obj_fficallback_t *self = mp_obj_malloc(mp_obj_fficallback_t, &fficallback_type);
     self->prev = self->next = NULL;
@@ -611,7 +612,6 @@ static mp_obj_t ffi_callback(size_t n_args, const mp_obj_t *pos_args, mp_map_t *
         mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("callback: expected a function, got %s"),
             mp_obj_get_type_str(pos_args[1]));
     }
-    ffi_set_object_model();
     ffi_keeper_t *keeper = ffi_new_keeper();
     ffi_read_signature(pos_args[0], pos_args[2], true, keeper);
     return ffi_wrap_callback(keeper, pos_args[1], lock);

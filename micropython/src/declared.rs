@@ -230,10 +230,10 @@ pub fn of_function(
             "expected the parameters of a callback, got '...', which it could not know what it was called with",
         ));
     }
-    let params = c.params(function);
-    let passed = c.passed_params(function).map_err(|(index, error)| {
+    let params = c.params(&function);
+    let passed = c.passed_params(&function).map_err(|(index, error)| {
         let position = Position::Argument(index);
-        match params.get(index) {
+        match params.clone().nth(index) {
             Some(param) => unpassable(c, param.ty, &position, error),
             None => Failure::value_of(&error),
         }
@@ -246,12 +246,12 @@ pub fn of_function(
         symbol,
     };
     let mut declared = Declared::new(ret, origin)?;
-    for (param, passed) in params.iter().zip(passed) {
+    declared.is_open = function.is_variadic;
+    declared.fixed = function.is_variadic.then_some(params.len());
+    for (param, passed) in params.zip(passed) {
         let value = Value::of_type(c, param.ty, &passed, arg_way);
         declared.add(passed, value)?;
     }
-    declared.is_open = function.is_variadic;
-    declared.fixed = function.is_variadic.then_some(params.len());
     Ok(declared)
 }
 
@@ -273,7 +273,7 @@ pub(crate) unsafe fn reading<R>(
         }
         return Scope::in_newest(read);
     }
-    // SAFETY: the caller vouches for it.
+    // SAFETY: `scope` is NULL or a namespace that has not been released, by the contract of this function.
     let scope = unsafe { Scope::of(scope)? };
     read(&scope)
 }

@@ -2,10 +2,6 @@
 //!
 //! Every function reports and none raises: no non-local exit of MicroPython's ever crosses a Rust frame, because nothing
 //! here calls MicroPython. The types that C declares too are tagged ORDER farcall_*, here and in the header.
-#![allow(
-    clippy::result_large_err,
-    reason = "an error holds its text, so that reporting one needs no memory"
-)]
 
 mod declared;
 mod declared_variable;
@@ -20,6 +16,7 @@ mod shown;
 mod signature;
 mod text;
 mod value;
+mod written;
 
 use farcall_cdecl::TypeCode;
 use farcall_engine::epoch::{self, Mark};
@@ -146,7 +143,7 @@ pub unsafe extern "C" fn farcall_library_symbol(
 ) -> Status {
     guard(report, || {
         // SAFETY: the caller vouches for both.
-        let address = unsafe { (*library).symbol(c_text(name)?)? };
+        let address = unsafe { (*library).symbol_of_open(c_text(name)?)? };
         // SAFETY: the caller has a place for it.
         unsafe { out.write(address) };
         Ok(())

@@ -5,6 +5,7 @@ use farcall_arch::endpoint::{
     CatchModel, ErrnoModel, KeptWord, LastError, MAX_SAVED, ObjectModel, PointerField,
     ThreadPointer,
 };
+use farcall_engine::Describe;
 use farcall_memory::try_collect_all;
 use std::slice;
 
@@ -162,9 +163,24 @@ pub unsafe extern "C" fn farcall_object_model_set(
             catch: model.catch()?,
         };
         // SAFETY: the caller vouches for the model.
-        unsafe { farcall_engine::set_object_model(model) };
+        unsafe { farcall_engine::set_object_model(model)? };
         Ok(())
     })
+}
+
+/// # Safety
+/// * As for [`farcall_engine::describe_objects_by`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_objects_described_by(describe: Describe) {
+    // SAFETY: the caller vouches for the function.
+    unsafe { farcall_engine::describe_objects_by(describe) };
+}
+
+/// # Safety
+/// * `report` points to a place for an error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_objects_describe(report: *mut Report) -> Status {
+    guard(report, || Ok(farcall_engine::describe_objects()?))
 }
 
 fn fields(list: &[Field]) -> Result<Vec<PointerField>, Failure> {

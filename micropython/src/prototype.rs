@@ -25,7 +25,7 @@ fn role_of(is_callback: bool) -> Role {
 /// # Safety
 /// * `out` points to a place for the result.
 unsafe fn give(declared: Declared, role: Role, out: *mut *const Signature) -> Result<(), Failure> {
-    let signature = Shared::try_new(Signature::declared(declared, role)?)?;
+    let signature = Shared::try_new(Signature::declared(declared, role, None)?)?;
     // SAFETY: the caller vouches for the place.
     unsafe { out.write(signature.into_raw()) };
     Ok(())
@@ -96,7 +96,7 @@ pub unsafe extern "C" fn farcall_declared_function_new(
     report: *mut Report,
 ) -> Status {
     let find = |c: &Declarations| {
-        let function = c.functions().get(index as usize)?;
+        let function = c.function_numbered(index)?;
         Some((Some(function.name), function.symbol, function.ty))
     };
     // SAFETY: the duties are the same.

@@ -3,6 +3,15 @@
 use crate::report::Failure;
 use std::ffi::{CStr, OsStr, c_char};
 
+/// The bytes as text, if they are UTF-8. Nearly all are a few of ASCII's, which take less to find out than others.
+fn utf8(bytes: &[u8]) -> Option<&str> {
+    match bytes.iter().all(u8::is_ascii) {
+        // SAFETY: ASCII is UTF-8.
+        true => Some(unsafe { std::str::from_utf8_unchecked(bytes) }),
+        false => std::str::from_utf8(bytes).ok(),
+    }
+}
+
 /// A UTF-8 string that C passes by address and length.
 ///
 /// # Safety
@@ -10,8 +19,8 @@ use std::ffi::{CStr, OsStr, c_char};
 pub unsafe fn text<'a>(start: *const c_char, len: usize) -> Result<&'a str, Failure> {
     // SAFETY: the caller vouches for the bytes.
     let bytes = unsafe { std::slice::from_raw_parts(start.cast::<u8>(), len) };
-    std::str::from_utf8(bytes)
-        .map_err(|_| Failure::wrong_type("expected type codes, got bytes that are not UTF-8"))
+    utf8(bytes)
+        .ok_or_else(|| Failure::wrong_type("expected type codes, got bytes that are not UTF-8"))
 }
 
 /// A NUL-terminated UTF-8 string.
@@ -21,9 +30,7 @@ pub unsafe fn text<'a>(start: *const c_char, len: usize) -> Result<&'a str, Fail
 pub unsafe fn c_text<'a>(start: *const c_char) -> Result<&'a str, Failure> {
     // SAFETY: the caller vouches for the string.
     let string = unsafe { CStr::from_ptr(start) };
-    string
-        .to_str()
-        .map_err(|_| Failure::value("expected a name in UTF-8"))
+    utf8(string.to_bytes()).ok_or_else(|| Failure::value("expected a name in UTF-8"))
 }
 
 /// A NUL-terminated path, in whatever bytes the system has for it.

@@ -50,7 +50,8 @@ static volatile long steps_left;
 static volatile bool ends_at_locks, is_at_end;
 
 static bool is_at_lock(greg_t instruction) {
-    return instruction == (greg_t)(uintptr_t)pthread_sigmask || instruction == (greg_t)(uintptr_t)pthread_mutex_lock;
+    return instruction == (greg_t)(uintptr_t)pthread_sigmask || instruction == (greg_t)(uintptr_t)sigprocmask ||
+        instruction == (greg_t)(uintptr_t)pthread_mutex_lock;
 }
 
 static void on_step(int number, siginfo_t *info, void *context) {

@@ -1,6 +1,7 @@
 //! The workspace's helper commands: `cargo xtask --help` lists them.
 
 mod bench;
+mod book;
 mod conformance;
 mod debian;
 mod fuzz;
@@ -64,11 +65,13 @@ enum Command {
     Conformance(conformance::Args),
     /// Fuzz everything that has a fuzz target, a minute each.
     Fuzz(fuzz::Args),
-    /// Build the drop-in libffi and print its directory.
+    /// Build the drop-in libffi, install it, and print its directory.
     Libffi {
         /// The target to build for.
         #[arg(long, value_enum, default_value_t = Target::default())]
         target: Target,
+        #[command(flatten)]
+        places: libffi::install::Places,
     },
     /// Torture all of it for as long as one likes.
     Soak(soak::Args),
@@ -76,6 +79,8 @@ enum Command {
     LibffiSuite(libffi::suite::Args),
     /// Measure farcall beside everything one could use instead.
     Bench(bench::Args),
+    /// Make the documentation's book and print its first page's path.
+    Book,
 }
 
 fn main() -> ExitCode {
@@ -107,13 +112,17 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Test(args) => test::run(&args),
         Command::Conformance(args) => conformance::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
-        Command::Libffi { target } => {
-            println!("{}", libffi::drop_in::build(target)?.display());
+        Command::Libffi { target, places } => {
+            println!("{}", libffi::install::install(target, &places)?.display());
             Ok(ExitCode::SUCCESS)
         }
         Command::LibffiSuite(args) => libffi::suite::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Book => {
+            println!("{}", book::build()?.display());
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

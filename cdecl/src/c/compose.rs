@@ -2,8 +2,8 @@
 
 use super::declarations::Declarations;
 use super::error::Result;
-use super::types::{FunctionType, Param, Ty, TypeId};
-use farcall_memory::TryVec;
+use super::types::{Param, Ty, TypeId};
+use farcall_memory::try_with_capacity;
 
 impl Declarations {
     /// The type of a function that returns `ret` and takes `params`. What is an array or a function among them is a pointer, as C has it
@@ -11,14 +11,14 @@ impl Declarations {
     ///
     /// # Errors
     /// [`super::Error::OutOfMemory`].
-    pub fn function_of(
+    pub fn compose_function(
         &mut self,
         ret: TypeId,
         params: &[TypeId],
         is_variadic: bool,
     ) -> Result<TypeId> {
         self.whole(|c| {
-            let start = c.params.len() as u32;
+            let mut adjusted = try_with_capacity(params.len())?;
             for ty in params {
                 let ty = match c.resolved(*ty) {
                     Ty::Array { of, of_const, .. } => c.add_type(Ty::Pointer {
@@ -31,16 +31,10 @@ impl Declarations {
                     })?,
                     _ => *ty,
                 };
-                c.params.try_push(Param { name: None, ty })?;
+                adjusted.push(Param { name: None, ty });
             }
-            let index = c.function_types.len() as u32;
-            c.function_types.try_push(FunctionType {
-                ret,
-                params: start..c.params.len() as u32,
-                is_variadic,
-                has_prototype: true,
-            })?;
-            Ok(c.add_type(Ty::Function(index))?)
+            let place = c.types.add_function(ret, &adjusted, is_variadic, true)?;
+            Ok(c.add_type(Ty::Function(place))?)
         })
     }
 }

@@ -71,7 +71,7 @@ impl Thing {
 #[must_use]
 pub struct Inside(Option<Pushed>);
 
-/// The address of this, in the stack frame of whoever enters.
+/// The address of this lies in the stack frame of the function that enters.
 pub type Place = std::mem::MaybeUninit<u64>;
 
 impl Inside {

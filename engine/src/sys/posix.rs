@@ -175,7 +175,7 @@ pub(crate) fn block_signals() -> SignalMask {
     // SAFETY: both sets are this function's own, and a set of C's may hold any bits.
     unsafe {
         let mut before: libc::sigset_t = std::mem::zeroed();
-        libc::pthread_sigmask(libc::SIG_BLOCK, &all, &mut before);
+        signals::change_mask(libc::SIG_BLOCK, &all, &mut before);
         SignalMask(before)
     }
 }
@@ -190,9 +190,7 @@ impl Drop for SignalMask {
         let (all, before) = (bytes(&all_signals()), bytes(&self.0));
         let others: [u8; BYTES] = std::array::from_fn(|byte| all[byte] & !before[byte]);
         // SAFETY: the set has all the bytes of one.
-        unsafe {
-            libc::pthread_sigmask(libc::SIG_UNBLOCK, others.as_ptr().cast(), ptr::null_mut())
-        };
+        unsafe { signals::change_mask(libc::SIG_UNBLOCK, others.as_ptr().cast(), ptr::null_mut()) };
     }
 }
 

@@ -13,6 +13,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::install::Places;
 use crate::paths;
 use crate::process::{self, Output};
 use crate::setup;
@@ -72,7 +73,8 @@ pub fn build(target: Target) -> Result<PathBuf> {
     link(target, &object, &lib)?;
     archive_of(target, &object, &lib.join("libffi.a"))?;
     let pkgconfig = paths::made(lib.join("pkgconfig"))?;
-    fs::write(pkgconfig.join("libffi.pc"), pkg_config(target))?;
+    let places = Places::movable("lib");
+    fs::write(pkgconfig.join("libffi.pc"), places.pkg_config(target)?)?;
     Ok(top)
 }
 
@@ -287,7 +289,8 @@ fn link(target: Target, object: &Path, lib: &Path) -> Result<()> {
             // The code that it has made, which lies in its own addresses, is there for as long as the process.
             .arg("-Wl,-z,nodelete");
     }
-    cc.args(private_libraries(target));
+    let own = |library: &&&str| library.starts_with("-l");
+    cc.args(private_libraries(target).iter().filter(own));
     process::run(&mut cc, Output::OnFailure)?;
     fs::rename(&partial, lib.join(name))?;
     #[cfg(unix)]
@@ -300,27 +303,13 @@ fn link(target: Target, object: &Path, lib: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What the object needs of the system, beside what compilers link with anyway, the unwinder among that.
-fn private_libraries(target: Target) -> &'static [&'static str] {
+/// What the object needs of the system, as a static link names it.
+pub fn private_libraries(target: Target) -> &'static [&'static str] {
     match target.spec().runner {
-        // Of its own before glibc 2.34.
-        Runner::None | Runner::Qemu { .. } => &["-lpthread"],
+        // Threads are a library of their own before glibc 2.34. Compilers have several unwinders, and take the one that goes with the rest of the
+        // link: libgcc_s, or libgcc_eh where all is static. By a library's name a static link would fail, and by the other's would a program
+        // have two.
+        Runner::None | Runner::Qemu { .. } => &["-lpthread", "-shared-libgcc"],
         Runner::Wine => &["-lntdll", "-lsynchronization"],
     }
-}
-
-fn pkg_config(target: Target) -> String {
-    let private = private_libraries(target).join(" ");
-    format!(
-        "prefix=${{pcfiledir}}/../..\n\
-         libdir=${{prefix}}/lib\n\
-         includedir=${{prefix}}/include\n\
-         \n\
-         Name: libffi\n\
-         Description: Calls C functions, and makes function pointers, whose types are known at run time only\n\
-         Version: {VERSION}\n\
-         Libs: -L${{libdir}} -lffi\n\
-         Libs.private: {private}\n\
-         Cflags: -I${{includedir}}\n"
-    )
 }

@@ -3,6 +3,7 @@
 //! The newest is installed below `target/bench/libffi/`; the file `source` there, which names what it was built from, is written last.
 
 pub mod drop_in;
+pub mod install;
 pub mod suite;
 
 use std::fs;

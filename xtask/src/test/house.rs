@@ -59,6 +59,10 @@ const HOUSES: &[House] = &[
         ],
     },
     House {
+        source: "cli/src",
+        may_import: &["farcall", "farcall_arch", "farcall_cdecl"],
+    },
+    House {
         source: "soak/src",
         may_import: &["farcall"],
     },

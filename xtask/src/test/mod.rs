@@ -9,6 +9,7 @@ mod docs;
 mod drop_in;
 mod hardened;
 mod house;
+mod installed;
 mod interface;
 mod manifests;
 mod messages;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Report, unwinding};
+use super::{Report, installed, unwinding};
 use crate::libffi::drop_in::{self, tool};
 use crate::paths;
 use crate::process::{self, Output};
@@ -26,8 +26,9 @@ const LIMIT: Duration = Duration::from_secs(300);
 const SHARED_BYTES: u64 = 5 << 17;
 const STATIC_BYTES: u64 = 3 << 19;
 
-/// The newest interface of the C library that may be wanted. It is Rust's standard library that does.
-const GLIBC: [u32; 2] = [2, 33];
+/// The newest interface of the C library that may be wanted. Debian 11 has 2.31, and what libffi itself is built for goes back to 2.27. What
+/// Rust's standard library is made for, and the first with AArch64, is this.
+const GLIBC: [u32; 2] = [2, 17];
 
 /// What the shared library may want at run time, by the beginnings of their names. Whatever else it wanted would be loaded with it.
 const WANTED: &[&str] = &["libc.so.6", "ld-linux-"];
@@ -71,6 +72,7 @@ pub fn files(target: Target) -> Result<Report> {
     report.add(odd.is_empty(), format!("libffi.a and {odd:?}"));
     static_programs(target, &prefix, &mut report)?;
     rust_programs(target, &prefix, &mut report)?;
+    installed::installed(target, &mut report)?;
     Ok(report)
 }
 
@@ -292,7 +294,7 @@ fn rust_library(target: Target, work: &Path, source: &Path) -> Result<PathBuf> {
 }
 
 /// Compiles a program and runs it; what went wrong, if anything did.
-fn run(
+pub(super) fn run(
     target: Target,
     work: &Path,
     source: &Path,

@@ -74,7 +74,7 @@ impl Image {
         match place {
             Place::Int(register) => ptr::from_mut(&mut self.ints[usize::from(register)]).cast(),
             Place::Fp(register) => self.fps[usize::from(register)].as_mut_ptr(),
-            // SAFETY: the caller vouches for the place.
+            // SAFETY: a place on the stack lies within the stack arguments, by the contract of this function.
             Place::Stack { offset, .. } => unsafe { stack.add(offset as usize) },
             // No argument is in one.
             Place::X87(_) => ptr::null_mut(),

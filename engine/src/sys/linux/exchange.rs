@@ -1,4 +1,4 @@
-//! Live pages that are exchanged for others.
+//! Exchanges live pages for others.
 
 use super::fences::sync_icache;
 use crate::sys::posix::memory::Reserved;
@@ -24,7 +24,8 @@ pub(super) unsafe fn replace_pages(to: NonNull<u8>, from: Reserved) -> io::Resul
     let len = from.len();
     let start = from.start().as_ptr().cast::<c_void>();
     let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
-    // SAFETY: the caller owns both ranges.
+    // SAFETY: both ranges are the caller's, and `from` holds all code of `to` that is in use, so a thread that executes there finds the
+    // same bytes after the exchange: the contract of this function.
     let moved = unsafe { libc::mremap(start, len, len, flags, to.as_ptr().cast::<c_void>()) };
     if moved == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());

@@ -1,8 +1,28 @@
-//! Whether a thread may be in a signal's handler just now.
+//! A thread's blocked signals, and whether it may be in a signal's handler just now.
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ptr;
+
+/// Changes which signals this thread blocks, by `set` or not at all if that is null, and stores what it blocked `before` unless that is null.
+/// Whether it did.
+///
+/// # Safety
+/// * Each pointer is null or leads to a set, `before` to one that may be written.
+pub(super) unsafe fn change_mask(
+    how: libc::c_int,
+    set: *const libc::sigset_t,
+    before: *mut libc::sigset_t,
+) -> bool {
+    // Linux has both functions do the same. The other one moved from one library to another with glibc 2.32: programs that are linked with
+    // that do not find it in an earlier one.
+    #[cfg(target_os = "linux")]
+    // SAFETY: the caller answers for the pointers.
+    return unsafe { libc::sigprocmask(how, set, before) } == 0;
+    #[cfg(not(target_os = "linux"))]
+    // SAFETY: as above.
+    return unsafe { libc::pthread_sigmask(how, set, before) } == 0;
+}
 
 thread_local! {
     /// The signals that this thread blocks outside of handlers, once that has been noted.
@@ -29,7 +49,7 @@ fn blocked() -> u64 {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: without a new set this call only fills in the old one.
     let set = unsafe {
-        if libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), set.as_mut_ptr()) != 0 {
+        if !change_mask(libc::SIG_BLOCK, ptr::null(), set.as_mut_ptr()) {
             return u64::MAX;
         }
         set.assume_init()

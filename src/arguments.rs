@@ -43,10 +43,10 @@ macro_rules! arity {
             #[inline(always)]
             unsafe fn call<R: CReturn>(self, function: *const c_void) -> R {
                 type Function<R, $($T),*> = unsafe extern "C-unwind" fn($($T),*) -> R;
-                // SAFETY: the caller vouches for the function.
+                // SAFETY: `function` is the address of a function of these types, by the contract of this method.
                 let function = unsafe { std::mem::transmute::<*const c_void, Function<R, $($T),*>>(function) };
                 let ($($t,)*) = self;
-                // SAFETY: the caller vouches for the call.
+                // SAFETY: the function may be called with these arguments, by the contract of this method.
                 unsafe { function($($t),*) }
             }
 

@@ -176,7 +176,7 @@ impl SignatureBuilder {
                 Some(ret) => ret,
                 None => c.type_named("void")?,
             };
-            c.compose_function(ret, &args, is_variadic)
+            c.function_returning(ret, &args, is_variadic)
         })?;
         let declared = Declared {
             name: None,

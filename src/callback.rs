@@ -347,7 +347,7 @@ impl<P> Callback<P> {
     }
 
     /// The function pointer for C with its type, if that is known to Rust: `unsafe`, as it is good until the callback is dropped or closed,
-    /// and no longer. Whoever calls it vouches for that, and for what the closure makes of the arguments.
+    /// and no longer. Its caller answers for that, and for what the closure makes of the arguments.
     ///
     /// ```
     /// use farcall::Callback;

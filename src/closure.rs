@@ -31,16 +31,16 @@ struct Whole<B> {
 /// # Safety
 /// * As for [`Body::run`]; `closure` is of such a body.
 unsafe fn run<B: Body>(closure: NonNull<Closure>, slots: *const u64, result: *mut u64) {
-    // SAFETY: the caller vouches for the body.
+    // SAFETY: `closure` is of a body of this type, by the contract of this function.
     let whole = unsafe { closure.cast::<Whole<B>>().as_ref() };
-    // SAFETY: the caller vouches for the slots.
+    // SAFETY: `slots` and `result` are those of the call, by the contract of this function.
     unsafe { whole.body.run(slots, result) };
 }
 
 /// # Safety
 /// * `closure` is of such a body, and nobody uses it any more.
 unsafe fn dispose<B: Body>(closure: NonNull<Closure>) {
-    // SAFETY: it came from a box, and the caller vouches for the rest.
+    // SAFETY: it came from a box of this type, and nobody uses it any more, by the contract of this function.
     drop(unsafe { Box::from_raw(closure.cast::<Whole<B>>().as_ptr()) });
 }
 
@@ -151,7 +151,7 @@ impl<F: Fn(&[u64], &mut [u64]) + Send + Sync + 'static> Body for OnSlots<F> {
     unsafe fn run(&self, slots: *const u64, result: *mut u64) {
         let slots: &[u64] = match self.arg_slots {
             0 => &[],
-            // SAFETY: the caller vouches for the slots.
+            // SAFETY: there are as many slots as the signature's arguments take, by the contract of `Body::run`.
             count => unsafe { std::slice::from_raw_parts(slots, count) },
         };
         // SAFETY: as above; nobody else has this memory now.

@@ -1,10 +1,12 @@
 //! What headers declare: types with their layouts, functions, variables and constants.
 
 use crate::constant::Constant;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kind::{TypeKind, of_basic};
 use crate::scope::Scope;
 use crate::signature::Signature;
+use crate::wide::StructBytes;
+use farcall_arch::Type as Passed;
 use farcall_cdecl::c::{self, Declarations as C, Field, NameId, Ty, TypeId};
 use farcall_memory::Shared;
 use farcall_memory::{try_collect_all, try_string};
@@ -255,6 +257,46 @@ impl Type {
     /// ```
     pub fn align(&self) -> Option<u32> {
         self.layout().map(|layout| layout.align)
+    }
+
+    /// A structure or a union of this type by value, as a copy of its bytes. It may stand for an argument behind the `...` of a prototype, too.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`](crate::Error::Mismatch) for other types, for other than its size in bytes, and for what cannot be passed, such as a
+    /// structure that compilers pass in different ways; [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    ///
+    /// ```
+    /// let c = farcall::Declarations::parse("struct pair { short a, b; };")?;
+    /// let pair = c.ty("struct pair")?.value(&[1, 0, 2, 0])?;
+    /// assert_eq!(pair[2], 2);
+    /// let error = c.ty("struct pair")?.value(&[1]).unwrap_err().to_string();
+    /// assert_eq!(error, "struct pair: expected 4 bytes, got 1");
+    /// assert!(c.ty("int")?.value(&[0; 4]).is_err());
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn value(&self, bytes: &[u8]) -> Result<StructBytes> {
+        let wrong = |wanted: fmt::Arguments, got: fmt::Arguments| {
+            let place = self.scope.show(self.id, "")?;
+            Err(Error::mismatch(format_args!("{place}"), wanted, got))
+        };
+        match self.scope.with(|c| c.passed(self.id)) {
+            Ok(ty @ Passed::Struct(_)) if ty.size() as usize == bytes.len() => {
+                Ok(StructBytes::of_type(bytes, ty)?)
+            }
+            Ok(ty @ Passed::Struct(_)) => wrong(
+                format_args!("{} bytes", ty.size()),
+                format_args!("{}", bytes.len()),
+            ),
+            Ok(_) => wrong(
+                format_args!("a structure or a union"),
+                format_args!("another type"),
+            ),
+            Err(c::Unpassable::OutOfMemory(none)) => Err(none.into()),
+            Err(reason) => wrong(
+                format_args!("a type that can be passed"),
+                format_args!("one of which {reason}"),
+            ),
+        }
     }
 
     fn layout(&self) -> Option<c::Layout> {

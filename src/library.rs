@@ -59,7 +59,7 @@ impl Library {
     /// # Ok::<(), farcall::Error>(())
     /// ```
     pub unsafe fn open(path: impl AsRef<OsStr>) -> Result<Library> {
-        // SAFETY: the caller vouches for the initialisers and the finalisers.
+        // SAFETY: the library's initialisers and finalisers are sound to run, by the contract of this function.
         unsafe { Library::opened(Some(path.as_ref()), None) }
     }
 
@@ -80,7 +80,7 @@ impl Library {
     /// # Ok::<(), farcall::Error>(())
     /// ```
     pub unsafe fn this() -> Result<Library> {
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the program's libraries are initialised already; their finalisers are sound to run, by the contract of this function.
         unsafe { Library::opened(None, None) }
     }
 
@@ -103,14 +103,14 @@ impl Library {
     /// # Ok::<(), farcall::Error>(())
     /// ```
     pub unsafe fn open_with_flags(path: impl AsRef<OsStr>, flags: i32) -> Result<Library> {
-        // SAFETY: the caller vouches for the initialisers and the finalisers.
+        // SAFETY: the library's initialisers and finalisers are sound to run, by the contract of this function.
         unsafe { Library::opened(Some(path.as_ref()), Some(flags)) }
     }
 
     /// # Safety
     /// * As for [`Library::open`].
     unsafe fn opened(path: Option<&OsStr>, flags: Option<i32>) -> Result<Library> {
-        // SAFETY: the caller vouches for the initialisers and the finalisers.
+        // SAFETY: the library's initialisers and finalisers are sound to run, by the contract of this function.
         let library = unsafe { engine::Library::open(path, flags)? };
         Ok(Library {
             shared: Shared::try_new(library)?,

@@ -148,7 +148,7 @@ macro_rules! from_slots {
     ($closure:expr, $slots:expr, $($T:ident $t:ident),*) => {{
         let mut _next = 0;
         $(
-            // SAFETY: the caller of what this is used in vouches for the slots.
+            // SAFETY: the macro is used where the contract promises the slots of all these types.
             let $t = unsafe { $slots.add(_next).cast::<$T>().read_unaligned() };
             _next += slots_of::<$T>();
         )*
@@ -166,7 +166,7 @@ macro_rules! arity {
             }
 
             unsafe fn at(address: *const c_void) -> Self {
-                // SAFETY: the caller vouches for the function.
+                // SAFETY: `address` is that of a function of this type, by the contract of the trait's method.
                 unsafe { std::mem::transmute::<*const c_void, Self>(address) }
             }
         }
@@ -204,7 +204,7 @@ macro_rules! arity {
                 }
                 #[cold]
                 #[inline(never)]
-                #[allow(clippy::too_many_arguments, reason = "as many as the closure takes")]
+                #[allow(clippy::too_many_arguments, reason = "they are C's")]
                 fn carefully<F: Fn($($T),*) -> R, R: CReturn, $($T: CType),*>($($t: $T),*) -> R {
                     // SAFETY: as above.
                     let closure = unsafe { NonNull::<F>::dangling().as_ref() };

@@ -346,11 +346,17 @@ impl Inner {
         params.extend_from_slice(&self.params);
         for (index, value) in (types.len()..).zip(more) {
             let treatment = Treatment::of_value(value).ok_or_else(|| {
-                let wanted = Wanted::Words("a number or a pointer behind '...'");
+                let wanted = Wanted::Words(
+                    "a number, a pointer or a structure that a Type has made behind '...'",
+                );
                 misfit(index, value, Misfit::Wanted(wanted))
             })?;
+            let ty = match value {
+                Value::Struct(bytes) => bytes.ty().cloned(),
+                _ => treatment.ty(),
+            };
             // All of these have a type of their own.
-            types.push(treatment.ty().unwrap_or(Type::U64));
+            types.push(ty.unwrap_or(Type::U64));
             let first = params
                 .last()
                 .map_or(0, |last: &Param| last.first + last.slots);

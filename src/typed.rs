@@ -206,7 +206,7 @@ impl<A: Arguments, R: CReturn> TypedFunction<A, R> {
     pub unsafe fn call(&self, args: A) -> Result<R> {
         let mut result = MaybeUninit::uninit();
         let was_open = self.function.while_open(|| {
-            // SAFETY: the caller vouches for the call.
+            // SAFETY: the contract of this method holds for `call_unchecked`, and the library is open while this closure runs.
             result.write(unsafe { self.call_unchecked(args) });
         });
         match was_open {
@@ -235,7 +235,7 @@ impl<A: Arguments, R: CReturn> TypedFunction<A, R> {
     #[inline]
     pub unsafe fn call_unchecked(&self, args: A) -> R {
         match self.is_variadic {
-            // SAFETY: the types are the function's, and the caller vouches for the rest.
+            // SAFETY: the types have been checked against the function's; the rest is the contract of this method.
             false => unsafe { args.call(self.function.address()) },
             // SAFETY: as above.
             true => unsafe { self.call_variadic(args) },
@@ -254,7 +254,7 @@ impl<A: Arguments, R: CReturn> TypedFunction<A, R> {
         }
         let mut room = Room::<R> { word: 0 };
         args.with_pointers(|pointers| {
-            // SAFETY: the types are those of what is compiled, and the caller vouches for the rest.
+            // SAFETY: the types are those of what is compiled; the rest is the contract of this method.
             unsafe {
                 let result = (&raw mut room).cast();
                 self.function.call_compiled(pointers, result);

@@ -120,7 +120,7 @@ impl<P: FnPointer> Callback<P> {
     /// When the closure has panicked, or was called again while it ran: that is a panic in the closure.
     ///
     /// # Calling the pointer
-    /// Whoever calls it vouches for this, beside what the closure wants of its arguments:
+    /// A caller must keep these rules, beside what the closure wants of its arguments:
     /// * All calls begin and end while `user` runs. If C keeps the pointer, it does not call it any more.
     /// * All of them are on this thread.
     /// * They are not left by a jump.
@@ -300,7 +300,7 @@ impl<P: FnPointer, C: ClosureMut<P>> Lent<'_, C, P> {
             }
             // SAFETY: nobody else has it: this is the only place where it is borrowed, on one thread, and not within itself.
             let closure = unsafe { &mut *self.closure.get() };
-            // SAFETY: the caller vouches for the slots.
+            // SAFETY: the slots are those of the arguments, by the contract of this method.
             let value = unsafe { closure.run_mut(slots) };
             self.is_running.set(false);
             value
@@ -333,7 +333,8 @@ unsafe extern "C" fn run_wide_lent<C: ClosureMut<P>, P: FnPointer>(
     slots: *const u64,
     result: *mut u64,
 ) {
-    // SAFETY: the caller vouches for the closure, the slots and the room.
+    // SAFETY: `context` is of such a closure, still lent, the slots are those of its arguments, and `result` has room, by the contract
+    // of this function.
     unsafe {
         let value = (*context.cast::<Lent<C, P>>()).run(slots);
         result.cast::<P::Return>().write_unaligned(value);

@@ -222,7 +222,7 @@ impl Variable {
     /// ```
     pub unsafe fn get(&self) -> Result<Value> {
         let loaded = self.while_open(|| {
-            // SAFETY: the caller vouches for the variable.
+            // SAFETY: there is a variable of this type at the address, and nobody writes it now, by the contract of this method.
             unsafe {
                 match &self.kept.ty {
                     Some(ty) => {
@@ -264,7 +264,8 @@ impl Variable {
         {
             return self.while_open(|| {
                 let to = self.address.cast::<u8>();
-                // SAFETY: the caller vouches for the variable, which has as many bytes.
+                // SAFETY: there is a variable of this type at the address that nobody else accesses now, by the contract of this
+                // method; it has as many bytes.
                 unsafe { to.copy_from(bytes.as_ptr(), bytes.len()) };
             });
         }
@@ -275,7 +276,8 @@ impl Variable {
         let size = treatment.size() as usize;
         self.while_open(|| {
             let to = self.address.cast::<u8>();
-            // SAFETY: the caller vouches for the variable. What is no scalar has as many bytes as it has in slots, and structures are done.
+            // SAFETY: there is a variable of this type at the address that nobody else accesses now, by the contract of this method.
+            // What is no scalar has as many bytes as it has in slots, and structures are done.
             unsafe {
                 match &self.kept.ty {
                     Some(ty) => slot::store(ty, self.address, slots[0]),

@@ -1,7 +1,7 @@
 //! Values that take more than one slot: bytes of structures, complex numbers, and `long double`.
 
 use crate::error::{Error, OutOfMemory, Result};
-use farcall_arch::Float;
+use farcall_arch::{Float, Type};
 use farcall_memory::{Shared, try_to_vec, try_with_capacity};
 use std::arch::asm;
 use std::fmt;
@@ -29,10 +29,24 @@ use std::ops::Deref;
 /// # assert_eq!(argument.to_string(), "structure of 16 bytes");
 /// # Ok::<(), farcall::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct StructBytes {
-    bytes: Shared<Vec<u8>>,
+    content: Shared<Content>,
 }
+
+struct Content {
+    bytes: Vec<u8>,
+    /// How they are passed, where that is known.
+    ty: Option<Type>,
+}
+
+impl PartialEq for StructBytes {
+    fn eq(&self, other: &StructBytes) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for StructBytes {}
 
 impl StructBytes {
     /// A copy of `bytes`.
@@ -66,8 +80,20 @@ impl StructBytes {
     }
 
     pub(crate) fn from_vec(bytes: Vec<u8>) -> std::result::Result<StructBytes, OutOfMemory> {
-        let bytes = Shared::try_new(bytes)?;
-        Ok(StructBytes { bytes })
+        let content = Shared::try_new(Content { bytes, ty: None })?;
+        Ok(StructBytes { content })
+    }
+
+    /// A copy of the bytes of a value that is passed as this type.
+    pub(crate) fn of_type(bytes: &[u8], ty: Type) -> std::result::Result<StructBytes, OutOfMemory> {
+        let (bytes, ty) = (try_to_vec(bytes)?, Some(ty));
+        let content = Shared::try_new(Content { bytes, ty })?;
+        Ok(StructBytes { content })
+    }
+
+    /// How the value is passed, where that is known.
+    pub(crate) fn ty(&self) -> Option<&Type> {
+        self.content.ty.as_ref()
     }
 
     /// A copy of `len` bytes, whichever of them are padding.
@@ -80,8 +106,8 @@ impl StructBytes {
     ) -> std::result::Result<StructBytes, OutOfMemory> {
         let mut bytes = try_with_capacity::<u8>(len)?;
         let to = bytes.as_mut_ptr();
-        // SAFETY: the caller vouches for the bytes, and there is room for them. As far as the compiler knows, the assembly has written all of them:
-        // padding has some content from then on.
+        // SAFETY: `from` has `len` bytes that may be read, by the contract of this function, and there is room for them. As far as the
+        // compiler knows, the assembly has written all of them: padding has some content from then on.
         unsafe {
             to.cast::<MaybeUninit<u8>>().copy_from(from, len);
             asm!("/* {0} */", in(reg) to, options(nostack, preserves_flags));
@@ -115,7 +141,7 @@ impl StructBytes {
                 format_args!("{}", self.len()),
             ));
         }
-        // SAFETY: there are as many bytes, and the caller vouches for their content.
+        // SAFETY: there are as many bytes as `T` has, and they are a valid value of it, by the contract of this method.
         Ok(unsafe { self.as_ptr().cast::<T>().read_unaligned() })
     }
 }
@@ -124,7 +150,7 @@ impl Deref for StructBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.bytes
+        &self.content.bytes
     }
 }
 

@@ -66,9 +66,9 @@ impl Codes {
     /// prototype has its `...`, and a `v` alone is C's `(void)`.
     ///
     /// # Errors
-    /// [`Error::UnknownCode`], [`Error::NotOneCode`], and [`Error::MisplacedCode`] for `v` as one of several arguments, and for a
-    /// mark in a callback, which could not know what it was called with. Of braces, [`Error::UnknownMember`], [`Error::Repeats`],
-    /// [`Error::OpenBraces`] and [`Error::Struct`]. [`Error::Signature`] for a variadic argument of a type that C promotes.
+    /// These of [`crate::Error`]: `UnknownCode`; `NotOneCode`; `MisplacedCode` for `v` as one of several arguments, and for a mark in a
+    /// callback, which could not know what it was called with; of braces, `UnknownMember`, `Repeats`, `OpenBraces` and `Struct`;
+    /// `Signature` for a variadic argument of a type that C promotes.
     pub fn parse(ret: &str, args: &str, role: Role) -> Result<Codes> {
         let args = if args == NO_ARGUMENTS { "" } else { args };
         let mut structs = Vec::new();
@@ -173,7 +173,7 @@ impl Codes {
     /// Refuses structs, for those who treat values of one slot only: `role` says what they cannot be.
     ///
     /// # Errors
-    /// [`Error::MisplacedCode`] for the first of them.
+    /// [`Error::MisplacedCode`](crate::Error::MisplacedCode) for the first of them.
     pub fn expect_no_structs(&self, role: &'static str) -> Result<()> {
         match self.structs.first() {
             None => Ok(()),
@@ -188,7 +188,7 @@ impl Codes {
     /// The signature they spell.
     ///
     /// # Errors
-    /// [`Error::Signature`] for too many arguments, and for a variadic one of a type that C promotes.
+    /// [`Error::Signature`](crate::Error::Signature) for too many arguments, and for a variadic one of a type that C promotes.
     pub fn signature(&self) -> Result<Signature> {
         let mut args = try_collect(self.args.iter().map(|code| code.ty()))?;
         let mut ret = self.ret.ty();

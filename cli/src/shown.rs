@@ -26,7 +26,7 @@ pub unsafe fn shown(c: &Declarations, ty: TypeId, bytes: &[u8], depth: Depth) ->
             let is_text = matches!(c.resolved(to), Ty::Basic(Basic::Char));
             match (address, is_text && depth == Depth::Whole) {
                 (0, _) => "NULL".to_owned(),
-                // SAFETY: the caller vouches for the string.
+                // SAFETY: a pointer to `char` that is not NULL is the address of a string, by the contract of this function.
                 (_, true) => unsafe { CStr::from_ptr(address as *const c_char) }
                     .to_string_lossy()
                     .into_owned(),

@@ -214,7 +214,8 @@ type Wide = unsafe extern "C-unwind" fn(context: *mut c_void, slots: *const u64,
 /// * `record` is that of a callback.
 /// * `image` and `stack` are the registers and the stack arguments it was called with.
 unsafe extern "C-unwind" fn enter(record: *mut Record, image: &mut Image, stack: *mut u8) {
-    // SAFETY: the caller vouches for the record. Its signature stays as long as the process.
+    // SAFETY: the record is a callback's, by the contract of this function, and the thunk that leads here is alive; its signature stays
+    // as long as the process.
     let (handler, context, compiled) = unsafe {
         install_code(record);
         let Record {
@@ -226,8 +227,9 @@ unsafe extern "C-unwind" fn enter(record: *mut Record, image: &mut Image, stack:
         (handler, context, &*compiled.cast::<Compiled>())
     };
     let plan = compiled.plan();
-    // SAFETY: the caller vouches for the registers. A handler is such a function, but that it may be left by unwinding if who made the
-    // callback permits that; one of a wide result takes one argument more.
+    // SAFETY: `image` and `stack` are those of the call, by the contract of this function. The record's handler is a `Handler` of this
+    // signature, which may be left by unwinding if whoever made the callback permits that; one of a wide result takes one argument
+    // more.
     unsafe {
         interp::enter_slots(plan, image, stack, |slots, result| {
             if plan.ret_slots <= 1 {
@@ -249,16 +251,16 @@ unsafe extern "C-unwind" fn enter(record: *mut Record, image: &mut Image, stack:
 /// * `record` is that of a callback.
 #[inline(never)]
 unsafe fn install_code(record: *mut Record) {
-    // SAFETY: the caller vouches for the record.
+    // SAFETY: the record is a callback's, by the contract of this function.
     let (compiled, object_handler) = unsafe { ((*record).compiled, (*record).object_handler) };
-    // SAFETY: the caller vouches for the signature.
+    // SAFETY: a callback's record names its signature, which stays as long as the process.
     let signature = unsafe { &*compiled.cast::<Compiled>() };
     let mut served = signature.serve(Direction::Entry, endpoint(object_handler));
     if served == Served::PlanForGood && object_handler.is_some() {
         served = signature.serve(Direction::Entry, Endpoint::Slots);
     }
     let Served::Code(entry) = served else { return };
-    // SAFETY: the caller vouches for the record, whose thunk is of this signature and kind for good.
+    // SAFETY: the record is a callback's, by the contract of this function, and its thunk is of this signature and kind for good.
     unsafe { thunk::enter_by(record, plan_entry(), entry) };
 }
 

@@ -104,7 +104,7 @@ fn grow<T>(items: &mut Vec<T>, more: usize) -> Result<(), OutOfMemory> {
 /// * The vector has room for it.
 #[inline]
 unsafe fn push_within<T>(items: &mut Vec<T>, item: T) {
-    // SAFETY: the caller vouches for the room, and the item is written before it counts.
+    // SAFETY: the vector has room for the item, by the contract of this function, and the item is written before it counts.
     unsafe {
         items.as_mut_ptr().add(items.len()).write(item);
         items.set_len(items.len() + 1);

@@ -227,7 +227,7 @@ unsafe extern "C-unwind" fn first_calls(
     result: *mut u64,
     signature: *const Signature,
 ) {
-    // SAFETY: C vouches for the signature and the call.
+    // SAFETY: C calls this for a function object, which keeps its signature alive, with the slots of a call of it.
     unsafe {
         (*signature).count_call();
         follow_plan(target, slots, result, signature);
@@ -240,7 +240,7 @@ unsafe extern "C-unwind" fn follow_plan(
     result: *mut u64,
     signature: *const Signature,
 ) {
-    // SAFETY: C vouches for the signature and the call.
+    // SAFETY: C calls this for a function object, which keeps its signature alive, with the slots of a call of it.
     unsafe { engine::interp::call_slots((*signature).compiled.plan(), target, slots, result) }
 }
 
@@ -284,8 +284,8 @@ fn object_call(codes: &Codes) -> Result<Option<ObjectCall>, OutOfMemory> {
 /// Why a plan was not made is the engine's to word.
 fn planned(codes: &Codes) -> Result<Plan, engine::Error> {
     let fixed = codes.fixed.map(|fixed| fixed as u32);
-    let (ret, args) = (codes.ret_shape(), codes.arg_shapes());
-    Ok(abi::collect(engine::host_abi(), fixed, ret, args)?)
+    let (ret, mut args) = (codes.ret_shape(), codes.arg_shapes());
+    Ok(abi::collect(engine::host_abi(), fixed, ret, &mut args)?)
 }
 
 /// How values become objects, and objects values, if code can do it.
@@ -409,10 +409,10 @@ unsafe fn new(
     report: *mut Report,
 ) -> Status {
     guard(report, || {
-        // SAFETY: the caller vouches for the bytes.
+        // SAFETY: each text points to its bytes, by the contract of the functions that call this.
         let signature = unsafe { known(text(ret.0, ret.1)?, text(args.0, args.1)?, role)? };
         // C's reference, until farcall_signature_release().
-        // SAFETY: the caller has a place for it.
+        // SAFETY: `out` points to a place for the result, by the contract of the functions that call this.
         unsafe { out.write(signature.into_raw()) };
         Ok(())
     })

@@ -3,7 +3,7 @@
 use super::declarations::Declarations;
 use super::error::Result;
 use super::types::{Param, Ty, TypeId};
-use farcall_memory::try_with_capacity;
+use farcall_memory::{TryVec, try_with_capacity};
 
 impl Declarations {
     /// The type of a function that returns `ret` and takes `params`. What is an array or a function among them is a pointer, as C has it
@@ -11,14 +11,14 @@ impl Declarations {
     ///
     /// # Errors
     /// [`super::Error::OutOfMemory`].
-    pub fn compose_function(
+    pub fn function_returning(
         &mut self,
         ret: TypeId,
         params: &[TypeId],
         is_variadic: bool,
     ) -> Result<TypeId> {
         self.whole(|c| {
-            let mut adjusted = try_with_capacity(params.len())?;
+            let mut taken = try_with_capacity(params.len())?;
             for ty in params {
                 let ty = match c.resolved(*ty) {
                     Ty::Array { of, of_const, .. } => c.add_type(Ty::Pointer {
@@ -31,9 +31,9 @@ impl Declarations {
                     })?,
                     _ => *ty,
                 };
-                adjusted.push(Param { name: None, ty });
+                taken.try_push(Param { name: None, ty })?;
             }
-            let place = c.types.add_function(ret, &adjusted, is_variadic, true)?;
+            let place = c.types.add_function(ret, &taken, is_variadic, true)?;
             Ok(c.add_type(Ty::Function(place))?)
         })
     }

@@ -126,7 +126,7 @@ pub fn file_of(library: &Library, symbol: &str) -> Option<PathBuf> {
 
 /// The text that a function without arguments gives.
 pub fn text(library: &Library, prototype: &str) -> Option<String> {
-    // SAFETY: the caller names a function that gives the address of a constant string.
+    // SAFETY: each use names a function that takes no arguments and gives the address of a constant string.
     let value = unsafe { library.function(prototype).ok()?.call(&[]).ok()? };
     let start = <*const std::ffi::c_char>::try_from(value).ok()?;
     if start.is_null() {

@@ -1,6 +1,6 @@
-//! The bytes that a move carries, and how they are widened on the way.
+//! Reads and writes the bytes of a move, and widens them on the way.
 //!
-//! The sizes of registers are asked for one by one: a copy of any number of bytes would be a call.
+//! Each size of a register has a case of its own: a copy of any number of bytes would be a call.
 
 use farcall_arch::{Extend, Move};
 

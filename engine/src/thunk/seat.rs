@@ -311,7 +311,8 @@ impl Seats {
 /// # Safety
 /// * `record` is a thunk's, and `new` serves its signature and kind as well as `old`.
 pub(crate) unsafe fn enter_by(record: *mut Record, old: NonNull<u8>, new: NonNull<u8>) {
-    // SAFETY: the caller vouches for the record. Thunks read this one word as a whole.
+    // SAFETY: the record is a thunk's, by the contract of this function, so it is never freed. Thunks read this one word as a whole,
+    // and so it is exchanged.
     let entry = unsafe { AtomicPtr::from_ptr((&raw mut (*record).entry).cast::<*mut u8>()) };
     let (old, new) = (old.as_ptr(), new.as_ptr());
     let _ = entry.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed);

@@ -16,8 +16,10 @@ use crate::paths;
 use crate::process::{self, Output};
 use crate::setup;
 
-/// The version that makes the book. Building it takes about three minutes on two cores; its server and its search are left out.
+/// The version that makes the book. Building it takes some minutes on two cores, more than all of xtask; its server and its search are left out.
 const MDBOOK: &str = "0.5.4";
+/// Where cargo installs it, below the book's directory.
+const PROGRAM: &str = "bin/mdbook";
 /// The list of the book's pages.
 const SUMMARY: &str = "docs/SUMMARY.md";
 /// The kinds of files that pages show.
@@ -27,10 +29,25 @@ const PICTURES: [&str; 2] = ["svg", "png"];
 pub fn build() -> Result<PathBuf> {
     let program = program()?;
     assemble()?;
+    run(&program)?;
+    Ok(directory()?.join("html/index.html"))
+}
+
+/// Builds the book as far as that needs no installation. Returns whether mdBook was there to make HTML.
+pub fn try_build() -> Result<bool> {
+    assemble()?;
+    let program = directory()?.join(PROGRAM);
+    let is_there = is_pinned(&program);
+    if is_there {
+        run(&program)?;
+    }
+    Ok(is_there)
+}
+
+fn run(program: &Path) -> Result<()> {
     let mut mdbook = Command::new(program);
     mdbook.arg("build").current_dir(directory()?);
-    process::run(&mut mdbook, Output::OnFailure)?;
-    Ok(directory()?.join("html/index.html"))
+    process::run(&mut mdbook, Output::OnFailure)
 }
 
 /// The book's pages, as paths from the repository's top.
@@ -51,8 +68,8 @@ fn directory() -> Result<PathBuf> {
 /// mdBook at the pinned version, which is installed below `target/` if it is not there yet.
 fn program() -> Result<PathBuf> {
     let root = directory()?;
-    let program = root.join("bin/mdbook");
-    if version(&program).is_some_and(|version| version.trim_end().ends_with(MDBOOK)) {
+    let program = root.join(PROGRAM);
+    if is_pinned(&program) {
         return Ok(program);
     }
     if setup::is_installation_forbidden() {
@@ -69,9 +86,9 @@ fn program() -> Result<PathBuf> {
     Ok(program)
 }
 
-fn version(program: &Path) -> Option<String> {
-    let output = Command::new(program).arg("--version").output().ok()?;
-    String::from_utf8(output.stdout).ok()
+fn is_pinned(program: &Path) -> bool {
+    let version = Command::new(program).arg("--version").output();
+    version.is_ok_and(|version| version.stdout.trim_ascii_end().ends_with(MDBOOK.as_bytes()))
 }
 
 /// Copies the pages with their pictures, and what mdBook reads beside them.

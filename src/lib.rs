@@ -14,7 +14,40 @@
 //!
 //!     let power = libm.func("d", "pow", "dd")?;
 //!     assert_eq!(power.call(&[2.0.into(), 10.0.into()])?, Value::Double(1024.0));
+//!
+//!     let typed = hypot.typed::<(f64, f64), f64>()?;
+//!     assert_eq!(typed.call((3.0, 4.0))?, 5.0);
 //! }
+//! # Ok::<(), farcall::Error>(())
+//! ```
+//!
+//! # Rust's types
+//!
+//! Where a program knows the types as it is compiled, Rust's own say them. [`Function::typed`] compares them with a signature once, and calls
+//! without values from then on. [`Callback::new`] takes a closure, whose signature its types are; [`Callback::scoped`] lends one for a while, and
+//! [`Callback::leak`] gives one away. [`CType`] says which types there are; structures derive it with the feature `derive`.
+//!
+//! ```
+//! use farcall::{Callback, Library};
+//! use std::ffi::c_void;
+//!
+//! let mut comparisons = 0;
+//! let mut descending = |a: *const c_void, b: *const c_void| -> i32 {
+//!     comparisons += 1;
+//!     // SAFETY: qsort() hands on the addresses of two elements.
+//!     let (a, b) = unsafe { (*a.cast::<i32>(), *b.cast::<i32>()) };
+//!     b.cmp(&a) as i32
+//! };
+//! let mut numbers = [4, 42, 7];
+//! // SAFETY: the program's own libraries are initialised already, and qsort() is as declared here.
+//! let qsort = unsafe { Library::this()?.function("void qsort(void *, size_t, size_t, int (*)(const void *, const void *))")? };
+//! let qsort = qsort.typed::<(*mut c_void, usize, usize, Option<_>), ()>()?;
+//! Callback::scoped(&mut descending, |compare| {
+//!     // SAFETY: there are three elements of four bytes.
+//!     unsafe { qsort.call((numbers.as_mut_ptr().cast(), 3, 4, Some(compare))) }
+//! })??;
+//! assert_eq!(numbers, [42, 7, 4]);
+//! assert!(comparisons >= 2);
 //! # Ok::<(), farcall::Error>(())
 //! ```
 //!

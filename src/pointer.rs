@@ -3,6 +3,7 @@
 use crate::arguments::Arguments;
 use crate::ctype::{CReturn, CType, Named, Shape, slots_of};
 use crate::panics;
+use crate::value::Value;
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
@@ -76,6 +77,13 @@ pub trait FnPointer: Pointer + 'static {
 unsafe impl<P: FnPointer> CType for Option<P> {
     /// A pointer to any function. By a name, as it has a place of its own in a declaration otherwise.
     const SHAPE: Shape = Shape::Plain("void *");
+}
+
+/// The function's address: it must be good for as long as C uses it.
+impl<P: FnPointer> From<P> for Value {
+    fn from(pointer: P) -> Value {
+        pointer.address().into()
+    }
 }
 
 /// A closure that C can call by a pointer of the type `P`, on any thread: an `Fn` whose arguments and result are [`CType`]s.

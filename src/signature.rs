@@ -443,7 +443,7 @@ impl Words {
                     Some(param) => (param.ty, param.name),
                     None => return try_format(format_args!("{position} (...)")),
                 },
-                Position::Result | Position::Variable => (function.ret, None),
+                _ => (function.ret, None),
             };
             let name = name.map_or("", |name| c.name(name));
             try_format(format_args!("{position} ({})", c.show(ty).named(name)))

@@ -70,7 +70,7 @@ impl Function {
         if let Some(position) = unlike {
             let named = match position {
                 Position::Argument(index) => &A::TYPES[index],
-                Position::Result | Position::Variable => ret,
+                _ => ret,
             };
             return Err(self.unlike(position, named));
         }
@@ -95,7 +95,7 @@ impl Function {
         let inner = self.signature().inner();
         let param = match position {
             Position::Argument(index) => inner.params.get(index),
-            Position::Result | Position::Variable => Some(&inner.ret),
+            _ => Some(&inner.ret),
         };
         // What follows the `...` is what C promotes.
         let wanted = param.map_or(RustName::Promoted, |param| RustName::Of(param.treatment));

@@ -7,6 +7,13 @@ use std::cmp::Ordering;
 use std::fmt::{self, Write};
 
 /// A finite number that no `float` comes near. It is shown as `{:e}` shows it: by the fewest digits that tell it from all others.
+///
+/// ```
+/// use farcall_cdecl::BeyondFloat;
+///
+/// assert_eq!(BeyondFloat::new(1e39).map(|number| number.to_string()).as_deref(), Some("1e39"));
+/// assert!(BeyondFloat::new(1e38).is_none());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BeyondFloat(f64);
 

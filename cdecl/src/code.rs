@@ -8,6 +8,13 @@ use std::ffi::c_long;
 
 /// One letter of a signature string, known to be one. In [`crate::Codes`], one stands for a struct's braces as well: its letter is `{`, its kind
 /// [`Kind::Struct`].
+///
+/// ```
+/// use farcall_cdecl::{Kind, TypeCode};
+///
+/// assert_eq!(TypeCode::new('H').map(|code| code.kind()), Some(Kind::Uint));
+/// assert_eq!(TypeCode::new('Z'), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TypeCode {
     letter: u8,

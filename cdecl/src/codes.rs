@@ -13,12 +13,24 @@ use farcall_memory::{OutOfMemory, TryVec, try_collect, try_with_capacity};
 use std::fmt;
 
 /// Stands in a string of argument codes where a variadic function's prototype has its `...`.
+///
+/// ```
+/// assert_eq!(farcall_cdecl::VARIADIC, '.');
+/// ```
 pub const VARIADIC: char = '.';
 
 /// The argument codes of a function whose prototype has `(void)`; no codes at all say the same.
 const NO_ARGUMENTS: &str = "v";
 
 /// Which way values go: it decides which codes make sense where.
+///
+/// ```
+/// use farcall_cdecl::{Codes, Role};
+///
+/// // A callback cannot know what followed the `...`.
+/// assert!(Codes::parse("i", "s.id", Role::Function).is_ok());
+/// assert!(Codes::parse("i", "s.id", Role::Callback).is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// We call C.
@@ -28,6 +40,15 @@ pub enum Role {
 }
 
 /// The codes of a function's result and arguments, checked.
+///
+/// ```
+/// use farcall_cdecl::{Codes, Role};
+///
+/// let codes = Codes::parse("i", "s.id", Role::Function)?;
+/// assert_eq!((codes.args.len(), codes.fixed), (3, Some(1)));
+/// assert_eq!(codes.to_string(), "i(s.id)");
+/// # Ok::<(), farcall_cdecl::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Codes {
     /// The result's code.

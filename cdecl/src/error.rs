@@ -11,6 +11,13 @@ use farcall_arch::structs::MAX_SIZE;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What went wrong.
+///
+/// ```
+/// use farcall_cdecl::{Codes, Error, Role};
+///
+/// let error = Codes::parse("i", "iZ", Role::Function).unwrap_err();
+/// assert!(matches!(error, Error::UnknownCode { got: 'Z', .. }));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

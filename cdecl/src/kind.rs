@@ -6,6 +6,13 @@ use std::fmt;
 pub(crate) const ALL_CODES: &str = "v b B h H i I l L q Q f d p P s S O C";
 
 /// How values of a type code are treated by an interpreter. The numbers are part of the C interface (ORDER farcall_kind).
+///
+/// ```
+/// use farcall_cdecl::{Kind, TypeCode};
+///
+/// assert_eq!(TypeCode::new('d').map(|code| code.kind()), Some(Kind::Double));
+/// assert!(Kind::Str.is_word());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Kind {
@@ -61,7 +68,12 @@ impl Kind {
 }
 
 /// Which value of a signature a message is about.
+///
+/// ```
+/// assert_eq!(farcall_cdecl::Position::Argument(0).to_string(), "argument 1");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Position {
     /// The result.
     Result,

@@ -13,15 +13,18 @@ use syn::{Data, DeriveInput, Error, Fields, Meta, Result, Type, parse_macro_inpu
 /// themselves or arrays of such, written as `[T; N]`. A structure is `Clone` and `Copy` as well.
 ///
 /// ```
-/// # mod farcall {
-/// #     pub use std::marker::Copy as CType;
-/// # }
+/// use farcall::{CType, Signature};
+///
 /// #[repr(C)]
-/// #[derive(Clone, Copy)] // and farcall::CType
+/// #[derive(CType, Clone, Copy)]
 /// struct Pixel {
 ///     place: [f32; 2],
 ///     colour: u32,
 /// }
+///
+/// let signature = Signature::of::<unsafe extern "C" fn(Pixel) -> Pixel>()?;
+/// assert_eq!(signature.slots(0), Some(0..2));
+/// # Ok::<(), farcall::Error>(())
 /// ```
 #[proc_macro_derive(CType)]
 pub fn derive_ctype(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
@@ -152,4 +155,68 @@ fn layout(input: &DeriveInput) -> Result<Layout> {
             "expected `#[repr(C)]`: Rust lays other structures out as it likes",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong with a declaration.
+    fn fault(text: &str) -> String {
+        let input = syn::parse_str(text).expect("a declaration");
+        match implementation(&input) {
+            Err(error) => error.to_string(),
+            Ok(tokens) => tokens.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_c_has_otherwise_is_refused() {
+        for (text, wanted) in [
+            (
+                "#[repr(C)] union A { a: u8 }",
+                "expected a structure: of a union",
+            ),
+            (
+                "#[repr(C)] enum A { B }",
+                "expected a structure: of a union",
+            ),
+            ("struct A { a: u8 }", "expected `#[repr(C)]`"),
+            (
+                "#[repr(C)] struct A {}",
+                "expected a structure with members",
+            ),
+            ("#[repr(C)] struct A;", "expected a structure with members"),
+            (
+                "#[repr(C, packed)] struct A(u8);",
+                "expected `C` or `transparent`",
+            ),
+            (
+                "#[repr(C, packed(2))] struct A(u8);",
+                "expected `C` or `transparent`",
+            ),
+            (
+                "#[repr(C, align(8))] struct A(u8);",
+                "expected `C` or `transparent`",
+            ),
+            (
+                "#[repr(transparent)] struct A(u8, ());",
+                "expected one member",
+            ),
+            (
+                "#[repr(transparent)] struct A([u8; 2]);",
+                "expected a type that C passes by value",
+            ),
+        ] {
+            let fault = fault(text);
+            assert!(fault.starts_with(wanted), "{text}: {fault}");
+        }
+    }
+
+    #[test]
+    fn members_are_bound_to_be_types_of_c() {
+        let tokens = fault("#[repr(C)] struct A<T> { a: T, b: [[i16; 3]; N] }");
+        assert!(tokens.contains("where T : :: farcall :: CType , i16 : :: farcall :: CType"));
+        assert!(tokens.contains("lengths : & [N , 3]"));
+    }
 }

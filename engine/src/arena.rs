@@ -118,6 +118,12 @@ impl Drop for Published {
 /// each follows its signature's plan, by code that is part of the program. That is slower, about as fast as libffi.
 ///
 /// The system is asked each time, by making some code.
+///
+/// ```
+/// // As the environment and the system have it.
+/// let generates = farcall_engine::generates_code();
+/// assert_eq!(generates, farcall_engine::generates_code());
+/// ```
 pub fn generates_code() -> bool {
     let code = emit::thunks(sys::host_abi(), 1, emit::THUNK_SIZE);
     code.is_ok_and(|code| publish(&code).is_ok())

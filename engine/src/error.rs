@@ -7,6 +7,14 @@ use std::io;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What went wrong.
+///
+/// ```
+/// use farcall_engine::{Error, Library};
+///
+/// // SAFETY: there is no such library, and so nothing that it would run.
+/// let error = unsafe { Library::open(Some("no-such-library.so".as_ref()), None) }.unwrap_err();
+/// assert!(matches!(error, Error::Open { .. }));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -4,6 +4,11 @@ use core::fmt;
 use std::collections::TryReserveError;
 
 /// There is no memory for what was asked for.
+///
+/// ```
+/// let none: Result<Vec<u8>, _> = farcall_memory::try_with_capacity(usize::MAX);
+/// assert_eq!(none, Err(farcall_memory::OutOfMemory));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfMemory;
 

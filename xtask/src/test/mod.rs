@@ -5,6 +5,7 @@ mod configurations;
 mod conformance;
 mod counts;
 mod declarations;
+mod dist;
 mod docs;
 mod drop_in;
 mod hardened;
@@ -157,6 +158,11 @@ const STEPS: &[Step] = &[
         "packaged",
         "the files of our libffi are what a distribution wants them to be",
         packaged::files,
+    ),
+    Step::once(
+        "dist",
+        "the packages have what they should, and work without Rust",
+        dist::packages,
     ),
     Step::each(
         "interface",

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{drop_in, packaged, systems, unchanged, unwinding};
+use super::{dist, drop_in, packaged, systems, unchanged, unwinding};
 use crate::libraries;
 use crate::micropython::{self, Module, Release};
 use crate::pins;
@@ -24,6 +24,7 @@ pub fn of(targets: &[Target]) -> Result<Vec<Need>> {
         unchanged::NEEDS,
         systems::MUSL_NEEDS,
         drop_in::GDB,
+        dist::NEEDS,
     ]
     .concat();
     needs.extend(systems::needs());

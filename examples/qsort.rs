@@ -4,11 +4,11 @@ use farcall::{Callback, Library, Value};
 
 fn main() -> farcall::Result<()> {
     // SAFETY: the C library has been running for as long as this program.
-    let libc = unsafe { Library::open(None)? };
+    let libc = unsafe { Library::this()? };
     // void qsort(void *base, size_t count, size_t size, int (*compare)(const void *, const void *))
-    let qsort = libc.func("v", "qsort", "pLLC")?;
+    let qsort = libc.func("v", "qsort", "pQQC")?;
 
-    let compare = Callback::new("i", "PP", |args| {
+    let compare = Callback::with_codes("i", "PP", |args| {
         let [Value::Pointer(a), Value::Pointer(b)] = args else {
             unreachable!("the signature has two pointers");
         };

@@ -12,7 +12,7 @@ const TEXT: &[u8] = b"a foreign call, a foreign call, a foreign call is all we w
 
 fn main() -> farcall::Result<()> {
     // SAFETY: zlib has no initialisers.
-    let zlib = unsafe { Library::open(Some(ZLIB))? };
+    let zlib = unsafe { Library::open(ZLIB)? };
     // unsigned long crc32(unsigned long crc, const void *bytes, unsigned int count)
     let crc32 = zlib.func("L", "crc32", "LPI")?;
     // int compress(void *to, unsigned long *to_len, const void *from, unsigned long from_len), and its counterpart

@@ -1,80 +1,62 @@
 //! Callbacks: function pointers for C that lead to closures.
 
+use crate::closure::{self, Body, Closing, OnSlots};
 use crate::error::{Error, Result};
+use crate::pointer::Pointer;
 use crate::signature::Signature;
 use crate::slots;
 use crate::value::Value;
 use crate::wide_call;
 use farcall_cdecl::Role;
-use farcall_engine::epoch::{self, Inside, Place, Waiting, Work};
-use farcall_engine::{self as engine, Handler, Seat};
-use farcall_memory::try_box;
-use std::any::Any;
+use farcall_engine as engine;
+use farcall_engine::epoch::Work;
 use std::ffi::c_void;
 use std::fmt;
+use std::marker::PhantomData;
 use std::mem::MaybeUninit;
-use std::panic::{self, AssertUnwindSafe};
-use std::ptr::NonNull;
 
 /// A closure that C can call.
+///
+/// [`Callback::new`] takes a closure with Rust types, and `P` is the function pointer's type then. [`Callback::scoped`] lends one to C for a
+/// while, which may be an `FnMut`. Where the types are known at run time only, closures work on [`Value`]s ([`Callback::with_codes`],
+/// [`Callback::declared`], [`Callback::of`]) or on slots ([`Callback::with_slots`], [`Callback::of_slots`]).
 ///
 /// Dropping it, or [`Callback::close`], closes it. What the closure owns is dropped then and there if no thread is running it, and otherwise
 /// on the last thread that does, right after the closure has returned: on no other thread, and at no other time. Should that thread have
 /// jumped over the closure, by `longjmp` say, it happens as the thread makes its next call, or ends. No lock of this crate is
 /// held while destructors run. Where they run after the closure, a panic of one leaves its message and goes no further.
 ///
-/// ```
-/// use farcall::{Callback, Function, Value};
+/// # Panics in closures
+/// A panic in the closure does not unwind through C: C gets zero, and when the innermost [`Function::call`](crate::Function::call) or
+/// [`Callback::scoped`] in whose course it happened returns, the panic goes on. Until then C gets zero from further callbacks in the
+/// course of that call, which are not run. Where there is no such call, on a thread of C's own say, the panic's message is all that
+/// remains of it, and further callbacks run. A returned [`Value`] that does not fit the result's type counts as a panic.
 ///
-/// let add = Callback::new("i", "ii", |args| match args {
-///     [Value::Int(a), Value::Int(b)] => Value::Int(a + b),
-///     _ => unreachable!("the signature has two ints"),
+/// ```
+/// use farcall::Callback;
+/// use std::ffi::{CStr, c_char};
+///
+/// let scaled = Callback::new(|by: i32, text: *const c_char| -> f64 {
+///     // SAFETY: C calls this with a string.
+///     let text = unsafe { CStr::from_ptr(text) };
+///     f64::from(by) * text.to_bytes().len() as f64
 /// })?;
-/// let as_c_sees_it = Function::at(add.code(), "i", "ii")?;
-/// // SAFETY: the function is the callback above.
-/// let sum = unsafe { as_c_sees_it.call(&[40.into(), 2.into()])? };
-/// assert_eq!(sum, Value::Int(42));
+/// let for_c: unsafe extern "C" fn(i32, *const c_char) -> f64 = scaled.as_ptr();
+/// // SAFETY: the function is the callback above, and the argument a string.
+/// assert_eq!(unsafe { for_c(2, c"seven".as_ptr()) }, 10.0);
 /// # Ok::<(), farcall::Error>(())
 /// ```
-pub struct Callback {
-    /// Both, until it is dropped.
-    open: Option<(engine::Callback, Box<Closing>)>,
+pub struct Callback<P = *const c_void> {
+    /// Both, until it is dropped; the closure as what is to be done then, if it owns anything.
+    open: Option<(engine::Callback, Option<Box<Closing>>)>,
     signature: Signature,
+    pointer: PhantomData<P>,
 }
 
 // SAFETY: the closure is Send and Sync, and this gives out no reference to it.
-unsafe impl Send for Callback {}
+unsafe impl<P> Send for Callback<P> {}
 // SAFETY: as above.
-unsafe impl Sync for Callback {}
-
-type Body = dyn Fn(&[u64], &mut [u64]) + Send + Sync;
-
-/// What a closure's thunk owns.
-struct Closure {
-    body: Box<Body>,
-    arg_slots: usize,
-    ret_slots: usize,
-}
-
-/// The closure of a callback, as what is to be done once it is closed. It is made with the callback: closing needs no memory.
-struct Closing {
-    waiting: Waiting,
-    closure: NonNull<Closure>,
-}
-
-// SAFETY: closures are Send.
-unsafe impl Send for Closing {}
-
-impl Work for Closing {
-    fn waiting(&mut self) -> &mut Waiting {
-        &mut self.waiting
-    }
-
-    fn run(self: Box<Self>) {
-        // SAFETY: it came from a box, and the callback that it was of is closed, with no thread inside.
-        drop(unsafe { Box::from_raw(self.closure.as_ptr()) });
-    }
-}
+unsafe impl<P> Sync for Callback<P> {}
 
 /// Values of short argument lists lie on the stack.
 const INLINE_VALUES: usize = 16;
@@ -88,17 +70,26 @@ const _: () = assert!(size_of::<Uninit>() == size_of::<Value>());
 const _: () = assert!(align_of::<Uninit>() == align_of::<Value>());
 
 impl Callback {
-    /// A function pointer that calls `closure` with its arguments' values and returns what it returns. C may call it on any
-    /// thread, and several at once.
-    ///
-    /// A panic in the closure does not unwind through C: C gets zero, and when the innermost [`Function::call`](crate::Function::call) in
-    /// whose course it happened returns, the panic goes on. Until then C gets zero from further callbacks in the course of that call, which
-    /// are not run. Where there is no such call, on a thread of C's own say, the panic's message is all that remains of it, and
-    /// further callbacks run. A returned value that does not fit the result's type counts as a panic.
+    /// A callback with type codes: C's arguments come as values, and what the closure returns is C's result. C may call it on any thread, and
+    /// several at once.
     ///
     /// # Errors
     /// Those of a bad signature, and [`EngineError::ExecutableMemory`](crate::EngineError::ExecutableMemory).
-    pub fn new(
+    ///
+    /// ```
+    /// use farcall::{Callback, Function, Value};
+    ///
+    /// let add = Callback::with_codes("i", "ii", |args| match args {
+    ///     [Value::Int(a), Value::Int(b)] => Value::Int(a + b),
+    ///     _ => unreachable!("the signature has two ints"),
+    /// })?;
+    /// let as_c_sees_it = Function::at(add.code(), "i", "ii")?;
+    /// // SAFETY: the function is the callback above.
+    /// let sum = unsafe { as_c_sees_it.call(&[40.into(), 2.into()])? };
+    /// assert_eq!(sum, Value::Int(42));
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn with_codes(
         ret: &str,
         args: &str,
         closure: impl Fn(&[Value]) -> Value + Send + Sync + 'static,
@@ -236,7 +227,7 @@ impl Callback {
     /// The same without boxing: the closure gets the arguments' slots and fills the result's, which is zero at first.
     ///
     /// # Errors
-    /// Those of [`Callback::new`]; [`Error::Mismatch`] for a result of more than one slot, for which there is [`Callback::of_slots`].
+    /// Those of [`Callback::with_codes`]; [`Error::Mismatch`] for a result of more than one slot, for which there is [`Callback::of_slots`].
     ///
     /// ```
     /// use farcall::{Callback, Function};
@@ -297,44 +288,91 @@ impl Callback {
 
     fn from_signature(
         signature: Signature,
-        body: impl Fn(&[u64], &mut [u64]) + Send + Sync + 'static,
+        run: impl Fn(&[u64], &mut [u64]) + Send + Sync + 'static,
     ) -> Result<Callback> {
         let inner = signature.inner();
-        let closure = try_box(Closure {
-            body: try_box(body)?,
+        let body = OnSlots {
+            run,
             arg_slots: inner.arg_slots(),
             ret_slots: inner.ret.slots as usize,
-        })?;
-        let place = try_box(MaybeUninit::uninit())?;
-        let closure = NonNull::from(Box::leak(closure));
-        let waiting = Waiting::new();
-        let closing = Box::write(place, Closing { waiting, closure });
-        let handler = match inner.ret.slots {
-            0 | 1 => run_closure,
-            // SAFETY: the handler of a wide result is called with an argument more, as this wants it.
-            _ => unsafe { std::mem::transmute::<WideHandler, Handler>(run_wide_closure) },
         };
-        let compiled = inner.compiled.clone();
-        // SAFETY: run_closure is the handler of all callbacks of its signature, and the other one of all those of others; they catch every panic,
-        // and enter before they look. The closure may be called on any thread, being Send and Sync, and lives until no thread is inside, see Drop.
-        let raw = unsafe { engine::Callback::owning(compiled, handler, closure.as_ptr().cast()) };
-        if raw.is_err() {
-            // SAFETY: it is the box of a moment ago, which nobody has seen.
-            drop(unsafe { Box::from_raw(closure.as_ptr()) });
+        Callback::of_body(signature, body)
+    }
+}
+
+impl<P> Callback<P> {
+    /// A callback that owns what it runs.
+    pub(crate) fn of_body(signature: Signature, body: impl Body) -> Result<Callback<P>> {
+        let closing = Closing::new(body)?;
+        let inner = signature.inner();
+        let handler = closure::handler(inner.ret.slots);
+        // SAFETY: the handler takes any seat that owns a closure, and all callbacks of a signature have the same; it catches every panic, and
+        // enters before it looks. The closure may be called on any thread, being Send and Sync, and lives until no thread is inside, see Drop.
+        let raw =
+            unsafe { engine::Callback::owning(inner.compiled.clone(), handler, closing.owned()) };
+        match raw {
+            Ok(raw) => Ok(Callback::opened(raw, Some(closing), signature)),
+            Err(error) => {
+                // Nobody has seen the closure.
+                closing.run();
+                Err(error.into())
+            }
         }
-        Ok(Callback {
-            open: Some((raw?, closing)),
+    }
+
+    pub(crate) fn opened(
+        raw: engine::Callback,
+        closing: Option<Box<Closing>>,
+        signature: Signature,
+    ) -> Callback<P> {
+        Callback {
+            open: Some((raw, closing)),
             signature,
-        })
+            pointer: PhantomData,
+        }
     }
 
     /// The function pointer for C. It is good until the callback is dropped or closed.
+    ///
+    /// ```
+    /// use farcall::Callback;
+    ///
+    /// let callback = Callback::with_codes("v", "", |_| farcall::Value::Void)?;
+    /// assert!(!callback.code().is_null());
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn code(&self) -> *const c_void {
         let open = self.open.as_ref();
         open.map_or(std::ptr::null(), |(raw, _)| raw.code())
     }
 
+    /// The function pointer for C with its type, if that is known to Rust: `unsafe`, as it is good until the callback is dropped or closed,
+    /// and no longer. Its caller answers for that, and for what the closure makes of the arguments.
+    ///
+    /// ```
+    /// use farcall::Callback;
+    ///
+    /// let add = Callback::new(|a: i32, b: i32| a + b)?;
+    /// let pointer: unsafe extern "C" fn(i32, i32) -> i32 = add.as_ptr();
+    /// // SAFETY: the callback is still there, and takes any two ints.
+    /// assert_eq!(unsafe { pointer(40, 2) }, 42);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn as_ptr(&self) -> P
+    where
+        P: Pointer,
+    {
+        // SAFETY: a callback is made with the signature that its type says, and is open.
+        unsafe { P::at(self.code()) }
+    }
+
     /// Its signature.
+    ///
+    /// ```
+    /// let callback = farcall::Callback::new(|n: i64| n)?;
+    /// assert_eq!(callback.signature().len(), 1);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn signature(&self) -> &Signature {
         &self.signature
     }
@@ -342,121 +380,41 @@ impl Callback {
     /// Closes it: calls from C are reported and return zero from now on, as long as its pointer has not become
     /// another callback's. The same as dropping it. It may be closed while it runs: what it owns is dropped right after that then, on the
     /// thread that runs it.
+    ///
+    /// ```
+    /// use farcall::Callback;
+    /// use std::sync::Arc;
+    ///
+    /// let owned = Arc::new(1);
+    /// let inner = owned.clone();
+    /// let callback = Callback::new(move |n: i32| n + *inner)?;
+    /// callback.close();
+    /// assert_eq!(Arc::strong_count(&owned), 1);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn close(self) {}
 }
 
 /// The callback's function pointer: it must outlive every use that C makes of it.
-impl From<&Callback> for Value {
-    fn from(callback: &Callback) -> Value {
+impl<P> From<&Callback<P>> for Value {
+    fn from(callback: &Callback<P>) -> Value {
         callback.code().into()
     }
 }
 
-impl Drop for Callback {
+impl<P> Drop for Callback<P> {
     fn drop(&mut self) {
-        if let Some((raw, closing)) = self.open.take() {
-            raw.close(closing);
+        match self.open.take() {
+            Some((raw, Some(closing))) => raw.close(closing),
+            // What owns nothing may go on running.
+            Some((raw, None)) => drop(raw),
+            None => {}
         }
     }
 }
 
-impl fmt::Debug for Callback {
+impl<P> fmt::Debug for Callback<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Callback({:p}, {})", self.code(), self.signature)
     }
-}
-
-/// The handler of a signature whose result takes more than one slot.
-type WideHandler = unsafe extern "C" fn(*mut c_void, *const u64, *mut u64);
-
-/// The handler of all closures whose result takes one slot at most.
-unsafe extern "C" fn run_closure(context: *mut c_void, slots: *const u64) -> u64 {
-    let mut result = 0;
-    // SAFETY: the entry hands on what it got, and there is one slot.
-    unsafe { run_if_open(context, slots, &mut result) };
-    result
-}
-
-/// The handler of all other closures.
-unsafe extern "C" fn run_wide_closure(context: *mut c_void, slots: *const u64, result: *mut u64) {
-    // SAFETY: the entry hands on what it got, with room for the result.
-    unsafe { run_if_open(context, slots, result) };
-}
-
-/// Runs what a seat owns, unless that is closed or a panic waits for its call.
-///
-/// # Safety
-/// * `context` is the seat that the entry hands on, `slots` are the arguments'. `result` has room for the result, all zero if it is one slot.
-#[inline(always)]
-unsafe fn run_if_open(context: *mut c_void, slots: *const u64, result: *mut u64) {
-    // SAFETY: the entry hands on the seat of its thunk, which stays for good.
-    let seat = unsafe { &*context.cast::<Seat>() };
-    let place = Place::uninit();
-    let inside = seat.enter(&place);
-    // Looked at only now: what is still owned is not dropped before this thread has left.
-    match seat.owned() {
-        None => engine::report_closed(),
-        Some(_) if inside.has_note() => {}
-        // SAFETY: what a seat with this handler owns is a closure; slots are as many as its signature has arguments, which is the thunk's.
-        Some(closure) => unsafe {
-            run_and_catch(closure.cast().as_ref(), slots, result, &inside);
-        },
-    }
-    inside.leave();
-    if seat.is_closed() {
-        epoch::settle(seat.thing());
-    }
-}
-
-/// # Safety
-/// * There are as many slots as the closure's arguments and its result take.
-unsafe fn run_and_catch(closure: &Closure, slots: *const u64, result: *mut u64, inside: &Inside) {
-    let slots: &[u64] = match closure.arg_slots {
-        0 => &[],
-        // SAFETY: the caller vouches for the slots.
-        count => unsafe { std::slice::from_raw_parts(slots, count) },
-    };
-    // SAFETY: as above; nobody else has this memory now.
-    let result = unsafe { std::slice::from_raw_parts_mut(result, closure.ret_slots) };
-    result.fill(0);
-    let run = panic::catch_unwind(AssertUnwindSafe(|| (closure.body)(slots, result)));
-    if let Err(panic) = run {
-        result.fill(0);
-        keep_panic(panic, inside);
-    }
-}
-
-/// What a closure panicked with.
-type Panic = Box<dyn Any + Send>;
-
-/// Keeps a closure's panic for the call in whose course it happened.
-#[cold]
-fn keep_panic(panic: Panic, inside: &Inside) {
-    let Ok(place) = try_box(MaybeUninit::uninit()) else {
-        // The message is out, and there is no memory to keep the panic for the call.
-        return drop_panic(panic);
-    };
-    let note = Box::into_raw(Box::write(place, panic));
-    if let Err(nobodys) = inside.leave_note(note.cast()) {
-        // SAFETY: notes come from here, and this one is nobody else's.
-        drop_panic(*unsafe { Box::from_raw(nobodys.cast::<Panic>()) });
-    }
-}
-
-/// What a panic carries may panic as it is dropped: the message is out, and there is nobody to tell.
-fn drop_panic(panic: Panic) {
-    if let Err(another) = panic::catch_unwind(AssertUnwindSafe(|| drop(panic))) {
-        std::mem::forget(another);
-    }
-}
-
-/// Lets a panic go on that was held back while C was on the stack.
-///
-/// # Safety
-/// * `note` is what a call has found as it left, and not null.
-#[cold]
-pub(crate) unsafe fn resume_panic(note: *mut c_void) {
-    // SAFETY: all notes come from keep_panic().
-    let panic = unsafe { Box::from_raw(note.cast::<Panic>()) };
-    panic::resume_unwind(*panic);
 }

@@ -1,31 +1,42 @@
 //! C functions.
 
-use crate::callback;
 use crate::error::{Error, Result};
+use crate::panics;
 use crate::signature::Signature;
 use crate::slots::{self, Misfit, Param};
 use crate::value::Value;
 use crate::wide_call;
-use farcall_cdecl::{Codes, Position, Role};
+use farcall_cdecl::{Position, Role};
 use farcall_engine::epoch::{self, Inside, Place, Thing};
 use farcall_engine::{self as engine, Compiled};
 use farcall_memory::{OutOfMemory, Shared, try_format, try_string, try_with_capacity};
 use std::ffi::c_void;
-use std::fmt;
 use std::mem::MaybeUninit;
 
 /// A C function with its signature, ready to be called.
 ///
 /// A function holds everything a call needs: the address, what its types compile to, and the library it is from. No later
 /// step takes a signature again. Making one reads the signature; machine code follows once it has been called some times.
+///
+/// ```
+/// use farcall::{Library, Value};
+///
+/// // SAFETY: the program's own libraries are initialised already, and abs() is as declared here.
+/// unsafe {
+///     let abs = Library::this()?.function("int abs(int)")?;
+///     assert_eq!(abs.call(&[Value::Int(-5)])?, Value::Int(5));
+///     assert_eq!(abs.typed::<(i32,), i32>()?.call((-5,))?, 5);
+/// }
+/// # Ok::<(), farcall::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Function {
-    address: *const c_void,
+    pub(crate) address: *const c_void,
     /// How many arguments it takes, each of one slot; [`NOT_PLAIN`] where that is not all there is to know.
     arg_count: usize,
-    compiled: Shared<Compiled>,
+    pub(crate) compiled: Shared<Compiled>,
     library: Option<Shared<engine::Library>>,
-    signature: Signature,
+    pub(crate) signature: Signature,
     name: Option<Shared<String>>,
 }
 
@@ -131,7 +142,8 @@ impl Function {
     }
 
     /// Calls it. Integers must be within the range of their types, and structures have exactly the size of theirs. Behind the `...` of a prototype,
-    /// values are passed by their kinds: [`Value::Int`] and [`Value::Uint`] with 64 bits, numbers with a fraction as `double`.
+    /// values are passed by their kinds: [`Value::Int`] and [`Value::Uint`] with 64 bits, numbers with a fraction as `double`. A structure has to have
+    /// its type with it there: see [`Type::value`](crate::Type::value).
     ///
     /// # Errors
     /// [`Error::ArgumentCount`], [`Error::Closed`], and for a value that its type does not take [`Error::Mismatch`], or
@@ -161,16 +173,17 @@ impl Function {
     /// ```
     pub unsafe fn call(&self, args: &[Value]) -> Result<Value> {
         if args.len() != self.arg_count {
-            // SAFETY: the caller vouches for the call.
+            // SAFETY: the contract of this method is that of `call_otherwise`.
             return unsafe { self.call_otherwise(args) };
         }
         if args.len() > INLINE_SLOTS {
-            // SAFETY: the caller vouches for the call; there are as many values as arguments.
+            // SAFETY: the contract of this method holds for `call_with_many`, and the values have been counted.
             return unsafe { self.call_with_many(args) };
         }
         let mut slots = [const { MaybeUninit::uninit() }; INLINE_SLOTS];
         self.fill(&mut slots, args)?;
-        // SAFETY: the first slots hold the values that the caller vouches for, as their types want them, and no others are read.
+        // SAFETY: the first slots hold the checked values, as their types want them, and no others are read; the rest is the contract
+        // of this method.
         let result = unsafe { self.call_checked(slots.as_ptr().cast())? };
         Ok(slots::from_slot(result, &self.signature.inner().ret))
     }
@@ -181,7 +194,7 @@ impl Function {
     unsafe fn call_with_many(&self, args: &[Value]) -> Result<Value> {
         let mut slots = try_with_capacity(args.len())?;
         self.fill(slots.spare_capacity_mut(), args)?;
-        // SAFETY: the slots hold the values that the caller vouches for, as their types want them.
+        // SAFETY: the slots hold the checked values, as their types want them; the rest is the contract of this method.
         let result = unsafe { self.call_checked(slots.as_ptr().cast())? };
         Ok(slots::from_slot(result, &self.signature.inner().ret))
     }
@@ -238,7 +251,7 @@ impl Function {
             return Err(self.wrong_count(args.len()));
         }
         if !is_variadic {
-            // SAFETY: the caller vouches for the call.
+            // SAFETY: the contract of this method holds for `call_wide`; the values have been counted and are of this signature.
             return unsafe { self.call_wide(&inner.compiled, &inner.params, &inner.ret, args) };
         }
         let misfit = |index, arg: &Value, misfit| self.misfit(index, arg, misfit);
@@ -261,7 +274,8 @@ impl Function {
         let store = |index, arg: &Value, param: &Param, slots: &mut [u64]| {
             self.store(arg, param, index, slots)
         };
-        // SAFETY: the caller vouches for the call, which is made while the library is open.
+        // SAFETY: the function has this signature and may be called with these values, by the contract of this method; the library
+        // stays open meanwhile.
         let result = unsafe {
             wide_call::call(compiled, params, ret, args, store, |slots, result| {
                 self.while_open(|| compiled.call()(self.address, slots, result, compiled))
@@ -313,7 +327,8 @@ impl Function {
         } else {
             result
         };
-        // SAFETY: the caller vouches for the arguments and the room for the result.
+        // SAFETY: each pointer leads to a value of its argument's type, and `result` to memory for the result, by the contract of this
+        // method; `call_compiled` runs while the library is open.
         let is_done = unsafe {
             self.while_open(|| {
                 wide_call::call_with_pointers(&inner.compiled, self.address, args.as_ptr(), to)
@@ -324,7 +339,7 @@ impl Function {
         }
         if (1..8).contains(&size) {
             let from = (&raw const word).cast::<u8>();
-            // SAFETY: the caller vouches for room of that size.
+            // SAFETY: `result` points to memory of the result's size, by the contract of this method.
             unsafe { result.cast::<u8>().copy_from(from, size as usize) };
         }
         Ok(())
@@ -355,10 +370,10 @@ impl Function {
     #[inline]
     pub unsafe fn call_slots(&self, slots: &[u64]) -> Result<u64> {
         if slots.len() != self.arg_count {
-            // SAFETY: the caller vouches for the call.
+            // SAFETY: the contract of this method is that of `call_wide_slots`.
             return unsafe { self.call_wide_slots(slots) };
         }
-        // SAFETY: there are as many slots as arguments, and the rest is the caller's promise.
+        // SAFETY: the slots have been counted; the rest is the contract of this method.
         unsafe { self.call_checked(slots.as_ptr()) }
     }
 
@@ -367,7 +382,7 @@ impl Function {
     #[inline(always)]
     unsafe fn call_checked(&self, slots: *const u64) -> Result<u64> {
         let mut result = 0;
-        // SAFETY: the caller's promise.
+        // SAFETY: the contract of this method is that of `call_if_open`, and `result` is a slot.
         match unsafe { self.call_if_open(slots, &mut result) } {
             true => Ok(result),
             false => self.refused(),
@@ -390,7 +405,7 @@ impl Function {
             let got = format_args!("one of {}", inner.ret.slots);
             return Err(Error::mismatch(what, format_args!("one of one slot"), got));
         }
-        // SAFETY: there are as many slots as the arguments take, and the rest is the caller's promise.
+        // SAFETY: the slots have been counted; the rest is the contract of this method.
         unsafe { self.call_checked(slots.as_ptr()) }
     }
 
@@ -400,13 +415,13 @@ impl Function {
     /// * As for [`Function::call_slots`]; there are as many slots as arguments, and `result` points to a slot.
     #[inline(always)]
     unsafe fn call_if_open(&self, slots: *const u64, result: *mut u64) -> bool {
-        // SAFETY: the signature is the function's, and the rest is the caller's promise.
+        // SAFETY: the signature is the function's, the library stays open meanwhile, and the rest is the contract of this method.
         self.while_open(|| unsafe { self.call_unchecked(slots, result) })
     }
 
     /// Does `call`, unless the library is closed: false then.
     #[inline(always)]
-    fn while_open(&self, call: impl FnOnce()) -> bool {
+    pub(crate) fn while_open(&self, call: impl FnOnce()) -> bool {
         let library = self.library.as_deref();
         let thing = library.map_or(Thing::FUNCTION, engine::Library::thing);
         let place = Place::uninit();
@@ -424,7 +439,7 @@ impl Function {
         }
         if !note.is_null() {
             // SAFETY: the note is this call's.
-            unsafe { callback::resume_panic(note) };
+            unsafe { panics::resume(note) };
         }
         was_open
     }
@@ -449,52 +464,39 @@ impl Function {
     #[inline(always)]
     pub unsafe fn call_unchecked(&self, slots: *const u64, result: *mut u64) {
         let compiled = self.compiled.as_ptr();
-        // SAFETY: the signature is the function's, and the rest is the caller's promise.
+        // SAFETY: the signature is the function's, and the slots are those of a call of it, by the contract of this method.
         unsafe { self.compiled.call()(self.address, slots, result, compiled) };
     }
 
+    /// The call itself with pointers to the arguments, as for [`Function::call_unchecked`].
+    ///
+    /// # Safety
+    /// * As for [`Function::call_pointers`], with as many arguments as what is compiled has; a result that is narrower than a word
+    ///   has room for one.
+    /// * The library is not closed meanwhile.
+    pub(crate) unsafe fn call_compiled(&self, args: &[*const c_void], result: *mut c_void) {
+        // SAFETY: the arguments and the result lie as `call_with_pointers` wants them, by the contract of this method.
+        unsafe {
+            wide_call::call_with_pointers(&self.compiled, self.address, args.as_ptr(), result);
+        }
+    }
+
     #[cold]
-    fn wrong_count(&self, got: usize) -> Error {
+    pub(crate) fn wrong_count(&self, got: usize) -> Error {
         let words = self.signature.inner().words.args_text();
         Error::argument_count(self.name(), words, self.signature.len(), got)
     }
 
     #[cold]
     #[inline(never)]
-    fn refused<T>(&self) -> Result<T> {
+    pub(crate) fn refused<T>(&self) -> Result<T> {
         Err(Error::Closed { what: self.name()? })
     }
 
-    fn name(&self) -> std::result::Result<String, OutOfMemory> {
+    pub(crate) fn name(&self) -> std::result::Result<String, OutOfMemory> {
         match &self.name {
             Some(name) => try_string(name),
             None => try_format(format_args!("function at {:p}", self.address)),
         }
-    }
-
-    /// Where the function lies.
-    pub fn address(&self) -> *const c_void {
-        self.address
-    }
-
-    /// Its signature.
-    pub fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    /// Its result's and arguments' codes, unless it was declared in C.
-    pub fn codes(&self) -> Option<&Codes> {
-        self.signature.as_codes()
-    }
-}
-
-impl fmt::Debug for Function {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.name().map_err(|_| fmt::Error)?;
-        write!(
-            f,
-            "Function({name} at {:p}, {})",
-            self.address, self.signature
-        )
     }
 }

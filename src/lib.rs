@@ -107,32 +107,65 @@
 //! `docs/ARCHITECTURE.md` tells how.
 #![deny(missing_docs)]
 
+mod arguments;
+mod builder;
 mod callback;
+mod closure;
+mod constant;
+mod ctype;
 mod declarations;
 mod error;
+mod facts;
 mod func;
+mod kind;
 mod library;
+mod panics;
+mod pointer;
+mod rust_types;
 mod scope;
 mod signature;
 mod slots;
+mod typed;
+mod typed_callback;
 mod value;
 mod var;
 mod wide;
 mod wide_call;
 
+pub use arguments::Arguments;
+pub use builder::SignatureBuilder;
 pub use callback::Callback;
-pub use declarations::{Constant, Declarations, Member, Type, TypeKind};
+pub use constant::Constant;
+pub use ctype::{CReturn, CType};
+pub use declarations::{Declarations, Member, Type};
 pub use error::{CodeError, DeclarationError, EngineError, Error, OutOfMemory, Result, Unpassable};
 pub use farcall_cdecl::{BeyondFloat, Codes, Kind, Position, Role, TypeCode, VARIADIC};
 pub use farcall_engine::generates_code;
 pub use func::Function;
-pub use library::{Library, LibraryName};
+pub use kind::TypeKind;
+pub use library::Library;
+pub use pointer::{Closure, ClosureMut, FnPointer, Pointer};
 pub use signature::Signature;
+pub use typed::TypedFunction;
 pub use value::Value;
 pub use var::Variable;
 pub use wide::{Complex, LongDouble, StructBytes};
+
+#[cfg(feature = "derive")]
+pub use farcall_derive::CType;
+
+/// What derived code names. None of it is a promise to anybody.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::ctype::{Member, Shape};
+}
 
 /// The README's examples, as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The book's page about the crate.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/rust.md")]
+struct Book;

@@ -10,63 +10,31 @@ use farcall_cdecl::Role;
 use farcall_engine as engine;
 use farcall_memory::{Shared, try_string};
 use std::ffi::{OsStr, c_void};
-use std::path::PathBuf;
-
-/// What names a library to [`Library::open`]: a path or a name as `&str`, `&Path`, `&OsStr` and the like, or an `Option<&str>`, whose `None`
-/// is the program itself. No other types have it.
-pub trait LibraryName: sealed::Sealed {
-    /// The path or the name, if it is not the program itself.
-    fn name(&self) -> Option<&OsStr>;
-}
-
-mod sealed {
-    pub trait Sealed {}
-}
-
-impl<T: AsRef<OsStr> + ?Sized> sealed::Sealed for &T {}
-
-impl<T: AsRef<OsStr> + ?Sized> LibraryName for &T {
-    fn name(&self) -> Option<&OsStr> {
-        Some((*self).as_ref())
-    }
-}
-
-impl sealed::Sealed for String {}
-
-impl LibraryName for String {
-    fn name(&self) -> Option<&OsStr> {
-        Some(self.as_ref())
-    }
-}
-
-impl sealed::Sealed for PathBuf {}
-
-impl LibraryName for PathBuf {
-    fn name(&self) -> Option<&OsStr> {
-        Some(self.as_ref())
-    }
-}
-
-impl sealed::Sealed for Option<&str> {}
-
-impl LibraryName for Option<&str> {
-    fn name(&self) -> Option<&OsStr> {
-        self.map(OsStr::new)
-    }
-}
 
 /// A shared library, or the program itself.
 ///
 /// Functions and variables keep the library loaded, whether or not this value still exists. [`Library::close`]
 /// ends that: they answer with [`Error::Closed`](crate::Error::Closed) from then on.
+///
+/// ```
+/// use farcall::{Error, Library};
+///
+/// // SAFETY: what the C library does as it is loaded is sound, and cos() is as declared here.
+/// unsafe {
+///     let libm = Library::open("libm.so.6")?;
+///     let cos = libm.function("double cos(double)")?;
+///     drop(libm);
+///     assert_eq!(f64::try_from(cos.call(&[0.0.into()])?)?, 1.0);
+/// }
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Library {
     shared: Shared<engine::Library>,
 }
 
 impl Library {
-    /// Opens a library by its path or by a name that the loader searches for; the program itself, with all it has loaded,
-    /// for `None`. Every symbol it needs is resolved now, and its own are not lent to libraries opened later.
+    /// Opens a library by its path or by a name that the loader searches for. Every symbol it needs is resolved now, and its own are not lent to libraries opened later.
     ///
     /// A linker script, such as the `libc.so` of development packages, stands for all that it names.
     ///
@@ -90,12 +58,9 @@ impl Library {
     /// }
     /// # Ok::<(), farcall::Error>(())
     /// ```
-    pub unsafe fn open(path: impl LibraryName) -> Result<Library> {
-        // SAFETY: the caller vouches for the initialisers and the finalisers.
-        let library = unsafe { engine::Library::open(path.name(), None)? };
-        Ok(Library {
-            shared: Shared::try_new(library)?,
-        })
+    pub unsafe fn open(path: impl AsRef<OsStr>) -> Result<Library> {
+        // SAFETY: the library's initialisers and finalisers are sound to run, by the contract of this function.
+        unsafe { Library::opened(Some(path.as_ref()), None) }
     }
 
     /// The program itself, with all it has loaded.
@@ -115,8 +80,8 @@ impl Library {
     /// # Ok::<(), farcall::Error>(())
     /// ```
     pub unsafe fn this() -> Result<Library> {
-        // SAFETY: the caller vouches for it.
-        unsafe { Library::open(None) }
+        // SAFETY: the program's libraries are initialised already; their finalisers are sound to run, by the contract of this function.
+        unsafe { Library::opened(None, None) }
     }
 
     /// [`Library::open`] with the flags of `dlopen`, on Windows those of `LoadLibraryExW`.
@@ -126,20 +91,52 @@ impl Library {
     ///
     /// # Safety
     /// * As for [`Library::open`].
-    pub unsafe fn open_with_flags(path: impl LibraryName, flags: i32) -> Result<Library> {
-        // SAFETY: the caller vouches for the initialisers and the finalisers.
-        let library = unsafe { engine::Library::open(path.name(), Some(flags))? };
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")] {
+    /// /// `RTLD_LAZY` of <dlfcn.h>.
+    /// const LAZY: i32 = 1;
+    /// // SAFETY: what the C library does as it is loaded is sound.
+    /// let libm = unsafe { farcall::Library::open_with_flags("libm.so.6", LAZY)? };
+    /// assert_eq!(libm.name(), "libm.so.6");
+    /// # }
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub unsafe fn open_with_flags(path: impl AsRef<OsStr>, flags: i32) -> Result<Library> {
+        // SAFETY: the library's initialisers and finalisers are sound to run, by the contract of this function.
+        unsafe { Library::opened(Some(path.as_ref()), Some(flags)) }
+    }
+
+    /// # Safety
+    /// * As for [`Library::open`].
+    unsafe fn opened(path: Option<&OsStr>, flags: Option<i32>) -> Result<Library> {
+        // SAFETY: the library's initialisers and finalisers are sound to run, by the contract of this function.
+        let library = unsafe { engine::Library::open(path, flags)? };
         Ok(Library {
             shared: Shared::try_new(library)?,
         })
     }
 
     /// What it was opened as.
+    ///
+    /// ```
+    /// // SAFETY: what the C library does as it is loaded is sound.
+    /// let libm = unsafe { farcall::Library::open("libm.so.6")? };
+    /// assert_eq!(libm.name(), "libm.so.6");
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn name(&self) -> &str {
         self.shared.name()
     }
 
     /// The loader's handle, for display.
+    ///
+    /// ```
+    /// // SAFETY: what the C library does as it is loaded is sound.
+    /// let libm = unsafe { farcall::Library::open("libm.so.6")? };
+    /// assert!(!libm.handle().is_null());
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn handle(&self) -> *mut c_void {
         self.shared.handle()
     }
@@ -301,6 +298,16 @@ impl Library {
     /// # Errors
     /// [`EngineError::Symbol`](crate::EngineError::Symbol) where there is none, or where it is null;
     /// [`Error::Closed`](crate::Error::Closed); [`EngineError::NulInName`](crate::EngineError::NulInName).
+    ///
+    /// ```
+    /// use farcall::Library;
+    ///
+    /// // SAFETY: the program's own libraries are initialised already.
+    /// let this = unsafe { Library::this()? };
+    /// assert!(!this.addr("abs")?.is_null());
+    /// assert!(this.addr("no_such_function").is_err());
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn addr(&self, name: &str) -> Result<*mut c_void> {
         Ok(self.shared.symbol(name)?)
     }

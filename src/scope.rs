@@ -150,7 +150,7 @@ pub(crate) fn treatments(
     let passed = c
         .passed_params(function)
         .map_err(|(index, error)| (index, error.into()))?;
-    let params = c.params(function).iter().zip(&passed);
+    let params = c.params(function).zip(&passed);
     let treated = params.map(|(param, passed)| treatment_as(c, param.ty, passed));
     match try_collect(treated) {
         Ok(treated) => Ok((treated, passed)),

@@ -99,6 +99,12 @@ impl Signature {
     /// # Errors
     /// [`Error::Declaration`] with the place in the text; [`Error::Mismatch`] where it is no function's; [`Error::Type`] where values of a type cannot
     /// be passed.
+    ///
+    /// ```
+    /// let signature = farcall::Signature::declared("double hypot(double x, double y)")?;
+    /// assert_eq!((signature.name(), signature.len()), (Some("hypot"), 2));
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn declared(text: &str) -> Result<Signature> {
         // Keys of short texts lie on the stack while they are looked for.
         let mut short = [C_TEXT; 4 * INLINE];
@@ -126,8 +132,17 @@ impl Signature {
 
     /// The signature that is declared in a scope: by a prototype, or by a function's name.
     pub(crate) fn declared_in(scope: &Shared<Scope>, text: &str) -> Result<Signature> {
-        let inner = Inner::of_c(scope.function(text)?, scope)?;
-        let inner = Shared::try_new(inner)?;
+        Signature::of_type(scope.function(text)?, scope)
+    }
+
+    /// What is known already, as a signature.
+    pub(crate) fn of_inner(inner: Shared<Inner>) -> Signature {
+        Signature { inner }
+    }
+
+    /// The signature of a function type in a scope.
+    pub(crate) fn of_type(declared: Declared, scope: &Shared<Scope>) -> Result<Signature> {
+        let inner = Shared::try_new(Inner::of_c(declared, scope)?)?;
         Ok(Signature { inner })
     }
 
@@ -198,25 +213,6 @@ impl Signature {
         match &self.inner.words {
             Words::Codes(_) => None,
             Words::C { symbol, .. } => symbol.as_deref(),
-        }
-    }
-
-    /// How many arguments it has; of a variadic one in C text, those ahead of the `...`.
-    #[expect(clippy::len_without_is_empty, reason = "a signature is no collection")]
-    pub fn len(&self) -> usize {
-        self.inner.params.len()
-    }
-
-    /// Whether further arguments may follow, as C text says it by `...`. Codes say which ones follow, so theirs is a fixed number.
-    pub fn is_variadic(&self) -> bool {
-        matches!(self.inner.words, Words::C { is_variadic, .. } if is_variadic)
-    }
-
-    /// Its codes, unless it was read from C text.
-    pub fn as_codes(&self) -> Option<&Codes> {
-        match &self.inner.words {
-            Words::Codes(codes) => Some(codes),
-            Words::C { .. } => None,
         }
     }
 
@@ -291,7 +287,7 @@ impl Inner {
         };
         let lowered = scope.with(|c| {
             // What is declared as a function has such a type.
-            let function = c.function_type(ty).ok_or(None)?.clone();
+            let function = c.function_type(ty).ok_or(None)?;
             let (args, types) = scope::treatments(c, &function)
                 .map_err(|(index, error)| Some((Position::Argument(index), error)))?;
             let (ret, ret_ty) = scope::treatment(c, function.ret)
@@ -350,11 +346,17 @@ impl Inner {
         params.extend_from_slice(&self.params);
         for (index, value) in (types.len()..).zip(more) {
             let treatment = Treatment::of_value(value).ok_or_else(|| {
-                let wanted = Wanted::Words("a number or a pointer behind '...'");
+                let wanted = Wanted::Words(
+                    "a number, a pointer or a structure that a Type has made behind '...'",
+                );
                 misfit(index, value, Misfit::Wanted(wanted))
             })?;
+            let ty = match value {
+                Value::Struct(bytes) => bytes.ty().cloned(),
+                _ => treatment.ty(),
+            };
             // All of these have a type of their own.
-            types.push(treatment.ty().unwrap_or(Type::U64));
+            types.push(ty.unwrap_or(Type::U64));
             let first = params
                 .last()
                 .map_or(0, |last: &Param| last.first + last.slots);
@@ -428,7 +430,7 @@ fn placed(
 
 impl Words {
     /// A value's place, with its C type: `argument 1 (double x)`.
-    fn place(&self, position: Position) -> std::result::Result<String, OutOfMemory> {
+    pub fn place(&self, position: Position) -> std::result::Result<String, OutOfMemory> {
         let Words::C { scope, ty, .. } = self else {
             return try_format(format_args!("{position}"));
         };
@@ -437,7 +439,7 @@ impl Words {
                 return try_format(format_args!("{position}"));
             };
             let (ty, name) = match position {
-                Position::Argument(index) => match c.params(function).get(index) {
+                Position::Argument(index) => match c.params(&function).nth(index) {
                     Some(param) => (param.ty, param.name),
                     None => return try_format(format_args!("{position} (...)")),
                 },

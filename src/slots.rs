@@ -95,7 +95,8 @@ impl Treatment {
         }
     }
 
-    /// How C passes a value behind the `...` whose kind is all that is known of it; `None` for what has no such way.
+    /// How C passes a value behind the `...` whose kind is all that is known of it, unless it is a structure that has its type with it; `None` for
+    /// what has no such way.
     pub fn of_value(value: &Value) -> Option<Treatment> {
         let letter = match value {
             Value::Int(_) => 'q',
@@ -106,9 +107,23 @@ impl Treatment {
             Value::Uint128(_) => return Some(Treatment::Uint128),
             Value::LongDouble(_) => return Some(Treatment::Float(host_long_double())),
             Value::Complex(_) => return Some(Treatment::Complex(Float::F64)),
-            Value::Void | Value::Struct(_) => return None,
+            Value::Struct(bytes) => {
+                let size = bytes.ty()?.size();
+                return Some(Treatment::Bytes(size));
+            }
+            Value::Void => return None,
         };
         TypeCode::new(letter).map(Treatment::Code)
+    }
+
+    /// Whether values of the two are of one sort, if their types are the same.
+    pub fn is_like(self, other: Treatment) -> bool {
+        match (self, other) {
+            (Treatment::Code(one), Treatment::Code(other)) => {
+                one.kind() == other.kind() || one.kind().is_word() && other.kind().is_word()
+            }
+            (one, other) => one == other,
+        }
     }
 
     /// The type that is passed, unless it is a structure's.
@@ -355,7 +370,7 @@ pub(crate) unsafe fn load(
     from: *const MaybeUninit<u8>,
 ) -> std::result::Result<Value, OutOfMemory> {
     if let Treatment::Bytes(size) = param.treatment {
-        // SAFETY: the caller vouches for the bytes.
+        // SAFETY: as many bytes as the type has may be read at `from`, by the contract of this function.
         return Ok(Value::Struct(unsafe {
             StructBytes::copied(from, size as usize)?
         }));
@@ -366,7 +381,7 @@ pub(crate) unsafe fn load(
         Treatment::Float(Float::F80) => 10,
         other => other.size() as usize,
     };
-    // SAFETY: the caller vouches for the bytes, and no number has more than 16.
+    // SAFETY: as many bytes as the type has may be read at `from`, by the contract of this function, and no number has more than 16.
     unsafe { from.cast::<u8>().copy_to(bytes.as_mut_ptr(), size) };
     let whole = u128::from_le_bytes(bytes);
     let (low, high) = (whole as u64, (whole >> 64) as u64);

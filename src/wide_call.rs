@@ -52,7 +52,7 @@ pub(crate) unsafe fn call(
     let mut room = Room::new(ret.treatment.size() as usize, align as usize)?;
     let result = room.start();
     match call(slots.as_ptr(), result.cast()) {
-        // SAFETY: the caller vouches for the result.
+        // SAFETY: the function was called, so the room holds a result of the signature's type, by the contract of this function.
         true => Ok(Some(unsafe { slots::load(ret, result)? })),
         false => Ok(None),
     }
@@ -75,11 +75,12 @@ pub(crate) unsafe fn call_with_pointers(
         result: *mut c_void,
     );
     match compiled.serve(Direction::Call, Endpoint::Pointers) {
-        // SAFETY: a trampoline on pointers is such a function, and the caller vouches for the call.
+        // SAFETY: a trampoline on pointers is such a function, made for this signature, and the call is one of it, by the contract of
+        // this function.
         Served::Code(start) => unsafe {
             std::mem::transmute::<NonNull<u8>, Call>(start)(target, args, result);
         },
-        // SAFETY: the caller vouches for the call.
+        // SAFETY: the call is one of this signature, by the contract of this function.
         Served::Plan | Served::PlanForGood => unsafe {
             let args = Pointers(args);
             interp::call(compiled.plan(), target, args, result, std::ptr::null());

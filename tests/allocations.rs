@@ -21,7 +21,7 @@ fn count_one() {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count_one();
-        // SAFETY: the caller vouches for the layout.
+        // SAFETY: the contract is that of `GlobalAlloc`, which the system's allocator has too: the layout is no empty one.
         unsafe { System.alloc(layout) }
     }
 
@@ -33,7 +33,7 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn realloc(&self, old: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count_one();
-        // SAFETY: the caller vouches for the memory and its layout.
+        // SAFETY: the contract is that of `GlobalAlloc`: the memory is from this allocator, with this layout.
         unsafe { System.realloc(old, layout, size) }
     }
 
@@ -106,19 +106,19 @@ fn calls_allocate_nothing() {
 
 #[test]
 fn callbacks_allocate_nothing_per_call() {
-    let pair = Callback::new("i", "ii", |args| args[1].clone()).expect("a callback");
+    let pair = Callback::with_codes("i", "ii", |args| args[1].clone()).expect("a callback");
     // SAFETY: the callback is of this type.
     let pair_of_ints = unsafe {
         std::mem::transmute::<*const c_void, extern "C" fn(i32, i32) -> i32>(pair.code())
     };
-    check_calls("Callback::new with 2 arguments", || {
+    check_calls("Callback::with_codes with 2 arguments", || {
         assert_eq!(pair_of_ints(1, 2), 2);
     });
     let args = "q".repeat(16);
-    let many = Callback::new("q", &args, |args| args[15].clone()).expect("a callback");
+    let many = Callback::with_codes("q", &args, |args| args[15].clone()).expect("a callback");
     let of_many = function(many.code(), "q", &args);
     let slots: Vec<u64> = (0..16).collect();
-    check_calls("Callback::new with 16 arguments", || {
+    check_calls("Callback::with_codes with 16 arguments", || {
         // SAFETY: the function is the callback.
         let last = unsafe { of_many.call_slots(&slots) };
         assert_eq!(last.expect("a call"), 15);

@@ -175,7 +175,7 @@ fn function_keeps_its_library_open_and_close_ends_that() {
 #[test]
 fn missing_library_and_symbol_are_errors_with_the_loaders_words() {
     // SAFETY: there is nothing to run.
-    let error = unsafe { Library::open(Some("libno-such-thing.so")) }.expect_err("no library");
+    let error = unsafe { Library::open("libno-such-thing.so") }.expect_err("no library");
     let words = if cfg!(windows) {
         ["libno-such-thing.so: ", "not found"]
     } else if cfg!(target_env = "musl") {
@@ -222,7 +222,7 @@ fn variadic_function_gets_what_is_behind_the_mark() {
         Value::Double(0.125),
     ];
     // SAFETY: the C library is running.
-    let program = unsafe { Library::open(None) }.expect("the program");
+    let program = unsafe { Library::this() }.expect("the program");
     let sprintf = program.func("i", "sprintf", "ps.idsd").expect("C has it");
     // SAFETY: the values are those that the format tells of, and the text has room for theirs.
     let length = unsafe { sprintf.call(&values) }.expect("six values");
@@ -231,9 +231,9 @@ fn variadic_function_gets_what_is_behind_the_mark() {
 }
 
 #[test]
-fn program_itself_is_opened_by_none() {
+fn program_itself_is_a_library() {
     // SAFETY: it is running.
-    let program = unsafe { Library::open(None) }.expect("the program");
+    let program = unsafe { Library::this() }.expect("the program");
     let abs = program.func("i", "abs", "i").expect("the C library's abs");
     // SAFETY: declared as it is.
     let three = unsafe { abs.call(&[Value::Int(-3)]) };

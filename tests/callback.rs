@@ -32,7 +32,7 @@ fn argument_and_result_of_a_callback_pass_with_their_types() {
     for (code, given, returned) in cases {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (inner, result) = (seen.clone(), returned.clone());
-        let callback = Callback::new(code, code, move |args| {
+        let callback = Callback::with_codes(code, code, move |args| {
             inner.lock().expect("no panic").extend_from_slice(args);
             result.clone()
         });
@@ -53,7 +53,7 @@ fn argument_and_result_of_a_callback_pass_with_their_types() {
 
 #[test]
 fn narrow_arguments_with_dirty_upper_bits_are_extended_by_their_type() {
-    let sum = Callback::new("q", "bH", |args| match args {
+    let sum = Callback::with_codes("q", "bH", |args| match args {
         [Value::Int(a), Value::Uint(b)] => Value::Int(a * 100_000 + *b as i64),
         _ => panic!("a char and an unsigned short were due"),
     })
@@ -72,7 +72,7 @@ fn narrow_arguments_with_dirty_upper_bits_are_extended_by_their_type() {
 #[test]
 fn forty_eight_mixed_arguments_reach_a_callback_each_in_its_place() {
     let codes = format!("{}{}", "id".repeat(20), "f".repeat(8));
-    let weigh = Callback::new("d", &codes, |args| {
+    let weigh = Callback::with_codes("d", &codes, |args| {
         let weighed = args.iter().enumerate().map(|(index, value)| {
             let value = match value {
                 Value::Int(value) => *value as f64,
@@ -96,7 +96,7 @@ fn forty_eight_mixed_arguments_reach_a_callback_each_in_its_place() {
 fn callback_without_arguments_or_result_is_called() {
     let times = Arc::new(AtomicUsize::new(0));
     let inner = times.clone();
-    let callback = Callback::new("v", "", move |args| {
+    let callback = Callback::with_codes("v", "", move |args| {
         assert!(args.is_empty());
         inner.fetch_add(1, Ordering::Relaxed);
         Value::Void
@@ -115,7 +115,7 @@ fn callbacks_and_calls_nest() {
     static FIB: OnceLock<Function> = OnceLock::new();
     static SELF: OnceLock<Callback> = OnceLock::new();
     FIB.set(func("i", "fib", "iC")).expect("set once");
-    let callback = Callback::new("i", "i", |args| {
+    let callback = Callback::with_codes("i", "i", |args| {
         let (fib, me) = (FIB.get().expect("set"), SELF.get().expect("set"));
         // SAFETY: declared as it is; the callback lives for good.
         unsafe { fib.call(&[args[0].clone(), me.code().into()]) }.expect("a call that fits")
@@ -131,7 +131,7 @@ fn callbacks_and_calls_nest() {
 fn panic_gives_c_zero_stops_further_callbacks_and_goes_on_at_the_call() {
     let runs = Arc::new(AtomicUsize::new(0));
     let inner = runs.clone();
-    let callback = Callback::new("i", "i", move |args| {
+    let callback = Callback::with_codes("i", "i", move |args| {
         inner.fetch_add(1, Ordering::Relaxed);
         if int(&args[0]) == 3 {
             panic!("at three");
@@ -155,7 +155,7 @@ fn panic_gives_c_zero_stops_further_callbacks_and_goes_on_at_the_call() {
 
 #[test]
 fn value_of_the_wrong_kind_from_a_closure_panics_at_the_call() {
-    let callback = Callback::new("i", "i", |_| Value::Double(1.0)).expect("a callback");
+    let callback = Callback::with_codes("i", "i", |_| Value::Double(1.0)).expect("a callback");
     let args = [callback.code().into(), Value::Int(1)];
     let call_i = func("i", "call_i", "Ci");
     // SAFETY: declared as it is.
@@ -176,7 +176,7 @@ fn callback_may_be_closed_while_it_runs() {
     let inner = slot.clone();
     let total = Arc::new(AtomicI64::new(0));
     let shared = total.clone();
-    let callback = Callback::new("i", "i", move |args| {
+    let callback = Callback::with_codes("i", "i", move |args| {
         drop(inner.lock().expect("no panic").take());
         shared.fetch_add(int(&args[0]) + 1, Ordering::Relaxed);
         Value::Int(100)
@@ -194,7 +194,7 @@ fn callback_may_be_closed_while_it_runs() {
 
 #[test]
 fn closed_callback_returns_zero_of_any_type() {
-    let callback = Callback::new("d", "d", |_| Value::Double(9.0)).expect("a callback");
+    let callback = Callback::with_codes("d", "d", |_| Value::Double(9.0)).expect("a callback");
     let code = callback.code();
     assert_eq!(
         call("d", "call_d", "Cd", &[code.into(), Value::Double(1.0)]),
@@ -213,7 +213,7 @@ fn closed_callback_returns_zero_of_any_type() {
 
 #[test]
 fn callback_runs_on_a_thread_of_cs_own() {
-    let callback = Callback::new("i", "i", |args| args[0].clone()).expect("a callback");
+    let callback = Callback::with_codes("i", "i", |args| args[0].clone()).expect("a callback");
     let args = [callback.code().into(), Value::Int(100)];
     assert_eq!(
         call("i", "call_times_on_thread", "Ci", &args),
@@ -223,7 +223,7 @@ fn callback_runs_on_a_thread_of_cs_own() {
 
 #[test]
 fn function_pointer_is_an_address_as_an_argument_of_a_callback() {
-    let callback = Callback::new("C", "C", |args| args[0].clone()).expect("a callback");
+    let callback = Callback::with_codes("C", "C", |args| args[0].clone()).expect("a callback");
     let address = callback.code().cast_mut();
     let args = [callback.code().into(), Value::Pointer(address)];
     assert_eq!(call("C", "call_p", "CC", &args), Value::Pointer(address));
@@ -231,7 +231,7 @@ fn function_pointer_is_an_address_as_an_argument_of_a_callback() {
 
 #[test]
 fn void_among_the_arguments_of_a_callback_is_an_error() {
-    let error = Callback::new("v", "iv", |_| Value::Void).expect_err("no type");
+    let error = Callback::with_codes("v", "iv", |_| Value::Void).expect_err("no type");
     assert_eq!(
         error.to_string(),
         "argument 2: 'v' is no type for an argument"
@@ -268,7 +268,7 @@ fn unwinder_walks_from_a_callback_through_c_to_the_caller() {
     }
     let trace = Arc::new(Mutex::new(String::new()));
     let inner = trace.clone();
-    let callback = Callback::new("i", "i", move |args| {
+    let callback = Callback::with_codes("i", "i", move |args| {
         *inner.lock().expect("no panic") = std::backtrace::Backtrace::force_capture().to_string();
         args[0].clone()
     });
@@ -289,7 +289,7 @@ fn unwinder_walks_from_a_callback_through_c_to_the_caller() {
 fn library_closed_inside_its_own_callback_stays_until_the_call_is_over() {
     let library = common::peer();
     let call_times = library.func("i", "call_times", "Ci").expect("a function");
-    let callback = Callback::new("i", "i", move |args| {
+    let callback = Callback::with_codes("i", "i", move |args| {
         library.close();
         args[0].clone()
     })

@@ -36,7 +36,7 @@ fn close_under_users<T: Send + 'static>(
     first.close();
     for round in 0..rounds {
         // SAFETY: it has no initialisers of its own.
-        let library = unsafe { Library::open(path.to_str()) }.expect("it opens");
+        let library = unsafe { Library::open(&path) }.expect("it opens");
         let used = find(&library);
         let (began, begins) = mpsc::channel();
         let user = thread::spawn(move || {
@@ -120,7 +120,7 @@ fn what_a_closure_owns_is_dropped_with_its_callback_whatever_other_threads_do() 
     let (go_on, waits) = mpsc::channel::<()>();
     let (is_inside, inside) = mpsc::channel();
     let waits = Mutex::new(waits);
-    let wait = Callback::new("v", "", move |_| {
+    let wait = Callback::with_codes("v", "", move |_| {
         is_inside.send(()).expect("somebody waits");
         let _ = waits.lock().expect("no panic").recv();
         Value::Void
@@ -158,7 +158,7 @@ fn closure_closed_by_itself_is_dropped_on_its_thread_as_it_has_returned() {
     let slot: Arc<Mutex<Option<Callback>>> = Arc::default();
     let (inner, is_running) = (slot.clone(), Arc::new(AtomicBool::new(false)));
     let running = is_running.clone();
-    let callback = Callback::new("i", "i", move |args| {
+    let callback = Callback::with_codes("i", "i", move |args| {
         let _ = &told;
         drop(inner.lock().expect("no panic").take());
         running.store(true, Ordering::Relaxed);
@@ -181,7 +181,7 @@ fn closure_closed_while_another_thread_runs_it_is_dropped_there() {
     let (go_on, waits) = mpsc::channel::<()>();
     let (is_inside, inside) = mpsc::channel();
     let waits = Mutex::new(waits);
-    let callback = Callback::new("v", "", move |_| {
+    let callback = Callback::with_codes("v", "", move |_| {
         let _ = &told;
         is_inside
             .send(thread::current().id())
@@ -213,7 +213,7 @@ fn destructor_that_panics_behind_its_closure_ends_there() {
     }
     let slot: Arc<Mutex<Option<Callback>>> = Arc::default();
     let (inner, panics) = (slot.clone(), Panics);
-    let callback = Callback::new("i", "i", move |args| {
+    let callback = Callback::with_codes("i", "i", move |args| {
         let _ = &panics;
         drop(inner.lock().expect("no panic").take());
         args[0].clone()
@@ -235,8 +235,9 @@ fn as_c_calls(callback: &Callback, value: i32) -> i32 {
 
 #[test]
 fn panic_without_a_call_around_stops_no_other_callback() {
-    let panics = Callback::new("i", "i", |_| panic!("nobody hears this")).expect("a callback");
-    let outer = Callback::new("i", "i", move |args| {
+    let panics =
+        Callback::with_codes("i", "i", |_| panic!("nobody hears this")).expect("a callback");
+    let outer = Callback::with_codes("i", "i", move |args| {
         assert_eq!(as_c_calls(&panics, 1), 0);
         args[0].clone()
     })
@@ -253,9 +254,9 @@ fn panic_without_a_call_around_stops_no_other_callback() {
 #[test]
 fn panic_goes_to_the_innermost_call_and_leaves_the_outer_one_alone() {
     static PANICS: OnceLock<Callback> = OnceLock::new();
-    let panics = Callback::new("i", "i", |_| panic!("inside")).expect("a callback");
+    let panics = Callback::with_codes("i", "i", |_| panic!("inside")).expect("a callback");
     PANICS.get_or_init(|| panics);
-    let catches = Callback::new("i", "i", |args| {
+    let catches = Callback::with_codes("i", "i", |args| {
         let panics = PANICS.get().expect("set").code();
         let run = panic::catch_unwind(AssertUnwindSafe(|| {
             call("i", "call_i", "Ci", &[panics.into(), Value::Int(1)])
@@ -311,7 +312,7 @@ mod linux {
         let (library, path) = own_peer();
         let call_times = library.func("i", "call_times", "Ci").expect("a function");
         let inner = path.clone();
-        let callback = Callback::new("i", "i", move |args| {
+        let callback = Callback::with_codes("i", "i", move |args| {
             library.close();
             assert!(is_mapped(&inner));
             args[0].clone()

@@ -19,7 +19,7 @@ fn folder(name: &str) -> PathBuf {
 
 fn open(path: &str) -> farcall::Result<Library> {
     // SAFETY: none of these has initialisers that do anything.
-    unsafe { Library::open(Some(path)) }
+    unsafe { Library::open(path) }
 }
 
 fn flipped_by(library: &Library) -> Value {

@@ -40,7 +40,7 @@ fn statm(field: usize) -> usize {
 
 #[test]
 fn fork_leaves_each_process_with_callbacks_and_code_of_its_own() {
-    let callback = Callback::new("i", "i", |_| Value::Int(42)).expect("a callback");
+    let callback = Callback::with_codes("i", "i", |_| Value::Int(42)).expect("a callback");
     let mut callback = Some(callback);
     let ours = callback.as_ref().map(answer);
     // The child frees the callback, makes others, and compiles what the parent never saw.
@@ -49,11 +49,11 @@ fn fork_leaves_each_process_with_callbacks_and_code_of_its_own() {
         assert_eq!(answer(&inherited), 42);
         drop(inherited);
         let others: Vec<_> = (0..2000)
-            .map(|n| Callback::new("i", "i", move |_| Value::Int(n)).expect("a callback"))
+            .map(|n| Callback::with_codes("i", "i", move |_| Value::Int(n)).expect("a callback"))
             .collect();
         for n in 0..200 {
             let codes = format!("hb{}", signature(n));
-            Callback::new("i", &codes, |_| Value::Int(0)).expect("a callback");
+            Callback::with_codes("i", &codes, |_| Value::Int(0)).expect("a callback");
         }
         others
             .iter()
@@ -80,7 +80,7 @@ fn fork_while_other_threads_compile_leaves_the_child_able_to() {
                     &format!("HH{}", signature(n % 1024)),
                 )
                 .expect("a function");
-                drop(Callback::new("v", "i", |_| Value::Void).expect("a callback"));
+                drop(Callback::with_codes("v", "i", |_| Value::Void).expect("a callback"));
             }
         });
         for n in 0..20 {
@@ -178,7 +178,8 @@ fn errno_is_the_callers_own_while_code_is_made() {
         assert_eq!(errno(), number);
     }
 
-    let callback = Callback::new("i", "hff", |_| Value::Int(errno().into())).expect("a callback");
+    let callback =
+        Callback::with_codes("i", "hff", |_| Value::Int(errno().into())).expect("a callback");
     // SAFETY: the pointer is of that type.
     let code: extern "C" fn(i16, f32, f32) -> i32 = unsafe { std::mem::transmute(callback.code()) };
     for number in 0..600 {
@@ -263,7 +264,7 @@ fn closed_callback_is_reported_in_a_child_that_was_forked_during_a_report() {
         // SAFETY: the child's standard error is its own.
         let silenced = unsafe { libc::dup2(null, 2) };
         assert_eq!(silenced, 2);
-        let callback = Callback::new("i", "i", |args| args[0].clone()).expect("a callback");
+        let callback = Callback::with_codes("i", "i", |args| args[0].clone()).expect("a callback");
         let closed = Function::at(callback.code(), "i", "i").expect("a function");
         drop(callback);
         works_beside_forks(1000, || {

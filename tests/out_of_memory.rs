@@ -34,7 +34,7 @@ fn is_met() -> bool {
 unsafe impl GlobalAlloc for Failing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match is_met() {
-            // SAFETY: the caller vouches for the layout.
+            // SAFETY: the contract is that of `GlobalAlloc`, which the system's allocator has too: the layout is no empty one.
             true => unsafe { System.alloc(layout) },
             false => ptr::null_mut(),
         }
@@ -42,7 +42,7 @@ unsafe impl GlobalAlloc for Failing {
 
     unsafe fn realloc(&self, old: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         match is_met() {
-            // SAFETY: the caller vouches for the memory and its layout.
+            // SAFETY: the contract is that of `GlobalAlloc`: the memory is from this allocator, with this layout.
             true => unsafe { System.realloc(old, layout, size) },
             false => ptr::null_mut(),
         }
@@ -118,7 +118,7 @@ fn libraries_functions_and_variables_report_it() {
     let path = common::peer_path();
     let open = || {
         // SAFETY: it has no initialisers of its own.
-        unsafe { Library::open(Some(path)) }
+        unsafe { Library::open(path) }
     };
     check("opening", || open().map(drop));
     check("a function", || {
@@ -160,7 +160,7 @@ fn libraries_functions_and_variables_report_it() {
         let script = script.to_str().expect("it is text");
         check("a linker script", || {
             // SAFETY: it has no initialisers of its own.
-            unsafe { Library::open(Some(script)) }.map(drop)
+            unsafe { Library::open(script) }.map(drop)
         });
     }
     check("a variable at an address", || {
@@ -202,7 +202,7 @@ fn calls_go_on_without_memory() {
 fn callbacks_report_it_and_close_without() {
     for count in [1, 300] {
         check("a callback", || {
-            let callback = Callback::new("i", "ii", |args| match args {
+            let callback = Callback::with_codes("i", "ii", |args| match args {
                 [Value::Int(a), Value::Int(b)] => Value::Int(a + b),
                 _ => Value::Void,
             })?;

@@ -42,7 +42,7 @@ fn code_is_made_in_the_child() {
         // SAFETY: the function takes nothing, and what is passed is passed in registers.
         unsafe { function.call(&args) }.expect("a result");
     }
-    let callback = Callback::new("d", "iqd", |_| Value::Double(0.5)).expect("a callback");
+    let callback = Callback::with_codes("d", "iqd", |_| Value::Double(0.5)).expect("a callback");
     println!("callback at {:x}", callback.code() as usize);
 }
 

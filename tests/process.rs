@@ -22,7 +22,7 @@ fn no_mapping_is_ever_writable_and_executable() {
         let callbacks: Vec<Callback> = (0..600)
             .map(|n| {
                 Function::at(counted, "i", &signature(n)).expect("a function");
-                Callback::new("v", &signature(n), |_| Value::Void).expect("a callback")
+                Callback::with_codes("v", &signature(n), |_| Value::Void).expect("a callback")
             })
             .collect();
         assert_nothing_is_writable_and_executable();
@@ -37,7 +37,7 @@ fn calls_go_on_while_code_is_added_to_the_pages_they_run_in() {
     let done = AtomicBool::new(false);
     let start = Barrier::new(3);
     let flip = common::func("i", "flip_i", "i");
-    let callback = Callback::new("i", "i", |args| args[0].clone()).expect("a callback");
+    let callback = Callback::with_codes("i", "i", |args| args[0].clone()).expect("a callback");
     let call_times = common::func("i", "call_times", "Ci");
     thread::scope(|scope| {
         for _ in 0..2 {
@@ -58,7 +58,7 @@ fn calls_go_on_while_code_is_added_to_the_pages_they_run_in() {
             Function::at(flip.address(), "v", &format!("p{}", signature(n))).expect("a function");
             if n % 10 == 0 {
                 drop(
-                    Callback::new("q", &format!("p{}", signature(n)), |_| Value::Int(0))
+                    Callback::with_codes("q", &format!("p{}", signature(n)), |_| Value::Int(0))
                         .expect("a callback"),
                 );
             }

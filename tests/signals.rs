@@ -29,7 +29,7 @@ fn callback_is_a_signal_handler_while_callbacks_come_and_go() {
 #[test]
 fn closed_callback_returns_zero_where_nobody_can_be_told() {
     let fine = in_child(|| {
-        let callback = Callback::new("i", "i", |args| args[0].clone()).expect("a callback");
+        let callback = Callback::with_codes("i", "i", |args| args[0].clone()).expect("a callback");
         let code = callback.code();
         drop(callback);
         let full = std::fs::File::create("/dev/full").expect("Linux has it");

@@ -8,7 +8,7 @@
 //! No interpreter is known here. An [`ObjectModel`] says where fields lie and which words stand for values without memory. Its owner
 //! computes it from the interpreter's own headers.
 
-/// How an interpreter lays out its values. Small integers are words with the lowest bit set and the value above it; a word whose
+/// The layout of an interpreter's values. Small integers are words with the lowest bit set and the value above it; a word whose
 /// two lowest bits are clear is a pointer to an object, which begins with the address of its type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectModel {
@@ -18,19 +18,19 @@ pub struct ObjectModel {
     pub truth: [i32; 2],
     /// The type of floats, which hold a `double`.
     pub float_type: u64,
-    /// Where in a float that is, in bytes.
+    /// The offset of that `double` in a float, in bytes.
     pub float_value: u8,
     /// Objects that a pointer argument takes for the memory they hold.
     pub buffers: Vec<PointerField>,
     /// Objects that stand for a C function. The field is null in one that is closed.
     pub functions: Vec<PointerField>,
-    /// Where a function object holds the C function's address.
+    /// The offset of the C function's address in a function object.
     pub function_target: u8,
-    /// Where it holds the address of its library object.
+    /// The offset of its library object's address.
     pub function_library: u8,
-    /// Where a library object holds a word that is null once it is closed.
+    /// The offset of a word in a library object that is null once the library is closed.
     pub library_open: u8,
-    /// How threads find their own words.
+    /// The way in which threads find their own words.
     pub thread_pointer: ThreadPointer,
     /// Bytes from the thread pointer to the thread's word for calls: the address of its innermost frame (see [`call_frame`]) plus
     /// [`call_frame::TAG`], or [`NO_FRAME`], or 0 on a thread that has made no call yet.
@@ -55,12 +55,12 @@ pub struct ObjectModel {
     pub catch: Option<CatchModel>,
 }
 
-/// What holds the address of a thread's own memory.
+/// The register that leads to a thread's own memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ThreadPointer {
     /// The base of the segment fs: x86-64 with ELF.
     Fs,
-    /// That of gs: Windows on x86-64.
+    /// The base of gs: Windows on x86-64.
     Gs,
     /// The register of that name: AArch64 with ELF.
     TpidrEl0,
@@ -83,7 +83,7 @@ pub struct ErrnoModel {
     pub last_error: Option<LastError>,
 }
 
-/// What `GetLastError()` tells on Windows. It is kept as `errno` is.
+/// The number of `GetLastError()` on Windows. It is kept as `errno` is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastError {
     /// The system's.
@@ -117,7 +117,7 @@ pub struct CatchModel {
     /// The callee-saved integer registers, as many as there are, in the order of
     /// [`Convention::callee_saved`](crate::abi::regs::Convention::callee_saved).
     pub saved: [u32; MAX_SAVED],
-    /// What whoever raises sets back in the thread's state.
+    /// The parts of the thread's state that raising resets.
     pub kept: Option<KeptWord>,
 }
 
@@ -161,7 +161,7 @@ pub mod call_frame {
 /// Stands for no call in progress, on a thread that has made one before.
 pub const NO_FRAME: u64 = 1;
 
-/// How an argument becomes a C value.
+/// The way in which an argument becomes a C value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unbox {
     /// From a small integer, of which C gets as many low bits as its type has.
@@ -182,7 +182,7 @@ pub enum Unbox {
     Function,
 }
 
-/// How a callback's argument gets to its handler.
+/// The way in which a callback's argument gets to its handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Delivery {
     /// As a small integer, of a C integer with a sign.

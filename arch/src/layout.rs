@@ -11,6 +11,7 @@ const WIDE: u32 = 16;
 
 impl Scalar {
     /// Bytes. The alignment is the same number.
+    #[inline]
     pub const fn size(self) -> u32 {
         match self {
             Scalar::I8 | Scalar::U8 => 1,
@@ -91,7 +92,7 @@ impl Type {
 /// What the bytes of a value are in the end: the fundamental types that conventions speak of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Number {
-    /// An integer of so many bytes, with or without a sign.
+    /// An integer of this many bytes, with or without a sign.
     Integer(u32),
     /// A floating-point number.
     Float(Float),

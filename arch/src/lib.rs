@@ -10,9 +10,9 @@
 //! Nothing here asks the machine it runs on: no system call, no address, no `cfg(target)`. Every convention is planned
 //! and emitted on every host, so every convention is tested on every host.
 //!
-//! The features `x64` and `a64`, both on by default, say which machines' conventions and emitters are compiled. They do not follow from the
-//! target: whoever runs code on one machine only, as the engine does, names that machine and leaves the other out; and
-//! whoever needs the types alone names none.
+//! The features `x64` and `a64`, both on by default, select the machines whose conventions and emitters are compiled. They do not follow
+//! from the target. A crate that runs code on one machine only, as the engine does, names that machine; a crate that needs the types
+//! alone names none.
 //!
 //! ```
 //! use farcall_arch::abi::regs::x64::{RDI, XMM0};

@@ -53,7 +53,7 @@ impl Struct {
     /// ```
     ///
     /// # Errors
-    /// [`StructError`], but for the variants that are about a given layout.
+    /// [`StructError`], except its variants about a given layout.
     pub fn new(types: Vec<Type>) -> Result<Struct, StructError> {
         let align = types.iter().map(Type::align).max().unwrap_or(1);
         let (members, end) = in_turn(types, MAX_ALIGN)?;
@@ -165,7 +165,7 @@ impl Struct {
         self.align
     }
 
-    /// The largest alignment of a member: the structure's own, had nobody asked for more. AAPCS64 goes by it.
+    /// The largest alignment of a member, which is the structure's own unless its declaration asks for more. AAPCS64 uses it.
     pub fn natural_align(&self) -> u32 {
         self.natural_align
     }

@@ -5,8 +5,7 @@
 
 use crate::structs::Struct;
 use core::fmt;
-use farcall_memory::OutOfMemory;
-use farcall_memory::Shared;
+use farcall_memory::{OutOfMemory, Shared, try_collect};
 
 /// A type that fits one register: an integer of 1, 2, 4 or 8 bytes, or a binary floating-point number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,6 +46,14 @@ impl Scalar {
     /// Whether the type is an integer with a sign.
     pub const fn is_signed(self) -> bool {
         matches!(self, Scalar::I8 | Scalar::I16 | Scalar::I32 | Scalar::I64)
+    }
+
+    /// Whether C promotes it to `int` or `double` where it stands for a prototype's `...` (C11 6.5.2.2p6).
+    pub const fn is_promoted_by_c(self) -> bool {
+        match self {
+            Scalar::I8 | Scalar::U8 | Scalar::I16 | Scalar::U16 | Scalar::F32 => true,
+            Scalar::I32 | Scalar::U32 | Scalar::I64 | Scalar::U64 | Scalar::F64 => false,
+        }
     }
 }
 
@@ -229,6 +236,18 @@ impl Signature {
         Ok(Signature { ret, args, fixed })
     }
 
+    /// The same once more.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn try_clone(&self) -> Result<Signature, OutOfMemory> {
+        Ok(Signature {
+            ret: self.ret.clone(),
+            args: try_collect(self.args.iter().cloned())?,
+            fixed: self.fixed,
+        })
+    }
+
     /// The result's type.
     pub fn ret(&self) -> &Type {
         &self.ret
@@ -248,10 +267,7 @@ impl Signature {
 fn is_promoted_by_c(ty: &Type) -> bool {
     match ty {
         Type::Void | Type::Wide(_) | Type::Complex(_) | Type::Struct(_) => false,
-        Type::Scalar(scalar) => match scalar {
-            Scalar::I8 | Scalar::U8 | Scalar::I16 | Scalar::U16 | Scalar::F32 => true,
-            Scalar::I32 | Scalar::U32 | Scalar::I64 | Scalar::U64 | Scalar::F64 => false,
-        },
+        Type::Scalar(scalar) => scalar.is_promoted_by_c(),
     }
 }
 

@@ -57,13 +57,13 @@ unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match fails() {
             true => null_mut(),
-            // SAFETY: the caller vouches for the layout.
+            // SAFETY: the contract is that of `GlobalAlloc`, which the system's allocator has too: the layout is no empty one.
             false => unsafe { System.alloc(layout) },
         }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller vouches for both, and all memory is the system's allocator's.
+        // SAFETY: the contract is that of `GlobalAlloc`; all memory is from the system's allocator, with this layout.
         unsafe { System.dealloc(memory, layout) }
     }
 

@@ -58,7 +58,7 @@ impl Code {
     /// # Errors
     /// Those of [`TypeCode::parse`], and those of braces: see [`crate::Codes::parse`].
     pub fn parse(text: &str, position: Position) -> Result<Code> {
-        if !text.starts_with('{') {
+        if text.as_bytes().first() != Some(&b'{') {
             return Ok(Code::Letter(TypeCode::parse(text, position)?));
         }
         let (structure, len) = StructCode::parse(text, position)?;
@@ -74,7 +74,7 @@ impl Code {
     /// # Errors
     /// Those of [`Code::parse`], and [`Error::MisplacedCode`] for `v`.
     pub fn of_variable(text: &str) -> Result<Code> {
-        if !text.starts_with('{') {
+        if text.as_bytes().first() != Some(&b'{') {
             return Ok(Code::Letter(TypeCode::of_variable(text)?));
         }
         Code::parse(text, Position::Variable)

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kind::{Kind, Position};
-use farcall_arch::Type;
+use farcall_arch::{Scalar, Type};
 use farcall_memory::try_string;
 use std::ffi::c_long;
 
@@ -12,6 +12,8 @@ use std::ffi::c_long;
 pub struct TypeCode {
     letter: u8,
     kind: Kind,
+    /// The shape of what has one of a register's.
+    scalar: Option<Scalar>,
     /// The row of [`NARROW`] that tells its range; 0 for what fills a slot, or is no integer.
     narrow: u8,
 }
@@ -48,39 +50,65 @@ impl TypeCode {
     pub(crate) const STRUCT: TypeCode = TypeCode {
         letter: b'{',
         kind: Kind::Struct,
+        scalar: None,
         narrow: 0,
     };
 
-    /// The code that `letter` is, if it is one.
-    pub fn new(letter: char) -> Option<TypeCode> {
-        let kind = match letter {
-            'v' => Kind::Void,
-            'b' | 'h' | 'i' | 'l' | 'q' => Kind::Int,
-            'B' | 'H' | 'I' | 'L' | 'Q' => Kind::Uint,
-            'f' => Kind::Float,
-            'd' => Kind::Double,
-            'p' | 'P' => Kind::Pointer,
-            's' => Kind::Str,
-            'S' => Kind::Bytes,
-            'O' => Kind::Object,
-            'C' => Kind::Callback,
+    /// What a letter stands for in this process: `long` has the width that its compilers give it.
+    const fn described(letter: u8) -> Option<TypeCode> {
+        const LONG_IS_64: bool = size_of::<c_long>() == 8;
+        use Scalar::{F32, F64, I8, I16, I32, I64, U8, U16, U32, U64};
+        let (kind, scalar) = match letter {
+            b'v' => (Kind::Void, None),
+            b'b' => (Kind::Int, Some(I8)),
+            b'B' => (Kind::Uint, Some(U8)),
+            b'h' => (Kind::Int, Some(I16)),
+            b'H' => (Kind::Uint, Some(U16)),
+            b'i' => (Kind::Int, Some(I32)),
+            b'I' => (Kind::Uint, Some(U32)),
+            b'l' => (Kind::Int, Some(if LONG_IS_64 { I64 } else { I32 })),
+            b'L' => (Kind::Uint, Some(if LONG_IS_64 { U64 } else { U32 })),
+            b'q' => (Kind::Int, Some(I64)),
+            b'Q' => (Kind::Uint, Some(U64)),
+            b'f' => (Kind::Float, Some(F32)),
+            b'd' => (Kind::Double, Some(F64)),
+            b'p' | b'P' => (Kind::Pointer, POINTER),
+            b's' => (Kind::Str, POINTER),
+            b'S' => (Kind::Bytes, POINTER),
+            b'O' => (Kind::Object, POINTER),
+            b'C' => (Kind::Callback, POINTER),
             _ => return None,
         };
-        let code = TypeCode {
-            letter: letter as u8,
-            kind,
-            narrow: 0,
-        };
-        let narrow = match code.ty() {
-            Type::I8 => 1,
-            Type::U8 => 2,
-            Type::I16 => 3,
-            Type::U16 => 4,
-            Type::I32 => 5,
-            Type::U32 => 6,
+        let narrow = match scalar {
+            Some(I8) => 1,
+            Some(U8) => 2,
+            Some(I16) => 3,
+            Some(U16) => 4,
+            Some(I32) => 5,
+            Some(U32) => 6,
             _ => 0,
         };
-        Some(TypeCode { narrow, ..code })
+        Some(TypeCode {
+            letter,
+            kind,
+            scalar,
+            narrow,
+        })
+    }
+
+    /// The code that `letter` is, if it is one.
+    #[inline]
+    pub fn new(letter: char) -> Option<TypeCode> {
+        let row = (letter as usize).checked_sub(FIRST as usize)?;
+        *CODES.get(row)?
+    }
+
+    /// The same where there has to be one.
+    pub(crate) fn known(got: char, position: Position) -> Result<TypeCode> {
+        match TypeCode::new(got) {
+            Some(code) => Ok(code),
+            None => Err(Error::UnknownCode { position, got }),
+        }
     }
 
     /// The code that `text` consists of.
@@ -90,7 +118,7 @@ impl TypeCode {
     pub fn parse(text: &str, position: Position) -> Result<TypeCode> {
         let mut letters = text.chars();
         match (letters.next(), letters.next()) {
-            (Some(got), None) => TypeCode::new(got).ok_or(Error::UnknownCode { position, got }),
+            (Some(got), None) => TypeCode::known(got, position),
             _ => Err(Error::NotOneCode {
                 position,
                 got: try_string(text)?,
@@ -132,28 +160,38 @@ impl TypeCode {
 
     /// The C type's shape in this process: `long` has the width that its compilers give it. Of a struct it is [`Type::Void`]: the shape is
     /// [`crate::Codes::structure`]'s.
+    #[inline]
     pub fn ty(self) -> Type {
-        const LONG_IS_64: bool = size_of::<c_long>() == 8;
-        match self.letter {
-            b'v' | b'{' => Type::Void,
-            b'b' => Type::I8,
-            b'B' => Type::U8,
-            b'h' => Type::I16,
-            b'H' => Type::U16,
-            b'i' => Type::I32,
-            b'I' => Type::U32,
-            b'l' if LONG_IS_64 => Type::I64,
-            b'l' => Type::I32,
-            b'L' if LONG_IS_64 => Type::U64,
-            b'L' => Type::U32,
-            b'q' => Type::I64,
-            b'Q' => Type::U64,
-            b'f' => Type::F32,
-            b'd' => Type::F64,
-            _ => Type::POINTER,
-        }
+        self.scalar.map_or(Type::Void, Type::Scalar)
+    }
+
+    /// The same of what fits one register; `None` for `v` and for structs.
+    #[inline]
+    pub fn scalar(self) -> Option<Scalar> {
+        self.scalar
     }
 }
+
+/// A pointer's shape.
+const POINTER: Option<Scalar> = match Type::POINTER {
+    Type::Scalar(scalar) => Some(scalar),
+    _ => None,
+};
+
+/// The letters from the first that may be one to the last.
+const FIRST: u8 = b'A';
+const LAST: u8 = b'z';
+
+/// What these are, by their place among them.
+static CODES: [Option<TypeCode>; (LAST - FIRST) as usize + 1] = {
+    let mut codes = [None; (LAST - FIRST) as usize + 1];
+    let mut letter = FIRST;
+    while letter <= LAST {
+        codes[(letter - FIRST) as usize] = TypeCode::described(letter);
+        letter += 1;
+    }
+    codes
+};
 
 pub(crate) fn misplaced(code: char, position: Position, role: &'static str) -> Error {
     Error::MisplacedCode {

@@ -5,9 +5,10 @@
 
 use crate::braces::{Code, StructCode};
 use crate::code::{TypeCode, misplaced};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kind::{Kind, Position};
-use farcall_arch::{Signature, Type};
+use farcall_arch::abi::shape::Shape;
+use farcall_arch::{Scalar, Signature, SignatureError, Type};
 use farcall_memory::{OutOfMemory, TryVec, try_collect, try_with_capacity};
 use std::fmt;
 
@@ -44,20 +45,24 @@ impl Codes {
     /// prototype has its `...`, and a `v` alone is C's `(void)`.
     ///
     /// # Errors
-    /// [`Error::UnknownCode`], [`Error::NotOneCode`], and [`Error::MisplacedCode`] for `v` as one of several arguments, and for a
-    /// mark in a callback, which could not know what it was called with. Of braces, [`Error::UnknownMember`], [`Error::Repeats`],
-    /// [`Error::OpenBraces`] and [`Error::Struct`].
+    /// These of [`crate::Error`]: `UnknownCode`; `NotOneCode`; `MisplacedCode` for `v` as one of several arguments, and for a mark in a
+    /// callback, which could not know what it was called with; of braces, `UnknownMember`, `Repeats`, `OpenBraces` and `Struct`;
+    /// `Signature` for a variadic argument of a type that C promotes.
     pub fn parse(ret: &str, args: &str, role: Role) -> Result<Codes> {
         let args = if args == NO_ARGUMENTS { "" } else { args };
-        let (ret, structure) = match Code::parse(ret, Position::Result)? {
-            Code::Letter(code) => (code, None),
-            Code::Struct(structure) => (TypeCode::STRUCT, Some((0, structure))),
+        let mut structs = Vec::new();
+        let ret = match Code::parse(ret, Position::Result)? {
+            Code::Letter(code) => code,
+            Code::Struct(structure) => {
+                structs.try_push((0, structure))?;
+                TypeCode::STRUCT
+            }
         };
         let mut codes = Codes {
             ret,
             args: try_with_capacity(args.len())?,
             fixed: None,
-            structs: try_collect(structure)?,
+            structs,
         };
         let mut rest = args.chars();
         while let Some(got) = rest.next() {
@@ -74,13 +79,29 @@ impl Codes {
                     let text = &args[args.len() - rest.as_str().len() - 1..];
                     let (structure, len) = StructCode::parse(text, position)?;
                     rest = text[len..].chars();
-                    codes.args.push(TypeCode::STRUCT);
+                    codes.args.try_push(TypeCode::STRUCT)?;
                     codes.structs.try_push((codes.args.len(), structure))?;
                 }
-                _ => codes.args.push(argument(got, position)?),
+                _ => codes.args.try_push(argument(got, position)?)?,
             }
         }
+        codes.expect_promoted()?;
         Ok(codes)
+    }
+
+    /// Refuses what C promotes among the arguments that no parameter is there for.
+    fn expect_promoted(&self) -> Result<()> {
+        let Some(fixed) = self.fixed else {
+            return Ok(());
+        };
+        let is_promoted = |code: &TypeCode| code.scalar().is_some_and(Scalar::is_promoted_by_c);
+        match self.args[fixed..].iter().position(is_promoted) {
+            None => Ok(()),
+            Some(extra) => Err(SignatureError::UnpromotedVariadic {
+                index: fixed + extra,
+            }
+            .into()),
+        }
     }
 
     /// The struct at that place, if there is one.
@@ -109,10 +130,29 @@ impl Codes {
         }
     }
 
+    /// The same as conventions see it. A letter's needs no list of types.
+    fn shape(&self, code: TypeCode, position: Position) -> Shape {
+        match code.scalar() {
+            Some(scalar) => Shape::Scalar(scalar),
+            None => Shape::of(&self.ty(position)),
+        }
+    }
+
+    /// The result as conventions see it.
+    pub fn ret_shape(&self) -> Shape {
+        self.shape(self.ret, Position::Result)
+    }
+
+    /// The arguments as conventions see them.
+    pub fn arg_shapes(&self) -> impl ExactSizeIterator<Item = Shape> {
+        let args = self.args.iter().enumerate();
+        args.map(|(index, code)| self.shape(*code, Position::Argument(index)))
+    }
+
     /// Refuses structs, for those who treat values of one slot only: `role` says what they cannot be.
     ///
     /// # Errors
-    /// [`Error::MisplacedCode`] for the first of them.
+    /// [`Error::MisplacedCode`](crate::Error::MisplacedCode) for the first of them.
     pub fn expect_no_structs(&self, role: &'static str) -> Result<()> {
         match self.structs.first() {
             None => Ok(()),
@@ -127,7 +167,7 @@ impl Codes {
     /// The signature they spell.
     ///
     /// # Errors
-    /// [`Error::Signature`] for too many arguments, and for a variadic one of a type that C promotes.
+    /// [`Error::Signature`](crate::Error::Signature) for too many arguments, and for a variadic one of a type that C promotes.
     pub fn signature(&self) -> Result<Signature> {
         let mut args = try_collect(self.args.iter().map(|code| code.ty()))?;
         let mut ret = self.ret.ty();
@@ -190,7 +230,7 @@ impl Codes {
 
 /// The code of an argument.
 fn argument(got: char, position: Position) -> Result<TypeCode> {
-    let code = TypeCode::new(got).ok_or(Error::UnknownCode { position, got })?;
+    let code = TypeCode::known(got, position)?;
     match code.kind() {
         Kind::Void => Err(misplaced(got, position, "an argument")),
         _ => Ok(code),

@@ -1,4 +1,4 @@
-//! Sizes and offsets as C has them, and where values are handed over.
+//! C's sizes and offsets, and the cells through which both sides hand over values.
 
 use crate::layout::{Byte, Layout};
 use crate::target::{LongDouble, Target};

@@ -1,4 +1,4 @@
-//! The types of numbers, as C has them: told here anew, so that a mistake in farcall's own table shows.
+//! C's types of numbers, stated independently, so that a mistake in farcall's own table shows.
 
 use crate::target::Model;
 

@@ -1,4 +1,4 @@
-//! The emit stage: cases to a directory with a case file and shared objects.
+//! The emit stage: writes cases to a directory, as a case file and shared objects.
 
 use crate::cases::{Case, Direction, Draw, Object, Suite};
 use crate::source;

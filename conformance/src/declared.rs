@@ -1,7 +1,7 @@
-//! C text to cases: what farcall reads of a declaration, and where each part of a value lies by that.
+//! Makes cases of C text: what farcall reads in a declaration, and where it finds each part of a value.
 //!
-//! The C compiler has the same text. It is never told what was read here, but for where in memory that both sides know each part is handed
-//! over: so a member that is elsewhere than farcall takes it to be shows as a wrong value.
+//! The C compiler reads the same text. It learns only in which cell each part is handed over. So a member that is not where farcall
+//! takes it to be shows as a wrong value.
 
 use crate::cases::Case;
 use crate::codes::Code;
@@ -51,18 +51,18 @@ impl Reader<'_> {
         let mut types = Vec::new();
         let mut ids = Vec::new();
         let behind = more.and_then(|more| c.function_type(more));
-        for function in [Some(function), behind].into_iter().flatten() {
+        for function in [Some(function), behind].iter().flatten() {
             match c.passed_params(function) {
                 Ok(more) => types.extend(more),
                 Err((_, reason)) => return Ok(Err(reason.to_string())),
             }
-            ids.extend(c.params(function).iter().map(|param| param.ty));
+            ids.extend(c.params(function).map(|param| param.ty));
         }
         let ret = match c.passed(function.ret) {
             Ok(ret) => ret,
             Err(reason) => return Ok(Err(reason.to_string())),
         };
-        let named = c.params(function).len();
+        let named = c.params(&function).len();
         let fixed = function.is_variadic.then_some(named);
         let signature = match fixed {
             Some(fixed) => Signature::variadic(ret.clone(), types.clone(), fixed)?,
@@ -113,12 +113,12 @@ impl Reader<'_> {
                 Some(name) => format!("{path}.{}", self.c.name(name)),
                 None => path.to_owned(),
             };
-            let offset = base + field.offset;
-            match field.bits {
+            let offset = base + field.offset();
+            match field.bits() {
                 Some((first, width)) => {
                     whole.bit_field(path, offset as usize, first.into(), width.into());
                 }
-                None => self.member(Field { offset, ..*field }, path, whole)?,
+                None => self.member(field.at(offset), path, whole)?,
             }
         }
         Ok(())
@@ -126,22 +126,18 @@ impl Reader<'_> {
 
     fn member(&self, field: Field, path: String, whole: &mut Record) -> Result<()> {
         match self.c.resolved(field.ty) {
-            c::Ty::Record(_) => self.members(field.ty, field.offset, &path, whole),
+            c::Ty::Record(_) => self.members(field.ty, field.offset(), &path, whole),
             c::Ty::Array { of, len, .. } => {
                 let size = self.c.layout(of).context("a size")?.size;
                 for index in 0..len.unwrap_or(0) {
-                    let element = Field {
-                        ty: of,
-                        offset: field.offset + index * size,
-                        ..field
-                    };
+                    let element = field.element(of, index * size);
                     self.member(element, format!("{path}[{index}]"), whole)?;
                 }
                 Ok(())
             }
             _ => {
                 let layout = Layout::of(&Ty::Number(self.code(field.ty)?), self.target);
-                whole.number(path, field.offset as usize, &layout)
+                whole.number(path, field.offset() as usize, &layout)
             }
         }
     }

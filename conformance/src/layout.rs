@@ -1,4 +1,4 @@
-//! What the bytes of a value are.
+//! The bytes of a value, and what lies in each.
 
 /// A value's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What went wrong, in words: all texts of the comparison.
+//! All texts of the comparison: what each fault is, in words.
 
 use crate::cases::{Case, Direction, Draw, Suite};
 use crate::values::Values;

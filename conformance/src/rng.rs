@@ -1,4 +1,4 @@
-//! Random numbers that stay the same for ever, so that a seed reproduces a failure whatever a library does to its
+//! Random numbers that stay the same for ever: a seed reproduces a failure even after a library has changed its
 //! generator.
 
 /// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).

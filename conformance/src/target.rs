@@ -1,4 +1,4 @@
-//! What the C compilers compile for, and where that runs: everything that differs between targets, as data.
+//! The targets: what the C compilers compile for, and where the result runs. Everything that differs between targets is data.
 
 use farcall_arch::Abi;
 use farcall_arch::abi::Dialect;

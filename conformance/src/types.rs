@@ -1,4 +1,4 @@
-//! Types of C, told from C's side, so that a mistake in farcall's own layout shows.
+//! C's types, stated from C's side, so that a mistake in farcall's own layout shows.
 //!
 //! A type is the letter of a number; or members in braces, where a count before a member makes an array of it:
 //! `{d3h{ff}}` is `struct { double; short [3]; struct { float; float; }; }`. A structure that a text declares has no such writing.

@@ -1,4 +1,4 @@
-//! The values of a case: what each side is given, and what the other must see.
+//! The values of a case: those that each side gets, and those that the other must see.
 
 use crate::cases::Case;
 use crate::codes::{Code, Shape};

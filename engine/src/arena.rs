@@ -1,8 +1,7 @@
 //! Machine code in memory that can be executed, and never written while it can.
 //!
-//! Functions are packed side by side, so a page that is about to get another one may be running already. How the
-//! bytes get there all the same, without that page ever being writable and executable, is each system's own
-//! matter: [`sys::CodeRange`]. What goes where is decided here.
+//! Functions are packed side by side, so threads may already execute a page that is about to get another one. Each system has its own
+//! way to put bytes there without making that page writable and executable: [`sys::CodeRange`]. This file decides what goes where.
 
 use crate::error::{Error, Result};
 use crate::label::Label;
@@ -16,7 +15,7 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
-/// Functions begin at multiples of this, a cache line: one that lies across two where one would do costs a cycle more.
+/// Functions begin at multiples of this, a cache line: a function that crosses a line needlessly costs a cycle more.
 const CACHE_LINE: usize = 64;
 
 /// Functions that share code begin at multiples of this, which is what processors fetch at a time: they are longer than a line.
@@ -73,7 +72,7 @@ impl Range {
     }
 }
 
-/// One function in executable memory. Dropping it takes it away, so whoever may run it must hold it.
+/// One function in executable memory. Dropping it takes the code away, so hold it for as long as the code may run.
 pub struct Published {
     start: NonNull<u8>,
     home: &'static Home,
@@ -81,7 +80,7 @@ pub struct Published {
     unwind: sys::UnwindEntry,
 }
 
-/// What became of code: `None` if there is none for good.
+/// The result of making code: `None` if there will never be any.
 pub(crate) type Made = std::result::Result<Option<Published>, OutOfMemory>;
 
 // SAFETY: `start` points to memory that is only ever executed.

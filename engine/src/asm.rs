@@ -1,4 +1,4 @@
-//! How an object file is told of a function whose text is assembly: its name, its section, where it begins and ends.
+//! The directives around a function in assembly: its name, its section, its start and its end.
 //!
 //! `assembly!` says that once for each format of object files. Names are known within the program or the library alone, but for `weak` ones,
 //! which other parts of the program may have as well. `framed` functions describe their frames for the unwinder, by lines of

@@ -1,6 +1,6 @@
-//! What is known by its content, each thing once.
+//! Things known by their content, each once.
 //!
-//! A cache is bounded: past [`LIMIT`] things, those that nobody uses are forgotten.
+//! A cache is bounded: past [`LIMIT`] things, it forgets those that nobody uses.
 
 use farcall_memory::Shared;
 use farcall_memory::TryVec;
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
 
-/// How many things stay though nobody uses them.
+/// How many unused things stay.
 pub const LIMIT: usize = 1024;
 
 /// Things by their content.
@@ -46,8 +46,8 @@ impl<K: Eq + Hash, V> Cache<K, V> {
         self.known.get(key).cloned()
     }
 
-    /// Adds a thing, unless it has been added meanwhile or there is no memory for that; returns the one that is in, or would be, and what is
-    /// not needed any more: the thing itself if another was faster, and, once there is too much, what nobody uses. That is to be dropped
+    /// Adds a thing, unless another thread has added it or there is no memory. Returns the thing that is in the cache, or would be, and the
+    /// things that are no longer needed: the given one if another thread was faster and, past the limit, those that nobody uses. That is to be dropped
     /// behind the lock that guards the cache: no destructor runs under it. Where threads may use things without an owner, it is for
     /// [`crate::epoch::forget`].
     pub fn add(&mut self, key: K, value: Shared<V>) -> (Shared<V>, Unused<K, V>) {

@@ -14,8 +14,8 @@ use crate::policy;
 use crate::sys;
 use crate::thunk::Seats;
 use farcall_arch::{Abi, Plan, Shared, Signature, emit, plan};
+use farcall_memory::OutOfMemory;
 use farcall_memory::try_box;
-use farcall_memory::{OutOfMemory, try_collect};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
@@ -332,19 +332,20 @@ unsafe extern "C-unwind" fn first_calls(
     result: *mut u64,
     compiled: *const Compiled,
 ) {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: `compiled` is the signature of the function that the call is of, which keeps it alive for the time of the call: the
+    // contract of `SlotsCall`.
     let compiled_now = unsafe { &*compiled };
     let call: SlotsCall = match compiled_now.serve(Direction::Call, Endpoint::Slots) {
         // SAFETY: a trampoline on slots is a function of this type, but for the last argument, which it leaves alone.
         Served::Code(start) => unsafe { std::mem::transmute::<NonNull<u8>, SlotsCall>(start) },
         Served::PlanForGood => follow_plan,
-        // SAFETY: the caller vouches for the call.
+        // SAFETY: this function has been called as a `SlotsCall` of the same signature.
         Served::Plan => return unsafe { follow_plan(target, slots, result, compiled) },
     };
     compiled_now
         .call
         .store(call as *mut c_void, Ordering::Release);
-    // SAFETY: the caller vouches for the call.
+    // SAFETY: `call` is made for this very signature, and this function has been called as a `SlotsCall` of it.
     unsafe { call(target, slots, result, compiled) }
 }
 
@@ -354,7 +355,8 @@ unsafe extern "C-unwind" fn follow_plan(
     result: *mut u64,
     compiled: *const Compiled,
 ) {
-    // SAFETY: the caller vouches for the call.
+    // SAFETY: this function has been called as a `SlotsCall`, so `compiled` is alive, and the target and the slots are those of a call
+    // of its plan.
     unsafe { interp::call_slots((*compiled).plan(), target, slots, result) }
 }
 
@@ -365,32 +367,22 @@ struct Key {
     conversion: Option<Conversion>,
 }
 
-/// The same signature once more.
-fn copy_of(signature: &Signature) -> Result<Signature> {
-    let ret = signature.ret().clone();
-    let args = try_collect(signature.args().iter().cloned())?;
-    let copy = match signature.fixed() {
-        None => Signature::new(ret, args),
-        Some(fixed) => Signature::variadic(ret, args, fixed),
-    };
-    // What has been a signature is one.
-    Ok(copy.map_err(|_| OutOfMemory)?)
-}
-
 static CACHE: Cached<Cache<Key, Compiled>> = Cached::new(Cache::new());
 
-/// The compiled form of a signature under this process's own convention, shared with nobody: for whoever keeps what is compiled by a key
-/// of his own, and makes no callbacks of it. No signal is blocked meanwhile.
+/// The compiled form of what has been planned under this process's own convention, shared with nobody: for whoever keeps what is compiled by
+/// a key of his own, and makes no callbacks of it. No signal is blocked meanwhile.
 ///
 /// # Errors
-/// [`crate::Error::Plan`] and [`crate::Error::OutOfMemory`].
+/// [`OutOfMemory`].
 pub fn compile_unshared(
-    signature: Signature,
+    plan: Plan,
     conversion: Option<Conversion>,
-) -> Result<Shared<Compiled>> {
+) -> std::result::Result<Shared<Compiled>, OutOfMemory> {
     sys::note_signal_mask();
-    let compiled = Compiled::new(signature, sys::host_abi(), conversion)?;
-    Ok(Shared::try_new(compiled)?)
+    Shared::try_new(Compiled {
+        conversion,
+        ..Compiled::planned(plan)
+    })
 }
 
 /// The compiled form of a signature under this process's own convention: found by its content, or planned now.
@@ -408,7 +400,7 @@ pub fn compile(signature: Signature, conversion: Option<Conversion>) -> Result<S
     if let Some(compiled) = known {
         return Ok(compiled);
     }
-    let signature = copy_of(&key.signature)?;
+    let signature = key.signature.try_clone()?;
     let conversion = key
         .conversion
         .as_ref()

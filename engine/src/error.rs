@@ -1,4 +1,4 @@
-//! What can go wrong on the run side, and all texts that say so.
+//! The errors of the run side, with all their texts.
 
 use farcall_arch::{OutOfMemory, PlanError};
 use std::io;

@@ -9,7 +9,7 @@
 use crate::thread::this_thread;
 use std::cell::UnsafeCell;
 use std::hint;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 /// How many there are: so many signal handlers may interrupt each other.
@@ -23,8 +23,11 @@ const LOCKS: usize = LEVELS + 1;
 /// The threads that hold them, as [`this_thread`] names them; 0 for none.
 static HOLDERS: [AtomicUsize; LOCKS] = [const { AtomicUsize::new(0) }; LOCKS];
 
-/// Which of them are held on account of a fork.
-static ACROSS_FORK: [AtomicUsize; LOCKS] = [const { AtomicUsize::new(0) }; LOCKS];
+/// Which of them are held by a thread that is forking in a signal handler: it gives them back some time after its fork, and not before.
+static INTERRUPTED: [AtomicBool; LOCKS] = [const { AtomicBool::new(false) }; LOCKS];
+
+/// The holder of what another thread held, in a child of `fork()` where that thread is not. What it guards may be half done, for good.
+const GONE: usize = usize::MAX;
 
 /// The proof that this thread holds a level.
 #[derive(Debug)]
@@ -49,7 +52,7 @@ fn try_hold(holder: &AtomicUsize, me: usize) -> Result<usize, usize> {
 }
 
 /// Takes a level that is free, and waits for one if this thread holds none. `None` if it does: it would wait for threads that may wait for it,
-/// each in a handler that has interrupted it.
+/// each in a handler that has interrupted it. `None` also if nobody is left who could give one back.
 #[inline]
 pub(crate) fn hold() -> Option<Level> {
     let me = this_thread();
@@ -62,14 +65,17 @@ pub(crate) fn hold() -> Option<Level> {
 #[cold]
 fn hold_another(me: usize) -> Option<Level> {
     loop {
-        let mut has_one = false;
+        let (mut has_one, mut gone) = (false, 0);
         for (index, holder) in HOLDERS[..LEVELS].iter().enumerate() {
             match try_hold(holder, me) {
                 Ok(_) => return Some(Level(index)),
-                Err(other) => has_one |= other == me,
+                Err(other) => {
+                    has_one |= other == me;
+                    gone += usize::from(other == GONE);
+                }
             }
         }
-        if has_one {
+        if has_one || gone == LEVELS {
             return None;
         }
         hint::spin_loop();
@@ -124,33 +130,155 @@ pub(crate) fn hold_cache() -> Option<CacheHeld> {
     for _ in 0..PATIENCE {
         match try_hold(&HOLDERS[CACHE], me) {
             Ok(_) => return Some(CacheHeld(())),
-            Err(other) if other == me => return None,
+            Err(other) if other == me || other == GONE => return None,
             Err(_) => thread::yield_now(),
         }
     }
     None
 }
 
-/// Takes all of these locks ahead of a fork, but for those that this thread holds itself: it is forking in a signal handler, and goes on with its
-/// work in both processes.
-pub(crate) fn hold_all() {
+/// What became of each lock ahead of a fork.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Across {
+    /// Taken for the fork.
+    Taken,
+    /// This thread's own: it forks in a signal handler, and goes on with its work in both processes.
+    Own,
+    /// Another thread's, which is not in the child, and cannot be waited for.
+    Others,
+}
+
+/// Those locks across a fork.
+#[derive(Debug)]
+pub(crate) struct AcrossFork([Across; LOCKS]);
+
+/// Takes all of these locks ahead of a fork, but for those that this thread holds itself, and those of other threads that are forking in a signal
+/// handler, too, and may wait for this one, or that have jumped away.
+pub(crate) fn hold_all() -> AcrossFork {
     let me = this_thread();
-    for (holder, across) in HOLDERS.iter().zip(&ACROSS_FORK) {
-        loop {
-            match try_hold(holder, me) {
-                Ok(_) => break across.store(1, Ordering::Relaxed),
-                Err(other) if other == me => break,
-                Err(_) => thread::yield_now(),
-            }
+    for (holder, interrupted) in HOLDERS.iter().zip(&INTERRUPTED) {
+        if holder.load(Ordering::Relaxed) == me {
+            interrupted.store(true, Ordering::Release);
+        }
+    }
+    let mut across = [Across::Taken; LOCKS];
+    for (index, across) in across.iter_mut().enumerate() {
+        *across = hold_across_fork(index, me);
+    }
+    AcrossFork(across)
+}
+
+fn hold_across_fork(index: usize, me: usize) -> Across {
+    for _ in 0..PATIENCE {
+        match try_hold(&HOLDERS[index], me) {
+            Ok(_) => return Across::Taken,
+            Err(other) if other == me => return Across::Own,
+            Err(GONE) => break,
+            Err(_) if INTERRUPTED[index].load(Ordering::Acquire) => break,
+            Err(_) => thread::yield_now(),
+        }
+    }
+    Across::Others
+}
+
+/// Gives back what [`hold_all`] has taken. In the child other threads hold what they did for good.
+pub(crate) fn release_all(across: AcrossFork, in_child: bool) {
+    for (index, across) in across.0.into_iter().enumerate() {
+        if in_child || across == Across::Own {
+            INTERRUPTED[index].store(false, Ordering::Release);
+        }
+        match across {
+            Across::Taken => HOLDERS[index].store(0, Ordering::Release),
+            Across::Others if in_child => HOLDERS[index].store(GONE, Ordering::Relaxed),
+            Across::Own | Across::Others => {}
         }
     }
 }
 
-/// Gives back what [`hold_all`] has taken.
-pub(crate) fn release_all() {
-    for (holder, across) in HOLDERS.iter().zip(&ACROSS_FORK) {
-        if across.swap(0, Ordering::Relaxed) == 1 {
-            holder.store(0, Ordering::Release);
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::{Callback, compile};
+    use farcall_arch::{Signature, Type};
+    use std::ffi::c_void;
+    use std::ptr;
+    use std::sync::Barrier;
+
+    unsafe extern "C" fn noop(_: *mut c_void, _: *const u64) -> u64 {
+        0
+    }
+
+    /// Makes and closes callbacks, more than one has to rest for.
+    fn work(number: usize) -> bool {
+        (0..3 * crate::thunk::REST).all(|_| {
+            let signature = Signature::new(Type::F32, vec![Type::I64; number]);
+            let Ok(Ok(compiled)) = signature.map(|signature| compile(signature, None)) else {
+                return false;
+            };
+            // SAFETY: the handler takes any context.
+            unsafe { Callback::new(compiled, noop, ptr::null_mut()) }.is_ok()
+        })
+    }
+
+    /// Forks; whether the child, and a child of its own, did their work within ten seconds.
+    fn fork_and_work(generations: usize) -> bool {
+        // SAFETY: the child ends here.
+        unsafe {
+            match libc::fork() {
+                0 => {
+                    libc::alarm(10);
+                    let more = generations == 0 || fork_and_work(generations - 1);
+                    libc::_exit(i32::from(!(more && work(generations + 1))))
+                }
+                child => {
+                    let mut status = 1;
+                    libc::waitpid(child, &mut status, 0) == child && status == 0
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn handlers_that_interrupted_the_holders_of_all_locks_fork_at_once_and_their_children_go_on() {
+        // In a process of its own: tests beside this would wait for the locks.
+        let fork_at_once = || {
+            let all_hold = Barrier::new(LOCKS);
+            let fork = || {
+                all_hold.wait();
+                let fine = fork_and_work(1);
+                all_hold.wait();
+                fine
+            };
+            std::thread::scope(|scope| {
+                let holders = [(); LEVELS].map(|()| {
+                    scope.spawn(|| {
+                        let _level = hold();
+                        fork()
+                    })
+                });
+                let cache = scope.spawn(|| {
+                    let _cache = hold_cache();
+                    fork()
+                });
+                let ended = holders.map(|holder| holder.join().is_ok_and(|fine| fine));
+                ended == [true; LEVELS] && cache.join().is_ok_and(|fine| fine) && work(9)
+            })
+        };
+        for _ in 0..5 {
+            // SAFETY: the child ends here.
+            unsafe {
+                match libc::fork() {
+                    0 => {
+                        libc::alarm(30);
+                        libc::_exit(i32::from(!fork_at_once()))
+                    }
+                    child => {
+                        let mut status = 1;
+                        assert_eq!(libc::waitpid(child, &mut status, 0), child);
+                        assert_eq!(status, 0);
+                    }
+                }
+            }
         }
     }
 }

@@ -46,7 +46,7 @@ pub use error::{Error, Result};
 pub use levels::Cached;
 pub use library::Library;
 pub use lock::{Guarded, exclusively};
-pub use objects::{Conversion, set_object_model};
+pub use objects::{Conversion, Describe, describe_objects, describe_objects_by, set_object_model};
 pub use policy::{Wish, uses_without_code, wish};
 pub use record::{Handler, ObjectHandler};
 pub use sys::{

@@ -69,7 +69,7 @@ impl Library {
         // What an embedder closed while in use may have come free by now.
         epoch::reap();
         let flags = flags.unwrap_or(sys::DEFAULT_OPEN_FLAGS);
-        // SAFETY: the caller vouches for the library.
+        // SAFETY: the library's initialisers and finalisers are sound to run, by the contract of this function.
         let loaded = unsafe { sys::LoadedLibrary::open(path, flags) };
         let library = match loaded {
             Ok(library) => library,
@@ -126,25 +126,37 @@ impl Library {
     /// # Errors
     /// [`Error::Symbol`] where there is none, or where it is null; [`Error::Closed`]; [`Error::NulInName`].
     pub fn symbol(&self, name: &str) -> Result<*mut c_void> {
-        if name.contains('\0') {
-            return Err(Error::NulInName {
-                name: try_string(name)?,
-            });
-        }
+        expect_no_nul(name)?;
         let place = Place::uninit();
         let inside = Inside::enter(self.thing(), &place);
         // Looked at only now: what is open stays until this thread has left.
-        let found = self.is_open().then(|| self.loaded.library.symbol(name));
+        let found = self.is_open().then(|| self.look_up(name));
         inside.leave();
         if !self.is_open() {
             epoch::settle(self.thing());
         }
-        let Some(found) = found else {
-            return Err(Error::Closed {
+        found.unwrap_or_else(|| {
+            Err(Error::Closed {
                 what: try_string(&self.name)?,
-            });
-        };
-        let text = match found {
+            })
+        })
+    }
+
+    /// [`Library::symbol`] for an embedder who says himself which libraries are open. The thread need not be known.
+    ///
+    /// # Errors
+    /// [`Error::Symbol`] and [`Error::NulInName`], as there.
+    ///
+    /// # Safety
+    /// * The library is open, and nobody closes it meanwhile.
+    pub unsafe fn symbol_of_open(&self, name: &str) -> Result<*mut c_void> {
+        expect_no_nul(name)?;
+        self.look_up(name)
+    }
+
+    /// What the loader says, of a library that stays open meanwhile.
+    fn look_up(&self, name: &str) -> Result<*mut c_void> {
+        let text = match self.loaded.library.symbol(name) {
             Ok(address) if address.is_null() => try_string("its address is NULL")?,
             Ok(address) => return Ok(address),
             Err(LoaderFailure::OutOfMemory) => return Err(OutOfMemory.into()),
@@ -185,9 +197,43 @@ impl Library {
     }
 }
 
+fn expect_no_nul(name: &str) -> Result<()> {
+    match name.as_bytes().contains(&0) {
+        false => Ok(()),
+        true => Err(Error::NulInName {
+            name: try_string(name)?,
+        }),
+    }
+}
+
 impl Drop for Library {
     fn drop(&mut self) {
         // Nobody has a reference any more, so nobody is inside.
         drop(self.shut());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn symbols_of_any_length_are_looked_up_by_their_whole_names() {
+        // SAFETY: it is this program.
+        let library = unsafe { Library::open(None, None) }.expect("the program");
+        let found = |name: &str| {
+            let address = library.symbol(name);
+            // SAFETY: nobody closes it.
+            let same = unsafe { library.symbol_of_open(name) };
+            assert_eq!(address.as_ref().ok(), same.as_ref().ok(), "{name}");
+            address.map_err(|error| error.to_string())
+        };
+        assert!(found("malloc").is_ok());
+        for len in [1, 62, 63, 64, 65, 500] {
+            let name = "m".repeat(len);
+            let error = found(&name).expect_err("there is none");
+            assert!(error.contains(&format!("'{name}'")), "{error}");
+        }
+        assert!(found("malloc\0").is_err());
     }
 }

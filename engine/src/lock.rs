@@ -143,6 +143,7 @@ fn put_hooks_in_place() {
 /// The lock of the thread that is forking, and how many of its hooks have run.
 struct AcrossFork {
     guard: Option<(MutexGuard<'static, ()>, sys::SignalMask)>,
+    levels: Option<levels::AcrossFork>,
     depth: usize,
 }
 
@@ -151,6 +152,7 @@ unsafe impl Send for AcrossFork {}
 
 static ACROSS_FORK: Guarded<AcrossFork> = Guarded::new(AcrossFork {
     guard: None,
+    levels: None,
     depth: 0,
 });
 
@@ -168,18 +170,20 @@ pub(crate) fn generation() -> usize {
 fn before_fork() {
     let me = this_thread();
     let is_first = FORKING.load(Ordering::Relaxed) != me;
-    let guard = is_first.then(|| {
+    let taken = is_first.then(|| {
         let mask = sys::block_signals();
-        levels::hold_all();
-        (MUTEX.lock().unwrap_or_else(PoisonError::into_inner), mask)
+        let levels = levels::hold_all();
+        let guard = MUTEX.lock().unwrap_or_else(PoisonError::into_inner);
+        ((guard, mask), levels)
     });
     FORKING.store(me, Ordering::Relaxed);
     // This thread holds the lock: since just now, or since this ran before in the course of the same fork.
     let mut held = Held(());
     let state = ACROSS_FORK.get(&mut held);
     state.depth += 1;
-    if guard.is_some() {
-        state.guard = guard;
+    if let Some((guard, levels)) = taken {
+        state.guard = Some(guard);
+        state.levels = Some(levels);
     }
 }
 
@@ -200,6 +204,8 @@ fn after_fork(in_child: bool) {
         frames::forget_other_threads();
     }
     let guard = state.guard.take();
-    levels::release_all();
+    if let Some(levels) = state.levels.take() {
+        levels::release_all(levels, in_child);
+    }
     drop(guard);
 }

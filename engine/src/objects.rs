@@ -10,6 +10,7 @@ use farcall_arch::emit::{self, Code, SharedCode};
 use farcall_arch::endpoint::{Delivery, ObjectCall, ObjectModel, SharedOffsets};
 use farcall_arch::{Abi, OutOfMemory, Plan};
 use farcall_memory::{try_box, try_to_vec};
+use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
@@ -42,7 +43,7 @@ impl Conversion {
 /// An interpreter's model of objects, and what makes code of it.
 struct Interpreter {
     model: ObjectModel,
-    /// The emitters, by their addresses: whoever has no interpreter is not linked with them.
+    /// The emitters, by their addresses: a program without an interpreter is not linked with them.
     shared: SharedEmitter,
     call: CallEmitter,
     entry: EntryEmitter,
@@ -60,34 +61,79 @@ static INTERPRETER: AtomicPtr<Interpreter> = AtomicPtr::new(ptr::null_mut());
 /// lock, which forks wait for, and never freed.
 static SHARED: AtomicPtr<SharedOffsets> = AtomicPtr::new(ptr::null_mut());
 
-fn interpreter() -> Option<&'static Interpreter> {
+/// What tells the interpreter's model once code is to be made for its objects: a [`Describe`]. Null if nothing does, and once it has.
+static DESCRIBE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+
+/// Calls [`set_object_model`], unless there is no model. False if there was no memory for that, and it is to be asked again.
+///
+/// # Safety
+/// * It is called as [`describe_objects_by`] says.
+pub type Describe = unsafe extern "C" fn() -> bool;
+
+/// Has the model told when it is wanted first: by a thread that makes the first code for objects, or that calls [`describe_objects`]. In a
+/// short script nobody wants it.
+///
+/// # Safety
+/// * `describe` may be called by any thread that calls a function of the interpreter's, at any time, with signals blocked; by several
+///   at once.
+pub unsafe fn describe_objects_by(describe: Describe) {
+    if known_interpreter().is_none() {
+        DESCRIBE.store(describe as *mut c_void, Ordering::Release);
+    }
+}
+
+/// Has the model told now, for those whose code may be made by threads that the interpreter does not know.
+///
+/// # Errors
+/// [`OutOfMemory`].
+pub fn describe_objects() -> Result<(), OutOfMemory> {
+    interpreter().map(|_| ())
+}
+
+fn known_interpreter() -> Option<&'static Interpreter> {
     // SAFETY: nothing but leaked boxes is stored there.
     unsafe { INTERPRETER.load(Ordering::Acquire).as_ref() }
+}
+
+fn interpreter() -> Result<Option<&'static Interpreter>, OutOfMemory> {
+    let describe = DESCRIBE.load(Ordering::Acquire);
+    if describe.is_null() {
+        return Ok(known_interpreter());
+    }
+    // SAFETY: nothing but functions of this type is stored there, and they may be called here.
+    if !unsafe { std::mem::transmute::<*mut c_void, Describe>(describe)() } {
+        return Err(OutOfMemory);
+    }
+    DESCRIBE.store(ptr::null_mut(), Ordering::Release);
+    Ok(known_interpreter())
 }
 
 /// What was refused once is refused later, and trying again would take addresses each time.
 static IS_REFUSED: AtomicBool = AtomicBool::new(false);
 
-/// Tells how the interpreter lays out its objects, once. Later calls change nothing. Without memory nothing is told, and every call goes
-/// through slots. No code is made yet.
+/// Tells how the interpreter lays out its objects, once. Later calls change nothing. As long as nothing is told, every call goes through
+/// slots. No code is made yet.
+///
+/// # Errors
+/// [`OutOfMemory`]: nothing is told then.
 ///
 /// # Safety
 /// * The model is true for as long as the process lives, and each function in it has the type that its description states.
-pub unsafe fn set_object_model(model: ObjectModel) {
+pub unsafe fn set_object_model(model: ObjectModel) -> Result<(), OutOfMemory> {
     let ours = try_box(Interpreter {
         model,
         shared: emit::shared_for_objects,
         call: emit::call_objects,
         entry: emit::callback_entry_objects,
     });
-    let Ok(ours) = ours else { return };
-    let ours = Box::into_raw(ours);
+    let ours = Box::into_raw(ours?);
     let (success, failure) = (Ordering::AcqRel, Ordering::Relaxed);
     let set = INTERPRETER.compare_exchange(ptr::null_mut(), ours, success, failure);
     if set.is_err() {
         // SAFETY: it is the box of a moment ago, and nobody has seen it.
         drop(unsafe { Box::from_raw(ours) });
     }
+    Ok(())
 }
 
 impl Interpreter {
@@ -113,8 +159,10 @@ impl Interpreter {
 
 /// The call operation of function objects; `None` where there is no model, no emitter, or no executable memory.
 pub(crate) fn publish_call(plan: &Plan, call: &ObjectCall) -> Made {
-    let interpreter = interpreter().filter(|_| !IS_REFUSED.load(Ordering::Relaxed));
-    let Some(interpreter) = interpreter else {
+    if IS_REFUSED.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
+    let Some(interpreter) = interpreter()? else {
         return Ok(None);
     };
     let Some(shared) = interpreter.shared()? else {
@@ -139,7 +187,7 @@ pub(crate) fn publish_call(plan: &Plan, call: &ObjectCall) -> Made {
 /// The entry of callbacks on objects, which leaves for `slots_entry` when an argument is out of the ordinary; `None` as for
 /// [`publish_call`].
 pub(crate) fn publish_entry(plan: &Plan, deliveries: &[Delivery], slots_entry: u64) -> Made {
-    let Some(interpreter) = interpreter() else {
+    let Some(interpreter) = interpreter()? else {
         return Ok(None);
     };
     let code = (interpreter.entry)(plan, &interpreter.model, deliveries, slots_entry)?;

@@ -1,4 +1,4 @@
-//! What a thunk leads to: the data behind it, as machine code reads it.
+//! The data behind a thunk, as machine code reads it.
 
 use farcall_arch::emit::record;
 use std::ffi::c_void;

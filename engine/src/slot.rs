@@ -1,4 +1,4 @@
-//! C objects into slots and back.
+//! Loads C objects into slots, and stores slots to C objects.
 
 use farcall_arch::{Scalar, Type};
 use std::ffi::c_void;
@@ -13,7 +13,8 @@ pub unsafe fn load(ty: &Type, address: *const c_void) -> u64 {
     let Type::Scalar(scalar) = ty else {
         return 0;
     };
-    // SAFETY: the caller vouches for as many bytes as the type has.
+    // SAFETY: `address` points to an object of the type that may be read, by the contract of this function; each arm reads as many
+    // bytes as the type has.
     unsafe {
         match scalar {
             Scalar::I8 => address.cast::<i8>().read_unaligned() as u64,
@@ -33,7 +34,8 @@ pub unsafe fn load(ty: &Type, address: *const c_void) -> u64 {
 /// * `address` points to an object of the type that may be written. The type is a scalar.
 pub unsafe fn store(ty: &Type, address: *mut c_void, slot: u64) {
     let bytes = slot.to_le_bytes();
-    // SAFETY: the caller vouches for as many bytes as the type has, and no scalar has more than a slot.
+    // SAFETY: `address` points to an object of the type that may be written, by the contract of this function; no scalar has more bytes
+    // than a slot.
     unsafe {
         address
             .cast::<u8>()

@@ -1,4 +1,4 @@
-//! Which thread this is.
+//! Identifies the calling thread.
 
 /// Tells running threads apart: the address of something that each has of its own.
 pub(crate) fn this_thread() -> usize {

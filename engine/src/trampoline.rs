@@ -1,7 +1,6 @@
-//! Trampolines as functions of their own, for whoever has room for an address and no more.
+//! Trampolines as functions of their own, for callers that have room for an address and no more.
 //!
-//! Where there is no code for a signature, such a function is a thunk whose record leads to the signature. So whoever calls one need not
-//! know which it is.
+//! Without code for a signature, such a function is a thunk whose record leads to the signature. Callers cannot tell the two apart.
 
 use crate::compiled::{Compiled, Direction, Endpoint, Served};
 use crate::error::{Error, Result};
@@ -76,7 +75,7 @@ unsafe extern "C-unwind" fn follow(
     result: *mut u64,
     compiled: &Compiled,
 ) {
-    // SAFETY: the caller vouches for the call.
+    // SAFETY: this function is called as a `SlotsCall` of the trampoline's signature, which `compiled` keeps alive.
     unsafe { interp::call_slots(compiled.plan(), target, slots, result) }
 }
 

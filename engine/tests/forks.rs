@@ -33,7 +33,7 @@ fn model() -> ObjectModel {
 
 fn tell() {
     // SAFETY: nothing is called by what this says.
-    unsafe { set_object_model(model()) };
+    unsafe { set_object_model(model()) }.expect("memory");
 }
 
 /// Does `work` in a child; whether it ended well within ten seconds.

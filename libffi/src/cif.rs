@@ -1,8 +1,8 @@
 //! `ffi_cif`: a signature as programs hold it, and how one is prepared.
 //!
-//! A cif is plain data. Programs keep it on stacks, copy it, and forget it without a word, so all that it can hold is a number:
-//! the [`Token`] of its signature's entry, in the two words that libffi keeps for itself. Nobody
-//! guarantees that they come back as they were left, so a token is checked whenever it is used.
+//! A cif is plain data. Programs keep it on stacks, copy it, and forget it without notice. So it can hold no more than a number:
+//! the [`Token`] of its signature's entry, in the two words that belong to libffi. Programs may overwrite these words, so each use
+//! checks the token.
 
 use crate::code::FIRST_CALLS;
 use crate::intern::{self, Entry, Meaning};
@@ -72,7 +72,8 @@ impl Cif {
     /// * The cif has been prepared, and its types still exist.
     #[inline(never)]
     pub unsafe fn told(&self) -> Result<Told<Types<'_>>, BadType> {
-        // SAFETY: the caller vouches for the types.
+        // SAFETY: `told` runs on a prepared cif, so `rtype` and `args()` are its types, and these still exist by the contract of this
+        // function.
         unsafe { shape::told(self.abi, self.rtype, self.args(), self.fixed()) }
     }
 
@@ -86,7 +87,7 @@ impl Cif {
     pub unsafe fn entry(&self) -> Result<Option<&'static Entry>, BadType> {
         match intern::entry(self.token) {
             Some(entry) => Ok(Some(entry)),
-            // SAFETY: the caller vouches for the types.
+            // SAFETY: the cif's types still exist, which is all that `find` asks for.
             None => unsafe { find(self, self.fixed()) },
         }
     }
@@ -107,7 +108,8 @@ pub unsafe extern "C" fn ffi_prep_cif(
     if shape::convention(abi).is_none() {
         return Status::BadAbi;
     }
-    // SAFETY: the caller vouches for all of it.
+    // SAFETY: `cif` is memory for one, and `rtype` and `arg_types` point to `nargs` + 1 types: the contract of this function, and of
+    // what it calls.
     unsafe {
         match known_short(abi, nargs, rtype, arg_types) {
             Some(entry) => {
@@ -140,7 +142,8 @@ unsafe fn known_short(
     if count > ShortKey::MAX_ARGS {
         return None;
     }
-    // SAFETY: the caller vouches for the types.
+    // SAFETY: `rtype` and `arg_types` point to types, by the contract of this function; `count` has been compared with the most that a
+    // short key holds.
     let key = unsafe { ShortKey::new(abi, rtype, arg_types, count)? };
     intern::search_short(key)
 }
@@ -157,7 +160,7 @@ unsafe extern "C" fn prepare_otherwise(
     rtype: *mut FfiType,
     arg_types: *mut *mut FfiType,
 ) -> Status {
-    // SAFETY: the caller vouches for all of it.
+    // SAFETY: the contract of this function is that of `prepare`.
     unsafe { prepare(cif, abi, nargs, rtype, arg_types, None) }
 }
 
@@ -177,7 +180,7 @@ pub unsafe extern "C" fn ffi_prep_cif_var(
     if shape::convention(abi).is_none() {
         return Status::BadAbi;
     }
-    // SAFETY: the caller vouches for all of it.
+    // SAFETY: the contract is that of `ffi_prep_cif`, whose convention was looked up above.
     unsafe { prepare(cif, abi, nargs, rtype, arg_types, Some(nfixed)) }
 }
 
@@ -198,7 +201,7 @@ unsafe fn prepare(
     arg_types: *mut *mut FfiType,
     fixed: Option<u32>,
 ) -> Status {
-    // SAFETY: the caller gives memory for a cif.
+    // SAFETY: `cif` points to memory for one. What is there may be uninitialised, so it is written and not assigned.
     let cif = unsafe {
         cif.write(Cif {
             abi,
@@ -209,7 +212,7 @@ unsafe fn prepare(
         });
         &mut *cif
     };
-    // SAFETY: the caller vouches for the types.
+    // SAFETY: `cif.rtype` and `cif.args()` are the types that were just stored, which exist by the contract of this function.
     unsafe {
         if let Some(fixed) = fixed {
             let extra = cif.args().get(fixed as usize..).unwrap_or_default();
@@ -234,7 +237,7 @@ unsafe fn prepare(
 #[inline(always)]
 unsafe fn find(cif: &Cif, fixed: Option<u32>) -> Result<Option<&'static Entry>, BadType> {
     let mut key = Key::new(cif.abi, fixed);
-    // SAFETY: the caller vouches for the types.
+    // SAFETY: `cif.rtype` and `cif.args()` exist by the contract of this function, and nobody else uses them meanwhile.
     unsafe {
         key.add_result(cif.rtype)?;
         key.add_arguments(cif.args())?;
@@ -262,11 +265,12 @@ pub unsafe extern "C" fn ffi_get_struct_offsets(
     if shape::convention(abi).is_none() {
         return Status::BadAbi;
     }
-    // SAFETY: the caller vouches for the type.
+    // SAFETY: `ty` points to a type, by the contract of this function.
     if unsafe { (*ty).code } != code::STRUCT {
         return Status::BadTypedef;
     }
-    // SAFETY: the caller vouches for the type and the room.
+    // SAFETY: `ty` points to a type that nobody else uses, and `offsets` is null or has room for each element, by the contract of this
+    // function.
     match unsafe { types::lay_out_with_offsets(ty, offsets) } {
         Ok(()) => Status::Ok,
         Err(BadType) => Status::BadTypedef,

@@ -83,7 +83,7 @@ pub unsafe extern "C" fn ffi_closure_alloc(size: usize, code: *mut *const c_void
         pool::put_back(pair);
         return ptr::null_mut();
     }
-    // SAFETY: the caller has room for it.
+    // SAFETY: `code` is not null here, so it points to memory for an address, by the contract of this function.
     unsafe { *code = pair.thunk.as_ptr().cast() };
     memory.cast()
 }
@@ -101,7 +101,8 @@ unsafe fn allocate_large(size: usize, pair: Pair) -> *mut u8 {
     if start.is_null() {
         return start;
     }
-    // SAFETY: the memory is new, and large enough; the cell is the caller's. Its record has the closure's in the place of a cif.
+    // SAFETY: the memory is new, and large enough for a header and a closure. The pair is the caller's, so nobody else writes to its
+    // cell, whose record gets the closure in the place of a cif.
     unsafe {
         start.cast::<Header>().write(Header {
             pair,
@@ -153,7 +154,7 @@ pub unsafe extern "C" fn ffi_prep_closure_loc(
     user_data: *mut c_void,
     code: *mut c_void,
 ) -> Status {
-    // SAFETY: the caller vouches for the cif.
+    // SAFETY: the cif has been prepared, by the contract of this function.
     let entry = match unsafe { entry_of(&*cif, || entry::is_cell(closure.cast())) } {
         Ok(entry) => entry,
         Err(status) => return status,
@@ -164,7 +165,8 @@ pub unsafe extern "C" fn ffi_prep_closure_loc(
         fun,
         user_data,
     };
-    // SAFETY: the caller vouches for the closure.
+    // SAFETY: `closure` is memory for a closure, of the library's or of the program's own, by the contract of this function. Nobody
+    // calls a closure that is just being prepared.
     unsafe {
         (&raw mut (*closure).record).write(record);
         if is_worth_code(closure) {
@@ -185,7 +187,8 @@ fn is_worth_code(closure: *mut Closure) -> bool {
 /// # Safety
 /// * The closure's memory can be written, and can be executed at `code`, if anywhere.
 unsafe fn make_callable_in_place(closure: *mut Closure, _code: *const c_void) {
-    // SAFETY: the caller vouches for the closure.
+    // SAFETY: the closure's memory can be written, by the contract of this function, and has room for a thunk where libffi has its
+    // trampoline.
     unsafe {
         let code = (&raw mut (*closure).code).cast::<u8>();
         code.copy_from_nonoverlapping(IN_PLACE.as_ptr(), IN_PLACE.len());
@@ -206,7 +209,7 @@ pub unsafe extern "C" fn ffi_prep_closure(
     fun: Handler,
     user_data: *mut c_void,
 ) -> Status {
-    // SAFETY: the caller vouches for all of it.
+    // SAFETY: the contract of this function is that of `ffi_prep_closure_loc`, the memory being executable where it is written.
     unsafe { ffi_prep_closure_loc(closure, cif, fun, user_data, closure.cast()) }
 }
 
@@ -219,7 +222,7 @@ unsafe fn entry_of(cif: &Cif, may_change: impl FnOnce() -> bool) -> Result<*cons
         return Err(Status::BadAbi);
     }
     let follows_plan = plan_entry(cif.abi);
-    // SAFETY: the caller vouches for the cif.
+    // SAFETY: the cif has been prepared, by the contract of this function; so its types exist.
     Ok(match unsafe { cif.entry() }? {
         Some(entry) => code::closure_entry(entry, follows_plan, may_change),
         None => follows_plan,
@@ -246,7 +249,7 @@ pub unsafe extern "C" fn ffi_prep_go_closure(
     cif: *mut Cif,
     fun: Handler,
 ) -> Status {
-    // SAFETY: the caller vouches for the cif.
+    // SAFETY: `cif` points to a prepared cif, by the contract of this function.
     let tramp = match unsafe { (*cif).abi } {
         number if shape::convention(number).is_none() => return Status::BadAbi,
         // No register leads to the closure where the one for that is the system's.
@@ -257,7 +260,7 @@ pub unsafe extern "C" fn ffi_prep_go_closure(
         }
         _ => entry::farcall_libffi_go_closure as *const c_void,
     };
-    // SAFETY: the caller has memory for it.
+    // SAFETY: `closure` points to memory for one, by the contract of this function.
     unsafe { closure.write(GoClosure { tramp, cif, fun }) };
     Status::Ok
 }

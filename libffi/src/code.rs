@@ -1,9 +1,8 @@
-//! Which signatures get code, and how entries are told of it. When it is made is the engine's matter.
+//! Gives signatures code, and records it in their entries. The engine decides when.
 //!
-//! A signature that is called once costs less without. So calls follow their signature until there were some, and get code then.
-//! Closures do the same, but for those in
-//! memory that may be read-only by then: with the first of these, their signature gets code. Where the system refuses executable memory, all stays as it was,
-//! and where there is no memory it is tried again later.
+//! A signature that is called once costs less without code. So the first calls follow their signature, and later ones get code.
+//! Closures do the same, except those in memory that may be read-only by then: the first of these gives its signature code. Where the
+//! system refuses executable memory, nothing changes; where memory runs out, a later call tries again.
 
 use crate::intern::{Call, Detail, Entry};
 use crate::interp;
@@ -24,10 +23,11 @@ unsafe extern "C-unwind" fn first_calls(
     if entry.is_due(Direction::Call)
         && let Some(call) = make_call_outside_handlers(entry)
     {
-        // SAFETY: the caller vouches for the call.
+        // SAFETY: the signature's trampoline was made for `entry`; `target`, `values` and `result` are those of a call of that
+        // signature, which this function is called with.
         return unsafe { call(target, values, result, entry) };
     }
-    // SAFETY: the caller vouches for the call.
+    // SAFETY: `target`, `values` and `result` are those of a call of `entry`'s signature, which this function is called with.
     unsafe { interp::call(target, values, result, entry) }
 }
 
@@ -100,7 +100,8 @@ unsafe extern "C-unwind" fn call_win64(
     let known = entry.known_detail();
     let now = known.map(|known| known.compiled.now(Direction::Call, Endpoint::Pointers));
     if let Some(Served::Code(code)) = now {
-        // SAFETY: the address is such a trampoline's, and the caller vouches for the call.
+        // SAFETY: the address is a trampoline's of Microsoft's convention, made for `entry`; `target`, `values` and `result` are those
+        // of a call of its signature.
         unsafe {
             let trampoline = std::mem::transmute::<NonNull<u8>, Trampoline>(code);
             trampoline(target, values, result);

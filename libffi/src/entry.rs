@@ -1,4 +1,4 @@
-//! How closures are entered that follow their plan, and how they go over to code.
+//! Enters closures that follow their plan, and changes them over to code.
 
 use crate::cif::Cif;
 use crate::code;
@@ -46,8 +46,8 @@ unsafe fn install_code(record: *mut Record, entry: &Entry, cif: *mut Cif) {
     if !is_cell(record.wrapping_byte_sub(RECORD).cast()) {
         return;
     }
-    // SAFETY: the caller vouches for the record. Thunks read this one word as a whole. Nobody prepares or frees a closure while it is
-    // being called.
+    // SAFETY: the record is that of a closure that is being called, so it is alive, and nobody prepares or frees it. Thunks read this
+    // one word as a whole, so it is exchanged as a whole.
     unsafe {
         let place = AtomicPtr::from_ptr((&raw mut (*record).entry).cast::<*mut c_void>());
         let old = follows_plan.cast_mut();
@@ -83,7 +83,8 @@ farcall_engine::interp_entry!("farcall_libffi_win64_go_closure", enter_go, win64
 /// * `record` is the record of a closure that was prepared for the signature it was called with.
 /// * `image` and `stack` are that call's registers and stack arguments.
 unsafe extern "C-unwind" fn enter(record: *mut Record, image: &mut Image, stack: *mut u8) {
-    // SAFETY: the caller vouches for the closure, and whoever made it for its cif.
+    // SAFETY: the record is a prepared closure's, by the contract of this function; preparing it took a prepared cif that lives as long
+    // as the closure may be called.
     unsafe {
         let Record {
             cif,
@@ -105,7 +106,8 @@ unsafe extern "C-unwind" fn enter(record: *mut Record, image: &mut Image, stack:
 /// # Safety
 /// * As for [`enter`].
 unsafe extern "C-unwind" fn enter_go(record: *const Record, image: &mut Image, stack: *mut u8) {
-    // SAFETY: the caller vouches for the closure, and whoever made it for its cif.
+    // SAFETY: the record begins a Go closure that was prepared, by the contract of this function, with a cif that lives as long as it
+    // may be called.
     unsafe {
         let cif = (*record).cif;
         let (fun, user_data) = ((*record).fun, record.cast_mut().cast());
@@ -134,7 +136,8 @@ unsafe fn run(
     let Ok((mut planner, returned)) = Planner::new(told.abi, told.fixed, told.ret) else {
         return;
     };
-    // SAFETY: the caller vouches for the registers and the stack arguments.
+    // SAFETY: `image` and `stack` hold the call's registers and stack arguments, by the contract of this function, where the moves of
+    // its signature look for them.
     let mut entered = unsafe { Entered::new(returned.moves(), returned.sret, image, stack) };
     let mut gathered = Gathered::default();
     // SAFETY: a cif of a closure that is called exists.
@@ -154,7 +157,8 @@ unsafe fn run(
         });
         let mut own: ResultArea = Default::default();
         let result = entered.sret().unwrap_or(own.as_mut_ptr().cast());
-        // SAFETY: the closure's maker vouches for its function; arguments and result are as the signature has them.
+        // SAFETY: whoever prepared the closure promised that `fun` may be called with `user_data`; the pointers lead to values of the
+        // cif's types, and `result` has room for its result.
         unsafe {
             fun(cif, result, pointers.as_mut_ptr(), user_data);
             entered.return_result(result);

@@ -1,8 +1,8 @@
-//! What happens where something goes wrong that is nobody's fault but ours, or memory runs out.
+//! Reports faults of this library's own, and memory that runs out.
 //!
-//! Rust's standard library would tell who called whom, for which it brings a reader of debug information with it: as much code as all
-//! the rest of this library. So where packages are linked piece by piece, these two functions take the place of the standard library's
-//! own (`xtask/src/libffi/drop_in.rs`), and tell where it was.
+//! Rust's standard library would print a backtrace. The reader of debug information for that takes as much code as all
+//! the rest of this library. So in packages, two functions here take the place of the standard library's
+//! own (`xtask/src/libffi/drop_in.rs`), and print where the fault was.
 
 use core::panic::PanicInfo;
 use std::io::Write;

@@ -1,11 +1,10 @@
-//! The signatures that programs have prepared, each known once, by its content.
+//! The signatures that programs have prepared, each once, by its content.
 //!
-//! Many programs prepare a signature for every single call, and none says when it is done with one. So signatures are remembered
-//! for ever, and there is a bound to how many: of one beyond it the types are looked at again whenever it is used, and it is called without
-//! generated code.
+//! Many programs prepare a signature for every single call, and none says when it is done with one. So the table remembers signatures
+//! for ever, up to a bound. Each use of a signature beyond the bound reads the types again, and calls it without generated code.
 //!
-//! Neither looking one up nor making one known takes a lock or memory from anybody. A key says all that it takes to follow a signature; what
-//! code is made of ([`Detail`]) is made with the code.
+//! Looking up and adding take no lock and no memory. A key is enough to follow a signature; what code needs ([`Detail`]) is made with the
+//! code.
 
 use crate::key::{Key, KeyTypes, ShortKey};
 use crate::types::Token;
@@ -337,7 +336,8 @@ impl Entry {
             Item::Other(shape) => shapes.push(*shape),
         });
         let is_dense = shapes.len() == count;
-        let plan = abi::collect(told.abi, told.fixed, told.ret, shapes.into_iter()).ok()?;
+        let shapes = &mut shapes.into_iter();
+        let plan = abi::collect(told.abi, told.fixed, told.ret, shapes).ok()?;
         let compiled = Compiled::planned(plan);
         try_box(Detail { compiled, is_dense }).ok()
     }

@@ -1,8 +1,8 @@
-//! Calls without code made for them, as libffi has their arguments: behind pointers.
+//! Calls without generated code, with arguments behind pointers, as libffi has them.
 //!
-//! This is how signatures are called that have no code: because they are new, because the system refuses executable memory, because there are
-//! too many, or because the convention is not this process's own. Where values go is found as they are moved
-//! ([`farcall_engine::interp::Told`]), so it takes no memory.
+//! Signatures without code are called this way: new ones, those on systems that refuse executable memory, those beyond the bound, and
+//! those of another convention than this process's. The planner places each value as it is moved
+//! ([`farcall_engine::interp::Told`]), so a call takes no memory.
 
 use crate::intern::Entry;
 use farcall_arch::Move;
@@ -20,7 +20,7 @@ pub unsafe extern "C-unwind" fn call(
     result: *mut c_void,
     entry: &Entry,
 ) {
-    // SAFETY: the caller vouches for the call.
+    // SAFETY: the contract of this function is that of a call of `entry`'s signature, which is what is told.
     unsafe { call_told(&entry.told(), target, values, result, ptr::null()) }
 }
 
@@ -36,7 +36,7 @@ pub unsafe fn call_told(
     result: *mut c_void,
     chain: *const c_void,
 ) {
-    // SAFETY: the caller vouches for the call.
+    // SAFETY: `target`, `values` and `result` are those of a call of the signature that is told, by the contract of this function.
     unsafe { interp::call_told(told, target, Pointers(values), result, chain) }
 }
 

@@ -1,4 +1,4 @@
-//! What a signature says, without addresses: as a key to look it up by, which says where its values go as well.
+//! A signature without addresses: a key to look it up by, which also tells where its values go.
 
 use crate::scalar::{NO_SCALAR, is_wide, scalar_byte};
 use crate::shape;
@@ -84,7 +84,7 @@ impl ShortKey {
         // From the last byte to the first: so it is only ever shifted by a byte.
         let mut word = u64::from(END);
         for index in (0..count).rev() {
-            // SAFETY: the caller vouches for the types.
+            // SAFETY: `args` points to `count` types, by the contract of this function, and `index` is below it.
             let byte = unsafe { scalar_byte(*args.add(index)) };
             word = word << 8 | u64::from(byte);
         }
@@ -134,7 +134,7 @@ impl Key {
     /// * `ty` points to a type that nobody else uses meanwhile.
     #[inline(always)]
     pub unsafe fn add_result(&mut self, ty: *mut FfiType) -> Result<(), BadType> {
-        // SAFETY: the caller vouches for the type.
+        // SAFETY: `ty` points to a type, by the contract of this function.
         match unsafe { scalar_byte(ty) } {
             // SAFETY: likewise.
             NO_SCALAR => unsafe { self.add_other(ty, None) },
@@ -158,7 +158,7 @@ impl Key {
         // What changes with each type stays in registers.
         let mut tail = self.tail;
         for ty in types {
-            // SAFETY: the caller vouches for the types.
+            // SAFETY: each of `types` points to a type, by the contract of this function.
             let byte = unsafe { scalar_byte(*ty) };
             if byte != NO_SCALAR {
                 self.push_to(&mut tail, byte);
@@ -204,7 +204,7 @@ impl Key {
         ty: *mut FfiType,
         argument: Option<farcall_arch::Abi>,
     ) -> Result<(), BadType> {
-        // SAFETY: the caller vouches for the type.
+        // SAFETY: `ty` points to a type that nobody else uses meanwhile, by the contract of this function.
         let shape = unsafe { shape::of_aggregate(ty)? };
         if let Some(abi) = argument {
             self.bound.add(abi, shape);
@@ -359,7 +359,8 @@ impl Shapes for KeyTypes {
 /// * `at` points to a type or the end within a finished key.
 #[inline(never)]
 unsafe fn next(at: &mut *const u8) -> Option<Shape> {
-    // SAFETY: the caller vouches for the place; behind a type there is another one or the end.
+    // SAFETY: `at` points to a type or to the end within a finished key, by the contract of this function; behind a type there is
+    // another one or the end.
     unsafe {
         let byte = **at;
         *at = at.add(1);

@@ -1,4 +1,4 @@
-//! libffi's C interface on farcall: programs that use libffi load this instead, and are none the wiser.
+//! libffi's C interface on farcall: programs built with libffi load this library in its place, unchanged.
 //!
 //! ```text
 //! ffi_type ──complete──► size, alignment     types.rs

@@ -1,4 +1,4 @@
-//! The raw interface: all arguments in one block of memory, each in words of its own, and the same as a Java machine has it.
+//! The raw interface: all arguments in one block of memory, each in words of its own; and its form for Java machines.
 
 use crate::cif::{Cif, Status};
 use crate::closure::{self, Closure};
@@ -72,14 +72,15 @@ impl Packing {
 /// # Safety
 /// * The cif has been prepared, and its types still exist.
 unsafe fn types<'a>(cif: *const Cif) -> impl Iterator<Item = &'a FfiType> {
-    // SAFETY: the caller vouches for the cif and its types.
+    // SAFETY: the cif has been prepared, so each of its arguments points to a type, and these still exist, by the contract of this
+    // function.
     unsafe { (*cif).args().iter().map(|ty| &**ty) }
 }
 
 /// # Safety
 /// * As for [`types`].
 unsafe fn block_size(cif: *const Cif, packing: Packing) -> usize {
-    // SAFETY: the caller vouches for the cif.
+    // SAFETY: the contract of this function is that of `types`.
     unsafe { types(cif) }.map(|ty| packing.bytes(ty)).sum()
 }
 
@@ -91,7 +92,7 @@ unsafe fn block_to_values(
     values: *mut *mut c_void,
     packing: Packing,
 ) {
-    // SAFETY: the caller vouches for all of it.
+    // SAFETY: `block` holds an argument of each type, and `values` has room for a pointer to each, by the contract of this function.
     unsafe {
         for (index, ty) in types(cif).enumerate() {
             let value = if packing.is_by_address(ty) {
@@ -113,7 +114,7 @@ unsafe fn values_to_block(
     mut block: *mut Raw,
     packing: Packing,
 ) {
-    // SAFETY: the caller vouches for all of it.
+    // SAFETY: `values` points to a value of each type, and `block` has room for all of them, by the contract of this function.
     unsafe {
         for (index, ty) in types(cif).enumerate() {
             let value = *values.add(index);
@@ -147,7 +148,8 @@ unsafe fn call(
     block: *mut Raw,
     packing: Packing,
 ) {
-    // SAFETY: the caller vouches for all of it.
+    // SAFETY: the cif has been prepared and the block holds a value of each type, by the contract of this function; the pointers made
+    // here lead to those values.
     unsafe {
         let count = (*cif).nargs as usize;
         with_scratch::<_, _, INLINE>(count, ptr::null_mut(), |values| {
@@ -222,7 +224,7 @@ unsafe fn prepare(
     code: *mut c_void,
     enter: Handler,
 ) -> Status {
-    // SAFETY: the caller vouches for all of it.
+    // SAFETY: the contract of this function is that of `ffi_prep_closure_loc`; a raw closure begins with an ordinary one.
     unsafe {
         let status =
             closure::ffi_prep_closure_loc(closure.cast(), cif, enter, closure.cast(), code);
@@ -246,7 +248,7 @@ macro_rules! exported {
         /// * The cif has been prepared, and its types still exist.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $size(cif: *const Cif) -> usize {
-            // SAFETY: the caller vouches for the cif.
+            // SAFETY: the exported function's contract is that of `block_size`: a prepared cif whose types exist.
             unsafe { block_size(cif, $packing) }
         }
 
@@ -261,7 +263,8 @@ macro_rules! exported {
             values: *const *mut c_void,
             block: *mut Raw,
         ) {
-            // SAFETY: the caller vouches for all of it.
+            // SAFETY: the exported function's contract is that of `values_to_block`: a value of each type, and a block with room for
+            // them.
             unsafe { values_to_block(cif, values, block, $packing) }
         }
 
@@ -276,7 +279,8 @@ macro_rules! exported {
             block: *mut Raw,
             values: *mut *mut c_void,
         ) {
-            // SAFETY: the caller vouches for all of it.
+            // SAFETY: the exported function's contract is that of `block_to_values`: a block with an argument of each type, and room
+            // for the pointers.
             unsafe { block_to_values(cif, block, values, $packing) }
         }
 
@@ -291,7 +295,7 @@ macro_rules! exported {
             result: *mut c_void,
             block: *mut Raw,
         ) {
-            // SAFETY: the caller vouches for all of it.
+            // SAFETY: the exported function's contract is that of `call`: a call of the cif's signature, with its values in the block.
             unsafe { call(cif, target, result, block, $packing) }
         }
 
@@ -307,7 +311,7 @@ macro_rules! exported {
             user_data: *mut c_void,
             code: *mut c_void,
         ) -> Status {
-            // SAFETY: the caller vouches for all of it.
+            // SAFETY: the exported function's contract is that of `prepare`.
             unsafe { prepare(closure, cif, fun, user_data, code, $enter) }
         }
 
@@ -322,7 +326,7 @@ macro_rules! exported {
             fun: Option<RawHandler>,
             user_data: *mut c_void,
         ) -> Status {
-            // SAFETY: the caller vouches for all of it.
+            // SAFETY: the exported function's contract is that of `prepare`, the memory being executable where it is written.
             unsafe { prepare(closure, cif, fun, user_data, closure.cast(), $enter) }
         }
     };

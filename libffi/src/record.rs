@@ -1,4 +1,4 @@
-//! What a closure's function pointer leads by.
+//! The record of a closure, which its function pointer reads.
 
 use crate::cif::Cif;
 use std::ffi::c_void;

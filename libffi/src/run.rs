@@ -22,7 +22,8 @@ pub unsafe extern "C-unwind" fn ffi_call(
     result: *mut c_void,
     values: *mut *mut c_void,
 ) {
-    // SAFETY: the caller vouches for the cif and the call.
+    // SAFETY: the cif has been prepared, and `target`, `values` and `result` are those of a call of its signature, by the contract of
+    // this function.
     unsafe {
         match intern::entry((*cif).token) {
             Some(entry) if !result.is_null() => entry.call()(target, values, result, entry),
@@ -43,7 +44,8 @@ unsafe fn call_otherwise(
     values: *mut *mut c_void,
     result: *mut c_void,
 ) {
-    // SAFETY: the caller vouches for the cif and the call.
+    // SAFETY: the cif has been prepared, and `target`, `values` and `result` are those of a call of its signature, by the contract of
+    // this function.
     unsafe {
         if let Some(entry) = intern::entry(cif.token) {
             // A trampoline would store the result.
@@ -67,7 +69,8 @@ pub unsafe extern "C-unwind" fn ffi_call_go(
     values: *mut *mut c_void,
     closure: *const c_void,
 ) {
-    // SAFETY: the caller vouches for the cif and the call.
+    // SAFETY: the cif has been prepared, and `target`, `closure`, `values` and `result` are those of a call of its signature, by the
+    // contract of this function.
     unsafe {
         if let Some(entry) = intern::entry((*cif).token) {
             interp::call_told(&entry.told(), target, values, result, closure);
@@ -98,7 +101,7 @@ struct Known {
 /// * The cif has been prepared, and outlives the plan, as do its types.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ffi_call_plan_alloc(cif: *const Cif) -> *mut Plan {
-    // SAFETY: the caller vouches for the cif.
+    // SAFETY: the cif has been prepared and its types exist, by the contract of this function.
     let known = match unsafe { (*cif).entry() } {
         Ok(Some(entry)) => {
             code::compile_call(entry);
@@ -130,7 +133,8 @@ pub unsafe extern "C-unwind" fn ffi_call_plan_invoke(
     result: *mut c_void,
     values: *mut *mut c_void,
 ) {
-    // SAFETY: the caller vouches for the plan and the call.
+    // SAFETY: the plan is from `ffi_call_plan_alloc` and not freed, so its cif still exists; the rest is the contract of `ffi_call`,
+    // which holds here too.
     unsafe {
         match (*plan).known {
             Some(Known { call, entry }) if !result.is_null() => {
@@ -148,7 +152,8 @@ pub unsafe extern "C-unwind" fn ffi_call_plan_invoke(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ffi_call_plan_free(plan: *mut Plan) {
     if !plan.is_null() {
-        // SAFETY: it was allocated so, has nothing to be dropped, and the caller gives it up.
+        // SAFETY: `ffi_call_plan_alloc` allocated it with this layout, it has nothing to be dropped, and nobody uses it any more, by
+        // the contract of this function.
         unsafe { alloc::dealloc(plan.cast(), Layout::new::<Plan>()) };
     }
 }

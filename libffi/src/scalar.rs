@@ -40,7 +40,7 @@ static SCALAR_BYTES: [u8; 32] = {
 /// * `ty` points to a type.
 #[inline(always)]
 pub unsafe fn scalar_byte(ty: *const FfiType) -> u8 {
-    // SAFETY: the caller vouches for the type.
+    // SAFETY: `ty` points to a type, by the contract of this function.
     let (size, code) = unsafe { ((*ty).size, usize::from((*ty).code)) };
     match SCALAR_BYTES.get(code) {
         Some(&byte) if size != 0 => byte,

@@ -1,4 +1,4 @@
-//! What a signature says, as the conventions and the shapes that `farcall-arch` plans with.
+//! Translates libffi's conventions and types to those that `farcall-arch` plans with.
 
 use crate::scalar::{self, NO_SCALAR};
 use crate::types::{self, AbiNumber, BadType, FfiType, code, elements};
@@ -97,7 +97,7 @@ pub unsafe fn told(
 ) -> Result<Told<Types<'_>>, BadType> {
     let abi = convention(number).ok_or(BadType)?;
     let mut bound = Bound::default();
-    // SAFETY: the caller vouches for the types.
+    // SAFETY: the types exist for as long as the result is used, by the contract of this function.
     unsafe {
         bound.add_scalars(args.len() as u32);
         for ty in args {
@@ -121,7 +121,7 @@ pub unsafe fn told(
 /// * `ty` points to a type.
 #[inline(always)]
 unsafe fn of(ty: *mut FfiType) -> Result<Shape, BadType> {
-    // SAFETY: the caller vouches for the type.
+    // SAFETY: `ty` points to a type, by the contract of this function.
     match unsafe { scalar::scalar_byte(ty) } {
         // SAFETY: likewise.
         NO_SCALAR => unsafe { of_aggregate(ty) },
@@ -192,7 +192,7 @@ pub fn is_too_large(shape: Shape) -> bool {
 /// * `ty` points to a type that nobody else uses meanwhile.
 #[inline(never)]
 pub unsafe fn of_aggregate(ty: *mut FfiType) -> Result<Shape, BadType> {
-    // SAFETY: the caller vouches for the type.
+    // SAFETY: `ty` points to a type that nobody else uses meanwhile, by the contract of this function, so its size may be filled in.
     unsafe {
         types::complete(ty)?;
         let of = &*ty;
@@ -236,7 +236,7 @@ unsafe fn struct_content(
     let pack = alignment(ty);
     let mut content = Content::NOTHING;
     let mut end = 0_u32;
-    // SAFETY: the caller vouches for the type.
+    // SAFETY: `ty` is a type, by the contract of this function.
     for element in unsafe { elements(ty)? } {
         // SAFETY: likewise.
         let element = unsafe { &*element };
@@ -271,7 +271,7 @@ fn extent(ty: &FfiType) -> Result<(u32, u32), BadType> {
     };
     match ty.code {
         code::STRUCT => sized(size, alignment(ty)),
-        // SAFETY: a complex number's elements are types, as the maker of the whole vouches.
+        // SAFETY: whoever made the complex number's type gave it elements that are types.
         code::COMPLEX => match unsafe { of_complex(ty)? } {
             Shape::Other(pair) => sized(pair.size(), pair.align()),
             _ => Err(BadType),
@@ -300,7 +300,7 @@ unsafe fn add_numbers(ty: &FfiType, at: u32, content: &mut Content) -> Result<()
     }
     match ty.code {
         code::COMPLEX => {
-            // SAFETY: the caller vouches for the type.
+            // SAFETY: `ty` and its elements are types, by the contract of this function.
             let part = unsafe { complex_part(ty)? };
             part.for_each_number(at, &mut add);
             part.for_each_number(at + part.size(), &mut add);
@@ -322,7 +322,7 @@ unsafe fn add_numbers(ty: &FfiType, at: u32, content: &mut Content) -> Result<()
 /// # Safety
 /// * The type and its elements are types.
 unsafe fn complex_part(ty: &FfiType) -> Result<Type, BadType> {
-    // SAFETY: the caller vouches for the type and its elements.
+    // SAFETY: `ty` and its elements are types, by the contract of this function.
     let part = unsafe { &*elements(ty)?.next().ok_or(BadType)? };
     match part.code {
         code::VOID => Err(BadType),
@@ -335,7 +335,7 @@ unsafe fn complex_part(ty: &FfiType) -> Result<Type, BadType> {
 /// # Safety
 /// * As for [`complex_part`].
 unsafe fn of_complex(ty: &FfiType) -> Result<Shape, BadType> {
-    // SAFETY: the caller vouches for the type.
+    // SAFETY: the contract of this function is that of `complex_part`.
     let part = unsafe { complex_part(ty)? };
     let float = match part {
         Type::F32 => Float::F32,

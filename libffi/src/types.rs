@@ -141,7 +141,7 @@ const MAX_DEPTH: u32 = 1 << 12;
 /// # Safety
 /// * `ty` is null or points to a type, as do its elements; nobody reads or writes them meanwhile.
 pub unsafe fn complete(ty: *mut FfiType) -> Result<(), BadType> {
-    // SAFETY: the caller vouches for the type.
+    // SAFETY: the contract of this function is that of `complete_nested`.
     unsafe { complete_nested(ty, MAX_DEPTH) }
 }
 
@@ -151,7 +151,7 @@ unsafe fn complete_nested(ty: *mut FfiType, depth: u32) -> Result<(), BadType> {
     if ty.is_null() {
         return Err(BadType);
     }
-    // SAFETY: the caller vouches for the type.
+    // SAFETY: `ty` points to a type that nobody else uses, as do its elements, by the contract of this function.
     unsafe {
         if (*ty).size != 0 {
             return Ok(());
@@ -169,14 +169,14 @@ unsafe fn complete_nested(ty: *mut FfiType, depth: u32) -> Result<(), BadType> {
 /// # Safety
 /// * As for [`complete`]; `offsets` is null or has room for as many as the type has elements.
 pub unsafe fn lay_out_with_offsets(ty: *mut FfiType, offsets: *mut usize) -> Result<(), BadType> {
-    // SAFETY: the caller vouches for all of it.
+    // SAFETY: the contract of this function is that of `lay_out`, and whoever calls it has a type at hand, not null.
     unsafe { lay_out(ty, offsets, MAX_DEPTH) }
 }
 
 /// # Safety
 /// * As for [`lay_out_with_offsets`]; `ty` is not null.
 unsafe fn lay_out(ty: *mut FfiType, mut offsets: *mut usize, depth: u32) -> Result<(), BadType> {
-    // SAFETY: the caller vouches for the type.
+    // SAFETY: `ty` points to a type, by the contract of this function.
     if unsafe { (*ty).code } == code::VECTOR {
         // SAFETY: likewise.
         return unsafe { lay_out_vector(ty) };
@@ -185,7 +185,7 @@ unsafe fn lay_out(ty: *mut FfiType, mut offsets: *mut usize, depth: u32) -> Resu
         return Err(BadType);
     }
     let (mut size, mut alignment) = (0usize, 0u16);
-    // SAFETY: the caller vouches for the type and its elements.
+    // SAFETY: `ty` points to a type with its elements, by the contract of this function.
     for element in unsafe { elements(ty)? } {
         // SAFETY: likewise.
         let element = unsafe {
@@ -194,7 +194,7 @@ unsafe fn lay_out(ty: *mut FfiType, mut offsets: *mut usize, depth: u32) -> Resu
         };
         size = aligned(size, element.alignment);
         if !offsets.is_null() {
-            // SAFETY: the caller has room for an offset an element.
+            // SAFETY: `offsets` is not null here, so it has room for an offset an element, by the contract of this function.
             unsafe {
                 offsets.write(size);
                 offsets = offsets.add(1);
@@ -204,7 +204,7 @@ unsafe fn lay_out(ty: *mut FfiType, mut offsets: *mut usize, depth: u32) -> Resu
         alignment = alignment.max(element.alignment);
     }
     size = aligned(size, alignment);
-    // SAFETY: the caller vouches for the type.
+    // SAFETY: nobody else reads or writes the type meanwhile, by the contract of this function.
     unsafe {
         (*ty).size = size;
         (*ty).alignment = alignment;
@@ -225,7 +225,7 @@ fn aligned(size: usize, alignment: u16) -> usize {
 /// # Safety
 /// * As for [`lay_out`].
 unsafe fn lay_out_vector(ty: *mut FfiType) -> Result<(), BadType> {
-    // SAFETY: the caller vouches for the type and its elements.
+    // SAFETY: `ty` points to a type with its elements, by the contract of this function.
     let mut lanes = unsafe { elements(ty)? };
     // SAFETY: likewise.
     let first = unsafe { &*lanes.next().ok_or(BadType)? };
@@ -263,7 +263,7 @@ fn is_lane(ty: u16) -> bool {
 /// # Safety
 /// * `ty` points to a type; its list, if it has one, ends with a null pointer, and stays as it is while the iterator is used.
 pub unsafe fn elements(ty: *const FfiType) -> Result<impl Iterator<Item = *mut FfiType>, BadType> {
-    // SAFETY: the caller vouches for the type.
+    // SAFETY: `ty` points to a type, by the contract of this function.
     let mut next = unsafe { (*ty).elements };
     if next.is_null() {
         return Err(BadType);

@@ -1,4 +1,4 @@
-//! Which libffi this stands in for.
+//! The version of libffi whose place this library takes.
 
 use crate::shape::abi;
 use crate::types::AbiNumber;

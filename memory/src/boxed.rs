@@ -1,4 +1,4 @@
-//! Boxes that can be made without ending the program where there is no memory. `Box::new` ends it.
+//! Boxes whose making reports that memory ran out, where `Box::new` ends the program.
 
 use crate::error::OutOfMemory;
 use std::alloc::{Layout, alloc};

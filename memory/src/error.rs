@@ -1,4 +1,4 @@
-//! What all of it reports.
+//! The error of this crate.
 
 use core::fmt;
 use std::collections::TryReserveError;

@@ -1,4 +1,4 @@
-//! Ways to allocate that report when there is no memory. The standard library's own end the program.
+//! Ways to allocate that report when memory runs out. The standard library's own end the program.
 //!
 //! ```
 //! use farcall_memory::{OutOfMemory, TryVec, try_collect, try_format};

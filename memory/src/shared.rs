@@ -1,4 +1,4 @@
-//! A shared pointer that can be made without ending the program where there is no memory. `Arc::new` ends it.
+//! A shared pointer whose making reports that memory ran out, where `Arc::new` ends the program.
 
 use crate::error::OutOfMemory;
 use core::fmt;
@@ -75,7 +75,7 @@ impl<T> Shared<T> {
     /// # Safety
     /// * `value` is from `into_raw`, and has not been given back.
     pub unsafe fn from_raw(value: *const T) -> Shared<T> {
-        // SAFETY: the caller vouches for the address; it is a field's, so it is not null.
+        // SAFETY: `value` is from `into_raw`, by the contract of this function, so it is the field of an `Inner`.
         let inner = unsafe { value.byte_sub(offset_of!(Inner<T>, value)) };
         let inner = inner.cast_mut().cast::<Inner<T>>();
         Shared {
@@ -92,7 +92,8 @@ impl<T> Shared<T> {
     pub unsafe fn from_address(value: *const T) -> Option<Shared<T>> {
         // SAFETY: a field's address.
         let inner = unsafe { value.byte_sub(offset_of!(Inner<T>, value)) };
-        // SAFETY: the caller vouches for the address.
+        // SAFETY: `value` is the address of a value of a `Shared`, by the contract of this function, so an `Inner` lies around it and
+        // it is not null.
         let inner = unsafe { NonNull::new_unchecked(inner.cast_mut().cast::<Inner<T>>()) };
         // SAFETY: as above; whoever drops the value is not done with that.
         let owners = unsafe { &(*inner.as_ptr()).owners };

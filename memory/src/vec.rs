@@ -3,7 +3,9 @@
 //! Each function reserves room first; what follows finds it and allocates nothing.
 
 use crate::error::OutOfMemory;
+use core::alloc::Layout;
 use core::fmt::{self, Write};
+use core::ptr::NonNull;
 
 /// Vectors that grow if there is memory, and are as they were if there is none.
 pub trait TryVec<T> {
@@ -39,8 +41,9 @@ pub trait TryVec<T> {
 impl<T> TryVec<T> for Vec<T> {
     #[inline]
     fn try_push(&mut self, item: T) -> Result<(), OutOfMemory> {
-        self.try_reserve(1)?;
-        self.push(item);
+        reserve(self, 1)?;
+        // SAFETY: there is room for one more.
+        unsafe { push_within(self, item) };
         Ok(())
     }
 
@@ -48,8 +51,13 @@ impl<T> TryVec<T> for Vec<T> {
     where
         T: Copy,
     {
-        self.try_reserve(items.len())?;
-        self.extend_from_slice(items);
+        reserve(self, items.len())?;
+        // SAFETY: there is room for so many more, and the slice is no part of it. Items are copies, with nothing to be dropped.
+        unsafe {
+            let end = self.as_mut_ptr().add(self.len());
+            end.copy_from_nonoverlapping(items.as_ptr(), items.len());
+            self.set_len(self.len() + items.len());
+        }
         Ok(())
     }
 
@@ -64,7 +72,7 @@ impl<T> TryVec<T> for Vec<T> {
 
     fn try_extend(&mut self, items: impl IntoIterator<Item = T>) -> Result<(), OutOfMemory> {
         let items = items.into_iter();
-        self.try_reserve(items.size_hint().0)?;
+        reserve(self, items.size_hint().0)?;
         for item in items {
             self.try_push(item)?;
         }
@@ -72,14 +80,57 @@ impl<T> TryVec<T> for Vec<T> {
     }
 }
 
-/// An empty vector with room for exactly `capacity` items.
+/// Makes room for so many more items. Memory for the first ones is asked for without what the standard library does to let a vector grow.
+#[inline]
+fn reserve<T>(items: &mut Vec<T>, more: usize) -> Result<(), OutOfMemory> {
+    if more <= items.capacity() - items.len() {
+        return Ok(());
+    }
+    grow(items, more)
+}
+
+fn grow<T>(items: &mut Vec<T>, more: usize) -> Result<(), OutOfMemory> {
+    // One after the other, room for one each time would be too little.
+    if items.capacity() == 0 && more > 1 {
+        *items = try_with_capacity(more)?;
+        return Ok(());
+    }
+    Ok(items.try_reserve(more)?)
+}
+
+/// Appends an item.
+///
+/// # Safety
+/// * The vector has room for it.
+#[inline]
+unsafe fn push_within<T>(items: &mut Vec<T>, item: T) {
+    // SAFETY: the vector has room for the item, by the contract of this function, and the item is written before it counts.
+    unsafe {
+        items.as_mut_ptr().add(items.len()).write(item);
+        items.set_len(items.len() + 1);
+    }
+}
+
+/// An empty vector with room for `capacity` items, and no more where they have a size.
 ///
 /// # Errors
 /// [`OutOfMemory`].
+#[inline]
 pub fn try_with_capacity<T>(capacity: usize) -> Result<Vec<T>, OutOfMemory> {
-    let mut items = Vec::new();
-    items.try_reserve_exact(capacity)?;
-    Ok(items)
+    let layout = Layout::array::<T>(capacity).map_err(|_| OutOfMemory)?;
+    if layout.size() == 0 {
+        return Ok(Vec::new());
+    }
+    let memory = allocate(layout)?.cast::<T>();
+    // SAFETY: it is fresh memory of the global allocator, for an array of so many items, none of which counts yet.
+    Ok(unsafe { Vec::from_raw_parts(memory.as_ptr(), 0, capacity) })
+}
+
+/// Fresh memory of the global allocator. `layout` has a size.
+fn allocate(layout: Layout) -> Result<NonNull<u8>, OutOfMemory> {
+    debug_assert!(layout.size() > 0);
+    // SAFETY: the caller has a layout with a size.
+    NonNull::new(unsafe { std::alloc::alloc(layout) }).ok_or(OutOfMemory)
 }
 
 /// A vector of all items.
@@ -87,8 +138,11 @@ pub fn try_with_capacity<T>(capacity: usize) -> Result<Vec<T>, OutOfMemory> {
 /// # Errors
 /// [`OutOfMemory`].
 pub fn try_collect<T>(items: impl IntoIterator<Item = T>) -> Result<Vec<T>, OutOfMemory> {
-    let mut all = Vec::new();
-    all.try_extend(items)?;
+    let items = items.into_iter();
+    let mut all = try_with_capacity(items.size_hint().0)?;
+    for item in items {
+        all.try_push(item)?;
+    }
     Ok(all)
 }
 
@@ -100,9 +154,7 @@ pub fn try_collect_all<T, E: From<OutOfMemory>>(
     items: impl IntoIterator<Item = Result<T, E>>,
 ) -> Result<Vec<T>, E> {
     let items = items.into_iter();
-    let mut all = Vec::new();
-    all.try_reserve(items.size_hint().0)
-        .map_err(OutOfMemory::from)?;
+    let mut all = try_with_capacity(items.size_hint().0)?;
     for item in items {
         all.try_push(item?)?;
     }
@@ -124,10 +176,9 @@ pub fn try_to_vec<T: Copy>(items: &[T]) -> Result<Vec<T>, OutOfMemory> {
 /// # Errors
 /// [`OutOfMemory`].
 pub fn try_string(text: &str) -> Result<String, OutOfMemory> {
-    let mut string = String::new();
-    string.try_reserve_exact(text.len())?;
-    string.push_str(text);
-    Ok(string)
+    let bytes = try_to_vec(text.as_bytes())?;
+    // SAFETY: they are a text's.
+    Ok(unsafe { String::from_utf8_unchecked(bytes) })
 }
 
 /// A text of bytes that should be one, with a mark for whatever is none.

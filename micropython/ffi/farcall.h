@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// What went wrong, for the caller to turn into an exception. ORDER farcall_status
+// The kind of an error, for the caller to turn into an exception. ORDER farcall_status
 typedef enum {
     FARCALL_OK = 0,
     FARCALL_VALUE = 1, // ValueError
@@ -137,8 +137,9 @@ farcall_status farcall_types_new(const farcall_text *texts, size_t count, const 
 farcall_status farcall_signature_extend(const farcall_signature *signature, const char *codes, size_t len,
     const farcall_signature **out, farcall_error *error);
 void farcall_signature_release(const farcall_signature *signature);
-// Has it stay for as long as the process, released or not. That is one reference for all that are found by the same text.
-void farcall_signature_keep(const farcall_signature *signature);
+// The form of a callback's signature that stays for as long as the process, without a namespace and the numbers of types: of codes the same one,
+// of C types one that converts values the same way. NULL where there is no memory.
+const farcall_signature *farcall_signature_lasting(const farcall_signature *signature);
 
 // What is to be said of a signature with values. Text that does not fit is cut; it ends in a NUL. ORDER farcall_shown
 typedef enum {
@@ -227,7 +228,7 @@ typedef struct {
 } farcall_shape;
 void farcall_scope_shape(const farcall_scope *scope, uint32_t type, farcall_shape *out);
 
-// Writes a type as C has it, as far as there is room.
+// Writes a type in C, as far as there is room.
 void farcall_scope_show(const farcall_scope *scope, uint32_t type, char *text, size_t room);
 
 // A member of a structure. Its name is written to `name` as far as there is room. ORDER farcall_member
@@ -300,6 +301,10 @@ typedef struct {
     size_t catch_kept_state; // and where it is in that state
 } farcall_object_model;
 farcall_status farcall_object_model_set(const farcall_object_model *model, farcall_error *error);
+// Has the model told by a function, once code is to be made for a call: on any of MicroPython's threads, with signals blocked. It says false
+// if there was no memory, and is asked again. Or now, ahead of code that other threads may make.
+void farcall_objects_described_by(bool (*describe)(void));
+farcall_status farcall_objects_describe(farcall_error *error);
 
 // A C function pointer that calls `handler(context, ...)`, or `object_handler(context, ...)` if that is not NULL and the
 // signature and the moment allow it. The handler must be able to run on any thread.
@@ -314,7 +319,7 @@ void *farcall_callback_context(const farcall_callback *callback);
 // Frees it. Safe from inside the callback itself. A later call from C through the old pointer is reported on stderr
 // and returns zero, as long as the pointer has not been given to a newer callback.
 void farcall_callback_free(farcall_callback *callback);
-// Has later calls of those that are closed go unreported: the interpreter ends.
+// Later calls of closed callbacks go unreported: the interpreter ends.
 void farcall_callbacks_end(void);
 // What it says on stderr. Such threads that came too early for that say it by this.
 void farcall_report_closed(void);

@@ -39,7 +39,7 @@ extern const mp_obj_type_t fficdef_type;
 // fficdef.c
 // The object that goes with a namespace: the one there is, or a new one.
 ffi_scope_t *ffi_scope_of(const farcall_scope *scope);
-// What a text of C is in, or TypeError; `what` is for the exception.
+// The bytes of a text of C, or TypeError; `what` is for the exception.
 const char *ffi_get_text(mp_obj_t text, const char *what, size_t *len);
 extern const mp_obj_fun_builtin_fixed_t ffi_cdef_obj;
 extern const mp_obj_fun_builtin_fixed_t ffi_sizeof_obj;

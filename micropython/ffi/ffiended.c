@@ -1,6 +1,6 @@
 // Threads of MicroPython's own that have ended.
 //
-// What C has run at a thread's end may call back when MicroPython's part of the thread is over. The thread is then as any
+// C's destructors at a thread's end may call back when MicroPython's part of the thread is over. The thread is then like any
 // other that MicroPython does not know.
 
 #include "modffi.h"

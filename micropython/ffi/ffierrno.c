@@ -1,4 +1,4 @@
-// What C left in errno, and on Windows in GetLastError().
+// The error number that C left in errno, and on Windows that of GetLastError().
 
 #include "modffi.h"
 

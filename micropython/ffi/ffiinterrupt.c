@@ -7,12 +7,11 @@
 //   where the engine's functions run     it waits for their end
 //   elsewhere                            the virtual machine raises it when it looks for such next, which is soon
 //
-// Where that is not so soon, in a C function that was called right after, or in a system call that the kernel begins anew, a timer's
-// signal ends the one and the other.
+// That may take long: Python may call C right after, or wait in a system call that the kernel restarts. A timer's signal ends both.
 
 #include "modffi.h"
 
-// The linker has all calls of these functions come to those that wrap them. See micropython.mk.
+// The linker leads all calls of these functions to those that wrap them. See micropython.mk.
 #if FFI_WRAPS_SET_INTERRUPT_CHAR
 void __real_mp_hal_set_interrupt_char(char c);
 void __wrap_mp_hal_set_interrupt_char(char c);
@@ -23,8 +22,8 @@ FFI_NORETURN void __wrap_nlr_jump(void *value);
 #endif
 
 // The port's collector waits by sem_wait() until another thread has looked at its stack, and takes every return for that. A signal with
-// a handler, which need not be ours, has it return too. What that thread alone refers to would be freed, and each later collection
-// would be one thread ahead as well.
+// a handler, ours or another, makes it return too. The collector would then free what that thread alone refers to, and each later
+// collection would be one thread ahead as well.
 #if FFI_WRAPS_SEM_WAIT
 #include <errno.h>
 #include <semaphore.h>

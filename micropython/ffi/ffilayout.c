@@ -93,7 +93,7 @@ static mp_obj_t describe(ffi_scope_t *names, uint32_t type, uint64_t offset) {
     return aggregate(UCTYPES_ARRAY, offset, small_int((mp_int_t)shape.count), inner);
 }
 
-// A structure's descriptor, as it is being made.
+// A structure's descriptor, while it is being made.
 typedef struct {
     ffi_scope_t *names;
     mp_obj_t descriptor;
@@ -212,7 +212,7 @@ mp_obj_t ffi_struct_at(const farcall_scope *scope, uint32_t type, void *memory) 
         ffi_layout_of(scope, type),
         small_int(0), // LITTLE_ENDIAN
     };
-    // What is no structure and no array is an array of one.
+    // Any other type is an array of one.
     if (mp_obj_is_small_int(args[1])) {
         args[1] = aggregate(UCTYPES_ARRAY, 0, small_int(MP_OBJ_SMALL_INT_VALUE(args[1]) | 1), MP_OBJ_NULL);
     }

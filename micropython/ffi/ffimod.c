@@ -95,7 +95,7 @@ static void ffimod_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kin
     mp_print_str(print, ">");
 }
 
-// What texts of C are read in; NULL is the newest namespace in which they make sense.
+// The namespace that texts of C are read in; NULL is the newest one in which they make sense.
 static const farcall_scope *scope_of(const mp_obj_ffimod_t *self) {
     return self->names == NULL ? NULL : self->names->scope;
 }

@@ -69,7 +69,8 @@ static bool last_error_is_there(void) {
     return there == number;
 }
 
-static bool describe_thread(farcall_object_model *model) {
+// Whether a thread's own words are where code finds them. Calls use these words, so they are there ahead of the first.
+static bool prepare_threads(void) {
     if (!last_error_is_there()) {
         return false;
     }
@@ -81,21 +82,28 @@ static bool describe_thread(farcall_object_model *model) {
     }
     ffi_innermost_slot = innermost;
     ffi_known_state_slot = state;
-    model->thread_pointer = FARCALL_GS;
-    model->innermost = (ptrdiff_t)innermost;
-    model->catch_state = (ptrdiff_t)state;
     for (size_t i = 0; i < MP_ARRAY_SIZE(errno_words); ++i) {
         ffi_errno_slots[i] = errno_words[i];
     }
-    model->errno_address = (ptrdiff_t)errno_words[0];
-    model->errno_kept = (ptrdiff_t)(errno_words[1] + offsetof(ffi_error_numbers_t, c));
-    model->errno_given = (ptrdiff_t)errno_words[2];
-    model->last_error = LAST_ERROR;
-    model->last_error_kept = (ptrdiff_t)(errno_words[1] + offsetof(ffi_error_numbers_t, system));
     return true;
 }
 
+static void describe_thread(farcall_object_model *model) {
+    model->thread_pointer = FARCALL_GS;
+    model->innermost = (ptrdiff_t)ffi_innermost_slot;
+    model->catch_state = (ptrdiff_t)ffi_known_state_slot;
+    model->errno_address = (ptrdiff_t)ffi_errno_slots[0];
+    model->errno_kept = (ptrdiff_t)(ffi_errno_slots[1] + offsetof(ffi_error_numbers_t, c));
+    model->errno_given = (ptrdiff_t)ffi_errno_slots[2];
+    model->last_error = LAST_ERROR;
+    model->last_error_kept = (ptrdiff_t)(ffi_errno_slots[1] + offsetof(ffi_error_numbers_t, system));
+}
+
 #else
+
+static bool prepare_threads(void) {
+    return true;
+}
 
 static const char *thread_pointer(void) {
     const char *pointer;
@@ -107,7 +115,7 @@ static const char *thread_pointer(void) {
     return pointer;
 }
 
-static bool describe_thread(farcall_object_model *model) {
+static void describe_thread(farcall_object_model *model) {
     #if defined(__x86_64__)
     model->thread_pointer = FARCALL_FS;
     #else
@@ -118,7 +126,6 @@ static bool describe_thread(farcall_object_model *model) {
     model->errno_address = (const char *)&ffi_errno_address - thread_pointer();
     model->errno_kept = (const char *)&ffi_error_numbers.c - thread_pointer();
     model->errno_given = (const char *)&ffi_errno_given - thread_pointer();
-    return true;
 }
 
 #endif
@@ -296,13 +303,7 @@ static void describe_catching(farcall_object_model *model) {
 
 #endif
 
-void ffi_set_object_model(void) {
-    static bool done = false;
-    if (done) {
-        return;
-    }
-    ffi_hold_interrupts();
-    done = true;
+static bool describe(void) {
     farcall_object_model model = {
         .none = mp_const_none,
         .truth = { mp_const_false, mp_const_true },
@@ -322,12 +323,33 @@ void ffi_set_object_model(void) {
         .find_bytes = (const void *)ffi_find_bytes,
         .new_of_bytes = (const void *)ffi_new_of_bytes,
     };
+    describe_thread(&model);
+    describe_catching(&model);
     farcall_error error;
-    farcall_status status = FARCALL_OK;
-    if (describe_thread(&model)) {
-        describe_catching(&model);
-        status = farcall_object_model_set(&model, &error);
+    return farcall_object_model_set(&model, &error) != FARCALL_MEMORY;
+}
+
+void ffi_set_object_model(void) {
+    static bool done = false;
+    if (MP_LIKELY(done)) {
+        return;
     }
+    done = true;
+    if (prepare_threads()) {
+        farcall_objects_described_by(describe);
+    }
+}
+
+void ffi_tell_object_model(void) {
+    static bool told = false;
+    if (MP_LIKELY(told)) {
+        return;
+    }
+    ffi_set_object_model();
+    ffi_hold_interrupts();
+    farcall_error error;
+    farcall_status status = farcall_objects_describe(&error);
+    told = status == FARCALL_OK;
     ffi_let_interrupts();
     if (status != FARCALL_OK) {
         ffi_raise(status, &error);
@@ -337,6 +359,9 @@ void ffi_set_object_model(void) {
 #else
 
 void ffi_set_object_model(void) {
+}
+
+void ffi_tell_object_model(void) {
 }
 
 #endif

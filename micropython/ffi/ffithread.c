@@ -2,12 +2,12 @@
 //
 // No Python can run there: such a thread has no state of MicroPython's, and the collector does not know its stack. So it
 // leaves its call as a request in a queue, and waits. A server, which is a thread of MicroPython's own made for this, runs
-// the function. There is none before the first request. A server that is busy holds up no others: as long as there are
-// fewer than MAX_SERVERS, a request that finds all of them busy makes one more. Idle ones end but for one. When the
+// the function. There is none before the first request. A busy server holds up no other request: as long as there are
+// fewer than MAX_SERVERS, a request that finds all of them busy makes one more. All idle servers but one end. When the
 // interpreter ends, MicroPython cancels them all, and no request waits any longer.
 //
 // The queue is C's own. The foreign thread touches nothing of MicroPython's but where it makes a server, for which it has
-// a state of MicroPython's for a moment. Whoever has the queue's lock takes no signal but the collector's.
+// a state of MicroPython's for a moment. A thread that holds the queue's lock takes no signal but the collector's.
 
 #include "modffi.h"
 
@@ -121,7 +121,7 @@ static void block_as(const sigset_t *signals) {
     restore_signals(&mask);
 }
 
-// The queue: whoever calls one of these has the lock.
+// The queue. Callers of these hold the lock.
 
 static void add_to_queue(request_t *request) {
     request->next = NULL;
@@ -326,7 +326,7 @@ static bool create_thread(void) {
 static sigset_t signals_at_fork;
 static int cancelling_at_fork;
 
-// A fork's child has the thread that forks and no other. MicroPython, which knows nothing of that, has its collector wait
+// A fork's child has only the thread that forks. MicroPython does not know that, and its collector waits
 // for all threads it knows. So idle servers end ahead of a fork.
 static void ahead_of_fork(void) {
     sigset_t signals;
@@ -382,8 +382,8 @@ static void at_exit(void) {
 void __real_mp_thread_deinit(void);
 void __wrap_mp_thread_deinit(void);
 
-// What the linker has called instead. By the time that the port cancels the servers, each waits for requests, of which
-// there will be none, or runs a function; and when this returns, no function runs.
+// The linker calls this in its place. When the port cancels the servers, each runs a function, or waits for requests that will
+// not come. When this returns, no function runs.
 void __wrap_mp_thread_deinit(void) {
     sigset_t signals;
     block_signals(&signals);

@@ -1,4 +1,4 @@
-// What Rust's standard library unwinds the stack with, found when it is first wanted: where a fault of farcall's becomes an exception.
+// The unwinder of Rust's standard library, found when it is first needed: where a fault of farcall's becomes an exception.
 //
 // The compiler's static library would be 24 kB of the program, and its shared one would be loaded by each process.
 

@@ -1,5 +1,5 @@
-// Python objects to values of C types, and back: what does not fit is refused. Values lie in slots as they do in memory, but for integers and
-// floats, which fill one.
+// Converts Python objects to values of C types, and back, and refuses those that do not fit. Values lie in slots as they do in memory,
+// except integers and floats, which fill a slot.
 
 #include <float.h>
 #include <string.h>
@@ -111,7 +111,7 @@ static ffi_conversion_t pointer_from_obj(const farcall_value *value, mp_obj_t ob
     return why == FFI_WRONG_KIND && mp_obj_is_callable(obj) ? FFI_CALLABLE : why;
 }
 
-// Is there a type of the compiler's for a float of so many bytes?
+// Does the compiler have a type for a float of this many bytes?
 static bool has_float(size_t width) {
     return width == sizeof(float) || width == sizeof(double) || (width == 10 && LDBL_MANT_DIG == 64) || (width == 16 && HAS_QUAD);
 }

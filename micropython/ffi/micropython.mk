@@ -129,6 +129,13 @@ LDFLAGS += $(call FARCALL_EXCHANGE,rust_begin_unwind,farcall_fault)
 LDFLAGS += $(call FARCALL_EXCHANGE,rust_alloc_error_handler,farcall_no_memory)
 endif
 
+# What the first calls of a process run lies together: see first.ld. Other linkers have no such scripts, or others.
+ifneq ($(findstring GNU ld,$(shell $(FARCALL_CC) $(LDFLAGS_EXTRA) -Wl,--version 2>/dev/null)),)
+ifneq ($(findstring linux,$(FARCALL_MACHINE)),)
+LDFLAGS_USERMOD += -Wl,-T,$(FARCALL_DIR)/first.ld
+endif
+endif
+
 # How the Rust part is compiled, by farcall's Cargo.toml and this. Without the setting calls between crates go through a table, whose
 # entries take 24 bytes each to fill in; how the program is linked is not changed.
 FARCALL_PROFILE := --profile packaged --config 'build.rustflags=["-Crelro-level=partial"]'

@@ -355,8 +355,10 @@ mp_obj_t ffi_call_declared(mp_obj_ffifunc_t *self, size_t n_args, size_t n_kw, c
 const char *ffi_get_c_text(mp_obj_t text, size_t *len);
 
 // ffimodel.c
-// Tells the engine how this MicroPython lays out its objects, once, if the engine's code can work on them.
+// Has the engine ask how this MicroPython lays out its objects once its code is to work on them, if it can. Ahead of all calls.
 void ffi_set_object_model(void);
+// Tells it now. Ahead of callbacks: threads that MicroPython does not know may be the first to need code for them.
+void ffi_tell_object_model(void);
 
 // fficallback.c
 extern const mp_obj_fun_builtin_var_t ffi_callback_obj;

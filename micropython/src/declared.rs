@@ -124,6 +124,20 @@ impl Declared {
         matches!(self.origin, Origin::Extended(_))
     }
 
+    /// The same without names and their namespace: how values are passed and converted, and no more.
+    pub fn without_names(&self) -> Result<Declared, OutOfMemory> {
+        let mut values = try_to_vec(&self.values)?;
+        values.iter_mut().for_each(Value::forget_type);
+        Ok(Declared {
+            values,
+            origin: Origin::Extended(None),
+            ret: self.ret.clone(),
+            args: farcall_memory::try_collect(self.args.iter().cloned())?,
+            fixed: self.fixed,
+            is_open: self.is_open,
+        })
+    }
+
     /// The same with more arguments: words, and a `double` for each `d`.
     pub fn extended(&self, codes: &[u8]) -> Result<Declared, Failure> {
         let scope = self.scope().cloned();
@@ -230,10 +244,10 @@ pub fn of_function(
             "expected the parameters of a callback, got '...', which it could not know what it was called with",
         ));
     }
-    let params = c.params(function);
-    let passed = c.passed_params(function).map_err(|(index, error)| {
+    let params = c.params(&function);
+    let passed = c.passed_params(&function).map_err(|(index, error)| {
         let position = Position::Argument(index);
-        match params.get(index) {
+        match params.clone().nth(index) {
             Some(param) => unpassable(c, param.ty, &position, error),
             None => Failure::value_of(&error),
         }
@@ -246,12 +260,12 @@ pub fn of_function(
         symbol,
     };
     let mut declared = Declared::new(ret, origin)?;
-    for (param, passed) in params.iter().zip(passed) {
+    declared.is_open = function.is_variadic;
+    declared.fixed = function.is_variadic.then_some(params.len());
+    for (param, passed) in params.zip(passed) {
         let value = Value::of_type(c, param.ty, &passed, arg_way);
         declared.add(passed, value)?;
     }
-    declared.is_open = function.is_variadic;
-    declared.fixed = function.is_variadic.then_some(params.len());
     Ok(declared)
 }
 
@@ -273,7 +287,7 @@ pub(crate) unsafe fn reading<R>(
         }
         return Scope::in_newest(read);
     }
-    // SAFETY: the caller vouches for it.
+    // SAFETY: `scope` is NULL or a namespace that has not been released, by the contract of this function.
     let scope = unsafe { Scope::of(scope)? };
     read(&scope)
 }

@@ -70,18 +70,18 @@ pub unsafe extern "C" fn farcall_variable_new(
     report: *mut Report,
 ) -> Status {
     guard(report, || {
-        // SAFETY: the caller vouches for the memory.
+        // SAFETY: `name` points to `room` bytes, one at least, by the contract of this function.
         let mut to = unsafe { Fixed::new(name, room) };
         let known = match start.is_null() {
             true => None,
-            // SAFETY: the caller vouches for the bytes.
+            // SAFETY: `start` is not NULL here, so it points to `len` bytes, by the contract of this function.
             false => Some(unsafe { text(start, len)? }),
         };
         let read = |scope: &Shared<Scope>| {
             let variable = scope.with(|c| {
                 let (name, ty) = match known {
                     Some(text) => c.prototype(text)?,
-                    None => match c.variables().get(index as usize) {
+                    None => match c.variable_numbered(index) {
                         Some(variable) => (Some(variable.name), variable.ty),
                         None => return Err(Failure::value("no such variable")),
                     },
@@ -95,9 +95,9 @@ pub unsafe extern "C" fn farcall_variable_new(
             })?;
             Ok((scope.clone(), variable))
         };
-        // SAFETY: the caller vouches for the namespace.
+        // SAFETY: `scope` is NULL or a namespace that has not been released, by the contract of this function.
         let (scope, variable) = unsafe { reading(scope, known, read)? };
-        // SAFETY: the caller vouches for both places.
+        // SAFETY: `owner` and `out` point to places for the results, by the contract of this function.
         unsafe {
             out.write(variable);
             owner.write(scope.into_raw());

@@ -1,16 +1,21 @@
 //! The kinds of values that letters stand for, as the C side knows them.
 
-use farcall_arch::Type;
+use farcall_arch::Scalar;
 use farcall_cdecl::{Kind, TypeCode};
 use farcall_memory::{OutOfMemory, TryVec, try_with_capacity};
 
 /// The kind of a function's integers that are as wide as a pointer: they may be whatever a pointer may be. ORDER farcall_kind
 pub const WORD: u8 = 10;
 
+/// Whether it is as wide as a pointer.
+fn is_word(scalar: Scalar) -> bool {
+    scalar.size() == Scalar::U64.size()
+}
+
 /// How a function's argument becomes what C gets.
 pub fn of_parameter(code: TypeCode) -> u8 {
     match code.kind() {
-        Kind::Int | Kind::Uint if code.ty().size() == Type::POINTER.size() => WORD,
+        Kind::Int | Kind::Uint if code.scalar().is_some_and(is_word) => WORD,
         Kind::Callback => Kind::Pointer as u8,
         kind => kind as u8,
     }

@@ -2,15 +2,12 @@
 //!
 //! Every function reports and none raises: no non-local exit of MicroPython's ever crosses a Rust frame, because nothing
 //! here calls MicroPython. The types that C declares too are tagged ORDER farcall_*, here and in the header.
-#![allow(
-    clippy::result_large_err,
-    reason = "an error holds its text, so that reporting one needs no memory"
-)]
 
 mod declared;
 mod declared_variable;
 mod fault;
 mod kinds;
+mod lasting;
 mod lookup;
 mod model;
 mod prototype;
@@ -20,6 +17,7 @@ mod shown;
 mod signature;
 mod text;
 mod value;
+mod written;
 
 use farcall_cdecl::TypeCode;
 use farcall_engine::epoch::{self, Mark};
@@ -51,7 +49,7 @@ pub unsafe extern "C" fn farcall_callback_new(
     report: *mut Report,
 ) -> Status {
     guard(report, || {
-        // SAFETY: the caller vouches for the signature.
+        // SAFETY: `signature` has not been released, by the contract of this function.
         let signature = unsafe { &*signature };
         let make = || {
             // As much as two words need, and never given back.
@@ -61,10 +59,11 @@ pub unsafe extern "C" fn farcall_callback_new(
             Ok(NonNull::from(context.leak()).cast())
         };
         let compiled = signature.compiled();
-        // SAFETY: the caller vouches for the handlers.
+        // SAFETY: the handlers may be called with the callback's context for as long as C may call it, by the contract of this
+        // function.
         let callback = unsafe { Callback::lasting(compiled, handler, object_handler, make)? };
         let callback = try_box(callback)?;
-        // SAFETY: the caller has a place for it.
+        // SAFETY: `out` points to a place for the result, by the contract of this function.
         unsafe { out.write(Box::into_raw(callback)) };
         Ok(())
     })
@@ -74,7 +73,7 @@ pub unsafe extern "C" fn farcall_callback_new(
 /// * `callback` is one of [`farcall_callback_new`] that has not been freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_callback_code(callback: *const Callback) -> *const c_void {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: `callback` has not been freed, by the contract of this function.
     unsafe { (*callback).code() }
 }
 
@@ -82,7 +81,7 @@ pub unsafe extern "C" fn farcall_callback_code(callback: *const Callback) -> *co
 /// * `callback` is one of [`farcall_callback_new`] that has not been freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_callback_context(callback: *const Callback) -> *mut c_void {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: `callback` has not been freed, by the contract of this function.
     let context = unsafe { (*callback).context() };
     context.map_or(std::ptr::null_mut(), NonNull::as_ptr)
 }
@@ -97,7 +96,7 @@ pub extern "C" fn farcall_report_closed() {
 /// * `callback` is one of [`farcall_callback_new`] that has not been freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_callback_free(callback: *mut Callback) {
-    // SAFETY: it was boxed by farcall_callback_new, and is its caller's last use of it.
+    // SAFETY: farcall_callback_new() boxed it, and it is freed once, by the contract of this function.
     drop(unsafe { Box::from_raw(callback) });
 }
 
@@ -121,13 +120,13 @@ pub unsafe extern "C" fn farcall_library_open(
     guard(report, || {
         let path = match path.is_null() {
             true => None,
-            // SAFETY: the caller vouches for the string.
+            // SAFETY: `path` is not NULL here, so it is a NUL-terminated string, by the contract of this function.
             false => Some(unsafe { c_path(path)? }),
         };
-        // SAFETY: the caller vouches for the library.
+        // SAFETY: the library is sound to load and to unload, by the contract of this function.
         let library = unsafe { Library::open(path, (flags != 0).then_some(flags))? };
         let library = try_box(library)?;
-        // SAFETY: the caller has a place for it.
+        // SAFETY: `out` points to a place for the result, by the contract of this function.
         unsafe { out.write(Box::into_raw(library)) };
         Ok(())
     })
@@ -145,9 +144,9 @@ pub unsafe extern "C" fn farcall_library_symbol(
     report: *mut Report,
 ) -> Status {
     guard(report, || {
-        // SAFETY: the caller vouches for both.
-        let address = unsafe { (*library).symbol(c_text(name)?)? };
-        // SAFETY: the caller has a place for it.
+        // SAFETY: `library` has not been closed, and `name` is a NUL-terminated string, by the contract of this function.
+        let address = unsafe { (*library).symbol_of_open(c_text(name)?)? };
+        // SAFETY: `out` points to a place for the result, by the contract of this function.
         unsafe { out.write(address) };
         Ok(())
     })
@@ -157,7 +156,7 @@ pub unsafe extern "C" fn farcall_library_symbol(
 /// * `library` is one of [`farcall_library_open`] that has not been closed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_library_handle(library: *const Library) -> *mut c_void {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: `library` has not been closed, by the contract of this function.
     unsafe { (*library).handle() }
 }
 
@@ -166,7 +165,7 @@ pub unsafe extern "C" fn farcall_library_handle(library: *const Library) -> *mut
 /// * Nothing calls into the library after this.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_library_close(library: *mut Library) {
-    // SAFETY: it was boxed by farcall_library_open, and is its caller's last use of it.
+    // SAFETY: farcall_library_open() boxed it, and it is closed once, by the contract of this function.
     unsafe { Box::from_raw(library) }.close_when_idle();
 }
 
@@ -175,7 +174,8 @@ pub unsafe extern "C" fn farcall_library_close(library: *mut Library) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_thread_register(thread: *mut Mark) {
     if let Some(thread) = NonNull::new(thread) {
-        // SAFETY: the caller vouches for the variable: C's thread-local variables exist until the thread has ended.
+        // SAFETY: `thread` is a variable of the calling thread's own, by the contract of this function: C's thread-local variables
+        // exist until the thread has ended.
         unsafe { epoch::register(thread) };
     }
 }
@@ -191,9 +191,10 @@ pub unsafe extern "C" fn farcall_variable_kind(
     report: *mut Report,
 ) -> Status {
     guard(report, || {
-        // SAFETY: the caller vouches for the bytes.
+        // SAFETY: `code` points to `len` bytes, by the contract of this function.
         let code = TypeCode::of_variable(unsafe { text(code, len)? })?;
-        // SAFETY: the caller has a place for it; farcall_kind is an enum of C's, as wide as an int.
+        // SAFETY: `out` points to a place for the result, by the contract of this function; farcall_kind is an enum of C's, as wide as
+        // an int.
         unsafe { out.write(code.kind() as c_int) };
         Ok(())
     })
@@ -204,7 +205,7 @@ pub unsafe extern "C" fn farcall_variable_kind(
 /// * `address` points to a variable of that type that may be read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_variable_load(code: c_char, address: *const c_void) -> u64 {
-    // SAFETY: the caller vouches for the variable.
+    // SAFETY: `address` points to a variable of the type that may be read, by the contract of this function.
     TypeCode::new(letter(code)).map_or(0, |code| unsafe { slot::load(&code.ty(), address) })
 }
 
@@ -214,7 +215,7 @@ pub unsafe extern "C" fn farcall_variable_load(code: c_char, address: *const c_v
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_variable_store(code: c_char, address: *mut c_void, word: u64) {
     if let Some(code) = TypeCode::new(letter(code)) {
-        // SAFETY: the caller vouches for the variable.
+        // SAFETY: `address` points to a variable of the type that may be written, by the contract of this function.
         unsafe { slot::store(&code.ty(), address, word) };
     }
 }

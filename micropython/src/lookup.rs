@@ -34,7 +34,7 @@ const FUNCTION: c_int = 4;
 const VARIABLE: c_int = 5;
 
 /// A constant as C sees it.
-fn constant(value: &Constant) -> Named {
+fn constant(value: Constant) -> Named {
     let mut named = Named {
         meaning: NOTHING,
         index: 0,
@@ -46,9 +46,9 @@ fn constant(value: &Constant) -> Named {
     match value {
         Constant::Integer(value) => {
             named.meaning = INTEGER;
-            named.integer = [*value as u64, (*value >> 64) as u64];
+            named.integer = [value as u64, (value >> 64) as u64];
         }
-        Constant::Float(value) => (named.meaning, named.real) = (REAL, *value),
+        Constant::Float(value) => (named.meaning, named.real) = (REAL, value),
         // The bytes stay where they are as long as the namespace is there: texts only add.
         Constant::Text(bytes) => {
             named.meaning = TEXT;
@@ -67,7 +67,7 @@ fn named(c: &Declarations, name: &str) -> Option<Named> {
     let index_of = |meaning, index| Named {
         meaning,
         index,
-        ..constant(&Constant::Integer(0))
+        ..constant(Constant::Integer(0))
     };
     if let Some(index) = c.function_index(name) {
         return Some(index_of(FUNCTION, index));
@@ -86,15 +86,15 @@ pub unsafe extern "C" fn farcall_scope_find(
     len: usize,
     out: *mut Named,
 ) -> bool {
-    // SAFETY: the caller vouches for the bytes.
+    // SAFETY: `start` points to `len` bytes, by the contract of this function.
     let Ok(name) = (unsafe { text(start, len) }) else {
         return false;
     };
-    // SAFETY: the caller vouches for the namespace.
+    // SAFETY: `scope` is a namespace in use, by the contract of this function.
     let Some(found) = unsafe { &*scope }.with(|c| named(c, name)) else {
         return false;
     };
-    // SAFETY: the caller has a place for it.
+    // SAFETY: `out` points to a place for the result, by the contract of this function.
     unsafe { out.write(found) };
     true
 }
@@ -136,15 +136,15 @@ pub unsafe extern "C" fn farcall_scope_size(
     report: *mut Report,
 ) -> Status {
     guard(report, || {
-        // SAFETY: the caller vouches for the bytes.
+        // SAFETY: `start` points to `len` bytes, by the contract of this function.
         let text = unsafe { text(start, len)? };
         let in_passing = |scope: &Scope| scope.with(|c| c.in_passing(|c| sized(c, text)));
-        // SAFETY: the caller vouches for the namespace.
+        // SAFETY: `scope` is NULL or a namespace in use, by the contract of this function.
         let (_, size) = match unsafe { scope.as_ref() } {
             Some(scope) => in_passing(scope)?,
             None => Scope::in_newest(|scope| in_passing(scope))?,
         };
-        // SAFETY: the caller has a place for it.
+        // SAFETY: `out` points to a place for the result, by the contract of this function.
         unsafe { out.write(size) };
         Ok(())
     })
@@ -162,7 +162,7 @@ pub unsafe extern "C" fn farcall_scope_type(
     report: *mut Report,
 ) -> Status {
     guard(report, || {
-        // SAFETY: the caller vouches for the bytes.
+        // SAFETY: `start` points to `len` bytes, by the contract of this function.
         let text = unsafe { text(start, len)? };
         let find = |scope: &Shared<Scope>| {
             let (ty, _) = scope.with(|c| sized(c, text))?;
@@ -170,10 +170,10 @@ pub unsafe extern "C" fn farcall_scope_type(
         };
         let (scope, ty) = match scope.is_null() {
             true => Scope::in_newest(find)?,
-            // SAFETY: the caller vouches for the namespace.
+            // SAFETY: `scope` is not NULL here, so it is a namespace in use, by the contract of this function.
             false => find(&unsafe { Scope::of(scope)? })?,
         };
-        // SAFETY: the caller has places for both, and gives the reference back.
+        // SAFETY: `out` and `owner` point to places for the results, by the contract of this function; C gives the reference back.
         unsafe {
             out.write(ty.number());
             owner.write(scope.into_raw());
@@ -276,12 +276,12 @@ fn shape(c: &Declarations, ty: TypeId) -> Shape {
 /// * `out` points to a place for the result.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_scope_shape(scope: *const Scope, number: u32, out: *mut Shape) {
-    // SAFETY: the caller vouches for the namespace.
+    // SAFETY: `scope` is a namespace in use, by the contract of this function.
     let shape = unsafe { &*scope }.with(|c| match c.type_numbered(number) {
         Some(ty) => shape(c, ty),
         None => Shape::default(),
     });
-    // SAFETY: the caller has a place for it.
+    // SAFETY: `out` points to a place for the result, by the contract of this function.
     unsafe { out.write(shape) };
 }
 
@@ -315,22 +315,22 @@ pub unsafe extern "C" fn farcall_scope_member(
         let field = *c.fields(c.record(ty)?)?.get(index as usize)?;
         let text = field.name.map_or("", |name| c.name(name));
         let len = text.len().min(room);
-        // SAFETY: the caller has room for so many bytes.
+        // SAFETY: `name` points to `room` bytes, by the contract of this function, and `len` is no more.
         unsafe { name.cast::<u8>().copy_from(text.as_ptr(), len) };
-        let (first_bit, bits) = field.bits.unwrap_or((0, 0));
+        let (first_bit, bits) = field.bits().unwrap_or((0, 0));
         Some(Member {
-            offset: field.offset,
+            offset: field.offset(),
             name_len: text.len(),
             ty: field.ty.number(),
             first_bit,
             bits,
         })
     };
-    // SAFETY: the caller vouches for the namespace.
+    // SAFETY: `scope` is a namespace in use, by the contract of this function.
     let Some(member) = unsafe { &*scope }.with(member) else {
         return false;
     };
-    // SAFETY: the caller has a place for it.
+    // SAFETY: `out` points to a place for the result, by the contract of this function.
     unsafe { out.write(member) };
     true
 }
@@ -348,7 +348,7 @@ pub unsafe extern "C" fn farcall_scope_enumerator(
     len: usize,
     out: *mut i64,
 ) -> bool {
-    // SAFETY: the caller vouches for the bytes.
+    // SAFETY: `start` points to `len` bytes, by the contract of this function.
     let Ok(wanted) = (unsafe { text(start, len) }) else {
         return false;
     };
@@ -356,15 +356,15 @@ pub unsafe extern "C" fn farcall_scope_enumerator(
         let enumeration = c.enumeration(c.type_numbered(number)?)?;
         let mut constants = c.enumerators(enumeration);
         match constants.find(|(name, _)| c.name(*name) == wanted)? {
-            (_, Constant::Integer(value)) => Some(*value as i64),
+            (_, Constant::Integer(value)) => Some(value as i64),
             _ => None,
         }
     };
-    // SAFETY: the caller vouches for the namespace.
+    // SAFETY: `scope` is a namespace in use, by the contract of this function.
     let Some(value) = unsafe { &*scope }.with(value) else {
         return false;
     };
-    // SAFETY: the caller has a place for it.
+    // SAFETY: `out` points to a place for the result, by the contract of this function.
     unsafe { out.write(value) };
     true
 }
@@ -381,14 +381,14 @@ pub unsafe extern "C" fn farcall_scope_show(
     start: *mut c_char,
     room: usize,
 ) {
-    // SAFETY: the caller vouches for the namespace.
+    // SAFETY: `scope` is a namespace in use, by the contract of this function.
     let shown = unsafe { &*scope }.with(|c| {
         let ty = c.type_numbered(number)?;
         try_format(format_args!("{}", c.show(ty))).ok()
     });
     let shown = shown.unwrap_or_default();
     let len = shown.floor_char_boundary(room - 1);
-    // SAFETY: the caller has room for so many bytes, and one more.
+    // SAFETY: `start` points to `room` bytes, at least one, by the contract of this function; `len` is less.
     unsafe {
         start.cast::<u8>().copy_from(shown.as_ptr(), len);
         start.add(len).write(0);
@@ -401,7 +401,7 @@ pub unsafe extern "C" fn farcall_scope_show(
 /// * `scope` is a namespace in use; `out` points to room for four numbers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_scope_counts(scope: *const Scope, out: *mut [usize; 4]) {
-    // SAFETY: the caller vouches for the namespace.
+    // SAFETY: `scope` is a namespace in use, by the contract of this function.
     let counts = unsafe { &*scope }.with(|c| {
         [
             c.functions().len(),
@@ -410,7 +410,7 @@ pub unsafe extern "C" fn farcall_scope_counts(scope: *const Scope, out: *mut [us
             c.typedefs().count() + c.tags().count(),
         ]
     });
-    // SAFETY: the caller has a place for them.
+    // SAFETY: `out` points to room for four numbers, by the contract of this function.
     unsafe { out.write(counts) };
 }
 
@@ -430,11 +430,16 @@ pub unsafe extern "C" fn farcall_library_declared(
     report: *mut Report,
 ) -> Status {
     guard(report, || {
-        // SAFETY: the caller vouches for the namespace.
+        // SAFETY: `scope` is a namespace in use, by the contract of this function.
         let symbol = unsafe { &*scope }.with(|c| {
-            let place = index as usize;
-            let function = || c.functions().get(place).map(|f| f.symbol.unwrap_or(f.name));
-            let variable = || c.variables().get(place).map(|v| v.symbol.unwrap_or(v.name));
+            let function = || {
+                c.function_numbered(index)
+                    .map(|f| f.symbol.unwrap_or(f.name))
+            };
+            let variable = || {
+                c.variable_numbered(index)
+                    .map(|v| v.symbol.unwrap_or(v.name))
+            };
             let name = match meaning {
                 FUNCTION => function(),
                 _ => variable(),
@@ -442,9 +447,9 @@ pub unsafe extern "C" fn farcall_library_declared(
             name.map(|name| try_string(c.name(name))).transpose()
         })?;
         let symbol = symbol.ok_or_else(|| Failure::value("nothing is declared by that number"))?;
-        // SAFETY: the caller vouches for the library.
-        let address = unsafe { (*library).symbol(&symbol)? };
-        // SAFETY: the caller has a place for it.
+        // SAFETY: `library` is open, by the contract of this function.
+        let address = unsafe { (*library).symbol_of_open(&symbol)? };
+        // SAFETY: `out` points to a place for the result, by the contract of this function.
         unsafe { out.write(address) };
         Ok(())
     })

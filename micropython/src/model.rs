@@ -5,6 +5,7 @@ use farcall_arch::endpoint::{
     CatchModel, ErrnoModel, KeptWord, LastError, MAX_SAVED, ObjectModel, PointerField,
     ThreadPointer,
 };
+use farcall_engine::Describe;
 use farcall_memory::try_collect_all;
 use std::slice;
 
@@ -130,7 +131,7 @@ pub unsafe extern "C" fn farcall_object_model_set(
     report: *mut Report,
 ) -> Status {
     guard(report, || {
-        // SAFETY: the caller vouches for the model and its lists.
+        // SAFETY: `model` points to a description whose lists have as many entries as it says, by the contract of this function.
         let (model, buffers, functions) = unsafe {
             let model = &*model;
             let buffers = slice::from_raw_parts(model.buffers, model.buffer_count);
@@ -161,10 +162,26 @@ pub unsafe extern "C" fn farcall_object_model_set(
             errno: model.errno()?,
             catch: model.catch()?,
         };
-        // SAFETY: the caller vouches for the model.
-        unsafe { farcall_engine::set_object_model(model) };
+        // SAFETY: the description is true, and each function in it has the type that farcall.h states, by the contract of this
+        // function.
+        unsafe { farcall_engine::set_object_model(model)? };
         Ok(())
     })
+}
+
+/// # Safety
+/// * As for [`farcall_engine::describe_objects_by`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_objects_described_by(describe: Describe) {
+    // SAFETY: the contract of this function is that of `describe_objects_by`.
+    unsafe { farcall_engine::describe_objects_by(describe) };
+}
+
+/// # Safety
+/// * `report` points to a place for an error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn farcall_objects_describe(report: *mut Report) -> Status {
+    guard(report, || Ok(farcall_engine::describe_objects()?))
 }
 
 fn fields(list: &[Field]) -> Result<Vec<PointerField>, Failure> {

@@ -25,8 +25,8 @@ fn role_of(is_callback: bool) -> Role {
 /// # Safety
 /// * `out` points to a place for the result.
 unsafe fn give(declared: Declared, role: Role, out: *mut *const Signature) -> Result<(), Failure> {
-    let signature = Shared::try_new(Signature::declared(declared, role)?)?;
-    // SAFETY: the caller vouches for the place.
+    let signature = Shared::try_new(Signature::declared(declared, role, None)?)?;
+    // SAFETY: `out` points to a place for the result, by the contract of this function.
     unsafe { out.write(signature.into_raw()) };
     Ok(())
 }
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn farcall_prototype_new(
 ) -> Status {
     guard(report, || {
         let role = role_of(is_callback);
-        // SAFETY: the caller vouches for the bytes.
+        // SAFETY: `start` points to `len` bytes, by the contract of this function.
         let text = unsafe { text(start, len)? };
         let read = |scope: &Shared<Scope>| {
             scope.with(|c| {
@@ -54,7 +54,8 @@ pub unsafe extern "C" fn farcall_prototype_new(
                 of_function(c, scope, (name, None, ty), role)
             })
         };
-        // SAFETY: the caller vouches for the namespace and the place.
+        // SAFETY: `scope` is NULL or has not been released, and `out` points to a place for the result, by the contract of this
+        // function.
         unsafe { give(reading(scope, Some(text), read)?, role, out) }
     })
 }
@@ -71,14 +72,14 @@ unsafe fn known(
     report: *mut Report,
 ) -> Status {
     guard(report, || {
-        // SAFETY: the caller vouches for the namespace.
+        // SAFETY: `scope` is a namespace that has not been released, by the contract of this function.
         let scope = unsafe { Scope::of(scope)? };
         let declared = scope.with(|c| {
             let names =
                 find(c).ok_or_else(|| Failure::value("nothing is declared by that number"))?;
             of_function(c, &scope, names, role)
         })?;
-        // SAFETY: the caller vouches for the place.
+        // SAFETY: `out` points to a place for the result, by the contract of this function.
         unsafe { give(declared, role, out) }
     })
 }
@@ -96,7 +97,7 @@ pub unsafe extern "C" fn farcall_declared_function_new(
     report: *mut Report,
 ) -> Status {
     let find = |c: &Declarations| {
-        let function = c.functions().get(index as usize)?;
+        let function = c.function_numbered(index)?;
         Some((Some(function.name), function.symbol, function.ty))
     };
     // SAFETY: the duties are the same.
@@ -134,12 +135,12 @@ pub unsafe extern "C" fn farcall_signature_extend(
     report: *mut Report,
 ) -> Status {
     guard(report, || {
-        // SAFETY: the caller vouches for the signature and for the bytes.
+        // SAFETY: `signature` has not been released, and `start` points to `len` bytes, by the contract of this function.
         let (signature, codes) = unsafe { (&*signature, text(start, len)?) };
         let Some(parts) = signature.parts() else {
             return Err(Failure::value("expected a prototype"));
         };
-        // SAFETY: the caller vouches for the place.
+        // SAFETY: `out` points to a place for the result, by the contract of this function.
         unsafe { give(parts.extended(codes.as_bytes())?, Role::Function, out) }
     })
 }
@@ -189,7 +190,7 @@ pub unsafe extern "C" fn farcall_types_new(
 ) -> Status {
     guard(report, || {
         let role = role_of(is_callback);
-        // SAFETY: the caller vouches for the texts.
+        // SAFETY: `texts` points to `count` texts, by the contract of this function.
         let texts = unsafe { std::slice::from_raw_parts(texts, count) };
         // SAFETY: as above.
         let codes = match unsafe { letters.as_ref() } {
@@ -203,7 +204,7 @@ pub unsafe extern "C" fn farcall_types_new(
         let declared = Scope::in_newest(|scope| {
             let mut sources = try_with_capacity(texts.len())?;
             for (index, item) in texts.iter().enumerate() {
-                // SAFETY: the caller vouches for the bytes.
+                // SAFETY: each text points to its bytes, by the contract of this function.
                 let item = unsafe { text(item.start, item.len)? };
                 let position = match index {
                     0 => Position::Result,
@@ -233,7 +234,7 @@ pub unsafe extern "C" fn farcall_types_new(
             let fixed = codes.and_then(|codes| codes.fixed);
             of_sources(Some(scope.clone()), sources, fixed, role)
         })?;
-        // SAFETY: the caller vouches for the place.
+        // SAFETY: `out` points to a place for the result, by the contract of this function.
         unsafe { give(declared, role, out) }
     })
 }

@@ -1,6 +1,6 @@
 //! Errors on their way to C.
 
-use farcall_memory::OutOfMemory;
+use farcall_memory::{OutOfMemory, try_box};
 use std::any::Any;
 use std::ffi::c_char;
 use std::fmt::{self, Display, Write};
@@ -36,20 +36,29 @@ pub struct Report {
 
 const _: () = assert!(size_of::<Report>() == 512);
 
-/// An error with all that a [`Report`] wants to know.
+/// An error with all that a [`Report`] wants to know. That lies apart: those who report may report several, and would have room for each on
+/// their stack. None without memory for it, which is an error of its own.
 #[derive(Debug)]
-pub struct Failure {
+pub struct Failure(Option<Box<Told>>);
+
+#[derive(Debug)]
+struct Told {
     status: Status,
     code: i32,
     text: Text,
 }
 
 impl Failure {
+    #[cold]
+    #[inline(never)]
     fn new(status: Status, code: i32, error: &dyn Display) -> Failure {
-        let mut text = Text::default();
-        // What does not fit is left out.
-        let _ = write!(text, "{error}");
-        Failure { status, code, text }
+        let text = Text::default();
+        let mut told = try_box(Told { status, code, text }).ok();
+        if let Some(told) = &mut told {
+            // What does not fit is left out.
+            let _ = write!(told.text, "{error}");
+        }
+        Failure(told)
     }
 
     /// A `ValueError`.
@@ -69,8 +78,8 @@ impl Failure {
 }
 
 impl From<OutOfMemory> for Failure {
-    fn from(error: OutOfMemory) -> Failure {
-        Failure::new(Status::Memory, 0, &error)
+    fn from(_: OutOfMemory) -> Failure {
+        Failure(None)
     }
 }
 
@@ -110,6 +119,8 @@ const ENOENT: i32 = 2;
 const ENOEXEC: i32 = 8;
 
 impl From<farcall_cdecl::Error> for Failure {
+    #[cold]
+    #[inline(never)]
     fn from(error: farcall_cdecl::Error) -> Failure {
         use farcall_cdecl::Error;
         let status = match &error {
@@ -127,6 +138,8 @@ impl From<farcall_cdecl::Error> for Failure {
 }
 
 impl From<farcall_cdecl::c::Error> for Failure {
+    #[cold]
+    #[inline(never)]
     fn from(error: farcall_cdecl::c::Error) -> Failure {
         use farcall_cdecl::c::Error;
         let status = match &error {
@@ -138,6 +151,8 @@ impl From<farcall_cdecl::c::Error> for Failure {
 }
 
 impl From<farcall_engine::Error> for Failure {
+    #[cold]
+    #[inline(never)]
     fn from(error: farcall_engine::Error) -> Failure {
         use farcall_engine::Error;
         let (status, code) = match &error {
@@ -158,7 +173,7 @@ impl From<farcall_engine::Error> for Failure {
 pub fn guard(report: *mut Report, body: impl FnOnce() -> Result<(), Failure>) -> Status {
     match panic::catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => Status::Ok,
-        Ok(Err(failure)) => tell(report, &failure),
+        Ok(Err(failure)) => tell(report, failure),
         Err(panic) => tell_of_panic(report, panic),
     }
 }
@@ -166,20 +181,28 @@ pub fn guard(report: *mut Report, body: impl FnOnce() -> Result<(), Failure>) ->
 /// The rest of [`guard`], which is compiled for each of its callers.
 #[cold]
 #[inline(never)]
-fn tell(report: *mut Report, failure: &Failure) -> Status {
-    let text = failure.text.bytes.map(|byte| byte as c_char);
-    let code = failure.code;
+fn tell(report: *mut Report, failure: Failure) -> Status {
+    let without_memory = || {
+        let mut text = Text::default();
+        let _ = write!(text, "{OutOfMemory}");
+        (Status::Memory, 0, text)
+    };
+    let told = failure.0.map(|told| (told.status, told.code, told.text));
+    let (status, code, text) = told.unwrap_or_else(without_memory);
+    let text = text.bytes.map(|byte| byte as c_char);
     // SAFETY: every caller of a function that reports has a place for the report.
     unsafe { report.write(Report { code, text }) };
-    failure.status
+    status
 }
 
 #[cold]
 #[inline(never)]
 fn tell_of_panic(report: *mut Report, panic: Box<dyn Any + Send>) -> Status {
     drop(panic);
-    let failure = Failure::value("farcall failed; its message is on stderr");
-    tell(report, &failure)
+    tell(
+        report,
+        Failure::value("farcall failed; its message is on stderr"),
+    )
 }
 
 #[cfg(test)]

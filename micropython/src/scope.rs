@@ -120,7 +120,8 @@ impl Scope {
         if scope.is_null() {
             return Ok(Shared::try_new(Scope::new()?)?);
         }
-        // SAFETY: the caller vouches for it, and keeps it alive.
+        // SAFETY: `scope` is not NULL here, so it has not been released, by the contract of this function; it stays alive until this
+        // returns.
         unsafe { Shared::from_address(scope) }
             .ok_or_else(|| Failure::value("the namespace is released"))
     }
@@ -161,10 +162,10 @@ pub unsafe extern "C" fn farcall_scope_new(
     report: *mut Report,
 ) -> Status {
     guard(report, || {
-        // SAFETY: the caller vouches for the bytes.
+        // SAFETY: `start` points to `len` bytes, by the contract of this function.
         let scope = Scope::known(unsafe { text(start, len)? })?;
         // C's reference, until farcall_scope_release().
-        // SAFETY: the caller has a place for it.
+        // SAFETY: `out` points to a place for the result, by the contract of this function.
         unsafe { out.write(scope.into_raw()) };
         Ok(())
     })
@@ -181,9 +182,9 @@ pub unsafe extern "C" fn farcall_scope_read(
     report: *mut Report,
 ) -> Status {
     guard(report, || {
-        // SAFETY: the caller vouches for the bytes.
+        // SAFETY: `start` points to `len` bytes, by the contract of this function.
         let text = unsafe { text(start, len)? };
-        // SAFETY: the caller vouches for the namespace.
+        // SAFETY: `scope` has not been released, by the contract of this function.
         Ok(unsafe { &*scope }.with(|c| c.read(text))?)
     })
 }
@@ -192,7 +193,7 @@ pub unsafe extern "C" fn farcall_scope_read(
 /// * `scope` is from [`farcall_scope_new`] and has not been released.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_scope_retain(scope: *const Scope) {
-    // SAFETY: the caller vouches for it. The new owner is the caller's, until farcall_scope_release().
+    // SAFETY: `scope` has not been released, by the contract of this function. The new reference is C's, until farcall_scope_release().
     if let Some(scope) = unsafe { Shared::from_address(scope) } {
         scope.into_raw();
     }
@@ -204,7 +205,7 @@ pub unsafe extern "C" fn farcall_scope_retain(scope: *const Scope) {
 /// * `scope` is a namespace in use.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_scope_object(scope: *const Scope) -> *mut c_void {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: `scope` is a namespace in use, by the contract of this function.
     unsafe { (*scope).object.load(Ordering::Acquire) }
 }
 
@@ -218,7 +219,7 @@ pub unsafe extern "C" fn farcall_scope_set_object(
     old: *mut c_void,
     new: *mut c_void,
 ) -> bool {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: `scope` is a namespace in use, by the contract of this function.
     let object = unsafe { &(*scope).object };
     object
         .compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed)
@@ -229,7 +230,7 @@ pub unsafe extern "C" fn farcall_scope_set_object(
 /// * `scope` is from [`farcall_scope_new`], or has been retained; the caller has not released it yet.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_scope_release(scope: *const Scope) {
-    // SAFETY: the caller gives its reference up.
+    // SAFETY: C has a reference that it has not released yet, by the contract of this function, and gives it up here.
     drop(unsafe { Shared::from_raw(scope) });
 }
 

@@ -38,7 +38,7 @@ impl Write for Fixed {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let room = self.size - 1 - self.len;
         let fitting = &text[..text.floor_char_boundary(room)];
-        // SAFETY: new()'s caller vouches for the memory, and so much is left of it.
+        // SAFETY: `new` asked for memory of this size, and so much is left of it.
         unsafe {
             let to = self.start.add(self.len);
             to.copy_from_nonoverlapping(fitting.as_ptr(), fitting.len());
@@ -69,7 +69,7 @@ pub unsafe extern "C" fn farcall_signature_show(
     start: *mut c_char,
     size: usize,
 ) {
-    // SAFETY: the caller vouches for the memory and for the signature.
+    // SAFETY: `start` points to `size` bytes, one at least, and `signature` has not been released, by the contract of this function.
     let (mut to, signature) = unsafe { (Fixed::new(start, size), &*signature) };
     if let Some(parts) = signature.parts() {
         // What does not fit is left out.
@@ -107,17 +107,20 @@ fn show_prototype(
     let Some(function) = c.function_type(ty) else {
         return Ok(());
     };
-    let params = c.params(function);
-    let param = index.checked_sub(1).and_then(|index| params.get(index));
+    let params = c.params(&function);
+    let param = index
+        .checked_sub(1)
+        .and_then(|index| params.clone().nth(index));
+    let is_empty = params.len() == 0;
     match (what, param) {
         (TEXT, _) => write!(to, "{}", c.show(ty)),
         (PARAMETERS, _) => {
-            for (number, param) in params.iter().enumerate() {
+            for (number, param) in params.enumerate() {
                 let comma = if number == 0 { "" } else { ", " };
                 let name = param.name.map_or("", |name| c.name(name));
                 write!(to, "{comma}{}", c.show(param.ty).named(name))?;
             }
-            match (function.is_variadic, params.is_empty()) {
+            match (function.is_variadic, is_empty) {
                 (true, false) => to.write_str(", ..."),
                 (true, true) => to.write_str("..."),
                 (false, true) => to.write_str("void"),

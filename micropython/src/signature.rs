@@ -6,15 +6,20 @@ use crate::report::{Failure, Report, Status, guard};
 use crate::scope::Scope;
 use crate::text::text;
 use crate::value::Value;
+use crate::written::{LONGEST, Text};
+use farcall_arch::abi::{self, Plan};
 use farcall_arch::endpoint::{Boxing, Delivery, ObjectCall, Unbox};
 use farcall_cdecl::{Codes, Kind, Role};
 use farcall_engine::{
     self as engine, Cache, Cached, Compiled, Conversion, Direction, Endpoint, Served,
 };
 use farcall_memory::Shared;
-use farcall_memory::{OutOfMemory, TryVec, try_to_vec, try_with_capacity};
+use farcall_memory::{OutOfMemory, TryVec, try_with_capacity};
+use std::borrow::Borrow;
 use std::ffi::{c_char, c_void};
+use std::hash::{Hash, Hasher};
 use std::mem::ManuallyDrop;
+use std::ops::Range;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
@@ -48,8 +53,9 @@ pub struct Signature {
     ret_slots: u32,
     is_variadic: bool,
     has_objects: bool,
-    // What the pointers above point into, and what keeps the code alive.
-    _bytes: Vec<u8>,
+    // What the pointers above point into, after the text that it is remembered by, and what keeps the code alive.
+    bytes: Vec<u8>,
+    text_len: usize,
     compiled: Shared<Compiled>,
     is_kept: AtomicBool,
     declared: Option<Declared>,
@@ -64,31 +70,24 @@ unsafe impl Send for Signature {}
 unsafe impl Sync for Signature {}
 
 impl Signature {
-    /// What is remembered by its text is not looked for by its content as well, unless callbacks are to find their thunks again.
-    fn new(
-        ret: &str,
-        args: &str,
-        role: Role,
-        is_known_by_text: bool,
-    ) -> Result<Signature, Failure> {
-        let codes = Codes::parse(ret, args, role)?;
+    /// What letters spell; `None` if there are structs among them. What is remembered by its text is not looked for by its content as
+    /// well, unless callbacks are to find their thunks again.
+    fn of_letters(text: &Text, is_remembered: bool) -> Result<Option<Shared<Signature>>, Failure> {
+        let role = text.role;
+        let codes = Codes::parse(text.ret, text.args, role)?;
         if codes.expect_no_structs("a value of one slot").is_err() {
-            return Signature::declared(declared::of_codes(&codes, role)?, role);
+            return Ok(None);
         }
-        let conversion = match role {
-            Role::Function => object_call(&codes)?.map(Conversion::Call),
-            Role::Callback => deliveries(&codes)?.map(Conversion::Entry),
+        let compiled = match (role, is_remembered) {
+            (Role::Function, true) => {
+                engine::compile_unshared(planned(&codes)?, conversion(&codes, role)?)?
+            }
+            _ => engine::compile(codes.signature()?, conversion(&codes, role)?)?,
         };
-        let signature = codes.signature()?;
-        let compiled = match (role, is_known_by_text) {
-            (Role::Function, true) => engine::compile_unshared(signature, conversion)?,
-            _ => engine::compile(signature, conversion)?,
-        };
-        let args_text = codes.args_text()?;
-        let kinds = args_text.len() + 2;
+        // The text is the codes.
+        let kinds = text.len() + 1;
         let mut bytes = try_with_capacity(kinds + 1 + codes.args.len())?;
-        bytes.try_push(codes.ret.letter() as u8)?;
-        bytes.try_extend_from_slice(args_text.as_bytes())?;
+        text.write_to(&mut bytes)?;
         bytes.try_push(0)?;
         let args = codes.args.iter();
         match role {
@@ -101,11 +100,27 @@ impl Signature {
                 bytes.try_extend(args.map(|&arg| of_argument(arg) as u8))?;
             }
         }
-        Ok(Signature::of(bytes, kinds, codes.args.len(), compiled))
+        let mut signature = Signature::of(bytes, 1..kinds, codes.args.len(), compiled);
+        signature.text_len = text.len();
+        Ok(Some(Shared::try_new(signature)?))
     }
 
-    /// `bytes` are the codes with their NUL and, from `kinds` on, the kinds of values.
-    fn of(bytes: Vec<u8>, kinds: usize, nargs: usize, compiled: Shared<Compiled>) -> Signature {
+    /// What codes with structs among them spell.
+    #[inline(never)]
+    fn with_structs(text: &Text) -> Result<Shared<Signature>, Failure> {
+        let codes = Codes::parse(text.ret, text.args, text.role)?;
+        let declared = declared::of_codes(&codes, text.role)?;
+        let signature = Signature::declared(declared, text.role, Some(text))?;
+        Ok(Shared::try_new(signature)?)
+    }
+
+    /// `bytes` have, at `codes`, the codes with their NUL and, from there on, the kinds of values.
+    fn of(
+        bytes: Vec<u8>,
+        codes: Range<usize>,
+        nargs: usize,
+        compiled: Shared<Compiled>,
+    ) -> Signature {
         let object_call = AtomicPtr::new(ptr::null_mut());
         if let Served::Code(start) = compiled.now(Direction::Call, Endpoint::Objects) {
             object_call.store(start.as_ptr().cast(), Ordering::Relaxed);
@@ -113,8 +128,8 @@ impl Signature {
         Signature {
             call: AtomicPtr::new(first_calls as Call as *mut c_void),
             object_call,
-            codes: bytes.as_ptr().cast(),
-            kinds: bytes[kinds..].as_ptr(),
+            codes: bytes[codes.start..].as_ptr().cast(),
+            kinds: bytes[codes.end..].as_ptr(),
             nargs,
             values: ptr::null(),
             scope: ptr::null(),
@@ -122,16 +137,21 @@ impl Signature {
             arg_slots: 0,
             ret_slots: 0,
             is_variadic: false,
-            has_objects: bytes[..kinds].contains(&b'O'),
-            _bytes: bytes,
+            has_objects: bytes[codes].contains(&b'O'),
+            bytes,
+            text_len: 0,
             compiled,
             is_kept: AtomicBool::new(false),
             declared: None,
         }
     }
 
-    /// One of C types, or with structs.
-    pub(crate) fn declared(declared: Declared, role: Role) -> Result<Signature, Failure> {
+    /// One of C types, or with structs. `text` is what it was written as, if it may be remembered by that.
+    pub(crate) fn declared(
+        declared: Declared,
+        role: Role,
+        text: Option<&Text>,
+    ) -> Result<Signature, Failure> {
         let values = &declared.values;
         let nargs = values.len() - 1;
         let conversion = match role {
@@ -141,14 +161,20 @@ impl Signature {
         let compiled = engine::compile(declared.signature()?, conversion)?;
         let plan = compiled.plan();
         let (arg_slots, ret_slots) = (plan.arg_slots, plan.ret_slots);
-        let mut bytes = try_with_capacity(values.len() + 2)?;
+        let text_len = text.map_or(0, Text::len);
+        let codes = text_len..text_len + declared.codes().len();
+        let mut bytes = try_with_capacity(codes.end + values.len())?;
+        if let Some(text) = text {
+            text.write_to(&mut bytes)?;
+        }
         bytes.try_extend_from_slice(declared.codes())?;
         bytes.try_extend(values.iter().map(|value| value.kind))?;
         let nargs_told = match role {
             Role::Function => BY_VALUES,
             Role::Callback => nargs,
         };
-        let mut signature = Signature::of(bytes, 2, nargs_told, compiled);
+        let mut signature = Signature::of(bytes, codes, nargs_told, compiled);
+        signature.text_len = text_len;
         signature.values = values.as_ptr();
         signature.scope = declared.scope().map_or(ptr::null(), Shared::as_ptr);
         signature.value_count = nargs as u32;
@@ -156,6 +182,11 @@ impl Signature {
         signature.is_variadic = declared.is_variadic();
         signature.declared = Some(declared);
         Ok(signature)
+    }
+
+    /// What it was written as; nothing of one that is not to be remembered by that.
+    fn text(&self) -> &[u8] {
+        &self.bytes[..self.text_len]
     }
 
     /// What it was made of, if that is C types or structs.
@@ -196,7 +227,7 @@ unsafe extern "C-unwind" fn first_calls(
     result: *mut u64,
     signature: *const Signature,
 ) {
-    // SAFETY: C vouches for the signature and the call.
+    // SAFETY: C calls this for a function object, which keeps its signature alive, with the slots of a call of it.
     unsafe {
         (*signature).count_call();
         follow_plan(target, slots, result, signature);
@@ -209,7 +240,7 @@ unsafe extern "C-unwind" fn follow_plan(
     result: *mut u64,
     signature: *const Signature,
 ) {
-    // SAFETY: C vouches for the signature and the call.
+    // SAFETY: C calls this for a function object, which keeps its signature alive, with the slots of a call of it.
     unsafe { engine::interp::call_slots((*signature).compiled.plan(), target, slots, result) }
 }
 
@@ -250,53 +281,84 @@ fn object_call(codes: &Codes) -> Result<Option<ObjectCall>, OutOfMemory> {
     Ok(all(args)?.map(|args| ObjectCall { args, ret }))
 }
 
-/// The bytes of the longest text that is remembered. What is longer is read each time.
-const LONGEST: usize = 64;
-
-/// A role and the text of a signature, put together.
-struct Text {
-    bytes: [u8; LONGEST],
-    len: usize,
+/// Why a plan was not made is the engine's to word.
+fn planned(codes: &Codes) -> Result<Plan, engine::Error> {
+    let fixed = codes.fixed.map(|fixed| fixed as u32);
+    let (ret, mut args) = (codes.ret_shape(), codes.arg_shapes());
+    Ok(abi::collect(engine::host_abi(), fixed, ret, &mut args)?)
 }
 
-impl Text {
-    /// None for what is too long. A result's code is one byte, so no two signatures have the same text.
-    fn new(ret: &str, args: &str, role: Role) -> Option<Text> {
-        let len = 2 + args.len();
-        let mut bytes = [0; LONGEST];
-        let &[ret] = ret.as_bytes() else { return None };
-        bytes.get_mut(2..len)?.copy_from_slice(args.as_bytes());
-        bytes[0] = role as u8;
-        bytes[1] = ret;
-        Some(Text { bytes, len })
-    }
+/// How values become objects, and objects values, if code can do it.
+fn conversion(codes: &Codes, role: Role) -> Result<Option<Conversion>, OutOfMemory> {
+    Ok(match role {
+        Role::Function => object_call(codes)?.map(Conversion::Call),
+        Role::Callback => deliveries(codes)?.map(Conversion::Entry),
+    })
+}
 
-    fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
+/// What signatures that are remembered are known by: [`Signature::text`], in the signature's own memory.
+#[derive(Debug)]
+struct Key(NonNull<[u8]>);
+
+// SAFETY: the bytes do not change.
+unsafe impl Send for Key {}
+
+impl Key {
+    /// # Safety
+    /// * The signature outlives the key.
+    unsafe fn of(signature: &Signature) -> Key {
+        Key(NonNull::from(signature.text()))
+    }
+}
+
+impl Borrow<[u8]> for Key {
+    fn borrow(&self) -> &[u8] {
+        // SAFETY: the signature, whose these are, is there for as long as the key.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Key) -> bool {
+        let (ours, others): (&[u8], &[u8]) = (self.borrow(), other.borrow());
+        ours == others
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let text: &[u8] = self.borrow();
+        text.hash(state);
     }
 }
 
 /// Signatures by their text.
-static SEEN: Cached<Cache<Vec<u8>, Signature>> = Cached::new(Cache::new());
+static SEEN: Cached<Cache<Key, Signature>> = Cached::new(Cache::new());
 
 /// Reads a signature, unless it has been read before.
 fn known(ret: &str, args: &str, role: Role) -> Result<Shared<Signature>, Failure> {
     let text = Text::new(ret, args, role);
-    if let Some(text) = &text
-        && let Some(Some(known)) = SEEN.with(|seen| seen.get(text.as_bytes()))
+    let mut buffer = [0; LONGEST];
+    let written = text.written_in(&mut buffer);
+    if let Some(text) = written
+        && let Some(Some(known)) = SEEN.with(|seen| seen.get(text))
     {
         return Ok(known);
     }
-    let signature = Signature::new(ret, args, role, text.is_some())?;
-    let signature = Shared::try_new(signature)?;
-    let Some(text) = text else {
-        return Ok(signature);
+    let is_remembered = written.is_some();
+    let signature = match Signature::of_letters(&text, is_remembered)? {
+        Some(signature) => signature,
+        None => Signature::with_structs(&text)?,
     };
-    // What cannot be remembered is read again.
-    let Ok(key) = try_to_vec(text.as_bytes()) else {
+    if !is_remembered {
         return Ok(signature);
-    };
+    }
+    // SAFETY: the cache has the signature beside the key, and gives both back together.
+    let key = unsafe { Key::of(&signature) };
     let add = |seen: &mut Cache<_, _>| seen.add(key, signature.clone());
+    // What cannot be remembered is read again.
     let Some((signature, unused)) = SEEN.with(add) else {
         return Ok(signature);
     };
@@ -347,10 +409,10 @@ unsafe fn new(
     report: *mut Report,
 ) -> Status {
     guard(report, || {
-        // SAFETY: the caller vouches for the bytes.
+        // SAFETY: each text points to its bytes, by the contract of the functions that call this.
         let signature = unsafe { known(text(ret.0, ret.1)?, text(args.0, args.1)?, role)? };
         // C's reference, until farcall_signature_release().
-        // SAFETY: the caller has a place for it.
+        // SAFETY: `out` points to a place for the result, by the contract of the functions that call this.
         unsafe { out.write(signature.into_raw()) };
         Ok(())
     })

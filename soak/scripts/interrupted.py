@@ -17,14 +17,18 @@ while goes_on(processes):
     number = random.getrandbits(20)
     command = "timeout 40 '%s' '%s/support/interrupted_script.py' '%s/%s' %d %d" % (
         sys.executable, here, tests, script, number, TIMES)
-    status = os.system(command + " >out.txt 2>err.txt")
-    with open("out.txt") as out:
+    # Not one file for all of them: what an interrupted script forked may still write to its own.
+    out_name, err_name = "out%d.txt" % processes, "err%d.txt" % processes
+    status = os.system("%s >%s 2>%s" % (command, out_name, err_name))
+    with open(out_name) as out:
         last = out.read().strip().split("\n")[-1]
     if status != 0 or not last.startswith("well"):
         print("wrong:", script, "status", status, "again:", command)
-        with open("err.txt") as err:
+        with open(err_name) as err:
             print(err.read()[-2000:])
         sys.exit(1)
+    os.remove(out_name)
+    os.remove(err_name)
     processes += 1
     interrupts += int(last.split()[1])
 print("processes", processes)

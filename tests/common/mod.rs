@@ -50,7 +50,7 @@ pub fn compiled(source: &str, name: &str, args: &[&str]) -> PathBuf {
 pub fn peer() -> Library {
     static FIRST: OnceLock<Library> = OnceLock::new();
     // SAFETY: it has no initialisers of its own.
-    let open = || unsafe { Library::open(Some(peer_path())) }.expect("the peer library opens");
+    let open = || unsafe { Library::open(peer_path()) }.expect("the peer library opens");
     FIRST.get_or_init(open);
     open()
 }
@@ -93,7 +93,7 @@ pub fn own_peer() -> (Library, PathBuf) {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::copy(peer_path(), &path).expect("a copy");
     // SAFETY: it has no initialisers of its own.
-    let library = unsafe { Library::open(path.to_str()) }.expect("the copy opens");
+    let library = unsafe { Library::open(&path) }.expect("the copy opens");
     (library, path)
 }
 

@@ -1,6 +1,7 @@
 //! The workspace's helper commands: `cargo xtask --help` lists them.
 
 mod bench;
+mod book;
 mod conformance;
 mod debian;
 mod dist;
@@ -101,6 +102,8 @@ enum Command {
     LibffiSuite(libffi::suite::Args),
     /// Measure farcall beside everything one could use instead.
     Bench(bench::Args),
+    /// Make the documentation's book and print its first page's path.
+    Book,
 }
 
 fn main() -> ExitCode {
@@ -140,6 +143,10 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::LibffiSuite(args) => libffi::suite::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Book => {
+            println!("{}", book::build()?.display());
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

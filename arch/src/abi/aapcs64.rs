@@ -49,7 +49,7 @@ pub(super) enum Rule {
     Standard,
     /// On the stack, in words of this many bytes.
     OnStack(u32),
-    /// As if nothing were a floating-point number.
+    /// Treats floating-point numbers as integers.
     InIntegers,
 }
 

@@ -16,9 +16,9 @@ mod sysv64;
 mod win64;
 
 use crate::layout::SLOT;
-use crate::types::{Scalar, Signature, Type};
+use crate::types::{Scalar, Signature};
 use core::fmt;
-use farcall_memory::{OutOfMemory, TryVec, try_with_capacity};
+use farcall_memory::{OutOfMemory, TryVec, try_to_vec, try_with_capacity};
 use regs::{Convention, Fpr, Gpr};
 use shape::{Aggregate, Shape};
 
@@ -85,7 +85,7 @@ impl fmt::Display for Abi {
     }
 }
 
-/// Where bytes of a value lie at the moment of the call, or of the return.
+/// The place of a value's bytes at the moment of the call, or of the return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// An integer register.
@@ -103,7 +103,7 @@ pub enum Place {
     },
 }
 
-/// How the bytes of a narrow integer fill the register that holds it.
+/// The way to fill the rest of a register that holds a narrow integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extend {
     /// Bits beyond the width mean nothing: floats, full-width integers.
@@ -134,7 +134,7 @@ pub struct Move {
     /// The other end.
     pub place: Place,
     /// Whether `place` holds the address of the bytes and not the bytes themselves. If so the caller makes a copy for the callee to
-    /// do with as it likes, so many bytes above [`Plan::stack`], at a multiple of 16.
+    /// overwrite as it likes. The copy begins this many bytes above [`Plan::stack`], at a multiple of 16.
     pub copy: Option<u32>,
 }
 
@@ -194,7 +194,7 @@ pub struct Sret {
     pub size: u32,
 }
 
-/// How a function of one signature is called under one convention.
+/// The way to call a function of one signature under one convention.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The convention.
@@ -208,9 +208,9 @@ pub struct Plan {
     pub ret: Vec<Move>,
     /// Where a result in memory goes. Its pointer is no argument and stands in no other list.
     pub sret: Option<Sret>,
-    /// How many slots the arguments take on the interpreter's side.
+    /// The number of slots that the arguments take on the interpreter's side.
     pub arg_slots: u32,
-    /// How many slots the result takes there.
+    /// The number of slots that the result takes there.
     pub ret_slots: u32,
     /// Bytes between the stack pointer at the call instruction and the end of the stack arguments, shadow space included: a multiple
     /// of the convention's stack alignment.
@@ -251,7 +251,7 @@ pub enum PlanError {
     },
     /// The arguments take more than [`MAX_AREA`].
     TooLarge {
-        /// How many bytes.
+        /// The number of bytes.
         got: u64,
     },
     /// There is no memory for the plan.
@@ -324,10 +324,9 @@ impl core::error::Error for PlanError {}
 /// # Errors
 /// [`PlanError`]. Signatures of scalars have a plan under every [`Abi`].
 pub fn plan(signature: &Signature, abi: Abi) -> Result<Plan, PlanError> {
-    check_size(signature)?;
     let fixed = signature.fixed().map(|fixed| fixed as u32);
-    let args = signature.args().iter().map(Shape::of);
-    let plan = collect(abi, fixed, Shape::of(signature.ret()), args)?;
+    let mut args = signature.args().iter().map(Shape::of);
+    let plan = collect(abi, fixed, Shape::of(signature.ret()), &mut args)?;
     debug_assert_eq!(
         check::check(signature, &plan),
         Ok(()),
@@ -345,28 +344,39 @@ pub fn collect(
     abi: Abi,
     fixed: Option<u32>,
     ret: Shape,
-    shapes: impl ExactSizeIterator<Item = Shape>,
+    shapes: &mut dyn ExactSizeIterator<Item = Shape>,
 ) -> Result<Plan, PlanError> {
+    // Too many for any stack, whatever they are.
+    if shapes.len() as u64 > MAX_AREA_U64 / LEAST_TAKEN {
+        let got = shapes.map(|shape| taken(&shape)).sum();
+        return Err(PlanError::TooLarge { got });
+    }
     let (mut planner, returned) = Planner::new(abi, fixed, ret)?;
     let mut args = try_with_capacity(shapes.len())?;
     let mut mirrors = Vec::new();
-    for (value, shape) in shapes.enumerate() {
+    let (mut value, mut got) = (0, 0);
+    // Bounds what is added up here and later, so that no sum can exceed its type.
+    while let Some(shape) = shapes.next() {
+        got += taken(&shape);
+        if got > MAX_AREA_U64 {
+            got += shapes.map(|shape| taken(&shape)).sum::<u64>();
+            return Err(PlanError::TooLarge { got });
+        }
         let mut kept = Ok(());
-        planner.place(value as u32, &shape, &mut |mv| {
+        planner.place(value, &shape, &mut |mv| {
             kept = kept.and_then(|()| args.try_push(mv));
         })?;
         kept?;
+        value += 1;
     }
     for mirror in args.iter().filter_map(|mv| planner.mirror(mv)) {
         mirrors.try_push(mirror)?;
     }
-    let mut ret_moves = Vec::new();
-    ret_moves.try_extend_from_slice(returned.moves())?;
     Ok(Plan {
         abi,
         args,
         mirrors,
-        ret: ret_moves,
+        ret: try_to_vec(returned.moves())?,
         sret: returned.sret,
         arg_slots: planner.arg_slots(),
         ret_slots: ret.slots(),
@@ -376,16 +386,13 @@ pub fn collect(
     })
 }
 
-/// Bounds what everything later adds up, so that no sum there can exceed its type.
-fn check_size(signature: &Signature) -> Result<(), PlanError> {
-    // What an argument takes at most: itself in whole words, the address of its copy, and alignment before either.
-    let taken = |arg: &Type| u64::from(arg.slots() * SLOT) + 4 * u64::from(SLOT);
-    let got = signature.args().iter().map(taken).sum();
-    match got {
-        0..=MAX_AREA_U64 => Ok(()),
-        _ => Err(PlanError::TooLarge { got }),
-    }
+/// What an argument takes at most: itself in whole words, the address of its copy, and alignment before either.
+fn taken(arg: &Shape) -> u64 {
+    u64::from(arg.slots()) * u64::from(SLOT) + LEAST_TAKEN
 }
+
+/// The least of that.
+const LEAST_TAKEN: u64 = 4 * SLOT as u64;
 
 const MAX_AREA_U64: u64 = MAX_AREA as u64;
 

@@ -15,7 +15,7 @@ use crate::types::Scalar;
 pub struct Planner {
     abi: Abi,
     allocator: Allocator,
-    /// How many arguments are named, if it is variadic.
+    /// The number of named arguments, if the signature is variadic.
     fixed: Option<u32>,
     slots: u32,
 }
@@ -23,7 +23,7 @@ pub struct Planner {
 /// The most moves of a result.
 const MAX_RESULT: usize = 4;
 
-/// Where a result goes.
+/// The place of a result.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Returned {
     moves: Moves,
@@ -227,7 +227,7 @@ impl Planner {
     }
 }
 
-/// Where a result goes that is no scalar.
+/// The place of a result that is no scalar.
 #[inline(never)]
 fn place_result(
     abi: Abi,
@@ -244,7 +244,7 @@ fn place_result(
     })
 }
 
-/// What arguments take at most, known before any is placed: bytes on the stack, and of copies. Both are multiples of 16 in the end.
+/// An upper bound of what arguments take, known before any is placed: bytes on the stack, and of copies. Both end as multiples of 16.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bound {
     stack: u32,
@@ -252,7 +252,7 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// Adds so many scalars.
+    /// Adds this many scalars.
     #[inline]
     pub fn add_scalars(&mut self, count: u32) {
         self.stack = self.stack.saturating_add(count.saturating_mul(SLOT));
@@ -268,7 +268,7 @@ impl Bound {
         let (stack, copies): (u32, u32) = match abi {
             #[cfg(feature = "x64")]
             Abi::SysV64 => (whole, 0),
-            // What goes by a copy leaves a word on the stack, and anything else is small.
+            // A value that is copied leaves a word on the stack; anything else is small.
             #[cfg(feature = "x64")]
             Abi::Win64 => (whole.min(super::shape::MAX_TELLING + 2 * ALIGN), whole),
             #[cfg(feature = "a64")]
@@ -297,7 +297,7 @@ impl Bound {
         u64::from(self.stack) | u64::from(self.copies) << 32
     }
 
-    /// What [`Bound::to_bits`] was made of.
+    /// The inverse of [`Bound::to_bits`].
     #[inline]
     pub fn from_bits(bits: u64) -> Bound {
         Bound {
@@ -313,5 +313,5 @@ impl Bound {
     }
 }
 
-/// What all conventions align the stack to.
+/// The stack alignment of all conventions.
 const ALIGN: u32 = 16;

@@ -10,7 +10,7 @@ pub struct Gpr(u8);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fpr(u8);
 
-/// What both kinds of registers have.
+/// The parts that both kinds of registers share.
 macro_rules! numbered {
     ($register:ident) => {
         impl $register {
@@ -147,21 +147,21 @@ pub enum Isa {
     A64,
 }
 
-/// How the arguments of a variadic function are passed where that is different.
+/// The rule for the arguments of a variadic function, where it differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Variadics {
-    /// It is no different.
+    /// It does not differ.
     LikeOthers,
     /// A floating-point argument in a register is also in the integer register of its position: the callee may look in
     /// either.
     Mirrored,
-    /// Those behind the `...` are all on the stack, in words of this many bytes.
+    /// All arguments behind the `...` are on the stack, in words of this many bytes.
     OnStack(u32),
     /// No argument is in a floating-point register, those with a name included.
     InIntegers,
 }
 
-/// What one calling convention says.
+/// The constants of one calling convention.
 #[derive(Debug)]
 pub struct Convention {
     /// The name the specification goes by.
@@ -175,7 +175,7 @@ pub struct Convention {
     /// Whether an argument takes the register of its own position in the list of its class, and leaves that of the other class
     /// unused. Otherwise the two lists are counted apart.
     pub positional: bool,
-    /// What becomes of arguments of variadic functions.
+    /// The rule for arguments of variadic functions.
     pub variadics: Variadics,
     /// Integer and pointer results, in order.
     pub int_rets: &'static [Gpr],
@@ -264,7 +264,7 @@ pub static WIN64: Convention = Convention {
     natural_alignment: false,
 };
 
-/// What the dialects of AAPCS64 have in common, and Linux as it is: "Procedure Call Standard for the Arm 64-bit
+/// The part that the dialects of AAPCS64 share, which is Linux's whole row: "Procedure Call Standard for the Arm 64-bit
 /// Architecture" (IHI 0055), section 6.1 (registers), 6.4 (stack), 6.8 (arguments), 6.9 (results).
 ///
 /// The platform register x18 is reserved on all: where a platform gives it no use, leaving it alone costs nothing.

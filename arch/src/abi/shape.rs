@@ -1,6 +1,6 @@
-//! What conventions ask about a type, in a few bytes: its size, its alignment, and what lies in it as far as that decides where it goes.
+//! A summary of a type in a few bytes: its size, its alignment, and as much of its content as decides where it goes.
 //!
-//! A [`Shape`] is made of a [`Type`], or, by whoever describes types otherwise, of the [`Content`] that a walk over them has found. Both ways
+//! A [`Shape`] is made of a [`Type`] or, where types are described otherwise, of the [`Content`] that a walk over them finds. Both ways
 //! share the rules here: the eightbytes of the psABI for x86-64 (section 3.2.3) and the homogeneous aggregates of AAPCS64 (section 5.10.5.1).
 
 use crate::layout::Number;
@@ -17,7 +17,7 @@ pub enum Shape {
     Other(Aggregate),
 }
 
-/// What a value is that is no scalar, where a convention makes a difference.
+/// The kinds of values other than scalars that conventions distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// An integer of 16 bytes.
@@ -55,7 +55,7 @@ pub(super) struct Homogeneous {
     pub count: u32,
 }
 
-/// The classes of the psABI (NO_CLASS is `Nothing`), but for MEMORY, which is a whole value's, and COMPLEX_X87, which is one type's.
+/// The classes of the psABI (NO_CLASS is `Nothing`), except MEMORY, which applies to a whole value, and COMPLEX_X87, which applies to one type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     Nothing,
@@ -66,7 +66,7 @@ pub(super) enum Class {
     X87Up,
 }
 
-/// What eight bytes of a value hold.
+/// The class of eight bytes of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Eightbyte {
     pub class: Class,
@@ -113,7 +113,7 @@ fn merge(one: Class, other: Class) -> Option<Class> {
     }
 }
 
-/// What lies in a value, put together number by number and structure by structure.
+/// The content of a value, put together number by number and structure by structure.
 #[derive(Clone, Copy, Debug)]
 pub struct Content {
     /// `None` once a number lies across the border of its alignment, or two do not go together: class MEMORY.
@@ -251,7 +251,7 @@ impl Aggregate {
         self.size
     }
 
-    /// What addresses of values are multiples of.
+    /// The alignment of values.
     #[inline]
     pub fn align(&self) -> u32 {
         self.align
@@ -280,7 +280,7 @@ impl Aggregate {
         bits.0
     }
 
-    /// What [`Aggregate::to_bits`] was made of.
+    /// The inverse of [`Aggregate::to_bits`].
     #[inline]
     pub fn from_bits(bits: u64) -> Aggregate {
         let mut bits = Bits(bits, 0);
@@ -348,7 +348,7 @@ impl Shape {
         }
     }
 
-    /// How many slots a value takes.
+    /// The number of slots that a value takes.
     #[inline]
     pub fn slots(&self) -> u32 {
         match self {
@@ -376,7 +376,7 @@ fn of_other(ty: &Type) -> Shape {
     })
 }
 
-/// What lies in a value of this type that begins `base` bytes behind the start of the whole.
+/// The content of a value of this type that begins `base` bytes behind the start of the whole.
 fn content_at(ty: &Type, base: u32) -> Content {
     let mut content = Content::NOTHING;
     let Type::Struct(members) = ty else {

@@ -85,7 +85,7 @@ fn result_pieces(row: &regs::Convention, pieces: &Pieces) -> Returned {
 /// The bytes of an x87 number that mean something.
 const X87_BYTES: u32 = 10;
 
-/// What one register takes of a value.
+/// The part of a value that one register takes.
 #[derive(Clone, Copy)]
 struct Piece {
     offset: u32,

@@ -1,7 +1,7 @@
-//! What emitters write to: memory may run out, and they need not ask each time.
+//! The lists that emitters write to. Memory may run out, and emitters need not test for that each time.
 //!
-//! A list that has no memory for an item says so at its end, and swallows what comes until then. So emission goes on as if nothing had
-//! happened, without a test behind each instruction.
+//! A list without memory for an item drops it and all that follow, and reports that at its end. So emission needs no test after each
+//! instruction.
 
 use dynasmrt::components::PatchLoc;
 use dynasmrt::relocations::Relocation;
@@ -52,13 +52,13 @@ impl<T> Deref for List<T> {
 #[derive(Clone, Copy)]
 pub(super) struct Label(usize);
 
-/// Code, as far as it is assembled: the target of `dynasm!`.
+/// The code assembled so far: the target of `dynasm!`.
 pub(super) struct Buffer<R: Relocation> {
     bytes: List<u8>,
-    /// Where each label is, once it is placed.
+    /// The place of each label, once it is known.
     labels: List<Option<usize>>,
     references: List<(Label, PatchLoc<R>)>,
-    /// Where the label of a loop is. No two loops are nested.
+    /// The place of a loop's label. Loops do not nest.
     loop_start: usize,
 }
 
@@ -86,7 +86,7 @@ impl<R: Relocation> Buffer<R> {
         }
     }
 
-    /// Where a label is.
+    /// The place of a label.
     pub(super) fn resolve(&self, label: Label) -> Option<usize> {
         self.labels.get(label.0).copied().flatten()
     }

@@ -1,8 +1,8 @@
 //! Values of bytes in calls on objects: structures and whatever else lies in memory.
 //!
-//! The interpreter knows which object holds such a value, and where its bytes are. It is asked ahead of all else: nothing has
-//! happened yet that would have to be undone, should it raise. From there the bytes go where the plan says. Those of a result are put together in
-//! the frame, and the interpreter makes an object of them.
+//! The interpreter knows which object holds such a value, and where its bytes are. The code asks it first, so that nothing has to be
+//! undone if it raises. Then the bytes go where the plan says. The bytes of a result are put together in the frame, and the interpreter
+//! makes an object of them.
 
 use super::entry_frame::AREA_ALIGN;
 use super::objects::{CallJob, Machine};
@@ -23,7 +23,7 @@ pub(super) trait BytesSteps: Machine {
     fn box_bytes(&mut self, job: &CallJob<'_>);
 }
 
-/// What a call's frame has above its stack arguments and copies, and below the call frame: only calls with values of bytes have any
+/// The part of a call's frame above its stack arguments and copies, and below the call frame. Only calls with values of bytes have any
 /// of it. Offsets are bytes from the stack pointer.
 pub(super) struct Room {
     /// The result's bytes.
@@ -114,7 +114,7 @@ impl CallJob<'_> {
     }
 }
 
-/// What comes first where values are bytes. The interpreter's functions run while there is nothing to undo, should one raise.
+/// The first step where values are bytes. The interpreter's functions run while there is nothing to undo if one raises.
 pub(super) fn prepare_bytes<M: BytesSteps>(asm: &mut M, job: &CallJob<'_>) {
     if job.has_bytes || job.call.ret == Boxing::Bytes {
         asm.keep_operation(job);

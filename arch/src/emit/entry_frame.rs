@@ -1,36 +1,36 @@
-//! What a callback entry keeps on its stack, apart from what its instruction set saves there.
+//! The parts of a callback entry's frame that are the same on all machines.
 
 use super::Endpoint;
 use crate::abi::{Memory, Move, Plan};
 use crate::layout::SLOT;
 use farcall_memory::{OutOfMemory, try_collect};
 
-/// What results and wide values are aligned to.
+/// The alignment of results and wide values.
 pub(super) const AREA_ALIGN: u32 = 16;
 
-/// Where the parts lie, in bytes from the stack pointer.
+/// The places of the parts, in bytes from the stack pointer.
 pub(super) struct EntryFrame {
     endpoint: Endpoint,
     /// The slots, or the pointers to the values.
     pub values: u32,
     /// By value.
     cells: Vec<Cell>,
-    /// Where the handler leaves a result, or its slot is put, if it does not go straight to where C wants it.
+    /// The place where the handler leaves a result or its slot, if the result does not go straight to where C wants it.
     pub result: Option<u32>,
-    /// Where the address is kept at which C wants the result.
+    /// The place of the address at which C wants the result.
     pub sret: Option<u32>,
     /// Whether the handler gives the result back in a register, as a slot.
     pub returns_slot: bool,
-    /// Where all parts end.
+    /// The end of all parts.
     pub end: u32,
 }
 
-/// Where the handler finds a value.
+/// The place where the handler finds a value.
 #[derive(Clone, Copy)]
 pub(super) enum Cell {
     /// In its slots, or in memory that its moves put it together in.
     At(u32),
-    /// Where C passes it.
+    /// The place where C passes it.
     InPlace(Memory),
 }
 

@@ -1,7 +1,7 @@
 //! Machine code for plans: trampolines by which the interpreter's side calls C, and entries by which C calls back.
 //!
-//! An emitter walks a [`Plan`] and knows one instruction set. It holds no rule of any calling convention, asks
-//! nothing of the machine it runs on, and can fail only for want of memory: the planner has rejected everything that cannot be encoded.
+//! An emitter walks a [`Plan`] and knows one instruction set. It holds no rule of any calling convention and asks
+//! nothing of the machine it runs on. It fails only if memory runs out: the planner has already rejected everything that cannot be encoded.
 //!
 //! Each machine has a folder, with the same files in both: `mod` (the emitter and its frame), `call` (trampolines on slots and on
 //! pointers), `entry` (callback entries on slots and on pointers), `values` (moves between memory and places), `access` (one load or
@@ -72,7 +72,7 @@ pub mod record {
     pub const ENTRY: u8 = 0;
     /// The first argument of the function that the entry calls.
     pub const CONTEXT: u8 = 8;
-    /// That function. The fields have the order of libffi's closures, which are records themselves.
+    /// The handler. The fields have the order of libffi's closures, which are records themselves.
     pub const HANDLER: u8 = 16;
     /// The function that an entry on objects calls.
     pub const OBJECT_HANDLER: u8 = 24;
@@ -92,7 +92,7 @@ pub struct Code {
     pub abi: Abi,
     /// The instructions; execution starts with the first.
     pub bytes: Vec<u8>,
-    /// How the stack frame changes, for [`unwind::eh_frame`].
+    /// The changes of the stack frame, for [`unwind::eh_frame`].
     pub frame: Vec<FrameChange>,
     /// Offsets of the references to shared code: 32-bit displacements, on AArch64 direct branches. Each is right if this code and the
     /// shared code begin at the same address. See [`Code::behind_shared`].
@@ -125,7 +125,7 @@ impl Code {
         Ok(Cow::Owned(code))
     }
 
-    /// The same as `clone` makes.
+    /// A copy, as `clone` makes one.
     ///
     /// # Errors
     /// [`OutOfMemory`].
@@ -144,14 +144,14 @@ impl Code {
 pub struct SharedCode {
     /// All parts.
     pub code: Code,
-    /// Where each part begins.
+    /// The start of each part.
     pub offsets: SharedOffsets,
 }
 
 /// The most bytes of a result that is returned in registers: four binary128 numbers under AAPCS64.
 pub const MAX_REGISTER_RESULT: usize = 64;
 
-/// How values lie on the interpreter's side.
+/// The way in which values lie on the interpreter's side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Endpoint {
     Slots,

@@ -18,7 +18,7 @@ pub(super) trait EntrySteps: Machine {
     /// Whether what takes an exception over from this frame comes ahead of the landing place.
     const PENDING_FIRST: bool;
 
-    /// Finds the call that C is in, or goes to the entry on slots if this thread is in none, or in one that an exception waits for.
+    /// Finds the call that C is in. Goes to the entry on slots if this thread is in no call, or if an exception waits in that call.
     fn find_caller(&mut self, job: &EntryJob<'_>);
     fn enter_entry(&mut self, job: &EntryJob<'_>);
     /// Says that what follows runs in that frame.
@@ -30,7 +30,7 @@ pub(super) trait EntrySteps: Machine {
 
     /// Puts the arguments where the handler looks for them, or goes to the entry on slots with all of them as they were.
     fn deliver(&mut self, job: &EntryJob<'_>);
-    /// Makes this the thread's innermost call, which marks the thread as inside for whoever closes a library.
+    /// Makes this the thread's innermost call. A thread that closes a library then sees this thread as inside.
     fn link_entry(&mut self, job: &EntryJob<'_>);
     /// Keeps C's error numbers, and those of this call of the entry in its frame.
     fn keep_errno(&mut self, job: &EntryJob<'_>, errno: &ErrnoModel);
@@ -61,7 +61,7 @@ pub(super) struct EntryJob<'a> {
     pub model: &'a ObjectModel,
     pub catch: &'a CatchModel,
     deliveries: &'a [Delivery],
-    /// Leads to where whoever raises goes on.
+    /// The landing place, at which the thread goes on after a raise.
     pub landing: Label,
     /// Leads to where an exception is taken over that was kept in this frame.
     pub pending: Label,

@@ -17,7 +17,7 @@ pub(super) fn operation_args(abi: Abi) -> [Gpr; 4] {
     [0, 1, 2, 3].map(|n| abi.convention().int_args[n])
 }
 
-/// What calls, entries and shared code on objects need of a machine.
+/// The steps that calls, entries and shared code on objects need from a machine.
 pub(super) trait Machine {
     /// The function object, once no argument register holds it. It carries no argument under any convention, nor do the others.
     const FUNCTION: Gpr;
@@ -43,9 +43,9 @@ pub(super) trait Machine {
     fn set_innermost(&mut self, model: &ObjectModel, from: Gpr);
 }
 
-/// When a call becomes known to callbacks and to whoever closes the library.
+/// When a call becomes known to callbacks and to threads that close the library.
 pub(super) enum LinkTime {
-    /// As soon as the tags are tested. Whatever fails later unlinks it again.
+    /// As soon as the tags are tested. A later failure unlinks it again.
     BeforeUnboxing,
     /// Once the arguments are in their places. Their tags are tested on the way.
     AfterUnboxing,
@@ -141,7 +141,7 @@ pub(super) enum Range {
     Truth,
 }
 
-/// Where a detour begins, and where it comes back to.
+/// The start of a detour, and the place that it comes back to.
 #[derive(Clone, Copy)]
 pub(super) struct DetourLabels {
     pub start: Label,
@@ -187,7 +187,7 @@ impl<'a> CallJob<'a> {
         job
     }
 
-    /// How an argument is to be unboxed.
+    /// The way to unbox an argument.
     pub(super) fn unbox(&self, arg: &Move) -> Unbox {
         self.call.args[arg.value as usize]
     }
@@ -306,7 +306,7 @@ fn box_object<M: CallSteps>(asm: &mut M, job: &CallJob<'_>, kind: u8) {
     asm.branch_to_shared(job.shared.new_object);
 }
 
-/// What the branches off the fast path lead to.
+/// The code that branches off the fast path lead to.
 fn emit_detours<M: CallSteps>(asm: &mut M, job: &mut CallJob<'_>) -> Result<(), OutOfMemory> {
     let detours = std::mem::replace(&mut job.detours, List::new()).finish()?;
     for (DetourLabels { start, back }, detour) in detours {

@@ -1,4 +1,4 @@
-//! What calls on objects have in common: where they take the slow path, and the conversion of pointers.
+//! The code that calls on objects share: the way to the slow path, and the conversion of pointers.
 //!
 //! It is emitted once, and lies ahead of the calls in the same memory, within reach of their direct branches. Those parts that are
 //! entered from within a call's frame expect that frame without its stack arguments.

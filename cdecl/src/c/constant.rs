@@ -4,18 +4,18 @@ use super::types::Basic;
 use std::fmt;
 
 /// What a constant is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Constant {
+pub enum Constant<'c> {
     /// An integer.
     Integer(i128),
     /// A number with a fraction, as a `double`.
     Float(f64),
     /// A string, without the NUL at its end.
-    Text(Vec<u8>),
+    Text(&'c [u8]),
 }
 
-impl fmt::Display for Constant {
+impl fmt::Display for Constant<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Constant::Integer(value) => Digits(*value).fmt(f),

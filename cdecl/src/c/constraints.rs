@@ -17,6 +17,9 @@ pub(super) type Named<'t> = (NameId, Token<'t>);
 /// How many steps two types are followed: what agrees so far counts as the same. Names of types let a short text have large ones.
 const STEPS: u32 = 1_000;
 
+/// So many members are looked up by their order.
+const MANY: usize = 16;
+
 /// How many names of an anonymous member are looked at.
 const INNER_NAMES: usize = 256;
 
@@ -146,8 +149,8 @@ impl Declarations {
                 (is_open || len == other_len) && self.agree(of, other, steps)
             }
             (Ty::Function(one), Ty::Function(other)) => {
-                let one = &self.function_types[one as usize];
-                self.functions_agree(one, &self.function_types[other as usize], steps)
+                let (one, other) = (self.types.function(one), self.types.function(other));
+                self.functions_agree(&one, &other, steps)
             }
             (
                 Ty::Vector { of, size },
@@ -174,7 +177,6 @@ impl Declarations {
         one.is_variadic == other.is_variadic
             && params.len() == others.len()
             && params
-                .iter()
                 .zip(others)
                 .all(|(param, other)| self.agree(param.ty, other.ty, steps))
     }
@@ -218,37 +220,50 @@ impl Declarations {
 
     /// Anonymous members are looked into until `most` of them have been.
     fn member_within(&self, ty: TypeId, name: NameId, most: &mut usize) -> Option<(u64, TypeId)> {
-        let range = self.record(ty)?.fields.clone()?;
-        let range = range.start as usize..range.end as usize;
-        let (fields, order) = (&self.fields[range.clone()], &self.by_name[range]);
+        let record = self.record(ty)?;
+        let fields = self.fields(record)?;
         count(1);
+        if fields.len() < MANY {
+            count(fields.len());
+            if let Some(field) = fields.iter().find(|field| field.name == Some(name)) {
+                return Some((field.offset(), field.ty));
+            }
+            let mut nameless = fields.iter().filter(|field| field.name.is_none());
+            return nameless.find_map(|field| self.member_of(field, name, most));
+        }
+        let start = record.by_name as usize;
+        let order = &self.by_name[start..start + fields.len()];
         let name_at = |place: &u32| fields.get(*place as usize).and_then(|field| field.name);
         if let Ok(found) = order.binary_search_by_key(&Some(name), name_at) {
             let field = fields.get(order[found] as usize)?;
-            return Some((field.offset, field.ty));
+            return Some((field.offset(), field.ty));
         }
         // Those without a name are the first.
         let nameless = order.iter().take_while(|place| name_at(place).is_none());
-        for field in nameless.filter_map(|place| fields.get(*place as usize)) {
-            *most = most.checked_sub(1)?;
-            if let Some((offset, ty)) = self.member_within(field.ty, name, most) {
-                return Some((field.offset + offset, ty));
-            }
-        }
-        None
+        let mut nameless = nameless.filter_map(|place| fields.get(*place as usize));
+        nameless.find_map(|field| self.member_of(field, name, most))
     }
 
-    /// Adds the members of a structure, and their order by name.
+    /// A member of an anonymous one.
+    fn member_of(&self, field: &Field, name: NameId, most: &mut usize) -> Option<(u64, TypeId)> {
+        *most = most.checked_sub(1)?;
+        let (offset, ty) = self.member_within(field.ty, name, most)?;
+        Some((field.offset() + offset, ty))
+    }
+
+    /// Adds the members of a structure, and if there are many, their order by name.
     pub(super) fn add_fields(
         &mut self,
         fields: &[Field],
-    ) -> std::result::Result<std::ops::Range<u32>, OutOfMemory> {
-        let start = self.fields.len();
-        self.by_name.try_extend(0..fields.len() as u32)?;
+    ) -> std::result::Result<(std::ops::Range<u32>, u32), OutOfMemory> {
+        let (start, by_name) = (self.fields.len(), self.by_name.len());
         self.fields.try_extend_from_slice(fields)?;
-        sort_by_key(&mut self.by_name[start..], |place| {
-            (fields[*place as usize].name, *place)
-        });
-        Ok(start as u32..self.fields.len() as u32)
+        if fields.len() >= MANY {
+            self.by_name.try_extend(0..fields.len() as u32)?;
+            sort_by_key(&mut self.by_name[by_name..], |place| {
+                (fields[*place as usize].name, *place)
+            });
+        }
+        Ok((start as u32..self.fields.len() as u32, by_name as u32))
     }
 }

@@ -1,14 +1,16 @@
 //! What has been declared.
 
 use super::constant::{Constant, Width};
-use super::derived::{Derived, is_derived};
+use super::constants::{Constants, ConstantsMark};
+use super::derived::Derived;
 use super::names::{NameId, Names};
+use super::packed::{Params, Types, TypesMark};
 use super::platform::Platform;
-use super::types::{Basic, Enum, Field, FunctionType, Param, Record, Ty, TypeId};
+use super::types::{Basic, Enum, Field, FunctionType, Record, Ty, TypeId};
 use farcall_memory::{OutOfMemory, TryVec};
 
 /// A function.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Function {
     /// Its name.
     pub name: NameId,
@@ -21,7 +23,7 @@ pub struct Function {
 }
 
 /// A variable.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Variable {
     /// Its name.
     pub name: NameId,
@@ -43,37 +45,70 @@ pub(super) enum Meaning {
     Macro(u32),
 }
 
-/// What is known of a name.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Known {
-    pub ordinary: Option<Meaning>,
-    pub tag: Option<TypeId>,
+/// The bits of a word that say what sort of meaning it is, the lowest ones.
+const MEANING_BITS: u32 = 3;
+
+impl Meaning {
+    /// As a word, which is none of 0.
+    fn word(self) -> u32 {
+        let (sort, number) = match self {
+            Meaning::Type(ty) => (1, ty.number()),
+            Meaning::Function(index) => (2, index),
+            Meaning::Variable(index) => (3, index),
+            Meaning::Constant(index) => (4, index),
+            Meaning::Macro(index) => (5, index),
+        };
+        number << MEANING_BITS | sort
+    }
+
+    fn of(word: u32) -> Option<Meaning> {
+        let number = word >> MEANING_BITS;
+        Some(match word & ((1 << MEANING_BITS) - 1) {
+            1 => Meaning::Type(TypeId::new(number)),
+            2 => Meaning::Function(number),
+            3 => Meaning::Variable(number),
+            4 => Meaning::Constant(number),
+            5 => Meaning::Macro(number),
+            _ => return None,
+        })
+    }
 }
+
+/// A function or a variable as it is kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    name: NameId,
+    /// The number of its type; if it has a name of its own in libraries, of what is kept beside.
+    what: u32,
+}
+
+/// The bit that says so.
+const IS_RENAMED: u32 = 1 << 31;
 
 /// How much of everything there was.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mark {
     pub names: usize,
-    pub types: usize,
-    pub function_types: usize,
-    pub params: usize,
+    pub types: TypesMark,
     pub records: usize,
     pub fields: usize,
+    pub by_name: usize,
     pub enums: usize,
     pub functions: usize,
     pub variables: usize,
-    pub constants: usize,
+    pub renamed: usize,
+    pub constants: ConstantsMark,
     pub changes: usize,
 }
 
 /// What was there before a text changed it.
 #[derive(Debug)]
 pub(super) enum Change {
-    Known(NameId, Known),
+    Meaning(NameId, u32),
     Record(u32, Record),
     Enum(u32, Enum),
-    Function(u32, Function),
-    Variable(u32, Variable),
+    Function(u32, Entry),
+    Variable(u32, Entry),
 }
 
 /// What is needed to take back a text.
@@ -88,22 +123,18 @@ pub(super) struct Journal {
 pub struct Declarations {
     pub(super) platform: Platform,
     pub(super) names: Names,
-    /// By the names' numbers; names that are beyond its end mean nothing yet.
-    pub(super) known: Vec<Known>,
-    pub(super) types: Vec<Ty>,
-    /// Of how many of these each one consists, one within the other: whoever follows them must come to an end.
-    pub(super) depths: Vec<u8>,
+    pub(super) types: Types,
     pub(super) derived: Derived,
-    pub(super) function_types: Vec<FunctionType>,
-    pub(super) params: Vec<Param>,
     pub(super) records: Vec<Record>,
     pub(super) fields: Vec<Field>,
-    /// Beside each structure's fields, the same ones by their names: numbers from the first one's on.
+    /// Of structures with many fields, the same ones by their names: numbers from the first one's on.
     pub(super) by_name: Vec<u32>,
     pub(super) enums: Vec<Enum>,
-    pub(super) functions: Vec<Function>,
-    pub(super) variables: Vec<Variable>,
-    pub(super) constants: Vec<(NameId, Constant, Option<Basic>)>,
+    pub(super) functions: Vec<Entry>,
+    pub(super) variables: Vec<Entry>,
+    /// The types of those that have other names in libraries, and these.
+    pub(super) renamed: Vec<(TypeId, NameId)>,
+    pub(super) constants: Constants,
     pub(super) journal: Journal,
 }
 
@@ -113,26 +144,23 @@ impl Declarations {
     /// # Errors
     /// [`OutOfMemory`].
     pub fn new(platform: Platform) -> std::result::Result<Declarations, OutOfMemory> {
-        let mut types = Vec::new();
-        types.try_extend(Basic::ALL.into_iter().map(Ty::Basic))?;
-        let mut depths = Vec::new();
-        depths.try_resize(types.len(), 0)?;
+        let mut types = Types::default();
+        for basic in Basic::ALL {
+            types.push(Ty::Basic(basic), 0)?;
+        }
         Ok(Declarations {
             platform,
             names: Names::default(),
-            known: Vec::new(),
             types,
-            depths,
             derived: Derived::default(),
-            function_types: Vec::new(),
-            params: Vec::new(),
             records: Vec::new(),
             fields: Vec::new(),
             by_name: Vec::new(),
             enums: Vec::new(),
             functions: Vec::new(),
             variables: Vec::new(),
-            constants: Vec::new(),
+            renamed: Vec::new(),
+            constants: Constants::default(),
             journal: Journal::default(),
         })
     }
@@ -148,13 +176,31 @@ impl Declarations {
     }
 
     /// The functions, in the order of their declarations.
-    pub fn functions(&self) -> &[Function] {
-        &self.functions
+    pub fn functions(&self) -> impl ExactSizeIterator<Item = Function> {
+        self.functions.iter().map(|entry| self.function_of(entry))
+    }
+
+    fn function_of(&self, entry: &Entry) -> Function {
+        let Variable { name, symbol, ty } = self.variable_of(entry);
+        // What is declared as a function has such a type.
+        let ret = self.function_type(ty).map_or(ty, |function| function.ret);
+        Function {
+            name,
+            symbol,
+            ty,
+            ret,
+        }
+    }
+
+    /// The function of that number.
+    pub fn function_numbered(&self, index: u32) -> Option<Function> {
+        let entry = self.functions.get(index as usize)?;
+        Some(self.function_of(entry))
     }
 
     /// The function of that name.
-    pub fn function(&self, name: &str) -> Option<&Function> {
-        self.functions.get(self.function_index(name)? as usize)
+    pub fn function(&self, name: &str) -> Option<Function> {
+        self.function_numbered(self.function_index(name)?)
     }
 
     /// Which of the functions has that name.
@@ -166,13 +212,31 @@ impl Declarations {
     }
 
     /// The variables, in the order of their declarations.
-    pub fn variables(&self) -> &[Variable] {
-        &self.variables
+    pub fn variables(&self) -> impl ExactSizeIterator<Item = Variable> {
+        self.variables.iter().map(|entry| self.variable_of(entry))
+    }
+
+    fn variable_of(&self, entry: &Entry) -> Variable {
+        let (ty, symbol) = match entry.what & IS_RENAMED {
+            0 => (TypeId::new(entry.what), None),
+            _ => {
+                let (ty, symbol) = self.renamed[(entry.what & !IS_RENAMED) as usize];
+                (ty, Some(symbol))
+            }
+        };
+        let name = entry.name;
+        Variable { name, symbol, ty }
+    }
+
+    /// The variable of that number.
+    pub fn variable_numbered(&self, index: u32) -> Option<Variable> {
+        let entry = self.variables.get(index as usize)?;
+        Some(self.variable_of(entry))
     }
 
     /// The variable of that name.
-    pub fn variable(&self, name: &str) -> Option<&Variable> {
-        self.variables.get(self.variable_index(name)? as usize)
+    pub fn variable(&self, name: &str) -> Option<Variable> {
+        self.variable_numbered(self.variable_index(name)?)
     }
 
     /// Which of the variables has that name.
@@ -184,21 +248,19 @@ impl Declarations {
     }
 
     /// The constants: those of enumerations and of `#define`, unless `#undef` has taken them back.
-    pub fn constants(&self) -> impl Iterator<Item = (NameId, &Constant)> {
-        let numbered = self.constants.iter().zip(0..);
-        numbered.filter_map(|((name, value, _), index)| {
-            let meaning = self.known_of(*name).ordinary?;
+    pub fn constants(&self) -> impl Iterator<Item = (NameId, Constant<'_>)> {
+        (0..self.constants.len() as u32).filter_map(|index| {
+            let (name, value, _) = self.constants.get(index);
+            let meaning = self.meaning_of(name)?;
             let is_meant = meaning == Meaning::Constant(index) || meaning == Meaning::Macro(index);
-            is_meant.then_some((*name, value))
+            is_meant.then_some((name, value))
         })
     }
 
     /// The constant of that name.
-    pub fn constant(&self, name: &str) -> Option<&Constant> {
+    pub fn constant(&self, name: &str) -> Option<Constant<'_>> {
         match self.meaning(name)? {
-            Meaning::Constant(index) | Meaning::Macro(index) => {
-                Some(&self.constants.get(index as usize)?.1)
-            }
+            Meaning::Constant(index) | Meaning::Macro(index) => Some(self.constants.get(index).1),
             _ => None,
         }
     }
@@ -212,39 +274,66 @@ impl Declarations {
         }
     }
 
+    /// All types, with their numbers.
+    fn all_types(&self) -> impl Iterator<Item = (TypeId, Ty)> {
+        let ids = (0..self.types.len() as u32).map(TypeId::new);
+        ids.map(|id| (id, self.get(id)))
+    }
+
     /// The names of all typedefs, and their types.
     pub fn typedefs(&self) -> impl Iterator<Item = (NameId, TypeId)> {
-        let numbered = self.known.iter().zip(0..);
-        numbered.filter_map(|(known, number)| match known.ordinary {
-            Some(Meaning::Type(ty)) => Some((NameId::new(number), ty)),
+        self.all_types().filter_map(|(id, ty)| match ty {
+            Ty::Alias { name, .. } if self.meaning_of(name) == Some(Meaning::Type(id)) => {
+                Some((name, id))
+            }
             _ => None,
         })
     }
 
     /// All tags, and their types.
     pub fn tags(&self) -> impl Iterator<Item = (NameId, TypeId)> {
-        let numbered = self.known.iter().zip(0..);
-        numbered.filter_map(|(known, number)| Some((NameId::new(number), known.tag?)))
+        self.all_types().filter_map(|(id, ty)| match ty {
+            Ty::Record(index) => Some((self.records[index as usize].tag?, id)),
+            Ty::Enum(index) => Some((self.enums[index as usize].tag?, id)),
+            _ => None,
+        })
     }
 
     fn meaning(&self, name: &str) -> Option<Meaning> {
-        self.known_of(self.names.find(name)?).ordinary
+        self.meaning_of(self.names.find(name)?)
     }
 
-    pub(super) fn known_of(&self, name: NameId) -> Known {
-        let known = self.known.get(name.index());
-        known.copied().unwrap_or_default()
+    /// What a name means where no tag is due.
+    pub(super) fn meaning_of(&self, name: NameId) -> Option<Meaning> {
+        Meaning::of(self.names.meaning(name))
     }
 
-    pub(super) fn known_mut(
+    pub(super) fn set_meaning(
         &mut self,
         name: NameId,
-    ) -> std::result::Result<&mut Known, OutOfMemory> {
-        if self.known.len() <= name.index() {
-            self.known.try_resize(self.names.len(), Known::default())?;
-        }
-        self.note_known(name)?;
-        Ok(&mut self.known[name.index()])
+        meaning: Option<Meaning>,
+    ) -> std::result::Result<(), OutOfMemory> {
+        self.note_meaning(name)?;
+        let word = meaning.map_or(0, Meaning::word);
+        self.names.set_meaning(name, word);
+        Ok(())
+    }
+
+    /// What is kept of something that is declared.
+    pub(super) fn entry(
+        &mut self,
+        name: NameId,
+        ty: TypeId,
+        symbol: Option<NameId>,
+    ) -> std::result::Result<Entry, OutOfMemory> {
+        let what = match symbol {
+            None => ty.number(),
+            Some(symbol) => {
+                self.renamed.try_push((ty, symbol))?;
+                (self.renamed.len() as u32 - 1) | IS_RENAMED
+            }
+        };
+        Ok(Entry { name, what })
     }
 
     /// The type with a number, if there is one.
@@ -254,7 +343,7 @@ impl Declarations {
 
     /// What a type is.
     pub fn get(&self, ty: TypeId) -> Ty {
-        self.types[ty.index()]
+        self.types.get(ty)
     }
 
     /// What a type is, behind the names that it was given.
@@ -276,8 +365,8 @@ impl Declarations {
         match ty {
             Ty::Pointer { to, .. } => self.depth(to).saturating_add(1),
             Ty::Array { of, .. } | Ty::Vector { of, .. } => self.depth(of).saturating_add(1),
-            Ty::Function(index) => {
-                let ret = self.function_types[index as usize].ret;
+            Ty::Function(place) => {
+                let ret = self.types.function(place).ret;
                 self.depth(ret).saturating_add(1)
             }
             // A name is written instead of what it stands for; but an array is looked into for its size.
@@ -286,24 +375,8 @@ impl Declarations {
         }
     }
 
-    /// A type, which is the one that there is where one with this content may be.
-    pub(super) fn add_type(&mut self, ty: Ty) -> Result<TypeId, OutOfMemory> {
-        if let Some(known) = self.derived.find(&self.types, &ty) {
-            return Ok(known);
-        }
-        let depth = self.depth_of(ty);
-        if is_derived(&ty) {
-            self.derived.reserve(&self.types)?;
-        }
-        self.depths.try_reserve(1)?;
-        self.types.try_push(ty)?;
-        self.depths.push(depth);
-        self.derived.add_last(&self.types);
-        Ok(TypeId::new(self.types.len() as u32 - 1))
-    }
-
     pub(super) fn depth(&self, ty: TypeId) -> u8 {
-        self.depths[ty.index()]
+        self.types.depth(ty)
     }
 
     /// How deep structures are nested in a type.
@@ -324,20 +397,20 @@ impl Declarations {
     }
 
     /// The function type behind a type: itself, or what it points to.
-    pub fn function_type(&self, ty: TypeId) -> Option<&FunctionType> {
-        match self.resolved(ty) {
-            Ty::Function(index) => self.function_types.get(index as usize),
-            Ty::Pointer { to, .. } => match self.resolved(to) {
-                Ty::Function(index) => self.function_types.get(index as usize),
-                _ => None,
-            },
+    pub fn function_type(&self, ty: TypeId) -> Option<FunctionType> {
+        let ty = match self.resolved(ty) {
+            Ty::Pointer { to, .. } => self.resolved(to),
+            other => other,
+        };
+        match ty {
+            Ty::Function(place) => Some(self.types.function(place)),
             _ => None,
         }
     }
 
     /// The parameters of a function type.
-    pub fn params(&self, function: &FunctionType) -> &[Param] {
-        &self.params[function.params.start as usize..function.params.end as usize]
+    pub fn params(&self, function: &FunctionType) -> Params<'_> {
+        self.types.params(function)
     }
 
     /// The structure or the union behind a type.
@@ -350,15 +423,16 @@ impl Declarations {
 
     /// The members of a structure; `None` while it is only announced.
     pub fn fields(&self, record: &Record) -> Option<&[Field]> {
-        let range = record.fields.as_ref()?;
-        Some(&self.fields[range.start as usize..range.end as usize])
+        let range = record.fields.start as usize..record.fields.end as usize;
+        record.is_complete().then(|| &self.fields[range])
     }
 
     /// The names of an enumeration's constants, and their values.
-    pub fn enumerators(&self, enumeration: &Enum) -> impl Iterator<Item = (NameId, &Constant)> {
-        let range = enumeration.constants.start as usize..enumeration.constants.end as usize;
-        let constants = self.constants[range].iter();
-        constants.map(|(name, value, _)| (*name, value))
+    pub fn enumerators(&self, enumeration: &Enum) -> impl Iterator<Item = (NameId, Constant<'_>)> {
+        enumeration.constants.clone().map(|index| {
+            let (name, value, _) = self.constants.get(index);
+            (name, value)
+        })
     }
 
     /// The enumeration behind a type.

@@ -8,7 +8,7 @@ use super::names::NameId;
 use super::parser::{Failed, Parser, Result};
 use super::specifiers::{is_const, is_qualifier};
 use super::token::{Kind, Token};
-use super::types::{Basic, FunctionType, Param, Ty, TypeId};
+use super::types::{Basic, Param, Ty, TypeId};
 use farcall_memory::TryVec;
 
 /// A name, if there is one, and the type that it is declared with.
@@ -32,7 +32,7 @@ enum Step<'t> {
         at: Token<'t>,
     },
     Function {
-        params: std::ops::Range<u32>,
+        params: Vec<Param>,
         is_variadic: bool,
         has_prototype: bool,
         at: Token<'t>,
@@ -229,9 +229,6 @@ impl<'t> Parser<'_, 't> {
             self.expect(")")?;
             self.expect_distinct(&mut names, "parameter")?;
         }
-        let start = self.c.params.len() as u32;
-        self.c.params.try_extend_from_slice(&params)?;
-        let params = start..self.c.params.len() as u32;
         Ok(Step::Function {
             params,
             is_variadic,
@@ -308,14 +305,8 @@ impl<'t> Parser<'_, 't> {
                 if matches!(self.c.resolved(ty), Ty::Array { .. } | Ty::Function(_)) {
                     return Err(self.fault_at(at, format_args!("expected a function that returns a value, got one that returns an array or a function")));
                 }
-                let index = self.c.function_types.len() as u32;
-                self.c.function_types.try_push(FunctionType {
-                    ret: ty,
-                    params: params.clone(),
-                    is_variadic: *is_variadic,
-                    has_prototype: *has_prototype,
-                })?;
-                Ty::Function(index)
+                let types = &mut self.c.types;
+                Ty::Function(types.add_function(ty, params, *is_variadic, *has_prototype)?)
             }
         };
         let id = self.c.add_type(new)?;

@@ -24,6 +24,23 @@ impl Number {
     }
 }
 
+/// A constant that is not kept yet.
+enum Value {
+    Integer(i128),
+    Float(f64),
+    Text(Vec<u8>),
+}
+
+impl Value {
+    fn borrowed(&self) -> Constant<'_> {
+        match self {
+            Value::Integer(value) => Constant::Integer(*value),
+            Value::Float(value) => Constant::Float(*value),
+            Value::Text(bytes) => Constant::Text(bytes),
+        }
+    }
+}
+
 impl<'t> Parser<'_, 't> {
     /// `#define NAME value`. What is no constant, such as code, is left out: headers are full of it. Macros with parameters are, too.
     pub(super) fn define(&mut self, word: &Token<'t>, line: &'t str) -> Result<()> {
@@ -43,12 +60,11 @@ impl<'t> Parser<'_, 't> {
             Err(Failed::OutOfMemory) => return Err(Failed::OutOfMemory),
             Ok(None) | Err(_) => return Ok(()),
         };
+        let value = value.borrowed();
         let id = self.name(&name)?;
-        if let Some(Meaning::Constant(index) | Meaning::Macro(index)) = self.c.known_of(id).ordinary
-        {
-            let before = &self.c.constants[index as usize].1;
-            let is_same = before == &value;
-            return match is_same {
+        if let Some(Meaning::Constant(index) | Meaning::Macro(index)) = self.c.meaning_of(id) {
+            let (_, before, _) = self.c.constants.get(index);
+            return match before == value {
                 true => Ok(()),
                 false => Err(self.fault_at(
                     word,
@@ -59,15 +75,15 @@ impl<'t> Parser<'_, 't> {
                 )),
             };
         }
-        self.declare_constant(id, value, ty, Meaning::Macro)
+        self.declare_constant(id, &value, ty, Meaning::Macro)
     }
 
     /// `#undef NAME`: what was no constant of a `#define` stays.
     pub(super) fn undefine(&mut self, word: &Token<'t>, line: &'t str) -> Result<()> {
         let (name, _) = self.defined_name(word, line)?;
         let id = self.name(&name)?;
-        if let Some(Meaning::Macro(_)) = self.c.known_of(id).ordinary {
-            self.c.known_mut(id)?.ordinary = None;
+        if let Some(Meaning::Macro(_)) = self.c.meaning_of(id) {
+            self.c.set_meaning(id, None)?;
         }
         Ok(())
     }
@@ -89,20 +105,20 @@ impl<'t> Parser<'_, 't> {
     }
 
     /// The constant that all of the text is, if it is one.
-    fn constant(&mut self) -> Result<Option<(Constant, Option<Basic>)>> {
+    fn constant(&mut self) -> Result<Option<(Value, Option<Basic>)>> {
         let start = self.place();
         if let Some(text) = self.string()? {
-            return Ok(Some((Constant::Text(text), None)));
+            return Ok(Some((Value::Text(text), None)));
         }
         self.go_back(start);
         let integer = self.constant_expression();
         if let (Ok(integer), Kind::End) = (&integer, self.token.kind) {
-            return Ok(Some((Constant::Integer(integer.value), Some(integer.ty))));
+            return Ok(Some((Value::Integer(integer.value), Some(integer.ty))));
         }
         self.go_back(start);
         let float = self.sum()?.float();
         let is_all = self.token.kind == Kind::End;
-        Ok(is_all.then_some((Constant::Float(float), None)))
+        Ok(is_all.then_some((Value::Float(float), None)))
     }
 
     /// Strings of bytes, one behind the other, in brackets or not.
@@ -191,7 +207,7 @@ impl<'t> Parser<'_, 't> {
             return Ok(value);
         }
         if let Some(Meaning::Constant(index) | Meaning::Macro(index)) = self.meaning_of_token()
-            && let Constant::Float(float) = self.c.constants[index as usize].1
+            && let (_, Constant::Float(float), _) = self.c.constants.get(index)
         {
             self.advance()?;
             return Ok(Number::Float(float));
@@ -223,15 +239,13 @@ impl Parser<'_, '_> {
     pub(super) fn declare_constant(
         &mut self,
         name: NameId,
-        value: Constant,
+        value: &Constant<'_>,
         ty: Option<Basic>,
         meaning: fn(u32) -> Meaning,
     ) -> Result<()> {
-        use farcall_memory::TryVec;
         let index = self.c.constants.len() as u32;
-        self.c.constants.try_push((name, value, ty))?;
-        self.c.known_mut(name)?.ordinary = Some(meaning(index));
-        Ok(())
+        self.c.constants.push(name, value, ty)?;
+        Ok(self.c.set_meaning(name, Some(meaning(index)))?)
     }
 }
 

@@ -99,7 +99,7 @@ impl Parser<'_, '_> {
                 }
             }
             let name = self.name(&at)?;
-            if self.c.known_of(name).ordinary.is_some() {
+            if self.c.meaning_of(name).is_some() {
                 return Err(self.fault_at(
                     &at,
                     format_args!(
@@ -107,7 +107,7 @@ impl Parser<'_, '_> {
                     ),
                 ));
             }
-            self.declare_constant(name, Constant::Integer(next), Some(ty), Meaning::Constant)?;
+            self.declare_constant(name, &Constant::Integer(next), Some(ty), Meaning::Constant)?;
             range = (range.0.min(next), range.1.max(next));
             next += 1;
             if !self.accept(",")? {

@@ -297,11 +297,11 @@ impl<'t> Parser<'_, 't> {
         let Some(Meaning::Constant(index) | Meaning::Macro(index)) = self.meaning_of_token() else {
             return Err(self.expected(format_args!("a constant")));
         };
-        let (_, value, ty) = &self.c.constants[index as usize];
-        let (Constant::Integer(value), Some(ty)) = (value, *ty) else {
+        let (_, value, ty) = self.c.constants.get(index);
+        let (Constant::Integer(value), Some(ty)) = (value, ty) else {
             return Err(self.expected(format_args!("an integer")));
         };
-        let found = Integer { value: *value, ty };
+        let found = Integer { value, ty };
         self.advance()?;
         Ok(found)
     }

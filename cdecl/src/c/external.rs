@@ -1,7 +1,7 @@
 //! What stands at the outermost level of a text (C11 6.9), and what it makes names mean.
 
 use super::attributes::Attributes;
-use super::declarations::{Declarations, Function, Meaning, Variable};
+use super::declarations::{Declarations, Meaning};
 use super::declarator::Declared;
 use super::error;
 use super::names::NameId;
@@ -55,7 +55,7 @@ impl Declarations {
 impl<'t> Parser<'_, 't> {
     /// All of a text, of which nothing is handed on.
     fn translation_unit(&mut self) -> Result<Named> {
-        while self.token.begins_line && self.token.is("#") {
+        while self.token.is_directive() {
             self.directive()?;
         }
         while self.token.kind != Kind::End {
@@ -255,41 +255,21 @@ impl<'t> Parser<'_, 't> {
         if specifiers.storage == Storage::Typedef {
             return self.declare_typedef(at, name, ty, attributes.aligned);
         }
-        let known = self.c.known_of(name).ordinary;
-        if let Ty::Function(index) = self.c.resolved(ty) {
-            let ret = self.c.function_types[index as usize].ret;
-            match known {
-                // The first declaration stays, unless it has no prototype and this one does.
+        let known = self.c.meaning_of(name);
+        if matches!(self.c.resolved(ty), Ty::Function(_)) {
+            return match known {
                 Some(Meaning::Function(known)) => {
-                    if !attributes.overloadable {
-                        self.expect_same(at, self.c.functions[known as usize].ty, ty)?;
-                    }
-                    let new_prototype = self.c.function_types[index as usize].has_prototype;
-                    let old = self.c.function_mut(known)?;
-                    old.symbol = old.symbol.or(symbol);
-                    let before = self.c.functions[known as usize].ty;
-                    let has_prototype = self
-                        .c
-                        .function_type(before)
-                        .is_some_and(|old| old.has_prototype);
-                    if new_prototype && !has_prototype {
-                        let old = self.c.function_mut(known)?;
-                        (old.ty, old.ret) = (ty, ret);
-                    }
-                    return Ok(());
+                    self.declare_function_again(at, known, ty, symbol, attributes)
                 }
-                None => {}
-                Some(other) => return Err(self.declared_before(at, other)),
-            }
-            let index = self.c.functions.len() as u32;
-            self.c.functions.try_push(Function {
-                name,
-                symbol,
-                ty,
-                ret,
-            })?;
-            self.c.known_mut(name)?.ordinary = Some(Meaning::Function(index));
-            return Ok(());
+                None => {
+                    let index = self.c.functions.len() as u32;
+                    let entry = self.c.entry(name, ty, symbol)?;
+                    self.c.functions.try_push(entry)?;
+                    let meaning = Some(Meaning::Function(index));
+                    Ok(self.c.set_meaning(name, meaning)?)
+                }
+                Some(other) => Err(self.declared_before(at, other)),
+            };
         }
         let is_extern = specifiers
             .storage_word
@@ -302,13 +282,15 @@ impl<'t> Parser<'_, 't> {
         }
         match known {
             Some(Meaning::Variable(known)) => {
-                let old = self.c.variables[known as usize].ty;
-                self.expect_same(at, old, ty)?;
-                let has_length = self.c.layout(old).is_some();
-                let old = self.c.variable_mut(known)?;
-                old.symbol = old.symbol.or(symbol);
-                if !has_length {
-                    old.ty = ty;
+                let Some(old) = self.c.variable_numbered(known) else {
+                    return Ok(());
+                };
+                self.expect_same(at, old.ty, ty)?;
+                let has_length = self.c.layout(old.ty).is_some();
+                let ty = if has_length { old.ty } else { ty };
+                if ty != old.ty || old.symbol.is_none() && symbol.is_some() {
+                    let entry = self.c.entry(name, ty, old.symbol.or(symbol))?;
+                    *self.c.variable_mut(known)? = entry;
                 }
                 return Ok(());
             }
@@ -316,8 +298,36 @@ impl<'t> Parser<'_, 't> {
             Some(other) => return Err(self.declared_before(at, other)),
         }
         let index = self.c.variables.len() as u32;
-        self.c.variables.try_push(Variable { name, symbol, ty })?;
-        self.c.known_mut(name)?.ordinary = Some(Meaning::Variable(index));
+        let entry = self.c.entry(name, ty, symbol)?;
+        self.c.variables.try_push(entry)?;
+        Ok(self.c.set_meaning(name, Some(Meaning::Variable(index)))?)
+    }
+
+    /// The first declaration stays, unless it has no prototype and this one does.
+    fn declare_function_again(
+        &mut self,
+        at: &Token<'t>,
+        known: u32,
+        ty: TypeId,
+        symbol: Option<NameId>,
+        attributes: &Attributes,
+    ) -> Result<()> {
+        let Some(old) = self.c.function_numbered(known) else {
+            return Ok(());
+        };
+        if !attributes.overloadable {
+            self.expect_same(at, old.ty, ty)?;
+        }
+        let has_prototype = |c: &Declarations, ty| {
+            let function = c.function_type(ty);
+            function.is_some_and(|function| function.has_prototype)
+        };
+        let is_better = has_prototype(self.c, ty) && !has_prototype(self.c, old.ty);
+        let ty = if is_better { ty } else { old.ty };
+        if is_better || old.symbol.is_none() && symbol.is_some() {
+            let entry = self.c.entry(old.name, ty, old.symbol.or(symbol))?;
+            *self.c.function_mut(known)? = entry;
+        }
         Ok(())
     }
 
@@ -328,7 +338,7 @@ impl<'t> Parser<'_, 't> {
         ty: TypeId,
         align: u32,
     ) -> Result<()> {
-        match self.c.known_of(name).ordinary {
+        match self.c.meaning_of(name) {
             // C11 6.7p3: it may be declared again as the same type.
             Some(Meaning::Type(before)) => return self.expect_same(at, before, ty),
             None => {}
@@ -337,8 +347,7 @@ impl<'t> Parser<'_, 't> {
         let (of, before) = self.c.behind_names(ty);
         let align = if align == 0 { before } else { align };
         let ty = self.c.add_type(Ty::Alias { name, of, align })?;
-        self.c.known_mut(name)?.ordinary = Some(Meaning::Type(ty));
-        Ok(())
+        Ok(self.c.set_meaning(name, Some(Meaning::Type(ty)))?)
     }
 
     fn declared_before(&self, at: &Token, as_what: Meaning) -> Failed {

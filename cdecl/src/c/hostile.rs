@@ -203,7 +203,7 @@ pub fn exercise(c: &mut Declarations, text: &str) {
     }
     for function in c.functions() {
         if let Some(ty) = c.function_type(function.ty) {
-            let _ = (c.passed(ty.ret), c.passed_params(ty));
+            let _ = (c.passed(ty.ret), c.passed_params(&ty));
         }
         let _ = c.show(function.ty).named(c.name(function.name)).to_string();
     }

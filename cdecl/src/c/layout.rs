@@ -58,7 +58,9 @@ impl Layout {
             Ty::Function(_) => return None,
             Ty::Record(index) => {
                 let record = c.records.get(index as usize)?;
-                record.fields.as_ref()?;
+                if !record.is_complete() {
+                    return None;
+                }
                 Layout {
                     size: record.size,
                     align: record.align,

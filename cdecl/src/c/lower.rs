@@ -88,7 +88,7 @@ impl Declarations {
     pub fn passed_params(&self, function: &FunctionType) -> Result<Vec<Type>, (usize, Unpassable)> {
         let params = self.params(function);
         let mut types = try_with_capacity(params.len()).map_err(|error| (0, error.into()))?;
-        for (index, param) in params.iter().enumerate() {
+        for (index, param) in params.enumerate() {
             let is_list = self.resolved(param.ty) == Ty::Basic(Basic::VaList);
             let ty = match is_list && self.platform.va_list_is_array {
                 true => Type::POINTER,
@@ -160,7 +160,7 @@ impl Declarations {
     /// A type with the largest alignment of these members.
     fn stand_in(&self, fields: &[Field]) -> Result<Type, Unpassable> {
         count(fields.len());
-        let align_of = |field: &Field| match (field.bits, self.resolved(field.ty)) {
+        let align_of = |field: &Field| match (field.bits(), self.resolved(field.ty)) {
             (Some(_), _) => Some(1),
             (None, Ty::Array { of, .. }) => Some(self.layout(self.behind_names(of).0)?.align),
             (None, _) => Some(self.layout(self.behind_names(field.ty).0)?.align),
@@ -181,9 +181,11 @@ impl Declarations {
 
     fn add_member(&self, field: &Field, members: &mut Vec<Member>) -> Result<(), Unpassable> {
         count(1);
-        let offset = u32::try_from(field.offset);
-        let offset = offset.map_err(|_| StructError::TooLarge { got: field.offset })?;
-        if let Some((first, width)) = field.bits {
+        let offset = u32::try_from(field.offset());
+        let offset = offset.map_err(|_| StructError::TooLarge {
+            got: field.offset(),
+        })?;
+        if let Some((first, width)) = field.bits() {
             // Conventions look at where the bits lie and that they are an integer's, not at the declared type
             // (psABI 3.2.3; AAPCS64 8.1.8). So they are the bytes that they touch.
             let bytes = (u32::from(first) + u32::from(width)).div_ceil(8);
@@ -206,13 +208,7 @@ impl Declarations {
         }
         for index in 0..len {
             count(1);
-            let element = Field {
-                name: None,
-                ty: of,
-                offset: field.offset + index * size,
-                bits: None,
-            };
-            self.add_member(&element, members)?;
+            self.add_member(&field.element(of, index * size), members)?;
         }
         Ok(())
     }
@@ -307,8 +303,8 @@ impl Declarations {
                 unnamed.is_misaligned |= !base.is_multiple_of(record.align.into());
                 unnamed.bytes |= u32::from(record.unnamed) << base;
                 for field in self.fields(record).unwrap_or_default() {
-                    if field.bits.is_none() {
-                        self.find_unnamed(field.ty, base + field.offset, unnamed);
+                    if field.bits().is_none() {
+                        self.find_unnamed(field.ty, base + field.offset(), unnamed);
                     }
                 }
             }

@@ -15,7 +15,9 @@
 //! ```
 
 mod attributes;
+mod compose;
 mod constant;
+mod constants;
 mod constraints;
 mod decimal;
 mod declarations;
@@ -30,6 +32,7 @@ mod external;
 mod layout;
 mod lower;
 mod names;
+mod packed;
 mod parser;
 mod placement;
 mod platform;
@@ -40,6 +43,7 @@ mod show;
 mod sort;
 mod specifiers;
 mod steps;
+mod table;
 mod token;
 mod types;
 
@@ -49,6 +53,7 @@ pub use error::{Error, Result};
 pub use layout::Layout;
 pub use lower::Unpassable;
 pub use names::NameId;
+pub use packed::Params;
 pub use platform::{BitFields, Platform, System};
 pub use show::Shown;
 pub use types::{Basic, Enum, Field, FunctionType, Param, Record, Ty, TypeId};

@@ -1,9 +1,10 @@
-//! Names, each kept once.
+//! Names, each kept once, with what it means.
 
-use super::room::trim;
+use super::room::{reserved, trim};
 use super::steps::count;
+use super::table::Table;
 use farcall_memory::{OutOfMemory, TryVec};
-use foldhash::fast::RandomState;
+use foldhash::quality::RandomState;
 use std::hash::BuildHasher;
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -12,113 +13,178 @@ use std::ops::Range;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NameId(NonZeroU32);
 
+/// The most bytes that all names take: a name's number has to fit beside other things.
+const MOST: usize = 1 << 28;
+
+/// The length of a name that has more bytes follows in four bytes ahead of this.
+const LONG: u8 = u8::MAX;
+
+/// Bytes of what a name means.
+const MEANING: usize = 4;
+
 impl NameId {
-    pub(super) fn new(number: u32) -> NameId {
-        NameId(NonZeroU32::MIN.saturating_add(number))
+    /// The name of a number; of 0, which is none's, `None`.
+    pub(super) fn new(number: u32) -> Option<NameId> {
+        NonZeroU32::new(number).map(NameId)
     }
 
-    pub(super) fn index(self) -> usize {
-        self.0.get() as usize - 1
+    /// The name of a number that is one's.
+    pub(super) fn of(number: u32) -> NameId {
+        NameId(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
+    }
+
+    pub(super) fn number(self) -> u32 {
+        self.0.get()
+    }
+
+    pub(super) fn place(self) -> usize {
+        self.number() as usize
     }
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    text: Vec<u8>,
-    ends: Vec<u32>,
-    /// One more than a name's number by its hash, 0 for none; as many as a power of two, and at least twice as many as there are names.
-    table: Vec<u32>,
+    /// Of each name its text, the text's length, and what it means, so that the last one can be found from the end. A name's number is where its meaning is.
+    bytes: Vec<u8>,
+    table: Table,
     /// Another one each time: no text is made for names to collide.
     hashes: RandomState,
 }
 
 impl Names {
+    /// Bytes of all of them.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.bytes.len()
+    }
+
+    /// Bytes of memory.
+    pub fn reserved(&self) -> usize {
+        reserved(&self.bytes) + self.table.reserved()
     }
 
     pub fn get(&self, name: NameId) -> &str {
-        let bytes = &self.text[self.range(name.index() as u32)];
         // Every name was a part of a text.
-        std::str::from_utf8(bytes).unwrap_or_default()
+        std::str::from_utf8(self.text(name.number())).unwrap_or_default()
     }
 
-    fn range(&self, number: u32) -> Range<usize> {
-        let start = match number {
-            0 => 0,
-            other => self.ends[other as usize - 1],
+    fn text(&self, number: u32) -> &[u8] {
+        &self.bytes[self.range(number as usize)]
+    }
+
+    fn range(&self, place: usize) -> Range<usize> {
+        let (end, len) = match self.bytes[place - 1] {
+            LONG => (place - 5, self.word(place - 5) as usize),
+            len => (place - 1, len.into()),
         };
-        start as usize..self.ends[number as usize] as usize
+        end - len..end
     }
 
-    /// The place of a name in the table, where it is or would be.
-    fn place(&self, name: &str) -> usize {
-        let mask = self.table.len() - 1;
-        let mut place = self.hashes.hash_one(name) as usize & mask;
-        count(name.len());
-        loop {
-            count(1);
-            match self.table[place] {
-                0 => return place,
-                number if &self.text[self.range(number - 1)] == name.as_bytes() => return place,
-                _ => place = (place + 1) & mask,
-            }
-        }
+    fn word(&self, place: usize) -> u32 {
+        let bytes = self.bytes[place..].first_chunk::<4>();
+        bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes))
+    }
+
+    /// What a name means: what was last set, and 0 at first.
+    pub fn meaning(&self, name: NameId) -> u32 {
+        self.word(name.place())
+    }
+
+    pub fn set_meaning(&mut self, name: NameId, meaning: u32) {
+        let place = name.place();
+        self.bytes[place..place + MEANING].copy_from_slice(&meaning.to_le_bytes());
     }
 
     pub fn find(&self, name: &str) -> Option<NameId> {
-        if self.table.is_empty() {
-            return None;
-        }
-        self.table[self.place(name)].checked_sub(1).map(NameId::new)
+        count(name.len());
+        let hash = self.hashes.hash_one(name.as_bytes());
+        let is_it = |number| self.text(number) == name.as_bytes();
+        NameId::new(self.table.find(hash, is_it).unwrap_or_default())
     }
 
     pub fn add(&mut self, name: &str) -> Result<NameId, OutOfMemory> {
         if let Some(known) = self.find(name) {
             return Ok(known);
         }
-        if (self.len() + 1) * 2 > self.table.len() {
-            self.grow()?;
+        if let Some(larger) = self.table.grown()? {
+            self.move_to(larger);
         }
-        let end = u32::try_from(self.text.len() + name.len()).map_err(|_| OutOfMemory)?;
-        self.ends.try_reserve(1)?;
-        self.text.try_extend_from_slice(name.as_bytes())?;
-        let place = self.place(name);
-        self.ends.push(end);
+        let all = self.len() + name.len() + 1 + 4 + MEANING;
+        if all > MOST {
+            return Err(OutOfMemory);
+        }
+        self.bytes.try_reserve(all - self.len())?;
+        self.bytes.try_extend_from_slice(name.as_bytes())?;
+        match u8::try_from(name.len()) {
+            Ok(len) if len != LONG => self.bytes.try_push(len)?,
+            _ => {
+                let len = (name.len() as u32).to_le_bytes();
+                self.bytes.try_extend_from_slice(&len)?;
+                self.bytes.try_push(LONG)?;
+            }
+        }
         let number = self.len() as u32;
-        self.table[place] = number;
-        Ok(NameId::new(number - 1))
+        self.bytes.try_extend_from_slice(&[0; MEANING])?;
+        self.table.add(self.hash_of(number), number);
+        Ok(NameId::of(number))
     }
 
-    /// Forgets the names from a number on.
+    fn hash_of(&self, number: u32) -> u64 {
+        self.hashes.hash_one(self.text(number))
+    }
+
+    /// Forgets the names from a length on.
     pub fn truncate(&mut self, len: usize) {
         while self.len() > len {
-            let range = self.range(self.len() as u32 - 1);
-            let bytes = &self.text[range.clone()];
-            let place = self.place(std::str::from_utf8(bytes).unwrap_or_default());
-            // Nobody looked past the place but names that came later, and those are gone.
-            self.table[place] = 0;
-            self.text.truncate(range.start);
-            self.ends.pop();
+            let number = (self.len() - MEANING) as u32;
+            let mut table = std::mem::take(&mut self.table);
+            table.remove(self.hash_of(number), number, |other| self.hash_of(other));
+            self.table = table;
+            self.bytes.truncate(self.range(number as usize).start);
         }
     }
 
     /// Gives memory back where much more is reserved than there is in use.
     pub fn trim(&mut self) {
-        trim(&mut self.text);
-        trim(&mut self.ends);
+        trim(&mut self.bytes);
+        if let Some(smaller) = self.table.trimmed() {
+            self.move_to(smaller);
+        }
     }
 
-    fn grow(&mut self) -> Result<(), OutOfMemory> {
-        let len = (self.table.len() * 2).max(64);
-        let mut table = Vec::new();
-        table.try_resize(len, 0)?;
-        self.table = table;
-        for number in 0..self.len() as u32 {
-            let bytes = &self.text[self.range(number)];
-            let place = self.place(std::str::from_utf8(bytes).unwrap_or_default());
-            self.table[place] = number + 1;
+    /// Has another table find all names.
+    fn move_to(&mut self, mut table: Table) {
+        let mut end = self.len();
+        while let Some(place) = end.checked_sub(MEANING) {
+            table.add(self.hash_of(place as u32), place as u32);
+            end = self.range(place).start;
         }
-        Ok(())
+        self.table = table;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_any_length_are_found_and_forgotten() {
+        let mut names = Names::default();
+        let texts: Vec<String> = (1..600).map(|len| format!("{len:a>len$}")).collect();
+        let mut marks = Vec::new();
+        for text in &texts {
+            marks.push(names.len());
+            let name = names.add(text).expect("memory");
+            names.set_meaning(name, text.len() as u32);
+        }
+        names.trim();
+        for (text, mark) in texts.iter().zip(marks).rev() {
+            let name = names.find(text).expect("it is there");
+            assert_eq!(names.get(name), text);
+            assert_eq!(names.meaning(name), text.len() as u32);
+            assert_eq!(names.add(text), Ok(name));
+            names.truncate(mark);
+            assert_eq!(names.find(text), None);
+        }
+        assert_eq!(names.len(), 0);
     }
 }

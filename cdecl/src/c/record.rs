@@ -36,10 +36,11 @@ impl<'t> Parser<'_, 't> {
             c.records.try_push(Record {
                 tag,
                 is_union,
-                fields: None,
+                fields: 0..0,
                 size: 0,
                 align: 1,
                 has_flexible_array: false,
+                by_name: 0,
                 depth: 0,
                 natural_align: 1,
                 unnamed: 0,
@@ -87,7 +88,7 @@ impl<'t> Parser<'_, 't> {
             self.member_declaration(&mut declared, &mut names)?;
         }
         self.expect_distinct(&mut names, "member")?;
-        if self.c.records[index as usize].fields.is_some() {
+        if self.c.records[index as usize].is_complete() {
             return Err(self.defined_before(at));
         }
         // Those behind the bracket are the structure's as well.
@@ -102,7 +103,7 @@ impl<'t> Parser<'_, 't> {
         for (number, member) in declared.iter().enumerate() {
             has_flexible_array |= self.is_open_array(member.1.ty);
             let placed = self.placed(&mut plan, member, number + 1 == count)?;
-            let is_padding = placed.bits.is_some() && placed.name.is_none();
+            let is_padding = placed.bits().is_some() && placed.name.is_none();
             has_empty_bits |= member.3 == Some(0);
             if !is_padding {
                 fields.try_push(placed)?;
@@ -130,9 +131,10 @@ impl<'t> Parser<'_, 't> {
                 format_args!("expected structures nested at most {MAX_DEPTH} deep, got more"),
             ));
         }
-        let fields = self.c.add_fields(&fields)?;
+        let (fields, by_name) = self.c.add_fields(&fields)?;
         let record = self.c.record_mut(index)?;
-        record.fields = Some(fields);
+        record.by_name = by_name;
+        record.fields = fields;
         (record.size, record.align, record.depth) = (size, align, depth);
         record.has_flexible_array = has_flexible_array;
         record.natural_align = plan.align;
@@ -194,14 +196,10 @@ impl<'t> Parser<'_, 't> {
             packed: own.packed,
         };
         let placed = match *bits {
-            None => plan.place(member).map(|offset| Field { offset, ..*field }),
+            None => plan.place(member).map(|offset| field.at(offset)),
             Some(width) => plan
                 .place_bits(member, width, field.name.is_some())
-                .map(|bit| Field {
-                    offset: bit / 8,
-                    bits: Some(((bit % 8) as u8, width as u8)),
-                    ..*field
-                }),
+                .map(|bit| field.at_bit(bit, width as u8)),
         };
         placed.ok_or_else(|| self.too_large(at))
     }
@@ -220,15 +218,10 @@ impl<'t> Parser<'_, 't> {
             let is_microsoft = self.c.platform.is_microsoft();
             let is_named = matches!(self.c.get(specifiers.ty), Ty::Alias { .. });
             if let Some(record) = self.c.record(specifiers.ty)
-                && (record.tag.is_none() && !is_named || is_microsoft && record.fields.is_some())
+                && (record.tag.is_none() && !is_named || is_microsoft && record.is_complete())
             {
                 self.c.inner_names(specifiers.ty, at, names)?;
-                let field = Field {
-                    name: None,
-                    ty: specifiers.ty,
-                    offset: 0,
-                    bits: None,
-                };
+                let field = Field::new(None, specifiers.ty);
                 all.try_push((at, field, specifiers.attributes, None))?;
             }
             return Ok(());
@@ -268,12 +261,7 @@ impl<'t> Parser<'_, 't> {
                     self.fault_at(&at, format_args!("expected the name of a member, got none"))
                 );
             }
-            let field = Field {
-                name: declared.name,
-                ty,
-                offset: 0,
-                bits: None,
-            };
+            let field = Field::new(declared.name, ty);
             all.try_push((at, field, attributes, bits))?;
             if !self.accept(",")? {
                 break;
@@ -316,11 +304,11 @@ impl<'t> Parser<'_, 't> {
 
 /// The bytes of the first 16 of a structure that a bit-field touches.
 fn touched(field: &Field, width: u64) -> u16 {
-    let (first, _) = field.bits.unwrap_or_default();
+    let (first, _) = field.bits().unwrap_or_default();
     let bytes = (u32::from(first) + width as u32).div_ceil(8);
     let all = u32::MAX >> (32 - bytes);
-    match field.offset {
-        0..16 => (all << field.offset) as u16,
+    match field.offset() {
+        offset @ 0..16 => (all << offset) as u16,
         _ => 0,
     }
 }

@@ -1,6 +1,6 @@
 //! Taking back what a text has added.
 
-use super::declarations::{Change, Declarations, Function, Mark, Variable};
+use super::declarations::{Change, Declarations, Entry, Mark};
 use super::error::Result;
 use super::names::NameId;
 use super::room::trim;
@@ -40,31 +40,30 @@ impl Declarations {
     /// Gives memory back where much more is reserved than there is in use.
     fn trim(&mut self) {
         self.names.trim();
-        trim(&mut self.known);
-        trim(&mut self.types);
-        trim(&mut self.depths);
-        trim(&mut self.function_types);
-        trim(&mut self.params);
+        self.types.trim();
+        self.trim_derived();
         trim(&mut self.records);
         trim(&mut self.fields);
+        trim(&mut self.by_name);
         trim(&mut self.enums);
         trim(&mut self.functions);
         trim(&mut self.variables);
-        trim(&mut self.constants);
+        trim(&mut self.renamed);
+        self.constants.trim();
     }
 
     fn mark(&self) -> Mark {
         Mark {
             names: self.names.len(),
-            types: self.types.len(),
-            function_types: self.function_types.len(),
-            params: self.params.len(),
+            types: self.types.mark(),
             records: self.records.len(),
             fields: self.fields.len(),
+            by_name: self.by_name.len(),
             enums: self.enums.len(),
             functions: self.functions.len(),
             variables: self.variables.len(),
-            constants: self.constants.len(),
+            renamed: self.renamed.len(),
+            constants: self.constants.mark(),
             changes: self.journal.changes.len(),
         }
     }
@@ -72,7 +71,7 @@ impl Declarations {
     fn take_back(&mut self, mark: Mark) {
         while self.journal.changes.len() > mark.changes {
             match self.journal.changes.pop() {
-                Some(Change::Known(name, before)) => self.known[name.index()] = before,
+                Some(Change::Meaning(name, before)) => self.names.set_meaning(name, before),
                 Some(Change::Record(index, before)) => self.records[index as usize] = before,
                 Some(Change::Enum(index, before)) => self.enums[index as usize] = before,
                 Some(Change::Function(index, before)) => self.functions[index as usize] = before,
@@ -80,27 +79,17 @@ impl Declarations {
                 None => break,
             }
         }
+        self.truncate_types(mark.types.types);
+        self.types.truncate(&mark.types);
         self.names.truncate(mark.names);
-        self.known.truncate(mark.names);
-        self.truncate_types(mark.types);
-        self.function_types.truncate(mark.function_types);
-        self.params.truncate(mark.params);
         self.records.truncate(mark.records);
         self.fields.truncate(mark.fields);
-        self.by_name.truncate(mark.fields);
+        self.by_name.truncate(mark.by_name);
         self.enums.truncate(mark.enums);
         self.functions.truncate(mark.functions);
         self.variables.truncate(mark.variables);
-        self.constants.truncate(mark.constants);
-    }
-
-    /// Forgets the types from a number on.
-    pub(super) fn truncate_types(&mut self, len: usize) {
-        while self.types.len() > len {
-            self.derived.forget_last(&self.types);
-            self.types.pop();
-        }
-        self.depths.truncate(len);
+        self.renamed.truncate(mark.renamed);
+        self.constants.truncate(&mark.constants);
     }
 
     /// Writes down what is about to be changed, unless it goes as a whole where the text is taken back.
@@ -118,10 +107,10 @@ impl Declarations {
         }
     }
 
-    pub(super) fn note_known(&mut self, name: NameId) -> std::result::Result<(), OutOfMemory> {
+    pub(super) fn note_meaning(&mut self, name: NameId) -> std::result::Result<(), OutOfMemory> {
         self.note(
-            |mark| (name.index()) < mark.names,
-            |c| Change::Known(name, c.known_of(name)),
+            |mark| name.place() < mark.names,
+            |c| Change::Meaning(name, c.names.meaning(name)),
         )
     }
 
@@ -152,11 +141,11 @@ impl Declarations {
     pub(super) fn function_mut(
         &mut self,
         index: u32,
-    ) -> std::result::Result<&mut Function, OutOfMemory> {
+    ) -> std::result::Result<&mut Entry, OutOfMemory> {
         let place = index as usize;
         self.note(
             |mark| place < mark.functions,
-            |c| Change::Function(index, c.functions[place].clone()),
+            |c| Change::Function(index, c.functions[place]),
         )?;
         Ok(&mut self.functions[place])
     }
@@ -165,11 +154,11 @@ impl Declarations {
     pub(super) fn variable_mut(
         &mut self,
         index: u32,
-    ) -> std::result::Result<&mut Variable, OutOfMemory> {
+    ) -> std::result::Result<&mut Entry, OutOfMemory> {
         let place = index as usize;
         self.note(
             |mark| place < mark.variables,
-            |c| Change::Variable(index, c.variables[place].clone()),
+            |c| Change::Variable(index, c.variables[place]),
         )?;
         Ok(&mut self.variables[place])
     }

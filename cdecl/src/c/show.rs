@@ -91,7 +91,7 @@ fn before(c: &Declarations, ty: TypeId, f: &mut Formatter) -> Result<End, fmt::E
             return Ok(End::Sign);
         }
         Ty::Array { of, .. } => return before(c, of, f),
-        Ty::Function(index) => return before(c, c.function_types[index as usize].ret, f),
+        Ty::Function(index) => return before(c, c.types.function(index).ret, f),
         Ty::Vector { of, size } => {
             before(c, of, f)?;
             write!(f, " __attribute__((vector_size({size})))")?;
@@ -117,18 +117,15 @@ fn after(c: &Declarations, ty: TypeId, f: &mut Formatter) -> fmt::Result {
             after(c, of, f)
         }
         Ty::Function(index) => {
-            let function = &c.function_types[index as usize];
+            let function = c.types.function(index);
             f.write_str("(")?;
-            let params = c.params(function);
-            for (number, param) in params.iter().enumerate() {
+            let params = c.params(&function);
+            let is_empty = params.len() == 0;
+            for (number, param) in params.enumerate() {
                 let comma = if number == 0 { "" } else { ", " };
                 write!(f, "{comma}{}", Shown::new(c, param.ty))?;
             }
-            match (
-                params.is_empty(),
-                function.is_variadic,
-                function.has_prototype,
-            ) {
+            match (is_empty, function.is_variadic, function.has_prototype) {
                 (false, true, _) => f.write_str(", ...")?,
                 (true, true, _) => f.write_str("...")?,
                 (true, false, true) => f.write_str("void")?,

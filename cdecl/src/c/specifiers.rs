@@ -377,13 +377,15 @@ impl<'t> Parser<'_, 't> {
         let ty = if self.begins_type(&self.token) {
             self.type_name()?
         } else if let Some(Meaning::Variable(index)) = self.meaning_of_token() {
-            let ty = self.c.variables[index as usize].ty;
             self.advance()?;
-            ty
+            self.c
+                .variable_numbered(index)
+                .map_or(Declarations::basic(Basic::Int), |found| found.ty)
         } else if let Some(Meaning::Function(index)) = self.meaning_of_token() {
-            let ty = self.c.functions[index as usize].ty;
             self.advance()?;
-            ty
+            self.c
+                .function_numbered(index)
+                .map_or(Declarations::basic(Basic::Int), |found| found.ty)
         } else {
             Declarations::basic(self.constant_expression()?.ty)
         };
@@ -396,9 +398,7 @@ impl<'t> Parser<'_, 't> {
         if self.token.kind != Kind::Word {
             return None;
         }
-        self.c
-            .known_of(self.c.names.find(self.token.text)?)
-            .ordinary
+        self.c.meaning_of(self.c.names.find(self.token.text)?)
     }
 
     /// A type without a name for what has it (C11 6.7.7).
@@ -445,7 +445,7 @@ impl<'t> Parser<'_, 't> {
         is_right: impl Fn(Ty) -> bool,
         make: impl FnOnce(&mut Declarations, Option<NameId>) -> Result<Ty>,
     ) -> Result<TypeId> {
-        let known = tag.and_then(|tag| self.c.known_of(tag).tag);
+        let known = tag.and_then(|tag| self.c.tagged(tag));
         if let Some(known) = known {
             let ty = self.c.get(known);
             if !is_right(ty) {
@@ -456,7 +456,7 @@ impl<'t> Parser<'_, 't> {
             }
             let is_complete = match ty {
                 Ty::Enum(index) => self.c.enums[index as usize].ty.is_some(),
-                Ty::Record(index) => self.c.records[index as usize].fields.is_some(),
+                Ty::Record(index) => self.c.records[index as usize].is_complete(),
                 _ => false,
             };
             if is_defined && is_complete {
@@ -468,10 +468,6 @@ impl<'t> Parser<'_, 't> {
             return Err(self.expected(format_args!("a tag or '{{'")));
         }
         let ty = make(self.c, tag)?;
-        let id = self.c.add_type(ty)?;
-        if let Some(tag) = tag {
-            self.c.known_mut(tag)?.tag = Some(id);
-        }
-        Ok(id)
+        Ok(self.c.add_type(ty)?)
     }
 }

@@ -170,7 +170,7 @@ pub enum Ty {
         /// Whether these are `const`.
         of_const: bool,
     },
-    /// A function.
+    /// A function: see [`super::Declarations::function_type`].
     Function(u32),
     /// A `struct` or a `union`.
     Record(u32),
@@ -195,11 +195,12 @@ pub enum Ty {
 }
 
 /// A function's type. Parameters of array and function types are pointers here, as C has it (C11 6.7.6.3p7, p8).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FunctionType {
     /// The result's type.
     pub ret: TypeId,
-    pub(super) params: Range<u32>,
+    pub(super) params: u32,
+    pub(super) count: u32,
     /// Whether `...` follows them.
     pub is_variadic: bool,
     /// Whether the text says what they are: it does not in `int f();`.
@@ -222,13 +223,15 @@ pub struct Record {
     pub tag: Option<NameId>,
     /// Whether it is a union.
     pub is_union: bool,
-    pub(super) fields: Option<Range<u32>>,
+    pub(super) fields: Range<u32>,
     /// Bytes; 0 until it is complete.
     pub size: u64,
     /// Bytes; 1 until it is complete.
     pub align: u32,
     /// Whether its last member is an array without a length.
     pub has_flexible_array: bool,
+    /// The first of the numbers that its fields have by their names, if there are many: see [`super::Declarations::add_fields`].
+    pub(super) by_name: u32,
     /// How deep structures are nested in it, itself counted; 0 until it is complete.
     pub(super) depth: u8,
     /// The largest alignment of its members, as attributes of theirs and pragmas have it: its own, had nobody asked for more.
@@ -241,6 +244,13 @@ pub struct Record {
     pub(super) has_empty_bits: bool,
 }
 
+impl Record {
+    /// Whether its members are known.
+    pub(super) fn is_complete(&self) -> bool {
+        self.depth > 0
+    }
+}
+
 /// A member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
@@ -248,10 +258,50 @@ pub struct Field {
     pub name: Option<NameId>,
     /// Its type.
     pub ty: TypeId,
+    /// Its offset, and above that, for a bit-field, the first bit and how many: no structure has more than [`OFFSET_BITS`] bits of bytes.
+    place: u64,
+}
+
+const OFFSET_BITS: u32 = 48;
+
+impl Field {
+    /// One at the start of a structure.
+    pub(super) fn new(name: Option<NameId>, ty: TypeId) -> Field {
+        Field { name, ty, place: 0 }
+    }
+
     /// Bytes from the start; of a bit-field those of the byte in which it begins.
-    pub offset: u64,
+    pub fn offset(&self) -> u64 {
+        self.place & ((1 << OFFSET_BITS) - 1)
+    }
+
     /// For a bit-field: the first bit within that byte, and how many.
-    pub bits: Option<(u8, u8)>,
+    pub fn bits(&self) -> Option<(u8, u8)> {
+        let said = self.place >> OFFSET_BITS;
+        let first = (said >> 8).checked_sub(1)?;
+        Some((first as u8, said as u8))
+    }
+
+    /// The same member in another place.
+    pub fn at(self, offset: u64) -> Field {
+        let said = self.place >> OFFSET_BITS << OFFSET_BITS;
+        Field {
+            place: said | offset & ((1 << OFFSET_BITS) - 1),
+            ..self
+        }
+    }
+
+    /// The same member as a bit-field of so many bits from one on.
+    pub(super) fn at_bit(self, bit: u64, count: u8) -> Field {
+        let said = (bit % 8 + 1) << 8 | u64::from(count);
+        let place = said << OFFSET_BITS;
+        Field { place, ..self }.at(bit / 8)
+    }
+
+    /// An element of the array that this is.
+    pub fn element(self, of: TypeId, offset: u64) -> Field {
+        Field { ty: of, ..self }.at(self.offset() + offset)
+    }
 }
 
 /// An `enum`.

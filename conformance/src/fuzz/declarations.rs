@@ -39,10 +39,10 @@ pub fn declarations(text: &str) {
         for &ty in &types {
             check_layout(&c, ty);
         }
-        let functions: Vec<Function> = c.functions().to_vec();
+        let functions: Vec<Function> = c.functions().collect();
         for function in &functions {
             let ty = c.function_type(function.ty).expect("a function");
-            if let Some(signature) = signature(&c, ty) {
+            if let Some(signature) = signature(&c, &ty) {
                 plan(&signature, abi).expect("every value has a place");
             }
         }
@@ -70,12 +70,12 @@ fn check_layout(c: &Declarations, ty: TypeId) {
         assert_eq!(u64::from(passed.size()), record.size);
     }
     for field in c.fields(record).unwrap_or_default() {
-        let size = match field.bits {
+        let size = match field.bits() {
             Some((first, width)) => (u64::from(first) + u64::from(width)).div_ceil(8),
             // An array without a length has none.
             None => c.layout(field.ty).map_or(0, |layout| layout.size),
         };
-        assert!(field.offset + size <= record.size);
+        assert!(field.offset() + size <= record.size);
     }
 }
 

@@ -48,7 +48,7 @@ impl Record {
     /// # Safety
     /// * Nobody else calls the recorder or uses its record.
     pub unsafe fn preset(give: u64) {
-        // SAFETY: the caller says that the record is its alone.
+        // SAFETY: nobody else uses the record meanwhile, by the contract of this function.
         unsafe {
             *RECORD.0.get() = Record {
                 give,

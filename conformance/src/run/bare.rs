@@ -1,5 +1,5 @@
 //! farcall's planner and emitters for any convention of this machine's instructions, without farcall's own memory
-//! and cache: what they make is put into memory here, and may be changed on the way, to see that it shows.
+//! and cache. This file puts the code into memory, and tests may change it on the way, to see that it shows.
 
 use super::delivery::USER_DATA;
 use super::engine::{Engine, Made, SlotFunction};

@@ -50,9 +50,10 @@ macro_rules! bridge {
                 slots: *const u64,
                 result: *mut u64,
             ) {
-                // SAFETY: the caller says that it is one.
+                // SAFETY: `code` is a function of this type, by the contract of the trait's method.
                 let function = unsafe { std::mem::transmute::<*const c_void, Function>(code) };
-                // SAFETY: the caller vouches for the arguments.
+                // SAFETY: `target`, `slots` and `result` are those of a call of the function's signature, by the contract of a
+                // `SlotFunction`.
                 unsafe { function(target, slots, result) }
             }
 

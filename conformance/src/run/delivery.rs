@@ -1,6 +1,6 @@
-//! What handlers do: they note what they are called with, and give what is preset.
+//! The handlers: each notes what it is called with, and returns a preset value.
 //!
-//! They compute with integers only, as they run under whatever floating-point control words the caller has.
+//! They compute with integers only, as they run with the caller's floating-point control words.
 
 use std::cell::RefCell;
 use std::ffi::c_void;
@@ -58,7 +58,7 @@ impl Delivery {
     /// * There are as many bytes as it has.
     unsafe fn take(&mut self, n: usize, at: *const u8) {
         let size = self.args[n].0;
-        // SAFETY: the caller vouches for the bytes.
+        // SAFETY: `at` points to as many bytes as the argument has, by the contract of this function.
         let bytes = unsafe { std::slice::from_raw_parts(at, size) };
         self.seen.push(bytes.to_vec());
     }
@@ -70,7 +70,7 @@ impl Delivery {
     unsafe fn take_slots(&mut self, mut slots: *const u64) {
         self.calls += 1;
         for n in 0..self.args.len() {
-            // SAFETY: the caller vouches for the slots.
+            // SAFETY: the slots are those of the arguments, by the contract of this function, and hold all their bytes.
             unsafe {
                 self.take(n, slots.cast());
                 slots = slots.add(self.args[n].0.div_ceil(8));
@@ -83,7 +83,7 @@ impl Delivery {
     /// # Safety
     /// * There is memory for it.
     unsafe fn write(&self, result: *mut u8) {
-        // SAFETY: the caller vouches for the memory.
+        // SAFETY: `result` has room for the result, by the contract of this function.
         unsafe { std::ptr::copy_nonoverlapping(self.give.as_ptr(), result, self.give.len()) };
     }
 }
@@ -109,11 +109,11 @@ pub fn deliver(slots: &[u64], result: &mut u64) {
 pub unsafe fn handle_slots(context: *const c_void, slots: *const u64, result: *mut u64) -> u64 {
     DELIVERY.with_borrow_mut(|delivery| {
         delivery.context = context as u64;
-        // SAFETY: the caller vouches for the slots.
+        // SAFETY: the slots are those of the arguments that the delivery expects, by the contract of this function.
         unsafe { delivery.take_slots(slots) };
         delivery.word.unwrap_or_else(|| {
             delivery.misaligned += u64::from(!(result as usize).is_multiple_of(16));
-            // SAFETY: the caller vouches for the result's memory.
+            // SAFETY: a result of several slots has memory, by the contract of this function.
             unsafe { delivery.write(result.cast()) };
             0
         })
@@ -135,14 +135,14 @@ pub unsafe fn handle_pointers(
         delivery.context = context as u64;
         delivery.user_data = user_data as u64;
         for n in 0..delivery.args.len() {
-            // SAFETY: the caller vouches for the pointers.
+            // SAFETY: there is a pointer for each argument that the delivery expects, by the contract of this function.
             let value = unsafe { *values.add(n) };
             let is_aligned = (value as usize).is_multiple_of(delivery.args[n].1);
             delivery.misaligned += u64::from(!is_aligned);
             // SAFETY: as above.
             unsafe { delivery.take(n, value.cast()) };
         }
-        // SAFETY: the caller vouches for the result's memory.
+        // SAFETY: there is memory for the result, by the contract of this function.
         unsafe { delivery.write(result.cast()) };
     });
 }

@@ -1,4 +1,4 @@
-//! What is judged: something that compiles signatures to code that calls C, and to code that C calls.
+//! The engine under test: it compiles signatures to code that calls C, and to code that C calls.
 //!
 //! The engine that matters is [`super::farcall::Farcall`]. Conventions that are not the platform's own, and what no
 //! signature string spells, have [`super::bare::Bare`]; tests put in others that are wrong, to see that it shows.

@@ -63,7 +63,7 @@ impl Engine for Farcall {
         let (ret, args) = letters(case);
         let function = Function::at(target, &ret, &args)?;
         Ok(Some(Box::new(move |slots| {
-            // SAFETY: the caller of `function` vouches for the target and for any values.
+            // SAFETY: `target` is a function of the case's signature that takes any values, by the contract of `function`.
             Ok(unsafe { function.call_slots(slots)? })
         })))
     }
@@ -77,9 +77,9 @@ impl Engine for Farcall {
         let compiled = self.compiled(case)?;
         // Not only its first calls are judged, which follow the plan.
         compiled.serve_with_code(Direction::Entry, Endpoint::Slots);
-        // SAFETY: the caller says that it is one.
+        // SAFETY: `handler` is a function of this type, by the contract of the trait's method.
         let handler = unsafe { std::mem::transmute::<*const c_void, Handler>(handler) };
-        // SAFETY: the caller vouches for handler and context.
+        // SAFETY: the handler may be called with `context` whenever the callback is, by the contract of the trait's method.
         let raw = unsafe { farcall_engine::Callback::new(compiled, handler, context)? };
         Ok(Made::new(raw.code(), raw))
     }

@@ -33,7 +33,8 @@ pub unsafe fn call(
     arguments: *const u64,
     result: *mut u64,
 ) {
-    // SAFETY: the caller vouches for all of it.
+    // SAFETY: `target` is a function of the plan's signature, and `arguments` and `result` are those of a call of it, by the contract
+    // of this function.
     unsafe {
         match endpoint {
             Endpoint::Slots => interp::call_slots(plan, target, arguments, result),

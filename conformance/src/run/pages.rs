@@ -1,4 +1,4 @@
-//! Memory whose end is the end of what may be read.
+//! Memory that ends right before an unmapped page.
 
 use std::io;
 

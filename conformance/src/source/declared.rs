@@ -1,4 +1,4 @@
-//! The C side of what a text declares.
+//! The C side of declared types and functions.
 
 use crate::record::{Declared, Leaf, Record};
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! Where threads write down what they are inside of.
+//! The frames in which threads note what they are inside of.
 //!
 //! A thread's frames are a chain: its top is the innermost, `down` leads to the outer ones, and the next in memory is free. They lie in
 //! blocks that are never unmapped, so whoever closes something may read all of them at any time. None of this takes a lock, allocates from the
@@ -57,10 +57,10 @@ const NOWHERE: usize = usize::MAX;
 pub(super) struct Frame {
     /// What it is; 0 for a frame that is free.
     thing: AtomicUsize,
-    /// An address in the stack frame of whoever has entered. Stacks grow towards lower ones.
+    /// An address in the stack frame of the function that has entered. Stacks grow towards lower ones.
     place: AtomicUsize,
     down: AtomicPtr<Frame>,
-    /// What was left here for whoever leaves.
+    /// The note left here for the frame's owner, who takes it on leaving.
     note: AtomicPtr<c_void>,
 }
 
@@ -90,7 +90,7 @@ impl Frame {
         (!outer.is_end()).then_some(outer)
     }
 
-    /// The free frame above this one, as far as it is in the same block.
+    /// The free frame above this one, if it is in the same block.
     #[inline(always)]
     fn next(&'static self) -> Option<&'static Frame> {
         let offset = ptr::from_ref(self).addr() % BLOCK;
@@ -139,7 +139,7 @@ impl Frame {
         });
     }
 
-    /// Whether nobody will leave it: whoever entered has been jumped over, or has left on another thread.
+    /// Whether nobody will leave it: its owner has been jumped over, or has left on another thread.
     fn is_over(&self, stack: &Stack, here: usize) -> bool {
         let place = self.place();
         if place == NOWHERE {
@@ -150,7 +150,7 @@ impl Frame {
     }
 }
 
-/// What a thread does between its stores and its loads, and whoever closes something has all threads do with [`heavy_fence`].
+/// The light fence, between a thread's stores and its loads. A closing thread makes all threads pass one by [`heavy_fence`].
 #[inline(always)]
 fn light_fence() {
     match sys::FENCES_ALL_THREADS {
@@ -184,6 +184,8 @@ struct Block {
     /// The frame that follows the last, in the block that the thread took next.
     above: AtomicPtr<Frame>,
     next: AtomicPtr<Block>,
+    /// In the first block, how many threads are registered: the first of them has one page to touch.
+    threads: AtomicUsize,
 }
 
 const _: () = assert!(size_of::<Block>() == BLOCK);
@@ -200,6 +202,7 @@ impl Block {
             state: AtomicUsize::new(FREE),
             above: AtomicPtr::new(ptr::null_mut()),
             next: AtomicPtr::new(ptr::null_mut()),
+            threads: AtomicUsize::new(0),
         }
     }
 
@@ -246,7 +249,7 @@ static FIRST: [Block; 4] = [const { Block::new() }; 4];
 static MORE: AtomicPtr<Block> = AtomicPtr::new(ptr::null_mut());
 
 /// How many threads are registered.
-static THREADS: AtomicUsize = AtomicUsize::new(0);
+static THREADS: &AtomicUsize = &FIRST[0].threads;
 
 /// How often threads are inside something that there was no memory to say of what.
 static UNSEEN: AtomicUsize = AtomicUsize::new(0);

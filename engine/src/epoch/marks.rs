@@ -1,4 +1,4 @@
-//! What embedders with books of their own say of their threads.
+//! Marks of embedders that keep track of their threads themselves.
 //!
 //! An embedder, such as an interpreter, may mark its calls in a word of its own, and in machine code. That tells no more than whether a
 //! thread is inside foreign code. So what such an embedder retires goes when all its threads are idle at once. It holds back nothing else.
@@ -62,7 +62,7 @@ impl Thread {
 struct State {
     /// What each registered thread is doing.
     threads: Vec<Thread>,
-    /// What nobody refers to any more, but a thread may still be inside.
+    /// Things that nobody refers to any more, but that a thread may still be inside.
     retired: List<Box<dyn Work>>,
     count: usize,
     /// Whether a thread goes unseen, because there was no memory for it on the list. Nothing retired goes any more then.
@@ -108,7 +108,7 @@ impl State {
     }
 }
 
-/// Has whoever retires something by [`retire`] look at a word of this thread's own.
+/// Registers a word of this thread's own, which [`retire`] then looks at.
 ///
 /// # Safety
 /// * The word exists until the thread's destructors of thread-local values have run.

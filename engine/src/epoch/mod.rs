@@ -45,6 +45,8 @@ const CALLBACK: usize = 1;
 impl Thing {
     /// A function that belongs to nothing that could be closed.
     pub const FUNCTION: Thing = Thing(2);
+    /// A callback that belongs to nothing that could be closed.
+    pub const CALLBACK: Thing = Thing(2 | CALLBACK);
 
     /// What a call is of: a thing that lies at this address.
     #[inline(always)]
@@ -69,7 +71,7 @@ impl Thing {
 #[must_use]
 pub struct Inside(Option<Pushed>);
 
-/// The address of this, in the stack frame of whoever enters.
+/// The address of this lies in the stack frame of the function that enters.
 pub type Place = std::mem::MaybeUninit<u64>;
 
 impl Inside {
@@ -118,6 +120,12 @@ impl Inside {
             old => Err(old),
         }
     }
+}
+
+/// Whether a note was ever left on this thread. As long as none was, [`Inside::has_note`] is false.
+#[inline(always)]
+pub fn has_notes() -> bool {
+    frames::has_notes()
 }
 
 /// What was closed while somebody was inside.

@@ -1,15 +1,15 @@
-//! The order of steps between those who use a thing and whoever closes it, apart from what the steps are done with: so it can be tried
-//! in all interleavings (`tests/epoch_model.rs`).
+//! The order of steps between threads that use a thing and the thread that closes it. It is apart from what the steps work on, so a test
+//! can try all interleavings (`tests/epoch_model.rs`).
 
 /// What those who use a thing do the steps with.
 pub(crate) trait User {
-    /// Puts all stores of this thread ahead of all its later loads, as far as whoever passes [`World::heavy_fence`] can tell.
+    /// Orders all stores of this thread ahead of all its later loads, as seen by a thread that passes [`World::heavy_fence`].
     fn light_fence(&self);
 }
 
-/// What whoever closes a thing does the steps with.
+/// The closing side's view of the world: the means for its steps.
 pub(crate) trait World {
-    /// What is to be done once nobody is inside a thing.
+    /// The work to do once nobody is inside a thing.
     type Work: Linked;
 
     /// As a light fence of all threads at once. False where the system cannot do that.
@@ -79,7 +79,7 @@ pub(crate) fn take_back<U: User>(user: &U, take_back: impl FnOnce()) {
     user.light_fence();
 }
 
-/// Returns the work if nobody is inside the thing, which has been closed; and else puts it on the list.
+/// Returns the work if nobody is inside the thing, which has been closed. Otherwise puts it on the list.
 pub(crate) fn retire<W: World>(world: &W, thing: usize, mut work: W::Work) -> Option<W::Work> {
     let is_visible = world.heavy_fence();
     if is_visible && !world.is_anyone_inside(thing) {

@@ -1,8 +1,8 @@
-//! What waits until a thing is left.
+//! Work that waits until all threads have left a thing.
 
 use super::protocol::{Link, Linked};
 
-/// What is to be done when nobody is inside a thing any more. It is made with the thing, so that closing needs no memory.
+/// The work to do when all threads have left a thing. It is made with the thing, so that closing needs no memory.
 pub trait Work: Send {
     /// What is wanted while it waits.
     fn waiting(&mut self) -> &mut Waiting;

@@ -1,6 +1,6 @@
-//! The bytes that a move carries, and how they are widened on the way.
+//! Reads and writes the bytes of a move, and widens them on the way.
 //!
-//! The sizes of registers are asked for one by one: a copy of any number of bytes would be a call.
+//! Each size of a register has a case of its own: a copy of any number of bytes would be a call.
 
 use farcall_arch::{Extend, Move};
 
@@ -12,7 +12,7 @@ use farcall_arch::{Extend, Move};
 pub(super) unsafe fn read(value: *const u8, width: usize) -> [u8; 16] {
     let mut bytes = [0; 16];
     let to = bytes.as_mut_ptr();
-    // SAFETY: the caller vouches for the value.
+    // SAFETY: `value` points to `width` bytes, by the contract of this function; each arm reads so many.
     unsafe {
         match width {
             8 => to.copy_from_nonoverlapping(value, 8),
@@ -32,7 +32,7 @@ pub(super) unsafe fn read(value: *const u8, width: usize) -> [u8; 16] {
 /// * `value` points to `width` bytes, 8 at most.
 #[inline]
 pub(super) unsafe fn read_word(value: *const u8, width: usize) -> u64 {
-    // SAFETY: the caller vouches for the value.
+    // SAFETY: `value` points to `width` bytes, by the contract of this function; each arm reads so many.
     unsafe {
         match width {
             8 => value.cast::<u64>().read_unaligned(),
@@ -51,7 +51,7 @@ pub(super) unsafe fn read_word(value: *const u8, width: usize) -> u64 {
 #[inline]
 pub(super) unsafe fn store(bytes: &[u8; 16], to: *mut u8, width: usize) {
     let from = bytes.as_ptr();
-    // SAFETY: the caller vouches for the room.
+    // SAFETY: `to` has room for `width` bytes, by the contract of this function; each arm writes so many.
     unsafe {
         match width {
             8 => to.copy_from_nonoverlapping(from, 8),

@@ -50,7 +50,7 @@ impl<'a> Entered<'a> {
     /// come one after the other.
     #[inline(always)]
     pub fn argument(&mut self, gathered: &mut Gathered, mv: &Move) -> *mut c_void {
-        // SAFETY: new()'s caller vouches for the places.
+        // SAFETY: `image` and `stack` hold the places of the signature's moves, which `new` asked for.
         unsafe { gathered.add(mv, self.image, self.stack) }
     }
 
@@ -61,8 +61,8 @@ impl<'a> Entered<'a> {
     pub unsafe fn store_arguments(&mut self, plan: &Plan, slots: *mut u64) {
         for mv in &plan.args {
             let width = mv.width as usize;
-            // SAFETY: the move's place lies where the plan says, for which new()'s caller vouches; it has room in its slots, a narrow
-            // integer in a slot of its own.
+            // SAFETY: the move's place lies in `image` or `stack`, which `new` asked for. `slots` has room for all slots of the plan,
+            // by the contract of this function; a narrow integer has a slot of its own.
             unsafe {
                 let slot = slots.cast::<u8>().add(mv.slot_offset as usize);
                 let from = self.image.at(mv.place, self.stack);
@@ -125,13 +125,13 @@ impl Gathered {
     unsafe fn add(&mut self, mv: &Move, image: &mut Image, stack: *mut u8) -> *mut c_void {
         match self.first {
             Some(first) if first.value == mv.value => {
-                // SAFETY: the caller vouches for the moves.
+                // SAFETY: each of the moves lies within `image` and `stack`, by the contract of this function.
                 unsafe { self.join(&first, mv, image, stack) }
             }
             _ => {
                 self.first = Some(*mv);
                 self.start = self.used;
-                // SAFETY: the caller vouches for the move.
+                // SAFETY: the move lies within `image` and `stack`, by the contract of this function.
                 let place = unsafe { image.at(mv.place, stack) };
                 match mv.copy {
                     // SAFETY: the place holds the copy's address.

@@ -139,7 +139,7 @@ pub unsafe fn call<A: Arguments>(
     result: *mut c_void,
     chain: *const c_void,
 ) {
-    // SAFETY: the caller vouches for all of it.
+    // SAFETY: the contract of this function is that of `call_by`, for the moves of the plan.
     unsafe { call_by(plan, &plan.ret, plan.sret, target, arguments, result, chain) }
 }
 
@@ -162,7 +162,8 @@ pub unsafe fn call_told<S: Shapes, A: Arguments>(
         return;
     };
     let moves = (told, planner);
-    // SAFETY: the caller vouches for all of it; the bound is as large as what the planner comes to.
+    // SAFETY: the contract of this function is that of `call_by`, for the moves of what is told; the bound is as large as what the
+    // planner comes to.
     unsafe {
         call_by(
             moves,
@@ -210,7 +211,7 @@ unsafe fn call_by<M: Moves, A: Arguments>(
     for mv in ret {
         let bytes = widened(mv, &frame.image.get(mv.place));
         let width = stored_width(mv);
-        // SAFETY: the caller has room for the result, and for a word at least.
+        // SAFETY: `result` is not null here, so it has room for the result and for a word at least, by the contract of this function.
         unsafe {
             let place = result.cast::<u8>().add(mv.offset as usize);
             store(&bytes, place, width);
@@ -285,8 +286,8 @@ impl Image {
     #[inline(always)]
     unsafe fn put(&mut self, copies: usize, mv: &Move, value: *const u8, stack: *mut u8) {
         let width = mv.width as usize;
-        // SAFETY: the caller vouches for the value and the area; what is no copy and not in memory has no more than 16 bytes, and 8 in an
-        // integer register.
+        // SAFETY: `value` has the move's bytes and `stack` is the stack area, by the contract of this function. What is no copy and not
+        // in memory has no more than 16 bytes, and 8 in an integer register.
         unsafe {
             match (mv.place, mv.copy) {
                 (Place::Int(register), None) => {

@@ -1,8 +1,8 @@
-//! Calls and callbacks without code made for them: a plan's moves, followed one by one.
+//! Calls and callbacks without generated code: a plan's moves, followed one by one.
 //!
-//! This serves signatures that are not worth code yet, and systems that refuse executable memory. What machine code it takes is
-//! part of the program ([`machine`]). Where values lie on the side that is not C's is up to who uses it: in slots
-//! ([`call_slots`]), or behind pointers, as libffi has it.
+//! This serves signatures that are not worth code yet, and systems that refuse executable memory. The machine code for it is
+//! part of the program ([`machine`]). On the side that is not C's, values lie in slots ([`call_slots`]), or behind pointers, as libffi has
+//! them.
 
 mod bytes;
 mod enter;

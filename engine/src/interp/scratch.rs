@@ -1,4 +1,4 @@
-//! Room for the values of one callback: on the stack, however many there are. It takes no memory from anybody.
+//! Room for the values of one callback, on the stack, for any number of values. It allocates nothing.
 
 use super::machine::{self, Image};
 use crate::sys;

@@ -24,7 +24,8 @@ impl Arguments for Slots {
 /// # Safety
 /// * As for [`crate::SlotsCall`], the signature being the plan's.
 pub unsafe fn call_slots(plan: &Plan, target: *const c_void, slots: *const u64, result: *mut u64) {
-    // SAFETY: the caller vouches for the call.
+    // SAFETY: `target`, `slots` and `result` are those of a call of the plan's signature, by the contract of this function; slots have
+    // all bytes of all moves.
     unsafe { follow::call(plan, target, Slots(slots), result.cast(), ptr::null()) }
 }
 
@@ -45,7 +46,7 @@ pub(crate) unsafe fn enter_slots(
     stack: *mut u8,
     run: impl FnOnce(&[u64], &mut [u128]),
 ) {
-    // SAFETY: the caller vouches for the registers and the stack.
+    // SAFETY: `image` and `stack` are those that a callback of the plan was called with, by the contract of this function.
     let mut entered = unsafe { Entered::new(&plan.ret, plan.sret, image, stack) };
     with_scratch::<u64, _, INLINE>(plan.arg_slots as usize, 0, |slots| {
         // SAFETY: there are as many slots as the plan has.

@@ -1,4 +1,4 @@
-//! What every system has in common in its face.
+//! The part of the systems' interface that is the same for all.
 
 use farcall_memory::OutOfMemory;
 

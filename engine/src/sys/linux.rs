@@ -1,4 +1,4 @@
-//! What is Linux's own: live pages that are exchanged for others, and fences that reach all threads.
+//! Linux's own ways: exchanging live pages for others, and fences that reach all threads.
 
 mod exchange;
 mod fences;
@@ -104,7 +104,7 @@ impl CodeRange {
         let end = (offset + bytes.len()).next_multiple_of(page);
         let len = end - first;
         let kept = self.backed.saturating_sub(first).min(len);
-        // SAFETY: the caller's offset lies within the range.
+        // SAFETY: the bytes, and so their first page, lie within the range, by the contract of this function.
         let live = unsafe { self.start().add(first) };
         let staging = self.staging.take(len)?;
         // SAFETY: `staging` is `len` bytes that nobody else knows; the range has memory behind its first `backed` bytes, which

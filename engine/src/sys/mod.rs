@@ -1,8 +1,8 @@
-//! The operating system, behind one face: memory that can be executed, the unwinder, forks, fences between threads, and the loader.
+//! The operating system, behind one interface: memory that can be executed, the unwinder, forks, fences between threads, and the loader.
 //!
-//! Each system has a file of its own with the same functions. What is done with them is decided elsewhere.
+//! Each system has a file of its own with the same functions. Other files decide what to do with them.
 //!
-//! | system | file | what was done with it |
+//! | system | file | tested |
 //! | --- | --- | --- |
 //! | Linux x86-64, glibc | `linux`, and `posix` by the feature of that name | all tests run |
 //! | Linux x86-64, musl | `linux` | the crate's and the engine's tests run; programs that are linked statically have no `dlopen` |

@@ -123,7 +123,8 @@ unsafe fn at_fork(prepare: AtFork, parent: AtFork, child: AtFork) {
         /// Each program and each library has one.
         static __dso_handle: u8;
     }
-    // SAFETY: the caller vouches for the functions. The address says whose they are, so that they go with that library.
+    // SAFETY: the functions live as long as the program, or as the library that they are part of, by the contract of this function. The
+    // address says whose they are, so that they go with that library.
     unsafe {
         __register_atfork(
             prepare,
@@ -139,7 +140,7 @@ unsafe fn at_fork(prepare: AtFork, parent: AtFork, child: AtFork) {
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 #[inline(always)]
 unsafe fn at_fork(prepare: AtFork, parent: AtFork, child: AtFork) {
-    // SAFETY: the caller vouches for the functions.
+    // SAFETY: the functions live as long as the program, by the contract of this function.
     unsafe { libc::pthread_atfork(prepare, parent, child) };
 }
 

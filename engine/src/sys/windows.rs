@@ -152,13 +152,14 @@ impl CodeRange {
     /// * The bytes lie within the range, and no code in use where they go. Other code in the same pages may be in use.
     pub unsafe fn write(&mut self, offset: usize, bytes: &[u8]) -> io::Result<()> {
         let view = View::map(&self.section, FILE_MAP_WRITE)?;
-        // SAFETY: the view is the whole section, which the caller's bytes lie in, and it was mapped just now: nobody else knows it.
+        // SAFETY: the bytes lie within the range, by the contract of this function, so they lie within the view, which is the whole
+        // section. It was mapped just now: nobody else knows it.
         unsafe {
             let target = view.0.add(offset).as_ptr();
             target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
         }
         drop(view);
-        // SAFETY: the caller's range has just been written.
+        // SAFETY: the range can be read, and it holds the bytes that have just been written.
         sync_icache(unsafe {
             std::slice::from_raw_parts(self.start().add(offset).as_ptr(), bytes.len())
         });
@@ -236,7 +237,7 @@ pub(crate) fn fresh_memory(len: usize) -> Option<NonNull<u8>> {
 pub(crate) struct SignalMask;
 
 impl Drop for SignalMask {
-    /// As elsewhere: whoever has blocked signals says when they may come again.
+    /// As elsewhere: the thread that has blocked signals says when they may come again.
     fn drop(&mut self) {}
 }
 
@@ -342,7 +343,7 @@ impl LoadedLibrary {
         let opened = match path {
             None => loader::Library::this(),
             Some(path) if !path.contains(['/', '\\', ':']) => {
-                // SAFETY: the caller vouches for the initialisers.
+                // SAFETY: the library's initialisers and finalisers are sound to run, by the contract of this function.
                 unsafe { loader::Library::load_with_flags(path, flags as u32) }
             }
             Some(path) => {
@@ -352,7 +353,7 @@ impl LoadedLibrary {
                     DEFAULT_OPEN_FLAGS => loader::LOAD_WITH_ALTERED_SEARCH_PATH,
                     flags => flags as u32,
                 };
-                // SAFETY: the caller vouches for the initialisers.
+                // SAFETY: the library's initialisers and finalisers are sound to run, by the contract of this function.
                 unsafe { loader::Library::load_with_flags(absolute, search) }
             }
         };

@@ -1,4 +1,4 @@
-//! Where closed thunks lead.
+//! The entry of closed thunks.
 
 use crate::interp::Image;
 use crate::sys;

@@ -26,9 +26,11 @@ pub(crate) enum Kind {
     Objects,
     /// By the [`Seat`], which is the context.
     Owned,
+    /// It needs none: the entry is a function of the signature.
+    Bare,
 }
 
-const KINDS: usize = 4;
+const KINDS: usize = 5;
 
 /// Marks what no thread has ever looked at: an address with a bit that no address of ours has.
 const FRESH: usize = 1;
@@ -97,7 +99,7 @@ impl Seat {
         context: *mut c_void,
     ) {
         let context = match self.kind {
-            Kind::Slots => context,
+            Kind::Slots | Kind::Bare => context,
             Kind::Lasting | Kind::Objects => {
                 self.owned.store(context, Ordering::Release);
                 context
@@ -143,7 +145,7 @@ impl Seat {
     /// The context that is the thunk's for good.
     pub(crate) fn context(&self) -> Option<NonNull<c_void>> {
         match self.kind {
-            Kind::Slots | Kind::Owned => None,
+            Kind::Slots | Kind::Owned | Kind::Bare => None,
             Kind::Lasting | Kind::Objects => NonNull::new(self.owned.load(Ordering::Acquire)),
         }
     }
@@ -309,7 +311,8 @@ impl Seats {
 /// # Safety
 /// * `record` is a thunk's, and `new` serves its signature and kind as well as `old`.
 pub(crate) unsafe fn enter_by(record: *mut Record, old: NonNull<u8>, new: NonNull<u8>) {
-    // SAFETY: the caller vouches for the record. Thunks read this one word as a whole.
+    // SAFETY: the record is a thunk's, by the contract of this function, so it is never freed. Thunks read this one word as a whole,
+    // and so it is exchanged.
     let entry = unsafe { AtomicPtr::from_ptr((&raw mut (*record).entry).cast::<*mut u8>()) };
     let (old, new) = (old.as_ptr(), new.as_ptr());
     let _ = entry.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed);

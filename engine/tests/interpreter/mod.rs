@@ -176,7 +176,7 @@ fn tell() {
             catch: None,
         };
         // SAFETY: these are the layouts of our objects, and the functions are of these types.
-        unsafe { set_object_model(model) };
+        unsafe { set_object_model(model) }.expect("memory");
     });
 }
 

@@ -14,7 +14,7 @@ use super::short;
 use super::tables::{self, TABLES, WAYS, WORK};
 use crate::paths;
 
-/// Where the README has its table.
+/// Where the README has its picture.
 const BEGIN: &str = "<!-- bench:begin -->";
 const END: &str = "<!-- bench:end -->";
 
@@ -82,7 +82,7 @@ pub fn write(samples: &Samples, machine: &Machine) -> Result<()> {
     fs::write(root.join("docs/scripts.svg"), picture)?;
     let readme = root.join("README.md");
     let page = fs::read_to_string(&readme)?;
-    let page = placed(&page, &readme_table(samples, machine))
+    let page = placed(&page, &readme_picture(machine))
         .with_context(|| format!("README.md lacks {BEGIN} and {END}"))?;
     fs::write(readme, page)?;
     Ok(())
@@ -103,22 +103,19 @@ tell by (scripts' empty loops, and calls in C beside the making of functions), r
 are left out instead, and a time is the median of the others; so it is where a goal is in nanoseconds.
 ";
 
-/// What the README shows between its markers.
-fn readme_table(samples: &Samples, machine: &Machine) -> String {
+/// What the README shows between its markers: the picture alone, as the figures stand in the results.
+fn readme_picture(machine: &Machine) -> String {
     format!(
-        "![Nanoseconds for a call, as bars](docs/bench.svg)\n\n{}\n{} More in [benches/RESULTS.md](benches/RESULTS.md).\n\n\
-         Whole scripts, by how many calls they make:\n\n\
-         ![Milliseconds for a script over the number of its calls](docs/scripts.svg)\n",
-        tables::side_by_side(samples),
+        "![Nanoseconds for a call, as bars](docs/bench.svg)\n\n{} All figures: [benches/RESULTS.md](benches/RESULTS.md).\n",
         machine.caption()
     )
 }
 
-/// `page` with `table` between the markers, if it has them.
-fn placed(page: &str, table: &str) -> Option<String> {
+/// `page` with `text` between the markers, if it has them.
+fn placed(page: &str, text: &str) -> Option<String> {
     let (before, rest) = page.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{table}{END}{after}"))
+    Some(format!("{before}{BEGIN}\n{text}{END}{after}"))
 }
 
 /// Compiled programs on the left, scripts on the right.
@@ -155,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn readme_table_goes_between_its_markers() {
+    fn readme_picture_goes_between_its_markers() {
         let page = format!("a\n{BEGIN}\nold\n{END}\nb\n");
         let wanted = format!("a\n{BEGIN}\nnew\n{END}\nb\n");
         assert_eq!(placed(&page, "new\n").as_deref(), Some(wanted.as_str()));

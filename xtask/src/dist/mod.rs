@@ -43,9 +43,12 @@ pub const MODULE_LIBRARY: &str = "libfarcall_micropython.a";
 const LICENCES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
 
 /// What the module's tarball has of this repository, beside the licences and `micropython/ffi`.
-const MODULE_FILES: [&str; 5] = [
+const MODULE_FILES: [&str; 8] = [
+    "docs/debugging.md",
     "docs/declarations.md",
+    "docs/platforms.md",
     "docs/porting.md",
+    "docs/reference/module.md",
     "libffi/shared/unwinder.c",
     "micropython/README.md",
     "micropython/manifest.py",

@@ -16,6 +16,11 @@ pub enum Program {
 }
 
 impl Program {
+    /// Whether it interrupts processes of its own.
+    pub fn is_storm(self) -> bool {
+        [Program::Storm, Program::StockStorm].contains(&self)
+    }
+
     /// Whether it is about an interpreter.
     pub fn runs_micropython(self) -> bool {
         match self {

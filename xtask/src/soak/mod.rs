@@ -56,6 +56,9 @@ pub struct Outcome {
 /// The seconds that a program may take beyond its turn before it counts as hanging.
 const PATIENCE: u64 = 60;
 
+/// The same for a storm, which looks after its processes itself: it says which one hangs, and where. Stock MicroPython's may.
+const PATIENCE_WITH_STORMS: u64 = 600;
+
 /// The seconds of a turn of so many rounds.
 const LONGEST: u64 = 3600;
 
@@ -117,8 +120,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 /// A short turn of all that is quick to build, for `cargo xtask test`.
 pub fn short() -> Result<Outcome> {
     let is_quick = |case: &Case| {
-        let is_storm = [Program::Storm, Program::StockStorm].contains(&case.program);
-        !is_storm && (case.tool == Tool::None || case.program == Program::DropIn)
+        !case.program.is_storm() && (case.tool == Tool::None || case.program == Program::DropIn)
     };
     let length = Length {
         seconds: 2,
@@ -210,7 +212,11 @@ fn turn(
         command.env("FARCALL_SOAK_ROUNDS", rounds.to_string());
     }
     let directory = place(&title, seed)?;
-    let limit = Duration::from_secs(length.seconds * 2 + PATIENCE);
+    let patience = match case.program.is_storm() {
+        true => PATIENCE_WITH_STORMS,
+        false => PATIENCE,
+    };
+    let limit = Duration::from_secs(length.seconds * 2 + patience);
     match watch::run(&command, &directory, limit)? {
         Ending::Well(text) => {
             let told = text.lines().collect::<Vec<_>>().join(", ");

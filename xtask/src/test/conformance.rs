@@ -59,12 +59,24 @@ pub fn compare(target: Target) -> Result<Report> {
         let comparisons = COMPARISONS.into_iter();
         for options in comparisons.filter(|options| has_texts || !is_text(options)) {
             let options: Vec<String> = options.iter().map(|word| (*word).to_owned()).collect();
-            println!("{name} {}", options.join(" "));
-            let (status, _) = process::tee(&mut program.command(name, &options))?;
-            report.add(status.success(), format!("{name} {}", options.join(" ")));
+            let title = format!("{name} {}", options.join(" "));
+            println!("{title}");
+            let (status, text) = process::tee(&mut program.command(name, &options))?;
+            match status.success() {
+                true => report.add(true, title),
+                false => report.add(false, format!("{title}: {status}: {}", telling(&text))),
+            }
         }
     }
     Ok(report)
+}
+
+/// What a comparison said that failed: the seed that it can be made again with, and the first lines of what was wrong.
+fn telling(text: &str) -> String {
+    let seed = text.lines().find(|line| line.starts_with("seed "));
+    let wrong = text.lines().skip_while(|line| !line.is_empty()).skip(1);
+    let lines: Vec<&str> = seed.into_iter().chain(wrong.take(3)).collect();
+    lines.join("; ")
 }
 
 /// Whether the comparison notices what is wrong, where its own tests cannot run by themselves.

@@ -1,7 +1,13 @@
-//! The documentation's blocks of commands and of Python, run as a reader would.
+//! The documentation's blocks of code, run as a reader would.
 //!
-//! A block marked `sh` runs as one script in the repository's top directory, where it must succeed. A block marked
-//! `python` runs in MicroPython with our module. Blocks with any other mark, or none, are text.
+//! | mark | what becomes of the block |
+//! | --- | --- |
+//! | `sh` | runs as one script in the repository's top directory, where it must succeed |
+//! | `sh,skipped WHY` | does not run; the summary tells how many there are, and why |
+//! | `python` | runs in MicroPython with our module; what it prints must be the `output` block that follows |
+//! | `output` | what the block before it prints, byte for byte |
+//! | `rust` | runs in the tests of the crate, whose `src/lib.rs` includes the page |
+//! | `text`, `console`, `toml`, `make` | is read only; transcripts have tests of their own |
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,35 +17,38 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::{Report, scripts};
+use crate::book;
 use crate::libraries;
 use crate::micropython;
 use crate::paths;
 use crate::pins;
-use crate::process::{self, Output};
+use crate::process::{self, Output, Transcript};
 use crate::setup;
 use crate::source;
 use crate::target::Target;
 
-const PAGES: [&str; 5] = [
-    "README.md",
-    "micropython/README.md",
-    "libffi/README.md",
-    "docs/ARCHITECTURE.md",
-    "docs/declarations.md",
-];
 /// Commands that start with this are what is running already.
 const THIS_COMMAND: &str = "cargo xtask test";
+/// What a block of commands is marked with that cannot run, ahead of the reason.
+const NOT_RUN: &str = "sh,skipped";
+/// The marks of blocks that nothing can be done with.
+const READ_ONLY: [&str; 4] = ["text", "console", "toml", "make"];
+/// What the summary says where only the book's pages were put together.
+const NO_HTML: &str =
+    "the book was not made into HTML: mdBook is missing, which `cargo xtask book` installs";
 /// How long a block of commands may take: it may build an interpreter.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// A fenced block of a page.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 struct Block {
     /// The number of its first line.
     line: usize,
     /// What stands behind the fence.
     mark: String,
     text: String,
+    /// What the block marked `output` shows that follows.
+    output: Option<String>,
 }
 
 pub fn blocks() -> Result<Report> {
@@ -50,29 +59,87 @@ pub fn blocks() -> Result<Report> {
     }
     let work = paths::emptied(paths::micropython()?.join("docs"))?;
     let mut report = Report::default();
-    for page in PAGES {
-        let Ok(text) = fs::read_to_string(paths::root().join(page)) else {
+    for page in book::pages()? {
+        let page = page.to_string_lossy();
+        let Ok(text) = fs::read_to_string(paths::root().join(&*page)) else {
             report.failures.push(format!("{page} is missing"));
             continue;
         };
-        for block in fenced(&text) {
-            let mut command = match block.mark.as_str() {
-                "sh" => match shell(&block, &work)? {
-                    Some(command) => command,
-                    None => continue,
-                },
-                "python" => python(&block, &work, target)?,
-                _ => continue,
-            };
+        for block in with_outputs(fenced(&text)) {
             let name = format!("{page}:{}", block.line);
-            println!("---- {name}\n{}", block.text);
-            let transcript = process::transcript(&mut command, Some(limit(&block)))?;
-            println!("{}", transcript.text());
-            let failure = format!("{name}: {}", transcript.ending());
-            report.add(transcript.success(), failure);
+            match run(&block, &name, &work, target)? {
+                Outcome::Left => {}
+                Outcome::Passed => report.passed += 1,
+                Outcome::Noted(note) => report.notes.push(note),
+                Outcome::Failed(failure) => report.failures.push(failure),
+            }
         }
     }
+    match book::try_build()? {
+        true => report.passed += 1,
+        false => report.notes.push(NO_HTML.into()),
+    }
     Ok(report)
+}
+
+/// What became of a block.
+enum Outcome {
+    /// There is nothing to run in it, or another step runs it.
+    Left,
+    Passed,
+    Noted(String),
+    Failed(String),
+}
+
+fn run(block: &Block, name: &str, work: &Path, target: Target) -> Result<Outcome> {
+    if let Some(reason) = block.mark.strip_prefix(NOT_RUN) {
+        return Ok(match reason.trim() {
+            "" => Outcome::Failed(format!("{name}: expected a reason after {NOT_RUN}")),
+            reason => Outcome::Noted(format!("not run: {name}: {reason}")),
+        });
+    }
+    let mut command = match block.mark.as_str() {
+        "sh" => match shell(block, work)? {
+            Some(command) => command,
+            None => return Ok(Outcome::Left),
+        },
+        "python" => python(block, work, target)?,
+        "rust" => return Ok(Outcome::Left),
+        mark if is_read_only(mark) => return Ok(Outcome::Left),
+        mark => return Ok(Outcome::Failed(format!("{name}: a block marked '{mark}'"))),
+    };
+    println!("---- {name}\n{}", block.text);
+    let transcript = process::transcript(&mut command, Some(limit(block)))?;
+    println!("{}", transcript.text());
+    Ok(match fault(block, &transcript) {
+        Some(fault) => Outcome::Failed(format!("{name}: {fault}")),
+        None => Outcome::Passed,
+    })
+}
+
+/// Whether nothing can be done with blocks of this mark. Words behind the first are for a test that knows them.
+fn is_read_only(mark: &str) -> bool {
+    let word = mark.split_whitespace().next();
+    word.is_some_and(|word| READ_ONLY.contains(&word))
+}
+
+/// What is wrong with how a block ran.
+fn fault(block: &Block, transcript: &Transcript) -> Option<String> {
+    if !transcript.success() {
+        return Some(transcript.ending());
+    }
+    let shown = block.output.as_deref();
+    let expected = if block.mark == "python" {
+        shown.or(Some(""))
+    } else {
+        shown
+    };
+    let printed = transcript.text();
+    let differs = expected.is_some_and(|expected| expected != printed);
+    differs.then(|| match shown {
+        None => "prints what no block marked 'output' shows".to_owned(),
+        Some(_) => "prints something else than the block below it shows".to_owned(),
+    })
 }
 
 fn limit(block: &Block) -> Duration {
@@ -151,7 +218,7 @@ fn fenced(page: &str) -> Vec<Block> {
                 open = Some(Block {
                     line: number + 2,
                     mark: mark.trim().to_owned(),
-                    text: String::new(),
+                    ..Block::default()
                 });
             }
             (Some(block), None) => {
@@ -165,9 +232,34 @@ fn fenced(page: &str) -> Vec<Block> {
     blocks
 }
 
+/// The blocks with what they print, which is the next block if that is marked so.
+fn with_outputs(blocks: Vec<Block>) -> Vec<Block> {
+    let mut whole: Vec<Block> = Vec::new();
+    for block in blocks {
+        match whole.last_mut() {
+            Some(before) if block.mark == "output" && before.output.is_none() => {
+                before.output = Some(block.text);
+            }
+            _ => whole.push(block),
+        }
+    }
+    whole
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_with_rust_are_tests_of_the_crate() {
+        let crate_root = fs::read_to_string(paths::root().join("src/lib.rs")).expect("the crate");
+        for page in book::pages().expect("the list of pages") {
+            let text = fs::read_to_string(paths::root().join(&page)).expect("a page");
+            let has_rust = fenced(&text).iter().any(|block| block.mark == "rust");
+            let included = format!("include_str!(\"../{}\")", page.display());
+            assert!(!has_rust || crate_root.contains(&included), "{included}");
+        }
+    }
 
     #[test]
     fn each_difference_from_the_ports_own_module_names_the_scripts_that_show_it() {
@@ -193,24 +285,33 @@ mod tests {
     fn fenced_blocks_carry_mark_line_and_text() {
         let blocks = fenced("text\n```sh\nls\npwd\n```\nmore\n```\nplain\n```\n");
         let expected = [(3, "sh", "ls\npwd\n"), (8, "", "plain\n")];
-        let expected = expected.map(|(line, mark, text)| Block {
+        let expected = expected.map(|(line, mark, text)| block(line, mark, text));
+        assert_eq!(blocks, expected);
+    }
+
+    fn block(line: usize, mark: &str, text: &str) -> Block {
+        Block {
             line,
             mark: mark.into(),
             text: text.into(),
-        });
-        assert_eq!(blocks, expected);
+            output: None,
+        }
+    }
+
+    #[test]
+    fn output_belongs_to_the_block_before_it() {
+        let page = "```python\nprint(1)\n```\n\nprints\n\n```output\n1\n```\n```output\n2\n```\n";
+        let blocks = with_outputs(fenced(page));
+        let marks: Vec<_> = blocks.iter().map(|block| block.mark.as_str()).collect();
+        assert_eq!(marks, ["python", "output"], "the second belongs to none");
+        assert_eq!(blocks[0].output.as_deref(), Some("1\n"));
     }
 
     #[test]
     fn shell_block_that_only_runs_the_tests_is_left_out() {
-        let block = |text: &str| Block {
-            line: 1,
-            mark: "sh".into(),
-            text: text.into(),
-        };
         let work = Path::new("unused");
         let left = |text| {
-            shell(&block(text), work)
+            shell(&block(1, "sh", text), work)
                 .expect("no file is touched")
                 .is_some()
         };

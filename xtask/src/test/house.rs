@@ -1,5 +1,5 @@
 //! The step that holds how source files know one another: no circle of imports in a crate, and no crate of ours that it may not
-//! know. And that the module's messages are short enough.
+//! know. And that the module's messages are short enough, and that manifests say what registries want to know.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::Report;
+use super::manifests;
 use super::messages;
 use crate::paths;
 
@@ -27,6 +28,10 @@ const HOUSES: &[House] = &[
         may_import: &["farcall_arch", "farcall_memory"],
     },
     House {
+        source: "derive/src",
+        may_import: &[],
+    },
+    House {
         source: "engine/src",
         may_import: &["farcall_arch", "farcall_memory"],
     },
@@ -35,6 +40,7 @@ const HOUSES: &[House] = &[
         may_import: &[
             "farcall_arch",
             "farcall_cdecl",
+            "farcall_derive",
             "farcall_engine",
             "farcall_memory",
         ],
@@ -51,6 +57,10 @@ const HOUSES: &[House] = &[
             "farcall_engine",
             "farcall_memory",
         ],
+    },
+    House {
+        source: "cli/src",
+        may_import: &["farcall", "farcall_arch", "farcall_cdecl"],
     },
     House {
         source: "soak/src",
@@ -84,6 +94,11 @@ pub fn house() -> Result<Report> {
         );
     }
     let messages = messages::too_long()?;
+    let manifests = manifests::faults()?;
+    report.add(
+        manifests.is_empty(),
+        format!("manifests: {}", manifests.join("; ")),
+    );
     report.add(
         messages.is_empty(),
         format!("messages that are too long: {}", messages.join("; ")),

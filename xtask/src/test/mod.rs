@@ -1,6 +1,7 @@
 //! `cargo xtask test`: the list of steps, and what is told of them at the end.
 
 mod cargo;
+mod cli;
 mod configurations;
 mod conformance;
 mod counts;
@@ -12,6 +13,7 @@ mod hardened;
 mod house;
 mod installed;
 mod interface;
+mod manifests;
 mod messages;
 mod needs;
 mod older;
@@ -159,11 +161,7 @@ const STEPS: &[Step] = &[
         "the files of our libffi are what a distribution wants them to be",
         packaged::files,
     ),
-    Step::once(
-        "dist",
-        "the packages have what they should, and work without Rust",
-        dist::packages,
-    ),
+    Step::once("dist", "the packages work without Rust", dist::packages),
     Step::each(
         "interface",
         "the linker and the compiler see in our libffi what is in others",
@@ -195,6 +193,11 @@ const STEPS: &[Step] = &[
         scripts::module,
     )
     .after("build"),
+    Step::once(
+        "cli",
+        "the program farcall prints what it should, and its modules run",
+        cli::cli,
+    ),
     Step::each(
         "hardened",
         "all of it works where the system refuses executable memory",

@@ -1,15 +1,15 @@
 //! A second opinion on every plan.
 //!
-//! The planner says where values go; this says whether that can be true at all, from the signature and the
-//! register table alone. It shares no step with the planner: it looks at values byte by byte and counts registers, where
-//! the planner goes by numbers and places them. Rules:
+//! The planner says where values go. This file checks whether that can be true, from the signature and the
+//! register table alone. It shares no step with the planner: it looks at values byte by byte and counts registers, while
+//! the planner places numbers. Rules:
 //!
 //! * Every byte of every value, padding aside, is moved exactly once, between its own place on the interpreter's side and a place of
 //!   its class, and scalars are extended by their type.
 //! * No two moves of one direction share a register or a stack byte, mirrors included, and no two copies a byte.
-//! * Every register is one that the convention lends to that purpose, and the next one in its order; nothing is on the stack while
+//! * Every register is one that the convention has for that purpose, and the next one in its order; nothing is on the stack while
 //!   there are registers for all of it.
-//! * Stack places have the size that the convention gives them, lie in the order of the arguments without gaps but for
+//! * Stack places have the size that the convention gives them, lie in the order of the arguments with no gaps except for
 //!   alignment, above the shadow space, and the stack area covers them and is aligned.
 //! * Variadic arguments are where the convention wants those, and a mirror is there for each argument that needs one.
 

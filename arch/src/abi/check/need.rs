@@ -1,4 +1,4 @@
-//! What a value needs under a convention, judged by its bytes: how many registers of which kind, how much stack.
+//! The registers of each kind and the stack that a value needs under a convention, judged by its bytes.
 
 use super::{Abi, Convention, Fpr, Gpr, Place, Variadics};
 use crate::layout::{Number, SLOT};
@@ -182,7 +182,7 @@ pub(super) fn on_stack(abi: Abi, signature: &Signature, index: usize) -> StackNe
     }
 }
 
-/// The alignment that counts: of the members where the convention goes by those, and else what is `usual`.
+/// The alignment that counts: that of the members where the convention says so, or else the `usual` one.
 fn declared(row: &Convention, ty: &Type, usual: u32) -> u32 {
     match ty {
         Type::Struct(members) if row.natural_alignment => members.natural_align(),

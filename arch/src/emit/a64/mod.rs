@@ -79,7 +79,7 @@ const MOST_UNITS: u32 = 4095;
 /// The bytes of a frame record: the caller's `x29` and the return address.
 const FRAME_RECORD: u32 = 16;
 
-/// The code of one function, as far as it is emitted.
+/// The code of one function, as far as it has been emitted.
 struct Emitter {
     ops: Buffer<Aarch64Relocation>,
     abi: Abi,

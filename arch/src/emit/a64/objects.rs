@@ -446,7 +446,7 @@ impl Emitter {
         dynasm!(self.ops ; .arch aarch64 ; orr XSP(to), X(through), 1);
     }
 
-    /// Makes a small integer of one of all bits, through another register. Goes to `large` with one that does not fit.
+    /// Makes a small integer of a 64-bit integer, through another register. Goes to `large` if it does not fit.
     pub(super) fn tag_word(
         &mut self,
         to: Gpr,

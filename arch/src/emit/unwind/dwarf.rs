@@ -115,7 +115,7 @@ fn common_entry(machine: &Machine, start: Start) -> Section {
     entry
 }
 
-/// The FDE, behind its length, right behind a CIE of so many bytes.
+/// The FDE, behind its length, right behind a CIE of this many bytes.
 fn frame_entry(code: &Code, start: Start, machine: &Machine, common: usize) -> Section {
     let mut entry = Section(List::new());
     // From here back to the CIE's length: over the FDE's own, and the CIE.
@@ -176,7 +176,7 @@ impl Section {
         self.0.push(number as u8);
     }
 
-    /// Moves on by so many units of code.
+    /// Moves on by this many units of code.
     fn advance(&mut self, units: u32) {
         match (units, u8::try_from(units), u16::try_from(units)) {
             (0, ..) => {}

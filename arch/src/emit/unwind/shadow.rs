@@ -1,7 +1,7 @@
 //! The frame's state beside the code: for each byte of it two more, which say how to unwind from there.
 //!
 //! One FDE describes all code that a program ever makes, as it is part of the program. Its rules are DWARF expressions that read these
-//! bytes at fixed distances from the instruction pointer. So nobody is told of code that is made, and nothing is searched.
+//! bytes at fixed distances from the instruction pointer. So generated code needs no registration, and unwinders search no list.
 //!
 //! | byte | bits | |
 //! | --- | --- | --- |

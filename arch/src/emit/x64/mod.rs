@@ -77,7 +77,7 @@ pub(super) const FILLER: u8 = 0xcc;
 /// DWARF's number for rbx (psABI figure 3.36).
 const DWARF_RBX: u16 = 3;
 
-/// The code of one function, as far as it is emitted.
+/// The code of one function, as far as it has been emitted.
 struct Emitter {
     ops: Buffer<X64Relocation>,
     abi: Abi,
@@ -112,7 +112,7 @@ impl Emitter {
     }
 
     fn finish(self) -> Result<Code, OutOfMemory> {
-        // Which branches are short goes by how many there have been.
+        // The number of a branch decides whether it is short.
         self.branches.emitted.finish()?;
         Ok(Code {
             abi: self.abi,

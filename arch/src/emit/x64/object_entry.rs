@@ -154,7 +154,7 @@ impl EntrySteps for Emitter {
         write!(self, mov QWORD field(catch.prev), Rq(CALLER));
         dynasm!(self.ops ; .arch x64 ; lea Rq(CALLER), [=>landing]);
         write!(self, mov QWORD field(catch.instruction_pointer), Rq(CALLER));
-        // The word below the stack pointer: whoever raises is done with its own frames there by then.
+        // The word below the stack pointer: the raising function no longer needs its own frames there.
         dynasm!(self.ops ; .arch x64 ; lea Rq(CALLER), [rsp - 8]);
         write!(self, mov QWORD field(catch.stack_pointer), Rq(CALLER));
         let saved = self.abi.convention().callee_saved;

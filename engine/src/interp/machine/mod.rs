@@ -1,7 +1,6 @@
-//! The machine code that is there from the start: a call with any registers and any stack, and the entry of any callback.
+//! The machine code that is part of the program: a call with any registers and any stack, and the entry of any callback.
 //!
-//! Each is written once for a machine, knows registers and nothing of signatures, and comes with unwind information, so that
-//! exceptions pass. Calls and entries exchange an [`Image`] of the registers with Rust.
+//! Each is written once for each machine, and knows registers, but no signatures. It has unwind information, so exceptions cross it. Calls and entries exchange an [`Image`] of the registers with Rust.
 
 #[cfg(target_arch = "aarch64")]
 #[macro_use]
@@ -74,7 +73,7 @@ impl Image {
         match place {
             Place::Int(register) => ptr::from_mut(&mut self.ints[usize::from(register)]).cast(),
             Place::Fp(register) => self.fps[usize::from(register)].as_mut_ptr(),
-            // SAFETY: the caller vouches for the place.
+            // SAFETY: a place on the stack lies within the stack arguments, by the contract of this function.
             Place::Stack { offset, .. } => unsafe { stack.add(offset as usize) },
             // No argument is in one.
             Place::X87(_) => ptr::null_mut(),

@@ -1,4 +1,4 @@
-//! Live pages that are exchanged for others.
+//! Exchanges live pages for others.
 
 use super::fences::sync_icache;
 use crate::sys::posix::memory::Reserved;
@@ -27,7 +27,8 @@ pub(super) unsafe fn replace_pages(to: NonNull<u8>, from: Reserved) -> io::Resul
     let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
     // SAFETY: what is executed there goes on to be, and nobody writes to any of it.
     unsafe { perf::note_pages(to, len) };
-    // SAFETY: the caller owns both ranges.
+    // SAFETY: both ranges are the caller's, and `from` holds all code of `to` that is in use, so a thread that executes there finds the
+    // same bytes after the exchange: the contract of this function.
     let moved = unsafe { libc::mremap(start, len, len, flags, to.as_ptr().cast::<c_void>()) };
     if moved == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());

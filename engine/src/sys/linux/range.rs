@@ -1,8 +1,8 @@
-//! The addresses that code is put at: a range that belongs to this program (or to the library that this is part of), reserved as its
-//! `.bss` is, where it takes no space in the file. It is a section of its own: linkers put it behind `.bss`, whose variables then share pages.
+//! The addresses for code: a range that belongs to this program (or to the library that this is part of). It is reserved as
+//! `.bss` is, and takes no space in the file. It is a section of its own: linkers put it behind `.bss`, whose variables then share pages.
 //!
-//! One FDE of the program's own `.eh_frame` describes all of it, so unwinders, debuggers and profilers find it as they find any
-//! function, and nobody is told of code that is made: no lock is taken, and no exception gets slower with the number of functions. Its rules
+//! One FDE of the program's own `.eh_frame` describes all of it, so unwinders, debuggers and profilers find generated code as they find any
+//! function. Nothing is registered: no lock is taken, and no exception gets slower with the number of functions. The FDE's rules
 //! are expressions that read the state of the frame beside the code ([`farcall_arch::emit::unwind::shadow`]).
 //!
 //! ```text
@@ -220,7 +220,8 @@ impl UnwindEntry {
 /// # Safety
 /// * Nobody else writes there, and nobody reads what is written.
 unsafe fn write(to: NonNull<u8>, bytes: &[u8]) {
-    // SAFETY: the caller vouches for the place.
+    // SAFETY: nobody else reads or writes there, by the contract of this function, and the place has room for the bytes, which lie
+    // within the range.
     let there = unsafe { std::slice::from_raw_parts_mut(to.as_ptr(), bytes.len()) };
     // Looking at a page that is not there yet takes as long as writing to it.
     if bytes.iter().any(|byte| *byte != 0) || there != bytes {

@@ -1,5 +1,5 @@
-//! What Apple's systems have of their own: pages that are mapped a second time, and, on Macs with Apple's processors, memory for code that
-//! each thread may write for a while.
+//! Apple's own ways: mapping pages a second time and, on Macs with Apple's processors, memory for code that each thread may write
+//! for a while.
 
 #[cfg(all(target_os = "macos", target_arch = "aarch64"))]
 pub(crate) use jit::{CodeRange, code_grain, place_block};
@@ -36,7 +36,8 @@ unsafe extern "C" {
 pub(super) unsafe fn copy_from_file(code: *const u8, to: NonNull<u8>, len: usize) -> bool {
     let mut address = to.as_ptr() as usize;
     let (mut protection, mut max_protection) = (0, 0);
-    // SAFETY: the caller vouches for both ranges; the call replaces what is mapped at `to`.
+    // SAFETY: `to` is a range of the caller's, by the contract of this function, so what is mapped there may be replaced; the code is
+    // the program's, and only read.
     let result = unsafe {
         vm_remap(
             mach_task_self_,
@@ -122,7 +123,8 @@ mod jit {
         /// # Safety
         /// * The bytes lie within the range, and no code in use where they go. Other code in the same pages may be in use.
         pub unsafe fn write(&mut self, offset: usize, bytes: &[u8]) -> io::Result<()> {
-            // SAFETY: the caller's range; `&mut self` keeps other writers away.
+            // SAFETY: the bytes lie within the range, where no code is in use, by the contract of this function; `&mut self` keeps
+            // other writers away.
             unsafe {
                 let target = self.start().add(offset).as_ptr();
                 writing(|| target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()));

@@ -1,4 +1,4 @@
-//! What debuggers are told of generated code, by gdb's "JIT Compilation Interface", which lldb knows too: a list of small object
+//! Tells debuggers of generated code, by gdb's "JIT Compilation Interface", which lldb knows too: a list of small object
 //! files in memory, and a function that is called when the list has changed, where a debugger has its breakpoint.
 //!
 //! A debugger takes longer with each further file, so only so many are told. All of this happens under the lock of the process.
@@ -136,7 +136,7 @@ impl Entry {
 /// # Safety
 /// * The lock is held.
 unsafe fn announce(entry: *mut Listed, action: u32) {
-    // SAFETY: the caller holds the lock.
+    // SAFETY: the lock is held, by the contract of this function, so nobody else touches the list.
     unsafe {
         let list = &raw mut __jit_debug_descriptor;
         (*list).relevant = entry;

@@ -34,11 +34,14 @@ unsafe impl Send for Handle {}
 /// `RTLD_NOW | RTLD_LOCAL`: every symbol is resolved at once, and none is lent to other libraries.
 pub(crate) const DEFAULT_OPEN_FLAGS: i32 = libc::RTLD_NOW | libc::RTLD_LOCAL;
 
-/// A script may name a script, so many times over.
+/// How deep scripts that name scripts may nest.
 const DEPTH: usize = 8;
 
-/// How many libraries scripts may name for one that is opened.
+/// How many libraries the scripts behind one opened name may name.
 const LIBRARIES: usize = 64;
+
+/// Bytes of names that take no memory, their NUL included.
+const SHORT: usize = 64;
 
 /// A path as C has it.
 pub fn path_of(bytes: &[u8]) -> Option<&OsStr> {
@@ -57,7 +60,7 @@ impl LoadedLibrary {
             _ => flags,
         };
         let path = path.map(OsStr::as_bytes);
-        // SAFETY: the caller vouches for the initialisers.
+        // SAFETY: the library's initialisers and finalisers are sound to run, by the contract of this function.
         let failure = match unsafe { Handle::open(path, flags) } {
             Ok(first) => {
                 let others = Vec::new();
@@ -69,7 +72,7 @@ impl LoadedLibrary {
             flags,
             handles: Vec::new(),
         };
-        // SAFETY: the caller vouches for the initialisers.
+        // SAFETY: the initialisers and finalisers of what a linker script names are the library's, by the contract of this function.
         unsafe { named.open_instead(path.unwrap_or_default(), failure, Namer::default())? };
         let mut others = named.handles;
         // A script that names no library is an error.
@@ -79,13 +82,25 @@ impl LoadedLibrary {
 
     /// The address of a symbol, which may be null. There is no NUL in its name.
     pub fn symbol(&self, name: &str) -> Result<*mut c_void> {
-        let name = c_string(name.as_bytes())?;
-        let failure = match self.first.symbol(&name) {
+        let mut short = [0; SHORT];
+        let long;
+        let name = match short.get_mut(..name.len()) {
+            // Few are longer. A NUL is behind it.
+            Some(place) if name.len() < SHORT => {
+                place.copy_from_slice(name.as_bytes());
+                &short
+            }
+            _ => {
+                long = c_string(name.as_bytes())?;
+                &*long
+            }
+        };
+        let failure = match self.first.symbol(name) {
             Err(LoaderFailure::Said(failure)) => failure,
             found => return found,
         };
         for other in &self.others {
-            match other.symbol(&name) {
+            match other.symbol(name) {
                 Err(LoaderFailure::Said(_)) => {}
                 found => return found,
             }
@@ -107,7 +122,8 @@ impl Handle {
         let path = path.as_ref().map_or(ptr::null(), |path| path.as_ptr());
         // The loader need not set errno, so an old value must not be taken for its word.
         clear_errno();
-        // SAFETY: the path is null or a string; the caller vouches for the initialisers.
+        // SAFETY: the path is null or ends with a NUL byte; the library's initialisers are sound to run, by the contract of this
+        // function.
         let handle = unsafe { libc::dlopen(path.cast(), flags) };
         let code = io::Error::last_os_error().raw_os_error().unwrap_or(0);
         match NonNull::new(handle) {
@@ -140,12 +156,13 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // SAFETY: the handle is this value's own; who opened it vouches for the finalisers.
+        // SAFETY: the handle is this value's own and is closed once. The finalisers are sound to run: whoever opened the library
+        // promised that.
         unsafe { libc::dlclose(self.0.as_ptr()) };
     }
 }
 
-/// What a script names, as it is opened.
+/// The libraries that a script names, while they are being opened.
 struct Named {
     flags: i32,
     handles: Vec<Handle>,
@@ -165,7 +182,7 @@ impl Named {
     /// * As for [`LoadedLibrary::open`].
     unsafe fn open(&mut self, path: &[u8], namer: Namer<'_>) -> Result<()> {
         self.handles.try_reserve(1).map_err(OutOfMemory::from)?;
-        // SAFETY: the caller vouches for the initialisers.
+        // SAFETY: the contract of this function is that of `Handle::open`.
         match unsafe { Handle::open(Some(path), self.flags) } {
             Ok(_) if self.handles.len() == LIBRARIES => {
                 let text = format_args!("more than {LIBRARIES} libraries");
@@ -219,7 +236,7 @@ impl Named {
             return Err(wrong_script(file, text)?);
         }
         let depth = namer.depth + 1;
-        // SAFETY: the caller vouches for the initialisers.
+        // SAFETY: the contract of this function is that of `open_all`.
         unsafe { self.open_all(&script, Namer { file, depth }) }
     }
 
@@ -228,7 +245,7 @@ impl Named {
     unsafe fn open_all(&mut self, script: &Script<'_>, namer: Namer<'_>) -> Result<()> {
         let before = self.handles.len();
         for item in script.items.iter().filter(|item| !item.is_static()) {
-            // SAFETY: the caller vouches for the initialisers.
+            // SAFETY: the contract of this function is that of `open_item`.
             match unsafe { self.open_item(script, item, namer) } {
                 Err(LoaderFailure::Said(_)) if item.as_needed => {}
                 opened => opened?,
@@ -255,7 +272,7 @@ impl Named {
     ) -> Result<()> {
         let name = item.file_name()?;
         if name.starts_with(b"/") {
-            // SAFETY: the caller vouches for the initialisers.
+            // SAFETY: the contract of this function is that of `open`.
             return unsafe { self.open(&name, namer) };
         }
         let slash = namer.file.iter().rposition(|byte| *byte == b'/');

@@ -38,7 +38,8 @@ unsafe extern "C" fn look_into(
     _: libc::size_t,
     search: *mut c_void,
 ) -> c_int {
-    // SAFETY: the caller vouches for both; the loader has as many headers as it says.
+    // SAFETY: the loader gives valid information, with as many headers as it says, and hands on the `Search` that it was given: the
+    // contract of this function.
     let (info, search, headers) = unsafe {
         let info = &*info;
         let headers = std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into());
@@ -66,7 +67,7 @@ unsafe extern "C" fn look_into(
 /// # Safety
 /// * `name` is null or a string of C's.
 unsafe fn path(name: *const libc::c_char) -> Option<PathBuf> {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: `name` is not null here, so it is a string of C's, by the contract of this function.
     let name = (!name.is_null()).then(|| unsafe { CStr::from_ptr(name) });
     match name.filter(|name| !name.is_empty()) {
         Some(name) => Some(OsStr::from_bytes(name.to_bytes()).into()),

@@ -18,7 +18,7 @@ pub(crate) fn page_size() -> usize {
     }
 }
 
-/// Addresses of which nobody else has one.
+/// Reserved addresses, which belong to their owner alone.
 ///
 /// They are private: what a child of fork() will write there is its own, and so is what the parent writes.
 #[derive(Debug)]
@@ -111,7 +111,8 @@ pub(crate) unsafe fn map(
     flags: i32,
 ) -> io::Result<NonNull<u8>> {
     let flags = flags | libc::MAP_PRIVATE | libc::MAP_ANON;
-    // SAFETY: the caller vouches for the range.
+    // SAFETY: a new range is nobody's; with MAP_FIXED the range is the caller's, by the contract of this function, so what is mapped
+    // there may be replaced.
     let start = unsafe { libc::mmap(at.cast(), len, protection, flags, -1, 0) };
     if start == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());
@@ -124,7 +125,7 @@ pub(crate) unsafe fn map(
 /// # Safety
 /// * Nobody uses a right that they lose.
 pub(crate) unsafe fn protect(start: NonNull<u8>, len: usize, protection: i32) -> io::Result<()> {
-    // SAFETY: the caller vouches for the range.
+    // SAFETY: nobody uses a right that the pages lose, by the contract of this function.
     match unsafe { libc::mprotect(start.as_ptr().cast(), len, protection) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
@@ -139,7 +140,7 @@ pub(crate) unsafe fn protect(start: NonNull<u8>, len: usize, protection: i32) ->
 /// # Safety
 /// * The range consists of whole pages that can be read, and which nobody else writes.
 pub(crate) unsafe fn make_executable(start: NonNull<u8>, len: usize) -> io::Result<()> {
-    // SAFETY: the caller vouches for the range.
+    // SAFETY: the range consists of pages that can be read and that nobody else writes, by the contract of this function.
     sync_icache_here(unsafe { std::slice::from_raw_parts(start.as_ptr(), len) });
     // SAFETY: as above; nobody writes there, so nobody loses a right they use.
     unsafe { protect(start, len, libc::PROT_READ | libc::PROT_EXEC) }

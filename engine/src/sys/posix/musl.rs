@@ -1,4 +1,4 @@
-//! What musl's C library wants otherwise.
+//! Where musl differs from other C libraries.
 
 use crate::sys::face::{THREAD_ENDS, ThreadEnd};
 use std::arch::naked_asm;

@@ -1,7 +1,7 @@
 //! Code by mmap() and mprotect() alone, for systems that cannot exchange live pages, and threads that fence themselves.
 //!
-//! Pages of code are completed before they are shown. What is published has pages of its own: while one is written it cannot
-//! be executed, so nothing may be in use there. What a function leaves of its last page is the price.
+//! Pages of code are completed before they are shown. Each publication has pages of its own: a page cannot be executed while it is
+//! written, so nothing in it may be in use. The unused rest of each function's last page is the price.
 
 #[cfg(not(all(target_os = "macos", target_arch = "aarch64")))]
 pub(crate) use range::{CodeRange, code_grain};
@@ -63,8 +63,8 @@ mod range {
         /// * `offset` is a multiple of [`code_grain`]. The bytes lie within the range, and no code in use lies in their pages.
         pub unsafe fn write(&mut self, offset: usize, bytes: &[u8]) -> io::Result<()> {
             let len = bytes.len().next_multiple_of(page_size());
-            // SAFETY: the caller's offset lies within the range. Nobody executes in these pages, so nobody loses a right, and
-            // `&mut self` keeps other writers away.
+            // SAFETY: the bytes lie within the range, by the contract of this function. Nobody executes in these pages, so nobody loses
+            // a right, and `&mut self` keeps other writers away.
             unsafe {
                 let start = self.start().add(offset);
                 protect(start, len, libc::PROT_READ | libc::PROT_WRITE)?;

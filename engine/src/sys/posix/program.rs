@@ -26,7 +26,7 @@ pub(crate) unsafe fn copy_code(
     distance: usize,
     data_len: usize,
 ) -> Option<NonNull<u8>> {
-    // SAFETY: the caller vouches for all of it.
+    // SAFETY: the contract of this function is that of `place`; the copier writes only to the range that `place` gives it.
     unsafe { place(code, code_len, distance, data_len, copy_in_memory) }
 }
 
@@ -40,7 +40,7 @@ pub(crate) unsafe fn map_code(
     distance: usize,
     data_len: usize,
 ) -> Option<NonNull<u8>> {
-    // SAFETY: the caller vouches for all of it.
+    // SAFETY: the contract of this function is that of `place`; the copier writes only to the range that `place` gives it.
     unsafe { place(code, code_len, distance, data_len, copy_from_file) }
 }
 
@@ -75,7 +75,7 @@ unsafe fn place(
 /// * `to` is a range of the caller's, as long as the code.
 unsafe fn copy_in_memory(code: *const u8, to: NonNull<u8>, len: usize) -> bool {
     let writable = libc::PROT_READ | libc::PROT_WRITE;
-    // SAFETY: the caller vouches for both ranges.
+    // SAFETY: `to` is a range of the caller's, as long as the code, by the contract of this function.
     unsafe {
         if protect(to, len, writable).is_err() {
             return false;
@@ -97,7 +97,8 @@ unsafe fn copy_from_file(code: *const u8, to: NonNull<u8>, len: usize) -> bool {
     let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
     let protection = libc::PROT_READ | libc::PROT_EXEC;
     let to = to.as_ptr();
-    // SAFETY: the caller vouches for the ranges. Whether it is still the file that was loaded, its bytes tell.
+    // SAFETY: `to` is a range of the caller's, as long as the code, by the contract of this function. Whether the file is still the one
+    // that was loaded, its bytes tell.
     unsafe {
         let mapped = libc::mmap(to.cast(), len, protection, flags, file.as_raw_fd(), offset);
         mapped != libc::MAP_FAILED

@@ -1,7 +1,7 @@
-//! Code that the unwinder is told of, for as long as it lives, and debuggers.
+//! Registers code with the unwinder and with debuggers, for as long as the code lives.
 //!
-//! The unwinder takes a lock and searches for it. So this is for systems and processors where code cannot be described ahead of its
-//! being made, as it is on Linux x86-64 (`linux/range.rs`).
+//! The unwinder takes a lock and searches its list. So this is for systems and processors where nothing can describe code before it is
+//! made, as Linux x86-64 can (`linux/range.rs`).
 
 use super::debugger;
 use farcall_arch::emit::{Code, unwind};
@@ -61,7 +61,7 @@ impl UnwindEntry {
     /// # Safety
     /// * It is done once, and no thread executes the code.
     pub unsafe fn unregister(&self) {
-        // SAFETY: the section was registered, and the caller vouches for the rest.
+        // SAFETY: the section was registered and is taken away once, with no thread in its code, by the contract of this function.
         unsafe { __deregister_frame(description(&self.eh_frame)) }
         if let Some(entry) = &self.debugger {
             entry.unregister();

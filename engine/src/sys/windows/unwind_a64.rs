@@ -1,4 +1,4 @@
-//! What the unwinder is told of code on AArch64: nothing yet, so exceptions do not get past it.
+//! Unwind information on AArch64: none yet, so exceptions do not cross generated code.
 
 use farcall_arch::emit::Code;
 use std::borrow::Cow;

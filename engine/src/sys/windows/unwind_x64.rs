@@ -1,4 +1,4 @@
-//! What the unwinder is told of code on x86-64: `UNWIND_INFO` behind it.
+//! Unwind information on x86-64: `UNWIND_INFO` behind the code.
 
 use farcall_arch::emit::{Code, unwind};
 use std::borrow::Cow;
@@ -68,7 +68,7 @@ impl UnwindEntry {
     /// * It is done once, and no thread executes the code.
     pub unsafe fn unregister(&self) {
         if let Some(entry) = &self.0 {
-            // SAFETY: the table was registered, and the caller vouches for the rest.
+            // SAFETY: the table was registered and is taken away once, with no thread in its code, by the contract of this function.
             unsafe { RtlDeleteFunctionTable(&**entry) };
         }
     }

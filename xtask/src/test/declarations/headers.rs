@@ -123,6 +123,12 @@ const WINDOWS: [&str; 21] = [
     "wincrypt.h",
 ];
 
+/// Bytes that declarations may take whatever their text.
+const ROOM: usize = 1024;
+
+/// Bytes that a constant may take beside those of its text, which may be no more than its name and a comma.
+const CONSTANT: usize = 16;
+
 /// What became of the headers.
 struct Sums<'a> {
     judge: Judge,
@@ -134,6 +140,11 @@ struct Sums<'a> {
     types: usize,
     constants: usize,
     nameless: usize,
+    /// Bytes of their texts, and of what is kept of these.
+    text: usize,
+    kept: usize,
+    /// The most that is kept, for each byte of the text.
+    most: f64,
     /// Those that are no C by themselves.
     refused: Vec<String>,
     /// What a compiler whose word is not final has otherwise.
@@ -195,6 +206,10 @@ fn by(
         "{} headers: {} types, {} functions and {} constants are as {} has them; {} functions have types that C cannot name",
         sums.headers, sums.types, sums.functions, sums.constants, judge.name, sums.nameless
     );
+    println!(
+        "{} bytes of memory for {} of text, and at most {:.2} for each of a header's",
+        sums.kept, sums.text, sums.most
+    );
     if !sums.refused.is_empty() {
         report.notes.push(format!(
             "{} takes these headers not by themselves: {}",
@@ -210,6 +225,10 @@ fn by(
         ));
     }
     report.add(sums.headers > 15, "there are headers");
+    report.add(
+        sums.kept < sums.text,
+        "all declarations take less memory than their text",
+    );
     Ok(())
 }
 
@@ -238,9 +257,27 @@ impl<'a> Sums<'a> {
             types: 0,
             constants: 0,
             nameless: 0,
+            text: 0,
+            kept: 0,
+            most: 0.0,
             refused: Vec::new(),
             differing: Vec::new(),
         }
+    }
+
+    /// Holds what is kept of a text to no more than the text, constants aside.
+    fn weigh(&mut self, name: &str, c: &Declarations, text: &str, report: &mut Report) {
+        let (kept, len) = (c.memory(), text.len());
+        self.text += len;
+        self.kept += kept;
+        if len > 8 * ROOM {
+            self.most = self.most.max(kept as f64 / len as f64);
+        }
+        let room = ROOM + CONSTANT * c.constants().count();
+        report.add(
+            kept <= len + room,
+            format!("{name}: {kept} bytes are kept of {len}"),
+        );
     }
 
     fn header(&mut self, name: &str, flags: &[String], report: &mut Report) -> Result<()> {
@@ -266,6 +303,7 @@ impl<'a> Sums<'a> {
             report.failures.push(format!("{name}, {by}: {error}"));
             return Ok(());
         }
+        self.weigh(name, &c, &text, report);
         // What is known without a header has to be what the header says.
         let bare = Declarations::new(platform(self.target))?;
         for (name, ty) in c.typedefs() {

@@ -75,10 +75,10 @@ impl Assertions {
         }
         for (name, value) in c.constants() {
             if let Constant::Integer(value) = value {
-                let suffix = if *value > i64::MAX.into() { "ull" } else { "" };
+                let suffix = if value > i64::MAX.into() { "ull" } else { "" };
                 let name = c.name(name);
                 // The least long is no constant of C's.
-                let shown = match *value == i64::MIN.into() {
+                let shown = match value == i64::MIN.into() {
                     true => "(-9223372036854775807 - 1)".to_owned(),
                     false => format!("{value}{suffix}"),
                 };
@@ -101,8 +101,8 @@ impl Assertions {
         self.types += 1;
         let fields = c.record(ty).and_then(|record| c.fields(record));
         for field in fields.unwrap_or_default() {
-            if let (Some(member), None) = (field.name, field.bits) {
-                let (member, offset) = (c.name(member), field.offset);
+            if let (Some(member), None) = (field.name, field.bits()) {
+                let (member, offset) = (c.name(member), field.offset());
                 let condition = format!("__builtin_offsetof({name}, {member}) == {offset}");
                 self.assert(&condition, &format!("{name}.{member}"))?;
             }

@@ -219,9 +219,9 @@ fn bit_fields(
     let mut count = 0;
     for (_, ty) in c.tags().take(WRITTEN) {
         for field in members(c, ty) {
-            if let (Some(name), Some((first, width))) = (field.name, field.bits) {
+            if let (Some(name), Some((first, width))) = (field.name, field.bits()) {
                 let (ty, name) = (c.show(ty), c.name(name));
-                let first = field.offset * 8 + u64::from(first);
+                let first = field.offset() * 8 + u64::from(first);
                 writeln!(
                     program,
                     "{{ static {ty} x; memset(&x, 0, sizeof x); x.{name} = -1; look(\"{ty}.{name}\", (void *)&x, sizeof x, {first}, {width}); }}"

@@ -1,7 +1,7 @@
 //! The machine code for System V processes.
 //!
-//! Frames of both conventions are made by the same code: a call loads all registers that any convention uses for arguments,
-//! and an entry is told apart by what it has to preserve.
+//! The same code makes frames of both conventions. A call loads all registers that any convention uses for arguments; entries differ in
+//! the registers that they preserve.
 
 // farcall_interp_call(frame, stack_len, fill, target)
 //

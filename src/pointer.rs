@@ -1,0 +1,239 @@
+//! Function pointers by their Rust types, and the closures that can stand behind them.
+
+use crate::arguments::Arguments;
+use crate::ctype::{CReturn, CType, Named, Shape, slots_of};
+use crate::panics;
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+
+/// What C calls a callback by: an `unsafe extern "C" fn` of up to 12 arguments, or a `*const c_void` where its type is not known to Rust.
+///
+/// ```
+/// use farcall::{Callback, Pointer};
+///
+/// fn is_same<P: Pointer>(callback: &Callback<P>, pointer: P) -> bool {
+///     callback.code() == pointer.address()
+/// }
+/// let callback = Callback::new(|_: i32| {})?;
+/// assert!(is_same(&callback, callback.as_ptr()));
+/// # Ok::<(), farcall::Error>(())
+/// ```
+pub trait Pointer: Copy + sealed::Sealed {
+    /// The address.
+    fn address(self) -> *const c_void;
+
+    /// # Safety
+    /// * There is a function of the type at the address.
+    #[doc(hidden)]
+    unsafe fn at(address: *const c_void) -> Self;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    pub trait Shared<P> {}
+    pub trait Mutable<P> {}
+}
+
+impl sealed::Sealed for *const c_void {}
+
+impl Pointer for *const c_void {
+    fn address(self) -> *const c_void {
+        self
+    }
+
+    unsafe fn at(address: *const c_void) -> *const c_void {
+        address
+    }
+}
+
+/// A function pointer whose type says its signature: an `unsafe extern "C" fn` of up to 12 [`CType`]s.
+///
+/// ```
+/// fn arguments<P: farcall::FnPointer>(_: P) -> usize {
+///     farcall::Signature::of::<P>().map_or(0, |signature| signature.len())
+/// }
+/// unsafe extern "C" fn add(a: i32, b: i32) -> i32 {
+///     a + b
+/// }
+/// assert_eq!(arguments(add as unsafe extern "C" fn(i32, i32) -> i32), 2);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no function pointer that C could call by a known signature",
+    note = "it wants an `unsafe extern \"C\" fn` of at most 12 arguments, each a `CType`"
+)]
+pub trait FnPointer: Pointer + 'static {
+    /// The arguments, as a tuple.
+    type Arguments: Arguments;
+    /// The result.
+    type Return: CReturn;
+
+    #[doc(hidden)]
+    const RETURN: Named;
+}
+
+// SAFETY: it is an address, `None` is null, and another address that C gives for a function is one.
+unsafe impl<P: FnPointer> CType for Option<P> {
+    /// A pointer to any function. By a name, as it has a place of its own in a declaration otherwise.
+    const SHAPE: Shape = Shape::Plain("void *");
+}
+
+/// A closure that C can call by a pointer of the type `P`, on any thread: an `Fn` whose arguments and result are [`CType`]s.
+///
+/// Rust finds `P` by the closure, whose arguments have to name their types.
+///
+/// ```
+/// use farcall::{Callback, Closure, FnPointer};
+///
+/// fn checked<P: FnPointer>(closure: impl Closure<P> + Send + Sync + 'static) -> bool {
+///     Callback::new(closure).is_ok()
+/// }
+/// assert!(checked(|a: i32, b: f64| f64::from(a) * b));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no closure that C could call",
+    note = "it wants an `Fn` of at most 12 arguments that name their types, each a `CType`, as is the result"
+)]
+pub trait Closure<P: FnPointer>: sealed::Shared<P> {
+    /// # Safety
+    /// * The slots are those of the arguments.
+    #[doc(hidden)]
+    unsafe fn run(&self, slots: *const u64) -> P::Return;
+
+    /// The function that runs a closure which owns nothing.
+    #[doc(hidden)]
+    fn entry() -> P;
+}
+
+/// The same for a closure that changes what it has borrowed: an `FnMut`.
+///
+/// ```
+/// use farcall::{Callback, ClosureMut, FnPointer};
+///
+/// fn lent<P: FnPointer>(closure: &mut impl ClosureMut<P>, user: impl FnOnce(P)) -> bool {
+///     Callback::scoped(closure, user).is_ok()
+/// }
+/// let mut sum = 0;
+/// // SAFETY: this is the closure, and nobody else calls it.
+/// assert!(lent(&mut |n: i32| sum += n, |pointer| unsafe { pointer(7) }));
+/// assert_eq!(sum, 7);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no closure that C could call",
+    note = "it wants an `FnMut` of at most 12 arguments that name their types, each a `CType`, as is the result"
+)]
+pub trait ClosureMut<P: FnPointer>: sealed::Mutable<P> {
+    /// # Safety
+    /// * The slots are those of the arguments.
+    #[doc(hidden)]
+    unsafe fn run_mut(&mut self, slots: *const u64) -> P::Return;
+}
+
+/// What C gets from a closure that has panicked.
+pub(crate) fn zero<R: CReturn>() -> R {
+    // SAFETY: zeros are a value of every such type.
+    unsafe { MaybeUninit::zeroed().assume_init() }
+}
+
+/// Calls a closure with arguments that lie in slots one behind the other.
+macro_rules! from_slots {
+    ($closure:expr, $slots:expr, $($T:ident $t:ident),*) => {{
+        let mut _next = 0;
+        $(
+            // SAFETY: the macro is used where the contract promises the slots of all these types.
+            let $t = unsafe { $slots.add(_next).cast::<$T>().read_unaligned() };
+            _next += slots_of::<$T>();
+        )*
+        $closure($($t),*)
+    }};
+}
+
+macro_rules! arity {
+    ($($T:ident $t:ident),*) => {
+        impl<R: CReturn, $($T: CType),*> sealed::Sealed for unsafe extern "C" fn($($T),*) -> R {}
+
+        impl<R: CReturn, $($T: CType),*> Pointer for unsafe extern "C" fn($($T),*) -> R {
+            fn address(self) -> *const c_void {
+                self as *const c_void
+            }
+
+            unsafe fn at(address: *const c_void) -> Self {
+                // SAFETY: `address` is that of a function of this type, by the contract of the trait's method.
+                unsafe { std::mem::transmute::<*const c_void, Self>(address) }
+            }
+        }
+
+        impl<R: CReturn, $($T: CType),*> FnPointer for unsafe extern "C" fn($($T),*) -> R {
+            type Arguments = ($($T,)*);
+            type Return = R;
+
+            const RETURN: Named = Named::of::<R>();
+        }
+
+        impl<F, R: CReturn, $($T: CType),*> sealed::Shared<unsafe extern "C" fn($($T),*) -> R> for F
+        where
+            F: Fn($($T),*) -> R,
+        {
+        }
+
+        impl<F, R: CReturn, $($T: CType),*> Closure<unsafe extern "C" fn($($T),*) -> R> for F
+        where
+            F: Fn($($T),*) -> R,
+        {
+            #[inline(always)]
+            unsafe fn run(&self, _slots: *const u64) -> R {
+                from_slots!(self, _slots, $($T $t),*)
+            }
+
+            fn entry() -> unsafe extern "C" fn($($T),*) -> R {
+                unsafe extern "C" fn enter<F: Fn($($T),*) -> R, R: CReturn, $($T: CType),*>($($t: $T),*) -> R {
+                    // SAFETY: it owns nothing and has no size, and there was one, which has not been dropped.
+                    let closure = unsafe { NonNull::<F>::dangling().as_ref() };
+                    if panics::may_wait() {
+                        return carefully::<F, R, $($T),*>($($t),*);
+                    }
+                    panics::caught(|| closure($($t),*)).unwrap_or_else(zero)
+                }
+                #[cold]
+                #[inline(never)]
+                #[allow(clippy::too_many_arguments, reason = "they are C's")]
+                fn carefully<F: Fn($($T),*) -> R, R: CReturn, $($T: CType),*>($($t: $T),*) -> R {
+                    // SAFETY: as above.
+                    let closure = unsafe { NonNull::<F>::dangling().as_ref() };
+                    panics::catching(|| closure($($t),*)).unwrap_or_else(zero)
+                }
+                enter::<F, R, $($T),*>
+            }
+        }
+
+        impl<F, R: CReturn, $($T: CType),*> sealed::Mutable<unsafe extern "C" fn($($T),*) -> R> for F
+        where
+            F: FnMut($($T),*) -> R,
+        {
+        }
+
+        impl<F, R: CReturn, $($T: CType),*> ClosureMut<unsafe extern "C" fn($($T),*) -> R> for F
+        where
+            F: FnMut($($T),*) -> R,
+        {
+            #[inline(always)]
+            unsafe fn run_mut(&mut self, _slots: *const u64) -> R {
+                from_slots!(self, _slots, $($T $t),*)
+            }
+        }
+    };
+}
+
+arity!();
+arity!(A a);
+arity!(A a, B b);
+arity!(A a, B b, C c);
+arity!(A a, B b, C c, D d);
+arity!(A a, B b, C c, D d, E e);
+arity!(A a, B b, C c, D d, E e, G g);
+arity!(A a, B b, C c, D d, E e, G g, H h);
+arity!(A a, B b, C c, D d, E e, G g, H h, I i);
+arity!(A a, B b, C c, D d, E e, G g, H h, I i, J j);
+arity!(A a, B b, C c, D d, E e, G g, H h, I i, J j, K k);
+arity!(A a, B b, C c, D d, E e, G g, H h, I i, J j, K k, L l);
+arity!(A a, B b, C c, D d, E e, G g, H h, I i, J j, K k, L l, M m);

@@ -1,0 +1,367 @@
+//! Callbacks with the Rust types of their arguments and result.
+
+use crate::callback::Callback;
+use crate::closure::{Body, WideHandler};
+use crate::ctype::{CReturn, slots_of};
+use crate::error::Result;
+use crate::panics;
+use crate::pointer::{Closure, ClosureMut, FnPointer, zero};
+use crate::signature::Signature;
+use farcall_engine::epoch::{Inside, Place, Thing};
+use farcall_engine::{self as engine, Handler};
+use farcall_memory::try_box;
+use std::cell::{Cell, UnsafeCell};
+use std::ffi::c_void;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+impl<P: FnPointer> Callback<P> {
+    /// A function pointer that calls `closure`, whose arguments and result have Rust types: each argument names its own, and they are
+    /// [`CType`](crate::CType)s, up to 12. The signature is theirs.
+    ///
+    /// C may call it on any thread, and several at once: so the closure is `Fn`, `Send` and `Sync`. It is `'static`, as nothing says how long C
+    /// keeps the pointer. [`Callback::scoped`] wants none of that.
+    ///
+    /// A closure that captures nothing costs no memory, and C enters it as it enters any function. Another one is announced as running, so that
+    /// it may be closed meanwhile.
+    ///
+    /// # Errors
+    /// [`EngineError::ExecutableMemory`](crate::EngineError::ExecutableMemory), [`Error::OutOfMemory`](crate::Error::OutOfMemory), and those
+    /// of [`Signature::of`].
+    ///
+    /// ```
+    /// use farcall::{Callback, Library};
+    /// use std::ffi::c_void;
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    ///
+    /// let comparisons = Arc::new(AtomicUsize::new(0));
+    /// let counted = comparisons.clone();
+    /// let compare = Callback::new(move |a: *const c_void, b: *const c_void| -> i32 {
+    ///     counted.fetch_add(1, Ordering::Relaxed);
+    ///     // SAFETY: qsort() hands on the addresses of two elements.
+    ///     let (a, b) = unsafe { (*a.cast::<u16>(), *b.cast::<u16>()) };
+    ///     a.cmp(&b) as i32
+    /// })?;
+    ///
+    /// type Compare = unsafe extern "C" fn(*const c_void, *const c_void) -> i32;
+    /// let mut numbers = [3_u16, 1, 2];
+    /// // SAFETY: qsort() is declared as it is, and sorts an array of that many elements of that size.
+    /// unsafe {
+    ///     let qsort = Library::this()?
+    ///         .function("void qsort(void *, size_t, size_t, int (*)(const void *, const void *))")?
+    ///         .typed::<(*mut c_void, usize, usize, Option<Compare>), ()>()?;
+    ///     qsort.call((numbers.as_mut_ptr().cast(), 3, 2, Some(compare.as_ptr())))?;
+    /// }
+    /// assert_eq!(numbers, [1, 2, 3]);
+    /// assert!(comparisons.load(Ordering::Relaxed) >= 2);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn new<C>(closure: C) -> Result<Callback<P>>
+    where
+        C: Closure<P> + Send + Sync + 'static,
+    {
+        let signature = Signature::of::<P>()?;
+        if size_of::<C>() > 0 || std::mem::needs_drop::<C>() {
+            let pointer = PhantomData::<fn() -> P>;
+            return Callback::of_body(signature, Typed { closure, pointer });
+        }
+        // There is one, and it is not dropped: that is all there is to a closure without content.
+        std::mem::forget(closure);
+        let entry = C::entry().address().cast_mut().cast();
+        // SAFETY: no function is at address 0.
+        let entry = unsafe { NonNull::new_unchecked(entry) };
+        let compiled = signature.inner().compiled.clone();
+        // SAFETY: the entry is a function of the signature, which Rust has compiled for C. It catches every panic, and runs a closure that is Send
+        // and Sync, and is never dropped.
+        let raw = unsafe { engine::Callback::bare(compiled, entry)? };
+        Ok(Callback::opened(raw, None, signature))
+    }
+
+    /// The same for a function pointer that is good for as long as the process. Nothing is announced when C calls it, as nobody closes it: it
+    /// takes as long as a C function that gets its arguments in memory.
+    ///
+    /// # Errors
+    /// Those of [`Callback::new`].
+    ///
+    /// ```
+    /// use farcall::Callback;
+    ///
+    /// let names = vec!["zero", "one", "two"];
+    /// let length = Callback::leak(move |index: usize| names.get(index).map_or(0, |name| name.len()))?;
+    /// // SAFETY: the function is the callback above.
+    /// assert_eq!(unsafe { length(0) + length(1) + length(3) }, 7);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn leak<C>(closure: C) -> Result<P>
+    where
+        C: Closure<P> + Send + Sync + 'static,
+    {
+        let signature = Signature::of::<P>()?;
+        let closure = try_box(closure)?;
+        let context = (&raw const *closure).cast_mut().cast();
+        // SAFETY: the handler takes this context, at any time, on any thread: it is Send and Sync, and stays.
+        let raw = unsafe { lead_to(&signature, run_kept::<C, P>, run_wide_kept::<C, P>, context)? };
+        Box::leak(closure);
+        let code = raw.code();
+        std::mem::forget(raw);
+        // SAFETY: it is made with this signature, and stays.
+        Ok(unsafe { P::at(code) })
+    }
+
+    /// Lends `closure` to C for as long as `user` runs, which gets the function pointer. The closure may change what it has borrowed.
+    ///
+    /// A panic of the closure goes on when this returns, unless a [`Function::call`](crate::Function::call) around it has returned before.
+    ///
+    /// # Errors
+    /// Those of [`Callback::new`]; `user` is not called then.
+    ///
+    /// # Panics
+    /// When the closure has panicked, or was called again while it ran: that is a panic in the closure.
+    ///
+    /// # Calling the pointer
+    /// A caller must keep these rules, beside what the closure wants of its arguments:
+    /// * All calls begin and end while `user` runs. If C keeps the pointer, it does not call it any more.
+    /// * All of them are on this thread.
+    /// * They are not left by a jump.
+    ///
+    /// ```
+    /// use farcall::{Callback, Library};
+    /// use std::ffi::c_void;
+    ///
+    /// let mut comparisons = 0;
+    /// let mut compare = |a: *const c_void, b: *const c_void| -> i32 {
+    ///     comparisons += 1;
+    ///     // SAFETY: qsort() hands on the addresses of two elements.
+    ///     let (a, b) = unsafe { (*a.cast::<u16>(), *b.cast::<u16>()) };
+    ///     a.cmp(&b) as i32
+    /// };
+    /// let mut numbers = [3_u16, 1, 2];
+    /// Callback::scoped(&mut compare, |compare| {
+    ///     // SAFETY: qsort() is declared as it is, and sorts an array of that many elements of that size.
+    ///     unsafe {
+    ///         Library::this()?
+    ///             .function("void qsort(void *, size_t, size_t, int (*)(const void *, const void *))")?
+    ///             .typed::<(*mut c_void, usize, usize, Option<_>), ()>()?
+    ///             .call((numbers.as_mut_ptr().cast(), 3, 2, Some(compare)))
+    ///     }
+    /// })??;
+    /// assert_eq!(numbers, [1, 2, 3]);
+    /// assert!(comparisons >= 2);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn scoped<C, T>(closure: &mut C, user: impl FnOnce(P) -> T) -> Result<T>
+    where
+        C: ClosureMut<P>,
+    {
+        let lent = Lent {
+            closure: UnsafeCell::new(closure),
+            is_running: Cell::new(false),
+            pointer: PhantomData::<P>,
+        };
+        let signature = Signature::of::<P>()?;
+        let context = (&raw const lent).cast_mut().cast();
+        // SAFETY: the handler takes this context, for as long as the callback lives; whoever calls the pointer vouches for not doing so later.
+        let raw = unsafe { lead_to(&signature, run_lent::<C, P>, run_wide_lent::<C, P>, context)? };
+        let place = Place::uninit();
+        let mut scope = Scope {
+            inside: Some(Inside::enter(Thing::FUNCTION, &place)),
+        };
+        // SAFETY: the callback is made with this signature, and open.
+        let result = user(unsafe { P::at(raw.code()) });
+        let note = scope.leave();
+        drop(raw);
+        if !note.is_null() {
+            // SAFETY: the note is this scope's.
+            unsafe { panics::resume(note) };
+        }
+        Ok(result)
+    }
+}
+
+/// A function pointer that calls whichever handler is for the result with a context of its own.
+///
+/// # Safety
+/// * As for [`engine::Callback::new`], with the one that takes the room for its result where that has more than one slot.
+unsafe fn lead_to(
+    signature: &Signature,
+    handler: Handler,
+    wide: WideHandler,
+    context: *mut c_void,
+) -> Result<engine::Callback> {
+    let inner = signature.inner();
+    let handler = match inner.ret.slots {
+        0 | 1 => handler,
+        // SAFETY: the handler of a wide result is called with an argument more, as this wants it.
+        _ => unsafe { std::mem::transmute::<WideHandler, Handler>(wide) },
+    };
+    // SAFETY: the caller vouches for the handler.
+    Ok(unsafe { engine::Callback::new(inner.compiled.clone(), handler, context)? })
+}
+
+/// # Safety
+/// * `context` is of such a closure; `slots` are those of its arguments.
+#[inline(always)]
+unsafe fn run_shared<C: Closure<P>, P: FnPointer>(
+    context: *const c_void,
+    slots: *const u64,
+) -> P::Return {
+    /// Apart, so that the usual way saves no registers.
+    #[cold]
+    #[inline(never)]
+    unsafe fn carefully<C: Closure<P>, P: FnPointer>(
+        context: *const c_void,
+        slots: *const u64,
+    ) -> P::Return {
+        // SAFETY: the caller vouches for the closure and the slots.
+        let run = || unsafe { (*context.cast::<C>()).run(slots) };
+        panics::catching(run).unwrap_or_else(zero)
+    }
+    if panics::may_wait() {
+        // SAFETY: the caller vouches for the closure and the slots.
+        return unsafe { carefully::<C, P>(context, slots) };
+    }
+    // SAFETY: as above.
+    let run = || unsafe { (*context.cast::<C>()).run(slots) };
+    panics::caught(run).unwrap_or_else(zero)
+}
+
+/// # Safety
+/// * As for [`run_shared`].
+unsafe extern "C" fn run_kept<C: Closure<P>, P: FnPointer>(
+    context: *mut c_void,
+    slots: *const u64,
+) -> u64 {
+    // SAFETY: the caller vouches for the closure and the slots.
+    in_slot(unsafe { run_shared::<C, P>(context, slots) })
+}
+
+/// # Safety
+/// * As for [`run_shared`], with room for the result.
+unsafe extern "C" fn run_wide_kept<C: Closure<P>, P: FnPointer>(
+    context: *mut c_void,
+    slots: *const u64,
+    result: *mut u64,
+) {
+    // SAFETY: the caller vouches for the closure, the slots and the room.
+    unsafe {
+        let value = run_shared::<C, P>(context, slots);
+        result.cast::<P::Return>().write_unaligned(value);
+    }
+}
+
+/// A closure that owns something, behind slots.
+struct Typed<C, P> {
+    closure: C,
+    pointer: PhantomData<fn() -> P>,
+}
+
+impl<P: FnPointer, C: Closure<P> + Send + Sync + 'static> Body for Typed<C, P> {
+    #[inline(always)]
+    unsafe fn run(&self, slots: *const u64, result: *mut u64) {
+        // SAFETY: the caller vouches for the slots, which the signature has for these types.
+        let value = unsafe { run_shared::<C, P>((&raw const self.closure).cast(), slots) };
+        // SAFETY: there is room for a result of the signature.
+        unsafe {
+            match slots_of::<P::Return>() {
+                0 | 1 => *result = in_slot(value),
+                _ => result.cast::<P::Return>().write_unaligned(value),
+            }
+        }
+    }
+}
+
+/// The slot of a value that fits one. As a whole, as whoever reads it reads a whole one: it would have to wait for one that was written in part.
+#[inline(always)]
+fn in_slot<R: CReturn>(value: R) -> u64 {
+    let mut slot = 0;
+    if slots_of::<R>() <= 1 {
+        // SAFETY: there is room for it.
+        unsafe { (&raw mut slot).cast::<R>().write_unaligned(value) };
+    }
+    slot
+}
+
+/// A closure that is lent to C.
+struct Lent<'a, C, P> {
+    closure: UnsafeCell<&'a mut C>,
+    is_running: Cell<bool>,
+    pointer: PhantomData<P>,
+}
+
+impl<P: FnPointer, C: ClosureMut<P>> Lent<'_, C, P> {
+    /// # Safety
+    /// * The slots are those of the arguments.
+    #[inline(always)]
+    unsafe fn run(&self, slots: *const u64) -> P::Return {
+        let run = || {
+            if self.is_running.replace(true) {
+                again();
+            }
+            // SAFETY: nobody else has it: this is the only place where it is borrowed, on one thread, and not within itself.
+            let closure = unsafe { &mut *self.closure.get() };
+            // SAFETY: the slots are those of the arguments, by the contract of this method.
+            let value = unsafe { closure.run_mut(slots) };
+            self.is_running.set(false);
+            value
+        };
+        panics::catching(run).unwrap_or_else(zero)
+    }
+}
+
+#[cold]
+fn again() -> ! {
+    panic!(
+        "callback: a closure that is lent to C was called again while it ran, or after it had panicked"
+    );
+}
+
+/// # Safety
+/// * `context` is of such a closure, which is still lent; `slots` are those of its arguments.
+unsafe extern "C" fn run_lent<C: ClosureMut<P>, P: FnPointer>(
+    context: *mut c_void,
+    slots: *const u64,
+) -> u64 {
+    // SAFETY: the caller vouches for the closure and the slots.
+    in_slot(unsafe { (*context.cast::<Lent<C, P>>()).run(slots) })
+}
+
+/// # Safety
+/// * As for [`run_lent`], with room for the result.
+unsafe extern "C" fn run_wide_lent<C: ClosureMut<P>, P: FnPointer>(
+    context: *mut c_void,
+    slots: *const u64,
+    result: *mut u64,
+) {
+    // SAFETY: `context` is of such a closure, still lent, the slots are those of its arguments, and `result` has room, by the contract
+    // of this function.
+    unsafe {
+        let value = (*context.cast::<Lent<C, P>>()).run(slots);
+        result.cast::<P::Return>().write_unaligned(value);
+    }
+}
+
+/// What panics of a lent closure wait for.
+struct Scope {
+    inside: Option<Inside>,
+}
+
+impl Scope {
+    /// The panic that waits, or null.
+    fn leave(&mut self) -> *mut c_void {
+        self.inside
+            .take()
+            .map_or(std::ptr::null_mut(), Inside::leave)
+    }
+}
+
+/// Where the user of a lent closure panics.
+impl Drop for Scope {
+    fn drop(&mut self) {
+        let note = self.leave();
+        if !note.is_null() {
+            // SAFETY: the note is this scope's, and its user's own panic goes on already.
+            unsafe { panics::forget(note) };
+        }
+    }
+}

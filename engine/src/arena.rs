@@ -190,9 +190,8 @@ impl Arena {
         self.holes
             .try_reserve(self.live + 1)
             .map_err(|_| io::ErrorKind::OutOfMemory)?;
-        let len = sys::with_unwind_data(code)
-            .len()
-            .next_multiple_of(self.align());
+        let len = sys::with_unwind_data(code).len() + sys::room_behind_code();
+        let len = len.next_multiple_of(self.align());
         let range = match self.find_hole(len) {
             Some(range) => range,
             None => self.find_fresh(len)?,

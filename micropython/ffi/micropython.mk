@@ -1,7 +1,8 @@
 # The ffi module, for MicroPython's make-based ports. ../README.md says how to use it.
 #
 # py/py.mk includes this file when USER_C_MODULES names the folder above. It adds the C files beside it to the
-# port's sources, has cargo build the static library that they call, and links both.
+# port's sources, has cargo build the static library that they call, and links both. Where that library lies beside it
+# already, in prebuilt/ under the name of the Rust target, no Rust is needed.
 
 # The real path, because the folder may have been linked into another one.
 FARCALL_DIR := $(realpath $(USERMOD_DIR))
@@ -11,6 +12,8 @@ FARCALL_ROOT := $(abspath $(FARCALL_DIR)/../..)
 FARCALL_CARGO ?= cargo
 FARCALL_TARGET ?= $(CARGO_BUILD_TARGET)
 FARCALL_TARGET_DIR ?= $(FARCALL_ROOT)/target
+# Features of the Rust part that are not built by themselves, such as jitdump.
+FARCALL_FEATURES ?=
 
 # The header compat.h says the same of every build with such objects, once for each file.
 ifeq ($(VARIANT),nanbox)
@@ -38,12 +41,20 @@ ifeq ($(shell (echo '$(FARCALL_HASH)include <limits.h>'; echo __linux__ __GLIBC_
 FARCALL_MACHINE := $(call farcall_cpu,$(FARCALL_MACHINE))-linux-musl
 endif
 
+# The library that a release brings along, if it has one for that machine. Empty on the command line: cargo builds it.
+FARCALL_PREBUILT ?= $(wildcard $(FARCALL_DIR)/prebuilt/$(or $(FARCALL_TARGET),$(call farcall_target,$(FARCALL_MACHINE)))/libfarcall_micropython.a)
+ifeq ($(FARCALL_PREBUILT)$(wildcard $(FARCALL_ROOT)/Cargo.toml),)
+$(error farcall has no prebuilt library for $(FARCALL_MACHINE) here (in $(FARCALL_DIR)/prebuilt), and not the source to build it from)
+endif
+
 # Where cargo compiles for that machine anyway it is not told, and builds in the directory that it builds other things in.
 FARCALL_RUSTC ?= $(patsubst %cargo,%rustc,$(FARCALL_CARGO))
+ifeq ($(FARCALL_PREBUILT),)
 FARCALL_HOST := $(lastword $(shell $(FARCALL_RUSTC) -vV | grep '^host:'))
 ifeq ($(FARCALL_TARGET),)
 ifneq ($(call farcall_target,$(FARCALL_MACHINE)),$(call farcall_target,$(FARCALL_HOST)))
 FARCALL_TARGET := $(call farcall_target,$(FARCALL_MACHINE))
+endif
 endif
 endif
 
@@ -70,7 +81,7 @@ FARCALL_LIBS := $(or $(FARCALL_LIBS),$(filter -l%,$(shell made=$$(mktemp -d) && 
     --print native-static-libs $(addprefix --target ,$(FARCALL_TARGET)) -o "$$made/nothing.a" - 2>&1; rm -r "$$made")))
 endif
 
-FARCALL_ARCHIVE := $(abspath $(FARCALL_TARGET_DIR))/$(addsuffix /,$(FARCALL_TARGET))packaged/libfarcall_micropython.a
+FARCALL_ARCHIVE := $(or $(FARCALL_PREBUILT),$(abspath $(FARCALL_TARGET_DIR))/$(addsuffix /,$(FARCALL_TARGET))packaged/libfarcall_micropython.a)
 
 # There can be one module of that name. The unix port looks at this variable after it has included this file.
 ifeq ($(origin MICROPY_PY_FFI),command line)
@@ -143,9 +154,12 @@ $(BUILD)/ffi/%.o $(BUILD)/py/nlr%.o $(BUILD)/mpthreadport.o $(BUILD)/unix_mphal.
 # takes no libraries as prerequisites.
 $(patsubst $(dir $(USERMOD_DIR))%.c,$(BUILD)/%.o,$(FARCALL_SOURCES)): $(FARCALL_ARCHIVE)
 
+ifeq ($(FARCALL_PREBUILT),)
 $(FARCALL_ARCHIVE): farcall-archive
 	+$(Q)$(FARCALL_CARGO) build $(FARCALL_PROFILE) --manifest-path $(FARCALL_ROOT)/Cargo.toml \
 	    --package farcall-micropython \
-	    --target-dir $(abspath $(FARCALL_TARGET_DIR)) $(addprefix --target ,$(FARCALL_TARGET))
+	    --target-dir $(abspath $(FARCALL_TARGET_DIR)) $(addprefix --target ,$(FARCALL_TARGET)) \
+	    $(addprefix --features ,$(FARCALL_FEATURES))
 
 .PHONY: farcall-archive
+endif

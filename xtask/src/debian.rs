@@ -1,9 +1,7 @@
-//! Debian's source packages, fetched with apt without touching the machine's own lists and caches.
+//! Files of Debian's archive, fetched by apt without touching the machine's own lists and caches: apt knows a mirror, and the way to it.
 //!
-//! The mirror is the one that this machine's apt is set up with. Where apt is another distribution's, one that the user names will do if the
-//! keyring is there that its lists are checked with.
+//! The mirror is the one that this machine's apt is set up with, or else one that the user names. What comes is told by its sum.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,67 +11,30 @@ use crate::paths;
 use crate::pins::Package;
 use crate::process::{self, Output};
 
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/// Downloads a file with apt's settings, such as those of a proxy.
+const HELPER: &str = "/usr/lib/apt/apt-helper";
 
 /// Downloads the package's file into `work`, an empty directory of the caller's, from the machine's mirror or else from the one that is `named`.
 /// Returns its path.
 pub fn tarball(package: &Package, named: Option<String>, work: &Path) -> Result<PathBuf> {
-    let Package { name, suite, .. } = package;
     ensure!(process::on_path("apt-get"), "there is no apt here");
-    ensure!(
-        Path::new(KEYRING).is_file(),
-        "there is no {KEYRING} to check lists with (package debian-archive-keyring)"
-    );
     let mirror = mirror(work)?
         .or(named)
         .context("apt is not set up with a mirror of Debian, and DEBIAN_MIRROR names none")?;
-    let list = work.join("sources.list");
-    let line = format!("deb-src [signed-by={KEYRING}] {mirror} {suite} main\n");
-    fs::write(&list, line)?;
-    let apt = |program: &str, args: &[&str]| -> Result<Command> {
-        let mut command = private(program, work)?;
-        command
-            .arg("-o")
-            .arg(format!("Dir::Etc::SourceList={}", list.display()))
-            .args(["-o", "Dir::Etc::SourceParts=/dev/null"])
-            .args(args);
-        Ok(command)
-    };
-    // By itself apt is content with lists that it could not get, and not with old ones, which are good enough here.
-    let update = [
-        "-o",
-        "APT::Update::Error-Mode=any",
-        "-o",
-        "Acquire::Check-Valid-Until=false",
-        "update",
-    ];
-    let updated = process::transcript(&mut apt("apt-get", &update)?, None)?;
-    ensure!(
-        updated.success(),
-        "no list of {suite} from {mirror}: {}",
-        complaints(&updated.text())
-    );
-    let known = process::stdout(&mut apt("apt-cache", &["showsrc", "--only-source", name])?)?;
-    let [_, file] = package.path;
-    let version = version_with(&known, file)
-        .with_context(|| format!("{suite} at {mirror} has no {file} (any more)"))?;
-    let source = format!("{name}={version}");
-    let args = ["source", "--download-only", "--tar-only", &source];
-    process::run(&mut apt("apt-get", &args)?, Output::OnFailure)?;
-    Ok(work.join(file))
-}
-
-/// The version of a package that a file belongs to, out of what apt knows of all its versions: a paragraph each.
-fn version_with<'a>(known: &'a str, file: &str) -> Option<&'a str> {
-    let paragraph = known.split("\n\n").find(|paragraph| {
-        let mut last_words = paragraph
-            .lines()
-            .filter_map(|line| line.split_whitespace().last());
-        last_words.any(|word| word == file)
-    })?;
-    paragraph
-        .lines()
-        .find_map(|line| line.strip_prefix("Version: "))
+    let [directory, name] = package.path;
+    let file = work.join(name);
+    let mut helper = private(HELPER, work)?;
+    helper
+        .arg("download-file")
+        .arg(format!(
+            "{}/{directory}/{name}",
+            mirror.trim_end_matches('/')
+        ))
+        .arg(&file)
+        .arg(format!("SHA256:{}", package.sha256));
+    let fetched = process::transcript(&mut helper, None)?;
+    ensure!(fetched.success(), "{}", complaints(&fetched.text()));
+    Ok(file)
 }
 
 /// The lines in which apt says what is wrong.
@@ -142,15 +103,5 @@ mod tests {
             main_archive("a://mirror/ubuntu/\tUbuntu\tUbuntu\tmain\n"),
             None
         );
-    }
-
-    #[test]
-    fn version_is_that_of_the_paragraph_with_the_file() {
-        let known = "Package: zlib\nVersion: 1:1.3.2-4\nFiles:\n 0 1 zlib_1.3.2.orig.tar.gz\n 0 1 zlib_1.3.2-4.dsc\n\n\
-                     Package: zlib\nVersion: 1:1.3.1-1\nFiles:\n 0 1 zlib_1.3.1.orig.tar.gz\n 0 1 zlib_1.3.1-1.dsc\n\n";
-        let version = |file| version_with(known, file);
-        assert_eq!(version("zlib_1.3.1.orig.tar.gz"), Some("1:1.3.1-1"));
-        assert_eq!(version("zlib_1.3.2.orig.tar.gz"), Some("1:1.3.2-4"));
-        assert_eq!(version("zlib_1.3.3.orig.tar.gz"), None);
     }
 }

@@ -4,6 +4,7 @@ mod bench;
 mod book;
 mod conformance;
 mod debian;
+mod dist;
 mod fuzz;
 mod libffi;
 mod libraries;
@@ -29,9 +30,29 @@ use clap::{Parser, Subcommand};
 use crate::process::Output;
 use crate::target::Target;
 
+/// What the help ends with.
+const MORE: &str = "\
+Examples:
+  cargo xtask run examples/qsort.py        Run a script in MicroPython with the module
+  cargo xtask run --target x86_64-pc-windows-gnu examples/qsort.py
+                                           The same on Windows, in Wine
+  cargo xtask test --list                  What there is to test
+  cargo xtask test --only ffi --only module --target x86_64-unknown-linux-gnu
+                                           Two steps of it, for one target
+  cargo xtask libffi --prefix /usr --libdir lib64 --destdir stage
+                                           A libffi to make a package of
+
+Whatever is made lies below target/. What is missing is installed with apt and rustup, after saying so.
+
+Environment:
+  MICROPYTHON_SRC, MICROPYTHON_OLDER_SRC, LIBFFI_SRC, ZLIB_SRC, SQLITE_SRC
+                     Source trees to take instead of the releases that are fetched
+  DEBIAN_MIRROR      A mirror of Debian's archive, where apt knows none
+  SOURCE_DATE_EPOCH  The time of all files in packages, in seconds since 1970";
+
 /// Sets up, builds, runs and tests everything in this repository.
 #[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = MORE)]
 struct Cli {
     /// Install nothing: name what is missing, and fail.
     #[arg(long, global = true)]
@@ -73,6 +94,8 @@ enum Command {
         #[command(flatten)]
         places: libffi::install::Places,
     },
+    /// Make the packages that are handed out: tarballs, a .deb, and their sums.
+    Dist(dist::Args),
     /// Torture all of it for as long as one likes.
     Soak(soak::Args),
     /// Run libffi's own tests on the drop-in libffi.
@@ -116,6 +139,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             println!("{}", libffi::install::install(target, &places)?.display());
             Ok(ExitCode::SUCCESS)
         }
+        Command::Dist(args) => dist::run(&args),
         Command::LibffiSuite(args) => libffi::suite::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Bench(args) => bench::run(&args),

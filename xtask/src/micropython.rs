@@ -118,6 +118,29 @@ pub fn build_configured(name: &str, options: &str, words: &[&str]) -> Result<Pat
     Ok(directory.join(Target::default().spec().program))
 }
 
+/// Builds MicroPython with the module that lies in the directory `modules`, where its static library is prebuilt, with these directories ahead on
+/// the PATH; returns the program.
+pub fn build_prebuilt(modules: &Path, path: &Path) -> Result<PathBuf> {
+    let target = Target::default();
+    setup::ensure(&needs(Release::Own, target, Module::Ours)?)?;
+    let _lock = paths::lock("build")?;
+    let build = Build::of(Release::Own, Output::OnFailure)?;
+    let words = [
+        format!("USER_C_MODULES={}", modules.display()),
+        "MICROPY_PY_FFI=0".into(),
+    ];
+    let directory = paths::emptied(build.top.join("configurations/prebuilt"))?;
+    let mut make = build.port(target, &directory, &words)?;
+    let before = std::env::var_os("PATH").unwrap_or_default();
+    let directories = std::iter::once(path.to_owned()).chain(std::env::split_paths(&before));
+    make.env("PATH", std::env::join_paths(directories)?);
+    for variable in ["CARGO", "RUSTC", "CARGO_BUILD_TARGET"] {
+        make.env_remove(variable);
+    }
+    run_make(&mut make, &directory, Output::OnFailure)?;
+    Ok(directory.join(target.spec().program))
+}
+
 /// What is said where such a build ends, which must not succeed.
 pub fn refusal(name: &str, options: &str, words: &[&str]) -> Result<String> {
     let (mut make, _) = make_configured(name, options, words)?;

@@ -34,8 +34,6 @@ pub struct Tarball {
 
 /// A tarball in Debian's archive. Debian's own half of a package may be revised at any time and is not used.
 pub struct Package {
-    /// The source package.
-    pub name: &'static str,
     /// A release of Debian that has this version, or had when the table was made: sid moves on.
     pub suite: &'static str,
     /// The directory and the file's name in the archive.
@@ -70,7 +68,6 @@ pub const MICROPYTHON: Pin = Pin {
         sha256: "12be6514df6272c0fcb328122b534af6b12abdd52435c19f40ee1707cc43ac98",
     },
     debian: Package {
-        name: "micropython",
         suite: "sid",
         path: [
             "pool/main/m/micropython",
@@ -100,7 +97,6 @@ pub const OLDER_MICROPYTHON: Pin = Pin {
         sha256: "9fe99ad5808e66bb40d374f5cad187c32c7d1c49cf47f72b38fd453c28c2aebe",
     },
     debian: Package {
-        name: "micropython",
         suite: "trixie",
         path: [
             "pool/main/m/micropython",
@@ -127,7 +123,6 @@ pub const LIBFFI: Pin = Pin {
         sha256: "7da3e2d9a171eb0a038f592ecad3ff2bb2550f3496d87b3b29ad0cf4430c0db4",
     },
     debian: Package {
-        name: "libffi",
         suite: "sid",
         path: ["pool/main/libf/libffi", "libffi_3.8.0.orig.tar.gz"],
         sha256: "bf40d752d8f5fd4505bcd1c7d4208ea87fd12c91f087e359651c776748352dc0",
@@ -149,7 +144,6 @@ pub const ZLIB: Pin = Pin {
         sha256: "9a93b2b7dfdac77ceba5a558a580e74667dd6fede4585b91eefb60f03b72df23",
     },
     debian: Package {
-        name: "zlib",
         suite: "trixie",
         path: ["pool/main/z/zlib", "zlib_1.3.dfsg+really1.3.1.orig.tar.gz"],
         sha256: "60dd315c07f616887caa029408308a018ace66e3d142726a97db164b3b8f69fb",
@@ -169,7 +163,6 @@ pub const SQLITE: Pin = Pin {
         sha256: "67d3fe6d268e6eaddcae3727fce58fcc8e9c53869bdd07a0c61e38ddf2965071",
     },
     debian: Package {
-        name: "sqlite3",
         suite: "trixie",
         path: ["pool/main/s/sqlite3", "sqlite3_3.46.1.orig.tar.xz"],
         sha256: "d0cdd2ece271b29e7ce18095745d892517ee26d0f270065b3a25c2e9eb11639c",

@@ -9,6 +9,12 @@ pub(crate) struct ForkHooks {
     pub after: fn(in_child: bool),
 }
 
+/// As on Linux.
+#[cfg(not(target_os = "linux"))]
+pub(crate) const fn room_behind_code() -> usize {
+    0
+}
+
 /// As on Linux, where the profiler is that this is for.
 ///
 /// # Safety

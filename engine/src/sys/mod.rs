@@ -31,9 +31,9 @@ mod windows;
 #[cfg(windows)]
 pub use windows::*;
 
-#[cfg(not(target_os = "linux"))]
-pub(crate) use face::note_code;
 pub(crate) use face::{ForkHooks, LoaderFailure, ThreadEnd};
+#[cfg(not(target_os = "linux"))]
+pub(crate) use face::{note_code, room_behind_code};
 #[cfg(target_arch = "aarch64")]
 use farcall_arch::abi::Dialect;
 use farcall_arch::{Abi, Float};

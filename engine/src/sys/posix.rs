@@ -52,7 +52,7 @@ pub(crate) use memory::page_size;
 )))]
 pub(crate) use memory::place_block;
 #[cfg(target_os = "linux")]
-pub(crate) use perf::note_code;
+pub(crate) use perf::{note_code, room_behind_code};
 pub(crate) use program::{copy_code, map_code};
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(feature = "posix"))))]
 pub(crate) use registered::{UnwindEntry, find_unwinder};

@@ -36,7 +36,7 @@ const REPLACED: [[&str; 2]; 2] = [
 ];
 
 /// Sections of the standard library's objects that are for other compilers.
-const BITCODE: [&str; 2] = [".llvmbc", ".llvmcmd"];
+pub const BITCODE: [&str; 2] = [".llvmbc", ".llvmcmd"];
 
 /// The local symbols that are kept, for those who look at backtraces.
 const NAMES: [&str; 3] = ["_R*", "_Z*", "farcall_*"];
@@ -276,6 +276,8 @@ fn link(target: Target, object: &Path, lib: &Path) -> Result<()> {
         let import_library = lib.join("libffi.dll.a");
         cc.arg(paths::root().join(DEFINITIONS))
             .arg(format!("-Wl,--out-implib={}", import_library.display()))
+            // The same bytes each time.
+            .arg("-Wl,--no-insert-timestamp")
             .arg("-static-libgcc");
     } else {
         let versions = paths::root().join("libffi/libffi.map");

@@ -132,11 +132,18 @@ impl Places {
 
 /// Builds it and installs it there; returns the directory that the prefix is.
 pub fn install(target: Target, places: &Places) -> Result<PathBuf> {
+    // What cannot be written is said ahead of that.
+    places.pkg_config(target)?;
+    put(target, &drop_in::build(target)?, places)
+}
+
+/// Installs what was built; returns the directory that the prefix is.
+pub fn put(target: Target, built: &Path, places: &Places) -> Result<PathBuf> {
     let pkg_config = places.pkg_config(target)?;
-    let built = drop_in::build(target)?;
+    let default = Places::movable("lib").pkg_config(target)?;
     let top = match &places.prefix {
         Some(_) => PathBuf::new(),
-        None if places.libdir == Path::new("lib") => return Ok(built),
+        None if pkg_config == default => return Ok(built.to_owned()),
         // Beside the one that programs are tried with.
         None => paths::emptied(paths::libffi(target.spec().triple).with_extension("moved"))?,
     };

@@ -86,7 +86,6 @@ impl Place {
                 sha256: sum,
             },
             debian: Package {
-                name: "program",
                 suite: "sid",
                 path: ["pool/p", "program_1.2.3.orig.tar"],
                 sha256: sum,

@@ -159,6 +159,26 @@ fn backtraces(target: Target, prefix: &Path, report: &mut Report) -> Result<()> 
             .all(|name| frames.any(|frame| frame.contains(&format!("{name} ("))));
         report.add(has_all, format!("a backtrace, {CODE}={with_code}"));
     }
+    named(target, prefix, &program, report)
+}
+
+/// Whether gdb shows the names of generated code, by the script that goes with the documentation.
+fn named(target: Target, prefix: &Path, program: &Path, report: &mut Report) -> Result<()> {
+    let script = paths::root().join("docs/farcall-gdb.py");
+    let mut gdb = drop_in::command(target, prefix, Path::new("gdb"))?;
+    gdb.args(["--batch", "--nx", "-ex", "set startup-with-shell off"])
+        .arg("-ex")
+        .arg(format!("source {}", script.display()))
+        .args(["-ex", "break innermost", "-ex", "run", "-ex", "backtrace"])
+        .arg(program)
+        .env(CODE, "always")
+        .env("FARCALL_PERF", "1");
+    let text = process::stdout(&mut gdb)?;
+    println!("{text}");
+    for name in ["callback int32(int32)", "call int32(int64)"] {
+        let is_there = text.contains(&format!("[farcall {name}]"));
+        report.add(is_there, format!("gdb does not show farcall {name}"));
+    }
     Ok(())
 }
 

@@ -15,22 +15,22 @@ use crate::target::{Runner, Target};
 /// Directories of libraries: everybody's, Fedora's, Debian's.
 const LIBDIRS: [&str; 3] = ["lib", "lib64", "lib/x86_64-linux-gnu"];
 
-/// Installs it each way and links with it.
-pub fn installed(target: Target, report: &mut Report) -> Result<()> {
+/// Installs what was built each way and links with it.
+pub fn installed(target: Target, built: &Path, report: &mut Report) -> Result<()> {
     let work = paths::emptied(paths::libffi(target.spec().triple).join("installed"))?;
     for libdir in LIBDIRS {
         let stage = paths::made(work.join(libdir.replace('/', "-")))?;
         let packaged = Places::packaged("/usr", libdir, "include", &stage);
-        let top = install::install(target, &packaged)?;
+        let top = install::put(target, built, &packaged)?;
         linked(target, &top, libdir, Some(&stage), report)?;
         if libdir == "lib" {
             // The one that all other programs are tried with.
             continue;
         }
-        let built = install::install(target, &Places::movable(libdir))?;
+        let placed = install::put(target, built, &Places::movable(libdir))?;
         let moved = work.join("moved").join(libdir.replace('/', "-"));
         paths::made(moved.parent().context("it has one")?.to_owned())?;
-        fs::rename(&built, &moved)?;
+        fs::rename(&placed, &moved)?;
         linked(target, &moved, libdir, None, report)?;
     }
     Ok(())

@@ -6,6 +6,7 @@ mod configurations;
 mod conformance;
 mod counts;
 mod declarations;
+mod dist;
 mod docs;
 mod drop_in;
 mod hardened;
@@ -160,6 +161,7 @@ const STEPS: &[Step] = &[
         "the files of our libffi are what a distribution wants them to be",
         packaged::files,
     ),
+    Step::once("dist", "the packages work without Rust", dist::packages),
     Step::each(
         "interface",
         "the linker and the compiler see in our libffi what is in others",

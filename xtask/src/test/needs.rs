@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{cli, drop_in, packaged, systems, unchanged, unwinding};
+use super::{cli, dist, drop_in, packaged, systems, unchanged, unwinding};
 use crate::libraries;
 use crate::micropython::{self, Module, Release};
 use crate::pins;
@@ -25,6 +25,7 @@ pub fn of(targets: &[Target]) -> Result<Vec<Need>> {
         unchanged::NEEDS,
         systems::MUSL_NEEDS,
         drop_in::GDB,
+        dist::NEEDS,
     ]
     .concat();
     needs.extend(systems::needs());

@@ -71,7 +71,7 @@ pub fn files(target: Target) -> Result<Report> {
     let odd: Vec<_> = defined.symmetric_difference(&wanted).collect();
     report.add(odd.is_empty(), format!("libffi.a and {odd:?}"));
     static_programs(target, &prefix, &mut report)?;
-    installed::installed(target, &mut report)?;
+    installed::installed(target, &prefix, &mut report)?;
     rust_programs(target, &prefix, &mut report)?;
     Ok(report)
 }

@@ -56,9 +56,29 @@ fn machine(isa: Isa) -> Machine {
 /// # Errors
 /// [`OutOfMemory`].
 pub fn eh_frame(code: &Code, address: u64) -> Result<Vec<u8>, OutOfMemory> {
+    section(code, Start::At(address))
+}
+
+/// The same for code that begins so many bytes ahead of the section, wherever that is.
+///
+/// # Errors
+/// [`OutOfMemory`].
+pub fn eh_frame_behind(code: &Code, distance: u64) -> Result<Vec<u8>, OutOfMemory> {
+    section(code, Start::Ahead(distance))
+}
+
+/// Where the code begins.
+#[derive(Clone, Copy)]
+enum Start {
+    At(u64),
+    /// So many bytes ahead of the section.
+    Ahead(u64),
+}
+
+fn section(code: &Code, start: Start) -> Result<Vec<u8>, OutOfMemory> {
     let machine = machine(code.abi.convention().isa);
-    let common = common_entry(&machine).finish()?;
-    let frame = frame_entry(code, address, &machine, common.len()).finish()?;
+    let common = common_entry(&machine, start).finish()?;
+    let frame = frame_entry(code, start, &machine, common.len()).finish()?;
     let mut section = Section(List::new());
     section.entry(&common);
     section.entry(&frame);
@@ -68,14 +88,23 @@ pub fn eh_frame(code: &Code, address: u64) -> Result<Vec<u8>, OutOfMemory> {
 }
 
 /// The CIE, behind its length.
-fn common_entry(machine: &Machine) -> Section {
+fn common_entry(machine: &Machine, start: Start) -> Section {
     const VERSION: u8 = 1;
-    const NO_AUGMENTATION: u8 = 0;
+    // DW_EH_PE_pcrel | DW_EH_PE_sdata8
+    const DISTANCE: u8 = 0x1c;
+    // What is added, and then a byte of it: how FDEs write where their code begins.
+    let (augmentation, added): (&[u8], &[u8]) = match start {
+        Start::At(_) => (b"\0", &[]),
+        Start::Ahead(_) => (b"zR\0", &[1, DISTANCE]),
+    };
     let mut entry = Section(List::new());
     entry.word(0);
-    entry.bytes(&[VERSION, NO_AUGMENTATION, machine.code_align]);
-    // The data alignment, a negative number in seven bits.
-    entry.bytes(&[0x80 - DATA_ALIGN as u8, machine.return_address]);
+    entry.bytes(&[VERSION]);
+    entry.bytes(augmentation);
+    // The data alignment is a negative number in seven bits.
+    let data_align = 0x80 - DATA_ALIGN as u8;
+    entry.bytes(&[machine.code_align, data_align, machine.return_address]);
+    entry.bytes(added);
     entry.bytes(&[DEF_CFA, machine.stack_pointer]);
     entry.number(machine.pushed_by_call);
     if machine.pushed_by_call > 0 {
@@ -87,12 +116,18 @@ fn common_entry(machine: &Machine) -> Section {
 }
 
 /// The FDE, behind its length, right behind a CIE of this many bytes.
-fn frame_entry(code: &Code, address: u64, machine: &Machine, common: usize) -> Section {
+fn frame_entry(code: &Code, start: Start, machine: &Machine, common: usize) -> Section {
     let mut entry = Section(List::new());
     // From here back to the CIE's length: over the FDE's own, and the CIE.
     entry.word(common as u32 + 8);
-    entry.bytes(&address.to_le_bytes());
+    let (begin, added): (u64, &[u8]) = match start {
+        Start::At(address) => (address, &[]),
+        // From where this is written: behind the CIE, two lengths, and the word above. Nothing is added.
+        Start::Ahead(distance) => (0_u64.wrapping_sub(distance + common as u64 + 12), &[0]),
+    };
+    entry.bytes(&begin.to_le_bytes());
     entry.bytes(&(code.bytes.len() as u64).to_le_bytes());
+    entry.bytes(added);
     let mut at = 0;
     for change in &code.frame {
         entry.advance((change.offset - at) / u32::from(machine.code_align));
@@ -250,6 +285,31 @@ mod tests {
                 let section = eh_frame(&code, address).expect("memory");
                 assert_eq!(section, by_gimli(&code, address), "{abi}, {count} changes");
             }
+        }
+    }
+
+    #[test]
+    fn section_behind_code_finds_it_by_its_distance() {
+        use gimli::{BaseAddresses, UnwindSection};
+        let (address, distance) = (0x1234_5678_9000, 304);
+        for abi in Abi::ALL {
+            let code = Code {
+                abi,
+                bytes: vec![0; 300],
+                frame: vec![FrameChange {
+                    offset: 8,
+                    kind: FrameChangeKind::CfaOffset(32),
+                }],
+                to_shared: Vec::new(),
+            };
+            let bytes = eh_frame_behind(&code, distance).expect("memory");
+            let section = gimli::EhFrame::new(&bytes, LittleEndian);
+            let bases = BaseAddresses::default().set_eh_frame(address + distance);
+            let find =
+                |address| section.fde_for_address(&bases, address, gimli::EhFrame::cie_from_offset);
+            let found = find(address + 299).expect("a description");
+            assert_eq!((found.initial_address(), found.len()), (address, 300));
+            assert!(find(address + 300).is_err());
         }
     }
 }

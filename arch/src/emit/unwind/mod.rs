@@ -8,7 +8,7 @@ mod object;
 mod shadow;
 mod windows;
 
-pub use dwarf::eh_frame;
+pub use dwarf::{eh_frame, eh_frame_behind};
 pub use object::debug_object;
 pub use shadow::{Shadow, shadow};
 pub use windows::{UnwindInfo, unwind_info};

@@ -62,6 +62,15 @@ fn wish() -> Wish {
     }
 }
 
+/// How many bytes behind a function are left free: perf takes what it knows of frames for part of the function.
+pub(crate) fn room_behind_code() -> usize {
+    #[cfg(feature = "jitdump")]
+    if wish() == Wish::Dump {
+        return dump::ROOM;
+    }
+    0
+}
+
 /// The file, or -1, and whose it is: a child of fork() has one of its own.
 static FILE: AtomicI32 = AtomicI32::new(-1);
 static OWNER: AtomicI32 = AtomicI32::new(0);

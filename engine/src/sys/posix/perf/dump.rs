@@ -1,11 +1,16 @@
 //! The dump of generated code that `perf inject --jit` reads.
 
 use super::super::memory::page_size;
-use super::{OWNER, write};
 use crate::label::{Label, Name};
 use farcall_arch::emit::{Code, unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Writes all of it, or what there is room for.
+fn write(file: libc::c_int, bytes: &[u8]) {
+    // SAFETY: the bytes are there to be read.
+    unsafe { libc::write(file, bytes.as_ptr().cast(), bytes.len()) };
+}
 
 /// Numbers as the dump has them: whichever machine this is, it is little-endian.
 fn words<const N: usize>(file: libc::c_int, words: [u64; N]) {
@@ -63,13 +68,13 @@ pub fn begin(file: libc::c_int, process: libc::pid_t) {
 pub fn note(file: libc::c_int, code: &Code, address: u64, label: &Label) {
     const LOAD: u32 = 0;
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    unwinding(file, code);
+    unwinding(file, code, label);
     let mut name = Name::new();
     name.label(label);
     let (name, len) = (name.bytes(), code.bytes.len());
-    // SAFETY: the call has no preconditions.
-    let thread = unsafe { libc::syscall(libc::SYS_gettid) };
-    let whose = pair(OWNER.load(Ordering::Relaxed) as u32, thread as u32);
+    // SAFETY: the calls have no preconditions.
+    let (process, thread) = unsafe { (libc::getpid(), libc::syscall(libc::SYS_gettid)) };
+    let whose = pair(process as u32, thread as u32);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let size = 16 + 40 + name.len() + 1 + len;
     let head = [
@@ -87,15 +92,16 @@ pub fn note(file: libc::c_int, code: &Code, address: u64, label: &Label) {
     write(file, &code.bytes);
 }
 
-/// Perf makes a file of each piece of code. This is where it puts the instructions, and what it says of frames begins behind them at a multiple of 8.
-const TEXT: u64 = 0x80;
+/// The most bytes that may be said of a frame where others shall find it.
+pub const ROOM: usize = 256;
 
-fn unwinding(file: libc::c_int, code: &Code) {
+/// Writes what unwinders read of the frame, a section that perf puts behind the code, and a table of what is in it.
+fn unwinding(file: libc::c_int, code: &Code, label: &Label) {
     const UNWINDING: u32 = 4;
-    let Ok(frames) = unwind::eh_frame(code, TEXT) else {
+    let text = code.bytes.len().next_multiple_of(8);
+    let Ok(frames) = unwind::eh_frame_behind(code, text as u64) else {
         return;
     };
-    let text = code.bytes.len().next_multiple_of(8);
     let padding = frames.len().next_multiple_of(8) - frames.len();
     let len = frames.len() + padding;
     // The FDE is behind the CIE, whose length it begins with.
@@ -109,16 +115,11 @@ fn unwinding(file: libc::c_int, code: &Code) {
         pair(common.wrapping_sub(len as u32), 0),
     ];
     let (table_len, all) = (size_of_val(&table) as u64, len as u64 + 24);
-    words(
-        file,
-        [
-            pair(UNWINDING, 16 + 24 + all as u32),
-            now(),
-            all,
-            table_len,
-            0,
-        ],
-    );
+    // Behind code that was made for a signature there is room for it. An unwinder finds there what is said to be mapped.
+    let fits = matches!(label, Label::Made(..)) && text - code.bytes.len() + all as usize <= ROOM;
+    let mapped = if fits { all } else { 0 };
+    let size = 16 + 24 + all as u32;
+    words(file, [pair(UNWINDING, size), now(), all, table_len, mapped]);
     write(file, &frames);
     write(file, &[0; 8][..padding]);
     words(file, table);

@@ -1,0 +1,202 @@
+//! `cargo xtask dist`: what is handed to those who do not build it themselves.
+//!
+//! | file | what is in it |
+//! | --- | --- |
+//! | `farcall-micropython-V.tar.gz` | the module, with the static library for each target: a C compiler builds it into MicroPython |
+//! | `micropython-W-farcall-V-TRIPLE.tar.gz` | MicroPython W with the module |
+//! | `farcall-libffi-V-TRIPLE.tar.gz` | the drop-in libffi with headers and its pkg-config file, for any directory |
+//! | `farcall-libffi8_V_ARCH.deb` | the drop-in libffi in the place of Debian's |
+//! | `SHA256SUMS` | the sums of all of them |
+//!
+//! The same source and tools make the same files: names are sorted, and times are that of the last commit, or `SOURCE_DATE_EPOCH`.
+
+mod archive;
+mod deb;
+mod notices;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+pub use archive::NEEDS;
+pub use deb::{FILE, NAME, NEEDS as DEB_NEEDS, machine};
+
+use crate::libffi::drop_in;
+use crate::micropython::{self, Release};
+use crate::paths;
+use crate::process::{self, Output};
+use crate::setup;
+use crate::source;
+use crate::target::Target;
+use archive::Tree;
+
+/// This version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The static library that the module is linked with.
+pub const MODULE_LIBRARY: &str = "libfarcall_micropython.a";
+
+/// What belongs to every package.
+const LICENCES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
+
+/// What the module's tarball has of this repository, beside the licences and `micropython/ffi`.
+const MODULE_FILES: [&str; 8] = [
+    "docs/debugging.md",
+    "docs/declarations.md",
+    "docs/platforms.md",
+    "docs/porting.md",
+    "docs/reference/module.md",
+    "libffi/shared/unwinder.c",
+    "micropython/README.md",
+    "micropython/manifest.py",
+];
+
+/// What to make.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Where the files go.
+    #[arg(long, value_name = "DIR", default_value = "target/dist")]
+    out: PathBuf,
+    /// Only for this target; may be given several times.
+    #[arg(long, value_enum)]
+    target: Vec<Target>,
+}
+
+/// Makes all of it, and names the files.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let targets = match &args.target[..] {
+        [] => &Target::ALL[..],
+        some => some,
+    };
+    for file in make(&args.out, targets)? {
+        println!("{}", file.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes all of it in the directory `out`; returns the files.
+pub fn make(out: &Path, targets: &[Target]) -> Result<Vec<PathBuf>> {
+    setup::ensure(NEEDS)?;
+    let out = paths::made(out.to_owned())?;
+    let mut files = Vec::new();
+    for &target in targets {
+        files.push(program(target, &out)?);
+        files.push(library(target, &out)?);
+    }
+    files.push(module(targets, &out)?);
+    for &target in targets {
+        files.extend(deb::package(target, &out)?);
+    }
+    files.sort();
+    let sums = out.join("SHA256SUMS");
+    fs::write(&sums, sums_of(&files)?)?;
+    files.push(sums);
+    Ok(files)
+}
+
+/// Lines as `sha256sum` writes and checks them.
+fn sums_of(files: &[PathBuf]) -> Result<String> {
+    let mut text = String::new();
+    for file in files {
+        let sum = Sha256::digest(fs::read(file)?);
+        let digits: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = file.file_name().context("a file has a name")?;
+        text += &format!("{digits}  {}\n", name.to_string_lossy());
+    }
+    Ok(text)
+}
+
+/// A package with what belongs to each: the licences, and those of what is in it.
+fn tree(name: &str, packages: &[&str], targets: &[Target]) -> Result<Tree> {
+    let tree = Tree::new(name)?;
+    for licence in LICENCES {
+        tree.copy(licence, licence)?;
+    }
+    tree.write("THIRD-PARTY.txt", &notices::of(packages, targets)?)?;
+    if let Some(file) = notices::of_the_standard_library()? {
+        tree.add(&file, "THIRD-PARTY-RUST.html")?;
+    }
+    Ok(tree)
+}
+
+/// MicroPython with the module.
+fn program(target: Target, out: &Path) -> Result<PathBuf> {
+    let spec = target.spec();
+    let built = micropython::build(target, Output::OnFailure)?;
+    let version = Release::Own.pin().version;
+    let name = format!("micropython-{version}-farcall-{VERSION}-{}", spec.triple);
+    let tree = tree(&name, &["farcall-micropython"], &[target])?;
+    tree.add(&built, spec.program)?;
+    let source = source::get(Release::Own.pin())?;
+    tree.add(&source.dir.join("LICENSE"), "LICENSE-MicroPython")?;
+    tree.copy("micropython/README.md", "README.md")?;
+    tree.pack(out)
+}
+
+/// The drop-in libffi, as it is installed.
+fn library(target: Target, out: &Path) -> Result<PathBuf> {
+    let built = drop_in::build(target)?;
+    let name = format!("farcall-libffi-{VERSION}-{}", target.spec().triple);
+    let tree = tree(&name, &["farcall-libffi"], &[target])?;
+    for directory in ["include", "lib"] {
+        tree.add(&built.join(directory), directory)?;
+    }
+    tree.copy("libffi/README.md", "README.md")?;
+    tree.pack(out)
+}
+
+/// The module's source with its static libraries.
+fn module(targets: &[Target], out: &Path) -> Result<PathBuf> {
+    let name = format!("farcall-micropython-{VERSION}");
+    let tree = tree(&name, &["farcall-micropython"], targets)?;
+    for file in MODULE_FILES {
+        tree.copy(file, file)?;
+    }
+    for file in fs::read_dir(paths::root().join("micropython/ffi"))? {
+        let name = file?.file_name();
+        let name = format!("micropython/ffi/{}", name.to_string_lossy());
+        if !name.ends_with("/prebuilt") {
+            tree.copy(&name, &name)?;
+        }
+    }
+    for &target in targets {
+        let triple = target.spec().triple;
+        let to = tree.path(&format!(
+            "micropython/ffi/prebuilt/{triple}/{MODULE_LIBRARY}"
+        ))?;
+        trim(target, &module_library(target)?, &to)?;
+    }
+    tree.pack(out)
+}
+
+/// The module's static library, as MicroPython's makefile has had it built.
+pub fn module_library(target: Target) -> Result<PathBuf> {
+    micropython::build(target, Output::OnFailure)?;
+    let directory = paths::root().join("target").join(target.spec().triple);
+    Ok(directory.join("packaged").join(MODULE_LIBRARY))
+}
+
+/// Copies a static library without what only debuggers and Rust's compiler read.
+fn trim(target: Target, from: &Path, to: &Path) -> Result<()> {
+    fs::copy(from, to).with_context(|| format!("cannot copy {}", from.display()))?;
+    let ar = drop_in::tool(target, "ar")?;
+    let members = process::stdout(Command::new(&ar).arg("t").arg(to))?;
+    // Objects with nothing in them, which the tools for Windows do not take.
+    let empty: Vec<&str> = members
+        .lines()
+        .filter(|name| name.ends_with(".dwo"))
+        .collect();
+    if !empty.is_empty() {
+        let mut delete = Command::new(&ar);
+        process::run(delete.arg("d").arg(to).args(empty), Output::OnFailure)?;
+    }
+    let mut objcopy = Command::new(drop_in::tool(target, "objcopy")?);
+    objcopy.args(["--strip-debug", "--enable-deterministic-archives"]);
+    for section in drop_in::BITCODE {
+        objcopy.arg(format!("--remove-section={section}"));
+    }
+    process::run(objcopy.arg(to), Output::OnFailure)
+}

@@ -16,6 +16,7 @@ mod needs;
 mod older;
 mod packaged;
 mod programs;
+mod safety;
 mod scripts;
 mod soak;
 mod suite;

@@ -15,7 +15,7 @@ use std::ffi::c_void;
     message = "`{Self}` are no arguments that C takes",
     note = "they are a tuple of at most 12 `CType`s; one argument is `(T,)`"
 )]
-pub trait Arguments: Copy + sealed::Sealed {
+pub trait Arguments: Copy + 'static + sealed::Sealed {
     #[doc(hidden)]
     const TYPES: &'static [Named];
 

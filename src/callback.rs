@@ -333,6 +333,14 @@ impl<P> Callback<P> {
     }
 
     /// The function pointer for C. It is good until the callback is dropped or closed.
+    ///
+    /// ```
+    /// use farcall::Callback;
+    ///
+    /// let callback = Callback::with_codes("v", "", |_| farcall::Value::Void)?;
+    /// assert!(!callback.code().is_null());
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn code(&self) -> *const c_void {
         let open = self.open.as_ref();
         open.map_or(std::ptr::null(), |(raw, _)| raw.code())
@@ -359,6 +367,12 @@ impl<P> Callback<P> {
     }
 
     /// Its signature.
+    ///
+    /// ```
+    /// let callback = farcall::Callback::new(|n: i64| n)?;
+    /// assert_eq!(callback.signature().len(), 1);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn signature(&self) -> &Signature {
         &self.signature
     }
@@ -366,6 +380,18 @@ impl<P> Callback<P> {
     /// Closes it: calls from C are reported and return zero from now on, as long as its pointer has not become
     /// another callback's. The same as dropping it. It may be closed while it runs: what it owns is dropped right after that then, on the
     /// thread that runs it.
+    ///
+    /// ```
+    /// use farcall::Callback;
+    /// use std::sync::Arc;
+    ///
+    /// let owned = Arc::new(1);
+    /// let inner = owned.clone();
+    /// let callback = Callback::new(move |n: i32| n + *inner)?;
+    /// callback.close();
+    /// assert_eq!(Arc::strong_count(&owned), 1);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn close(self) {}
 }
 

@@ -156,7 +156,9 @@ impl<F: Fn(&[u64], &mut [u64]) + Send + Sync + 'static> Body for OnSlots<F> {
         };
         // SAFETY: as above; nobody else has this memory now.
         let result = unsafe { std::slice::from_raw_parts_mut(result, self.ret_slots) };
-        result.fill(0);
+        if result.len() > 1 {
+            result.fill(0);
+        }
         if panics::catching(|| (self.run)(slots, result)).is_none() {
             result.fill(0);
         }

@@ -50,7 +50,7 @@ use std::ptr::NonNull;
     note = "structures have it by `#[repr(C)]` and `#[derive(CType)]` of the feature `derive`",
     note = "a C string is a `*const c_char`, a function pointer an `Option<unsafe extern \"C\" fn(…)>`"
 )]
-pub unsafe trait CType: Copy {
+pub unsafe trait CType: Copy + 'static {
     /// What it is in C.
     #[doc(hidden)]
     const SHAPE: Shape;
@@ -66,7 +66,7 @@ pub unsafe trait CType: Copy {
 /// assert_eq!(size_of_result(none), 0);
 /// ```
 #[diagnostic::on_unimplemented(message = "no C function returns `{Self}`")]
-pub trait CReturn: Copy + sealed::Sealed {
+pub trait CReturn: Copy + 'static + sealed::Sealed {
     #[doc(hidden)]
     const SHAPE: Shape;
 }
@@ -156,17 +156,17 @@ plain! {
 }
 
 // SAFETY: it is an address, and any is one.
-unsafe impl<T> CType for *const T {
+unsafe impl<T: 'static> CType for *const T {
     const SHAPE: Shape = Shape::Plain("const void *");
 }
 
 // SAFETY: as above.
-unsafe impl<T> CType for *mut T {
+unsafe impl<T: 'static> CType for *mut T {
     const SHAPE: Shape = Shape::Plain("void *");
 }
 
 // SAFETY: as above; null is `None`.
-unsafe impl<T> CType for Option<NonNull<T>> {
+unsafe impl<T: 'static> CType for Option<NonNull<T>> {
     const SHAPE: Shape = Shape::Plain("void *");
 }
 

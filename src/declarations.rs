@@ -1,11 +1,15 @@
 //! What headers declare: types with their layouts, functions, variables and constants.
 
-use crate::error::Result;
+use crate::constant::Constant;
+use crate::error::{Error, Result};
+use crate::kind::{TypeKind, of_basic};
 use crate::scope::Scope;
 use crate::signature::Signature;
-use farcall_cdecl::c::{self, Basic, Declarations as C, Field, NameId, Ty, TypeId};
-use farcall_memory::{OutOfMemory, Shared};
-use farcall_memory::{try_collect_all, try_string, try_to_vec};
+use crate::wide::StructBytes;
+use farcall_arch::Type as Passed;
+use farcall_cdecl::c::{self, Declarations as C, Field, NameId, Ty, TypeId};
+use farcall_memory::Shared;
+use farcall_memory::{try_collect_all, try_string};
 use std::fmt;
 
 /// What C text has declared. Clones share it.
@@ -61,6 +65,12 @@ impl Declarations {
     ///
     /// # Errors
     /// Those of [`Declarations::read`].
+    ///
+    /// ```
+    /// let c = farcall::Declarations::parse("typedef struct point { int x, y; } point;")?;
+    /// assert_eq!(c.ty("point")?.size(), Some(8));
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn parse(text: &str) -> Result<Declarations> {
         let declarations = Declarations::new()?;
         declarations.read(text)?;
@@ -72,6 +82,14 @@ impl Declarations {
     /// # Errors
     /// [`Error::Declaration`](crate::Error::Declaration) with the place in the text, and
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory): nothing of the text is added then.
+    ///
+    /// ```
+    /// let c = farcall::Declarations::new()?;
+    /// c.read("struct point { int x, y; };")?;
+    /// assert!(c.read("int good(void); int bad(").is_err());
+    /// assert_eq!(c.functions()?, [""; 0]);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn read(&self, text: &str) -> Result<()> {
         Ok(self.scope.with(|c| c.read(text))?)
     }
@@ -80,6 +98,12 @@ impl Declarations {
     ///
     /// # Errors
     /// As for [`Declarations::read`].
+    ///
+    /// ```
+    /// let c = farcall::Declarations::new()?;
+    /// assert_eq!(c.ty("const char *[4]")?.size(), Some(32));
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn ty(&self, name: &str) -> Result<Type> {
         let id = self.scope.with(|c| c.type_named(name))?;
         Ok(self.of(id))
@@ -106,6 +130,15 @@ impl Declarations {
     ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    ///
+    /// ```
+    /// use farcall::{Constant, Declarations};
+    ///
+    /// let c = Declarations::parse("enum { LIMIT = 1 << 10 };")?;
+    /// assert_eq!(c.constant("LIMIT")?, Some(Constant::Integer(1024)));
+    /// assert_eq!(c.constant("OTHER")?, None);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn constant(&self, name: &str) -> Result<Option<Constant>> {
         Ok(self
             .scope
@@ -116,6 +149,12 @@ impl Declarations {
     ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    ///
+    /// ```
+    /// let c = farcall::Declarations::parse("int puts(const char *); int getchar(void);")?;
+    /// assert_eq!(c.functions()?, ["puts", "getchar"]);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn functions(&self) -> Result<Vec<String>> {
         self.scope
             .with(|c| names(c, c.functions().map(|function| function.name)))
@@ -173,30 +212,6 @@ fn names(c: &C, names: impl Iterator<Item = NameId>) -> Result<Vec<String>> {
     try_collect_all(names.map(|name| Ok(try_string(c.name(name))?)))
 }
 
-/// The value of a constant.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Constant {
-    /// An integer, of whichever type C gives it.
-    Integer(i128),
-    /// A number with a fraction.
-    Float(f64),
-    /// A string, without the NUL at its end.
-    Text(Vec<u8>),
-}
-
-impl Constant {
-    fn of(constant: c::Constant) -> std::result::Result<Constant, OutOfMemory> {
-        Ok(match constant {
-            c::Constant::Integer(value) => Constant::Integer(value),
-            c::Constant::Float(value) => Constant::Float(value),
-            c::Constant::Text(bytes) => Constant::Text(try_to_vec(bytes)?),
-            // There are no others.
-            _ => Constant::Integer(0),
-        })
-    }
-}
-
 /// A C type. It is shown as C writes it. Clones share it.
 ///
 /// ```
@@ -220,45 +235,68 @@ pub struct Type {
     id: TypeId,
 }
 
-/// What sort of type one is, behind the names that it was given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum TypeKind {
-    /// `void`.
-    Void,
-    /// `_Bool`.
-    Bool,
-    /// Any other integer, `char` included.
-    Integer,
-    /// A number with a fraction.
-    Float,
-    /// A complex number.
-    Complex,
-    /// An enumeration.
-    Enum,
-    /// A pointer.
-    Pointer,
-    /// An array.
-    Array,
-    /// A function.
-    Function,
-    /// A structure.
-    Struct,
-    /// A union.
-    Union,
-    /// A type of the compiler's own: a vector, a `va_list`.
-    Other,
-}
-
 impl Type {
     /// What `sizeof` says, in bytes; `None` for what has no size: `void`, a function, a structure that is only announced.
+    ///
+    /// ```
+    /// let c = farcall::Declarations::new()?;
+    /// assert_eq!(c.ty("double [2]")?.size(), Some(16));
+    /// assert_eq!(c.ty("struct later")?.size(), None);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn size(&self) -> Option<u64> {
         self.layout().map(|layout| layout.size)
     }
 
     /// What `_Alignof` says, in bytes; `None` for what has no size.
+    ///
+    /// ```
+    /// let c = farcall::Declarations::new()?;
+    /// assert_eq!(c.ty("short [3]")?.align(), Some(2));
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn align(&self) -> Option<u32> {
         self.layout().map(|layout| layout.align)
+    }
+
+    /// A structure or a union of this type by value, as a copy of its bytes. It may stand for an argument behind the `...` of a prototype, too.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`](crate::Error::Mismatch) for other types, for other than its size in bytes, and for what cannot be passed, such as a
+    /// structure that compilers pass in different ways; [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    ///
+    /// ```
+    /// let c = farcall::Declarations::parse("struct pair { short a, b; };")?;
+    /// let pair = c.ty("struct pair")?.value(&[1, 0, 2, 0])?;
+    /// assert_eq!(pair[2], 2);
+    /// let error = c.ty("struct pair")?.value(&[1]).unwrap_err().to_string();
+    /// assert_eq!(error, "struct pair: expected 4 bytes, got 1");
+    /// assert!(c.ty("int")?.value(&[0; 4]).is_err());
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn value(&self, bytes: &[u8]) -> Result<StructBytes> {
+        let wrong = |wanted: fmt::Arguments, got: fmt::Arguments| {
+            let place = self.scope.show(self.id, "")?;
+            Err(Error::mismatch(format_args!("{place}"), wanted, got))
+        };
+        match self.scope.with(|c| c.passed(self.id)) {
+            Ok(ty @ Passed::Struct(_)) if ty.size() as usize == bytes.len() => {
+                Ok(StructBytes::of_type(bytes, ty)?)
+            }
+            Ok(ty @ Passed::Struct(_)) => wrong(
+                format_args!("{} bytes", ty.size()),
+                format_args!("{}", bytes.len()),
+            ),
+            Ok(_) => wrong(
+                format_args!("a structure or a union"),
+                format_args!("another type"),
+            ),
+            Err(c::Unpassable::OutOfMemory(none)) => Err(none.into()),
+            Err(reason) => wrong(
+                format_args!("a type that can be passed"),
+                format_args!("one of which {reason}"),
+            ),
+        }
     }
 
     fn layout(&self) -> Option<c::Layout> {
@@ -266,6 +304,14 @@ impl Type {
     }
 
     /// What sort of type it is.
+    ///
+    /// ```
+    /// use farcall::{Declarations, TypeKind};
+    ///
+    /// let c = Declarations::parse("typedef unsigned char byte;")?;
+    /// assert_eq!(c.ty("byte")?.kind(), TypeKind::Integer);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn kind(&self) -> TypeKind {
         self.scope.with(|c| match c.resolved(self.id) {
             Ty::Basic(basic) => of_basic(basic),
@@ -282,6 +328,14 @@ impl Type {
     }
 
     /// What a pointer points to, and what an array's elements are.
+    ///
+    /// ```
+    /// let c = farcall::Declarations::new()?;
+    /// let target = c.ty("const char **")?.target();
+    /// assert_eq!(target.map(|ty| ty.to_string()).as_deref(), Some("const char *"));
+    /// assert!(c.ty("int")?.target().is_none());
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn target(&self) -> Option<Type> {
         let id = self.scope.with(|c| match c.resolved(self.id) {
             Ty::Pointer { to, .. } => Some(to),
@@ -295,6 +349,13 @@ impl Type {
     }
 
     /// How many elements an array has, if it says so.
+    ///
+    /// ```
+    /// let c = farcall::Declarations::new()?;
+    /// assert_eq!(c.ty("int [4]")?.len(), Some(4));
+    /// assert_eq!(c.ty("int")?.len(), None);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     #[expect(clippy::len_without_is_empty, reason = "a type is no collection")]
     pub fn len(&self) -> Option<u64> {
         self.scope.with(|c| match c.resolved(self.id) {
@@ -308,6 +369,13 @@ impl Type {
     ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    ///
+    /// ```
+    /// let c = farcall::Declarations::parse("struct point { int x, y; };")?;
+    /// let members = c.ty("struct point")?.members()?;
+    /// assert_eq!((members.len(), members[1].offset()), (2, 4));
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn members(&self) -> Result<Vec<Member>> {
         self.scope.with(|c| {
             let record = c.record(self.id);
@@ -357,22 +425,6 @@ impl Type {
     }
 }
 
-fn of_basic(basic: Basic) -> TypeKind {
-    match basic {
-        Basic::Void => TypeKind::Void,
-        Basic::Bool => TypeKind::Bool,
-        Basic::Float | Basic::Double | Basic::LongDouble | Basic::Float128 => TypeKind::Float,
-        Basic::Float16 | Basic::BFloat16 => TypeKind::Float,
-        Basic::ComplexFloat
-        | Basic::ComplexDouble
-        | Basic::ComplexLongDouble
-        | Basic::ComplexFloat128
-        | Basic::ComplexFloat16 => TypeKind::Complex,
-        other if other.is_integer() => TypeKind::Integer,
-        _ => TypeKind::Other,
-    }
-}
-
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Nothing of the user's runs under a lock, and whoever is written to may be.
@@ -410,21 +462,49 @@ pub struct Member {
 
 impl Member {
     /// Its name; `None` for an anonymous structure or union.
+    ///
+    /// ```
+    /// let c = farcall::Declarations::parse("struct point { int x; double y; };")?;
+    /// let members = c.ty("struct point")?.members()?;
+    /// assert_eq!(members[1].name(), Some("y"));
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
     /// Its type; of a bit-field, the one that is declared.
+    ///
+    /// ```
+    /// let c = farcall::Declarations::parse("struct point { int x; double y; };")?;
+    /// let members = c.ty("struct point")?.members()?;
+    /// assert_eq!(members[0].ty().to_string(), "int");
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn ty(&self) -> &Type {
         &self.ty
     }
 
     /// Bytes from the start of the structure; of a bit-field, of the byte in which it begins.
+    ///
+    /// ```
+    /// let c = farcall::Declarations::parse("struct point { int x; double y; };")?;
+    /// let members = c.ty("struct point")?.members()?;
+    /// assert_eq!(members[1].offset(), 8);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
     /// Of a bit-field its first bit, counted from the lowest of the byte at [`Member::offset`], and how many bits it has.
+    ///
+    /// ```
+    /// let c = farcall::Declarations::parse("struct flags { unsigned a : 3, b : 5; };")?;
+    /// let members = c.ty("struct flags")?.members()?;
+    /// assert_eq!(members[1].bits(), Some((3, 5)));
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn bits(&self) -> Option<(u8, u8)> {
         self.bits
     }

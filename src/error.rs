@@ -11,6 +11,14 @@ use farcall_memory::try_format;
 use std::fmt;
 
 /// A `Result` with this crate's [`Error`].
+///
+/// ```
+/// fn length(text: &str) -> farcall::Result<usize> {
+///     Ok(farcall::Signature::declared(text)?.len())
+/// }
+/// assert_eq!(length("int (int, int)")?, 2);
+/// # Ok::<(), farcall::Error>(())
+/// ```
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What went wrong.
@@ -110,6 +118,15 @@ pub struct DeclarationError(c::Error);
 
 impl DeclarationError {
     /// The line, counted from 1.
+    ///
+    /// ```
+    /// use farcall::{Declarations, Error};
+    ///
+    /// let Err(Error::Declaration(error)) = Declarations::parse("int good;\nint [3];") else {
+    ///     unreachable!("there is no name")
+    /// };
+    /// assert_eq!(error.line(), Some(2));
+    /// ```
     pub fn line(&self) -> Option<u32> {
         match &self.0 {
             c::Error::Text(fault) => Some(fault.line),
@@ -118,6 +135,15 @@ impl DeclarationError {
     }
 
     /// The character in that line, counted from 1.
+    ///
+    /// ```
+    /// use farcall::{Declarations, Error};
+    ///
+    /// let Err(Error::Declaration(error)) = Declarations::parse("int good;\nint [3];") else {
+    ///     unreachable!("there is no name")
+    /// };
+    /// assert_eq!(error.column(), Some(5));
+    /// ```
     pub fn column(&self) -> Option<u32> {
         match &self.0 {
             c::Error::Text(fault) => Some(fault.column),
@@ -127,6 +153,15 @@ impl DeclarationError {
 }
 
 /// Why a C type has no values that can be passed: a structure that is only announced, say, or a vector.
+///
+/// ```
+/// use farcall::{Error, Signature};
+///
+/// let Err(Error::Type { source, .. }) = Signature::declared("void (struct later)") else {
+///     unreachable!("it has no size")
+/// };
+/// assert_eq!(source.to_string(), "its size is not known");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Unpassable(c::Unpassable);

@@ -6,26 +6,37 @@ use crate::signature::Signature;
 use crate::slots::{self, Misfit, Param};
 use crate::value::Value;
 use crate::wide_call;
-use farcall_cdecl::{Codes, Position, Role};
+use farcall_cdecl::{Position, Role};
 use farcall_engine::epoch::{self, Inside, Place, Thing};
 use farcall_engine::{self as engine, Compiled};
 use farcall_memory::{OutOfMemory, Shared, try_format, try_string, try_with_capacity};
 use std::ffi::c_void;
-use std::fmt;
 use std::mem::MaybeUninit;
 
 /// A C function with its signature, ready to be called.
 ///
 /// A function holds everything a call needs: the address, what its types compile to, and the library it is from. No later
 /// step takes a signature again. Making one reads the signature; machine code follows once it has been called some times.
+///
+/// ```
+/// use farcall::{Library, Value};
+///
+/// // SAFETY: the program's own libraries are initialised already, and abs() is as declared here.
+/// unsafe {
+///     let abs = Library::this()?.function("int abs(int)")?;
+///     assert_eq!(abs.call(&[Value::Int(-5)])?, Value::Int(5));
+///     assert_eq!(abs.typed::<(i32,), i32>()?.call((-5,))?, 5);
+/// }
+/// # Ok::<(), farcall::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Function {
-    address: *const c_void,
+    pub(crate) address: *const c_void,
     /// How many arguments it takes, each of one slot; [`NOT_PLAIN`] where that is not all there is to know.
     arg_count: usize,
     pub(crate) compiled: Shared<Compiled>,
     library: Option<Shared<engine::Library>>,
-    signature: Signature,
+    pub(crate) signature: Signature,
     name: Option<Shared<String>>,
 }
 
@@ -131,7 +142,8 @@ impl Function {
     }
 
     /// Calls it. Integers must be within the range of their types, and structures have exactly the size of theirs. Behind the `...` of a prototype,
-    /// values are passed by their kinds: [`Value::Int`] and [`Value::Uint`] with 64 bits, numbers with a fraction as `double`.
+    /// values are passed by their kinds: [`Value::Int`] and [`Value::Uint`] with 64 bits, numbers with a fraction as `double`. A structure has to have
+    /// its type with it there: see [`Type::value`](crate::Type::value).
     ///
     /// # Errors
     /// [`Error::ArgumentCount`], [`Error::Closed`], and for a value that its type does not take [`Error::Mismatch`], or
@@ -486,31 +498,5 @@ impl Function {
             Some(name) => try_string(name),
             None => try_format(format_args!("function at {:p}", self.address)),
         }
-    }
-
-    /// Where the function lies.
-    pub fn address(&self) -> *const c_void {
-        self.address
-    }
-
-    /// Its signature.
-    pub fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    /// Its result's and arguments' codes, unless it was declared in C.
-    pub fn codes(&self) -> Option<&Codes> {
-        self.signature.as_codes()
-    }
-}
-
-impl fmt::Debug for Function {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.name().map_err(|_| fmt::Error)?;
-        write!(
-            f,
-            "Function({name} at {:p}, {})",
-            self.address, self.signature
-        )
     }
 }

@@ -108,15 +108,20 @@
 #![deny(missing_docs)]
 
 mod arguments;
+mod builder;
 mod callback;
 mod closure;
+mod constant;
 mod ctype;
 mod declarations;
 mod error;
+mod facts;
 mod func;
+mod kind;
 mod library;
 mod panics;
 mod pointer;
+mod rust_types;
 mod scope;
 mod signature;
 mod slots;
@@ -128,13 +133,16 @@ mod wide;
 mod wide_call;
 
 pub use arguments::Arguments;
+pub use builder::SignatureBuilder;
 pub use callback::Callback;
+pub use constant::Constant;
 pub use ctype::{CReturn, CType};
-pub use declarations::{Constant, Declarations, Member, Type, TypeKind};
+pub use declarations::{Declarations, Member, Type};
 pub use error::{CodeError, DeclarationError, EngineError, Error, OutOfMemory, Result, Unpassable};
 pub use farcall_cdecl::{BeyondFloat, Codes, Kind, Position, Role, TypeCode, VARIADIC};
 pub use farcall_engine::generates_code;
 pub use func::Function;
+pub use kind::TypeKind;
 pub use library::Library;
 pub use pointer::{Closure, ClosureMut, FnPointer, Pointer};
 pub use signature::Signature;

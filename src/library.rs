@@ -15,6 +15,19 @@ use std::ffi::{OsStr, c_void};
 ///
 /// Functions and variables keep the library loaded, whether or not this value still exists. [`Library::close`]
 /// ends that: they answer with [`Error::Closed`](crate::Error::Closed) from then on.
+///
+/// ```
+/// use farcall::{Error, Library};
+///
+/// // SAFETY: what the C library does as it is loaded is sound, and cos() is as declared here.
+/// unsafe {
+///     let libm = Library::open("libm.so.6")?;
+///     let cos = libm.function("double cos(double)")?;
+///     drop(libm);
+///     assert_eq!(f64::try_from(cos.call(&[0.0.into()])?)?, 1.0);
+/// }
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Library {
     shared: Shared<engine::Library>,
@@ -105,11 +118,25 @@ impl Library {
     }
 
     /// What it was opened as.
+    ///
+    /// ```
+    /// // SAFETY: what the C library does as it is loaded is sound.
+    /// let libm = unsafe { farcall::Library::open("libm.so.6")? };
+    /// assert_eq!(libm.name(), "libm.so.6");
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn name(&self) -> &str {
         self.shared.name()
     }
 
     /// The loader's handle, for display.
+    ///
+    /// ```
+    /// // SAFETY: what the C library does as it is loaded is sound.
+    /// let libm = unsafe { farcall::Library::open("libm.so.6")? };
+    /// assert!(!libm.handle().is_null());
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn handle(&self) -> *mut c_void {
         self.shared.handle()
     }
@@ -271,6 +298,16 @@ impl Library {
     /// # Errors
     /// [`EngineError::Symbol`](crate::EngineError::Symbol) where there is none, or where it is null;
     /// [`Error::Closed`](crate::Error::Closed); [`EngineError::NulInName`](crate::EngineError::NulInName).
+    ///
+    /// ```
+    /// use farcall::Library;
+    ///
+    /// // SAFETY: the program's own libraries are initialised already.
+    /// let this = unsafe { Library::this()? };
+    /// assert!(!this.addr("abs")?.is_null());
+    /// assert!(this.addr("no_such_function").is_err());
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn addr(&self, name: &str) -> Result<*mut c_void> {
         Ok(self.shared.symbol(name)?)
     }

@@ -10,12 +10,15 @@ use std::panic::{self, AssertUnwindSafe};
 /// What a closure panicked with.
 type Panic = Box<dyn Any + Send>;
 
-/// Runs a closure that C has called. `None` if it panics, or if it is not run because the panic of another waits for the call around.
+/// Whether a panic may wait for a call on this thread: none has ever waited otherwise.
 #[inline(always)]
-pub(crate) fn catching<R>(run: impl FnOnce() -> R) -> Option<R> {
-    if epoch::has_notes() && is_one_waiting() {
-        return None;
-    }
+pub(crate) fn may_wait() -> bool {
+    epoch::has_notes()
+}
+
+/// Runs a closure that C has called, where no panic waits. `None` if it panics.
+#[inline(always)]
+pub(crate) fn caught<R>(run: impl FnOnce() -> R) -> Option<R> {
     match panic::catch_unwind(AssertUnwindSafe(run)) {
         Ok(result) => Some(result),
         Err(panic) => {
@@ -23,6 +26,15 @@ pub(crate) fn catching<R>(run: impl FnOnce() -> R) -> Option<R> {
             None
         }
     }
+}
+
+/// The same where one may wait: `None` too if the panic of another closure waits for the call around, and this one is not run.
+#[inline(always)]
+pub(crate) fn catching<R>(run: impl FnOnce() -> R) -> Option<R> {
+    if may_wait() && is_one_waiting() {
+        return None;
+    }
+    caught(run)
 }
 
 #[cold]

@@ -62,7 +62,7 @@ impl Pointer for *const c_void {
     message = "`{Self}` is no function pointer that C could call by a known signature",
     note = "it wants an `unsafe extern \"C\" fn` of at most 12 arguments, each a `CType`"
 )]
-pub trait FnPointer: Pointer {
+pub trait FnPointer: Pointer + 'static {
     /// The arguments, as a tuple.
     type Arguments: Arguments;
     /// The result.
@@ -85,7 +85,7 @@ unsafe impl<P: FnPointer> CType for Option<P> {
 /// ```
 /// use farcall::{Callback, Closure, FnPointer};
 ///
-/// fn checked<P: FnPointer + 'static>(closure: impl Closure<P> + Send + Sync + 'static) -> bool {
+/// fn checked<P: FnPointer>(closure: impl Closure<P> + Send + Sync + 'static) -> bool {
 ///     Callback::new(closure).is_ok()
 /// }
 /// assert!(checked(|a: i32, b: f64| f64::from(a) * b));
@@ -188,6 +188,17 @@ macro_rules! arity {
             fn entry() -> unsafe extern "C" fn($($T),*) -> R {
                 unsafe extern "C" fn enter<F: Fn($($T),*) -> R, R: CReturn, $($T: CType),*>($($t: $T),*) -> R {
                     // SAFETY: it owns nothing and has no size, and there was one, which has not been dropped.
+                    let closure = unsafe { NonNull::<F>::dangling().as_ref() };
+                    if panics::may_wait() {
+                        return carefully::<F, R, $($T),*>($($t),*);
+                    }
+                    panics::caught(|| closure($($t),*)).unwrap_or_else(zero)
+                }
+                #[cold]
+                #[inline(never)]
+                #[allow(clippy::too_many_arguments, reason = "they are C's")]
+                fn carefully<F: Fn($($T),*) -> R, R: CReturn, $($T: CType),*>($($t: $T),*) -> R {
+                    // SAFETY: as above.
                     let closure = unsafe { NonNull::<F>::dangling().as_ref() };
                     panics::catching(|| closure($($t),*)).unwrap_or_else(zero)
                 }

@@ -99,6 +99,12 @@ impl Signature {
     /// # Errors
     /// [`Error::Declaration`] with the place in the text; [`Error::Mismatch`] where it is no function's; [`Error::Type`] where values of a type cannot
     /// be passed.
+    ///
+    /// ```
+    /// let signature = farcall::Signature::declared("double hypot(double x, double y)")?;
+    /// assert_eq!((signature.name(), signature.len()), (Some("hypot"), 2));
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn declared(text: &str) -> Result<Signature> {
         // Keys of short texts lie on the stack while they are looked for.
         let mut short = [C_TEXT; 4 * INLINE];
@@ -126,8 +132,17 @@ impl Signature {
 
     /// The signature that is declared in a scope: by a prototype, or by a function's name.
     pub(crate) fn declared_in(scope: &Shared<Scope>, text: &str) -> Result<Signature> {
-        let inner = Inner::of_c(scope.function(text)?, scope)?;
-        let inner = Shared::try_new(inner)?;
+        Signature::of_type(scope.function(text)?, scope)
+    }
+
+    /// What is known already, as a signature.
+    pub(crate) fn of_inner(inner: Shared<Inner>) -> Signature {
+        Signature { inner }
+    }
+
+    /// The signature of a function type in a scope.
+    pub(crate) fn of_type(declared: Declared, scope: &Shared<Scope>) -> Result<Signature> {
+        let inner = Shared::try_new(Inner::of_c(declared, scope)?)?;
         Ok(Signature { inner })
     }
 
@@ -198,25 +213,6 @@ impl Signature {
         match &self.inner.words {
             Words::Codes(_) => None,
             Words::C { symbol, .. } => symbol.as_deref(),
-        }
-    }
-
-    /// How many arguments it has; of a variadic one in C text, those ahead of the `...`.
-    #[expect(clippy::len_without_is_empty, reason = "a signature is no collection")]
-    pub fn len(&self) -> usize {
-        self.inner.params.len()
-    }
-
-    /// Whether further arguments may follow, as C text says it by `...`. Codes say which ones follow, so theirs is a fixed number.
-    pub fn is_variadic(&self) -> bool {
-        matches!(self.inner.words, Words::C { is_variadic, .. } if is_variadic)
-    }
-
-    /// Its codes, unless it was read from C text.
-    pub fn as_codes(&self) -> Option<&Codes> {
-        match &self.inner.words {
-            Words::Codes(codes) => Some(codes),
-            Words::C { .. } => None,
         }
     }
 
@@ -350,11 +346,17 @@ impl Inner {
         params.extend_from_slice(&self.params);
         for (index, value) in (types.len()..).zip(more) {
             let treatment = Treatment::of_value(value).ok_or_else(|| {
-                let wanted = Wanted::Words("a number or a pointer behind '...'");
+                let wanted = Wanted::Words(
+                    "a number, a pointer or a structure that a Type has made behind '...'",
+                );
                 misfit(index, value, Misfit::Wanted(wanted))
             })?;
+            let ty = match value {
+                Value::Struct(bytes) => bytes.ty().cloned(),
+                _ => treatment.ty(),
+            };
             // All of these have a type of their own.
-            types.push(treatment.ty().unwrap_or(Type::U64));
+            types.push(ty.unwrap_or(Type::U64));
             let first = params
                 .last()
                 .map_or(0, |last: &Param| last.first + last.slots);
@@ -364,39 +366,6 @@ impl Inner {
         let signature = farcall_arch::Signature::variadic(plain.ret().clone(), types, fixed);
         let compiled = engine::compile(signature.map_err(CodeError::from)?, None)?;
         Ok((compiled, params))
-    }
-
-    /// The first value whose type is another one in `rust`, which is read from Rust's types. Of a variadic function the further ones there are
-    /// taken as they are.
-    pub fn first_unlike(&self, rust: &Inner) -> Option<Position> {
-        let signatures = (self.compiled.signature(), rust.compiled.signature());
-        let (Some(own), Some(other)) = signatures else {
-            return Some(Position::Result);
-        };
-        let params = self.params.iter().zip(&rust.params);
-        let mut types = params.zip(own.args().iter().zip(other.args()));
-        let unlike = types.position(|((param, rust), (ty, rust_ty))| {
-            !param.treatment.is_like(rust.treatment) || ty != rust_ty
-        });
-        let is_like = self.ret.treatment.is_like(rust.ret.treatment) && own.ret() == other.ret();
-        let argument = unlike.map(Position::Argument);
-        argument.or((!is_like).then_some(Position::Result))
-    }
-
-    /// What is compiled for a call with the types of `rust` behind the `...`.
-    pub fn with_types_of(&self, rust: &Inner) -> Result<Shared<Compiled>> {
-        let own = self.compiled.signature().ok_or(OutOfMemory)?;
-        let other = rust.compiled.signature().ok_or(OutOfMemory)?;
-        let types = try_collect(other.args().iter().cloned())?;
-        let fixed = self.params.len();
-        let signature = farcall_arch::Signature::variadic(own.ret().clone(), types, fixed);
-        Ok(engine::compile(signature.map_err(CodeError::from)?, None)?)
-    }
-
-    /// What is compiled, if codes say that some of the arguments stand for a `...`.
-    pub fn compiled_if_variadic(&self) -> Option<Shared<Compiled>> {
-        let fixed = self.compiled.signature()?.fixed();
-        fixed.map(|_| self.compiled.clone())
     }
 
     /// Why a value is none that was due, in words.

@@ -95,7 +95,8 @@ impl Treatment {
         }
     }
 
-    /// How C passes a value behind the `...` whose kind is all that is known of it; `None` for what has no such way.
+    /// How C passes a value behind the `...` whose kind is all that is known of it, unless it is a structure that has its type with it; `None` for
+    /// what has no such way.
     pub fn of_value(value: &Value) -> Option<Treatment> {
         let letter = match value {
             Value::Int(_) => 'q',
@@ -106,7 +107,11 @@ impl Treatment {
             Value::Uint128(_) => return Some(Treatment::Uint128),
             Value::LongDouble(_) => return Some(Treatment::Float(host_long_double())),
             Value::Complex(_) => return Some(Treatment::Complex(Float::F64)),
-            Value::Void | Value::Struct(_) => return None,
+            Value::Struct(bytes) => {
+                let size = bytes.ty()?.size();
+                return Some(Treatment::Bytes(size));
+            }
+            Value::Void => return None,
         };
         TypeCode::new(letter).map(Treatment::Code)
     }

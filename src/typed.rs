@@ -1,15 +1,15 @@
 //! Functions with the Rust types of their arguments and result.
 
 use crate::arguments::Arguments;
-use crate::ctype::{CReturn, Named, Prototype};
+use crate::ctype::{CReturn, Named};
 use crate::error::{Error, Result};
 use crate::func::Function;
 use crate::pointer::FnPointer;
+use crate::rust_types;
 use crate::signature::Signature;
 use crate::slots::Treatment;
 use farcall_arch::{Float, Scalar, Type};
 use farcall_cdecl::Position;
-use farcall_memory::try_format;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -28,13 +28,8 @@ impl Signature {
     /// # Ok::<(), farcall::Error>(())
     /// ```
     pub fn of<P: FnPointer>() -> Result<Signature> {
-        of_types(&P::RETURN, P::Arguments::TYPES)
+        rust_types::signature::<P>(&P::RETURN, P::Arguments::TYPES)
     }
-}
-
-fn of_types(ret: &Named, args: &[Named]) -> Result<Signature> {
-    let text = try_format(format_args!("{}", Prototype { ret, args }))?;
-    Signature::declared(&text)
 }
 
 impl Function {
@@ -70,7 +65,7 @@ impl Function {
         if given < count || given > count && !is_variadic {
             return Err(self.wrong_count(given));
         }
-        let rust = of_types(ret, A::TYPES)?;
+        let rust = rust_types::signature::<fn(A) -> R>(ret, A::TYPES)?;
         let unlike = wanted.inner().first_unlike(rust.inner());
         if let Some(position) = unlike {
             let named = match position {
@@ -136,10 +131,8 @@ impl fmt::Display for RustName {
             Treatment::Bool => "bool",
             Treatment::Int128 => "i128",
             Treatment::Uint128 => "u128",
-            Treatment::Complex(Float::F64) => "farcall::Complex",
-            Treatment::Float(_) | Treatment::Complex(_) => {
-                "a farcall::Value, as Rust has no such type"
-            }
+            Treatment::Complex(Float::F64) => "Complex",
+            Treatment::Float(_) | Treatment::Complex(_) => "a Value, as Rust has no such type",
             Treatment::Bytes(size) => {
                 return write!(f, "a structure of {size} bytes with the same members");
             }

@@ -2,13 +2,14 @@
 
 use crate::callback::Callback;
 use crate::closure::{Body, WideHandler};
-use crate::ctype::slots_of;
+use crate::ctype::{CReturn, slots_of};
 use crate::error::Result;
 use crate::panics;
 use crate::pointer::{Closure, ClosureMut, FnPointer, zero};
 use crate::signature::Signature;
 use farcall_engine::epoch::{Inside, Place, Thing};
 use farcall_engine::{self as engine, Handler};
+use farcall_memory::try_box;
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
 use std::marker::PhantomData;
@@ -59,7 +60,6 @@ impl<P: FnPointer> Callback<P> {
     pub fn new<C>(closure: C) -> Result<Callback<P>>
     where
         C: Closure<P> + Send + Sync + 'static,
-        P: 'static,
     {
         let signature = Signature::of::<P>()?;
         if size_of::<C>() > 0 || std::mem::needs_drop::<C>() {
@@ -76,6 +76,37 @@ impl<P: FnPointer> Callback<P> {
         // and Sync, and is never dropped.
         let raw = unsafe { engine::Callback::bare(compiled, entry)? };
         Ok(Callback::opened(raw, None, signature))
+    }
+
+    /// The same for a function pointer that is good for as long as the process. Nothing is announced when C calls it, as nobody closes it: it
+    /// takes as long as a C function that gets its arguments in memory.
+    ///
+    /// # Errors
+    /// Those of [`Callback::new`].
+    ///
+    /// ```
+    /// use farcall::Callback;
+    ///
+    /// let names = vec!["zero", "one", "two"];
+    /// let length = Callback::leak(move |index: usize| names.get(index).map_or(0, |name| name.len()))?;
+    /// // SAFETY: the function is the callback above.
+    /// assert_eq!(unsafe { length(0) + length(1) + length(3) }, 7);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
+    pub fn leak<C>(closure: C) -> Result<P>
+    where
+        C: Closure<P> + Send + Sync + 'static,
+    {
+        let signature = Signature::of::<P>()?;
+        let closure = try_box(closure)?;
+        let context = (&raw const *closure).cast_mut().cast();
+        // SAFETY: the handler takes this context, at any time, on any thread: it is Send and Sync, and stays.
+        let raw = unsafe { lead_to(&signature, run_kept::<C, P>, run_wide_kept::<C, P>, context)? };
+        Box::leak(closure);
+        let code = raw.code();
+        std::mem::forget(raw);
+        // SAFETY: it is made with this signature, and stays.
+        Ok(unsafe { P::at(code) })
     }
 
     /// Lends `closure` to C for as long as `user` runs, which gets the function pointer. The closure may change what it has borrowed.
@@ -129,16 +160,9 @@ impl<P: FnPointer> Callback<P> {
             pointer: PhantomData::<P>,
         };
         let signature = Signature::of::<P>()?;
-        let inner = signature.inner();
-        let handler: Handler = match inner.ret.slots {
-            0 | 1 => run_lent::<C, P>,
-            // SAFETY: the handler of a wide result is called with an argument more, as this wants it.
-            _ => unsafe { std::mem::transmute::<WideHandler, Handler>(run_wide_lent::<C, P>) },
-        };
         let context = (&raw const lent).cast_mut().cast();
-        // SAFETY: the handler takes this context, which is lent until the callback is closed below. Calls of the pointer end before that: that is
-        // part of its contract.
-        let raw = unsafe { engine::Callback::new(inner.compiled.clone(), handler, context)? };
+        // SAFETY: the handler takes this context, for as long as the callback lives; whoever calls the pointer vouches for not doing so later.
+        let raw = unsafe { lead_to(&signature, run_lent::<C, P>, run_wide_lent::<C, P>, context)? };
         let place = Place::uninit();
         let mut scope = Scope {
             inside: Some(Inside::enter(Thing::FUNCTION, &place)),
@@ -155,21 +179,107 @@ impl<P: FnPointer> Callback<P> {
     }
 }
 
+/// A function pointer that calls whichever handler is for the result with a context of its own.
+///
+/// # Safety
+/// * As for [`engine::Callback::new`], with the one that takes the room for its result where that has more than one slot.
+unsafe fn lead_to(
+    signature: &Signature,
+    handler: Handler,
+    wide: WideHandler,
+    context: *mut c_void,
+) -> Result<engine::Callback> {
+    let inner = signature.inner();
+    let handler = match inner.ret.slots {
+        0 | 1 => handler,
+        // SAFETY: the handler of a wide result is called with an argument more, as this wants it.
+        _ => unsafe { std::mem::transmute::<WideHandler, Handler>(wide) },
+    };
+    // SAFETY: the caller vouches for the handler.
+    Ok(unsafe { engine::Callback::new(inner.compiled.clone(), handler, context)? })
+}
+
+/// # Safety
+/// * `context` is of such a closure; `slots` are those of its arguments.
+#[inline(always)]
+unsafe fn run_shared<C: Closure<P>, P: FnPointer>(
+    context: *const c_void,
+    slots: *const u64,
+) -> P::Return {
+    /// Apart, so that the usual way saves no registers.
+    #[cold]
+    #[inline(never)]
+    unsafe fn carefully<C: Closure<P>, P: FnPointer>(
+        context: *const c_void,
+        slots: *const u64,
+    ) -> P::Return {
+        // SAFETY: the caller vouches for the closure and the slots.
+        let run = || unsafe { (*context.cast::<C>()).run(slots) };
+        panics::catching(run).unwrap_or_else(zero)
+    }
+    if panics::may_wait() {
+        // SAFETY: the caller vouches for the closure and the slots.
+        return unsafe { carefully::<C, P>(context, slots) };
+    }
+    // SAFETY: as above.
+    let run = || unsafe { (*context.cast::<C>()).run(slots) };
+    panics::caught(run).unwrap_or_else(zero)
+}
+
+/// # Safety
+/// * As for [`run_shared`].
+unsafe extern "C" fn run_kept<C: Closure<P>, P: FnPointer>(
+    context: *mut c_void,
+    slots: *const u64,
+) -> u64 {
+    // SAFETY: the caller vouches for the closure and the slots.
+    in_slot(unsafe { run_shared::<C, P>(context, slots) })
+}
+
+/// # Safety
+/// * As for [`run_shared`], with room for the result.
+unsafe extern "C" fn run_wide_kept<C: Closure<P>, P: FnPointer>(
+    context: *mut c_void,
+    slots: *const u64,
+    result: *mut u64,
+) {
+    // SAFETY: the caller vouches for the closure, the slots and the room.
+    unsafe {
+        let value = run_shared::<C, P>(context, slots);
+        result.cast::<P::Return>().write_unaligned(value);
+    }
+}
+
 /// A closure that owns something, behind slots.
 struct Typed<C, P> {
     closure: C,
     pointer: PhantomData<fn() -> P>,
 }
 
-impl<P: FnPointer + 'static, C: Closure<P> + Send + Sync + 'static> Body for Typed<C, P> {
+impl<P: FnPointer, C: Closure<P> + Send + Sync + 'static> Body for Typed<C, P> {
     #[inline(always)]
     unsafe fn run(&self, slots: *const u64, result: *mut u64) {
-        // SAFETY: the slots are those of the arguments, by the contract of `Body::run`, and the signature has these types.
-        let run = || unsafe { self.closure.run(slots) };
-        let value = panics::catching(run).unwrap_or_else(zero);
+        // SAFETY: the caller vouches for the slots, which the signature has for these types.
+        let value = unsafe { run_shared::<C, P>((&raw const self.closure).cast(), slots) };
         // SAFETY: there is room for a result of the signature.
-        unsafe { result.cast::<P::Return>().write_unaligned(value) };
+        unsafe {
+            match slots_of::<P::Return>() {
+                0 | 1 => *result = in_slot(value),
+                _ => result.cast::<P::Return>().write_unaligned(value),
+            }
+        }
     }
+}
+
+/// The slot of a value that fits one. As a whole, as whoever reads it reads a whole one: it would have to wait for one that was written in part.
+#[inline(always)]
+fn in_slot<R: CReturn>(value: R) -> u64 {
+    let mut slot = 0;
+    if slots_of::<R>() <= 1 {
+        // SAFETY: there is room for it.
+        unsafe { (&raw mut slot).cast::<R>().write_unaligned(value) };
+    }
+    slot
 }
 
 /// A closure that is lent to C.
@@ -212,14 +322,8 @@ unsafe extern "C" fn run_lent<C: ClosureMut<P>, P: FnPointer>(
     context: *mut c_void,
     slots: *const u64,
 ) -> u64 {
-    let mut result = 0;
-    // SAFETY: `context` is of such a closure, still lent, and the slots are those of its arguments, by the contract of this function.
-    let value = unsafe { (*context.cast::<Lent<C, P>>()).run(slots) };
-    if slots_of::<P::Return>() <= 1 {
-        // SAFETY: there is room for it.
-        unsafe { (&raw mut result).cast::<P::Return>().write_unaligned(value) };
-    }
-    result
+    // SAFETY: the caller vouches for the closure and the slots.
+    in_slot(unsafe { (*context.cast::<Lent<C, P>>()).run(slots) })
 }
 
 /// # Safety

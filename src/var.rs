@@ -129,6 +129,16 @@ impl Variable {
     ///
     /// # Errors
     /// [`Error::Null`], and those of a bad code.
+    ///
+    /// ```
+    /// use farcall::{Value, Variable};
+    ///
+    /// let mut number = 7_u16;
+    /// let variable = Variable::at((&raw mut number).cast(), "H")?;
+    /// // SAFETY: this is the variable's type, and nobody else uses it.
+    /// assert_eq!(unsafe { variable.get()? }, Value::Uint(7));
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn at(address: *mut c_void, code: &str) -> Result<Variable> {
         Variable::new(address, Kept::of_code(code)?, None, None)
     }
@@ -137,6 +147,16 @@ impl Variable {
     ///
     /// # Errors
     /// [`Error::Null`]; [`Error::Declaration`] with the place in the text; [`Error::Type`] for a type without a size.
+    ///
+    /// ```
+    /// use farcall::{Value, Variable};
+    ///
+    /// let mut number = 0.5_f32;
+    /// let variable = Variable::declared((&raw mut number).cast(), "float number")?;
+    /// // SAFETY: this is the variable's type, and nobody else uses it.
+    /// assert_eq!(unsafe { variable.get()? }, Value::Float(0.5));
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn declared(address: *mut c_void, declaration: &str) -> Result<Variable> {
         let scope = Scope::new()?;
         let declared = scope.variable(declaration)?;
@@ -191,6 +211,15 @@ impl Variable {
     ///
     /// # Safety
     /// * There is a variable of this type at the address, and nobody writes it now.
+    ///
+    /// ```
+    /// let mut number = -3_i64;
+    /// let variable = farcall::Variable::at((&raw mut number).cast(), "q")?;
+    /// // SAFETY: this is the variable's type, and nobody else uses it.
+    /// let value = unsafe { variable.get()? };
+    /// assert_eq!(i64::try_from(value)?, -3);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub unsafe fn get(&self) -> Result<Value> {
         let loaded = self.while_open(|| {
             // SAFETY: there is a variable of this type at the address, and nobody writes it now, by the contract of this method.
@@ -216,6 +245,18 @@ impl Variable {
     /// # Safety
     /// * There is a variable of this type at the address, it may be written, and nobody else accesses it now.
     /// * A pointer stored in it stays good for as long as C may use it.
+    ///
+    /// ```
+    /// let mut number = 0_u8;
+    /// let variable = farcall::Variable::at((&raw mut number).cast(), "B")?;
+    /// // SAFETY: this is the variable's type, and nobody else uses it.
+    /// unsafe {
+    ///     variable.set(255.into())?;
+    ///     assert!(variable.set(256.into()).is_err());
+    /// }
+    /// assert_eq!(number, 255);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub unsafe fn set(&self, value: Value) -> Result<()> {
         let treatment = self.kept.param.treatment;
         if let (Treatment::Bytes(size), Value::Struct(bytes)) = (treatment, &value)
@@ -273,6 +314,13 @@ impl Variable {
     }
 
     /// Where the variable lies.
+    ///
+    /// ```
+    /// let mut number = 0_i32;
+    /// let variable = farcall::Variable::at((&raw mut number).cast(), "i")?;
+    /// assert_eq!(variable.address(), (&raw mut number).cast());
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn address(&self) -> *mut c_void {
         self.address
     }

@@ -1,7 +1,7 @@
 //! Values that take more than one slot: bytes of structures, complex numbers, and `long double`.
 
 use crate::error::{Error, OutOfMemory, Result};
-use farcall_arch::Float;
+use farcall_arch::{Float, Type};
 use farcall_memory::{Shared, try_to_vec, try_with_capacity};
 use std::arch::asm;
 use std::fmt;
@@ -29,16 +29,37 @@ use std::ops::Deref;
 /// # assert_eq!(argument.to_string(), "structure of 16 bytes");
 /// # Ok::<(), farcall::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct StructBytes {
-    bytes: Shared<Vec<u8>>,
+    content: Shared<Content>,
 }
+
+struct Content {
+    bytes: Vec<u8>,
+    /// How they are passed, where that is known.
+    ty: Option<Type>,
+}
+
+impl PartialEq for StructBytes {
+    fn eq(&self, other: &StructBytes) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for StructBytes {}
 
 impl StructBytes {
     /// A copy of `bytes`.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
+    ///
+    /// ```
+    /// let bytes = farcall::StructBytes::new(&[1, 0, 2, 0])?;
+    /// // SAFETY: all bytes are good for numbers.
+    /// assert_eq!(unsafe { bytes.read::<[u16; 2]>()? }, [1_u16.to_le(), 2_u16.to_le()]);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn new(bytes: &[u8]) -> Result<StructBytes> {
         Ok(StructBytes::from_vec(try_to_vec(bytes)?)?)
     }
@@ -47,14 +68,32 @@ impl StructBytes {
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
+    ///
+    /// ```
+    /// let bytes = farcall::StructBytes::of(&[1_u8, 2, 3])?;
+    /// assert_eq!(&*bytes, [1, 2, 3]);
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub fn of<T: Copy>(value: &T) -> Result<StructBytes> {
         // SAFETY: there are as many bytes of a value as its type has.
         Ok(unsafe { StructBytes::copied(std::ptr::from_ref(value).cast(), size_of::<T>())? })
     }
 
     pub(crate) fn from_vec(bytes: Vec<u8>) -> std::result::Result<StructBytes, OutOfMemory> {
-        let bytes = Shared::try_new(bytes)?;
-        Ok(StructBytes { bytes })
+        let content = Shared::try_new(Content { bytes, ty: None })?;
+        Ok(StructBytes { content })
+    }
+
+    /// A copy of the bytes of a value that is passed as this type.
+    pub(crate) fn of_type(bytes: &[u8], ty: Type) -> std::result::Result<StructBytes, OutOfMemory> {
+        let (bytes, ty) = (try_to_vec(bytes)?, Some(ty));
+        let content = Shared::try_new(Content { bytes, ty })?;
+        Ok(StructBytes { content })
+    }
+
+    /// How the value is passed, where that is known.
+    pub(crate) fn ty(&self) -> Option<&Type> {
+        self.content.ty.as_ref()
     }
 
     /// A copy of `len` bytes, whichever of them are padding.
@@ -84,6 +123,16 @@ impl StructBytes {
     ///
     /// # Safety
     /// * The bytes are a valid value of `T`, which is so for every content if all members are numbers.
+    ///
+    /// ```
+    /// let bytes = farcall::StructBytes::of(&(1.5_f64.to_bits()))?;
+    /// // SAFETY: all bytes are good for numbers.
+    /// unsafe {
+    ///     assert_eq!(bytes.read::<f64>()?, 1.5);
+    ///     assert!(bytes.read::<f32>().is_err());
+    /// }
+    /// # Ok::<(), farcall::Error>(())
+    /// ```
     pub unsafe fn read<T: Copy>(&self) -> Result<T> {
         if size_of::<T>() != self.len() {
             return Err(Error::mismatch(
@@ -101,7 +150,7 @@ impl Deref for StructBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.bytes
+        &self.content.bytes
     }
 }
 
@@ -177,11 +226,19 @@ fn rounded(bits: u128, count: u32) -> u128 {
 
 impl LongDouble {
     /// The number with these bits in IEEE 754 binary128.
+    ///
+    /// ```
+    /// assert_eq!(farcall::LongDouble::from_bits(0x3fff << 112).to_f64(), 1.0);
+    /// ```
     pub const fn from_bits(bits: u128) -> LongDouble {
         LongDouble(bits)
     }
 
     /// Its bits in IEEE 754 binary128: the sign, 15 bits of the exponent, 112 of the fraction.
+    ///
+    /// ```
+    /// assert_eq!(farcall::LongDouble::from(1.0).to_bits(), 0x3fff << 112);
+    /// ```
     pub const fn to_bits(self) -> u128 {
         self.0
     }
@@ -207,6 +264,10 @@ impl LongDouble {
     }
 
     /// The nearest `double`; the even one between two; an infinity beyond the largest, and zero nearer to that than to the smallest.
+    ///
+    /// ```
+    /// assert_eq!(farcall::LongDouble::from(0.1).to_f64(), 0.1);
+    /// ```
     pub fn to_f64(self) -> f64 {
         let sign = (self.sign() as u64) << 63;
         let exponent = self.exponent();

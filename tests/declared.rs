@@ -146,8 +146,55 @@ fn variadic_prototype_takes_what_comes_by_its_kind() {
     assert!(none.starts_with("weigh_more takes 1 argument"), "{none}");
     assert_eq!(
         error("weigh_more", &[Value::Int(1), bytes(1_u8)]),
-        "weigh_more: argument 2 (...): expected a number or a pointer behind '...', got structure of 1 bytes"
+        "weigh_more: argument 2 (...): expected a number, a pointer or a structure that a Type has made behind '...', got structure of 1 bytes"
     );
+}
+
+/// The bytes of a number in memory.
+fn as_bytes<T: Copy, const N: usize>(number: T) -> [u8; N] {
+    let Value::Struct(bytes) = bytes(number) else {
+        unreachable!("it is one")
+    };
+    bytes[..].try_into().expect("as many bytes")
+}
+
+#[test]
+fn structures_behind_dots_pass_as_compilers_pass_them() {
+    let c = declarations();
+    let value = |name: &str, bytes: &[u8]| {
+        let ty = c.ty(name).expect("it is declared");
+        Value::Struct(ty.value(bytes).expect("so many bytes"))
+    };
+    let mut args = vec![Value::Int(4)];
+    let mut wanted = 0.0;
+    for round in 0..4_u8 {
+        let number = f64::from(round);
+        let mixed = Mixed {
+            a: -(round as i8),
+            b: number + 0.5,
+        };
+        let large = Large {
+            v: [round.into(), 1, 2, 3, 4],
+        };
+        args.extend([
+            value("struct mixed", &as_bytes::<_, 16>(mixed)),
+            value(
+                "struct floats",
+                &as_bytes::<_, 12>([1.0_f32, 2.0, number as f32]),
+            ),
+            value("struct odd", &[round, 1, 2]),
+            value("struct large", &as_bytes::<_, 40>(large)),
+            value("union number", &number.to_ne_bytes()),
+            Value::Double(number / 4.0),
+            Value::Int(-1),
+        ]);
+        wanted =
+            wanted * 3.0 - number + (number + 0.5) + (1.0 - 2.0 + number) + (number + 2.0 + 6.0);
+        wanted += (number - 1.0 + 2.0 - 3.0 + 8.0) + number + number - 1.0;
+    }
+    assert_eq!(call("weigh_structures", &args), Value::Double(wanted));
+    let over = c.ty("struct over").expect("it is declared");
+    assert!(over.value(&[0; 128]).is_err());
 }
 
 #[test]

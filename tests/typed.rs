@@ -185,7 +185,7 @@ fn types_that_are_not_the_functions_are_errors_that_name_both() {
     let third = common::declared::function("third");
     assert_eq!(
         told::<(f64,), f64>(&third),
-        "third: argument 1 (long double a): expected a farcall::Value, as Rust has no such type, got f64"
+        "third: argument 1 (long double a): expected a Value, as Rust has no such type, got f64"
     );
     let in_codes = func("i", "flip_i", "i");
     assert_eq!(

@@ -5,8 +5,7 @@
 
 use crate::structs::Struct;
 use core::fmt;
-use farcall_memory::OutOfMemory;
-use farcall_memory::Shared;
+use farcall_memory::{OutOfMemory, Shared, try_collect};
 
 /// A type that fits one register: an integer of 1, 2, 4 or 8 bytes, or a binary floating-point number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -235,6 +234,18 @@ impl Signature {
             }
         }
         Ok(Signature { ret, args, fixed })
+    }
+
+    /// The same once more.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn try_clone(&self) -> Result<Signature, OutOfMemory> {
+        Ok(Signature {
+            ret: self.ret.clone(),
+            args: try_collect(self.args.iter().cloned())?,
+            fixed: self.fixed,
+        })
     }
 
     /// The result's type.

@@ -1,11 +1,10 @@
 //! `farcall call`: one call of one function.
 
-use std::io::Write;
-
 use farcall::{Complex, Declarations, Function, Library, LongDouble, StructBytes, Value};
 use farcall_cdecl::c::{Basic, Platform, Ty, TypeId};
 
 use crate::failure::{Failure, Result};
+use crate::output::print;
 use crate::prototype::{Param, Prototype};
 use crate::shown::{Depth, fraction, shown};
 use crate::value::{Misfit, Values, number};
@@ -44,12 +43,12 @@ How values are typed:
   floating point   2.5  1e-3  inf  nan
   bool             true  false  1  0
   char             a  'a'  97                        digits are numbers
-  const char *     hello                             as typed; in double quotes with C's escapes
+  const char *     hello  NULL                       as typed; in double quotes with C's escapes
   const T *        '[1, 2, 3]'                       several values in a row
   enum             a constant's name, or an integer
   struct, union    '{1, 2.5}'  '{.x = 1}'            nested ones and arrays in braces, too
   complex          1+2i
-  any pointer      NULL, or an address as 0x7f00
+  other pointers   NULL, or an address as 0x7f00
 Behind the '...' of a prototype a value may say its type as a cast does: '(double)1'.
 Without one, an integer is an int, or a long long if it is larger, a number with a
 fraction is a double, and all else is a string.
@@ -64,10 +63,10 @@ Examples:
 /// Calls the function and prints its result.
 pub fn run(args: &Args) -> Result<()> {
     let mut prototype = Prototype::read(&args.prototype, &args.declare, Platform::host())?;
-    let Some(name) = prototype.name.clone() else {
+    if prototype.name.is_none() {
         let failure = Failure::usage("expected a prototype that names the function");
         return Err(failure.with_detail(&prototype.text));
-    };
+    }
     let words = typed(&mut prototype, &args.args)?;
     let mut values = Values::new(&prototype.c);
     let mut typed = Vec::new();
@@ -75,13 +74,16 @@ pub fn run(args: &Args) -> Result<()> {
         let value = value_of(&mut values, &prototype, param, word);
         typed.push(value.map_err(|misfit| misplaced(&prototype, index, param, misfit))?);
     }
-    let function = function(&args.library, &prototype, &name, &args.declare)?;
-    // SAFETY: the user says that the prototype is the function's, and that it takes these values. What they point to lives in `values`.
+    let function = function(&args.library, &prototype, &args.declare)?;
+    // SAFETY: the user vouches for the prototype, and that the function takes these values. What they point to lives in `values`.
     let result = unsafe { function.call(&typed) }.map_err(Failure::of)?;
     flush_c();
     // SAFETY: as above, the result is what the prototype says: where that is a string's address, there is a string.
     if let Some(text) = unsafe { told(&prototype, &result) } {
-        writeln!(std::io::stdout(), "{text}").map_err(Failure::of)?;
+        print(&format!(
+            "{text}
+"
+        ))?;
     }
     Ok(())
 }
@@ -218,7 +220,7 @@ fn misplaced(prototype: &Prototype, index: usize, param: &Param, misfit: Misfit)
     }
 }
 
-fn function(library: &str, prototype: &Prototype, name: &str, declare: &str) -> Result<Function> {
+fn function(library: &str, prototype: &Prototype, declare: &str) -> Result<Function> {
     let declarations = Declarations::parse(declare).map_err(Failure::of)?;
     let library = match library {
         // SAFETY: what this program has loaded is initialised already.
@@ -227,7 +229,6 @@ fn function(library: &str, prototype: &Prototype, name: &str, declare: &str) -> 
         name => unsafe { Library::open(name) },
     };
     let library = library.map_err(Failure::of)?;
-    library.addr(name).map_err(Failure::of)?;
     library
         .function_in(&declarations, &prototype.source)
         .map_err(Failure::of)

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use farcall_cdecl::c::{Declarations, Error, Platform, Ty, TypeId};
+use farcall_cdecl::c::{Declarations, Error, Platform, TypeId};
 use farcall_cdecl::{Codes, Position, Role, VARIADIC};
 
 use crate::failure::{Failure, Result};
+use crate::spelling::declared;
 
 /// What a prototype says, with the types that it uses.
 pub struct Prototype {
@@ -134,33 +135,6 @@ impl Prototype {
             _ => self.text.len()..self.text.len(),
         }
     }
-}
-
-/// The declaration of something of a type. A structure without a tag is written out.
-pub fn declared(c: &Declarations, ty: TypeId, name: Option<&str>) -> String {
-    const OPEN: &str = "{...}";
-    let text = c.show(ty).named(name.unwrap_or_default()).to_string();
-    let mut inner = ty;
-    while let Ty::Pointer { to: next, .. } | Ty::Array { of: next, .. } = c.get(inner) {
-        inner = next;
-    }
-    let (Ty::Record(_), Some(record)) = (c.get(inner), c.record(inner)) else {
-        return text;
-    };
-    let Some(fields) = c.fields(record).filter(|_| record.tag.is_none()) else {
-        return text;
-    };
-    let mut members = String::new();
-    for field in fields {
-        let name = field.name.map(|name| c.name(name));
-        let width = field.bits().map(|(_, width)| format!(" : {width}"));
-        members += &format!(
-            "{}{}; ",
-            declared(c, field.ty, name),
-            width.unwrap_or_default()
-        );
-    }
-    text.replacen(OPEN, &format!("{{ {members}}}"), 1)
 }
 
 /// The prototype on one line, with the parameters' names, and where these stand.

@@ -146,19 +146,15 @@ impl<'c> Values<'c> {
     }
 
     fn of_pointer(&mut self, to: TypeId, to_const: bool, text: &str) -> Bytes {
-        if matches!(text, "NULL" | "0") {
+        let target = self.c.resolved(to);
+        let is_character = matches!(target, Ty::Basic(Basic::Char | Basic::SChar | Basic::UChar));
+        if text == "NULL" {
             return Ok(vec![0; 8]);
         }
-        if text.starts_with("0x")
-            && let Some(Number {
-                negative: false,
-                magnitude,
-            }) = integer(text)
-            && let Ok(address) = u64::try_from(magnitude)
-        {
+        // Where text is due, everything else is text.
+        if let (Some(address), false) = (address(text), to_const && is_character) {
             return Ok(address.to_le_bytes().to_vec());
         }
-        let target = self.c.resolved(to);
         if matches!(target, Ty::Function(_)) {
             return Err(Misfit::new("NULL or an address, as a callback cannot be typed", text)
                 .with_hint("in a script, ffi.callback(prototype, function) makes one; in Rust, farcall::Callback"));
@@ -175,9 +171,7 @@ impl<'c> Values<'c> {
         }
         let is_list = text.starts_with('[') && text.ends_with(']');
         match target {
-            Ty::Basic(Basic::Char | Basic::SChar | Basic::UChar | Basic::Void) => {
-                self.of_text(text)
-            }
+            _ if is_character || matches!(target, Ty::Basic(Basic::Void)) => self.of_text(text),
             _ if is_list => self.of_list(to, text),
             _ => Err(Misfit::new(
                 "NULL, an address, or values as in '[1, 2]'",
@@ -314,6 +308,14 @@ impl Number {
             magnitude: value.unsigned_abs(),
         }
     }
+}
+
+/// An address: 0, or as it is shown.
+fn address(text: &str) -> Option<u64> {
+    if text != "0" && !text.starts_with("0x") {
+        return None;
+    }
+    u64::try_from(integer(text)?.magnitude).ok()
 }
 
 /// The bits of a number that has a place in so many.

@@ -4,6 +4,7 @@
 //! way to put bytes there without making that page writable and executable: [`sys::CodeRange`]. This file decides what goes where.
 
 use crate::error::{Error, Result};
+use crate::label::Label;
 use crate::lock::{Guarded, Held, lock};
 use crate::policy::{Wish, wish};
 use crate::sys;
@@ -127,20 +128,35 @@ pub fn generates_code() -> bool {
 /// # Errors
 /// [`Error::ExecutableMemory`], where the system has none or a policy forbids it; nothing is changed then.
 pub fn publish(code: &Code) -> Result<Published> {
+    publish_as(code, &Label::Common("farcall"))
+}
+
+/// Makes `code` executable, which profilers call by that name.
+///
+/// # Errors
+/// As above.
+pub(crate) fn publish_as(code: &Code, label: &Label) -> Result<Published> {
     sys::find_unwinder();
-    publish_in(&PLAIN, &mut lock(), code)
+    publish_in(&PLAIN, &mut lock(), code, label)
 }
 
 /// Makes `code` executable, in one of the arenas.
 ///
 /// # Errors
 /// [`Error::ExecutableMemory`]; nothing is changed then.
-pub(crate) fn publish_in(home: &'static Home, held: &mut Held, code: &Code) -> Result<Published> {
+pub(crate) fn publish_in(
+    home: &'static Home,
+    held: &mut Held,
+    code: &Code,
+    label: &Label,
+) -> Result<Published> {
     if wish() == Wish::Never {
         return Err(Error::CodeIsForbidden);
     }
     let arena = home.get(held);
     let (start, range, unwind) = arena.publish(code).map_err(Error::ExecutableMemory)?;
+    // SAFETY: the lock is held.
+    unsafe { sys::note_code(code, start, label) };
     Ok(Published {
         start,
         home,
@@ -311,6 +327,14 @@ impl Region {
         if let Some(shared) = shared {
             // SAFETY: the code has just been put there, and regions live as long as the process.
             let unwind = unsafe { sys::UnwindEntry::register(shared, self.addresses.start())? };
+            // SAFETY: the arena is behind the lock.
+            unsafe {
+                sys::note_code(
+                    shared,
+                    self.addresses.start(),
+                    &Label::Common("farcall shared"),
+                )
+            };
             // As long as that does what is told of it.
             let _kept = ManuallyDrop::new(unwind);
             self.lacks_shared = false;

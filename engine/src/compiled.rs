@@ -3,18 +3,19 @@
 //! Code has two keys: the direction, a call or an entry, and the [`Endpoint`], which is how values lie on the side that is not
 //! C's. It is made when [`crate::policy`] says so.
 
-use crate::arena::{Made, Published, publish};
+use crate::arena::{Made, Published, publish_as};
 use crate::cache::Cache;
 use crate::error::Result;
 use crate::interp;
+use crate::label::Label;
 use crate::levels::{self, Cached};
 use crate::objects::{self, Conversion};
 use crate::policy;
 use crate::sys;
 use crate::thunk::Seats;
 use farcall_arch::{Abi, Plan, Shared, Signature, emit, plan};
+use farcall_memory::OutOfMemory;
 use farcall_memory::try_box;
-use farcall_memory::{OutOfMemory, try_collect};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
@@ -37,6 +38,16 @@ pub enum Direction {
     Call,
     /// C calls us.
     Entry,
+}
+
+impl Direction {
+    /// What profilers call it, ahead of the signature.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Direction::Call => "farcall call ",
+            Direction::Entry => "farcall callback ",
+        }
+    }
 }
 
 const ENDPOINTS: usize = 3;
@@ -310,7 +321,7 @@ impl Compiled {
                 return objects::publish_entry(plan, deliveries, slots.as_ptr() as u64);
             }
         };
-        Ok(publish(&code?).ok())
+        Ok(publish_as(&code?, &Label::Made(direction.word(), plan)).ok())
     }
 }
 
@@ -356,18 +367,6 @@ struct Key {
     conversion: Option<Conversion>,
 }
 
-/// The same signature once more.
-fn copy_of(signature: &Signature) -> Result<Signature> {
-    let ret = signature.ret().clone();
-    let args = try_collect(signature.args().iter().cloned())?;
-    let copy = match signature.fixed() {
-        None => Signature::new(ret, args),
-        Some(fixed) => Signature::variadic(ret, args, fixed),
-    };
-    // What has been a signature is one.
-    Ok(copy.map_err(|_| OutOfMemory)?)
-}
-
 static CACHE: Cached<Cache<Key, Compiled>> = Cached::new(Cache::new());
 
 /// The compiled form of what has been planned under this process's own convention, shared with nobody: for whoever keeps what is compiled by
@@ -401,7 +400,7 @@ pub fn compile(signature: Signature, conversion: Option<Conversion>) -> Result<S
     if let Some(compiled) = known {
         return Ok(compiled);
     }
-    let signature = copy_of(&key.signature)?;
+    let signature = key.signature.try_clone()?;
     let conversion = key
         .conversion
         .as_ref()

@@ -21,6 +21,11 @@ mod callback;
 mod compiled;
 pub mod epoch;
 mod error;
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "the profiler that this is for is Linux's")
+)]
+mod label;
 mod levels;
 mod library;
 mod lock;

@@ -212,3 +212,28 @@ impl Drop for Library {
         drop(self.shut());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn symbols_of_any_length_are_looked_up_by_their_whole_names() {
+        // SAFETY: it is this program.
+        let library = unsafe { Library::open(None, None) }.expect("the program");
+        let found = |name: &str| {
+            let address = library.symbol(name);
+            // SAFETY: nobody closes it.
+            let same = unsafe { library.symbol_of_open(name) };
+            assert_eq!(address.as_ref().ok(), same.as_ref().ok(), "{name}");
+            address.map_err(|error| error.to_string())
+        };
+        assert!(found("malloc").is_ok());
+        for len in [1, 62, 63, 64, 65, 500] {
+            let name = "m".repeat(len);
+            let error = found(&name).expect_err("there is none");
+            assert!(error.contains(&format!("'{name}'")), "{error}");
+        }
+        assert!(found("malloc\0").is_err());
+    }
+}

@@ -2,7 +2,8 @@
 //!
 //! There is one interpreter in a process, and it tells once how it lays out its objects.
 
-use crate::arena::{Made, SHARING, publish, publish_in};
+use crate::arena::{Made, SHARING, publish_as, publish_in};
+use crate::label::Label;
 use crate::lock::lock;
 use crate::sys;
 use farcall_arch::emit::{self, Code, SharedCode};
@@ -170,7 +171,13 @@ pub(crate) fn publish_call(plan: &Plan, call: &ObjectCall) -> Made {
     let Some(code) = (interpreter.call)(plan, call, &interpreter.model, shared)? else {
         return Ok(None);
     };
-    let published = publish_in(&SHARING, &mut lock(), &code).ok();
+    let published = publish_in(
+        &SHARING,
+        &mut lock(),
+        &code,
+        &Label::Made("farcall call ", plan),
+    )
+    .ok();
     if published.is_none() {
         IS_REFUSED.store(true, Ordering::Relaxed);
     }
@@ -184,5 +191,5 @@ pub(crate) fn publish_entry(plan: &Plan, deliveries: &[Delivery], slots_entry: u
         return Ok(None);
     };
     let code = (interpreter.entry)(plan, &interpreter.model, deliveries, slots_entry)?;
-    Ok(code.and_then(|code| publish(&code).ok()))
+    Ok(code.and_then(|code| publish_as(&code, &Label::Made("farcall callback ", plan)).ok()))
 }

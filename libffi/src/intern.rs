@@ -336,7 +336,8 @@ impl Entry {
             Item::Other(shape) => shapes.push(*shape),
         });
         let is_dense = shapes.len() == count;
-        let plan = abi::collect(told.abi, told.fixed, told.ret, shapes.into_iter()).ok()?;
+        let shapes = &mut shapes.into_iter();
+        let plan = abi::collect(told.abi, told.fixed, told.ret, shapes).ok()?;
         let compiled = Compiled::planned(plan);
         try_box(Detail { compiled, is_dense }).ok()
     }

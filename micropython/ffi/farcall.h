@@ -137,8 +137,9 @@ farcall_status farcall_types_new(const farcall_text *texts, size_t count, const 
 farcall_status farcall_signature_extend(const farcall_signature *signature, const char *codes, size_t len,
     const farcall_signature **out, farcall_error *error);
 void farcall_signature_release(const farcall_signature *signature);
-// Keeps it for as long as the process, released or not. One reference serves all that are found by the same text.
-void farcall_signature_keep(const farcall_signature *signature);
+// The form of a callback's signature that stays for as long as the process, without a namespace and the numbers of types: of codes the same one,
+// of C types one that converts values the same way. NULL where there is no memory.
+const farcall_signature *farcall_signature_lasting(const farcall_signature *signature);
 
 // What is to be said of a signature with values. Text that does not fit is cut; it ends in a NUL. ORDER farcall_shown
 typedef enum {

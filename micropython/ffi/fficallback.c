@@ -18,7 +18,8 @@
 #endif
 
 // The memory behind a function pointer, which belongs to that pointer for good. All callbacks of one pointer have signatures that are
-// the same to C, and the same `lock`. The signature stays for as long as the process.
+// the same to C, and the same `lock`. The signature stays for as long as the process, so it has no namespace: the callback looks up types in
+// its own.
 struct _ffi_entered_t {
     const farcall_signature *volatile signature;
     volatile mp_obj_t function; // `closed_obj` while there is no callback
@@ -101,11 +102,18 @@ static const char *name_of_entered(const mp_obj_fficallback_t *object) {
     return object == NULL ? "that is closed" : ffi_callback_name(object);
 }
 
-static FFI_NORETURN void raise_answer(const ffi_entered_t *self, ffi_conversion_t why, mp_obj_t value) {
-    const farcall_signature *signature = self->signature;
+// The signature with the types of a callback of C types, or what stays of it where that is closed. Whoever looks into the namespace got the
+// object before Python ran, which may close it.
+static const farcall_signature *typed_signature(const ffi_entered_t *self, const mp_obj_fficallback_t *object) {
+    bool has_types = object != NULL && object->signature->values != NULL;
+    return has_types ? object->signature : self->signature;
+}
+
+static FFI_NORETURN void raise_answer(const ffi_entered_t *self, const mp_obj_fficallback_t *object, ffi_conversion_t why, mp_obj_t value) {
+    const farcall_signature *signature = typed_signature(self, object);
     char where[FFI_WHERE_LEN];
     char type[FFI_WHERE_LEN];
-    snprintf(where, sizeof(where), "result of callback %s", name_of_entered(self->object));
+    snprintf(where, sizeof(where), "result of callback %s", name_of_entered(object));
     farcall_signature_show(signature, FARCALL_SHOWN_TYPE, 0, type, sizeof(type));
     // A Python function would be a callback for no longer than until C looks at it.
     ffi_raise_value(why == FFI_CALLABLE ? FFI_WRONG_KIND : why, where, type, &signature->values[0], value);
@@ -120,15 +128,15 @@ static void keep_answer(const ffi_entered_t *self, farcall_kind kind, mp_obj_t v
 }
 
 // The result of a callback that is declared in C, or whose result is a struct, in slots of its own, which are zero.
-static void unbox_answer(const ffi_entered_t *self, mp_obj_t value, uint64_t *slots) {
-    const farcall_signature *signature = self->signature;
+static void unbox_answer(const ffi_entered_t *self, const mp_obj_fficallback_t *object, mp_obj_t value, uint64_t *slots) {
+    const farcall_signature *signature = typed_signature(self, object);
     const farcall_value *answer = &signature->values[0];
     if (answer->kind == FARCALL_VOID || value == MP_OBJ_FROM_PTR(&closed_obj)) {
         return;
     }
     ffi_conversion_t why = ffi_value_from_obj(answer, signature->scope, value, slots);
     if (why != FFI_CONVERTED) {
-        raise_answer(self, why, value);
+        raise_answer(self, object, why, value);
     }
     keep_answer(self, (farcall_kind)answer->kind, value);
 }
@@ -139,13 +147,13 @@ typedef struct _ffi_passed_t {
     uint64_t *result;
 } ffi_passed_t;
 
-// The slot of what the function returned. Raises what goes wrong.
-static MP_NOINLINE uint64_t unbox_result(ffi_entered_t *self, mp_obj_t value) {
+// The slot of what the function returned. Raises what goes wrong. `object` is as for run_with_objects().
+static MP_NOINLINE uint64_t unbox_result(ffi_entered_t *self, const mp_obj_fficallback_t *object, mp_obj_t value) {
     const farcall_signature *signature = self->signature;
     farcall_kind kind = (farcall_kind)signature->kinds[0];
     if (kind >= FARCALL_STRUCT) {
         uint64_t answer = 0;
-        unbox_answer(self, value, &answer);
+        unbox_answer(self, object == NULL ? self->object : object, value, &answer);
         return answer;
     }
     bool is_zero = value == mp_const_none && ffi_kind_is_integer(kind);
@@ -157,7 +165,7 @@ static MP_NOINLINE uint64_t unbox_result(ffi_entered_t *self, mp_obj_t value) {
     if (why != FFI_CONVERTED) {
         char where[FFI_WHERE_LEN];
         if (signature->values != NULL) {
-            raise_answer(self, why, value);
+            raise_answer(self, self->object, why, value);
         }
         snprintf(where, sizeof(where), "result of callback %s", name_of_entered(self->object));
         ffi_raise_conversion(why, where, signature->codes[0], ffi_kind_wants(kind), value);
@@ -166,8 +174,8 @@ static MP_NOINLINE uint64_t unbox_result(ffi_entered_t *self, mp_obj_t value) {
     return slot;
 }
 
-// Calls the function with objects. Raises what goes wrong.
-static inline uint64_t run_with_objects(ffi_entered_t *self, const mp_obj_t *objs) {
+// Calls the function with objects. Raises what goes wrong. `object` is NULL where no answer is looked up in a namespace.
+static inline uint64_t run_with_objects(ffi_entered_t *self, const mp_obj_fficallback_t *object, const mp_obj_t *objs) {
     size_t n_args = self->signature->nargs;
     if (MP_UNLIKELY(!self->checks_stack)) {
         ffi_check_stack(ffi_state(), n_args);
@@ -176,13 +184,13 @@ static inline uint64_t run_with_objects(ffi_entered_t *self, const mp_obj_t *obj
     if (mp_obj_is_small_int(value) && ffi_kind_is_integer((farcall_kind)self->signature->kinds[0])) {
         return (uint64_t)(int64_t)MP_OBJ_SMALL_INT_VALUE(value);
     }
-    return unbox_result(self, value);
+    return unbox_result(self, object, value);
 }
 
 // What C reaches through the engine's machine code when a call of ours is in progress and all integers are small. The code
 // catches what is raised.
 static uint64_t handle_objects(void *context, void **objects) {
-    return run_with_objects(context, (const mp_obj_t *)objects);
+    return run_with_objects(context, NULL, (const mp_obj_t *)objects);
 }
 
 // Does the engine's machine code make objects of this kind? ORDER farcall_delivery
@@ -190,20 +198,34 @@ static bool is_boxed(farcall_kind kind) {
     return ffi_kind_is_integer(kind) || kind == FARCALL_POINTER;
 }
 
-// The same where some arguments come as slots, because an object of them takes memory.
-static uint64_t handle_some_slots(void *context, void **objects) {
-    ffi_entered_t *self = context;
-    const farcall_signature *signature = self->signature;
+static void box_slots(const farcall_signature *signature, void **objects) {
     for (size_t i = 0; i < signature->nargs; ++i) {
         farcall_kind kind = (farcall_kind)signature->kinds[i + 1];
         if (!is_boxed(kind)) {
             objects[i] = ffi_obj_from_slot(kind, (uintptr_t)objects[i]);
         }
     }
-    return run_with_objects(self, (const mp_obj_t *)objects);
+}
+
+// The same where some arguments come as slots, because an object of them takes memory.
+static uint64_t handle_some_slots(void *context, void **objects) {
+    ffi_entered_t *self = context;
+    box_slots(self->signature, objects);
+    return run_with_objects(self, NULL, (const mp_obj_t *)objects);
+}
+
+// The same where the answer may be the name of a constant.
+static uint64_t handle_enum(void *context, void **objects) {
+    ffi_entered_t *self = context;
+    const mp_obj_fficallback_t *object = self->object;
+    box_slots(self->signature, objects);
+    return run_with_objects(self, object, (const mp_obj_t *)objects);
 }
 
 static farcall_object_handler object_handler_for(const farcall_signature *signature) {
+    if (signature->kinds[0] == FARCALL_ENUM) {
+        return handle_enum;
+    }
     for (size_t i = 0; i < signature->nargs; ++i) {
         if (!is_boxed((farcall_kind)signature->kinds[i + 1])) {
             return handle_some_slots;
@@ -214,7 +236,12 @@ static farcall_object_handler object_handler_for(const farcall_signature *signat
 
 // Calls the function with values of any width.
 static MP_NOINLINE uint64_t run_with_values(ffi_entered_t *self, const ffi_passed_t *passed) {
-    const farcall_signature *signature = self->signature;
+    const mp_obj_fficallback_t *object = self->object;
+    if (object == NULL) {
+        farcall_report_closed();
+        return 0;
+    }
+    const farcall_signature *signature = typed_signature(self, object);
     size_t n_args = signature->nargs;
     ffi_check_stack(ffi_state(), n_args + signature->arg_slots);
 
@@ -223,7 +250,7 @@ static MP_NOINLINE uint64_t run_with_values(ffi_entered_t *self, const ffi_passe
         const farcall_value *value = &signature->values[i + 1];
         objs[i] = ffi_obj_from_value(value, signature->scope, &passed->args[value->slot]);
     }
-    unbox_answer(self, mp_call_function_n_kw(self->function, n_args, 0, objs), passed->result);
+    unbox_answer(self, object, mp_call_function_n_kw(self->function, n_args, 0, objs), passed->result);
     return *passed->result;
 }
 
@@ -234,13 +261,14 @@ static MP_NOINLINE uint64_t run_function(ffi_entered_t *self, const uint64_t *ar
         return run_with_values(self, (const ffi_passed_t *)args);
     }
     const farcall_signature *signature = self->signature;
+    const mp_obj_fficallback_t *object = self->object;
     size_t n_args = signature->nargs;
 
     mp_obj_t objs[n_args + 1];
     for (size_t i = 0; i < n_args; ++i) {
         objs[i] = ffi_obj_from_slot((farcall_kind)signature->kinds[i + 1], args[i]);
     }
-    return run_with_objects(self, objs);
+    return run_with_objects(self, object, objs);
 }
 
 // Printing runs the exception's own code, which may raise again.
@@ -519,32 +547,15 @@ static qstr name_of(mp_obj_t function) {
     return MP_QSTRnull;
 }
 
-// Whether two signatures of one function pointer, which are the same to C, are the same to Python.
-static bool is_same(const farcall_signature *a, const farcall_signature *b) {
-    if (a == b || a->values == NULL || b->values == NULL) {
-        return a == b || (a->values == b->values && strcmp(a->codes, b->codes) == 0);
-    }
-    for (size_t i = 0; i <= a->nargs; ++i) {
-        const farcall_value *value = &a->values[i], *other = &b->values[i];
-        // Only these look into the namespace. Of others its types are words in messages.
-        bool has_type = value->kind == FARCALL_STRUCT || value->kind == FARCALL_ENUM;
-        if (memcmp(value, other, offsetof(farcall_value, type)) != 0
-            || (has_type && (a->scope != b->scope || value->type != other->type))) {
-            return false;
-        }
-    }
-    return true;
-}
-
 // Has the function pointer lead to a callback. A thread that is late reads this at the same time, and finds the one or the other of
-// each word: any of them will do.
-static void enter_by(mp_obj_fficallback_t *self, bool lock) {
+// each word: any of them will do. False where there is no memory.
+static bool enter_by(mp_obj_fficallback_t *self, bool lock) {
     ffi_entered_t *entered = farcall_callback_context(self->keeper->callback);
-    const farcall_signature *before = entered->signature;
-    if (before == NULL || !is_same(before, self->signature)) {
-        farcall_signature_keep(self->signature);
-        entered->signature = self->signature;
+    const farcall_signature *lasting = farcall_signature_lasting(self->signature);
+    if (lasting == NULL) {
+        return false;
     }
+    entered->signature = lasting;
     entered->is_wide = is_wide(self->signature);
     entered->lock = lock;
     entered->checks_stack = mp_obj_is_type(self->function, &mp_type_fun_bc);
@@ -553,6 +564,7 @@ static void enter_by(mp_obj_fficallback_t *self, bool lock) {
     #endif
     entered->function = self->function;
     entered->object = self;
+    return true;
 }
 
 mp_obj_t ffi_wrap_callback(ffi_keeper_t *keeper, mp_obj_t function, bool lock) {
@@ -583,9 +595,14 @@ mp_obj_t ffi_wrap_callback(ffi_keeper_t *keeper, mp_obj_t function, bool lock) {
     farcall_status status = farcall_callback_new(self->signature, handler, object_handler, sizeof(ffi_entered_t),
         &keeper->callback, &error);
     if (status == FARCALL_OK) {
-        self->code = farcall_callback_code(keeper->callback);
-        link_callback(self);
-        enter_by(self, lock);
+        if (enter_by(self, lock)) {
+            self->code = farcall_callback_code(keeper->callback);
+            link_callback(self);
+        } else {
+            ffi_free_callback(keeper->callback);
+            status = FARCALL_MEMORY;
+            snprintf(error.text, sizeof(error.text), "no memory for a callback");
+        }
     }
     ffi_let_interrupts();
     if (status != FARCALL_OK) {

@@ -124,6 +124,20 @@ impl Declared {
         matches!(self.origin, Origin::Extended(_))
     }
 
+    /// The same without names and their namespace: how values are passed and converted, and no more.
+    pub fn without_names(&self) -> Result<Declared, OutOfMemory> {
+        let mut values = try_to_vec(&self.values)?;
+        values.iter_mut().for_each(Value::forget_type);
+        Ok(Declared {
+            values,
+            origin: Origin::Extended(None),
+            ret: self.ret.clone(),
+            args: farcall_memory::try_collect(self.args.iter().cloned())?,
+            fixed: self.fixed,
+            is_open: self.is_open,
+        })
+    }
+
     /// The same with more arguments: words, and a `double` for each `d`.
     pub fn extended(&self, codes: &[u8]) -> Result<Declared, Failure> {
         let scope = self.scope().cloned();

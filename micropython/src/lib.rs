@@ -7,6 +7,7 @@ mod declared;
 mod declared_variable;
 mod fault;
 mod kinds;
+mod lasting;
 mod lookup;
 mod model;
 mod prototype;

@@ -284,8 +284,8 @@ fn object_call(codes: &Codes) -> Result<Option<ObjectCall>, OutOfMemory> {
 /// Why a plan was not made is the engine's to word.
 fn planned(codes: &Codes) -> Result<Plan, engine::Error> {
     let fixed = codes.fixed.map(|fixed| fixed as u32);
-    let (ret, args) = (codes.ret_shape(), codes.arg_shapes());
-    Ok(abi::collect(engine::host_abi(), fixed, ret, args)?)
+    let (ret, mut args) = (codes.ret_shape(), codes.arg_shapes());
+    Ok(abi::collect(engine::host_abi(), fixed, ret, &mut args)?)
 }
 
 /// How values become objects, and objects values, if code can do it.

@@ -8,7 +8,7 @@ use farcall_cdecl::c::{Basic, Declarations, Ty, TypeId};
 use farcall_cdecl::{Kind, StructCode, TypeCode};
 
 /// What the C side knows of a value. ORDER farcall_value
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(C)]
 pub struct Value {
     pub kind: u8,
@@ -195,6 +195,17 @@ impl Value {
             self.kind,
             STRUCT | LONG_DOUBLE | COMPLEX | WIDE_INT | ELEMENTS
         )
+    }
+
+    /// Whether another one is the same but for its type's number.
+    pub fn converts_as(&self, other: &Value) -> bool {
+        let ty = self.ty;
+        *self == Value { ty, ..*other }
+    }
+
+    /// Has it say no more what its type is.
+    pub fn forget_type(&mut self) {
+        self.ty = 0;
     }
 
     /// The same value from its first slot on.

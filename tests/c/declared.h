@@ -25,6 +25,7 @@ float _Complex conjugate(float _Complex a);
 _Bool not(_Bool a);
 enum colour next_colour(enum colour c);
 double weigh_more(int count, ...);
+double weigh_structures(int rounds, ...);
 
 typedef struct large make_large(struct mixed, struct large);
 struct large call_large(make_large *f, int64_t a);

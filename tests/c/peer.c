@@ -171,6 +171,26 @@ double weigh_more(int count, ...) {
     return sum;
 }
 
+// Each round takes one of each, a double and an integer: registers of both sorts run out between any two.
+double weigh_structures(int rounds, ...) {
+    double sum = 0;
+    va_list list;
+    va_start(list, rounds);
+    for (int i = 0; i < rounds; ++i) {
+        struct mixed m = va_arg(list, struct mixed);
+        struct floats f = va_arg(list, struct floats);
+        struct odd o = va_arg(list, struct odd);
+        struct large l = va_arg(list, struct large);
+        union number n = va_arg(list, union number);
+        double d = va_arg(list, double);
+        long long q = va_arg(list, long long);
+        sum = sum * 3 + m.a + m.b + f.v[0] - f.v[1] + f.v[2] + o.v[0] + o.v[1] * 2 + o.v[2] * 3;
+        sum += l.v[0] - l.v[1] + l.v[2] - l.v[3] + l.v[4] * 2 + n.d + d * 4 + (double)q;
+    }
+    va_end(list);
+    return sum;
+}
+
 struct large call_large(struct large (*f)(struct mixed, struct large), int64_t a) {
     struct large l = f((struct mixed) { 7, 0.5 }, (struct large) { { a, 1, 2, 3, 4 } });
     l.v[0] += 1;

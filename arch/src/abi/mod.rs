@@ -325,8 +325,8 @@ impl core::error::Error for PlanError {}
 /// [`PlanError`]. Signatures of scalars have a plan under every [`Abi`].
 pub fn plan(signature: &Signature, abi: Abi) -> Result<Plan, PlanError> {
     let fixed = signature.fixed().map(|fixed| fixed as u32);
-    let args = signature.args().iter().map(Shape::of);
-    let plan = collect(abi, fixed, Shape::of(signature.ret()), args)?;
+    let mut args = signature.args().iter().map(Shape::of);
+    let plan = collect(abi, fixed, Shape::of(signature.ret()), &mut args)?;
     debug_assert_eq!(
         check::check(signature, &plan),
         Ok(()),
@@ -344,7 +344,7 @@ pub fn collect(
     abi: Abi,
     fixed: Option<u32>,
     ret: Shape,
-    mut shapes: impl ExactSizeIterator<Item = Shape>,
+    shapes: &mut dyn ExactSizeIterator<Item = Shape>,
 ) -> Result<Plan, PlanError> {
     // Too many for any stack, whatever they are.
     if shapes.len() as u64 > MAX_AREA_U64 / LEAST_TAKEN {

@@ -20,7 +20,7 @@ typedef void (*bench_libffi_call)(void *prepared, const void *target, void *resu
 
 // The loops that are timed. Every peer has copies of its own: a processor foresees where an indirect call goes by where
 // it is, and does worse if one call has gone to several places. Copies in one place would be timed by who came before.
-#define BENCH_PEERS 8
+#define BENCH_PEERS 12
 
 typedef void (*bench_slots_loop)(bench_trampoline call, const void *target, const uint64_t *slots, uint64_t *result,
     uint64_t count);

@@ -1,4 +1,4 @@
-# Calls C, or has C call back, so many times, for a tool that counts instructions.
+# Calls C, has C call back, or makes functions of new signatures, so many times, for a tool that counts instructions.
 
 import ffi
 import sys
@@ -18,4 +18,19 @@ def callback(count):
     library.func("i", "call_back", "Cq")(ffi.callback("i", lambda a, b: a + b, "ii"), count)
 
 
-{"call": call, "callback": callback}[WORK](COUNT)
+# As many texts whatever the count, so that making them has no part in it.
+LETTERS = "ildpq"
+texts = []
+
+
+def new(count):
+    address = library.addr("add2_ends")
+    for i in range(count):
+        ffi.func("i", address, texts[i])
+
+
+if WORK == "new":
+    for i in range(5000):
+        texts.append("".join(LETTERS[i // 5**place % 5] for place in range(6)))
+
+{"call": call, "callback": callback, "new": new}[WORK](COUNT)

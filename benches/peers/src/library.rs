@@ -24,7 +24,7 @@ pub type LibffiLoop =
     unsafe extern "C" fn(LibffiCall, *mut c_void, *const c_void, *mut u64, *const *const u64, u64);
 
 /// How many peers in one row can have a loop of their own. ORDER BENCH_PEERS: bench.h has the same.
-const PEERS: usize = 8;
+const PEERS: usize = 12;
 
 /// What C has for one signature. ORDER bench_case: bench.h has the same.
 #[repr(C)]

@@ -3,6 +3,7 @@
 //! `cargo xtask bench` compiles the C side, runs this program and makes tables of what it prints: a line for each peer in a
 //! row, with the time of each round, tab-separated. It can be run by itself just as well.
 
+mod closures;
 mod library;
 mod rows;
 mod sampler;
@@ -10,6 +11,7 @@ mod signatures;
 
 use anyhow::{Result, bail};
 use clap::Parser;
+use closures::Closures;
 use library::{CSide, Libffi};
 use rows::Bench;
 use sampler::Sampler;
@@ -24,6 +26,9 @@ struct Args {
     /// A libffi as NAME=GLUE=LIBRARY: libffi.c compiled with its headers, and the library itself.
     #[arg(long)]
     libffi: Vec<String>,
+    /// What `benches/libffi-rs` is built to.
+    #[arg(long)]
+    closures: Option<PathBuf>,
     /// How often each peer has its turn.
     #[arg(long, default_value_t = 201)]
     rounds: usize,
@@ -42,6 +47,11 @@ impl Args {
             format!("--rounds={}", self.rounds),
             format!("--turn={}", self.turn),
         ];
+        words.extend(
+            self.closures
+                .iter()
+                .map(|closures| format!("--closures={}", closures.display())),
+        );
         words.extend(
             self.libffi
                 .iter()
@@ -65,6 +75,7 @@ fn main() -> Result<()> {
         cases: signatures::all()?,
         c: CSide::open(&args.cases)?,
         libffis,
+        closures: args.closures.as_deref().map(Closures::open).transpose()?,
         sampler: Sampler {
             rounds: args.rounds,
             turn: f64::from(args.turn) * 1000.0,

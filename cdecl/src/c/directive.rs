@@ -5,9 +5,12 @@ use super::token::{Kind, Token, Tokens};
 use farcall_memory::TryVec;
 
 impl<'t> Parser<'_, 't> {
-    /// A directive, whose `#` is the next token; the one behind its line is next then.
+    /// A directive, whose `#` or `_Pragma` is the next token; the one behind it is next then.
     pub(super) fn directive(&mut self) -> Result<()> {
         let sign = self.token;
+        if sign.kind == Kind::Word {
+            return self.pragma_operator(&sign);
+        }
         let word = self.load();
         if word.begins_line || word.kind == Kind::End {
             // Nothing but the sign (C11 6.10.7).
@@ -27,6 +30,28 @@ impl<'t> Parser<'_, 't> {
                     format_args!(
                         "expected preprocessed text, '#pragma' or '#define', got '#{text}'"
                     ),
+                ));
+            }
+        }
+        self.load();
+        Ok(())
+    }
+
+    /// `_Pragma("text")`, which is `#pragma text` (C11 6.10.9). No pragma that counts has anything in it to be escaped.
+    fn pragma_operator(&mut self, word: &Token<'t>) -> Result<()> {
+        let opening = self.load();
+        let text = self.load();
+        let closing = self.load();
+        let line = match (text.kind, text.text.split_once('"')) {
+            (Kind::Text, Some((_, line))) => line.strip_suffix('"'),
+            _ => None,
+        };
+        match line {
+            Some(line) if opening.is("(") && closing.is(")") => self.pragma(word, line)?,
+            _ => {
+                return Err(self.fault_at(
+                    word,
+                    format_args!("expected a string in brackets behind '_Pragma'"),
                 ));
             }
         }

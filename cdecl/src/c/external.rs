@@ -55,7 +55,7 @@ impl Declarations {
 impl<'t> Parser<'_, 't> {
     /// All of a text, of which nothing is handed on.
     fn translation_unit(&mut self) -> Result<Named> {
-        while self.token.begins_line && self.token.is("#") {
+        while self.token.is_directive() {
             self.directive()?;
         }
         while self.token.kind != Kind::End {

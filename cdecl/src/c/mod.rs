@@ -15,6 +15,7 @@
 //! ```
 
 mod attributes;
+mod compose;
 mod constant;
 mod constants;
 mod constraints;

@@ -66,7 +66,7 @@ impl<'c, 't> Parser<'c, 't> {
         let token = self.token;
         self.token = self.tokens.next();
         // What the preprocessor left may stand anywhere.
-        while self.token.begins_line && self.token.is("#") {
+        while self.token.is_directive() {
             // What is only tried is read again, and directives may be no more than once.
             if self.is_trial {
                 return Err(Failed::Text);

@@ -309,6 +309,51 @@ fn without_tables(debug: &str) -> String {
 }
 
 #[test]
+fn pragmas_that_are_operators_count_as_those_that_are_lines() {
+    let size = |text: &str| {
+        let c = read(text);
+        let layout = c.layout(c.typedef("s").expect("it is declared"));
+        layout.map(|layout| layout.size)
+    };
+    let members = "{ char c; int x; }";
+    assert_eq!(
+        size(&format!("_Pragma(\"pack(1)\") typedef struct {members} s;")),
+        Some(5)
+    );
+    assert_eq!(
+        size(&format!(
+            "int _Pragma(\"once\") a; _Pragma(L\"pack(push, 2)\")_Pragma(\"GCC poison \\\"b\\\"\") typedef struct _Pragma(\"pack(pop)\") {members} s;"
+        )),
+        Some(8)
+    );
+    assert_eq!(
+        size(&format!(
+            "_Pragma(\"pack(push, 2)\") typedef struct {members} s; _Pragma(\"pack(pop)\") struct t {members};"
+        )),
+        Some(6)
+    );
+    assert_eq!(
+        error("int a;\n_Pragma(pack(1)) int b;"),
+        "2:1: expected a string in brackets behind '_Pragma'\n_Pragma(pack(1)) int b;\n^^^^^^^"
+    );
+    assert!(error("_Pragma(\"pack(3)\") int b;").starts_with("1:1: expected an alignment"));
+    assert!(error("_Pragma(\"pack(1)\"").contains("expected a string in brackets"));
+}
+
+#[test]
+fn digraphs_are_read() {
+    let c = read(
+        "typedef struct <% int a<:3:>; %> s; int f(s x<::>);\n%:define N <:\n%:define M 7 %:%: 1\n  %: pragma pack(1)\nstruct t <% char c; int x; %>;",
+    );
+    let show = |name: &str| c.function(name).map(|f| c.show(f.ty).to_string());
+    assert_eq!(show("f").as_deref(), Some("int(s *)"));
+    let size = |ty| c.layout(ty).map(|layout| layout.size);
+    assert_eq!(c.typedef("s").and_then(size), Some(12));
+    assert_eq!(c.tags().next().and_then(|(_, ty)| size(ty)), Some(5));
+    assert_eq!(c.constants().count(), 0);
+}
+
+#[test]
 fn type_in_passing_leaves_nothing_behind() {
     let mut c = read("struct s { int x; };");
     let types = c.types.len();

@@ -46,12 +46,27 @@ impl Token<'_> {
     pub fn is(&self, text: &str) -> bool {
         matches!(self.kind, Kind::Word | Kind::Sign) && self.text == text
     }
+
+    /// Whether a directive begins with it.
+    pub fn is_directive(&self) -> bool {
+        self.begins_line && self.is("#") || self.kind == Kind::Word && self.text == "_Pragma"
+    }
 }
 
 /// Signs of more than one character, longer ones first.
 const SIGNS: [&str; 24] = [
     "...", "<<=", ">>=", "->", "++", "--", "<<", ">>", "<=", ">=", "==", "!=", "&&", "||", "*=",
     "/=", "%=", "+=", "-=", "&=", "^=", "|=", "##", "::",
+];
+
+/// Other spellings of signs (C11 6.4.6p3), longer ones first.
+const DIGRAPHS: [(&str, &str); 6] = [
+    ("%:%:", "##"),
+    ("<%", "{"),
+    ("%>", "}"),
+    ("<:", "["),
+    (":>", "]"),
+    ("%:", "#"),
 ];
 
 /// The rest of a text, token by token.
@@ -297,6 +312,11 @@ fn prefixed<'t>(
 }
 
 fn sign<'t>(input: &mut Input<'t>) -> Read<&'t str> {
+    let mut digraphs = DIGRAPHS.iter();
+    if let Some((digraph, sign)) = digraphs.find(|(digraph, _)| input.starts_with(digraph)) {
+        *input = &input[digraph.len()..];
+        return Ok(sign);
+    }
     let first = input.as_bytes().first();
     let mut same = SIGNS.iter().filter(|sign| sign.as_bytes().first() == first);
     let found = same.find(|sign| input.starts_with(**sign));
@@ -333,6 +353,13 @@ mod tests {
             (Word, "$"),
         ];
         assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn digraphs_are_the_signs_that_they_stand_for() {
+        let texts = |text| all(text).into_iter().map(|(_, text)| text);
+        assert!(texts("<% %><::>%: %:%:").eq(["{", "}", "[", "]", "#", "##"]));
+        assert!(texts("a<b %c ::<<=").eq(["a", "<", "b", "%", "c", "::", "<<="]));
     }
 
     #[test]

@@ -5,13 +5,13 @@ mod native;
 mod report;
 
 use std::fs;
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 use farcall::{Callback, Function, Library, Value};
 
-use crate::failure::{FAILED, Failure, Result};
+use crate::failure::{FAILED, Result};
+use crate::output::print;
 use crate::target::Target;
 use report::{Section, State};
 
@@ -59,9 +59,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Format::Text => report::text(&sections, verdict),
         Format::Json => format!("{:#}\n", report::json(&sections, is_well, verdict)),
     };
-    anstream::stdout()
-        .write_all(text.as_bytes())
-        .map_err(Failure::of)?;
+    print(&text)?;
     Ok(match is_well {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(FAILED),
@@ -153,33 +151,8 @@ fn policies() -> Section {
             Some(_) => "on: memory that was writable is never executable",
         },
     );
-    let seccomp = status("Seccomp");
-    section.add(
-        "seccomp",
-        State::Note,
-        match seccomp.as_deref() {
-            Some("0") => "off".to_owned(),
-            Some("1") => "strict".to_owned(),
-            Some("2") => format!(
-                "{} filters",
-                status("Seccomp_filters").unwrap_or_else(|| "some".to_owned())
-            ),
-            _ => "not known here".to_owned(),
-        },
-    );
-    let enforcing = fs::read_to_string("/sys/fs/selinux/enforce");
-    section.add(
-        "SELinux",
-        State::Note,
-        match enforcing.as_deref().map(str::trim) {
-            Ok("1") => {
-                let label = fs::read_to_string("/proc/self/attr/current").unwrap_or_default();
-                format!("enforcing, as {}", label.trim_matches(['\0', '\n']))
-            }
-            Ok(_) => "permissive".to_owned(),
-            Err(_) => "none".to_owned(),
-        },
-    );
+    section.add("seccomp", State::Note, seccomp());
+    section.add("SELinux", State::Note, selinux());
     section.add(
         "other rights (AT_SECURE)",
         State::Note,
@@ -201,6 +174,30 @@ fn policies() -> Section {
         Err(_) => section.add("FARCALL_CODE", State::Note, "not set"),
     }
     section
+}
+
+fn seccomp() -> String {
+    match status("Seccomp").as_deref() {
+        Some("0") => "off".to_owned(),
+        Some("1") => "strict".to_owned(),
+        Some("2") => {
+            let count = status("Seccomp_filters");
+            format!("{} filters", count.unwrap_or_else(|| "some".to_owned()))
+        }
+        _ => "not known here".to_owned(),
+    }
+}
+
+fn selinux() -> String {
+    let enforcing = fs::read_to_string("/sys/fs/selinux/enforce");
+    match enforcing.as_deref().map(str::trim) {
+        Ok("1") => {
+            let label = fs::read_to_string("/proc/self/attr/current").unwrap_or_default();
+            format!("enforcing, as {}", label.trim_matches(['\0', '\n']))
+        }
+        Ok(_) => "permissive".to_owned(),
+        Err(_) => "none".to_owned(),
+    }
 }
 
 fn in_force(is: Option<bool>) -> State {

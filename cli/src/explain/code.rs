@@ -72,6 +72,7 @@ fn decoded_x64(bytes: &[u8]) -> Vec<(usize, String)> {
     options.set_space_between_memory_add_operators(true);
     options.set_hex_prefix("0x");
     options.set_hex_suffix("");
+    options.set_branch_leading_zeros(false);
     let decoder = Decoder::with_ip(64, bytes, 0, DecoderOptions::NONE);
     let decoded = decoder.into_iter().map(|instruction| {
         let mut text = String::new();

@@ -2,6 +2,7 @@
 
 mod canvas;
 mod code;
+mod frame;
 mod json;
 mod model;
 mod narrate;
@@ -11,12 +12,11 @@ mod svg;
 mod text;
 mod words;
 
-use std::io::Write;
-
 use anstyle::Style;
 use clap::ValueEnum;
 
 use crate::failure::{Failure, Result};
+use crate::output::print;
 use crate::prototype::Prototype;
 use crate::target::Target;
 use code::Listing;
@@ -97,9 +97,7 @@ pub fn run(args: &Args) -> Result<()> {
         explained.push((explanation, listings));
     }
     let text = shown(args.format, &explained);
-    anstream::stdout()
-        .write_all(text.as_bytes())
-        .map_err(Failure::of)
+    print(&text)
 }
 
 fn shown(format: Format, explained: &[(Explanation, Vec<Listing>)]) -> String {

@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use farcall_arch::abi::regs::{Convention, Isa};
+use farcall_arch::abi::regs::{Convention, Gpr, Isa};
 use farcall_arch::{Abi, Extend, Move, Place, Plan, PlanError, Signature, Type, plan};
 
 use super::words;
 use crate::failure::{Failure, Result};
-use crate::prototype::{Prototype, declared};
+use crate::prototype::Prototype;
+use crate::spelling::declared;
 use crate::target::Target;
 
 /// A call of one signature on one target.
@@ -234,10 +235,13 @@ pub fn of(moves: &[Move], index: usize) -> impl Iterator<Item = &Move> {
 }
 
 fn part(plan: &Plan, mv: &Move) -> Part {
+    // On a stack that is packed there is nothing to be filled.
+    let is_packed = matches!(mv.place, Place::Stack { size, .. } if size == mv.width);
     Part {
         bytes: (mv.offset, mv.width),
         place: place(plan, mv.place),
         extend: match mv.extend {
+            _ if is_packed => "",
             Extend::None => "",
             Extend::Sign => "sign-extended",
             Extend::Zero => "zero-extended",
@@ -277,62 +281,34 @@ fn held(plan: &Plan, labels: &[String], mv: &Move) -> Held {
 
 fn banks(row: &Convention, plan: &Plan, labels: &[String], is_variadic: bool) -> Vec<Bank> {
     let isa = row.isa;
-    let holder = |place: Place| {
-        let mut moves = plan.args.iter().chain(&plan.mirrors);
-        let found = moves.find(|mv| mv.place == place);
-        let mut held = found.map(|mv| held(plan, labels, mv));
-        let is_mirror = plan.mirrors.iter().any(|mv| mv.place == place);
-        if let (Some(held), true) = (&mut held, is_mirror) {
-            held.detail = "again".to_owned();
-        }
-        held
+    let own = |who, label: String, detail: &str| Held {
+        who,
+        label,
+        detail: detail.to_owned(),
     };
-    let sret = plan.sret.map(|sret| {
-        (
-            sret.pointer,
-            Held {
-                who: Who::Result,
-                label: "result".to_owned(),
-                detail: "address".to_owned(),
-            },
-        )
-    });
-    let mut ints: Vec<Register> = Vec::new();
-    for &register in row.int_args {
-        let mut holds = holder(Place::Int(register));
-        if let Some((pointer, held)) = &sret
-            && *pointer == register
-        {
-            holds = Some(held.clone());
-        }
-        ints.push(Register {
-            name: register.name(isa),
-            holds,
-        });
-    }
+    let address = || own(Who::Result, "result".to_owned(), "address");
+    let is_sret = |register: Gpr| plan.sret.is_some_and(|sret| sret.pointer == register);
+    let int = |register: Gpr| Register {
+        name: register.name(isa),
+        holds: match is_sret(register) {
+            true => Some(address()),
+            false => holder(plan, labels, Place::Int(register)),
+        },
+    };
+    let mut ints: Vec<Register> = row.int_args.iter().map(|&register| int(register)).collect();
     if !row.int_args.contains(&row.sret) {
-        let holds = sret.map(|(_, held)| held);
-        ints.push(Register {
-            name: row.sret.name(isa),
-            holds,
-        });
+        ints.push(int(row.sret));
     }
     if let (Some(count), true) = (plan.vector_args, is_variadic) {
-        let held = Held {
-            who: Who::Convention,
-            label: count.to_string(),
-            detail: "vectors".to_owned(),
-        };
         ints.push(Register {
             name: "al".to_owned(),
-            holds: Some(held),
+            holds: Some(own(Who::Convention, count.to_string(), "vectors")),
         });
     }
     let fps = row.fp_args.iter().map(|&register| Register {
         name: register.name(isa),
-        holds: holder(Place::Fp(register)),
+        holds: holder(plan, labels, Place::Fp(register)),
     });
-    let fps = fps.collect();
     vec![
         Bank {
             title: "integer registers",
@@ -340,9 +316,22 @@ fn banks(row: &Convention, plan: &Plan, labels: &[String], is_variadic: bool) ->
         },
         Bank {
             title: "floating-point registers",
-            registers: fps,
+            registers: fps.collect(),
         },
     ]
+}
+
+/// What a register has.
+fn holder(plan: &Plan, labels: &[String], place: Place) -> Option<Held> {
+    let is_it = |mv: &&Move| mv.place == place;
+    if let Some(mv) = plan.args.iter().find(is_it) {
+        return Some(held(plan, labels, mv));
+    }
+    let mirror = plan.mirrors.iter().find(is_it)?;
+    Some(Held {
+        detail: "again".to_owned(),
+        ..held(plan, labels, mirror)
+    })
 }
 
 /// The stack from the pointer up: shadow space, arguments, padding, and then the copies.

@@ -23,7 +23,7 @@ pub enum Direction {
 
 /// What a register has.
 #[derive(Clone, PartialEq, Eq)]
-enum Thing {
+pub(super) enum Thing {
     Target,
     Slots,
     Result,
@@ -38,17 +38,17 @@ enum Thing {
 
 /// Where in the code it is, and what is known there.
 pub struct Narrator<'e> {
-    explanation: &'e Explanation,
-    places: Places<'e>,
-    direction: Direction,
-    known: HashMap<String, Thing>,
+    pub(super) explanation: &'e Explanation,
+    pub(super) places: Places<'e>,
+    pub(super) direction: Direction,
+    pub(super) known: HashMap<String, Thing>,
     /// Bytes that the stack pointer is below where it was at first.
-    depth: i64,
-    is_after_call: bool,
+    pub(super) depth: i64,
+    pub(super) is_after_call: bool,
     /// Where C's address for the result is kept, from where the stack pointer was at first.
-    kept: Option<i64>,
-    sp: &'static str,
-    isa: Isa,
+    pub(super) kept: Option<i64>,
+    pub(super) sp: &'static str,
+    pub(super) isa: Isa,
 }
 
 impl<'e> Narrator<'e> {
@@ -130,115 +130,8 @@ impl<'e> Narrator<'e> {
         })
     }
 
-    /// What saves registers, and makes room.
-    fn of_frame(&mut self, it: &Instruction) -> Option<String> {
-        let first = it.register(0);
-        let by = it.number().unwrap_or(0);
-        match it.mnemonic.as_str() {
-            "push" if first.is_some_and(|name| self.is_kept(name)) => {
-                self.depth += 8;
-                Some(format!("saves our caller's {}", first.unwrap_or_default()))
-            }
-            "push" => {
-                self.depth += 8;
-                let what = match (it.memory(), first.and_then(|name| self.known.get(name))) {
-                    (Some(memory), _) => self.of_slots(memory).map(|mv| self.argument(mv)),
-                    (None, Some(Thing::Argument(mv))) => Some(self.argument(*mv)),
-                    _ => None,
-                };
-                Some(match what {
-                    Some(what) => format!("{what}, to the stack"),
-                    None => "keeps the stack aligned".to_owned(),
-                })
-            }
-            "pop" => {
-                self.depth -= 8;
-                Some(format!(
-                    "gives our caller its {} back",
-                    first.unwrap_or_default()
-                ))
-            }
-            "sub" if first == Some(self.sp) => {
-                self.depth += by;
-                Some(format!("makes room for {by} bytes: {}", self.room()))
-            }
-            "add" if first == Some(self.sp) => {
-                self.depth -= by;
-                Some("gives the room back".to_owned())
-            }
-            "stp" | "str" if first.is_some_and(|name| self.is_kept(name)) => {
-                let memory = it.memory()?;
-                if memory.moves_base {
-                    self.depth -= memory.offset;
-                }
-                let is_link = first == Some("x29");
-                Some(match is_link {
-                    true => "saves the frame pointer and the return address".to_owned(),
-                    false => format!("saves our caller's {}", first.unwrap_or_default()),
-                })
-            }
-            "ldp" | "ldr"
-                if first.is_some_and(|name| self.is_kept(name)) && it.memory()?.base == self.sp =>
-            {
-                Some(match first == Some("x29") {
-                    true => {
-                        "the frame pointer and the return address again, and the room goes back"
-                            .to_owned()
-                    }
-                    false => format!("gives our caller its {} back", first.unwrap_or_default()),
-                })
-            }
-            "mov" if first == Some("sp") => Some("gives the room back".to_owned()),
-            "mov" if first == Some("x29") => Some("the frame begins here".to_owned()),
-            "or" | "orr" if it.memory().is_some() => {
-                Some("touches the next page of the stack".to_owned())
-            }
-            _ => None,
-        }
-    }
-
-    /// What room on the stack is for.
-    fn room(&self) -> String {
-        let plan = &self.explanation.plan;
-        let has_shadow = plan.abi.convention().shadow > 0;
-        match self.direction {
-            Direction::Callback if has_shadow => {
-                "slots for the arguments, and shadow space".to_owned()
-            }
-            Direction::Callback => "slots for the arguments".to_owned(),
-            Direction::Call => {
-                let mut what = Vec::new();
-                if has_shadow {
-                    what.push("shadow space");
-                }
-                if plan
-                    .args
-                    .iter()
-                    .any(|mv| matches!(mv.place, Place::Stack { .. }))
-                {
-                    what.push("stack arguments");
-                }
-                if plan.copies > 0 {
-                    what.push("copies");
-                }
-                match what.is_empty() {
-                    true => "the stack stays aligned".to_owned(),
-                    false => what.join(", "),
-                }
-            }
-        }
-    }
-
-    /// Whether it is a register that callees give back, and not one with something of ours.
-    fn is_kept(&self, name: &str) -> bool {
-        let row = self.explanation.plan.abi.convention();
-        let is_saved = row.callee_saved.iter().any(|it| it.name(self.isa) == name);
-        let is_link = matches!(name, "x29" | "x30");
-        (is_saved || is_link) && (!self.known.contains_key(name) || self.is_after_call)
-    }
-
     /// The move that an address in the slots is about.
-    fn of_slots(&self, memory: &Memory) -> Option<usize> {
+    pub(super) fn of_slots(&self, memory: &Memory) -> Option<usize> {
         let has_slots = self.known.get(&memory.base) == Some(&Thing::Slots);
         self.places.of_slots(memory).filter(|_| has_slots)
     }
@@ -268,7 +161,7 @@ impl<'e> Narrator<'e> {
         Some(format!("the stack's {}", self.argument(index)))
     }
 
-    fn argument(&self, index: usize) -> String {
+    pub(super) fn argument(&self, index: usize) -> String {
         self.places.argument(index)
     }
 
@@ -454,7 +347,12 @@ impl<'e> Narrator<'e> {
                 extended => format!("the result{extended}"),
             });
         }
-        let thing = self.known.get(&from).cloned()?;
+        self.moved_thing(it, to, &from)
+    }
+
+    /// A move between registers, by what the register has.
+    fn moved_thing(&mut self, it: &Instruction, to: String, from: &str) -> Option<String> {
+        let thing = self.known.get(from).cloned()?;
         let words = match &thing {
             Thing::Target => format!("keeps the function's address in {to}"),
             Thing::Slots => format!("keeps the slots' address in {to}"),
@@ -466,7 +364,7 @@ impl<'e> Narrator<'e> {
             Thing::Handler => format!("keeps the handler's address in {to}"),
             Thing::Memory => format!("C's address for the result, to {to}"),
             Thing::Argument(index) => {
-                format!("{}{}", self.argument(*index), self.moved(it, &to, &from))
+                format!("{}{}", self.argument(*index), self.moved(it, &to, from))
             }
             Thing::Zero => "zero".to_owned(),
         };

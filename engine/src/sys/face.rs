@@ -9,6 +9,18 @@ pub(crate) struct ForkHooks {
     pub after: fn(in_child: bool),
 }
 
+/// As on Linux, where the profiler is that this is for.
+///
+/// # Safety
+/// * The lock is held.
+#[cfg(not(target_os = "linux"))]
+pub(crate) unsafe fn note_code(
+    _: &farcall_arch::emit::Code,
+    _: std::ptr::NonNull<u8>,
+    _: &crate::label::Label,
+) {
+}
+
 /// Whose hook it is that runs as a thread ends; see `at_thread_end`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ThreadEnd {

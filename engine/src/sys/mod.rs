@@ -31,6 +31,8 @@ mod windows;
 #[cfg(windows)]
 pub use windows::*;
 
+#[cfg(not(target_os = "linux"))]
+pub(crate) use face::note_code;
 pub(crate) use face::{ForkHooks, LoaderFailure, ThreadEnd};
 #[cfg(target_arch = "aarch64")]
 use farcall_arch::abi::Dialect;

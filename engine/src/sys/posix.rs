@@ -22,6 +22,8 @@ pub(super) mod memory;
 mod musl;
 #[cfg(any(not(target_os = "linux"), feature = "posix"))]
 mod pages;
+#[cfg(target_os = "linux")]
+pub(super) mod perf;
 mod program;
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(feature = "posix"))))]
 mod registered;
@@ -49,6 +51,8 @@ pub(crate) use memory::page_size;
     all(target_os = "linux", target_arch = "x86_64", not(feature = "posix"))
 )))]
 pub(crate) use memory::place_block;
+#[cfg(target_os = "linux")]
+pub(crate) use perf::note_code;
 pub(crate) use program::{copy_code, map_code};
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(feature = "posix"))))]
 pub(crate) use registered::{UnwindEntry, find_unwinder};
@@ -182,6 +186,8 @@ pub(crate) fn block_signals() -> SignalMask {
 }
 
 impl Drop for SignalMask {
+    // Once, as it is of some size and ends in a system call.
+    #[inline(never)]
     fn drop(&mut self) {
         const BYTES: usize = size_of::<libc::sigset_t>();
         let bytes = |set: &libc::sigset_t| {

@@ -22,6 +22,7 @@ pub use seat::Seat;
 pub(crate) use seat::{Kind, Owner, Seats, enter_by};
 
 use crate::error::{Error, Result};
+use crate::label::Label;
 use crate::levels::{self, LEVELS, Level};
 use crate::lock::lock;
 use crate::policy::{Wish, wish};
@@ -158,7 +159,10 @@ impl Unused {
             // As all registration is: debuggers' list is one, and forks wait for whoever is in the unwinder.
             let _lock = lock();
             // SAFETY: the code has just been made executable there. Blocks live as long as the process, and so does what is told of them.
-            unsafe { sys::UnwindEntry::register(&code, start) }
+            let unwind = unsafe { sys::UnwindEntry::register(&code, start) };
+            // SAFETY: the lock is held.
+            unsafe { sys::note_code(&code, start, &Label::Common("farcall thunks")) };
+            unwind
         };
         let _kept = ManuallyDrop::new(unwind.map_err(Error::ExecutableMemory)?);
         self.next_block = (code_len * 2).min(MAX_BLOCK.max(page));

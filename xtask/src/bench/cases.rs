@@ -234,7 +234,7 @@ impl Case {
 }
 
 /// ORDER BENCH_PEERS: bench.h has the same.
-const PEERS: usize = 8;
+const PEERS: usize = 12;
 
 /// What C needs to read floats out of slots. It needs no header but the compiler's own, so any target will do.
 const PROLOGUE: &str = "\

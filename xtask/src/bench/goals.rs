@@ -1,5 +1,6 @@
 //! What must be reached, and whether it is. A goal is never bent: where one is missed, the table says by how much and why.
 
+use super::closures;
 use super::harness::{DROP_IN, LIBFFI};
 use super::judge::{
     Bound, Judged, callback_bytes, faster, grown, instructions, per_argument, worst,
@@ -105,6 +106,9 @@ pub const GOALS: &[Goal] = &[
         },
         reason: "",
     },
+    closures::EMPTY_GOAL,
+    closures::FOR_GOOD_GOAL,
+    closures::OWNING_GOAL,
     Goal {
         work: "callback made and freed",
         against: "libffi's closure",

@@ -66,6 +66,8 @@ impl Harness {
             let (glue, path) = (glue.display(), libffi.library.display());
             options.push(format!("--libffi={name}={glue}={path}"));
         }
+        let closures = closures(&libffis[0])?;
+        options.push(format!("--closures={}", closures.display()));
         Ok(Harness {
             program: program()?,
             options,
@@ -97,6 +99,26 @@ pub fn drop_in() -> Result<Libffi> {
         library: top.join("lib").join(drop_in::library_name(target)),
         include: Some(top.join("include")),
     })
+}
+
+/// Compiles the closures of the crate called libffi, and has a libffi in the library.
+fn closures(libffi: &Libffi) -> Result<PathBuf> {
+    let work = paths::emptied(paths::bench()?.join("libffi-rs-link"))?;
+    // Where the linker finds no shared library, it takes the static one.
+    fs::copy(
+        libffi.library.with_file_name("libffi.a"),
+        work.join("libffi.a"),
+    )?;
+    let target = paths::bench()?.join("libffi-rs");
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["build", "--release", "--locked", "--manifest-path"])
+        .arg(paths::root().join("benches/libffi-rs/Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target)
+        .env("FARCALL_BENCH_LIBFFI", work);
+    process::run(&mut cargo, Output::OnFailure)?;
+    Ok(target.join("release/libfarcall_libffi_rs.so"))
 }
 
 /// Compiles the program itself.

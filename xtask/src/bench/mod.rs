@@ -2,6 +2,7 @@
 
 mod cases;
 mod chart;
+mod closures;
 mod curve;
 mod emitted;
 mod goals;

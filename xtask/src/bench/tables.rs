@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::closures::{self, TYPED};
 use super::harness::{DROP_IN, LIBFFI};
 use super::loading::NONE;
 use super::samples::Samples;
@@ -14,9 +15,9 @@ pub struct Table {
     /// What one has to know to read it.
     pub about: &'static str,
     /// What its rows' names begin with.
-    prefix: &'static str,
+    pub prefix: &'static str,
     /// Its columns.
-    columns: &'static [Column],
+    pub columns: &'static [Column],
 }
 
 /// A peer, and the one that it is a multiple of.
@@ -26,7 +27,7 @@ pub struct Column {
     base: &'static str,
 }
 
-const fn column(peer: &'static str, head: &'static str, base: &'static str) -> Column {
+pub const fn column(peer: &'static str, head: &'static str, base: &'static str) -> Column {
     Column { peer, head, base }
 }
 
@@ -45,13 +46,15 @@ pub const TABLES: &[Table] = &[
         about: "Each function returns its first argument plus its last. `C` is the call from slots, written in C for that one \
                 signature. The trampoline is farcall's machine code for the same, called by C with nothing around it. \
                 `Function::call_slots` and `Function::call` are what a Rust program calls: they check the arguments, keep the library \
-                loaded, and pass panics on. The rest is compared with the trampoline.",
+                loaded, and pass panics on; so does `TypedFunction::call`, whose types were checked before. The rest is compared with the \
+                trampoline.",
         prefix: "call/",
         columns: &[
             column("c", "C", ""),
             column("farcall", "trampoline", "c"),
             column(SLOTS, "`call_slots`", "farcall"),
             column(VALUES, "`call`", "farcall"),
+            column(TYPED, "typed", "farcall"),
             column("libffi plan", "libffi, plan", "farcall"),
             column("libffi", "libffi", "farcall"),
             column("libffi of the system", "libffi of the system", "farcall"),
@@ -84,17 +87,8 @@ pub const TABLES: &[Table] = &[
             column(DROP_IN, "farcall as libffi", "libffi"),
         ],
     },
-    Table {
-        title: "Callbacks made and freed",
-        about: "`RawCallback::new` and its drop; `ffi_closure_alloc`, `ffi_prep_closure_loc` and `ffi_closure_free`.",
-        prefix: "made",
-        columns: &[
-            column("farcall", "farcall", ""),
-            column("libffi", "libffi", "farcall"),
-            column("libffi of the system", "libffi of the system", "farcall"),
-            column(DROP_IN, "farcall as libffi", "libffi"),
-        ],
-    },
+    closures::CALLED,
+    closures::MADE,
     Table {
         title: "Functions made",
         about: "`Function::at` with a signature seen before.",

@@ -88,7 +88,7 @@ const fn whole(name: &'static str) -> Work {
 }
 
 /// Every line of the file. The harness, or the script, knows each by what it is called.
-const WORK: [Work; 18] = [
+const WORK: [Work; 19] = [
     emitted("trampoline/none"),
     emitted("trampoline/add2"),
     emitted("trampoline/mixed8"),
@@ -104,6 +104,7 @@ const WORK: [Work; 18] = [
     compiled("seen"),
     scripted("micropython/call"),
     scripted("micropython/callback"),
+    scripted("micropython/new"),
     whole("whole1/1"),
     whole("whole20/20"),
     whole("whole1/1000"),

@@ -1,5 +1,6 @@
 //! The step that holds how source files know one another: no circle of imports in a crate, and no crate of ours that it may not
-//! know. And that the module's messages are short enough, and that `SAFETY:` notes name a duty.
+//! know. And that the module's messages are short enough, that `SAFETY:` notes name a duty, and that manifests say what registries want to
+//! know.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::Report;
-use super::{messages, safety};
+use super::{manifests, messages, safety};
 use crate::paths;
 
 /// A crate's source, and which of our crates it may import.
@@ -27,6 +28,10 @@ const HOUSES: &[House] = &[
         may_import: &["farcall_arch", "farcall_memory"],
     },
     House {
+        source: "derive/src",
+        may_import: &[],
+    },
+    House {
         source: "engine/src",
         may_import: &["farcall_arch", "farcall_memory"],
     },
@@ -35,6 +40,7 @@ const HOUSES: &[House] = &[
         may_import: &[
             "farcall_arch",
             "farcall_cdecl",
+            "farcall_derive",
             "farcall_engine",
             "farcall_memory",
         ],
@@ -93,6 +99,11 @@ pub fn house() -> Result<Report> {
         format!("SAFETY notes that name no duty: {}", notes.join(", ")),
     );
     let messages = messages::too_long()?;
+    let manifests = manifests::faults()?;
+    report.add(
+        manifests.is_empty(),
+        format!("manifests: {}", manifests.join("; ")),
+    );
     report.add(
         messages.is_empty(),
         format!("messages that are too long: {}", messages.join("; ")),

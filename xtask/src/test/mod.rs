@@ -1,6 +1,7 @@
 //! `cargo xtask test`: the list of steps, and what is told of them at the end.
 
 mod cargo;
+mod cli;
 mod configurations;
 mod conformance;
 mod counts;
@@ -11,6 +12,7 @@ mod hardened;
 mod house;
 mod installed;
 mod interface;
+mod manifests;
 mod messages;
 mod needs;
 mod older;
@@ -190,6 +192,11 @@ const STEPS: &[Step] = &[
         scripts::module,
     )
     .after("build"),
+    Step::once(
+        "cli",
+        "the program farcall prints what it should, and its modules run",
+        cli::cli,
+    ),
     Step::each(
         "hardened",
         "all of it works where the system refuses executable memory",

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{drop_in, packaged, systems, unchanged, unwinding};
+use super::{cli, drop_in, packaged, systems, unchanged, unwinding};
 use crate::libraries;
 use crate::micropython::{self, Module, Release};
 use crate::pins;
@@ -20,6 +20,7 @@ pub fn of(targets: &[Target]) -> Result<Vec<Need>> {
         setup::VALGRIND,
         setup::AUTOTOOLS,
         packaged::NEEDS,
+        cli::NEEDS,
         unwinding::NEEDS,
         unchanged::NEEDS,
         systems::MUSL_NEEDS,

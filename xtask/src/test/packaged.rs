@@ -72,6 +72,7 @@ pub fn files(target: Target) -> Result<Report> {
     report.add(odd.is_empty(), format!("libffi.a and {odd:?}"));
     static_programs(target, &prefix, &mut report)?;
     installed::installed(target, &mut report)?;
+    rust_programs(target, &prefix, &mut report)?;
     Ok(report)
 }
 
@@ -240,6 +241,31 @@ fn beside_another(target: Target, work: &Path, flags: &str, report: &mut Report)
             ran.is_ok(),
             format!("{order:?}: {}", ran.err().unwrap_or_default()),
         );
+    }
+    Ok(())
+}
+
+/// The tests of a program that uses the crate called libffi, linked with the shared library and with the static one.
+fn rust_programs(target: Target, prefix: &Path, report: &mut Report) -> Result<()> {
+    if target.is_foreign() {
+        report
+            .notes
+            .push("left out: a program that uses the crate called libffi".into());
+        return Ok(());
+    }
+    let lib = prefix.join("lib");
+    let alone = paths::libffi(target.spec().triple).join("static");
+    for directory in [&lib, &alone] {
+        let mut cargo = Command::new("cargo");
+        cargo
+            .args(["test", "--locked", "--test", "crate", "--manifest-path"])
+            .arg(paths::root().join("benches/libffi-rs/Cargo.toml"))
+            .arg("--target-dir")
+            .arg(paths::bench()?.join("libffi-rs"))
+            .env("FARCALL_BENCH_LIBFFI", directory)
+            .env("LD_LIBRARY_PATH", directory);
+        let name = directory.display().to_string();
+        report.join(&name, super::cargo::tests(&mut cargo)?);
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use crate::library::Caller;
 use crate::sampler::Peer;
 use crate::signatures::Case;
 use anyhow::Result;
-use farcall::{Codes, Role, Value};
+use farcall::{Codes, Pointer, Role, Value};
 use farcall_engine::{Callback, Compiled, Direction, Endpoint, Handler, compile};
 use farcall_memory::Shared;
 use std::ffi::c_void;
@@ -46,6 +46,18 @@ pub fn called(bench: &Bench, purpose: Purpose) -> Result<()> {
             pointers.push(("farcall slots", slots.code()));
             pointers.push(("farcall values", values.code()));
         }
+        let typed = match &of_the_crate {
+            Some(_) => Some(Typed::new()?),
+            None => None,
+        };
+        if let Some(typed) = &typed {
+            pointers.push(("farcall typed", typed.empty.code()));
+            pointers.push(("farcall typed, owning", typed.owning.code()));
+            pointers.push(("farcall typed, for good", typed.leaked.address()));
+            if let Some(closures) = &bench.closures {
+                pointers.push(("libffi crate", closures.add2()));
+            }
+        }
         let mut closures = Vec::new();
         for libffi in &bench.libffis {
             let cif = libffi.prepare(case.ret, case.args)?;
@@ -63,6 +75,37 @@ pub fn called(bench: &Bench, purpose: Purpose) -> Result<()> {
         bench.row(purpose, &format!("callback/{}", case.name), peers);
     }
     Ok(())
+}
+
+/// What C calls by a pointer of two ints.
+type Add = unsafe extern "C" fn(i32, i32) -> i32;
+
+/// `Callback::new` that adds two ints: with a closure that has no content, and with one that owns something.
+struct Typed {
+    empty: farcall::Callback<Add>,
+    owning: farcall::Callback<Add>,
+    leaked: Add,
+}
+
+impl Typed {
+    fn new() -> farcall::Result<Typed> {
+        Ok(Typed {
+            empty: farcall::Callback::new(|one: i32, other: i32| one.wrapping_add(other))?,
+            owning: owning()?,
+            leaked: farcall::Callback::leak(adding())?,
+        })
+    }
+}
+
+/// Adds three ints, one of which it owns.
+fn adding() -> impl Fn(i32, i32) -> i32 + Send + Sync + 'static {
+    let third = black_box(0);
+    move |one: i32, other: i32| one.wrapping_add(other).wrapping_add(third)
+}
+
+/// `Callback::new` with a closure that owns something.
+fn owning() -> farcall::Result<farcall::Callback<Add>> {
+    farcall::Callback::new(adding())
 }
 
 /// `Callback::with_slots` that adds two ints.
@@ -99,6 +142,14 @@ pub fn made_and_freed(bench: &Bench) -> Result<()> {
                 black_box(raw(&compiled, c.slots_ends)).expect("memory for callbacks");
             }
         })];
+        peers.push(Peer::new("farcall typed, owning", move |count| {
+            for _ in 0..count {
+                black_box(owning()).expect("memory for callbacks");
+            }
+        }));
+        if let Some(closures) = &bench.closures {
+            peers.push(Peer::new("libffi crate", |count| closures.churn(count)));
+        }
         for libffi in &bench.libffis {
             let cif = libffi.prepare(case.ret, case.args)?;
             // SAFETY: a cif of this libffi and a handler for it.

@@ -29,6 +29,7 @@ pub fn from_slots(bench: &Bench, purpose: Purpose) -> Result<()> {
         ];
         through_libffi(bench, case, c, target, &mut runs)?;
         through_the_crate(case, target, &mut runs)?;
+        typed(case, target, &mut runs)?;
         for (name, run) in &runs {
             bench.check(case, purpose, name, || run(1))?;
         }
@@ -88,6 +89,31 @@ fn through_the_crate<'a>(
                 result = called.expect("values of the arguments' types");
             }
             slot_of(result)
+        }),
+    ));
+    Ok(())
+}
+
+/// Through `Function::typed`, for the signature of two ints.
+fn typed<'a>(
+    case: &'a Case,
+    target: *const c_void,
+    runs: &mut Vec<(String, Run<'a>)>,
+) -> Result<()> {
+    if case.name != "add2" {
+        return Ok(());
+    }
+    let function = Function::at(target, case.ret, case.args)?.typed::<(i32, i32), i32>()?;
+    let args = (case.slots[0] as i32, case.slots[1] as i32);
+    runs.push((
+        "farcall typed".into(),
+        Box::new(move |count| {
+            let mut result = 0;
+            for _ in 0..count {
+                // SAFETY: the function is of the case's signature.
+                result = unsafe { function.call(black_box(args)) }.expect("no library");
+            }
+            i64::from(result) as u64
         }),
     ));
     Ok(())

@@ -10,6 +10,7 @@ mod functions;
 mod instructions;
 mod memory;
 
+use crate::closures::Closures;
 use crate::library::{CSide, Libffi};
 use crate::sampler::{Peer, Sampler};
 use crate::signatures::Case;
@@ -24,6 +25,8 @@ pub struct Bench {
     pub c: CSide,
     /// The libffis, the newest first.
     pub libffis: Vec<Libffi>,
+    /// The closures of the crate called libffi.
+    pub closures: Option<Closures>,
     /// How much is measured.
     pub sampler: Sampler,
     /// The words on this program's command line, less the groups.

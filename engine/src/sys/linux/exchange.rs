@@ -2,6 +2,7 @@
 
 use super::fences::sync_icache;
 use crate::sys::posix::memory::Reserved;
+use crate::sys::posix::perf;
 use std::ffi::c_void;
 use std::io;
 use std::ptr::NonNull;
@@ -24,6 +25,8 @@ pub(super) unsafe fn replace_pages(to: NonNull<u8>, from: Reserved) -> io::Resul
     let len = from.len();
     let start = from.start().as_ptr().cast::<c_void>();
     let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+    // SAFETY: what is executed there goes on to be, and nobody writes to any of it.
+    unsafe { perf::note_pages(to, len) };
     // SAFETY: both ranges are the caller's, and `from` holds all code of `to` that is in use, so a thread that executes there finds the
     // same bytes after the exchange: the contract of this function.
     let moved = unsafe { libc::mremap(start, len, len, flags, to.as_ptr().cast::<c_void>()) };

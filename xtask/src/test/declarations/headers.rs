@@ -124,7 +124,10 @@ const WINDOWS: [&str; 21] = [
 ];
 
 /// Bytes that declarations may take whatever their text.
-const ROOM: usize = 4096;
+const ROOM: usize = 1024;
+
+/// Bytes that a constant may take beside those of its text, which may be no more than its name and a comma.
+const CONSTANT: usize = 16;
 
 /// What became of the headers.
 struct Sums<'a> {
@@ -222,6 +225,10 @@ fn by(
         ));
     }
     report.add(sums.headers > 15, "there are headers");
+    report.add(
+        sums.kept < sums.text,
+        "all declarations take less memory than their text",
+    );
     Ok(())
 }
 
@@ -258,16 +265,17 @@ impl<'a> Sums<'a> {
         }
     }
 
-    /// Holds what is kept of a text to no more than the text, but for what there is room for without any.
+    /// Holds what is kept of a text to no more than the text, constants aside.
     fn weigh(&mut self, name: &str, c: &Declarations, text: &str, report: &mut Report) {
         let (kept, len) = (c.memory(), text.len());
         self.text += len;
         self.kept += kept;
-        if len > ROOM {
+        if len > 8 * ROOM {
             self.most = self.most.max(kept as f64 / len as f64);
         }
+        let room = ROOM + CONSTANT * c.constants().count();
         report.add(
-            kept <= len.max(ROOM),
+            kept <= len + room,
             format!("{name}: {kept} bytes are kept of {len}"),
         );
     }

@@ -1,0 +1,148 @@
+//! What the profiler `perf` is told of generated code, where `FARCALL_PERF` asks for it.
+//!
+//! | value | file | what is done with it |
+//! | --- | --- | --- |
+//! | `1` | `/tmp/perf-PID.map`: a line for each piece of code, with address, size, and name | `perf report` reads it |
+//! | `jitdump` | `/tmp/jit-PID.dump`: names, instructions, and how frames unwind | `perf inject --jit` reads it |
+//!
+//! The formats are those of Linux, `tools/perf/Documentation/jit-interface.txt` and `jitdump-specification.txt`. All of this happens under the lock of the
+//! process.
+
+#[cfg(feature = "jitdump")]
+mod dump;
+
+use super::environment;
+use crate::label::{Label, Name};
+use farcall_arch::emit::Code;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
+
+/// What the environment asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Wish {
+    Nothing = 1,
+    Map = 2,
+    #[cfg(feature = "jitdump")]
+    Dump = 3,
+}
+
+/// Has the profiler know of pages that code is about to be moved to. It sees what gets the right to be executed, and not what is moved. So
+/// pages that hold no code yet get that right, and those that do have it.
+///
+/// # Safety
+/// * They are whole pages of a `CodeRange`, all code or about to be, and nobody writes to them.
+#[inline(never)]
+pub(crate) unsafe fn note_pages(start: NonNull<u8>, len: usize) {
+    if wish() != Wish::Nothing {
+        let rights = libc::PROT_READ | libc::PROT_EXEC;
+        // SAFETY: the caller vouches for the pages.
+        unsafe { libc::mprotect(start.as_ptr().cast(), len, rights) };
+    }
+}
+
+#[inline(never)]
+fn wish() -> Wish {
+    static WISH: AtomicU8 = AtomicU8::new(0);
+    match WISH.load(Ordering::Relaxed) {
+        1 => Wish::Nothing,
+        2 => Wish::Map,
+        #[cfg(feature = "jitdump")]
+        3 => Wish::Dump,
+        _ => {
+            let wish = match environment(c"FARCALL_PERF") {
+                Some(b"1") => Wish::Map,
+                #[cfg(feature = "jitdump")]
+                Some(b"jitdump") => Wish::Dump,
+                _ => Wish::Nothing,
+            };
+            WISH.store(wish as u8, Ordering::Relaxed);
+            wish
+        }
+    }
+}
+
+/// The file, or -1, and whose it is: a child of fork() has one of its own.
+static FILE: AtomicI32 = AtomicI32::new(-1);
+static OWNER: AtomicI32 = AtomicI32::new(0);
+
+/// Tells of code at `start`. Where nobody asked for it, this is one comparison.
+///
+/// # Safety
+/// * The lock is held.
+pub(crate) unsafe fn note_code(code: &Code, start: NonNull<u8>, label: &Label) {
+    let wish = wish();
+    if wish != Wish::Nothing {
+        note(wish, code, start, label);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn note(wish: Wish, code: &Code, start: NonNull<u8>, label: &Label) {
+    let file = file(wish);
+    if file < 0 {
+        return;
+    }
+    let address = start.as_ptr().addr() as u64;
+    #[cfg(feature = "jitdump")]
+    if wish == Wish::Dump {
+        return dump::note(file, code, address, label);
+    }
+    let mut line = Name::new();
+    line.number(address, 16);
+    line.push(" ");
+    line.number(code.bytes.len() as u64, 16);
+    line.push(" ");
+    line.label(label);
+    line.end();
+    write(file, line.bytes());
+}
+
+/// This process's file, opened with the first code.
+#[cold]
+#[inline(never)]
+fn file(wish: Wish) -> libc::c_int {
+    // SAFETY: the function has no preconditions.
+    let process = unsafe { libc::getpid() };
+    if OWNER.swap(process, Ordering::Relaxed) != process {
+        // A parent's stays open: this process may have closed it, and another file may have its number.
+        FILE.store(open(wish, process), Ordering::Relaxed);
+    }
+    FILE.load(Ordering::Relaxed)
+}
+
+#[cold]
+#[inline(never)]
+fn open(wish: Wish, process: libc::pid_t) -> libc::c_int {
+    let (before, behind) = match wish {
+        #[cfg(feature = "jitdump")]
+        Wish::Dump => ("/tmp/jit-", ".dump\0"),
+        _ => ("/tmp/perf-", ".map\0"),
+    };
+    let mut path = Name::new();
+    path.push(before);
+    path.number(process as u64, 10);
+    path.push(behind);
+    let path = path.bytes().as_ptr().cast();
+    let flags = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+    // What is there is an earlier process's. Others' files can be neither removed nor opened.
+    // SAFETY: the path ends with a zero byte.
+    let file = unsafe {
+        libc::unlink(path);
+        libc::open(path, flags, 0o600)
+    };
+    #[cfg(feature = "jitdump")]
+    if wish == Wish::Dump && file >= 0 {
+        dump::begin(file, process);
+    }
+    file
+}
+
+/// Writes all of it, or what there is room for.
+#[cold]
+#[inline(never)]
+fn write(file: libc::c_int, bytes: &[u8]) {
+    // SAFETY: the bytes are there to be read.
+    unsafe { libc::write(file, bytes.as_ptr().cast(), bytes.len()) };
+}

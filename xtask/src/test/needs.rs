@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{cli, docs, drop_in, packaged, systems, unchanged, unwinding};
+use super::{cli, drop_in, packaged, systems, unchanged, unwinding};
 use crate::libraries;
 use crate::micropython::{self, Module, Release};
 use crate::pins;
@@ -22,7 +22,7 @@ pub fn of(targets: &[Target]) -> Result<Vec<Need>> {
         packaged::NEEDS,
         cli::NEEDS,
         unwinding::NEEDS,
-        docs::NEEDS,
+        super::docs::NEEDS,
         unchanged::NEEDS,
         systems::MUSL_NEEDS,
         drop_in::GDB,

@@ -161,7 +161,8 @@ impl<P: FnPointer> Callback<P> {
         };
         let signature = Signature::of::<P>()?;
         let context = (&raw const lent).cast_mut().cast();
-        // SAFETY: the handler takes this context, for as long as the callback lives; whoever calls the pointer vouches for not doing so later.
+        // SAFETY: the handler takes this context, which is lent until the callback is closed below. Calls of the pointer end before
+        // that: that is part of its contract.
         let raw = unsafe { lead_to(&signature, run_lent::<C, P>, run_wide_lent::<C, P>, context)? };
         let place = Place::uninit();
         let mut scope = Scope {
@@ -195,7 +196,7 @@ unsafe fn lead_to(
         // SAFETY: the handler of a wide result is called with an argument more, as this wants it.
         _ => unsafe { std::mem::transmute::<WideHandler, Handler>(wide) },
     };
-    // SAFETY: the caller vouches for the handler.
+    // SAFETY: the handler takes this context whenever the callback is called, by the contract of this function.
     Ok(unsafe { engine::Callback::new(inner.compiled.clone(), handler, context)? })
 }
 
@@ -213,12 +214,13 @@ unsafe fn run_shared<C: Closure<P>, P: FnPointer>(
         context: *const c_void,
         slots: *const u64,
     ) -> P::Return {
-        // SAFETY: the caller vouches for the closure and the slots.
+        // SAFETY: `context` is of such a closure, and the slots are those of its arguments, by the contract of `run_shared`, which
+        // calls this.
         let run = || unsafe { (*context.cast::<C>()).run(slots) };
         panics::catching(run).unwrap_or_else(zero)
     }
     if panics::may_wait() {
-        // SAFETY: the caller vouches for the closure and the slots.
+        // SAFETY: the contract of this function is that of `carefully`.
         return unsafe { carefully::<C, P>(context, slots) };
     }
     // SAFETY: as above.
@@ -232,7 +234,7 @@ unsafe extern "C" fn run_kept<C: Closure<P>, P: FnPointer>(
     context: *mut c_void,
     slots: *const u64,
 ) -> u64 {
-    // SAFETY: the caller vouches for the closure and the slots.
+    // SAFETY: the contract of this function is that of `run_shared`.
     in_slot(unsafe { run_shared::<C, P>(context, slots) })
 }
 
@@ -243,7 +245,7 @@ unsafe extern "C" fn run_wide_kept<C: Closure<P>, P: FnPointer>(
     slots: *const u64,
     result: *mut u64,
 ) {
-    // SAFETY: the caller vouches for the closure, the slots and the room.
+    // SAFETY: `context` and the slots are those of `run_shared`, and `result` has room, by the contract of this function.
     unsafe {
         let value = run_shared::<C, P>(context, slots);
         result.cast::<P::Return>().write_unaligned(value);
@@ -259,7 +261,7 @@ struct Typed<C, P> {
 impl<P: FnPointer, C: Closure<P> + Send + Sync + 'static> Body for Typed<C, P> {
     #[inline(always)]
     unsafe fn run(&self, slots: *const u64, result: *mut u64) {
-        // SAFETY: the caller vouches for the slots, which the signature has for these types.
+        // SAFETY: the slots are those of the arguments, by the contract of `Body::run`, and the signature has these types.
         let value = unsafe { run_shared::<C, P>((&raw const self.closure).cast(), slots) };
         // SAFETY: there is room for a result of the signature.
         unsafe {
@@ -322,7 +324,7 @@ unsafe extern "C" fn run_lent<C: ClosureMut<P>, P: FnPointer>(
     context: *mut c_void,
     slots: *const u64,
 ) -> u64 {
-    // SAFETY: the caller vouches for the closure and the slots.
+    // SAFETY: `context` is of such a closure, still lent, and the slots are those of its arguments, by the contract of this function.
     in_slot(unsafe { (*context.cast::<Lent<C, P>>()).run(slots) })
 }
 

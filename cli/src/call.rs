@@ -75,7 +75,7 @@ pub fn run(args: &Args) -> Result<()> {
         typed.push(value.map_err(|misfit| misplaced(&prototype, index, param, misfit))?);
     }
     let function = function(&args.library, &prototype, &args.declare)?;
-    // SAFETY: the user vouches for the prototype, and that the function takes these values. What they point to lives in `values`.
+    // SAFETY: the user says that the prototype is the function's, and that it takes these values. What they point to lives in `values`.
     let result = unsafe { function.call(&typed) }.map_err(Failure::of)?;
     flush_c();
     // SAFETY: as above, the result is what the prototype says: where that is a string's address, there is a string.

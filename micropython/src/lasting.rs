@@ -19,7 +19,7 @@ static LASTING: engine::Guarded<Vec<Shared<Signature>>> = engine::Guarded::new(V
 pub unsafe extern "C" fn farcall_signature_lasting(
     signature: *const Signature,
 ) -> *const Signature {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: `signature` has not been released, by the contract of this function.
     let own = unsafe { &*signature };
     if own.parts().is_none() {
         // Of codes alone there is one for all that are written the same.

@@ -68,7 +68,7 @@ pub struct CSide {
 /// # Safety
 /// * The symbol is one.
 unsafe fn symbol<T: Copy>(library: &Library, name: &str) -> Result<T> {
-    // SAFETY: the caller's promise.
+    // SAFETY: the symbol is of this type, by the contract of this function.
     let symbol: Symbol<T> = unsafe { library.get(name.as_bytes()) }?;
     Ok(*symbol)
 }

@@ -23,10 +23,12 @@ use crate::micropython;
 use crate::paths;
 use crate::pins;
 use crate::process::{self, Output, Transcript};
-use crate::setup;
+use crate::setup::{self, Check, Need};
 use crate::source;
 use crate::target::Target;
 
+/// The header that a page has preprocessed.
+pub const NEEDS: &[Need] = &[Need::new(Check::File("/usr/include/zlib.h"), "zlib1g-dev")];
 /// Commands that start with this are what is running already.
 const THIS_COMMAND: &str = "cargo xtask test";
 /// What a block of commands is marked with that cannot run, ahead of the reason.
@@ -54,6 +56,7 @@ struct Block {
 pub fn blocks() -> Result<Report> {
     let target = Target::default();
     libraries::ensure(target)?;
+    setup::ensure(NEEDS)?;
     for target in Target::ALL {
         setup::ensure(target.spec().needs)?;
     }

@@ -1,5 +1,6 @@
 //! The step that holds how source files know one another: no circle of imports in a crate, and no crate of ours that it may not
-//! know. And that the module's messages are short enough, and that manifests say what registries want to know.
+//! know. And that the module's messages are short enough, that `SAFETY:` notes name a duty, and that manifests say what registries want to
+//! know.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,8 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::Report;
-use super::manifests;
-use super::messages;
+use super::{manifests, messages, safety};
 use crate::paths;
 
 /// A crate's source, and which of our crates it may import.
@@ -93,6 +93,11 @@ pub fn house() -> Result<Report> {
             format!("{source}: {}", faults.join("; ")),
         );
     }
+    let notes = safety::empty_notes()?;
+    report.add(
+        notes.is_empty(),
+        format!("SAFETY notes that name no duty: {}", notes.join(", ")),
+    );
     let messages = messages::too_long()?;
     let manifests = manifests::faults()?;
     report.add(

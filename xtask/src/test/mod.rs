@@ -19,6 +19,7 @@ mod needs;
 mod older;
 mod packaged;
 mod programs;
+mod safety;
 mod scripts;
 mod soak;
 mod suite;

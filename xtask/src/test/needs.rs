@@ -22,6 +22,7 @@ pub fn of(targets: &[Target]) -> Result<Vec<Need>> {
         packaged::NEEDS,
         cli::NEEDS,
         unwinding::NEEDS,
+        super::docs::NEEDS,
         unchanged::NEEDS,
         systems::MUSL_NEEDS,
         drop_in::GDB,

@@ -36,7 +36,8 @@ enum Wish {
 pub(crate) unsafe fn note_pages(start: NonNull<u8>, len: usize) {
     if wish() != Wish::Nothing {
         let rights = libc::PROT_READ | libc::PROT_EXEC;
-        // SAFETY: the caller vouches for the pages.
+        // SAFETY: the pages are whole ones of a `CodeRange` that nobody writes to, by the contract of this function, so nobody loses a
+        // right they use.
         unsafe { libc::mprotect(start.as_ptr().cast(), len, rights) };
     }
 }

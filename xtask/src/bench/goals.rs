@@ -226,14 +226,14 @@ pub const GOALS: &[Goal] = &[
         against: "its own module",
         bound: Bound::TimesAtMost(2.0),
         figure: |samples| short::first_beside_stock(samples, "open(None)"),
-        reason: "pages of the program that were not used before",
+        reason: "code that was not run before",
     },
     Goal {
         work: "the first `func`",
         against: "its own module",
         bound: Bound::TimesAtMost(2.0),
         figure: |samples| short::first_beside_stock(samples, "first func()"),
-        reason: "pages of the program that were not used before",
+        reason: "code that was not run before",
     },
     Goal {
         work: "a function of a new signature",

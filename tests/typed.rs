@@ -136,7 +136,7 @@ fn types_that_are_not_the_functions_are_errors_that_name_both() {
             Ok(typed) => format!("{typed:?}"),
         }
     }
-    let c = "int mix(int count, unsigned long size, const char *name, struct { int a; double b; } pair)";
+    let c = "int mix(int count, unsigned long long size, const char *name, struct { int a; double b; } pair)";
     let function = Function::declared(0x1000 as *const c_void, c).expect("a function");
     type Name = *const c_char;
     #[repr(C)]
@@ -153,7 +153,7 @@ fn types_that_are_not_the_functions_are_errors_that_name_both() {
     );
     assert_eq!(
         told::<(i32, u32, Name, Pair), i32>(&function),
-        "mix: argument 2 (unsigned long size): expected u64, got u32"
+        "mix: argument 2 (unsigned long long size): expected u64, got u32"
     );
     assert_eq!(
         told::<(i32, u64, usize, Pair), i32>(&function),

@@ -135,9 +135,20 @@ impl<T> Drop for Shared<T> {
         }
         // All that others did with the value comes before it is dropped.
         fence(Ordering::Acquire);
-        // SAFETY: this was the last owner, and the memory is from the global allocator, with the layout that a box of it has.
-        drop(unsafe { Box::from_raw(self.inner.as_ptr()) });
+        // SAFETY: this was the last owner.
+        unsafe { dispose(self.inner) };
     }
+}
+
+/// Drops what has no owner any more. Apart, so that whatever drops an owner has little of it within itself.
+///
+/// # Safety
+/// * Nobody uses it, now or later.
+#[cold]
+#[inline(never)]
+unsafe fn dispose<T>(inner: NonNull<Inner<T>>) {
+    // SAFETY: the memory is from the global allocator, with the layout that a box of it has, and the caller vouches for the rest.
+    drop(unsafe { Box::from_raw(inner.as_ptr()) });
 }
 
 impl<T> Deref for Shared<T> {

@@ -38,13 +38,12 @@ pub fn machine(target: Target) -> Option<[&'static str; 2]> {
     }
 }
 
-/// Makes the package, if the target's system has such.
-pub fn package(target: Target, out: &Path) -> Result<Option<PathBuf>> {
+/// Makes the package of what was built, if the target's system has such.
+pub fn package(target: Target, built: &Path, out: &Path) -> Result<Option<PathBuf>> {
     let Some([architecture, multiarch]) = machine(target) else {
         return Ok(None);
     };
     setup::ensure(NEEDS)?;
-    let built = drop_in::build(target)?;
     let tree = Tree::new(&format!("{NAME}_{VERSION}_{architecture}"))?;
     let lib = format!("usr/lib/{multiarch}");
     let shared = built.join("lib").join(drop_in::library_name(target));

@@ -71,24 +71,40 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         [] => &Target::ALL[..],
         some => some,
     };
-    for file in make(&args.out, targets)? {
+    for file in pack(&args.out, &build(targets)?)? {
         println!("{}", file.display());
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes all of it in the directory `out`; returns the files.
-pub fn make(out: &Path, targets: &[Target]) -> Result<Vec<PathBuf>> {
+/// What is packed for one target.
+pub struct Built {
+    target: Target,
+    program: PathBuf,
+    libffi: PathBuf,
+}
+
+/// Builds all of it.
+pub fn build(targets: &[Target]) -> Result<Vec<Built>> {
     setup::ensure(NEEDS)?;
+    let build = |&target: &Target| {
+        Ok(Built {
+            target,
+            program: micropython::build(target, Output::OnFailure)?,
+            libffi: drop_in::build(target)?,
+        })
+    };
+    targets.iter().map(build).collect()
+}
+
+/// Packs all of it in the directory `out`; returns the files.
+pub fn pack(out: &Path, all: &[Built]) -> Result<Vec<PathBuf>> {
     let out = paths::made(out.to_owned())?;
-    let mut files = Vec::new();
-    for &target in targets {
-        files.push(program(target, &out)?);
-        files.push(library(target, &out)?);
-    }
-    files.push(module(targets, &out)?);
-    for &target in targets {
-        files.extend(deb::package(target, &out)?);
+    let mut files = vec![module(all, &out)?];
+    for built in all {
+        files.push(program(built, &out)?);
+        files.push(library(built, &out)?);
+        files.extend(deb::package(built.target, &built.libffi, &out)?);
     }
     files.sort();
     let sums = out.join("SHA256SUMS");
@@ -123,13 +139,12 @@ fn tree(name: &str, packages: &[&str], targets: &[Target]) -> Result<Tree> {
 }
 
 /// MicroPython with the module.
-fn program(target: Target, out: &Path) -> Result<PathBuf> {
-    let spec = target.spec();
-    let built = micropython::build(target, Output::OnFailure)?;
+fn program(built: &Built, out: &Path) -> Result<PathBuf> {
+    let spec = built.target.spec();
     let version = Release::Own.pin().version;
     let name = format!("micropython-{version}-farcall-{VERSION}-{}", spec.triple);
-    let tree = tree(&name, &["farcall-micropython"], &[target])?;
-    tree.add(&built, spec.program)?;
+    let tree = tree(&name, &["farcall-micropython"], &[built.target])?;
+    tree.add(&built.program, spec.program)?;
     let source = source::get(Release::Own.pin())?;
     tree.add(&source.dir.join("LICENSE"), "LICENSE-MicroPython")?;
     tree.copy("micropython/README.md", "README.md")?;
@@ -137,21 +152,21 @@ fn program(target: Target, out: &Path) -> Result<PathBuf> {
 }
 
 /// The drop-in libffi, as it is installed.
-fn library(target: Target, out: &Path) -> Result<PathBuf> {
-    let built = drop_in::build(target)?;
-    let name = format!("farcall-libffi-{VERSION}-{}", target.spec().triple);
-    let tree = tree(&name, &["farcall-libffi"], &[target])?;
+fn library(built: &Built, out: &Path) -> Result<PathBuf> {
+    let name = format!("farcall-libffi-{VERSION}-{}", built.target.spec().triple);
+    let tree = tree(&name, &["farcall-libffi"], &[built.target])?;
     for directory in ["include", "lib"] {
-        tree.add(&built.join(directory), directory)?;
+        tree.add(&built.libffi.join(directory), directory)?;
     }
     tree.copy("libffi/README.md", "README.md")?;
     tree.pack(out)
 }
 
 /// The module's source with its static libraries.
-fn module(targets: &[Target], out: &Path) -> Result<PathBuf> {
+fn module(all: &[Built], out: &Path) -> Result<PathBuf> {
+    let targets: Vec<Target> = all.iter().map(|built| built.target).collect();
     let name = format!("farcall-micropython-{VERSION}");
-    let tree = tree(&name, &["farcall-micropython"], targets)?;
+    let tree = tree(&name, &["farcall-micropython"], &targets)?;
     for file in MODULE_FILES {
         tree.copy(file, file)?;
     }
@@ -162,21 +177,20 @@ fn module(targets: &[Target], out: &Path) -> Result<PathBuf> {
             tree.copy(&name, &name)?;
         }
     }
-    for &target in targets {
+    for target in targets {
         let triple = target.spec().triple;
         let to = tree.path(&format!(
             "micropython/ffi/prebuilt/{triple}/{MODULE_LIBRARY}"
         ))?;
-        trim(target, &module_library(target)?, &to)?;
+        trim(target, &module_library(target), &to)?;
     }
     tree.pack(out)
 }
 
-/// The module's static library, as MicroPython's makefile has had it built.
-pub fn module_library(target: Target) -> Result<PathBuf> {
-    micropython::build(target, Output::OnFailure)?;
+/// The module's static library, where MicroPython's makefile has had it built.
+fn module_library(target: Target) -> PathBuf {
     let directory = paths::root().join("target").join(target.spec().triple);
-    Ok(directory.join("packaged").join(MODULE_LIBRARY))
+    directory.join("packaged").join(MODULE_LIBRARY)
 }
 
 /// Copies a static library without what only debuggers and Rust's compiler read.

@@ -50,14 +50,15 @@ print(bytes(data))
 pub fn packages() -> Result<Report> {
     setup::ensure(NEEDS)?;
     let out = paths::emptied(paths::root().join("target/dist"))?;
-    let files = dist::make(&out, &Target::ALL)?;
+    let built = dist::build(&Target::ALL)?;
+    let files = dist::pack(&out, &built)?;
     let mut report = Report::default();
     let mut sums = Command::new("sha256sum");
     sums.args(["--check", "--strict", "SHA256SUMS"])
         .current_dir(&out);
     let checked = process::transcript(&mut sums, None)?;
     report.add(checked.success(), checked.text());
-    same_again(&files, &mut report)?;
+    same_again(&files, &built, &mut report)?;
     let work = paths::emptied(paths::root().join("target/dist.unpacked"))?;
     for file in files.iter().filter(|file| is_tarball(file)) {
         unpack(file, &work, &mut report)?;
@@ -78,9 +79,9 @@ fn is_tarball(file: &Path) -> bool {
 }
 
 /// Whether packing once more makes the same bytes.
-fn same_again(files: &[PathBuf], report: &mut Report) -> Result<()> {
+fn same_again(files: &[PathBuf], built: &[dist::Built], report: &mut Report) -> Result<()> {
     let out = paths::emptied(paths::root().join("target/dist.again"))?;
-    let again = dist::make(&out, &Target::ALL)?;
+    let again = dist::pack(&out, built)?;
     for (one, other) in files.iter().zip(&again) {
         let is_same = fs::read(one)? == fs::read(other)?;
         report.add(is_same, format!("{} comes out otherwise", one.display()));

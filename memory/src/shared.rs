@@ -147,7 +147,8 @@ impl<T> Drop for Shared<T> {
 #[cold]
 #[inline(never)]
 unsafe fn dispose<T>(inner: NonNull<Inner<T>>) {
-    // SAFETY: the memory is from the global allocator, with the layout that a box of it has, and the caller vouches for the rest.
+    // SAFETY: the memory is from the global allocator, with the layout that a box of it has. Nobody uses it now or later, by the contract of this
+    // function.
     drop(unsafe { Box::from_raw(inner.as_ptr()) });
 }
 

@@ -28,8 +28,7 @@ fn main() -> farcall::Result<()> {
         unreachable!("the text defines an integer");
     };
 
-    // SAFETY: the C library has been running for as long as this program.
-    let libc = unsafe { Library::this()? };
+    let libc = Library::this()?;
     let ldiv = libc.function_in(&c, "ldiv")?;
     // SAFETY: it is declared as it is, and its result is two longs.
     let Division { quot, rem } = unsafe {

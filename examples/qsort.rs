@@ -3,8 +3,7 @@
 use farcall::{Callback, Library, Value};
 
 fn main() -> farcall::Result<()> {
-    // SAFETY: the C library has been running for as long as this program.
-    let libc = unsafe { Library::this()? };
+    let libc = Library::this()?;
     // void qsort(void *base, size_t count, size_t size, int (*compare)(const void *, const void *))
     let qsort = libc.func("v", "qsort", "pQQC")?;
 

@@ -105,8 +105,7 @@ impl Callback {
     /// ```
     /// use farcall::{Callback, Library, Value};
     ///
-    /// // SAFETY: the program's own libraries are initialised already.
-    /// let this = unsafe { Library::this()? };
+    /// let this = Library::this()?;
     /// let qsort = this.function(
     ///     "void qsort(void *base, size_t count, size_t size, int (*compare)(const void *, const void *))",
     /// )?;

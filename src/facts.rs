@@ -10,8 +10,7 @@ impl Function {
     /// Where the function lies.
     ///
     /// ```
-    /// // SAFETY: the program's own libraries are initialised already.
-    /// let this = unsafe { farcall::Library::this()? };
+    /// let this = farcall::Library::this()?;
     /// assert_eq!(this.function("int abs(int)")?.address(), this.addr("abs")?.cast_const());
     /// # Ok::<(), farcall::Error>(())
     /// ```
@@ -34,8 +33,7 @@ impl Function {
     /// Its result's and arguments' codes, unless it was declared in C.
     ///
     /// ```
-    /// // SAFETY: the program's own libraries are initialised already.
-    /// let this = unsafe { farcall::Library::this()? };
+    /// let this = farcall::Library::this()?;
     /// assert!(this.func("i", "abs", "i")?.codes().is_some());
     /// assert!(this.function("int abs(int)")?.codes().is_none());
     /// # Ok::<(), farcall::Error>(())

@@ -68,9 +68,6 @@ impl Library {
     /// # Errors
     /// [`Error::OutOfMemory`], and [`EngineError::Open`](crate::EngineError::Open) should the loader refuse it.
     ///
-    /// # Safety
-    /// * As for [`Library::open`]; but what has been loaded already is initialised.
-    ///
     /// ```
     /// use farcall::{Library, Value};
     ///
@@ -79,8 +76,8 @@ impl Library {
     /// assert_eq!(result, Value::Int(5));
     /// # Ok::<(), farcall::Error>(())
     /// ```
-    pub unsafe fn this() -> Result<Library> {
-        // SAFETY: the program's libraries are initialised already; their finalisers are sound to run, by the contract of this function.
+    pub fn this() -> Result<Library> {
+        // SAFETY: this loads nothing: what the program has loaded is initialised already, and stays loaded when this is closed.
         unsafe { Library::opened(None, None) }
     }
 
@@ -302,8 +299,7 @@ impl Library {
     /// ```
     /// use farcall::Library;
     ///
-    /// // SAFETY: the program's own libraries are initialised already.
-    /// let this = unsafe { Library::this()? };
+    /// let this = Library::this()?;
     /// assert!(!this.addr("abs")?.is_null());
     /// assert!(this.addr("no_such_function").is_err());
     /// # Ok::<(), farcall::Error>(())

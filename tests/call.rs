@@ -221,8 +221,7 @@ fn variadic_function_gets_what_is_behind_the_mark() {
         c"text".into(),
         Value::Double(0.125),
     ];
-    // SAFETY: the C library is running.
-    let program = unsafe { Library::this() }.expect("the program");
+    let program = Library::this().expect("the program");
     let sprintf = program.func("i", "sprintf", "ps.idsd").expect("C has it");
     // SAFETY: the values are those that the format tells of, and the text has room for theirs.
     let length = unsafe { sprintf.call(&values) }.expect("six values");
@@ -232,8 +231,7 @@ fn variadic_function_gets_what_is_behind_the_mark() {
 
 #[test]
 fn program_itself_is_a_library() {
-    // SAFETY: it is running.
-    let program = unsafe { Library::this() }.expect("the program");
+    let program = Library::this().expect("the program");
     let abs = program.func("i", "abs", "i").expect("the C library's abs");
     // SAFETY: declared as it is.
     let three = unsafe { abs.call(&[Value::Int(-3)]) };

@@ -360,8 +360,7 @@ fn errors_name_function_parameter_and_type() {
 /// The C library's functions by what their manuals say.
 #[test]
 fn functions_of_the_c_library_are_called_by_their_declarations() {
-    // SAFETY: the program's own libraries are initialised already.
-    let c_library = unsafe { Library::this() }.expect("the program itself");
+    let c_library = Library::this().expect("the program itself");
     let function = |declaration| c_library.function(declaration).expect("a function");
     let text = c"0.1 and more";
     let mut end = std::ptr::null_mut::<std::ffi::c_char>();
@@ -392,8 +391,7 @@ fn functions_of_the_c_library_are_called_by_their_declarations() {
 #[cfg(target_os = "linux")]
 #[test]
 fn strtold_gives_more_digits_than_strtod() {
-    // SAFETY: the program's own libraries are initialised already.
-    let c_library = unsafe { Library::this() }.expect("the program itself");
+    let c_library = Library::this().expect("the program itself");
     let strtold = c_library
         .function("long double strtold(const char *restrict, char **restrict)")
         .expect("a function");

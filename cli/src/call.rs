@@ -223,8 +223,7 @@ fn misplaced(prototype: &Prototype, index: usize, param: &Param, misfit: Misfit)
 fn function(library: &str, prototype: &Prototype, declare: &str) -> Result<Function> {
     let declarations = Declarations::parse(declare).map_err(Failure::of)?;
     let library = match library {
-        // SAFETY: what this program has loaded is initialised already.
-        "-" => unsafe { Library::this() },
+        "-" => Library::this(),
         // SAFETY: the user asks for this library to be loaded, and so for its initialisers to run.
         name => unsafe { Library::open(name) },
     };

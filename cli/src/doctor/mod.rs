@@ -232,8 +232,7 @@ fn threads() -> Section {
             );
         }
     }
-    // SAFETY: what this program has loaded is initialised.
-    let this = unsafe { Library::this() };
+    let this = Library::this();
     let unwinder = this
         .ok()
         .and_then(|this| native::file_of(&this, "_Unwind_RaiseException"));

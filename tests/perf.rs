@@ -6,10 +6,7 @@ mod common;
 
 use farcall::{Callback, Function, Value};
 use std::fs;
-use std::process::Command;
-
-/// Says that this process is the child of the test below.
-const CHILD: &str = "FARCALL_TEST_OF_PERF";
+use std::io::{Read, Write, pipe};
 
 /// A line of the map: addresses from and to, and the name.
 fn entry(line: &str) -> (usize, usize, &str) {
@@ -22,12 +19,8 @@ fn entry(line: &str) -> (usize, usize, &str) {
     (start, start + len, fields.next().expect("a name"))
 }
 
-/// In the child: makes code, and prints where its callback is.
-#[test]
-fn code_is_made_in_the_child() {
-    if std::env::var_os(CHILD).is_none() {
-        return;
-    }
+/// Makes code. The address of a callback.
+fn make_code() -> usize {
     let counted = common::func("i", "counted", "").address();
     let (int, double, float) = (Value::Int(1), Value::Double(0.5), Value::Float(0.5));
     for (codes, args) in [
@@ -43,28 +36,38 @@ fn code_is_made_in_the_child() {
         unsafe { function.call(&args) }.expect("a result");
     }
     let callback = Callback::with_codes("d", "iqd", |_| Value::Double(0.5)).expect("a callback");
-    println!("callback at {:x}", callback.code() as usize);
+    callback.code() as usize
+}
+
+/// Has a child make code; an emulator would run no program that this one starts. Its process and what [`make_code`] said there.
+fn made_in_child(is_wanted: bool) -> (i32, usize) {
+    let (mut from_child, mut to_parent) = pipe().expect("a pipe");
+    // SAFETY: the child ends here. This program's other threads do not change the environment.
+    unsafe {
+        let child = libc::fork();
+        if child == 0 {
+            std::env::set_var("FARCALL_CODE", "always");
+            if is_wanted {
+                std::env::set_var("FARCALL_PERF", "1");
+            }
+            let told = to_parent.write_all(&make_code().to_ne_bytes());
+            libc::_exit(i32::from(told.is_err()))
+        }
+        drop(to_parent);
+        let mut bytes = [0; size_of::<usize>()];
+        from_child.read_exact(&mut bytes).expect("an address");
+        let mut status = 1;
+        assert_eq!(libc::waitpid(child, &mut status, 0), child);
+        assert_eq!(status, 0);
+        (child, usize::from_ne_bytes(bytes))
+    }
 }
 
 #[test]
 fn map_for_perf_covers_generated_code_and_names_its_signatures() {
-    let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command
-        .args(["--exact", "code_is_made_in_the_child", "--nocapture"])
-        .env(CHILD, "1")
-        .env("FARCALL_CODE", "always");
     for is_wanted in [false, true] {
-        if is_wanted {
-            command.env("FARCALL_PERF", "1");
-        }
-        let child = command
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .expect("the child starts");
-        let file = format!("/tmp/perf-{}.map", child.id());
-        let output = child.wait_with_output().expect("the child ends");
-        assert!(output.status.success(), "{output:?}");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (child, callback) = made_in_child(is_wanted);
+        let file = format!("/tmp/perf-{child}.map");
         if !is_wanted {
             assert!(fs::metadata(&file).is_err(), "nobody asked for {file}");
             continue;
@@ -77,9 +80,6 @@ fn map_for_perf_covers_generated_code_and_names_its_signatures() {
             assert!(pair[0].1 <= pair[1].0, "{pair:?} overlap");
         }
         assert!(entries.iter().all(|(start, end, _)| start < end), "{map}");
-        let callback = text.split("callback at ").nth(1).expect("an address");
-        let digits = callback.split_whitespace().next().expect("an address");
-        let callback = usize::from_str_radix(digits, 16).expect("an address");
         let covers = |entry: &&(usize, usize, &str)| entry.0 <= callback && callback < entry.1;
         let (.., name) = entries.iter().find(covers).expect("the thunk's entry");
         assert_eq!(*name, "farcall thunks");

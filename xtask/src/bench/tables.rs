@@ -482,7 +482,7 @@ mod tests {
         samples.read(text).expect("two samples");
         let table = TABLES[0].text(&samples);
         assert!(
-            table.ends_with("| add2 | 2.00 ns | 3.00 ns (1.50 ×) |  |  |  |  |  |\n"),
+            table.ends_with("| add2 | 2.00 ns | 3.00 ns (1.50 ×) |  |  |  |  |  |  |\n"),
             "{table}"
         );
         assert_eq!(TABLES[1].text(&samples), "");

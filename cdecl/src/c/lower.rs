@@ -230,8 +230,8 @@ impl Declarations {
 
     /// Whether compilers pass a structure of at most two eightbytes in different ways. An unnamed bit-field makes an eightbyte an integer with
     /// GCC (12.2), and is nothing with clang (14). So is an array of no elements, if it lies within an eightbyte; one without a length puts
-    /// the whole into memory with clang. For GCC it is in memory if a number is not where its type wants it, bit-fields aside; for clang also if
-    /// a structure is not, or if a name asks for less than the number's type.
+    /// the whole into memory with clang. For GCC it is in memory if a number is not where its type wants it, those bit-fields among them that are
+    /// members of a union; for clang bit-fields do not count, but also if a structure is not, or if a name asks for less than the number's type.
     fn is_disputed(&self, ty: TypeId, passed: &Type) -> bool {
         let Type::Struct(_) = passed else {
             return false;
@@ -250,7 +250,8 @@ impl Declarations {
         });
         let differs = |mask: u32| unnamed.bytes & mask != 0 && integers & mask == 0;
         let differs = unnamed.has_empty_array || differs(0x00ff) || differs(0xff00);
-        unnamed.has_low_name || !is_in_memory && (differs || unnamed.is_misaligned)
+        let differs = differs || unnamed.is_misaligned || unnamed.has_misplaced_bits;
+        unnamed.has_low_name || !is_in_memory && differs
     }
 
     /// Whether AArch64's compilers do not agree that a structure is a homogeneous aggregate: one of floating-point numbers with something in it
@@ -302,9 +303,17 @@ impl Declarations {
                 let record = &self.records[index as usize];
                 unnamed.is_misaligned |= !base.is_multiple_of(record.align.into());
                 unnamed.bytes |= u32::from(record.unnamed) << base;
+                // The widths of those without a name are not known any more.
+                let may_be_misplaced = record.is_union && record.has_unnamed;
+                unnamed.has_misplaced_bits |= may_be_misplaced && !base.is_multiple_of(8);
                 for field in self.fields(record).unwrap_or_default() {
-                    if field.bits().is_none() {
-                        self.find_unnamed(field.ty, base + field.offset(), unnamed);
+                    match field.bits() {
+                        None => self.find_unnamed(field.ty, base + field.offset(), unnamed),
+                        Some((_, width)) if record.is_union => {
+                            let size = u64::from(width).div_ceil(8).next_power_of_two();
+                            unnamed.has_misplaced_bits |= !base.is_multiple_of(size);
+                        }
+                        Some(_) => {}
                     }
                 }
             }
@@ -326,6 +335,8 @@ struct Unnamed {
     has_empty_array: bool,
     /// Whether a structure in it is not where its type wants it.
     is_misaligned: bool,
+    /// Whether a bit-field of a union is not where an integer of as many bits would be.
+    has_misplaced_bits: bool,
     /// Whether a number in it is not, as a name asks for less.
     has_low_name: bool,
 }

@@ -135,6 +135,8 @@ fn what_compilers_pass_differently_is_refused_where_they_do() {
     let packed = [
         "struct inner { int x : 3; }; struct s { char c; struct inner i; } __attribute__((packed));",
         "typedef int low __attribute__((aligned(1))); struct s { char c; low x; } __attribute__((packed));",
+        "union bits { char c; int x : 29; } __attribute__((packed)); struct s { char c; union bits u; };",
+        "struct s { char c; union { int : 9; char x[2]; } __attribute__((packed)) u; };",
     ];
     for text in of_floats.into_iter().chain(packed) {
         let refused = passed(Platform::LINUX_X86_64, text);
@@ -161,6 +163,7 @@ fn what_compilers_pass_differently_is_refused_where_they_do() {
         "struct s { float x; int : 0; float y; };",
         "struct s { double x[2]; long : 3; };",
         "struct s { char c; short x; } __attribute__((packed));",
+        "union bits { char c; int x : 8; } __attribute__((packed)); struct s { char c; union bits u; };",
         "struct inner { short x; }; struct s { char c; struct inner i; } __attribute__((packed));",
     ] {
         assert!(passed(Platform::LINUX_X86_64, text).is_ok(), "{text}");

@@ -1,4 +1,4 @@
-//! Arguments of calls by their Rust types.
+//! Arguments of calls as tuples of Rust types.
 
 use crate::ctype::{CReturn, CType, Named};
 use std::ffi::c_void;
@@ -20,11 +20,11 @@ pub trait Arguments: Copy + 'static + sealed::Sealed {
     const TYPES: &'static [Named];
 
     /// # Safety
-    /// * `function` is one of these arguments that returns an `R`, and may be called with them now.
+    /// * `function` takes these arguments and returns an `R`, and may be called with them now.
     #[doc(hidden)]
     unsafe fn call<R: CReturn>(self, function: *const c_void) -> R;
 
-    /// Does `work` with a pointer to each.
+    /// Calls `work` with a pointer to each argument.
     #[doc(hidden)]
     fn with_pointers<T>(&self, work: impl FnOnce(&[*const c_void]) -> T) -> T;
 }

@@ -183,7 +183,7 @@ impl Function {
         }
         let mut slots = [const { MaybeUninit::uninit() }; INLINE_SLOTS];
         self.fill(&mut slots, args)?;
-        // SAFETY: the first slots hold the checked values, as their types want them, and no others are read; the rest is the contract
+        // SAFETY: the first slots hold the checked values in the form of their types, and no others are read; the rest is the contract
         // of this method.
         let result = unsafe { self.call_checked(slots.as_ptr().cast())? };
         Ok(slots::from_slot(result, &self.signature.inner().ret))
@@ -195,7 +195,7 @@ impl Function {
     unsafe fn call_with_many(&self, args: &[Value]) -> Result<Value> {
         let mut slots = try_with_capacity(args.len())?;
         self.fill(slots.spare_capacity_mut(), args)?;
-        // SAFETY: the slots hold the checked values, as their types want them; the rest is the contract of this method.
+        // SAFETY: the slots hold the checked values in the form of their types; the rest is the contract of this method.
         let result = unsafe { self.call_checked(slots.as_ptr().cast())? };
         Ok(slots::from_slot(result, &self.signature.inner().ret))
     }
@@ -445,7 +445,7 @@ impl Function {
         was_open
     }
 
-    /// Calls the function without any checks. Nothing keeps the library loaded during the call, and panics of callbacks do not resume.
+    /// Calls the function without any checks. Nothing keeps the library loaded during the call, and panics of callbacks do not resume from it.
     ///
     /// # Safety
     /// * As for [`Function::call_slots`]; there are as many slots as the arguments take, and `result` points to as many as the result takes.

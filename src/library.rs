@@ -35,7 +35,7 @@ pub struct Library {
 
 impl Library {
     /// Opens a library by its path or by a name that the loader searches for. The loader resolves every symbol that the library needs now, and does
-    /// not offer the library's own symbols to libraries that are opened later (`RTLD_NOW | RTLD_LOCAL`).
+    /// not offer the library's own symbols to libraries that are opened later (`RTLD_NOW | RTLD_LOCAL` on POSIX).
     ///
     /// A linker script, such as the `libc.so` of development packages, stands for all the libraries that it names.
     ///

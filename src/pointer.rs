@@ -196,7 +196,7 @@ macro_rules! arity {
 
             fn entry() -> unsafe extern "C" fn($($T),*) -> R {
                 unsafe extern "C" fn enter<F: Fn($($T),*) -> R, R: CReturn, $($T: CType),*>($($t: $T),*) -> R {
-                    // SAFETY: it owns nothing and has no size, and there was one, which has not been dropped.
+                    // SAFETY: the closure owns nothing and has no size, and one existed that was never dropped.
                     let closure = unsafe { NonNull::<F>::dangling().as_ref() };
                     if panics::may_wait() {
                         return carefully::<F, R, $($T),*>($($t),*);

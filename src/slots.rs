@@ -442,11 +442,11 @@ mod tests {
                     let is_fitting = is_fitting(&value, &param);
                     let whole = match (&value, word(&value)) {
                         (Value::Void, _) => 0,
-                        // SAFETY: it has the low half, and nobody has written the other.
+                        // SAFETY: only the low half is read, which holds the `float`.
                         (Value::Float(_), word) => unsafe {
                             ptr::from_ref(&word).cast::<u32>().read().into()
                         },
-                        // SAFETY: these have a whole one.
+                        // SAFETY: all other values of one slot fill the whole word.
                         (_, word) => unsafe { word.assume_init() },
                     };
                     assert!(!is_fitting || slot == Some(whole), "{letter} {value}");

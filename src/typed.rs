@@ -33,8 +33,8 @@ impl Signature {
 }
 
 impl Function {
-    /// The same function with Rust types for its arguments and its result. The types are compared with the signature once, now. A call is then
-    /// as fast as a call of a Rust function pointer: no argument is checked.
+    /// The same function with Rust types for its arguments and its result. The types are compared with the signature once, now. A call then
+    /// compiles to a call of a Rust function pointer, and no argument is checked.
     ///
     /// A Rust type fits if it has the size, the sign and the kind of the C type: `i64` and `isize` fit `long` on 64-bit Linux, `u64` does not. Any
     /// pointer fits any pointer, and a structure fits one with the same members. Types for the `...` of a variadic function must be
@@ -215,7 +215,7 @@ impl<A: Arguments, R: CReturn> TypedFunction<A, R> {
         }
     }
 
-    /// Calls the function without any checks. Nothing keeps the library loaded during the call, and panics of callbacks do not resume.
+    /// Calls the function without any checks. Nothing keeps the library loaded during the call, and panics of callbacks do not resume from it.
     ///
     /// # Safety
     /// * As for [`TypedFunction::call`].

@@ -22,7 +22,7 @@ impl<P: FnPointer> Callback<P> {
     /// C may call it on any thread, and on several threads at once: so the closure must be `Fn`, `Send` and `Sync`. It must be `'static`, because C
     /// may keep the pointer for any time. [`Callback::scoped`] requires none of this.
     ///
-    /// A closure that captures nothing takes no memory, and C calls it as fast as any function. Any other closure is marked as running during a
+    /// A closure that captures nothing takes no memory, and C calls it directly, like any function. Any other closure is marked as running during a
     /// call, so that the callback can be closed meanwhile.
     ///
     /// # Errors
@@ -202,7 +202,7 @@ unsafe fn lead_to(
 }
 
 /// # Safety
-/// * `context` is of such a closure; `slots` are those of its arguments.
+/// * `context` points to a closure of the type `C`; `slots` are those of its arguments.
 #[inline(always)]
 unsafe fn run_shared<C: Closure<P>, P: FnPointer>(
     context: *const c_void,
@@ -215,7 +215,7 @@ unsafe fn run_shared<C: Closure<P>, P: FnPointer>(
         context: *const c_void,
         slots: *const u64,
     ) -> P::Return {
-        // SAFETY: `context` is of such a closure, and the slots are those of its arguments, by the contract of `run_shared`, which
+        // SAFETY: `context` points to a `C`, and the slots are those of its arguments, by the contract of `run_shared`, which
         // calls this.
         let run = || unsafe { (*context.cast::<C>()).run(slots) };
         panics::catching(run).unwrap_or_else(zero)
@@ -253,7 +253,7 @@ unsafe extern "C" fn run_wide_kept<C: Closure<P>, P: FnPointer>(
     }
 }
 
-/// A closure that owns something, behind slots.
+/// A typed closure that owns something, as the [`Body`] of a callback.
 struct Typed<C, P> {
     closure: C,
     pointer: PhantomData<fn() -> P>,
@@ -320,12 +320,12 @@ fn again() -> ! {
 }
 
 /// # Safety
-/// * `context` is of such a closure, which is still lent; `slots` are those of its arguments.
+/// * `context` points to a [`Lent`] closure of the type `C`, which is still lent; `slots` are those of its arguments.
 unsafe extern "C" fn run_lent<C: ClosureMut<P>, P: FnPointer>(
     context: *mut c_void,
     slots: *const u64,
 ) -> u64 {
-    // SAFETY: `context` is of such a closure, still lent, and the slots are those of its arguments, by the contract of this function.
+    // SAFETY: `context` points to a `Lent`, still lent, and the slots are those of its arguments, by the contract of this function.
     in_slot(unsafe { (*context.cast::<Lent<C, P>>()).run(slots) })
 }
 
@@ -336,7 +336,7 @@ unsafe extern "C" fn run_wide_lent<C: ClosureMut<P>, P: FnPointer>(
     slots: *const u64,
     result: *mut u64,
 ) {
-    // SAFETY: `context` is of such a closure, still lent, the slots are those of its arguments, and `result` has room, by the contract
+    // SAFETY: `context` points to a `Lent`, still lent, the slots are those of its arguments, and `result` has room, by the contract
     // of this function.
     unsafe {
         let value = (*context.cast::<Lent<C, P>>()).run(slots);

@@ -1,4 +1,4 @@
-//! Calls and callbacks with values that take more than one slot, and calls with values behind pointers.
+//! Calls and callbacks with values that take more than one slot, and calls with pointers to the arguments.
 
 use crate::error::{OutOfMemory, Result};
 use crate::signature::Inner;
@@ -89,7 +89,7 @@ pub(crate) unsafe fn call_with_pointers(
     }
 }
 
-/// The arguments of a call, each behind a pointer.
+/// The arguments of a call, as pointers to their values.
 struct Pointers(*const *const c_void);
 
 impl Arguments for Pointers {

@@ -5,7 +5,7 @@ use std::fmt;
 /// All codes, for messages.
 pub(crate) const ALL_CODES: &str = "v b B h H i I l L q Q f d p P s S O C";
 
-/// How values of a type code are treated by an interpreter. The numbers are part of the C interface (ORDER farcall_kind).
+/// The kind of a type code's values for an interpreter. The numbers are part of the C interface (ORDER farcall_kind).
 ///
 /// ```
 /// use farcall_cdecl::{Kind, TypeCode};

@@ -20,7 +20,7 @@ pub struct Scope {
     object: AtomicPtr<c_void>,
 }
 
-// SAFETY: `with` gives the declarations out under a lock.
+// SAFETY: the declarations are accessed only in `with`, under a lock.
 unsafe impl Send for Scope {}
 // SAFETY: as above.
 unsafe impl Sync for Scope {}

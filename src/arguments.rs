@@ -12,8 +12,8 @@ use std::ffi::c_void;
 /// assert_eq!(bytes(&(1_i32, 2.0_f32)), 8);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` are no arguments that C takes",
-    note = "they are a tuple of at most 12 `CType`s; one argument is `(T,)`"
+    message = "`{Self}` cannot be the arguments of a C function",
+    note = "arguments are a tuple of at most 12 `CType`s; a single argument is `(T,)`"
 )]
 pub trait Arguments: Copy + 'static + sealed::Sealed {
     #[doc(hidden)]

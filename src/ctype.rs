@@ -47,8 +47,8 @@ use std::ptr::NonNull;
 /// * A value has the layout of the C type that `SHAPE` describes, with the same size and alignment.
 /// * All bytes that C can give are a valid value, and so are zeros.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no type that C has, too",
-    note = "structures have it by `#[repr(C)]` and `#[derive(CType)]` of the feature `derive`",
+    message = "`{Self}` has no C counterpart",
+    note = "a structure needs `#[repr(C)]` and `#[derive(CType)]`, which the feature `derive` provides",
     note = "a C string is a `*const c_char`, a function pointer an `Option<unsafe extern \"C\" fn(…)>`"
 )]
 pub unsafe trait CType: Copy + 'static {
@@ -57,7 +57,7 @@ pub unsafe trait CType: Copy + 'static {
     const SHAPE: Shape;
 }
 
-/// What a function can return: a [`CType`], or nothing.
+/// A type that a C function can return: a [`CType`], or `()` for `void`.
 ///
 /// ```
 /// fn size_of_result<R: farcall::CReturn>(_: unsafe extern "C" fn() -> R) -> usize {
@@ -66,7 +66,7 @@ pub unsafe trait CType: Copy + 'static {
 /// unsafe extern "C" fn none() {}
 /// assert_eq!(size_of_result(none), 0);
 /// ```
-#[diagnostic::on_unimplemented(message = "no C function returns `{Self}`")]
+#[diagnostic::on_unimplemented(message = "a C function cannot return `{Self}`")]
 pub trait CReturn: Copy + 'static + sealed::Sealed {
     #[doc(hidden)]
     const SHAPE: Shape;

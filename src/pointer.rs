@@ -61,8 +61,8 @@ impl Pointer for *const c_void {
 /// assert_eq!(arguments(add as unsafe extern "C" fn(i32, i32) -> i32), 2);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no function pointer that C could call by a known signature",
-    note = "it wants an `unsafe extern \"C\" fn` of at most 12 arguments, each a `CType`"
+    message = "`{Self}` is not a function pointer with a known C signature",
+    note = "use an `unsafe extern \"C\" fn` with at most 12 arguments, each a `CType`"
 )]
 pub trait FnPointer: Pointer + 'static {
     /// The types of the arguments, as a tuple.
@@ -100,8 +100,8 @@ impl<P: FnPointer> From<P> for Value {
 /// assert!(checked(|a: i32, b: f64| f64::from(a) * b));
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no closure that C could call",
-    note = "it wants an `Fn` of at most 12 arguments that name their types, each a `CType`, as is the result"
+    message = "`{Self}` is not a closure that C can call",
+    note = "use an `Fn` with at most 12 arguments of explicit types; these and the result must be `CType`s"
 )]
 pub trait Closure<P: FnPointer>: sealed::Shared<P> {
     /// # Safety
@@ -128,8 +128,8 @@ pub trait Closure<P: FnPointer>: sealed::Shared<P> {
 /// assert_eq!(sum, 7);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no closure that C could call",
-    note = "it wants an `FnMut` of at most 12 arguments that name their types, each a `CType`, as is the result"
+    message = "`{Self}` is not a closure that C can call",
+    note = "use an `FnMut` with at most 12 arguments of explicit types; these and the result must be `CType`s"
 )]
 pub trait ClosureMut<P: FnPointer>: sealed::Mutable<P> {
     /// # Safety

@@ -141,10 +141,9 @@ impl Function {
         })
     }
 
-    /// Calls the function. Integers must be within the range of their types, and structures must have exactly the size of theirs. After the `...` of
-    /// a prototype, values are passed by their kinds: [`Value::Int`] and [`Value::Uint`] with 64 bits, floating-point numbers as `double`. A
-    /// structure
-    /// there must carry its type: see [`Type::value`](crate::Type::value).
+    /// Calls the function. Integers must be within the range of their types, and structures must have exactly the size of theirs. After the `...`
+    /// of a prototype, values are passed by their kinds: [`Value::Int`] and [`Value::Uint`] with 64 bits, floating-point numbers as `double`. A
+    /// structure there must carry its type: see [`Type::value`](crate::Type::value).
     ///
     /// # Errors
     /// [`Error::ArgumentCount`]; [`Error::Closed`]; [`Error::Mismatch`] for a value that its type does not take, or [`Error::Codes`] if the
@@ -350,8 +349,8 @@ impl Function {
     /// read from the low bytes of their slots. A larger value takes several slots: see [`Signature::slots`].
     ///
     /// # Errors
-    /// [`Error::ArgumentCount`]; [`Error::Closed`]; [`Error::Mismatch`] for a result of more than one slot, which only
-    /// [`Function::call_pointers`] can return.
+    /// [`Error::ArgumentCount`]; [`Error::Closed`]; [`Error::Mismatch`] for a result of more than one slot:
+    /// [`Function::call_pointers`] has room for it.
     ///
     /// # Panics
     /// As [`Function::call`].
@@ -472,8 +471,8 @@ impl Function {
     /// Calls the function with pointers to the arguments, without checks, like [`Function::call_unchecked`].
     ///
     /// # Safety
-    /// * As for [`Function::call_pointers`], with as many arguments as what is compiled has; a result that is narrower than a word
-    ///   has room for one.
+    /// * As for [`Function::call_pointers`], with as many arguments as the compiled signature has; a result that is narrower
+    ///   than a word has room for a whole word.
     /// * The library is not closed meanwhile.
     pub(crate) unsafe fn call_compiled(&self, args: &[*const c_void], result: *mut c_void) {
         // SAFETY: the arguments and the result lie as `call_with_pointers` wants them, by the contract of this method.

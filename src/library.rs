@@ -311,8 +311,8 @@ impl Library {
 
     /// Closes the library for all its users. Closing it again does nothing.
     ///
-    /// If no thread is inside one of its functions or variables, the library is unloaded at once. Otherwise, the last such call unloads it as it
-    /// returns, on that call's thread. Addresses from [`Library::addr`] dangle after that. A [`Function`] made from such an address
+    /// If no thread is inside one of its functions or variables, the library is unloaded at once. Otherwise, the last of these calls unloads it
+    /// as it returns, on its own thread. Addresses from [`Library::addr`] dangle after that. A [`Function`] made from such an address
     /// ([`Function::at`]) does not keep the library loaded.
     ///
     /// ```

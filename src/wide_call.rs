@@ -76,8 +76,7 @@ pub(crate) unsafe fn call_with_pointers(
     );
     match compiled.serve(Direction::Call, Endpoint::Pointers) {
         // SAFETY: a trampoline on pointers has this function type and is made for this signature, and the arguments fit the signature, by the
-        // contract
-        // of this function.
+        // contract of this function.
         Served::Code(start) => unsafe {
             std::mem::transmute::<NonNull<u8>, Call>(start)(target, args, result);
         },

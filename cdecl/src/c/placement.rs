@@ -79,7 +79,7 @@ impl Plan {
             asked,
             packed,
         } = member;
-        // `packed` counts only if no pragma asks for more (GCC).
+        // `packed` counts only if no pragma packs (GCC).
         let own = match self.pack {
             0 if self.packed || packed => 1,
             0 => layout.align,

@@ -1,4 +1,4 @@
-//! Arguments of calls by their Rust types.
+//! Arguments of calls as tuples of Rust types.
 
 use crate::ctype::{CReturn, CType, Named};
 use std::ffi::c_void;
@@ -12,19 +12,19 @@ use std::ffi::c_void;
 /// assert_eq!(bytes(&(1_i32, 2.0_f32)), 8);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` are no arguments that C takes",
-    note = "they are a tuple of at most 12 `CType`s; one argument is `(T,)`"
+    message = "`{Self}` cannot be the arguments of a C function",
+    note = "arguments are a tuple of at most 12 `CType`s; a single argument is `(T,)`"
 )]
 pub trait Arguments: Copy + 'static + sealed::Sealed {
     #[doc(hidden)]
     const TYPES: &'static [Named];
 
     /// # Safety
-    /// * `function` is one of these arguments that returns an `R`, and may be called with them now.
+    /// * `function` takes these arguments and returns an `R`, and may be called with them now.
     #[doc(hidden)]
     unsafe fn call<R: CReturn>(self, function: *const c_void) -> R;
 
-    /// Does `work` with a pointer to each.
+    /// Calls `work` with a pointer to each argument.
     #[doc(hidden)]
     fn with_pointers<T>(&self, work: impl FnOnce(&[*const c_void]) -> T) -> T;
 }

@@ -1,4 +1,4 @@
-//! Signatures put together one type at a time.
+//! A builder that makes signatures one type at a time.
 
 use crate::ctype::{CReturn, CType, Shape};
 use crate::declarations::Declarations;
@@ -11,7 +11,7 @@ use farcall_memory::{Shared, TryVec, try_format};
 use std::fmt;
 
 impl Signature {
-    /// Begins a signature whose types come one after the other, from Rust's or from C's. It returns `void` unless it is told otherwise.
+    /// A builder that takes the types of a signature one by one, as Rust types or as C text. The default result is `void`.
     ///
     /// ```
     /// use farcall::Signature;
@@ -30,7 +30,7 @@ impl Signature {
 }
 
 impl Declarations {
-    /// [`Signature::builder`] with types by the names that are declared here.
+    /// A builder like [`Signature::builder`] that also knows the types declared here.
     ///
     /// ```
     /// let c = farcall::Declarations::parse("typedef struct { double x, y; } point;")?;
@@ -43,7 +43,7 @@ impl Declarations {
     }
 }
 
-/// A signature in the making. [`Signature::builder`] begins one, and [`SignatureBuilder::build`] tells what was wrong first.
+/// A builder for a [`Signature`], made by [`Signature::builder`]. [`SignatureBuilder::build`] reports the first error.
 ///
 /// ```
 /// use farcall::{Signature, SignatureBuilder};
@@ -87,7 +87,7 @@ impl SignatureBuilder {
         SignatureBuilder { parts }
     }
 
-    /// One more argument, of a Rust type that C has, too.
+    /// Adds an argument of a Rust type.
     ///
     /// ```
     /// let signature = farcall::Signature::builder().arg::<*const u8>().arg::<usize>().build()?;
@@ -98,7 +98,7 @@ impl SignatureBuilder {
         self.with(|parts| parts.add_arg(format_args!("{}", <T as CType>::SHAPE)))
     }
 
-    /// One more argument, of the type that C text names: `"const char *"`, `"int (*)(int)"`, `"struct tm"`.
+    /// Adds an argument of the type that C text names: `"const char *"`, `"int (*)(int)"`, `"struct tm"`.
     ///
     /// ```
     /// let bad = farcall::Signature::builder().arg::<i32>().arg_c("void").build();
@@ -110,7 +110,7 @@ impl SignatureBuilder {
         self.with(|parts| parts.add_arg(format_args!("{name}")))
     }
 
-    /// The result, of a Rust type that C has, too.
+    /// Sets the result to a Rust type.
     ///
     /// ```
     /// let signature = farcall::Signature::builder().returns::<bool>().build()?;
@@ -124,7 +124,7 @@ impl SignatureBuilder {
         })
     }
 
-    /// The result, of the type that C text names.
+    /// Sets the result to the type that C text names.
     ///
     /// ```
     /// let signature = farcall::Signature::builder().returns_c("int (*)(int)").build()?;
@@ -135,7 +135,7 @@ impl SignatureBuilder {
         self.with(|parts| parts.set_ret(format_args!("{name}")))
     }
 
-    /// Has further arguments follow, as C says it by `...`.
+    /// Makes the signature variadic, like `...` in C.
     ///
     /// ```
     /// let signature = farcall::Signature::builder().arg_c("const char *").variadic().build()?;
@@ -149,11 +149,11 @@ impl SignatureBuilder {
         })
     }
 
-    /// The signature.
+    /// Makes the signature.
     ///
     /// # Errors
-    /// [`Error::Declaration`] for C text that names no type; [`Error::Mismatch`] for one that no argument or no result has; [`Error::Type`] where
-    /// values cannot be passed; [`Error::OutOfMemory`].
+    /// [`Error::Declaration`] for C text that names no type; [`Error::Mismatch`] for a type that an argument or a result cannot have;
+    /// [`Error::Type`] for a type whose values cannot be passed; [`Error::OutOfMemory`].
     ///
     /// ```
     /// use farcall::{Error, Signature};
@@ -205,7 +205,7 @@ impl Parts {
         Ok(())
     }
 
-    /// The type of that name, if it is one that may stand there.
+    /// The type called `name`, if it is allowed in this place.
     fn read(
         &self,
         name: fmt::Arguments,

@@ -17,20 +17,20 @@ use std::mem::MaybeUninit;
 
 /// A closure that C can call.
 ///
-/// [`Callback::new`] takes a closure with Rust types, and `P` is the function pointer's type then. [`Callback::scoped`] lends one to C for a
-/// while, which may be an `FnMut`. Where the types are known at run time only, closures work on [`Value`]s ([`Callback::with_codes`],
+/// [`Callback::new`] takes a closure with Rust types; `P` is then the type of the function pointer. [`Callback::scoped`] lends a closure, which
+/// may be an `FnMut`, to C for a while. If the types are known only at run time, closures work on [`Value`]s ([`Callback::with_codes`],
 /// [`Callback::declared`], [`Callback::of`]) or on slots ([`Callback::with_slots`], [`Callback::of_slots`]).
 ///
-/// Dropping it, or [`Callback::close`], closes it. What the closure owns is dropped then and there if no thread is running it, and otherwise
-/// on the last thread that does, right after the closure has returned: on no other thread, and at no other time. Should that thread have
-/// jumped over the closure, by `longjmp` say, it happens as the thread makes its next call, or ends. No lock of this crate is
-/// held while destructors run. Where they run after the closure, a panic of one leaves its message and goes no further.
+/// Dropping a callback closes it, and so does [`Callback::close`]. If no thread is running the closure, the closure is dropped at once.
+/// Otherwise, the last thread that runs it drops it, right after the closure has returned. If that thread has jumped over the closure, for
+/// example by `longjmp`, the thread drops it when it makes its next call, or when it ends. Destructors run without any lock of this crate. If
+/// a destructor that runs after the closure panics, the panic's message is printed and the panic stops there.
 ///
 /// # Panics in closures
-/// A panic in the closure does not unwind through C: C gets zero, and when the innermost [`Function::call`](crate::Function::call) or
-/// [`Callback::scoped`] in whose course it happened returns, the panic goes on. Until then C gets zero from further callbacks in the
-/// course of that call, which are not run. Where there is no such call, on a thread of C's own say, the panic's message is all that
-/// remains of it, and further callbacks run. A returned [`Value`] that does not fit the result's type counts as a panic.
+/// A panic in the closure does not unwind through C. C gets zero, and the panic resumes when the innermost enclosing
+/// [`Function::call`](crate::Function::call) or [`Callback::scoped`] returns. Until then, further callbacks within that call are not run, and
+/// C gets zero from them. If no call encloses the closure, for example on a thread that C started, the panic's message is printed, the panic
+/// stops there, and further callbacks run. A returned [`Value`] that does not fit the result's type counts as a panic.
 ///
 /// ```
 /// use farcall::Callback;
@@ -47,7 +47,7 @@ use std::mem::MaybeUninit;
 /// # Ok::<(), farcall::Error>(())
 /// ```
 pub struct Callback<P = *const c_void> {
-    /// Both, until it is dropped; the closure as what is to be done then, if it owns anything.
+    /// The code for C, and the task that drops the closure, if the closure owns anything. `None` once the callback is dropped.
     open: Option<(engine::Callback, Option<Box<Closing>>)>,
     signature: Signature,
     pointer: PhantomData<P>,
@@ -58,7 +58,7 @@ unsafe impl<P> Send for Callback<P> {}
 // SAFETY: as above.
 unsafe impl<P> Sync for Callback<P> {}
 
-/// Values of short argument lists lie on the stack.
+/// The most values of an argument list that are kept on the stack.
 const INLINE_VALUES: usize = 16;
 
 /// Room for a value.
@@ -70,11 +70,11 @@ const _: () = assert!(size_of::<Uninit>() == size_of::<Value>());
 const _: () = assert!(align_of::<Uninit>() == align_of::<Value>());
 
 impl Callback {
-    /// A callback with type codes: C's arguments come as values, and what the closure returns is C's result. C may call it on any thread, and
-    /// several at once.
+    /// Makes a callback with type codes. The closure gets C's arguments as values, and returns C's result. C may call it on any thread, and on
+    /// several threads at once.
     ///
     /// # Errors
-    /// Those of a bad signature, and [`EngineError::ExecutableMemory`](crate::EngineError::ExecutableMemory).
+    /// Those of [`Signature::codes`], and [`EngineError::ExecutableMemory`](crate::EngineError::ExecutableMemory).
     ///
     /// ```
     /// use farcall::{Callback, Function, Value};
@@ -97,7 +97,7 @@ impl Callback {
         Callback::with_values(Signature::known(ret, args, Role::Callback)?, closure)
     }
 
-    /// The same with a prototype in C, with or without a name. See [`Signature::declared`].
+    /// Makes a callback with a C prototype, with or without a name. See [`Signature::declared`].
     ///
     /// # Errors
     /// Those of [`Signature::declared`] and of [`Callback::of`].
@@ -136,8 +136,7 @@ impl Callback {
         Callback::of(&Signature::declared(declaration)?, closure)
     }
 
-    /// The same with a signature that has been read already. The closure gets a structure as [`Value::Struct`], with a copy of its bytes, and returns
-    /// one as such.
+    /// Makes a callback with an existing signature. The closure gets and returns structures as [`Value::Struct`], with a copy of their bytes.
     ///
     /// # Errors
     /// [`Error::Mismatch`] for a variadic signature, and [`EngineError::ExecutableMemory`](crate::EngineError::ExecutableMemory).
@@ -198,10 +197,10 @@ impl Callback {
             let run = |args: &mut [Uninit]| {
                 for (arg, (slot, param)) in args.iter_mut().zip(slots.iter().zip(&inner.params)) {
                     let value = arg.0.as_mut_ptr().cast::<Value>();
-                    // SAFETY: there is room for a value, aligned as one.
+                    // SAFETY: an `Uninit` has the size and the alignment of a `Value`.
                     unsafe { value.write(slots::from_slot(*slot, param)) };
                 }
-                // SAFETY: all of them have been written: there is a slot and a parameter for each. They own nothing that is to be dropped.
+                // SAFETY: all values have been written: there is a slot and a parameter for each. None of them owns anything that must be dropped.
                 let args = unsafe {
                     std::slice::from_raw_parts(args.as_ptr().cast::<Value>(), args.len())
                 };
@@ -215,7 +214,7 @@ impl Callback {
                     Value::Int(_) | Value::Uint(_) | Value::Double(_) | Value::Pointer(_),
                     [result],
                 ) if slots::is_fitting(&value, &inner.ret) => {
-                    // SAFETY: theirs is a whole word.
+                    // SAFETY: the value is of a kind that fills a whole word.
                     *result = unsafe { slots::word(&value).assume_init() };
                 }
                 (_, result) => wide_call::store_result(&inner, &value, result),
@@ -223,10 +222,11 @@ impl Callback {
         })
     }
 
-    /// The same without boxing: the closure gets the arguments' slots and fills the result's, which is zero at first.
+    /// Makes a callback whose closure works on slots of 8 bytes: it gets the slots of the arguments and fills the result's slot, which is zero at
+    /// first.
     ///
     /// # Errors
-    /// Those of [`Callback::with_codes`]; [`Error::Mismatch`] for a result of more than one slot, for which there is [`Callback::of_slots`].
+    /// Those of [`Callback::with_codes`]; [`Error::Mismatch`] for a result of more than one slot, which needs [`Callback::of_slots`].
     ///
     /// ```
     /// use farcall::{Callback, Function};
@@ -258,8 +258,8 @@ impl Callback {
         })
     }
 
-    /// The same with a signature that has been read already: the closure fills as many slots as the result takes, which are zero at first. Where each
-    /// argument lies says [`Signature::slots`].
+    /// Makes a callback on slots with an existing signature. The closure fills all slots of the result, which are zero at first.
+    /// [`Signature::slots`] tells in which slots an argument lies.
     ///
     /// # Errors
     /// Those of [`Callback::of`].
@@ -300,7 +300,7 @@ impl Callback {
 }
 
 impl<P> Callback<P> {
-    /// A callback that owns what it runs.
+    /// Makes a callback that owns its closure.
     pub(crate) fn of_body(signature: Signature, body: impl Body) -> Result<Callback<P>> {
         let closing = Closing::new(body)?;
         let inner = signature.inner();
@@ -312,7 +312,7 @@ impl<P> Callback<P> {
         match raw {
             Ok(raw) => Ok(Callback::opened(raw, Some(closing), signature)),
             Err(error) => {
-                // Nobody has seen the closure.
+                // C never got a pointer to the closure.
                 closing.run();
                 Err(error.into())
             }
@@ -331,7 +331,7 @@ impl<P> Callback<P> {
         }
     }
 
-    /// The function pointer for C. It is good until the callback is dropped or closed.
+    /// The function pointer for C. It is valid until the callback is dropped or closed.
     ///
     /// ```
     /// use farcall::Callback;
@@ -345,8 +345,8 @@ impl<P> Callback<P> {
         open.map_or(std::ptr::null(), |(raw, _)| raw.code())
     }
 
-    /// The function pointer for C with its type, if that is known to Rust: `unsafe`, as it is good until the callback is dropped or closed,
-    /// and no longer. Its caller answers for that, and for what the closure makes of the arguments.
+    /// The function pointer for C as a typed Rust function pointer. Calling it is `unsafe`: the pointer is valid only until the callback is
+    /// dropped or closed, and the arguments must be what the closure expects.
     ///
     /// ```
     /// use farcall::Callback;
@@ -365,7 +365,7 @@ impl<P> Callback<P> {
         unsafe { P::at(self.code()) }
     }
 
-    /// Its signature.
+    /// The callback's signature.
     ///
     /// ```
     /// let callback = farcall::Callback::new(|n: i64| n)?;
@@ -376,9 +376,8 @@ impl<P> Callback<P> {
         &self.signature
     }
 
-    /// Closes it: calls from C are reported and return zero from now on, as long as its pointer has not become
-    /// another callback's. The same as dropping it. It may be closed while it runs: what it owns is dropped right after that then, on the
-    /// thread that runs it.
+    /// Closes the callback, like dropping it. Later calls from C are reported and return zero, until the function pointer is reused for
+    /// another callback. A callback may be closed while it runs: the thread that runs the closure then drops it right after.
     ///
     /// ```
     /// use farcall::Callback;
@@ -394,7 +393,7 @@ impl<P> Callback<P> {
     pub fn close(self) {}
 }
 
-/// The callback's function pointer: it must outlive every use that C makes of it.
+/// Converts a callback to its function pointer. The callback must outlive every use that C makes of the pointer.
 impl<P> From<&Callback<P>> for Value {
     fn from(callback: &Callback<P>) -> Value {
         callback.code().into()
@@ -405,7 +404,7 @@ impl<P> Drop for Callback<P> {
     fn drop(&mut self) {
         match self.open.take() {
             Some((raw, Some(closing))) => raw.close(closing),
-            // What owns nothing may go on running.
+            // A closure that owns nothing may go on running.
             Some((raw, None)) => drop(raw),
             None => {}
         }

@@ -16,9 +16,9 @@ use farcall_memory::{OutOfMemory, try_to_vec};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Constant {
-    /// An integer, of whichever type C gives it.
+    /// An integer, of any C type.
     Integer(i128),
-    /// A number with a fraction.
+    /// A floating-point number.
     Float(f64),
     /// A string, without the NUL at its end.
     Text(Vec<u8>),

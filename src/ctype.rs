@@ -1,14 +1,14 @@
-//! Rust types that C has, too: numbers, pointers, and structures of them.
+//! Rust types with a C counterpart: numbers, pointers, and structures of them.
 
 use crate::wide::Complex;
 use std::fmt;
 use std::ptr::NonNull;
 
-/// A Rust type that C has, too, so that its values pass to and from C as they are.
+/// A Rust type with a C counterpart of the same layout. Its values pass to and from C unchanged.
 ///
 /// | Rust | C |
 /// | --- | --- |
-/// | `i8`, `u8` to `i64`, `u64` | `int8_t`, `uint8_t` to `int64_t`, `uint64_t`, and whatever else has that size and sign |
+/// | `i8`, `u8` to `i64`, `u64` | `int8_t`, `uint8_t` to `int64_t`, `uint64_t`, and all integer types of the same size and sign |
 /// | `isize`, `usize` | `intptr_t`, `uintptr_t`, `ptrdiff_t`, `size_t` |
 /// | `i128`, `u128` | `__int128`, `unsigned __int128` |
 /// | `f32`, `f64` | `float`, `double` |
@@ -18,10 +18,11 @@ use std::ptr::NonNull;
 /// | [`Complex`] | `double _Complex` |
 /// | structures with `#[derive(CType)]` | structures by value |
 ///
-/// The names of [`std::ffi`] (`c_int`, `c_long`, `c_char`) stand for some of these. A `long double` has no Rust type: calls with
-/// [`Value`](crate::Value)s know it.
+/// The names in [`std::ffi`] (`c_int`, `c_long`, `c_char`) are aliases for some of these. There is no Rust type for `long double`: use calls
+/// with [`Value`](crate::Value)s.
 ///
-/// With the feature `derive`, which is not on by default as it takes a parser of Rust, a structure with `#[repr(C)]` derives it:
+/// With the feature `derive`, a structure with `#[repr(C)]` can derive this trait. The feature is off by default, because it needs a parser for
+/// Rust.
 ///
 /// ```
 /// use farcall::{CType, Callback};
@@ -43,20 +44,20 @@ use std::ptr::NonNull;
 /// ```
 ///
 /// # Safety
-/// * A value lies in memory as C's value of the type that `SHAPE` tells, with the same size and alignment.
-/// * Every content of its bytes that C can give is a value, and so are zeros.
+/// * A value has the layout of the C type that `SHAPE` describes, with the same size and alignment.
+/// * All bytes that C can give are a valid value, and so are zeros.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no type that C has, too",
-    note = "structures have it by `#[repr(C)]` and `#[derive(CType)]` of the feature `derive`",
+    message = "`{Self}` has no C counterpart",
+    note = "a structure needs `#[repr(C)]` and `#[derive(CType)]`, which the feature `derive` provides",
     note = "a C string is a `*const c_char`, a function pointer an `Option<unsafe extern \"C\" fn(…)>`"
 )]
 pub unsafe trait CType: Copy + 'static {
-    /// What it is in C.
+    /// The C type.
     #[doc(hidden)]
     const SHAPE: Shape;
 }
 
-/// What a function can return: a [`CType`], or nothing.
+/// A type that a C function can return: a [`CType`], or `()` for `void`.
 ///
 /// ```
 /// fn size_of_result<R: farcall::CReturn>(_: unsafe extern "C" fn() -> R) -> usize {
@@ -65,7 +66,7 @@ pub unsafe trait CType: Copy + 'static {
 /// unsafe extern "C" fn none() {}
 /// assert_eq!(size_of_result(none), 0);
 /// ```
-#[diagnostic::on_unimplemented(message = "no C function returns `{Self}`")]
+#[diagnostic::on_unimplemented(message = "a C function cannot return `{Self}`")]
 pub trait CReturn: Copy + 'static + sealed::Sealed {
     #[doc(hidden)]
     const SHAPE: Shape;
@@ -85,13 +86,13 @@ impl<T: CType> CReturn for T {
     const SHAPE: Shape = T::SHAPE;
 }
 
-/// How C writes a type. What derives [`CType`] makes these; nobody else has to know them.
+/// The C spelling of a type. Only code that derives [`CType`] makes these.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub enum Shape {
-    /// By a name.
+    /// A named type.
     Plain(&'static str),
-    /// By its members, of a structure.
+    /// A structure with its members.
     Struct(&'static [Member]),
 }
 
@@ -99,7 +100,7 @@ pub enum Shape {
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Member {
-    /// The type; of an array, the elements'.
+    /// The member's type; for an array, the type of its elements.
     pub shape: Shape,
     /// The lengths of an array, the outermost first.
     pub lengths: &'static [usize],
@@ -127,8 +128,8 @@ impl fmt::Display for Shape {
 macro_rules! plain {
     ($($rust:ty: $c:literal;)+) => {
         $(
-            // SAFETY: the two types are the same on every platform that there is code for. All contents are values, but for those of a `bool`
-            // that C does not give either.
+            // SAFETY: the two types have the same layout on every supported platform. All bytes are valid values, except for a `bool`, where C gives
+            // only valid ones, too.
             unsafe impl CType for $rust {
                 const SHAPE: Shape = Shape::Plain($c);
             }
@@ -155,7 +156,7 @@ plain! {
     Complex: "double _Complex";
 }
 
-// SAFETY: it is an address, and any is one.
+// SAFETY: the value is an address, and every address is valid.
 unsafe impl<T: 'static> CType for *const T {
     const SHAPE: Shape = Shape::Plain("const void *");
 }
@@ -170,7 +171,7 @@ unsafe impl<T: 'static> CType for Option<NonNull<T>> {
     const SHAPE: Shape = Shape::Plain("void *");
 }
 
-/// A type's shape, and what Rust calls it.
+/// A type's shape, with its Rust name.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
 pub struct Named {
@@ -187,12 +188,12 @@ impl Named {
     }
 }
 
-/// How many slots a value takes.
+/// The number of slots that a value takes.
 pub(crate) const fn slots_of<T>() -> usize {
     size_of::<T>().div_ceil(8)
 }
 
-/// C's declaration of a function of such types.
+/// The C declaration of a function with these types.
 pub(crate) struct Prototype<'a> {
     pub ret: &'a Named,
     pub args: &'a [Named],

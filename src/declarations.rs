@@ -1,4 +1,4 @@
-//! What headers declare: types with their layouts, functions, variables and constants.
+//! Declarations of headers: types with their layouts, functions, variables and constants.
 
 use crate::constant::Constant;
 use crate::error::{Error, Result};
@@ -12,11 +12,11 @@ use farcall_memory::Shared;
 use farcall_memory::{try_collect_all, try_string};
 use std::fmt;
 
-/// What C text has declared. Clones share it.
+/// A set of C declarations. Clones share it.
 ///
-/// It takes what headers say once they are preprocessed, and `#define` of constants. The layouts are those of this platform's compilers.
-/// [`Library::function_in`](crate::Library::function_in) and [`Library::variable_in`](crate::Library::variable_in) find what is
-/// declared here in a library.
+/// It reads preprocessed headers, and `#define` of constants. The layouts are those of this platform's compilers.
+/// [`Library::function_in`](crate::Library::function_in) and [`Library::variable_in`](crate::Library::variable_in) find declared
+/// functions and variables in a library.
 ///
 /// ```
 /// use farcall::{Constant, Declarations};
@@ -45,7 +45,7 @@ pub struct Declarations {
 }
 
 impl Declarations {
-    /// Nothing but C's own types, and those of the standard headers by their usual names, such as `size_t`.
+    /// A set with only C's own types and the usual names from the standard headers, such as `size_t`.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
@@ -61,7 +61,7 @@ impl Declarations {
         Ok(Declarations { scope })
     }
 
-    /// What a text declares.
+    /// A set with the declarations of `text`.
     ///
     /// # Errors
     /// Those of [`Declarations::read`].
@@ -77,11 +77,11 @@ impl Declarations {
         Ok(declarations)
     }
 
-    /// Adds what a text declares, for all who share this.
+    /// Adds the declarations of `text`. All clones see them.
     ///
     /// # Errors
     /// [`Error::Declaration`](crate::Error::Declaration) with the place in the text, and
-    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory): nothing of the text is added then.
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory). Nothing of the text is added then.
     ///
     /// ```
     /// let c = farcall::Declarations::new()?;
@@ -109,7 +109,7 @@ impl Declarations {
         Ok(self.of(id))
     }
 
-    /// The signature of the function that has been declared by that name, or of a prototype that is read now.
+    /// The signature of a declared function, by its name, or of a prototype that uses the declared types.
     ///
     /// # Errors
     /// [`Error::NotDeclared`](crate::Error::NotDeclared); those of [`Signature::declared`].
@@ -126,7 +126,7 @@ impl Declarations {
         Signature::declared_in(&self.scope, declaration)
     }
 
-    /// The constant of that name: of an enumeration, or of a `#define`.
+    /// The constant called `name`, from an enumeration or a `#define`.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
@@ -212,7 +212,7 @@ fn names(c: &C, names: impl Iterator<Item = NameId>) -> Result<Vec<String>> {
     try_collect_all(names.map(|name| Ok(try_string(c.name(name))?)))
 }
 
-/// A C type. It is shown as C writes it. Clones share it.
+/// A C type. `Display` shows it in C syntax. Clones share the data.
 ///
 /// ```
 /// use farcall::{Declarations, TypeKind};
@@ -236,7 +236,7 @@ pub struct Type {
 }
 
 impl Type {
-    /// What `sizeof` says, in bytes; `None` for what has no size: `void`, a function, a structure that is only announced.
+    /// The size in bytes, as `sizeof` gives it; `None` for `void`, a function, or a structure that is declared but not defined.
     ///
     /// ```
     /// let c = farcall::Declarations::new()?;
@@ -248,7 +248,7 @@ impl Type {
         self.layout().map(|layout| layout.size)
     }
 
-    /// What `_Alignof` says, in bytes; `None` for what has no size.
+    /// The alignment in bytes, as `_Alignof` gives it; `None` for a type without a size.
     ///
     /// ```
     /// let c = farcall::Declarations::new()?;
@@ -259,10 +259,10 @@ impl Type {
         self.layout().map(|layout| layout.align)
     }
 
-    /// A structure or a union of this type by value, as a copy of its bytes. It may stand for an argument behind the `...` of a prototype, too.
+    /// A value of this type, a structure or a union, from a copy of its bytes. It can also be passed after the `...` of a prototype.
     ///
     /// # Errors
-    /// [`Error::Mismatch`](crate::Error::Mismatch) for other types, for other than its size in bytes, and for what cannot be passed, such as a
+    /// [`Error::Mismatch`](crate::Error::Mismatch) for other types, for a wrong number of bytes, and for a type that cannot be passed, such as a
     /// structure that compilers pass in different ways; [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     ///
     /// ```
@@ -303,7 +303,7 @@ impl Type {
         self.scope.with(|c| c.layout(self.id))
     }
 
-    /// What sort of type it is.
+    /// The kind of the type.
     ///
     /// ```
     /// use farcall::{Declarations, TypeKind};
@@ -327,7 +327,7 @@ impl Type {
         })
     }
 
-    /// What a pointer points to, and what an array's elements are.
+    /// The type that a pointer points to, or the type of an array's elements.
     ///
     /// ```
     /// let c = farcall::Declarations::new()?;
@@ -348,7 +348,7 @@ impl Type {
         })
     }
 
-    /// How many elements an array has, if it says so.
+    /// The number of elements of an array; `None` for other types, and for an array without a length.
     ///
     /// ```
     /// let c = farcall::Declarations::new()?;
@@ -364,8 +364,8 @@ impl Type {
         })
     }
 
-    /// The members of a structure or a union, in their order; none for other types, and for one that is only announced. The members of
-    /// an anonymous structure are members of its type, which is a member without a name here.
+    /// The members of a structure or a union, in their order; empty for other types, and for a structure that is declared but not defined.
+    /// An anonymous structure is one member without a name; its type has its members.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
@@ -385,7 +385,7 @@ impl Type {
         })
     }
 
-    /// The enumerators of an enumeration with their values, in their order; none for other types.
+    /// The enumerators of an enumeration with their values, in their order; empty for other types.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
@@ -427,7 +427,7 @@ impl Type {
 
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Nothing of the user's runs under a lock, and whoever is written to may be.
+        // The text is made first: the formatter may run the user's code, which must not run under a lock.
         match self.scope.show(self.id, "") {
             Ok(text) => f.write_str(&text),
             Err(none) => none.fmt(f),
@@ -461,7 +461,7 @@ pub struct Member {
 }
 
 impl Member {
-    /// Its name; `None` for an anonymous structure or union.
+    /// The member's name; `None` for an anonymous structure or union.
     ///
     /// ```
     /// let c = farcall::Declarations::parse("struct point { int x; double y; };")?;
@@ -473,7 +473,7 @@ impl Member {
         self.name.as_deref()
     }
 
-    /// Its type; of a bit-field, the one that is declared.
+    /// The member's type; for a bit-field, its declared type.
     ///
     /// ```
     /// let c = farcall::Declarations::parse("struct point { int x; double y; };")?;
@@ -485,7 +485,7 @@ impl Member {
         &self.ty
     }
 
-    /// Bytes from the start of the structure; of a bit-field, of the byte in which it begins.
+    /// The offset from the start of the structure, in bytes; for a bit-field, that of the byte in which it begins.
     ///
     /// ```
     /// let c = farcall::Declarations::parse("struct point { int x; double y; };")?;
@@ -497,7 +497,7 @@ impl Member {
         self.offset
     }
 
-    /// Of a bit-field its first bit, counted from the lowest of the byte at [`Member::offset`], and how many bits it has.
+    /// A bit-field's first bit, counted from the lowest bit of the byte at [`Member::offset`], and its width in bits; `None` for other members.
     ///
     /// ```
     /// let c = farcall::Declarations::parse("struct flags { unsigned a : 3, b : 5; };")?;

@@ -1,6 +1,6 @@
-//! Everything that can go wrong.
+//! The crate's errors.
 //!
-//! A text names the place, then what was expected, then what was found.
+//! A message names the place, then what was expected, then what was found.
 
 pub use farcall_cdecl::Error as CodeError;
 pub use farcall_engine::Error as EngineError;
@@ -21,7 +21,7 @@ use std::fmt;
 /// ```
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What went wrong.
+/// An error of this crate.
 ///
 /// ```
 /// use farcall::{Error, Signature};
@@ -35,13 +35,13 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Codes that make no signature, or a value that its code does not take.
+    /// Type codes that do not make a signature, or a value that its code does not take.
     #[error(transparent)]
     Codes(CodeError),
-    /// There is no memory.
+    /// There is not enough memory.
     #[error(transparent)]
     OutOfMemory(#[from] OutOfMemory),
-    /// A library or a symbol that is not there, a signature that the calling convention has no place for, no executable memory.
+    /// A missing library or symbol, a signature that the calling convention cannot express, or no executable memory.
     #[error(transparent)]
     Engine(EngineError),
     /// A call with too few or too many arguments.
@@ -49,60 +49,60 @@ pub enum Error {
     ArgumentCount {
         /// The function's name, or its address.
         function: String,
-        /// The arguments' codes.
+        /// The codes of the arguments, or the C prototype.
         codes: String,
-        /// How many it takes.
+        /// The number of arguments that the function takes.
         wanted: usize,
-        /// How many there were.
+        /// The number of arguments of the call.
         got: usize,
     },
     /// A library, or a function or variable of one, that has been closed.
     #[error("{what} is closed")]
     Closed {
-        /// What it was.
+        /// The library, function or variable.
         what: String,
     },
-    /// C text that does not say what it should. The text names the place.
+    /// C text that is not a valid declaration. The message names the place.
     #[error(transparent)]
     Declaration(DeclarationError),
-    /// A name that nothing declares.
+    /// A name that is not declared.
     #[error("expected the name of a declared {what}, got '{name}'")]
     #[non_exhaustive]
     NotDeclared {
-        /// What it was to be.
+        /// The kind of thing that was expected: a function or a variable.
         what: &'static str,
         /// The name.
         name: String,
     },
-    /// A type whose values cannot be passed, or not be kept.
+    /// A type whose values cannot be passed or stored.
     #[error("{what}: no value can be passed: {source}")]
     #[non_exhaustive]
     Type {
-        /// Which value, with its type.
+        /// The value's place and type.
         what: String,
-        /// Why.
+        /// The reason.
         source: Unpassable,
     },
-    /// Something of another kind, size or range than was due.
+    /// A value or a type of another kind, size or range than expected.
     #[error("{what}: expected {wanted}, got {got}")]
     #[non_exhaustive]
     Mismatch {
-        /// The place: of an argument, the function's name, the argument's number, its C type and its name.
+        /// The place. For an argument: the function's name, the argument's number, its C type and its name.
         what: String,
         /// What was expected.
         wanted: String,
-        /// What came.
+        /// What was found.
         got: String,
     },
-    /// A null pointer where a function or a variable was to be.
+    /// A null pointer instead of the address of a function or a variable.
     #[error("expected the address of a {what}, got NULL")]
     Null {
-        /// What it was to be.
+        /// The kind of thing that was expected: a function or a variable.
         what: &'static str,
     },
 }
 
-/// What is wrong with C text, and where. It is shown with the line and a caret below the place.
+/// A fault in C text, with its place. `Display` shows the line, with a caret below the place.
 ///
 /// ```
 /// use farcall::{Declarations, Error};
@@ -152,7 +152,7 @@ impl DeclarationError {
     }
 }
 
-/// Why a C type has no values that can be passed: a structure that is only announced, say, or a vector.
+/// The reason why values of a C type cannot be passed: for example, a structure that is declared but not defined, or a vector.
 ///
 /// ```
 /// use farcall::{Error, Signature};
@@ -188,7 +188,7 @@ impl From<c::Error> for Error {
 }
 
 impl Error {
-    /// [`Error::Mismatch`], if there is memory for it.
+    /// Makes an [`Error::Mismatch`], or [`Error::OutOfMemory`] if there is no memory for it.
     #[cold]
     pub(crate) fn mismatch(
         what: fmt::Arguments,
@@ -206,7 +206,7 @@ impl Error {
         words.unwrap_or_else(Error::from)
     }
 
-    /// [`Error::ArgumentCount`], if there is memory for its words.
+    /// Makes an [`Error::ArgumentCount`], or [`Error::OutOfMemory`] if there was no memory for its texts.
     #[cold]
     pub(crate) fn argument_count(
         function: std::result::Result<String, OutOfMemory>,
@@ -225,7 +225,7 @@ impl Error {
         }
     }
 
-    /// [`Error::Type`], if there is memory for it.
+    /// Makes an [`Error::Type`], or [`Error::OutOfMemory`] if there is no memory for it.
     #[cold]
     pub(crate) fn unpassable(what: fmt::Arguments, source: Unpassable) -> Error {
         if let Unpassable(c::Unpassable::OutOfMemory(none)) = source {

@@ -1,4 +1,4 @@
-//! What functions and signatures tell of themselves.
+//! The properties of functions and signatures.
 
 use crate::func::Function;
 use crate::signature::{Signature, Words};
@@ -7,7 +7,7 @@ use std::ffi::c_void;
 use std::fmt;
 
 impl Function {
-    /// Where the function lies.
+    /// The function's address.
     ///
     /// ```
     /// let this = farcall::Library::this()?;
@@ -18,7 +18,7 @@ impl Function {
         self.address
     }
 
-    /// Its signature.
+    /// The function's signature.
     ///
     /// ```
     /// // SAFETY: the program's own libraries are initialised already.
@@ -30,7 +30,7 @@ impl Function {
         &self.signature
     }
 
-    /// Its result's and arguments' codes, unless it was declared in C.
+    /// The type codes of the result and the arguments; `None` if the function was declared in C.
     ///
     /// ```
     /// let this = farcall::Library::this()?;
@@ -55,7 +55,7 @@ impl fmt::Debug for Function {
 }
 
 impl Signature {
-    /// How many arguments it has; of a variadic one in C text, those ahead of the `...`.
+    /// The number of arguments; for a variadic prototype in C, of those before the `...`.
     ///
     /// ```
     /// assert_eq!(farcall::Signature::codes("v", "s.id")?.len(), 3);
@@ -67,7 +67,7 @@ impl Signature {
         self.inner().params.len()
     }
 
-    /// Whether further arguments may follow, as C text says it by `...`. Codes say which ones follow, so theirs is a fixed number.
+    /// Whether further arguments can follow, because a C prototype ends with `...`. False for codes: they list all arguments.
     ///
     /// ```
     /// assert!(farcall::Signature::declared("int (const char *, ...)")?.is_variadic());
@@ -78,7 +78,7 @@ impl Signature {
         matches!(self.inner().words, Words::C { is_variadic, .. } if is_variadic)
     }
 
-    /// Its codes, unless it was read from C text.
+    /// The signature's type codes; `None` if it was read from C text.
     ///
     /// ```
     /// let signature = farcall::Signature::codes("d", "dd")?;

@@ -15,8 +15,8 @@ use std::mem::MaybeUninit;
 
 /// A C function with its signature, ready to be called.
 ///
-/// A function holds everything a call needs: the address, what its types compile to, and the library it is from. No later
-/// step takes a signature again. Making one reads the signature; machine code follows once it has been called some times.
+/// A function holds everything that a call needs: the address, the compiled signature, and the library it is from. Making a
+/// function reads the signature; machine code for it is generated when it has been called some times.
 ///
 /// ```
 /// use farcall::{Library, Value};
@@ -32,7 +32,7 @@ use std::mem::MaybeUninit;
 #[derive(Clone)]
 pub struct Function {
     pub(crate) address: *const c_void,
-    /// How many arguments it takes, each of one slot; [`NOT_PLAIN`] where that is not all there is to know.
+    /// The number of arguments, if each takes one slot and the call needs no more checks; otherwise [`NOT_PLAIN`].
     arg_count: usize,
     pub(crate) compiled: Shared<Compiled>,
     library: Option<Shared<engine::Library>>,
@@ -40,22 +40,22 @@ pub struct Function {
     name: Option<Shared<String>>,
 }
 
-// SAFETY: `address` is a number until a call, and calls are unsafe: their callers answer for the thread they run on.
+// SAFETY: `address` is only a number until a call, and calls are unsafe: the thread they run on is their callers' duty.
 unsafe impl Send for Function {}
 // SAFETY: as above.
 unsafe impl Sync for Function {}
 
-/// Slots of short argument lists lie on the stack.
+/// The most slots of an argument list that are kept on the stack.
 const INLINE_SLOTS: usize = 32;
 
-/// As many arguments as no call has: those of a signature whose values take more slots, or of a prototype with a `...`.
+/// A count that no call reaches. It marks signatures with values of several slots, and prototypes with a `...`.
 const NOT_PLAIN: usize = usize::MAX;
 
 impl Function {
-    /// The function at `address`, with the types that its result and arguments have.
+    /// The function at `address`, with the type codes of its result and its arguments.
     ///
     /// # Errors
-    /// [`Error::Null`], and those of a bad signature.
+    /// [`Error::Null`], and those of [`Signature::codes`].
     ///
     /// ```
     /// use farcall::{Function, Library, Value};
@@ -75,7 +75,7 @@ impl Function {
         Function::new(address, signature, None, None)
     }
 
-    /// The function at `address`, whose prototype `declaration` is, in C. See [`Signature::declared`].
+    /// The function at `address`, with the C prototype `declaration`. See [`Signature::declared`].
     ///
     /// # Errors
     /// [`Error::Null`], and those of [`Signature::declared`].
@@ -94,7 +94,7 @@ impl Function {
         Function::of(address, &Signature::declared(declaration)?)
     }
 
-    /// The function at `address`, with a signature that has been read already.
+    /// The function at `address`, with an existing signature.
     ///
     /// # Errors
     /// [`Error::Null`].
@@ -141,23 +141,23 @@ impl Function {
         })
     }
 
-    /// Calls it. Integers must be within the range of their types, and structures have exactly the size of theirs. Behind the `...` of a prototype,
-    /// values are passed by their kinds: [`Value::Int`] and [`Value::Uint`] with 64 bits, numbers with a fraction as `double`. A structure has to have
-    /// its type with it there: see [`Type::value`](crate::Type::value).
+    /// Calls the function. Integers must be within the range of their types, and structures must have exactly the size of theirs. After the `...`
+    /// of a prototype, values are passed by their kinds: [`Value::Int`] and [`Value::Uint`] with 64 bits, floating-point numbers as `double`. A
+    /// structure there must carry its type: see [`Type::value`](crate::Type::value).
     ///
     /// # Errors
-    /// [`Error::ArgumentCount`], [`Error::Closed`], and for a value that its type does not take [`Error::Mismatch`], or
-    /// [`Error::Codes`] where the signature was given in codes: the function was not called then. [`Error::OutOfMemory`] where there is none
-    /// for a structure, or for more arguments than lie on the stack; for a structure as the result, the function may have been called.
+    /// [`Error::ArgumentCount`]; [`Error::Closed`]; [`Error::Mismatch`] for a value that its type does not take, or [`Error::Codes`] if the
+    /// signature was given in codes. The function is not called then. [`Error::OutOfMemory`] if there is no memory for a structure, or for
+    /// a long argument list; if the result is a structure, the function may have been called.
     ///
     /// # Panics
-    /// When a closure of a [`crate::Callback`] panicked during the call: its panic goes on here.
+    /// If the closure of a [`crate::Callback`] panicked during the call, its panic resumes here.
     ///
     /// # Safety
     /// * The function has the C signature that `self` was made with, and does not unwind.
-    /// * What its own documentation asks of a caller is met: above all, every pointer among `args` is good for what
-    ///   the function does with it, for as long as it does.
-    /// * Nothing it needs has been unloaded by other means than [`crate::Library::close`].
+    /// * The caller meets the requirements of the function's own documentation: above all, every pointer among `args` is valid for
+    ///   all accesses that the function makes, for as long as it makes them.
+    /// * Nothing that the function needs has been unloaded by other means than [`crate::Library::close`].
     ///
     /// ```
     /// use farcall::{Library, Value};
@@ -182,7 +182,7 @@ impl Function {
         }
         let mut slots = [const { MaybeUninit::uninit() }; INLINE_SLOTS];
         self.fill(&mut slots, args)?;
-        // SAFETY: the first slots hold the checked values, as their types want them, and no others are read; the rest is the contract
+        // SAFETY: the first slots hold the checked values in the form of their types, and no others are read; the rest is the contract
         // of this method.
         let result = unsafe { self.call_checked(slots.as_ptr().cast())? };
         Ok(slots::from_slot(result, &self.signature.inner().ret))
@@ -194,7 +194,7 @@ impl Function {
     unsafe fn call_with_many(&self, args: &[Value]) -> Result<Value> {
         let mut slots = try_with_capacity(args.len())?;
         self.fill(slots.spare_capacity_mut(), args)?;
-        // SAFETY: the slots hold the checked values, as their types want them; the rest is the contract of this method.
+        // SAFETY: the slots hold the checked values in the form of their types; the rest is the contract of this method.
         let result = unsafe { self.call_checked(slots.as_ptr().cast())? };
         Ok(slots::from_slot(result, &self.signature.inner().ret))
     }
@@ -212,7 +212,7 @@ impl Function {
         Ok(())
     }
 
-    /// The slot of argument number `index`, which may not be of the type's own kind.
+    /// The slot for argument number `index`, whose value may be of another kind than its type.
     #[cold]
     #[inline(never)]
     fn convert(&self, arg: &Value, param: &Param, index: usize) -> Result<u64> {
@@ -237,7 +237,7 @@ impl Function {
         }
     }
 
-    /// The call, where there is more to know than how many arguments there are.
+    /// Calls a function that is [`NOT_PLAIN`], or reports a wrong number of arguments.
     ///
     /// # Safety
     /// * As for [`Function::call`].
@@ -260,7 +260,7 @@ impl Function {
         unsafe { self.call_wide(&compiled, &params, &inner.ret, args) }
     }
 
-    /// A call with values that may take several slots.
+    /// Calls the function with values that may take several slots each.
     ///
     /// # Safety
     /// * As for [`Function::call`], with this signature; there are as many values as parameters.
@@ -284,8 +284,8 @@ impl Function {
         result.map_or_else(|| self.refused(), Ok)
     }
 
-    /// Calls it with pointers to the arguments, each to a value as C has it, and has the result written to `result`. No value is
-    /// copied on the way but by C's own rules, which suits structures.
+    /// Calls the function with pointers to the arguments, and writes the result to `result`. Each pointer leads to a value in C's
+    /// representation, as with libffi's `ffi_call`. Values are copied only where C itself copies them, which suits structures.
     ///
     /// # Errors
     /// [`Error::ArgumentCount`] and [`Error::Closed`].
@@ -294,8 +294,8 @@ impl Function {
     /// As [`Function::call`].
     ///
     /// # Safety
-    /// * As for [`Function::call`]; each pointer leads to a value of the argument's type, which may be read during the call.
-    /// * `result` points to memory of the result's size and alignment, which may be written. It is not used if the result is `void`.
+    /// * As for [`Function::call`]; each pointer leads to a value of the argument's type that is readable during the call.
+    /// * `result` points to writable memory of the result's size and alignment. It is not used if the result is `void`.
     ///
     /// ```
     /// use farcall::Library;
@@ -320,7 +320,7 @@ impl Function {
             .compiled
             .signature()
             .map_or(0, |signature| signature.ret().size());
-        // What is narrower than a word is written as one.
+        // A result that is narrower than a word is written as a whole word.
         let mut word = 0_u64;
         let to = if size < 8 {
             (&raw mut word).cast()
@@ -345,18 +345,18 @@ impl Function {
         Ok(())
     }
 
-    /// Calls it with slots, one for each argument, and returns the result's slot; 0 for `v`. Integers are taken
-    /// from the low bytes of their slots. What is larger than a slot lies in several, see [`Signature::slots`].
+    /// Calls the function with one slot of 8 bytes for each argument, and returns the result's slot, or 0 for `void`. Integers are
+    /// read from the low bytes of their slots. A larger value takes several slots: see [`Signature::slots`].
     ///
     /// # Errors
-    /// [`Error::ArgumentCount`] and [`Error::Closed`]; [`Error::Mismatch`] for a result of more than one slot, which
-    /// [`Function::call_pointers`] has room for.
+    /// [`Error::ArgumentCount`]; [`Error::Closed`]; [`Error::Mismatch`] for a result of more than one slot:
+    /// [`Function::call_pointers`] has room for it.
     ///
     /// # Panics
     /// As [`Function::call`].
     ///
     /// # Safety
-    /// * As for [`Function::call`], the values being those that the slots hold.
+    /// * As for [`Function::call`], with the values that the slots hold.
     ///
     /// ```
     /// // SAFETY: the program's own libraries are initialised already, and abs() is as declared here.
@@ -389,7 +389,7 @@ impl Function {
         }
     }
 
-    /// The same with as many slots as all arguments take.
+    /// Calls a function whose arguments may take several slots each.
     ///
     /// # Safety
     /// * As for [`Function::call_slots`].
@@ -409,7 +409,7 @@ impl Function {
         unsafe { self.call_checked(slots.as_ptr()) }
     }
 
-    /// The call, unless the library is closed: false then.
+    /// Calls the function and returns true, or returns false if the library is closed.
     ///
     /// # Safety
     /// * As for [`Function::call_slots`]; there are as many slots as arguments, and `result` points to a slot.
@@ -419,14 +419,14 @@ impl Function {
         self.while_open(|| unsafe { self.call_unchecked(slots, result) })
     }
 
-    /// Does `call`, unless the library is closed: false then.
+    /// Runs `call` and returns true, or returns false if the library is closed.
     #[inline(always)]
     pub(crate) fn while_open(&self, call: impl FnOnce()) -> bool {
         let library = self.library.as_deref();
         let thing = library.map_or(Thing::FUNCTION, engine::Library::thing);
         let place = Place::uninit();
         let inside = Inside::enter(thing, &place);
-        // Looked at only now: from here on the library stays loaded even if another thread closes it.
+        // The check comes after the entry: from here on the library stays loaded even if another thread closes it.
         let is_open = || library.is_none_or(engine::Library::is_open);
         let was_open = is_open();
         if was_open {
@@ -434,7 +434,7 @@ impl Function {
         }
         let note = inside.leave();
         if !is_open() {
-            // The last call that leaves unloads it.
+            // The last call that leaves unloads the library.
             epoch::settle(thing);
         }
         if !note.is_null() {
@@ -444,11 +444,11 @@ impl Function {
         was_open
     }
 
-    /// The call itself, for callers that keep their own books: nothing is checked, and nothing keeps the library loaded.
+    /// Calls the function without any checks. Nothing keeps the library loaded during the call, and panics of callbacks do not resume from it.
     ///
     /// # Safety
     /// * As for [`Function::call_slots`]; there are as many slots as the arguments take, and `result` points to as many as the result takes.
-    /// * It is not variadic in C text.
+    /// * The signature is not a variadic one from C text.
     /// * The library is not closed meanwhile.
     ///
     /// ```
@@ -468,11 +468,11 @@ impl Function {
         unsafe { self.compiled.call()(self.address, slots, result, compiled) };
     }
 
-    /// The call itself with pointers to the arguments, as for [`Function::call_unchecked`].
+    /// Calls the function with pointers to the arguments, without checks, like [`Function::call_unchecked`].
     ///
     /// # Safety
-    /// * As for [`Function::call_pointers`], with as many arguments as what is compiled has; a result that is narrower than a word
-    ///   has room for one.
+    /// * As for [`Function::call_pointers`], with as many arguments as the compiled signature has; a result that is narrower
+    ///   than a word has room for a whole word.
     /// * The library is not closed meanwhile.
     pub(crate) unsafe fn call_compiled(&self, args: &[*const c_void], result: *mut c_void) {
         // SAFETY: the arguments and the result lie as `call_with_pointers` wants them, by the contract of this method.

@@ -1,8 +1,8 @@
-//! The sorts of C types.
+//! The kinds of C types.
 
 use farcall_cdecl::c::Basic;
 
-/// What sort of type one is, behind the names that it was given.
+/// The kind of a C type, with typedefs resolved.
 ///
 /// ```
 /// use farcall::{Declarations, TypeKind};
@@ -21,7 +21,7 @@ pub enum TypeKind {
     Bool,
     /// Any other integer, `char` included.
     Integer,
-    /// A number with a fraction.
+    /// A floating-point number.
     Float,
     /// A complex number.
     Complex,
@@ -37,11 +37,11 @@ pub enum TypeKind {
     Struct,
     /// A union.
     Union,
-    /// A type of the compiler's own: a vector, a `va_list`.
+    /// Any other type, such as a vector or a `va_list`.
     Other,
 }
 
-/// What sort one of C's own types is.
+/// The kind of one of C's own types.
 pub(crate) fn of_basic(basic: Basic) -> TypeKind {
     match basic {
         Basic::Void => TypeKind::Void,

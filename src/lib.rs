@@ -1,6 +1,6 @@
-//! Call C functions by signatures known at run time, and be called by C.
+//! Call C functions whose signatures are known only at run time, and let C call Rust closures.
 //!
-//! A signature is C text, or one letter a type. Once it is in use, it is compiled into
+//! A signature is a C declaration, or one letter per type. When a signature has been used some times, it is compiled into
 //! a small piece of machine code; a call is then a few loads and one `call` instruction.
 //!
 //! ```
@@ -23,9 +23,10 @@
 //!
 //! # Rust's types
 //!
-//! Where a program knows the types as it is compiled, Rust's own say them. [`Function::typed`] compares them with a signature once, and calls
-//! without values from then on. [`Callback::new`] takes a closure, whose signature its types are; [`Callback::scoped`] lends one for a while, and
-//! [`Callback::leak`] gives one away. [`CType`] says which types there are; structures derive it with the feature `derive`.
+//! If a program knows the types at compile time, it can use Rust types. [`Function::typed`] compares them with a signature once; its calls
+//! need no [`Value`]s. [`Callback::new`] takes a closure and derives the C signature from the closure's types. [`Callback::scoped`] lends a
+//! closure to C for a while, and [`Callback::leak`] makes a function pointer that is never freed. [`CType`] lists the types that can be used;
+//! structures derive it with the feature `derive`.
 //!
 //! ```
 //! use farcall::{Callback, Library};
@@ -53,8 +54,8 @@
 //!
 //! # Signatures in C
 //!
-//! [`Library::function`], [`Library::variable`], [`Function::declared`] and [`Callback::declared`] take one declaration. What a whole header
-//! declares goes to [`Declarations`], which knows its types with their layouts, its functions, variables and constants;
+//! [`Library::function`], [`Library::variable`], [`Function::declared`] and [`Callback::declared`] take one declaration. [`Declarations`] reads
+//! a whole header: its types with their layouts, its functions, variables and constants.
 //! [`Library::function_in`] finds a declared function in a library.
 //!
 //! ```
@@ -83,13 +84,13 @@
 //! # Ok::<(), farcall::Error>(())
 //! ```
 //!
-//! | C type | value | an argument takes |
+//! | C type | value | accepted as an argument |
 //! | --- | --- | --- |
 //! | `void` | [`Value::Void`] | |
-//! | integers of up to 64 bits with a sign, and `enum` | [`Value::Int`] | every integer in range |
-//! | those without a sign | [`Value::Uint`] | every integer in range |
+//! | signed integers of up to 64 bits, and `enum` | [`Value::Int`] | every integer in range |
+//! | unsigned integers of up to 64 bits | [`Value::Uint`] | every integer in range |
 //! | `_Bool` | [`Value::Uint`], 0 or 1 | 0 and 1 |
-//! | `__int128` and its unsigned form | [`Value::Int128`], [`Value::Uint128`] | every integer in range |
+//! | `__int128`, `unsigned __int128` | [`Value::Int128`], [`Value::Uint128`] | every integer in range |
 //! | `float` | [`Value::Float`] | also a `double`, rounded to the nearest |
 //! | `double` | [`Value::Double`] | also a `float` |
 //! | `long double`, `_Float128` | [`Value::LongDouble`] | also a `double` and a `float` |
@@ -97,8 +98,8 @@
 //! | pointers | [`Value::Pointer`] | also a [`Value::Uint`] |
 //! | structures, unions | [`Value::Struct`] | exactly as many bytes |
 //!
-//! What an argument does not take is an error that names the function, the parameter and its type, and nothing is called. Where a prototype has
-//! a `...`, values are passed by their kinds: integers with 64 bits, numbers with a fraction as `double`.
+//! Any other argument is an error that names the function, the parameter and its type; the function is not called then. After the `...` of a
+//! prototype, values are passed by their kinds: integers with 64 bits, floating-point numbers as `double`.
 //!
 //! ```
 //! # #[cfg(unix)] {
@@ -125,19 +126,21 @@
 //! | --- | --- | --- |
 //! | `v` | `void` | [`Value::Void`], as a result |
 //! | `b` `h` `i` `l` `q` | `signed char`, `short`, `int`, `long`, `long long` | [`Value::Int`] |
-//! | `B` `H` `I` `L` `Q` | their unsigned forms | [`Value::Uint`] |
+//! | `B` `H` `I` `L` `Q` | the same types, unsigned | [`Value::Uint`] |
 //! | `f` `d` | `float`, `double` | [`Value::Float`], [`Value::Double`] |
 //! | `p` `P` `s` `S` | `void *`, `const void *`, `const char *` | [`Value::Pointer`] |
 //! | `C` | a function pointer, as a function's argument or a callback's result | [`Value::Pointer`] |
-//! | `O` | a word that means something to an interpreter | [`Value::Pointer`] |
-//! | `{id}` | a structure by value, here of an `int` and a `double`; `{3h}` has three `short`s | [`Value::Struct`] |
+//! | `O` | a word whose meaning an interpreter defines | [`Value::Pointer`] |
+//! | `{id}` | a structure by value, here an `int` and a `double`; `{3h}` has three `short`s | [`Value::Struct`] |
 //!
-//! A `.` among the arguments stands for the `...` of a variadic function's prototype: `printf("%d %g", 1, 2.0)` is called by
-//! `"i"` and `"s.id"`. Behind it C passes no `float` and no integer narrower than `int`, and neither does this.
+//! A `.` among the arguments stands for the `...` of a variadic function's prototype: the codes `"i"` and `"s.id"` call
+//! `printf("%d %g", 1, 2.0)`. As in C, no `float` and no integer narrower than `int` can follow it.
 //!
-//! Machine code never lies in memory that is writable and executable at once, and where the system permits none, all of this works
-//! without ([`generates_code`]); a fork leaves both processes whole; calls take no lock.
-//! `docs/ARCHITECTURE.md` tells how.
+//! # Memory, forks and threads
+//!
+//! Machine code never lies in memory that is writable and executable at once. Where the system permits no executable memory, everything works
+//! without generated code (see [`generates_code`]). After a fork, both processes can go on using the crate. Calls take no lock.
+//! `docs/ARCHITECTURE.md` explains how.
 #![deny(missing_docs)]
 
 mod arguments;
@@ -187,7 +190,7 @@ pub use wide::{Complex, LongDouble, StructBytes};
 #[cfg(feature = "derive")]
 pub use farcall_derive::CType;
 
-/// What derived code names. None of it is a promise to anybody.
+/// Items that derived code uses. They are not part of the public interface.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::ctype::{Member, Shape};

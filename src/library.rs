@@ -1,4 +1,4 @@
-//! Shared libraries, as a user holds them.
+//! Shared libraries: the crate's public handle.
 
 use crate::declarations::Declarations;
 use crate::error::{Error, Result};
@@ -13,8 +13,8 @@ use std::ffi::{OsStr, c_void};
 
 /// A shared library, or the program itself.
 ///
-/// Functions and variables keep the library loaded, whether or not this value still exists. [`Library::close`]
-/// ends that: they answer with [`Error::Closed`](crate::Error::Closed) from then on.
+/// Functions and variables keep the library loaded, even after this value is dropped. After [`Library::close`],
+/// they return [`Error::Closed`](crate::Error::Closed).
 ///
 /// ```
 /// use farcall::{Error, Library};
@@ -34,12 +34,13 @@ pub struct Library {
 }
 
 impl Library {
-    /// Opens a library by its path or by a name that the loader searches for. Every symbol it needs is resolved now, and its own are not lent to libraries opened later.
+    /// Opens a library by its path or by a name that the loader searches for. The loader resolves every symbol that the library needs now, and does
+    /// not offer the library's own symbols to libraries that are opened later (`RTLD_NOW | RTLD_LOCAL` on POSIX).
     ///
-    /// A linker script, such as the `libc.so` of development packages, stands for all that it names.
+    /// A linker script, such as the `libc.so` of development packages, stands for all the libraries that it names.
     ///
     /// # Errors
-    /// [`EngineError::Open`](crate::EngineError::Open) with the loader's own words, or with what is wrong with a linker script;
+    /// [`EngineError::Open`](crate::EngineError::Open) with the loader's message, or with the fault in a linker script;
     /// [`EngineError::NulInName`](crate::EngineError::NulInName).
     ///
     /// # Safety
@@ -63,10 +64,10 @@ impl Library {
         unsafe { Library::opened(Some(path.as_ref()), None) }
     }
 
-    /// The program itself, with all it has loaded.
+    /// The program itself, with all libraries that it has loaded.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`], and [`EngineError::Open`](crate::EngineError::Open) should the loader refuse it.
+    /// [`Error::OutOfMemory`], and [`EngineError::Open`](crate::EngineError::Open) if the loader refuses.
     ///
     /// ```
     /// use farcall::{Library, Value};
@@ -81,7 +82,7 @@ impl Library {
         unsafe { Library::opened(None, None) }
     }
 
-    /// [`Library::open`] with the flags of `dlopen`, on Windows those of `LoadLibraryExW`.
+    /// Opens a library like [`Library::open`], with flags of `dlopen`, or on Windows of `LoadLibraryExW`.
     ///
     /// # Errors
     /// Those of [`Library::open`].
@@ -114,7 +115,7 @@ impl Library {
         })
     }
 
-    /// What it was opened as.
+    /// The path or name that the library was opened with.
     ///
     /// ```
     /// // SAFETY: what the C library does as it is loaded is sound.
@@ -138,10 +139,10 @@ impl Library {
         self.shared.handle()
     }
 
-    /// The function called `name`, with the types that its result and arguments have.
+    /// The function called `name`, with the type codes of its result and its arguments.
     ///
     /// # Errors
-    /// Those of [`Library::addr`], and of a bad signature.
+    /// Those of [`Library::addr`] and of [`Signature::codes`].
     ///
     /// ```
     /// use farcall::{Library, Value};
@@ -158,7 +159,7 @@ impl Library {
         Function::new(address, signature, Some(name), Some(self.shared.clone()))
     }
 
-    /// The function that `declaration` declares, in C. See [`Signature::declared`].
+    /// The function that the C text `declaration` declares. See [`Signature::declared`].
     ///
     /// # Errors
     /// Those of [`Signature::declared`] and of [`Library::addr`]; [`Error::Mismatch`] for a declaration without a name.
@@ -179,7 +180,7 @@ impl Library {
         self.function_of(Signature::declared(declaration)?)
     }
 
-    /// The function that has been declared by that name, or that is declared now with the names that are.
+    /// A function that `declarations` describe. `declaration` is its name, or C text that declares it and may use the names in `declarations`.
     ///
     /// # Errors
     /// [`Error::NotDeclared`]; those of [`Library::function`].
@@ -218,10 +219,10 @@ impl Library {
         Function::new(address, signature, name, Some(self.shared.clone()))
     }
 
-    /// The variable called `name`, of the type `code`.
+    /// The variable called `name`, with the type code `code`.
     ///
     /// # Errors
-    /// Those of [`Library::addr`], and of a bad code.
+    /// Those of [`Library::addr`], and [`Error::Codes`] for a bad code.
     ///
     /// ```
     /// # #[cfg(unix)] {
@@ -238,7 +239,7 @@ impl Library {
         Variable::of_code(address, code, name, self.shared.clone())
     }
 
-    /// The variable that `declaration` declares, in C: `"int optind"`.
+    /// The variable that the C text `declaration` declares, such as `"int optind"`.
     ///
     /// # Errors
     /// Those of [`Variable::declared`] and of [`Library::addr`]; [`Error::Mismatch`] for a declaration without a name.
@@ -257,7 +258,7 @@ impl Library {
         self.variable_of(&Scope::new()?, declaration)
     }
 
-    /// The variable that has been declared by that name, or that is declared now with the names that are.
+    /// A variable that `declarations` describe. `declaration` is its name, or C text that declares it and may use the names in `declarations`.
     ///
     /// # Errors
     /// [`Error::NotDeclared`]; those of [`Library::variable`].
@@ -293,7 +294,7 @@ impl Library {
     /// The address of the symbol called `name`.
     ///
     /// # Errors
-    /// [`EngineError::Symbol`](crate::EngineError::Symbol) where there is none, or where it is null;
+    /// [`EngineError::Symbol`](crate::EngineError::Symbol) if there is no such symbol, or if its address is null;
     /// [`Error::Closed`](crate::Error::Closed); [`EngineError::NulInName`](crate::EngineError::NulInName).
     ///
     /// ```
@@ -308,11 +309,11 @@ impl Library {
         Ok(self.shared.symbol(name)?)
     }
 
-    /// Closes the library for all who use it. Closing it again does nothing.
+    /// Closes the library for all its users. Closing it again does nothing.
     ///
-    /// It is unloaded then and there if no thread is inside one of its functions or variables, and otherwise by the last such call as it
-    /// returns, on that call's thread. Addresses taken with [`Library::addr`] dangle after that, and functions called
-    /// by such an address ([`Function::at`]) keep nothing loaded.
+    /// If no thread is inside one of its functions or variables, the library is unloaded at once. Otherwise, the last of these calls unloads it
+    /// as it returns, on its own thread. Addresses from [`Library::addr`] dangle after that. A [`Function`] made from such an address
+    /// ([`Function::at`]) does not keep the library loaded.
     ///
     /// ```
     /// use farcall::{Error, Library};

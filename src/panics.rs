@@ -1,4 +1,4 @@
-//! Panics of closures that C has called: kept until the call returns in whose course they happened.
+//! Panics of closures that C has called. They are kept until the enclosing call into C returns.
 
 use farcall_engine::epoch::{self, Inside, Place, Thing};
 use farcall_memory::try_box;
@@ -7,16 +7,16 @@ use std::ffi::c_void;
 use std::mem::MaybeUninit;
 use std::panic::{self, AssertUnwindSafe};
 
-/// What a closure panicked with.
+/// The payload of a closure's panic.
 type Panic = Box<dyn Any + Send>;
 
-/// Whether a panic may wait for a call on this thread: none has ever waited otherwise.
+/// Whether a panic may be waiting for a call on this thread. False if none has ever waited.
 #[inline(always)]
 pub(crate) fn may_wait() -> bool {
     epoch::has_notes()
 }
 
-/// Runs a closure that C has called, where no panic waits. `None` if it panics.
+/// Runs a closure that C has called, when no panic is waiting. Returns `None` if it panics.
 #[inline(always)]
 pub(crate) fn caught<R>(run: impl FnOnce() -> R) -> Option<R> {
     match panic::catch_unwind(AssertUnwindSafe(run)) {
@@ -28,7 +28,8 @@ pub(crate) fn caught<R>(run: impl FnOnce() -> R) -> Option<R> {
     }
 }
 
-/// The same where one may wait: `None` too if the panic of another closure waits for the call around, and this one is not run.
+/// Runs a closure like [`caught`], when a panic may be waiting. If one is, for the enclosing call, the closure is not run, and the result is
+/// `None`.
 #[inline(always)]
 pub(crate) fn catching<R>(run: impl FnOnce() -> R) -> Option<R> {
     if may_wait() && is_one_waiting() {
@@ -47,12 +48,12 @@ fn is_one_waiting() -> bool {
     is_waiting
 }
 
-/// Keeps a closure's panic for the call in whose course it happened.
+/// Keeps a closure's panic for the enclosing call.
 #[cold]
 #[inline(never)]
 fn keep(panic: Panic) {
     let Ok(kept) = try_box(MaybeUninit::uninit()) else {
-        // The message is out, and there is no memory to keep the panic for the call.
+        // The message is printed already, and there is no memory to keep the panic for the call.
         return drop_panic(panic);
     };
     let note = Box::into_raw(Box::write(kept, panic));
@@ -61,32 +62,32 @@ fn keep(panic: Panic) {
     let left = inside.leave_note(note.cast());
     inside.leave();
     if let Err(nobodys) = left {
-        // SAFETY: notes come from here, and this one is nobody else's.
+        // SAFETY: the note comes from `Box::into_raw` above, and nothing has taken it over.
         unsafe { forget(nobodys) };
     }
 }
 
-/// What a panic carries may panic as it is dropped: the message is out, and there is nobody to tell.
+/// Drops a panic whose message is printed already. Its payload may panic in turn as it is dropped: that panic is leaked.
 fn drop_panic(panic: Panic) {
     if let Err(another) = panic::catch_unwind(AssertUnwindSafe(|| drop(panic))) {
         std::mem::forget(another);
     }
 }
 
-/// Drops a panic that nobody is there for.
+/// Drops a panic that no call waits for.
 ///
 /// # Safety
-/// * `note` is what a call has found as it left, or what could not be left, and not null.
+/// * `note` is a note that [`Inside::leave`] returned or [`Inside::leave_note`] refused, and is not null.
 #[cold]
 pub(crate) unsafe fn forget(note: *mut c_void) {
     // SAFETY: all notes come from keep().
     drop_panic(*unsafe { Box::from_raw(note.cast::<Panic>()) });
 }
 
-/// Lets a panic go on that was held back while C was on the stack.
+/// Resumes a panic that was held back while C was on the stack.
 ///
 /// # Safety
-/// * `note` is what a call has found as it left, and not null.
+/// * `note` is a note that [`Inside::leave`] returned, and is not null.
 #[cold]
 pub(crate) unsafe fn resume(note: *mut c_void) {
     // SAFETY: all notes come from keep().

@@ -1,4 +1,4 @@
-//! Function pointers by their Rust types, and the closures that can stand behind them.
+//! The Rust types of function pointers, and of closures that C can call through them.
 
 use crate::arguments::Arguments;
 use crate::ctype::{CReturn, CType, Named, Shape, slots_of};
@@ -8,7 +8,8 @@ use std::ffi::c_void;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-/// What C calls a callback by: an `unsafe extern "C" fn` of up to 12 arguments, or a `*const c_void` where its type is not known to Rust.
+/// The pointer type of a callback: an `unsafe extern "C" fn` of up to 12 arguments, or `*const c_void` if the signature is known only at run
+/// time.
 ///
 /// ```
 /// use farcall::{Callback, Pointer};
@@ -21,11 +22,11 @@ use std::ptr::NonNull;
 /// # Ok::<(), farcall::Error>(())
 /// ```
 pub trait Pointer: Copy + sealed::Sealed {
-    /// The address.
+    /// The function's address.
     fn address(self) -> *const c_void;
 
     /// # Safety
-    /// * There is a function of the type at the address.
+    /// * There is a function of this type at the address.
     #[doc(hidden)]
     unsafe fn at(address: *const c_void) -> Self;
 }
@@ -48,7 +49,7 @@ impl Pointer for *const c_void {
     }
 }
 
-/// A function pointer whose type says its signature: an `unsafe extern "C" fn` of up to 12 [`CType`]s.
+/// A function pointer whose type determines the C signature: an `unsafe extern "C" fn` of up to 12 [`CType`]s.
 ///
 /// ```
 /// fn arguments<P: farcall::FnPointer>(_: P) -> usize {
@@ -60,26 +61,26 @@ impl Pointer for *const c_void {
 /// assert_eq!(arguments(add as unsafe extern "C" fn(i32, i32) -> i32), 2);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no function pointer that C could call by a known signature",
-    note = "it wants an `unsafe extern \"C\" fn` of at most 12 arguments, each a `CType`"
+    message = "`{Self}` is not a function pointer with a known C signature",
+    note = "use an `unsafe extern \"C\" fn` with at most 12 arguments, each a `CType`"
 )]
 pub trait FnPointer: Pointer + 'static {
-    /// The arguments, as a tuple.
+    /// The types of the arguments, as a tuple.
     type Arguments: Arguments;
-    /// The result.
+    /// The type of the result.
     type Return: CReturn;
 
     #[doc(hidden)]
     const RETURN: Named;
 }
 
-// SAFETY: it is an address, `None` is null, and another address that C gives for a function is one.
+// SAFETY: the value is an address, `None` is null, and every other address that C gives for a function is a function pointer.
 unsafe impl<P: FnPointer> CType for Option<P> {
-    /// A pointer to any function. By a name, as it has a place of its own in a declaration otherwise.
+    /// Any pointer. A plain name is simpler: C's syntax for function pointers would put the declared name in the middle.
     const SHAPE: Shape = Shape::Plain("void *");
 }
 
-/// The function's address: it must be good for as long as C uses it.
+/// Converts a function pointer to its address. The pointer must be valid for as long as C uses it.
 impl<P: FnPointer> From<P> for Value {
     fn from(pointer: P) -> Value {
         pointer.address().into()
@@ -88,7 +89,7 @@ impl<P: FnPointer> From<P> for Value {
 
 /// A closure that C can call by a pointer of the type `P`, on any thread: an `Fn` whose arguments and result are [`CType`]s.
 ///
-/// Rust finds `P` by the closure, whose arguments have to name their types.
+/// Rust infers `P` from the closure, whose arguments must have explicit types.
 ///
 /// ```
 /// use farcall::{Callback, Closure, FnPointer};
@@ -99,8 +100,8 @@ impl<P: FnPointer> From<P> for Value {
 /// assert!(checked(|a: i32, b: f64| f64::from(a) * b));
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no closure that C could call",
-    note = "it wants an `Fn` of at most 12 arguments that name their types, each a `CType`, as is the result"
+    message = "`{Self}` is not a closure that C can call",
+    note = "use an `Fn` with at most 12 arguments of explicit types; these and the result must be `CType`s"
 )]
 pub trait Closure<P: FnPointer>: sealed::Shared<P> {
     /// # Safety
@@ -113,7 +114,7 @@ pub trait Closure<P: FnPointer>: sealed::Shared<P> {
     fn entry() -> P;
 }
 
-/// The same for a closure that changes what it has borrowed: an `FnMut`.
+/// A closure like [`Closure`] that may change its captures: an `FnMut`.
 ///
 /// ```
 /// use farcall::{Callback, ClosureMut, FnPointer};
@@ -127,8 +128,8 @@ pub trait Closure<P: FnPointer>: sealed::Shared<P> {
 /// assert_eq!(sum, 7);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no closure that C could call",
-    note = "it wants an `FnMut` of at most 12 arguments that name their types, each a `CType`, as is the result"
+    message = "`{Self}` is not a closure that C can call",
+    note = "use an `FnMut` with at most 12 arguments of explicit types; these and the result must be `CType`s"
 )]
 pub trait ClosureMut<P: FnPointer>: sealed::Mutable<P> {
     /// # Safety
@@ -137,13 +138,13 @@ pub trait ClosureMut<P: FnPointer>: sealed::Mutable<P> {
     unsafe fn run_mut(&mut self, slots: *const u64) -> P::Return;
 }
 
-/// What C gets from a closure that has panicked.
+/// The result that C gets from a closure that has panicked.
 pub(crate) fn zero<R: CReturn>() -> R {
-    // SAFETY: zeros are a value of every such type.
+    // SAFETY: zeros are a valid value of every `CType`, by the trait's contract, and of `()`.
     unsafe { MaybeUninit::zeroed().assume_init() }
 }
 
-/// Calls a closure with arguments that lie in slots one behind the other.
+/// Calls a closure with arguments from consecutive slots.
 macro_rules! from_slots {
     ($closure:expr, $slots:expr, $($T:ident $t:ident),*) => {{
         let mut _next = 0;
@@ -195,7 +196,7 @@ macro_rules! arity {
 
             fn entry() -> unsafe extern "C" fn($($T),*) -> R {
                 unsafe extern "C" fn enter<F: Fn($($T),*) -> R, R: CReturn, $($T: CType),*>($($t: $T),*) -> R {
-                    // SAFETY: it owns nothing and has no size, and there was one, which has not been dropped.
+                    // SAFETY: the closure owns nothing and has no size, and one existed that was never dropped.
                     let closure = unsafe { NonNull::<F>::dangling().as_ref() };
                     if panics::may_wait() {
                         return carefully::<F, R, $($T),*>($($t),*);

@@ -1,4 +1,4 @@
-//! Signatures by Rust types, and how others compare with them.
+//! Signatures made from Rust types, and their comparison with other signatures.
 
 use crate::ctype::{Named, Prototype};
 use crate::error::{CodeError, OutOfMemory, Result};
@@ -8,10 +8,10 @@ use farcall_engine::{self as engine, Cache, Cached, Compiled, epoch};
 use farcall_memory::{Shared, try_collect, try_format};
 use std::any::TypeId;
 
-/// By a type that says all of it. There are as many as the program has of these.
+/// The known signatures. The key is a Rust type that determines the signature, so the program bounds their number.
 static KNOWN: Cached<Cache<TypeId, Inner>> = Cached::new(Cache::new());
 
-/// The signature of these types, which `T` says.
+/// The signature with these types. `T` is the key for the cache: a type that determines them.
 pub(crate) fn signature<T: 'static>(ret: &Named, args: &[Named]) -> Result<Signature> {
     let id = TypeId::of::<T>();
     let find = |cache: &mut Cache<TypeId, Inner>| cache.get(&id);
@@ -20,7 +20,7 @@ pub(crate) fn signature<T: 'static>(ret: &Named, args: &[Named]) -> Result<Signa
     }
     let text = try_format(format_args!("{}", Prototype { ret, args }))?;
     let signature = Signature::declared(&text)?;
-    // What cannot be remembered is read again.
+    // A signature that cannot be remembered is read again next time.
     let add = |cache: &mut Cache<_, _>| cache.add(id, signature.inner().clone());
     if let Some((_, unused)) = KNOWN.with(add)
         && !unused.is_empty()
@@ -31,8 +31,7 @@ pub(crate) fn signature<T: 'static>(ret: &Named, args: &[Named]) -> Result<Signa
 }
 
 impl Inner {
-    /// The first value whose type is another one in `rust`, which is read from Rust's types. Of a variadic function the further ones there are
-    /// taken as they are.
+    /// The first argument, or the result, whose type differs in `rust`, a signature from Rust types. Arguments after a `...` are not compared.
     pub fn first_unlike(&self, rust: &Inner) -> Option<Position> {
         let signatures = (self.compiled.signature(), rust.compiled.signature());
         let (Some(own), Some(other)) = signatures else {
@@ -48,7 +47,7 @@ impl Inner {
         argument.or((!is_like).then_some(Position::Result))
     }
 
-    /// What is compiled for a call with the types of `rust` behind the `...`.
+    /// Compiles the signature of a call with the types of `rust` after the `...`.
     pub fn with_types_of(&self, rust: &Inner) -> Result<Shared<Compiled>> {
         let own = self.compiled.signature().ok_or(OutOfMemory)?;
         let other = rust.compiled.signature().ok_or(OutOfMemory)?;
@@ -58,7 +57,7 @@ impl Inner {
         Ok(engine::compile(signature.map_err(CodeError::from)?, None)?)
     }
 
-    /// What is compiled, if codes say that some of the arguments stand for a `...`.
+    /// The compiled signature, if it was given in codes with a `.` for a `...`.
     pub fn compiled_if_variadic(&self) -> Option<Shared<Compiled>> {
         let fixed = self.compiled.signature()?.fixed();
         fixed.map(|_| self.compiled.clone())

@@ -1,4 +1,4 @@
-//! What C text has declared, as all share it who use it: types, functions and signatures keep what they were declared in.
+//! Shared sets of C declarations. Types, functions and signatures keep the set in which they were declared.
 
 use crate::error::{Error, Result, Unpassable};
 use crate::slots::Treatment;
@@ -8,40 +8,40 @@ use farcall_cdecl::c::{self, Basic, Declarations, FunctionType, NameId, Platform
 use farcall_engine::Guarded;
 use farcall_memory::{OutOfMemory, Shared, try_collect, try_format, try_string};
 
-/// Declarations, which only ever grow. They are behind the engine's lock: signal handlers and forks find them whole.
+/// Declarations, which only grow. The engine's lock protects them, so that signal handlers and forks find them consistent.
 #[derive(Debug)]
 pub(crate) struct Scope {
     c: Guarded<Declarations>,
 }
 
-/// A function or a variable, as it was declared.
+/// The declaration of a function or a variable.
 #[derive(Debug)]
 pub(crate) struct Declared {
     pub name: Option<String>,
-    /// What it is called in a library.
+    /// Its symbol in a library.
     pub symbol: Option<String>,
     pub ty: TypeId,
 }
 
 impl Scope {
-    /// C's own types, and the platform's.
+    /// A set with C's own types and the platform's.
     pub fn new() -> Result<Shared<Scope>> {
         let c = Declarations::new(Platform::host())?;
         let c = Guarded::new(c);
         Ok(Shared::try_new(Scope { c })?)
     }
 
-    /// Does `work` with what is declared, under the lock. `work` uses no scope, and runs nothing of the user's.
+    /// Runs `work` on the declarations, under the lock. `work` must not use a scope, or run the user's code.
     pub fn with<R>(&self, work: impl FnOnce(&mut Declarations) -> R) -> R {
         self.c.with(work)
     }
 
-    /// A type's text, or the declaration of something of that name.
+    /// The text of a type, or of a declaration of `name` with this type.
     pub fn show(&self, ty: TypeId, name: &str) -> std::result::Result<String, OutOfMemory> {
         self.with(|c| try_format(format_args!("{}", c.show(ty).named(name))))
     }
 
-    /// The function that `text` declares, or that is declared already if that is a name.
+    /// The function that `text` declares or, if `text` is a name, the declared function of that name.
     pub fn function(&self, text: &str) -> Result<Declared> {
         self.with(|c| {
             if let Some(function) = c.function(text) {
@@ -59,7 +59,7 @@ impl Scope {
         })
     }
 
-    /// The variable that `text` declares, or that is declared already if that is a name.
+    /// The variable that `text` declares or, if `text` is a name, the declared variable of that name.
     pub fn variable(&self, text: &str) -> Result<Declared> {
         self.with(|c| {
             if let Some(variable) = c.variable(text) {
@@ -71,7 +71,7 @@ impl Scope {
     }
 }
 
-/// The name and the type that a declaration gives. One word that is no type is taken for a name.
+/// The name and the type of a declaration. A single word that is not a type is taken for a name.
 fn read(c: &mut Declarations, what: &'static str, text: &str) -> Result<(Option<NameId>, TypeId)> {
     match c.prototype(text) {
         Err(c::Error::Text(_)) if is_name(text) => Err(not_declared(what, text)),
@@ -79,7 +79,7 @@ fn read(c: &mut Declarations, what: &'static str, text: &str) -> Result<(Option<
     }
 }
 
-/// What has been declared before.
+/// A function or variable that was declared before.
 fn found(c: &Declarations, name: NameId, symbol: Option<NameId>, ty: TypeId) -> Result<Declared> {
     Ok(Declared {
         name: Some(try_string(c.name(name))?),
@@ -88,7 +88,7 @@ fn found(c: &Declarations, name: NameId, symbol: Option<NameId>, ty: TypeId) -> 
     })
 }
 
-/// What a text declares that is read for it alone.
+/// A function or variable from a text of its own.
 fn anew(c: &Declarations, name: Option<NameId>, ty: TypeId) -> Result<Declared> {
     let copy = || name.map(|name| try_string(c.name(name))).transpose();
     Ok(Declared {
@@ -98,7 +98,7 @@ fn anew(c: &Declarations, name: Option<NameId>, ty: TypeId) -> Result<Declared> 
     })
 }
 
-/// Whether a text is one word that can be a name. Words that C keeps for itself are nobody's name.
+/// Whether a text is one word that has the form of a name. No declared name is one of C's keywords.
 fn is_name(text: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$';
     !text.is_empty() && text.bytes().all(is_part) && !text.as_bytes()[0].is_ascii_digit()
@@ -112,7 +112,7 @@ fn not_declared(what: &'static str, name: &str) -> Error {
     }
 }
 
-/// How values of a type are treated, and how they are passed.
+/// The treatment of a type's values, and the type that they are passed as.
 pub(crate) fn treatment(
     c: &Declarations,
     ty: TypeId,
@@ -121,7 +121,7 @@ pub(crate) fn treatment(
     Ok((treatment_as(c, ty, &passed), passed))
 }
 
-/// The same for what lies in memory: arrays are bytes there, too.
+/// Like [`treatment`], for a value in memory, where an array is bytes, too.
 pub(crate) fn kept(
     c: &Declarations,
     ty: TypeId,
@@ -142,7 +142,7 @@ pub(crate) fn kept(
     }
 }
 
-/// The same for the parameters of a function; an error comes with the number of one.
+/// Like [`treatment`], for the parameters of a function. An error comes with the index of its parameter.
 pub(crate) fn treatments(
     c: &Declarations,
     function: &FunctionType,
@@ -158,7 +158,7 @@ pub(crate) fn treatments(
     }
 }
 
-/// How values of a type are treated that is passed as another.
+/// The treatment of values of the type `ty`, which are passed as `passed`.
 fn treatment_as(c: &Declarations, ty: TypeId, passed: &Type) -> Treatment {
     let letter = match (c.resolved(ty), passed) {
         (Ty::Basic(Basic::Bool), _) => return Treatment::Bool,

@@ -1,4 +1,4 @@
-//! Signatures, read from letters or from C text, and ready for calls. What was read once is not read again.
+//! Signatures, read from type codes or from C text, and compiled for calls. A cache keeps those that were read.
 
 use crate::error::{CodeError, Error, Result, Unpassable};
 use crate::scope::{self, Declared, Scope};
@@ -13,7 +13,7 @@ use farcall_memory::{try_collect, try_format, try_to_vec, try_with_capacity};
 use std::fmt;
 use std::ops::Range;
 
-/// What a function takes and gives. Clones share it.
+/// The types of a function's arguments and of its result. Clones share the data.
 ///
 /// A signature is read from type codes, or from C text with or without a name:
 ///
@@ -39,19 +39,19 @@ pub struct Signature {
     inner: Shared<Inner>,
 }
 
-/// What is known of a signature.
+/// The data that clones of a signature share.
 #[derive(Debug)]
 pub(crate) struct Inner {
-    /// Of a variadic one that C text declares, what is called without further arguments.
+    /// The compiled signature. For a variadic prototype in C, this is a call without further arguments.
     pub compiled: Shared<Compiled>,
     pub params: Vec<Param>,
     pub ret: Param,
-    /// Whether calls may go the short way: each argument is one slot, the result is at most one, and no others follow.
+    /// Whether calls can take the fast path: each argument takes one slot, the result at most one, and no further arguments can follow.
     pub is_plain: bool,
     pub words: Words,
 }
 
-/// Where the words for messages come from.
+/// The source of the signature, for messages.
 #[derive(Debug)]
 pub(crate) enum Words {
     Codes(Codes),
@@ -59,27 +59,27 @@ pub(crate) enum Words {
         scope: Shared<Scope>,
         ty: TypeId,
         name: Option<Shared<String>>,
-        /// The name in a library.
+        /// The symbol to look up in a library.
         symbol: Option<String>,
         is_variadic: bool,
     },
 }
 
-/// By the role, the result's letter and the arguments'; or by C text behind a byte of its own. Nobody but the cache holds one for longer than
-/// its functions and callbacks do, so what they do not have is forgotten when there is too much.
+/// The known signatures. A key is the role, the result's letter and the arguments' letters; or [`C_TEXT`] and C text. When the cache is full,
+/// it drops signatures that no function and no callback uses.
 static KNOWN: Cached<Cache<Vec<u8>, Inner>> = Cached::new(Cache::new());
 
-/// Keys of short argument lists lie on the stack.
+/// The longest key of letters, in bytes. Such keys are built on the stack.
 const INLINE: usize = 34;
 
-/// What stands in a key where letters have their role.
+/// The first byte of a key of C text, where a key of letters has the role.
 const C_TEXT: u8 = 0xff;
 
 impl Signature {
-    /// The signature of a function with these codes: the result's and the arguments', as in [`Function::at`](crate::Function::at).
+    /// The signature with the type codes `ret` for the result and `args` for the arguments, as in [`Function::at`](crate::Function::at).
     ///
     /// # Errors
-    /// [`Error::Codes`] for what is no code.
+    /// [`Error::Codes`] for text that is not made of type codes.
     ///
     /// ```
     /// use farcall::Signature;
@@ -92,13 +92,13 @@ impl Signature {
         Signature::known(ret, args, Role::Function)
     }
 
-    /// The signature that a prototype in C declares, such as `"double hypot(double x, double y)"` or `"int (const void *, const void *)"`. It may use
-    /// C's own types, those of the standard headers by their usual names (`size_t`, `int32_t`, `off_t`), and structures that it spells out.
-    /// [`Declarations::signature`](crate::Declarations::signature) knows more.
+    /// The signature of a C prototype, such as `"double hypot(double x, double y)"` or `"int (const void *, const void *)"`. The prototype may use
+    /// C's own types, the usual names from the standard headers (`size_t`, `int32_t`, `off_t`), and structures that it spells out.
+    /// [`Declarations::signature`](crate::Declarations::signature) also knows the types that a header declares.
     ///
     /// # Errors
-    /// [`Error::Declaration`] with the place in the text; [`Error::Mismatch`] where it is no function's; [`Error::Type`] where values of a type cannot
-    /// be passed.
+    /// [`Error::Declaration`] with the place in the text; [`Error::Mismatch`] if the text declares no function; [`Error::Type`] if values of a type
+    /// cannot be passed.
     ///
     /// ```
     /// let signature = farcall::Signature::declared("double hypot(double x, double y)")?;
@@ -106,7 +106,7 @@ impl Signature {
     /// # Ok::<(), farcall::Error>(())
     /// ```
     pub fn declared(text: &str) -> Result<Signature> {
-        // Keys of short texts lie on the stack while they are looked for.
+        // Keys of short texts are built on the stack for the search.
         let mut short = [C_TEXT; 4 * INLINE];
         let mut long = Vec::new();
         let key = match short.get_mut(1..=text.len()) {
@@ -130,12 +130,12 @@ impl Signature {
         remember(try_to_vec(key).ok(), inner)
     }
 
-    /// The signature that is declared in a scope: by a prototype, or by a function's name.
+    /// The signature for a text in a scope: a prototype, or the name of a declared function.
     pub(crate) fn declared_in(scope: &Shared<Scope>, text: &str) -> Result<Signature> {
         Signature::of_type(scope.function(text)?, scope)
     }
 
-    /// What is known already, as a signature.
+    /// The signature with existing data.
     pub(crate) fn of_inner(inner: Shared<Inner>) -> Signature {
         Signature { inner }
     }
@@ -166,11 +166,11 @@ impl Signature {
             return Ok(known);
         }
         let inner = read()?;
-        // What cannot be remembered is read again.
+        // A signature that cannot be remembered is read again next time.
         remember(try_to_vec(key).ok(), inner)
     }
 
-    /// The same, if a callback can have it.
+    /// The same signature, or an error if it is variadic: callbacks cannot be.
     pub(crate) fn for_callback(&self) -> Result<Signature> {
         let is_variadic = match self.as_codes() {
             Some(codes) => codes.fixed.is_some(),
@@ -208,7 +208,7 @@ impl Signature {
         }
     }
 
-    /// The name in a library.
+    /// The symbol to look up in a library.
     pub(crate) fn symbol(&self) -> Option<&str> {
         match &self.inner.words {
             Words::Codes(_) => None,
@@ -216,8 +216,8 @@ impl Signature {
         }
     }
 
-    /// Where argument number `index`, counted from 0, lies among the slots of [`Callback::of_slots`](crate::Callback::of_slots) and
-    /// [`Function::call_slots`](crate::Function::call_slots). What is larger than 8 bytes has several, in which it lies as in memory.
+    /// The slots of argument number `index`, counted from 0, in [`Callback::of_slots`](crate::Callback::of_slots) and
+    /// [`Function::call_slots`](crate::Function::call_slots). A value of more than 8 bytes takes several slots and is laid out in them as in memory.
     ///
     /// ```
     /// let signature = farcall::Signature::declared("void (int, struct { double x, y; }, int)")?;
@@ -241,7 +241,7 @@ fn find(key: &[u8]) -> Option<Signature> {
     Some(Signature { inner })
 }
 
-/// Has a signature found by its key from now on, if there is one and memory for it.
+/// Makes a signature, and adds it to the cache if it has a key and there is memory.
 fn remember(key: Option<Vec<u8>>, inner: Inner) -> Result<Signature> {
     let inner = Shared::try_new(inner)?;
     let Some(key) = key else {
@@ -286,7 +286,7 @@ impl Inner {
             is_variadic: false,
         };
         let lowered = scope.with(|c| {
-            // What is declared as a function has such a type.
+            // A declared function always has a function type.
             let function = c.function_type(ty).ok_or(None)?;
             let (args, types) = scope::treatments(c, &function)
                 .map_err(|(index, error)| Some((Position::Argument(index), error)))?;
@@ -323,17 +323,18 @@ impl Inner {
         })
     }
 
-    /// How many slots the arguments take.
+    /// The number of slots that the arguments take.
     pub fn arg_slots(&self) -> usize {
         self.params
             .last()
             .map_or(0, |last| (last.first + last.slots) as usize)
     }
 
-    /// What is compiled for a call with further values behind the `...`, and how they are treated: by their kinds, as C promotes them.
+    /// Compiles the signature of a call with further values after the `...`, which are treated by their kinds, as C promotes them. Returns it with
+    /// the parameters of all values.
     ///
     /// # Errors
-    /// That of `misfit` for a structure, whose type nobody knows; it is told which argument it is.
+    /// The error of `misfit`, which gets the argument's index, for a structure without a type.
     pub fn with_more(
         &self,
         more: &[Value],
@@ -355,7 +356,7 @@ impl Inner {
                 Value::Struct(bytes) => bytes.ty().cloned(),
                 _ => treatment.ty(),
             };
-            // All of these have a type of their own.
+            // Every such value has a type, so this default is not used.
             types.push(ty.unwrap_or(Type::U64));
             let first = params
                 .last()
@@ -368,7 +369,7 @@ impl Inner {
         Ok((compiled, params))
     }
 
-    /// Why a value is none that was due, in words.
+    /// The error for a value that its type does not take.
     #[cold]
     pub fn misfit(&self, of: &str, position: Position, value: &Value, misfit: Misfit) -> Error {
         let wanted = match (misfit, &self.words) {
@@ -392,7 +393,7 @@ impl Inner {
     }
 }
 
-/// What a value of a C type should have been that its nearest code does not take.
+/// The description of the expected value, for a C type whose nearest code rejects a value.
 pub(crate) fn in_c(error: &CodeError) -> Wanted {
     match error {
         CodeError::OutOfRange { min, max, .. } => Wanted::Range {
@@ -410,7 +411,7 @@ pub(crate) fn in_c(error: &CodeError) -> Wanted {
     }
 }
 
-/// Values one behind the other, and whether each takes one slot, and the result at most one.
+/// Assigns slots to the arguments, one after the other. Returns them, and whether the signature is plain: see [`Inner::is_plain`].
 fn placed(
     args: impl ExactSizeIterator<Item = Treatment>,
     ret: Treatment,
@@ -477,10 +478,10 @@ impl Words {
     }
 }
 
-/// As it was written: codes, or a prototype without names of its parameters.
+/// Shows the signature in its original form: codes, or a prototype without the names of its parameters.
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Nothing of the user's runs under a lock, and whoever is written to may be.
+        // The text is made first: the formatter may run the user's code, which must not run under a lock.
         match self.inner.words.text() {
             Ok(text) => f.write_str(&text),
             Err(none) => none.fmt(f),

@@ -1,7 +1,7 @@
-//! How values lie in slots.
+//! The representation of values in slots.
 //!
-//! A slot is eight bytes. Integers lie in it extended to all 64 bits by the sign of their type, pointers as they are, a
-//! `double` as its bits, a `float` in the low four bytes. What is larger takes several in a row, as it lies in memory.
+//! A slot has eight bytes. An integer is sign- or zero-extended to 64 bits, as its type demands. A pointer and a `double` fill
+//! the slot, and a `float` is in the low four bytes. A larger value takes several slots in a row, laid out as in memory.
 
 use crate::error::{CodeError, OutOfMemory};
 use crate::value::Value;
@@ -14,10 +14,10 @@ use std::fmt;
 use std::mem::MaybeUninit;
 use std::ptr;
 
-/// How values of a type are treated.
+/// The way in which values of a type are stored and loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Treatment {
-    /// As those of a type code: all that takes one slot, but for what follows.
+    /// Like values of a type code. This covers all values of one slot, except for the variants below.
     Code(TypeCode),
     /// A `_Bool`, which is 0 or 1 in its slot.
     Bool,
@@ -27,7 +27,7 @@ pub(crate) enum Treatment {
     Float(Float),
     /// A complex number of two such parts, `float` or `double`.
     Complex(Float),
-    /// So many bytes.
+    /// A structure or a union with this number of bytes.
     Bytes(u32),
 }
 
@@ -35,25 +35,25 @@ pub(crate) enum Treatment {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Param {
     pub treatment: Treatment,
-    /// The tag of the values that it takes as they are.
+    /// The tag of the values that need no conversion.
     tag: u8,
-    /// A word is one of the type if `word + half <= range`, with the sum taken without its carry.
+    /// A word is in the type's range if `word + half <= range`, where the sum wraps.
     half: u64,
     range: u64,
-    /// Its first slot.
+    /// The value's first slot.
     pub first: u32,
-    /// How many it has.
+    /// The number of slots.
     pub slots: u32,
 }
 
-/// Where the content of a value lies in it.
+/// The offset of a value's content, in bytes.
 const CONTENT: usize = 16;
 
 const _: () = assert!(align_of::<Value>() == CONTENT && size_of::<Value>() == CONTENT + 16);
 const _: () = assert!(cfg!(target_endian = "little"));
 
 impl Param {
-    /// The next one behind `first` slots of others.
+    /// The parameter that follows after `first` slots of others.
     #[inline]
     pub fn new(treatment: Treatment, first: u32) -> Param {
         // All kinds of words follow, and are the last.
@@ -68,7 +68,7 @@ impl Param {
                 }
             }
             Treatment::Bool => (Kind::Uint as u8, 0, 1, 1),
-            // No value is taken as it is.
+            // Every value needs a conversion.
             wide => (u8::MAX, 0, u64::MAX, wide.size().div_ceil(8)),
         };
         Param {
@@ -83,7 +83,7 @@ impl Param {
 }
 
 impl Treatment {
-    /// The bytes of a value; of one in a single slot the slot's.
+    /// The size of a value in its slots, in bytes; 8 for every value of a single slot.
     pub fn size(self) -> u32 {
         match self {
             Treatment::Code(code) if code.kind() == Kind::Void => 0,
@@ -95,8 +95,8 @@ impl Treatment {
         }
     }
 
-    /// How C passes a value behind the `...` whose kind is all that is known of it, unless it is a structure that has its type with it; `None` for
-    /// what has no such way.
+    /// The treatment of a value after the `...`, by the value's kind; a structure must carry its type. `None` for a value that cannot be passed
+    /// there.
     pub fn of_value(value: &Value) -> Option<Treatment> {
         let letter = match value {
             Value::Int(_) => 'q',
@@ -116,7 +116,7 @@ impl Treatment {
         TypeCode::new(letter).map(Treatment::Code)
     }
 
-    /// Whether values of the two are of one sort, if their types are the same.
+    /// Whether values of two treatments are of one kind, given that their types are the same.
     pub fn is_like(self, other: Treatment) -> bool {
         match (self, other) {
             (Treatment::Code(one), Treatment::Code(other)) => {
@@ -140,17 +140,17 @@ impl Treatment {
     }
 }
 
-/// The tag of a value. One load, where a `match` would be a jump that no processor can foresee.
+/// The tag of a value. This is one load, while a `match` would be a jump that processors cannot predict.
 #[inline(always)]
 fn tag(value: &Value) -> u8 {
     // SAFETY: by `repr(C, u8)`, a value begins with its tag.
     unsafe { ptr::from_ref(value).cast::<u8>().read() }
 }
 
-/// The slot of the same content, whose bytes beyond a `float` are as they happen to be: one load, whatever the kind.
+/// A slot with the content of `value`: one load for every kind. The four bytes above a `float` are not initialised.
 #[inline(always)]
 pub(crate) fn word(value: &Value) -> MaybeUninit<u64> {
-    // SAFETY: by `repr(C, u8)`, whatever a value has follows its tag at a multiple of the largest alignment, within its size.
+    // SAFETY: by `repr(C, u8)`, the content follows the tag at a multiple of the largest alignment, within the size of a value.
     unsafe {
         ptr::from_ref(value)
             .byte_add(CONTENT)
@@ -159,7 +159,7 @@ pub(crate) fn word(value: &Value) -> MaybeUninit<u64> {
     }
 }
 
-/// Whether `value` is one of the type's own kind and in its range, so that [`word`] holds it: so it is with nearly all values.
+/// Whether `value` is of the type's own kind and in its range, so that [`word`] holds it. This is true of nearly all values.
 #[inline(always)]
 pub(crate) fn is_fitting(value: &Value, param: &Param) -> bool {
     if tag(value) != param.tag {
@@ -168,12 +168,12 @@ pub(crate) fn is_fitting(value: &Value, param: &Param) -> bool {
     if param.range == u64::MAX {
         return true;
     }
-    // SAFETY: these are integers, and theirs is a whole word.
+    // SAFETY: only integers have a limited range, and their content is a whole word.
     let word = unsafe { word(value).assume_init() };
     word.wrapping_add(param.half) <= param.range
 }
 
-/// A value, whose content is written where [`from_slot`] wants it.
+/// The value of a type in one slot.
 #[inline(always)]
 pub(crate) fn from_slot(slot: u64, param: &Param) -> Value {
     debug_assert!(param.tag <= Kind::Pointer as u8);
@@ -188,12 +188,12 @@ pub(crate) fn from_slot(slot: u64, param: &Param) -> Value {
     }
 }
 
-/// Why a value is none of its type.
+/// The reason why a type does not take a value.
 #[derive(Debug)]
 pub(crate) enum Misfit {
-    /// The words for a type code.
+    /// The error of a type code.
     Code(CodeError),
-    /// What was wanted.
+    /// The expected value.
     Wanted(Wanted),
 }
 
@@ -203,7 +203,7 @@ impl From<CodeError> for Misfit {
     }
 }
 
-/// What was wanted, for messages.
+/// A description of the expected value, for messages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Wanted {
     Words(&'static str),
@@ -223,7 +223,7 @@ impl fmt::Display for Wanted {
     }
 }
 
-/// The slot that holds `value` as the type `code`, whether it has the type's kind or can be converted.
+/// The slot that holds `value` as the type `code`. The value is converted if it is of another kind.
 ///
 /// # Errors
 /// [`CodeError::OutOfRange`], [`CodeError::FloatRange`] and [`CodeError::WrongKind`]. A `double` for an `f` is rounded; no other
@@ -238,7 +238,7 @@ pub(crate) fn to_slot(
         (Kind::Int | Kind::Uint, Value::Int(value)) => number((*value).into()),
         (Kind::Int | Kind::Uint, Value::Uint(value)) => number((*value).into()),
         (Kind::Int | Kind::Uint, Value::Int128(value)) => number(*value),
-        // What is beyond i128 is beyond every type of a slot.
+        // A value beyond i128 is beyond every type of one slot.
         (Kind::Int | Kind::Uint, Value::Uint128(value)) => {
             number(i128::try_from(*value).unwrap_or(i128::MAX))
         }
@@ -348,7 +348,7 @@ fn complex(value: &Value) -> Option<Complex> {
     }
 }
 
-/// Copies as many bytes as there are, or as there is room for.
+/// Copies the bytes, as far as there is room for them.
 fn copy(bytes: &[u8], to: &mut [u64]) {
     let chunks = bytes.chunks(8);
     for (to, chunk) in to.iter_mut().zip(chunks) {
@@ -358,30 +358,30 @@ fn copy(bytes: &[u8], to: &mut [u64]) {
     }
 }
 
-/// The value that lies in the slots of a type.
+/// Loads the value of a type from its slots.
 ///
 /// # Errors
 /// [`OutOfMemory`] for a structure.
 ///
 /// # Safety
-/// * As many bytes as the type has may be read at `from`: of one slot, all eight.
+/// * As many bytes as the type has are readable at `from`: for one slot, all eight.
 pub(crate) unsafe fn load(
     param: &Param,
     from: *const MaybeUninit<u8>,
 ) -> std::result::Result<Value, OutOfMemory> {
     if let Treatment::Bytes(size) = param.treatment {
-        // SAFETY: as many bytes as the type has may be read at `from`, by the contract of this function.
+        // SAFETY: as many bytes as the type has are readable at `from`, by the contract of this function.
         return Ok(Value::Struct(unsafe {
             StructBytes::copied(from, size as usize)?
         }));
     }
     let mut bytes = [0_u8; 16];
-    // The padding of an x87 number may have no content.
+    // The padding of an x87 number may be uninitialised.
     let size = match param.treatment {
         Treatment::Float(Float::F80) => 10,
         other => other.size() as usize,
     };
-    // SAFETY: as many bytes as the type has may be read at `from`, by the contract of this function, and no number has more than 16.
+    // SAFETY: as many bytes as the type has are readable at `from`, by the contract of this function, and no number has more than 16.
     unsafe { from.cast::<u8>().copy_to(bytes.as_mut_ptr(), size) };
     let whole = u128::from_le_bytes(bytes);
     let (low, high) = (whole as u64, (whole >> 64) as u64);
@@ -442,11 +442,11 @@ mod tests {
                     let is_fitting = is_fitting(&value, &param);
                     let whole = match (&value, word(&value)) {
                         (Value::Void, _) => 0,
-                        // SAFETY: it has the low half, and nobody has written the other.
+                        // SAFETY: only the low half is read, which holds the `float`.
                         (Value::Float(_), word) => unsafe {
                             ptr::from_ref(&word).cast::<u32>().read().into()
                         },
-                        // SAFETY: these have a whole one.
+                        // SAFETY: all other values of one slot fill the whole word.
                         (_, word) => unsafe { word.assume_init() },
                     };
                     assert!(!is_fitting || slot == Some(whole), "{letter} {value}");

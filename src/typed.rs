@@ -15,7 +15,7 @@ use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
 impl Signature {
-    /// The signature that a function pointer's type says, `P`.
+    /// The signature of the function pointer type `P`.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`]; [`Error::Type`] for a structure whose values cannot be passed.
@@ -33,12 +33,12 @@ impl Signature {
 }
 
 impl Function {
-    /// The same function for calls with these Rust types, which are compared with the signature once, now. A call is then what the
-    /// compiler makes of a call of a function pointer, and no value is looked at.
+    /// The same function with Rust types for its arguments and its result. The types are compared with the signature once, now. A call then
+    /// compiles to a call of a Rust function pointer, and no argument is checked.
     ///
-    /// A type fits if it has the size, the sign and the sort of C's: `i64` and `isize` are `long` on Linux, `u64` is not. Any pointer
-    /// fits any pointer, and a structure one with the same members. What stands for the `...` of a variadic function has to be
-    /// a type that C passes there: no `f32`, and no integer narrower than `i32`.
+    /// A Rust type fits if it has the size, the sign and the kind of the C type: `i64` and `isize` fit `long` on 64-bit Linux, `u64` does not. Any
+    /// pointer fits any pointer, and a structure fits one with the same members. Types for the `...` of a variadic function must be
+    /// types that C passes there: no `f32`, and no integer narrower than `i32`.
     ///
     /// # Errors
     /// [`Error::Mismatch`], which names the argument, C's type and Rust's; [`Error::ArgumentCount`]; [`Error::OutOfMemory`].
@@ -97,7 +97,7 @@ impl Function {
             Position::Argument(index) => inner.params.get(index),
             _ => Some(&inner.ret),
         };
-        // What follows the `...` is what C promotes.
+        // C promotes the arguments after the `...`.
         let wanted = param.map_or(RustName::Promoted, |param| RustName::Of(param.treatment));
         match (self.name(), inner.words.place(position)) {
             (Ok(name), Ok(place)) => Error::mismatch(
@@ -110,7 +110,7 @@ impl Function {
     }
 }
 
-/// What Rust calls the type of a value, for messages.
+/// The Rust name of a value's type, for messages.
 enum RustName {
     Of(Treatment),
     Promoted,
@@ -155,8 +155,7 @@ fn rust_scalar(scalar: Scalar) -> &'static str {
     }
 }
 
-/// A C function whose arguments and result have these Rust types, which its signature has been compared with. [`Function::typed`] makes
-/// it.
+/// A C function with Rust types for its arguments and its result. [`Function::typed`] compares the types with the signature and makes it.
 ///
 /// ```
 /// use farcall::{Function, Library, TypedFunction};
@@ -173,13 +172,13 @@ fn rust_scalar(scalar: Scalar) -> &'static str {
 #[derive(Clone)]
 pub struct TypedFunction<A, R> {
     function: Function,
-    /// Whether it has a convention that no Rust function pointer has.
+    /// Whether the function is variadic: no Rust function pointer that takes `A` has its calling convention.
     is_variadic: bool,
     types: PhantomData<fn(A) -> R>,
 }
 
 impl<A: Arguments, R: CReturn> TypedFunction<A, R> {
-    /// Calls it.
+    /// Calls the function.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -189,7 +188,7 @@ impl<A: Arguments, R: CReturn> TypedFunction<A, R> {
     ///
     /// # Safety
     /// * As for [`Function::call`].
-    /// * The result is a value of `R`: a `bool` is 0 or 1.
+    /// * The result is a valid value of `R`: a `bool` is 0 or 1.
     ///
     /// ```
     /// use farcall::Library;
@@ -210,13 +209,13 @@ impl<A: Arguments, R: CReturn> TypedFunction<A, R> {
             result.write(unsafe { self.call_unchecked(args) });
         });
         match was_open {
-            // SAFETY: it has been called then.
+            // SAFETY: the library was open, so the closure above has written the result.
             true => Ok(unsafe { result.assume_init() }),
             false => self.function.refused(),
         }
     }
 
-    /// The call itself, for callers that keep their own books: nothing keeps the library loaded, and no panic of a callback's goes on.
+    /// Calls the function without any checks. Nothing keeps the library loaded during the call, and panics of callbacks do not resume from it.
     ///
     /// # Safety
     /// * As for [`TypedFunction::call`].
@@ -246,7 +245,7 @@ impl<A: Arguments, R: CReturn> TypedFunction<A, R> {
     /// * As for [`TypedFunction::call_unchecked`].
     #[inline(never)]
     unsafe fn call_variadic(&self, args: A) -> R {
-        /// What is narrower than a word is written as one.
+        /// A result that is narrower than a word is written as a whole word.
         #[repr(C)]
         union Room<R: Copy> {
             result: R,
@@ -260,11 +259,11 @@ impl<A: Arguments, R: CReturn> TypedFunction<A, R> {
                 self.function.call_compiled(pointers, result);
             }
         });
-        // SAFETY: C has returned one.
+        // SAFETY: C has returned a valid `R`, by the contract of this method.
         unsafe { room.result }
     }
 
-    /// The function with its signature.
+    /// The function's signature.
     ///
     /// ```
     /// use farcall::Library;

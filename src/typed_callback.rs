@@ -16,14 +16,14 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 impl<P: FnPointer> Callback<P> {
-    /// A function pointer that calls `closure`, whose arguments and result have Rust types: each argument names its own, and they are
-    /// [`CType`](crate::CType)s, up to 12. The signature is theirs.
+    /// Makes a function pointer that calls `closure`. The closure takes up to 12 arguments, each with an explicit type that is a
+    /// [`CType`](crate::CType); these types and the result's make the C signature.
     ///
-    /// C may call it on any thread, and several at once: so the closure is `Fn`, `Send` and `Sync`. It is `'static`, as nothing says how long C
-    /// keeps the pointer. [`Callback::scoped`] wants none of that.
+    /// C may call it on any thread, and on several threads at once: so the closure must be `Fn`, `Send` and `Sync`. It must be `'static`, because C
+    /// may keep the pointer for any time. [`Callback::scoped`] requires none of this.
     ///
-    /// A closure that captures nothing costs no memory, and C enters it as it enters any function. Another one is announced as running, so that
-    /// it may be closed meanwhile.
+    /// A closure that captures nothing takes no memory, and C calls it directly, like any function. Any other closure is marked as running during a
+    /// call, so that the callback can be closed meanwhile.
     ///
     /// # Errors
     /// [`EngineError::ExecutableMemory`](crate::EngineError::ExecutableMemory), [`Error::OutOfMemory`](crate::Error::OutOfMemory), and those
@@ -66,7 +66,7 @@ impl<P: FnPointer> Callback<P> {
             let pointer = PhantomData::<fn() -> P>;
             return Callback::of_body(signature, Typed { closure, pointer });
         }
-        // There is one, and it is not dropped: that is all there is to a closure without content.
+        // A closure without content needs no storage. It exists and is never dropped, so it can be called.
         std::mem::forget(closure);
         let entry = C::entry().address().cast_mut().cast();
         // SAFETY: no function is at address 0.
@@ -78,8 +78,8 @@ impl<P: FnPointer> Callback<P> {
         Ok(Callback::opened(raw, None, signature))
     }
 
-    /// The same for a function pointer that is good for as long as the process. Nothing is announced when C calls it, as nobody closes it: it
-    /// takes as long as a C function that gets its arguments in memory.
+    /// Makes a function pointer like [`Callback::new`] that is valid for the rest of the process. It is never closed, so a call does not have to mark
+    /// the closure as running: it takes as long as a call of a C function that gets its arguments in memory.
     ///
     /// # Errors
     /// Those of [`Callback::new`].
@@ -109,21 +109,22 @@ impl<P: FnPointer> Callback<P> {
         Ok(unsafe { P::at(code) })
     }
 
-    /// Lends `closure` to C for as long as `user` runs, which gets the function pointer. The closure may change what it has borrowed.
+    /// Lends `closure` to C while `user` runs. `user` gets the function pointer. The closure may be an `FnMut` and may borrow.
     ///
-    /// A panic of the closure goes on when this returns, unless a [`Function::call`](crate::Function::call) around it has returned before.
+    /// A panic of the closure resumes when this method returns, unless it has already resumed from a [`Function::call`](crate::Function::call) within
+    /// `user`.
     ///
     /// # Errors
-    /// Those of [`Callback::new`]; `user` is not called then.
+    /// Those of [`Callback::new`]. `user` is not called then.
     ///
     /// # Panics
-    /// When the closure has panicked, or was called again while it ran: that is a panic in the closure.
+    /// If the closure panicked. Calling the closure while it runs, or after it has panicked, is such a panic, too.
     ///
     /// # Calling the pointer
-    /// A caller must keep these rules, beside what the closure wants of its arguments:
-    /// * All calls begin and end while `user` runs. If C keeps the pointer, it does not call it any more.
-    /// * All of them are on this thread.
-    /// * They are not left by a jump.
+    /// A caller must meet these rules, and whatever the closure requires of its arguments:
+    /// * All calls begin and end while `user` runs. If C keeps the pointer, it does not call it afterwards.
+    /// * All calls are on this thread.
+    /// * No call is left by a jump, such as `longjmp`.
     ///
     /// ```
     /// use farcall::{Callback, Library};
@@ -180,10 +181,10 @@ impl<P: FnPointer> Callback<P> {
     }
 }
 
-/// A function pointer that calls whichever handler is for the result with a context of its own.
+/// Makes a callback that calls the handler for the signature's result with `context`.
 ///
 /// # Safety
-/// * As for [`engine::Callback::new`], with the one that takes the room for its result where that has more than one slot.
+/// * As for [`engine::Callback::new`]; `wide` is the handler for a result of more than one slot, and takes the room for the result.
 unsafe fn lead_to(
     signature: &Signature,
     handler: Handler,
@@ -193,7 +194,7 @@ unsafe fn lead_to(
     let inner = signature.inner();
     let handler = match inner.ret.slots {
         0 | 1 => handler,
-        // SAFETY: the handler of a wide result is called with an argument more, as this wants it.
+        // SAFETY: the engine calls the handler of a wide result with one more argument, which a `WideHandler` takes.
         _ => unsafe { std::mem::transmute::<WideHandler, Handler>(wide) },
     };
     // SAFETY: the handler takes this context whenever the callback is called, by the contract of this function.
@@ -201,20 +202,20 @@ unsafe fn lead_to(
 }
 
 /// # Safety
-/// * `context` is of such a closure; `slots` are those of its arguments.
+/// * `context` points to a closure of the type `C`; `slots` are those of its arguments.
 #[inline(always)]
 unsafe fn run_shared<C: Closure<P>, P: FnPointer>(
     context: *const c_void,
     slots: *const u64,
 ) -> P::Return {
-    /// Apart, so that the usual way saves no registers.
+    /// A function of its own, so that the usual path saves no registers.
     #[cold]
     #[inline(never)]
     unsafe fn carefully<C: Closure<P>, P: FnPointer>(
         context: *const c_void,
         slots: *const u64,
     ) -> P::Return {
-        // SAFETY: `context` is of such a closure, and the slots are those of its arguments, by the contract of `run_shared`, which
+        // SAFETY: `context` points to a `C`, and the slots are those of its arguments, by the contract of `run_shared`, which
         // calls this.
         let run = || unsafe { (*context.cast::<C>()).run(slots) };
         panics::catching(run).unwrap_or_else(zero)
@@ -252,7 +253,7 @@ unsafe extern "C" fn run_wide_kept<C: Closure<P>, P: FnPointer>(
     }
 }
 
-/// A closure that owns something, behind slots.
+/// A typed closure that owns something, as the [`Body`] of a callback.
 struct Typed<C, P> {
     closure: C,
     pointer: PhantomData<fn() -> P>,
@@ -273,12 +274,12 @@ impl<P: FnPointer, C: Closure<P> + Send + Sync + 'static> Body for Typed<C, P> {
     }
 }
 
-/// The slot of a value that fits one. As a whole, as whoever reads it reads a whole one: it would have to wait for one that was written in part.
+/// The slot of a value that fits one slot. The whole slot is written, because it is read as a whole: a read right after a partial write stalls.
 #[inline(always)]
 fn in_slot<R: CReturn>(value: R) -> u64 {
     let mut slot = 0;
     if slots_of::<R>() <= 1 {
-        // SAFETY: there is room for it.
+        // SAFETY: the slot has room for the value, as results that need more have the wide handler.
         unsafe { (&raw mut slot).cast::<R>().write_unaligned(value) };
     }
     slot
@@ -300,7 +301,7 @@ impl<P: FnPointer, C: ClosureMut<P>> Lent<'_, C, P> {
             if self.is_running.replace(true) {
                 again();
             }
-            // SAFETY: nobody else has it: this is the only place where it is borrowed, on one thread, and not within itself.
+            // SAFETY: the reference is the only one: the closure is borrowed only here, on one thread, and not while it already runs.
             let closure = unsafe { &mut *self.closure.get() };
             // SAFETY: the slots are those of the arguments, by the contract of this method.
             let value = unsafe { closure.run_mut(slots) };
@@ -319,12 +320,12 @@ fn again() -> ! {
 }
 
 /// # Safety
-/// * `context` is of such a closure, which is still lent; `slots` are those of its arguments.
+/// * `context` points to a [`Lent`] closure of the type `C`, which is still lent; `slots` are those of its arguments.
 unsafe extern "C" fn run_lent<C: ClosureMut<P>, P: FnPointer>(
     context: *mut c_void,
     slots: *const u64,
 ) -> u64 {
-    // SAFETY: `context` is of such a closure, still lent, and the slots are those of its arguments, by the contract of this function.
+    // SAFETY: `context` points to a `Lent`, still lent, and the slots are those of its arguments, by the contract of this function.
     in_slot(unsafe { (*context.cast::<Lent<C, P>>()).run(slots) })
 }
 
@@ -335,7 +336,7 @@ unsafe extern "C" fn run_wide_lent<C: ClosureMut<P>, P: FnPointer>(
     slots: *const u64,
     result: *mut u64,
 ) {
-    // SAFETY: `context` is of such a closure, still lent, the slots are those of its arguments, and `result` has room, by the contract
+    // SAFETY: `context` points to a `Lent`, still lent, the slots are those of its arguments, and `result` has room, by the contract
     // of this function.
     unsafe {
         let value = (*context.cast::<Lent<C, P>>()).run(slots);
@@ -343,7 +344,7 @@ unsafe extern "C" fn run_wide_lent<C: ClosureMut<P>, P: FnPointer>(
     }
 }
 
-/// What panics of a lent closure wait for.
+/// The scope whose end panics of a lent closure wait for.
 struct Scope {
     inside: Option<Inside>,
 }
@@ -357,7 +358,7 @@ impl Scope {
     }
 }
 
-/// Where the user of a lent closure panics.
+/// Runs if the user of a lent closure panics.
 impl Drop for Scope {
     fn drop(&mut self) {
         let note = self.leave();

@@ -1,6 +1,6 @@
 //! Values on their way to and from C.
 //!
-//! How they lie in slots stands in [`crate::slots`].
+//! [`crate::slots`] stores them in slots and loads them.
 
 use crate::error::{Error, Result};
 use crate::wide::{Complex, LongDouble, StructBytes};
@@ -10,7 +10,7 @@ use std::fmt;
 
 /// A value on its way to or from C.
 ///
-/// Which variant a C type has is in the table of [the crate](crate). Numbers convert with `From` and `TryFrom`, in both directions.
+/// A table in [the crate's documentation](crate) maps C types to variants. Numbers convert with `From` and `TryFrom`, in both directions.
 ///
 /// ```
 /// use farcall::Value;
@@ -35,7 +35,7 @@ pub enum Value {
     Float(f32) = Kind::Float as u8,
     /// A `double`: `d`.
     Double(f64) = Kind::Double as u8,
-    /// A pointer, or a word of the interpreter's: `p P s S O C`.
+    /// A pointer, or a word whose meaning an interpreter defines: `p P s S O C`.
     Pointer(*mut c_void) = Kind::Pointer as u8,
     /// An `__int128`.
     Int128(i128),
@@ -45,11 +45,11 @@ pub enum Value {
     LongDouble(LongDouble),
     /// A `float _Complex` or a `double _Complex`.
     Complex(Complex),
-    /// A structure or a union by value, as its bytes. So is a `long double _Complex`, and an array in a variable.
+    /// The bytes of a structure or a union by value, of a `long double _Complex`, or of an array in a variable.
     Struct(StructBytes),
 }
 
-// SAFETY: a pointer in a value is a number until unsafe code follows it, and that code answers for the thread it is on. All else is Send.
+// SAFETY: a pointer in a value is only a number until unsafe code follows it, and the thread is that code's duty. All other variants are Send.
 unsafe impl Send for Value {}
 // SAFETY: as above.
 unsafe impl Sync for Value {}
@@ -124,7 +124,7 @@ impl<T> From<*const T> for Value {
     }
 }
 
-/// The string's address: it must outlive every use that C makes of it.
+/// Converts a string to its address. The string must outlive every use that C makes of it.
 impl From<&CStr> for Value {
     fn from(string: &CStr) -> Value {
         string.as_ptr().into()
@@ -143,7 +143,7 @@ fn no_value_of(name: &str, got: &Value) -> Error {
 macro_rules! integers_from_value {
     ($($to:ident)+) => {
         $(
-            /// Of every integer that is in range.
+            /// Converts every integer that is in range.
             impl TryFrom<Value> for $to {
                 type Error = Error;
 

@@ -38,21 +38,21 @@ pub struct Variable {
     library: Option<Shared<engine::Library>>,
 }
 
-// SAFETY: `address` is a number until an access, and accesses are unsafe: their callers answer for races.
+// SAFETY: `address` is only a number until an access, and accesses are unsafe: their callers must prevent races.
 unsafe impl Send for Variable {}
 // SAFETY: as above.
 unsafe impl Sync for Variable {}
 
-/// How a variable's values are kept in memory.
+/// The representation of a variable's values in memory.
 #[derive(Clone)]
 struct Kept {
     param: Param,
-    /// The type of a scalar; of all else the bytes are what they are in slots.
+    /// The type of a scalar; `None` for other values, whose bytes are the same as in slots.
     ty: Option<Type>,
     words: Words,
 }
 
-/// Where the words for messages come from.
+/// The source of the type, for messages.
 #[derive(Clone)]
 enum Words {
     Letter(char),
@@ -125,10 +125,10 @@ impl Words {
 }
 
 impl Variable {
-    /// The variable at `address`, of the type `code`.
+    /// The variable at `address`, with the type code `code`.
     ///
     /// # Errors
-    /// [`Error::Null`], and those of a bad code.
+    /// [`Error::Null`]; [`Error::Codes`] for a bad code.
     ///
     /// ```
     /// use farcall::{Value, Variable};
@@ -143,7 +143,7 @@ impl Variable {
         Variable::new(address, Kept::of_code(code)?, None, None)
     }
 
-    /// The variable at `address`, which `declaration` declares, in C, with or without its name.
+    /// The variable at `address`, with the C declaration `declaration`, with or without a name.
     ///
     /// # Errors
     /// [`Error::Null`]; [`Error::Declaration`] with the place in the text; [`Error::Type`] for a type without a size.
@@ -164,7 +164,7 @@ impl Variable {
         Variable::new(address, kept, declared.name.as_deref(), None)
     }
 
-    /// The variable of a library with this code.
+    /// The variable of a library with this type code.
     pub(crate) fn of_code(
         address: *mut c_void,
         code: &str,
@@ -174,7 +174,7 @@ impl Variable {
         Variable::new(address, Kept::of_code(code)?, Some(name), Some(library))
     }
 
-    /// The variable of a library that has been declared in a scope.
+    /// The variable of a library that was declared in a scope.
     pub(crate) fn of_declared(
         address: *mut c_void,
         declared: &Declared,
@@ -204,13 +204,13 @@ impl Variable {
         })
     }
 
-    /// Its value.
+    /// Reads the variable.
     ///
     /// # Errors
     /// [`Error::Closed`].
     ///
     /// # Safety
-    /// * There is a variable of this type at the address, and nobody writes it now.
+    /// * There is a variable of this type at the address, and nothing writes to it meanwhile.
     ///
     /// ```
     /// let mut number = -3_i64;
@@ -222,7 +222,7 @@ impl Variable {
     /// ```
     pub unsafe fn get(&self) -> Result<Value> {
         let loaded = self.while_open(|| {
-            // SAFETY: there is a variable of this type at the address, and nobody writes it now, by the contract of this method.
+            // SAFETY: there is a variable of this type at the address, and nothing writes to it meanwhile, by the contract of this method.
             unsafe {
                 match &self.kept.ty {
                     Some(ty) => {
@@ -236,15 +236,15 @@ impl Variable {
         Ok(loaded?)
     }
 
-    /// Changes its value. An integer must be within the range of the type, and a structure has exactly its size.
+    /// Writes the variable. An integer must be within the range of the type, and a structure must have exactly its size.
     ///
     /// # Errors
-    /// [`Error::Closed`], and for a value that its type does not take [`Error::Mismatch`], or [`Error::Codes`] where the type was given
-    /// as a code: the variable is as before then.
+    /// [`Error::Closed`]; [`Error::Mismatch`] for a value that the type does not take, or [`Error::Codes`] if the type was given
+    /// as a code. The variable is unchanged then.
     ///
     /// # Safety
-    /// * There is a variable of this type at the address, it may be written, and nobody else accesses it now.
-    /// * A pointer stored in it stays good for as long as C may use it.
+    /// * There is a variable of this type at the address, it is writable, and nothing else accesses it meanwhile.
+    /// * A pointer stored in it stays valid for as long as C may use it.
     ///
     /// ```
     /// let mut number = 0_u8;
@@ -264,7 +264,7 @@ impl Variable {
         {
             return self.while_open(|| {
                 let to = self.address.cast::<u8>();
-                // SAFETY: there is a variable of this type at the address that nobody else accesses now, by the contract of this
+                // SAFETY: there is a variable of this type at the address that nothing else accesses meanwhile, by the contract of this
                 // method; it has as many bytes.
                 unsafe { to.copy_from(bytes.as_ptr(), bytes.len()) };
             });
@@ -276,8 +276,8 @@ impl Variable {
         let size = treatment.size() as usize;
         self.while_open(|| {
             let to = self.address.cast::<u8>();
-            // SAFETY: there is a variable of this type at the address that nobody else accesses now, by the contract of this method.
-            // What is no scalar has as many bytes as it has in slots, and structures are done.
+            // SAFETY: there is a variable of this type at the address that nothing else accesses meanwhile, by the contract of this method.
+            // A value that is not a scalar has the same size as in slots, and structures are handled above.
             unsafe {
                 match &self.kept.ty {
                     Some(ty) => slot::store(ty, self.address, slots[0]),
@@ -287,7 +287,7 @@ impl Variable {
         })
     }
 
-    /// Does `work` while the library cannot be unloaded.
+    /// Runs `work` while the library cannot be unloaded.
     fn while_open<T>(&self, work: impl FnOnce() -> T) -> Result<T> {
         let Some(library) = &self.library else {
             return Ok(work());
@@ -297,7 +297,7 @@ impl Variable {
         let done = library.is_open().then(work);
         inside.leave();
         if !library.is_open() {
-            // The last that leaves unloads it.
+            // The last access that leaves unloads the library.
             epoch::settle(library.thing());
         }
         done.ok_or_else(|| self.refused())
@@ -313,7 +313,7 @@ impl Variable {
         what.map_or_else(Error::from, |what| Error::Closed { what })
     }
 
-    /// Where the variable lies.
+    /// The variable's address.
     ///
     /// ```
     /// let mut number = 0_i32;

@@ -1,4 +1,4 @@
-//! Values that take more than one slot: bytes of structures, complex numbers, and `long double`.
+//! Values that take more than one slot: the bytes of structures, complex numbers, and `long double`.
 
 use crate::error::{Error, OutOfMemory, Result};
 use farcall_arch::{Float, Type};
@@ -8,7 +8,7 @@ use std::fmt;
 use std::mem::MaybeUninit;
 use std::ops::Deref;
 
-/// The bytes of a structure or a union by value. Clones share them.
+/// The bytes of a structure or a union by value. Clones share the bytes.
 ///
 /// ```
 /// use farcall::{StructBytes, Value};
@@ -36,7 +36,7 @@ pub struct StructBytes {
 
 struct Content {
     bytes: Vec<u8>,
-    /// How they are passed, where that is known.
+    /// The type that the bytes are passed as, if it is known.
     ty: Option<Type>,
 }
 
@@ -64,7 +64,7 @@ impl StructBytes {
         Ok(StructBytes::from_vec(try_to_vec(bytes)?)?)
     }
 
-    /// A copy of the bytes of `value`, which should be of a type with `#[repr(C)]`. Padding has any content.
+    /// A copy of the bytes of `value`, whose type should have `#[repr(C)]`. The content of padding is unspecified.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
@@ -84,29 +84,29 @@ impl StructBytes {
         Ok(StructBytes { content })
     }
 
-    /// A copy of the bytes of a value that is passed as this type.
+    /// A copy of the bytes of a value that is passed as `ty`.
     pub(crate) fn of_type(bytes: &[u8], ty: Type) -> std::result::Result<StructBytes, OutOfMemory> {
         let (bytes, ty) = (try_to_vec(bytes)?, Some(ty));
         let content = Shared::try_new(Content { bytes, ty })?;
         Ok(StructBytes { content })
     }
 
-    /// How the value is passed, where that is known.
+    /// The type that the value is passed as, if it is known.
     pub(crate) fn ty(&self) -> Option<&Type> {
         self.content.ty.as_ref()
     }
 
-    /// A copy of `len` bytes, whichever of them are padding.
+    /// A copy of `len` bytes, which may include padding.
     ///
     /// # Safety
-    /// * There are so many bytes at `from` that may be read.
+    /// * `len` bytes are readable at `from`.
     pub(crate) unsafe fn copied(
         from: *const MaybeUninit<u8>,
         len: usize,
     ) -> std::result::Result<StructBytes, OutOfMemory> {
         let mut bytes = try_with_capacity::<u8>(len)?;
         let to = bytes.as_mut_ptr();
-        // SAFETY: `from` has `len` bytes that may be read, by the contract of this function, and there is room for them. As far as the
+        // SAFETY: `len` bytes are readable at `from`, by the contract of this function, and there is room for them. As far as the
         // compiler knows, the assembly has written all of them: padding has some content from then on.
         unsafe {
             to.cast::<MaybeUninit<u8>>().copy_from(from, len);
@@ -119,10 +119,10 @@ impl StructBytes {
     /// The bytes as a value of a Rust type of the same layout.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] unless the type has exactly as many bytes.
+    /// [`Error::Mismatch`] unless the type has exactly this size.
     ///
     /// # Safety
-    /// * The bytes are a valid value of `T`, which is so for every content if all members are numbers.
+    /// * The bytes are a valid value of `T`. If all members are numbers, all bytes are.
     ///
     /// ```
     /// let bytes = farcall::StructBytes::of(&(1.5_f64.to_bits()))?;
@@ -166,7 +166,7 @@ impl fmt::Debug for StructBytes {
     }
 }
 
-/// A complex number: a C `double _Complex` as it is; of a `float _Complex`, both parts are `float`s.
+/// A complex number with the layout of a C `double _Complex`. For a `float _Complex`, both parts are converted from and to `float`.
 ///
 /// ```
 /// use farcall::{Complex, Value};
@@ -189,10 +189,10 @@ impl fmt::Display for Complex {
     }
 }
 
-/// A C `long double`, whichever format it has here, or a `_Float128`.
+/// A C `long double`, in any platform's format, or a `_Float128`.
 ///
-/// It is held in the largest of the formats, IEEE 754 binary128, which has all values of the others. So nothing is lost on the way from C; on
-/// the way to C, what has more digits than the C type is rounded to the nearest.
+/// It is held as IEEE 754 binary128, the largest of the formats, which has all values of the others. So no digits are lost on the way from C.
+/// On the way to C, a number with more digits than the C type is rounded to the nearest.
 ///
 /// ```
 /// use farcall::LongDouble;
@@ -204,18 +204,18 @@ impl fmt::Display for Complex {
 #[derive(Clone, Copy)]
 pub struct LongDouble(u128);
 
-/// Bits of a fraction in binary128, in the x87's format behind its first bit, and in a `double`.
+/// The bits of a fraction in binary128, in the x87's format after its first bit, and in a `double`.
 const FRACTION: u32 = 112;
 const X87_FRACTION: u32 = 63;
 const DOUBLE_FRACTION: u32 = 52;
 
-/// Exponents that stand for infinity and what is no number, and those of 1.
+/// The exponents of infinity and NaN, and the exponent of 1, in binary128 and in a `double`.
 const SPECIAL: u32 = 0x7fff;
 const BIAS: u32 = 0x3fff;
 const DOUBLE_SPECIAL: u32 = 0x7ff;
 const DOUBLE_BIAS: u32 = 0x3ff;
 
-/// `bits` without the lowest `count`, rounded to the nearest, and to even between two.
+/// `bits` without the lowest `count`, rounded to the nearest, and to even in the middle.
 fn rounded(bits: u128, count: u32) -> u128 {
     let half = 1 << (count - 1);
     let rest = bits & ((1 << count) - 1);
@@ -263,7 +263,8 @@ impl LongDouble {
         LongDouble(sign << 127 | u128::from(exponent) << FRACTION | fraction)
     }
 
-    /// The nearest `double`; the even one between two; an infinity beyond the largest, and zero nearer to that than to the smallest.
+    /// The nearest `double`, or the even one in the middle between two. Infinity if the number is beyond the largest, and zero if it is nearer to
+    /// zero than to the smallest.
     ///
     /// ```
     /// assert_eq!(farcall::LongDouble::from(0.1).to_f64(), 0.1);
@@ -277,18 +278,18 @@ impl LongDouble {
             return f64::from_bits(sign | u64::from(DOUBLE_SPECIAL) << DOUBLE_FRACTION | payload);
         }
         let infinity = u64::from(DOUBLE_SPECIAL) << DOUBLE_FRACTION;
-        // The exponent as a double has it, less than 1 where its number is denormal.
+        // The exponent in a double's representation, less than 1 if the double is denormal.
         let biased = exponent as i32 - (BIAS - DOUBLE_BIAS) as i32;
         let bits = if biased >= DOUBLE_SPECIAL as i32 {
             infinity
         } else if biased > 0 {
-            // A carry out of the fraction is one more in the exponent, up to infinity.
+            // A carry out of the fraction increments the exponent, up to infinity.
             let bits = u128::from(biased as u32) << FRACTION | self.fraction();
             rounded(bits, drop) as u64
         } else {
             let shift = drop + 1 + biased.unsigned_abs();
             match exponent {
-                // A denormal one is nearer to zero than any double.
+                // A denormal binary128 is nearer to zero than to any other double.
                 0 => 0,
                 _ if shift > FRACTION + 2 => 0,
                 _ => rounded(1 << FRACTION | self.fraction(), shift) as u64,
@@ -297,7 +298,7 @@ impl LongDouble {
         f64::from_bits(sign | bits)
     }
 
-    /// The number that lies in `bytes` in a format.
+    /// Loads the number from `bytes` in a format.
     pub(crate) fn load(format: Float, bytes: &[u8; 16]) -> LongDouble {
         let bits = u128::from_le_bytes(*bytes);
         match format {
@@ -308,7 +309,7 @@ impl LongDouble {
         }
     }
 
-    /// The number in a format, and zeros behind it.
+    /// The bytes of the number in a format, followed by zeros.
     pub(crate) fn store(self, format: Float) -> [u8; 16] {
         let bits = match format {
             Float::F128 => self.0,
@@ -319,7 +320,8 @@ impl LongDouble {
         bits.to_le_bytes()
     }
 
-    /// Intel's manual, volume 1, 4.2.2 and 8.2.2: the first bit of the significand is explicit. What the x87 takes for no number is none here.
+    /// Converts from the x87's format (Intel's manual, volume 1, 4.2.2 and 8.2.2). The first bit of the significand is explicit. Encodings that the
+    /// x87 rejects become NaN.
     fn from_x87(bits: u128) -> LongDouble {
         let (sign, exponent) = (bits >> 79 & 1, (bits >> 64) as u32 & SPECIAL);
         let is_normal = bits >> X87_FRACTION & 1 == 1;
@@ -354,7 +356,7 @@ impl From<f64> for LongDouble {
         match (exponent, fraction) {
             (0, 0) => LongDouble::new(sign, 0, 0),
             (0, _) => {
-                // The first bit that is set becomes the one that is not written.
+                // The highest set bit becomes the implicit one.
                 let shift = fraction.leading_zeros() - (63 - DOUBLE_FRACTION);
                 let fraction = widened << shift & ((1 << FRACTION) - 1);
                 LongDouble::new(sign, BIAS - DOUBLE_BIAS + 1 - shift, fraction)
@@ -365,7 +367,7 @@ impl From<f64> for LongDouble {
     }
 }
 
-/// As numbers are: zeros are equal whatever their signs, and what is no number equals nothing.
+/// Compares as numbers: zeros are equal regardless of their signs, and NaN equals nothing.
 impl PartialEq for LongDouble {
     fn eq(&self, other: &LongDouble) -> bool {
         let are_zero = (self.0 | other.0) << 1 == 0;
@@ -373,7 +375,7 @@ impl PartialEq for LongDouble {
     }
 }
 
-/// The nearest `double`'s text.
+/// Shows the nearest `double`.
 impl fmt::Display for LongDouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.to_f64().fmt(f)

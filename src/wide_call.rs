@@ -1,4 +1,4 @@
-//! Calls and callbacks with values that take more than one slot, and calls with values behind pointers.
+//! Calls and callbacks with values that take more than one slot, and calls with pointers to the arguments.
 
 use crate::error::{OutOfMemory, Result};
 use crate::signature::Inner;
@@ -13,14 +13,14 @@ use std::ffi::c_void;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-/// Slots of short argument lists lie on the stack.
+/// The most slots of an argument list that are kept on the stack.
 const INLINE_SLOTS: usize = 32;
 
-/// Calls a function by `call`, which gets the slots of the arguments and room for the result, and says whether it was called. `store` stores an
-/// argument of that number in its slots. `None` if it was not called.
+/// Calls a function by `call`, which gets the slots of the arguments and room for the result, and returns whether it called the function. `store`
+/// stores an argument, given by its index, in its slots. Returns `None` if the function was not called.
 ///
 /// # Safety
-/// * If it was called, there is a result of the signature's type in the room.
+/// * If `call` returns true, there is a result of the signature's type in the room.
 /// * There are as many values as parameters, which are those of the signature.
 pub(crate) unsafe fn call(
     compiled: &Compiled,
@@ -61,8 +61,8 @@ pub(crate) unsafe fn call(
 /// Calls a function with pointers to its arguments.
 ///
 /// # Safety
-/// * As for [`Function::call_pointers`](crate::Function::call_pointers), the signature being this; there are as many pointers as arguments. A result that is narrower than
-///   a word has room for one.
+/// * As for [`Function::call_pointers`](crate::Function::call_pointers), with this signature; there are as many pointers as arguments. A result
+///   that is narrower than a word has room for a whole word.
 pub(crate) unsafe fn call_with_pointers(
     compiled: &Compiled,
     target: *const c_void,
@@ -75,12 +75,12 @@ pub(crate) unsafe fn call_with_pointers(
         result: *mut c_void,
     );
     match compiled.serve(Direction::Call, Endpoint::Pointers) {
-        // SAFETY: a trampoline on pointers is such a function, made for this signature, and the call is one of it, by the contract of
-        // this function.
+        // SAFETY: a trampoline on pointers has this function type and is made for this signature, and the arguments fit the signature, by the
+        // contract of this function.
         Served::Code(start) => unsafe {
             std::mem::transmute::<NonNull<u8>, Call>(start)(target, args, result);
         },
-        // SAFETY: the call is one of this signature, by the contract of this function.
+        // SAFETY: the arguments and the result fit this signature, by the contract of this function.
         Served::Plan | Served::PlanForGood => unsafe {
             let args = Pointers(args);
             interp::call(compiled.plan(), target, args, result, std::ptr::null());
@@ -88,7 +88,7 @@ pub(crate) unsafe fn call_with_pointers(
     }
 }
 
-/// The arguments of a call, each behind a pointer.
+/// The arguments of a call, as pointers to their values.
 struct Pointers(*const *const c_void);
 
 impl Arguments for Pointers {
@@ -106,7 +106,7 @@ impl Arguments for Pointers {
 struct Room {
     inline: [u128; 4],
     large: Vec<u128>,
-    /// Where in the large room it begins, in words.
+    /// The offset of the result in the large room, in words.
     first: usize,
 }
 
@@ -143,7 +143,7 @@ pub(crate) fn run(
 ) {
     let load = |param: &Param| {
         let from = &slots[param.first as usize..];
-        // SAFETY: the slots are the signature's.
+        // SAFETY: the slots are those of the signature's arguments.
         unsafe { slots::load(param, from.as_ptr().cast()) }
     };
     let args = try_collect_all(inner.params.iter().map(load));

@@ -1,12 +1,12 @@
-//! Numbers too large for a `float`, and their text.
+//! Numbers that are too large for a `float`, and their text.
 //!
-//! The standard library's formatting of floating-point numbers is for all of them, and takes 20 kB of whatever is linked with it. These are
-//! integers, all of them, of at most 309 digits.
+//! The standard library's formatting handles all floating-point numbers, and adds 20 kB to a program. The numbers here are all integers, of at
+//! most 309 digits.
 
 use std::cmp::Ordering;
 use std::fmt::{self, Write};
 
-/// A finite number that no `float` comes near. It is shown as `{:e}` shows it: by the fewest digits that tell it from all others.
+/// A finite number beyond the range of `float`. Its text is that of `{:e}`: the fewest digits that tell it from all other numbers.
 ///
 /// ```
 /// use farcall_cdecl::BeyondFloat;
@@ -17,19 +17,19 @@ use std::fmt::{self, Write};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BeyondFloat(f64);
 
-/// Room for the digits of the largest, and one.
+/// Room for the digits of the largest number, and one more.
 const DIGITS: usize = 310;
 
-/// Digits that tell any two numbers apart.
+/// The number of digits that tells any two numbers apart.
 const MOST_SHOWN: usize = 17;
 
-/// The bits behind a number's first one.
+/// The number of bits after the implicit first one.
 const FRACTION: u32 = 52;
 
 type Digits = [u8; DIGITS];
 
 impl BeyondFloat {
-    /// The number, if it is one of them.
+    /// The number, if it is beyond the range of `float` and finite.
     pub fn new(number: f64) -> Option<BeyondFloat> {
         let is_beyond = number.is_finite() && (number as f32).is_infinite();
         is_beyond.then_some(BeyondFloat(number))
@@ -40,7 +40,7 @@ impl BeyondFloat {
         self.0
     }
 
-    /// The digits of the number with the fewest of them, and zeros behind these, that no other is nearer to.
+    /// The shortest digits, followed by zeros, that identify the number: no other number is nearer to them.
     fn shortest(self) -> Digits {
         let bits = self.0.to_bits();
         let fraction = bits & ((1 << FRACTION) - 1);
@@ -52,7 +52,7 @@ impl BeyondFloat {
         let [low, high] = [4 * mantissa - below, 4 * mantissa + 2].map(|end| digits(end, shift));
         let is_near = |candidate: &Digits| match (candidate.cmp(&low), candidate.cmp(&high)) {
             (Ordering::Greater, Ordering::Less) => true,
-            // What lies halfway between two numbers is rounded to the even one.
+            // The middle between two numbers is rounded to the even one.
             (Ordering::Equal, _) | (_, Ordering::Equal) => mantissa.is_multiple_of(2),
             _ => false,
         };
@@ -78,9 +78,9 @@ fn first_of(digits: &Digits) -> usize {
     digits.iter().position(|digit| *digit != 0).unwrap_or(0)
 }
 
-/// The digits of `number` with `shift` zero bits behind it.
+/// The digits of `number << shift`.
 fn digits(number: u64, shift: u32) -> Digits {
-    // The largest has 1,024 bits.
+    // The largest number has 1,024 bits.
     let mut words = [0_u32; 34];
     let (word, bit) = ((shift / 32) as usize, shift % 32);
     let shifted = u128::from(number) << bit;
@@ -155,7 +155,7 @@ mod tests {
             2f64.powi(1001),
             f64::MAX,
         ];
-        // Any numbers: the largest bits of a product that overflows.
+        // Arbitrary numbers: the highest bits of a product that overflows.
         let any = (0..2_000_u64).map(|n| {
             let exponent = 1023 + 129 + n % 894;
             f64::from_bits(exponent << 52 | n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 12)

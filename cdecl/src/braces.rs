@@ -1,6 +1,6 @@
-//! Structs by value among the letters: `{id}` is `struct { int; double; }`.
+//! Structs by value in type codes: `{id}` is `struct { int; double; }`.
 //!
-//! Within braces a decimal number repeats what follows it, a letter or braces: `{3h}` is `struct { short v[3]; }`. Members lie as C lays them out.
+//! Within braces, a decimal number repeats the letter or the braces after it: `{3h}` is `struct { short v[3]; }`. The layout is that of C.
 
 use crate::code::{TypeCode, misplaced};
 use crate::error::{Error, Result};
@@ -9,7 +9,7 @@ use farcall_arch::structs::{MAX_ALIGN, MAX_DEPTH, MAX_SIZE};
 use farcall_arch::{Member, Struct, StructError, Type};
 use farcall_memory::{TryVec, try_string};
 
-/// A struct as codes have it: its text, braces included, and its shape.
+/// A struct in type codes: its text, with the braces, and its type.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StructCode {
     text: String,
@@ -17,7 +17,7 @@ pub struct StructCode {
 }
 
 impl StructCode {
-    /// Reads the braces that `text` begins with, and says how many bytes they take.
+    /// Reads the braces at the start of `text`, and returns the struct with the number of bytes that were read.
     ///
     /// # Errors
     /// [`Error::UnknownMember`], [`Error::Repeats`], [`Error::OpenBraces`] and [`Error::Struct`].
@@ -32,18 +32,18 @@ impl StructCode {
         Ok((StructCode { text, ty }, len))
     }
 
-    /// Its codes, with the braces.
+    /// The codes, with the braces.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Its shape in this process: always [`Type::Struct`].
+    /// The C type on this platform: always a [`Type::Struct`].
     pub fn ty(&self) -> &Type {
         &self.ty
     }
 }
 
-/// One code, as it stands by itself.
+/// A single code.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
     /// A letter.
@@ -53,10 +53,10 @@ pub enum Code {
 }
 
 impl Code {
-    /// The code that `text` consists of.
+    /// Reads `text` as a single code.
     ///
     /// # Errors
-    /// Those of [`TypeCode::parse`], and those of braces: see [`crate::Codes::parse`].
+    /// Those of [`TypeCode::parse`], and the errors of braces: see [`crate::Codes::parse`].
     pub fn parse(text: &str, position: Position) -> Result<Code> {
         if text.as_bytes().first() != Some(&b'{') {
             return Ok(Code::Letter(TypeCode::parse(text, position)?));
@@ -80,7 +80,7 @@ impl Code {
         Code::parse(text, Position::Variable)
     }
 
-    /// How values are treated.
+    /// The kind of the values.
     pub fn kind(&self) -> Kind {
         match self {
             Code::Letter(code) => code.kind(),
@@ -88,7 +88,7 @@ impl Code {
         }
     }
 
-    /// The shape.
+    /// The C type.
     pub fn ty(&self) -> Type {
         match self {
             Code::Letter(code) => code.ty(),
@@ -97,17 +97,17 @@ impl Code {
     }
 }
 
-/// The rest of a text that begins within braces.
+/// A reader for the rest of a text, from within braces.
 struct Reader<'t> {
     rest: &'t str,
     position: Position,
 }
 
-/// A structure of more bytes is in memory in every convention, whatever its members are (psABI 3.2.3; AAPCS64 6.8.2 B.4; Microsoft's from 8
-/// on). So as many members are enough to tell, besides those that decide its alignment.
+/// Every convention passes a structure of more bytes in memory, regardless of its members (psABI 3.2.3; AAPCS64 6.8.2 B.4; Microsoft's from 8
+/// on). So this many members are enough, besides those that decide the alignment.
 const LARGE: usize = 64;
 
-/// What has been read of a structure.
+/// The members of a structure that have been read.
 #[derive(Default)]
 struct Members {
     members: Vec<Member>,
@@ -116,11 +116,11 @@ struct Members {
 }
 
 impl Members {
-    /// `count` of one type, one after the other.
+    /// Adds `count` consecutive members of one type.
     fn add(&mut self, count: u32, ty: Type) -> std::result::Result<(), StructError> {
         let (size, align) = (u64::from(ty.size()), u64::from(ty.align()));
         let first = self.end.next_multiple_of(align);
-        // Neither the end so far nor a type is larger than MAX_SIZE, and no count is.
+        // No overflow: the end so far, the type and the count are each at most MAX_SIZE.
         let end = first + size * u64::from(count);
         if end > u64::from(MAX_SIZE) {
             return Err(StructError::TooLarge { got: end });
@@ -147,7 +147,7 @@ impl Members {
 }
 
 impl Reader<'_> {
-    /// Members up to the brace that closes them, which it takes.
+    /// Reads members up to the closing brace, and the brace.
     fn members(&mut self, depth: u32) -> Result<Type> {
         if depth > MAX_DEPTH {
             return Err(self.fault(StructError::TooDeep));
@@ -175,7 +175,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The number that comes next, if one does.
+    /// Reads the next number, if there is one.
     fn count(&mut self) -> Result<Option<u32>> {
         let end = self.rest.bytes().take_while(u8::is_ascii_digit).count();
         let (digits, rest) = self.rest.split_at(end);

@@ -1,4 +1,4 @@
-//! One type, as a letter of a signature string spells it.
+//! The letters of a signature string, one per type.
 
 use crate::error::{Error, Result};
 use crate::kind::{Kind, Position};
@@ -6,7 +6,7 @@ use farcall_arch::{Scalar, Type};
 use farcall_memory::try_string;
 use std::ffi::c_long;
 
-/// One letter of a signature string, known to be one. In [`crate::Codes`], one stands for a struct's braces as well: its letter is `{`, its kind
+/// A valid letter of a signature string. In [`crate::Codes`], one also stands for a struct in braces, with the letter `{` and the kind
 /// [`Kind::Struct`].
 ///
 /// ```
@@ -19,19 +19,19 @@ use std::ffi::c_long;
 pub struct TypeCode {
     letter: u8,
     kind: Kind,
-    /// The shape of what has one of a register's.
+    /// The type as a scalar; `None` if it does not fit one register.
     scalar: Option<Scalar>,
-    /// The row of [`NARROW`] that tells its range; 0 for what fills a slot, or is no integer.
+    /// The row of [`NARROW`] with its range; 0 for a type that fills a slot, or is not an integer.
     narrow: u8,
 }
 
-/// The integers that are narrower than a slot, as a slot holds them, extended to all 64 bits: `word` is one of the type if
-/// `word + half <= range`, with the sum taken without its carry.
+/// The range of an integer that is narrower than a slot and is extended to the slot's 64 bits: `word` is in range if
+/// `word + half <= range`, where the sum wraps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Narrow {
-    /// How many of them are negative.
+    /// The number of negative values.
     pub half: u64,
-    /// How many there are, less one.
+    /// The number of values, less one.
     pub range: u64,
 }
 
@@ -53,7 +53,7 @@ const NARROW: [Narrow; 8] = {
 };
 
 impl TypeCode {
-    /// What stands for a struct's braces.
+    /// The code for a struct in braces.
     pub(crate) const STRUCT: TypeCode = TypeCode {
         letter: b'{',
         kind: Kind::Struct,
@@ -61,7 +61,7 @@ impl TypeCode {
         narrow: 0,
     };
 
-    /// What a letter stands for in this process: `long` has the width that its compilers give it.
+    /// The description of a letter on this platform, whose compilers give `long` its width.
     const fn described(letter: u8) -> Option<TypeCode> {
         const LONG_IS_64: bool = size_of::<c_long>() == 8;
         use Scalar::{F32, F64, I8, I16, I32, I64, U8, U16, U32, U64};
@@ -103,14 +103,14 @@ impl TypeCode {
         })
     }
 
-    /// The code that `letter` is, if it is one.
+    /// The code for `letter`, if it is a type code.
     #[inline]
     pub fn new(letter: char) -> Option<TypeCode> {
         let row = (letter as usize).checked_sub(FIRST as usize)?;
         *CODES.get(row)?
     }
 
-    /// The same where there has to be one.
+    /// The code for a letter, or an error if it is not a type code.
     pub(crate) fn known(got: char, position: Position) -> Result<TypeCode> {
         match TypeCode::new(got) {
             Some(code) => Ok(code),
@@ -118,10 +118,10 @@ impl TypeCode {
         }
     }
 
-    /// The code that `text` consists of.
+    /// Reads `text` as a single code.
     ///
     /// # Errors
-    /// [`Error::NotOneCode`] unless it is one letter, [`Error::UnknownCode`] for another letter.
+    /// [`Error::NotOneCode`] unless the text is one letter; [`Error::UnknownCode`] for a letter that is not a code.
     pub fn parse(text: &str, position: Position) -> Result<TypeCode> {
         let mut letters = text.chars();
         match (letters.next(), letters.next()) {
@@ -150,7 +150,7 @@ impl TypeCode {
         char::from(self.letter)
     }
 
-    /// How values are treated.
+    /// The kind of the values.
     #[inline]
     pub fn kind(self) -> Kind {
         self.kind
@@ -165,31 +165,31 @@ impl TypeCode {
         }
     }
 
-    /// The C type's shape in this process: `long` has the width that its compilers give it. Of a struct it is [`Type::Void`]: the shape is
-    /// [`crate::Codes::structure`]'s.
+    /// The C type on this platform, whose compilers give `long` its width. For a struct it is [`Type::Void`]: [`crate::Codes::structure`]
+    /// has the type.
     #[inline]
     pub fn ty(self) -> Type {
         self.scalar.map_or(Type::Void, Type::Scalar)
     }
 
-    /// The same of what fits one register; `None` for `v` and for structs.
+    /// The C type as a scalar; `None` for `v` and for structs.
     #[inline]
     pub fn scalar(self) -> Option<Scalar> {
         self.scalar
     }
 }
 
-/// A pointer's shape.
+/// The scalar of a pointer.
 const POINTER: Option<Scalar> = match Type::POINTER {
     Type::Scalar(scalar) => Some(scalar),
     _ => None,
 };
 
-/// The letters from the first that may be one to the last.
+/// The first and the last letter that may be a code.
 const FIRST: u8 = b'A';
 const LAST: u8 = b'z';
 
-/// What these are, by their place among them.
+/// The codes of the letters from `FIRST` to `LAST`.
 static CODES: [Option<TypeCode>; (LAST - FIRST) as usize + 1] = {
     let mut codes = [None; (LAST - FIRST) as usize + 1];
     let mut letter = FIRST;

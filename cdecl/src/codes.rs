@@ -1,7 +1,7 @@
-//! The letters of MicroPython's `ffi` module, and the signatures they spell.
+//! Signatures in the letters of MicroPython's `ffi` module.
 //!
-//! One letter is one type, and so are braces. [`TypeCode`] says of each what C type it stands for and how a value of it is treated
-//! ([`Kind`]). What a shape looks like in registers is `farcall_arch`'s matter.
+//! One letter is one type, and so is a struct in braces. [`TypeCode`] gives a letter's C type and the [`Kind`] of its values.
+//! `farcall_arch` assigns the types to registers.
 
 use crate::braces::{Code, StructCode};
 use crate::code::{TypeCode, misplaced};
@@ -12,17 +12,17 @@ use farcall_arch::{Scalar, Signature, SignatureError, Type};
 use farcall_memory::{OutOfMemory, TryVec, try_collect, try_with_capacity};
 use std::fmt;
 
-/// Stands in a string of argument codes where a variadic function's prototype has its `...`.
+/// The mark in a string of argument codes that stands for the `...` of a variadic function's prototype.
 ///
 /// ```
 /// assert_eq!(farcall_cdecl::VARIADIC, '.');
 /// ```
 pub const VARIADIC: char = '.';
 
-/// The argument codes of a function whose prototype has `(void)`; no codes at all say the same.
+/// The argument codes of a function whose prototype has `(void)`. An empty string means the same.
 const NO_ARGUMENTS: &str = "v";
 
-/// Which way values go: it decides which codes make sense where.
+/// The direction of calls. It decides which codes are allowed where.
 ///
 /// ```
 /// use farcall_cdecl::{Codes, Role};
@@ -33,9 +33,9 @@ const NO_ARGUMENTS: &str = "v";
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// We call C.
+    /// A function of C that is called from here.
     Function,
-    /// C calls us.
+    /// A function that C calls.
     Callback,
 }
 
@@ -55,19 +55,19 @@ pub struct Codes {
     pub ret: TypeCode,
     /// The arguments' codes, variadic ones included.
     pub args: Vec<TypeCode>,
-    /// How many arguments come before the [`VARIADIC`] mark, if there is one.
+    /// The number of arguments before the [`VARIADIC`] mark, if there is one.
     pub fixed: Option<usize>,
-    /// The structs among them, with their places: 0 for the result, from 1 on for the arguments. In the order of the places.
+    /// The structs among the types, sorted by their places: 0 for the result, from 1 on for the arguments.
     structs: Vec<(usize, StructCode)>,
 }
 
 impl Codes {
-    /// Reads a result code and a string of argument codes. A [`VARIADIC`] mark among these stands where the function's
-    /// prototype has its `...`, and a `v` alone is C's `(void)`.
+    /// Reads a result code and a string of argument codes. A [`VARIADIC`] mark among the arguments stands for the `...` of the
+    /// function's prototype, and a `v` alone for C's `(void)`.
     ///
     /// # Errors
-    /// These of [`crate::Error`]: `UnknownCode`; `NotOneCode`; `MisplacedCode` for `v` as one of several arguments, and for a mark in a
-    /// callback, which could not know what it was called with; of braces, `UnknownMember`, `Repeats`, `OpenBraces` and `Struct`;
+    /// Variants of [`crate::Error`]: `UnknownCode`; `NotOneCode`; `MisplacedCode` for `v` as one of several arguments, and for a mark in a
+    /// callback, which could not know its arguments; for braces, `UnknownMember`, `Repeats`, `OpenBraces` and `Struct`;
     /// `Signature` for a variadic argument of a type that C promotes.
     pub fn parse(ret: &str, args: &str, role: Role) -> Result<Codes> {
         let args = if args == NO_ARGUMENTS { "" } else { args };
@@ -96,7 +96,7 @@ impl Codes {
                     return Err(misplaced(VARIADIC, position, "an argument of a callback"));
                 }
                 '{' => {
-                    // One byte back: the brace is part of it.
+                    // One byte back: the text includes the opening brace.
                     let text = &args[args.len() - rest.as_str().len() - 1..];
                     let (structure, len) = StructCode::parse(text, position)?;
                     rest = text[len..].chars();
@@ -110,7 +110,7 @@ impl Codes {
         Ok(codes)
     }
 
-    /// Refuses what C promotes among the arguments that no parameter is there for.
+    /// Refuses variadic arguments of types that C promotes.
     fn expect_promoted(&self) -> Result<()> {
         let Some(fixed) = self.fixed else {
             return Ok(());
@@ -125,7 +125,7 @@ impl Codes {
         }
     }
 
-    /// The struct at that place, if there is one.
+    /// The struct at `position`, if there is one.
     pub fn structure(&self, position: Position) -> Option<&StructCode> {
         let place = match position {
             Position::Result => 0,
@@ -138,7 +138,7 @@ impl Codes {
         Some(&self.structs[found.ok()?].1)
     }
 
-    /// The shape of the value at that place, which has one of these codes.
+    /// The type of the value at `position`.
     pub fn ty(&self, position: Position) -> Type {
         let code = match position {
             Position::Argument(index) => self.args.get(index),
@@ -151,7 +151,7 @@ impl Codes {
         }
     }
 
-    /// The same as conventions see it. A letter's needs no list of types.
+    /// The type in the form that conventions use. A letter's needs no list of types.
     fn shape(&self, code: TypeCode, position: Position) -> Shape {
         match code.scalar() {
             Some(scalar) => Shape::Scalar(scalar),
@@ -159,21 +159,21 @@ impl Codes {
         }
     }
 
-    /// The result as conventions see it.
+    /// The result in the form that conventions use.
     pub fn ret_shape(&self) -> Shape {
         self.shape(self.ret, Position::Result)
     }
 
-    /// The arguments as conventions see them.
+    /// The arguments in the form that conventions use.
     pub fn arg_shapes(&self) -> impl ExactSizeIterator<Item = Shape> {
         let args = self.args.iter().enumerate();
         args.map(|(index, code)| self.shape(*code, Position::Argument(index)))
     }
 
-    /// Refuses structs, for those who treat values of one slot only: `role` says what they cannot be.
+    /// Refuses structs, for callers that support only values of one slot. `role` is the role that a struct cannot have.
     ///
     /// # Errors
-    /// [`Error::MisplacedCode`](crate::Error::MisplacedCode) for the first of them.
+    /// [`Error::MisplacedCode`](crate::Error::MisplacedCode) for the first struct.
     pub fn expect_no_structs(&self, role: &'static str) -> Result<()> {
         match self.structs.first() {
             None => Ok(()),
@@ -185,10 +185,10 @@ impl Codes {
         }
     }
 
-    /// The signature they spell.
+    /// Makes the signature.
     ///
     /// # Errors
-    /// [`Error::Signature`](crate::Error::Signature) for too many arguments, and for a variadic one of a type that C promotes.
+    /// [`Error::Signature`](crate::Error::Signature) for too many arguments, and for a variadic argument of a type that C promotes.
     pub fn signature(&self) -> Result<Signature> {
         let mut args = try_collect(self.args.iter().map(|code| code.ty()))?;
         let mut ret = self.ret.ty();
@@ -205,7 +205,7 @@ impl Codes {
         })
     }
 
-    /// The arguments' letters, with the mark.
+    /// The codes of the arguments, with the mark.
     ///
     /// # Errors
     /// [`OutOfMemory`].
@@ -220,7 +220,7 @@ impl Codes {
         Ok(text)
     }
 
-    /// Shows the arguments' codes to `show` one by one, and the mark.
+    /// Passes the codes of the arguments and the mark to `show`, one by one.
     fn each_arg(&self, mut show: impl FnMut(&str) -> fmt::Result) -> fmt::Result {
         for (index, code) in self.args.iter().enumerate() {
             if self.fixed == Some(index) {

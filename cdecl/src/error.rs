@@ -1,6 +1,6 @@
-//! Everything that can be wrong with codes and with the values for them, and all texts that say so.
+//! The errors of type codes and of values for them, with their messages.
 //!
-//! A text names the place, then what was expected, then what was found.
+//! A message names the place, then what was expected, then what was found.
 
 use crate::beyond::BeyondFloat;
 use crate::kind::{ALL_CODES, Kind, Position};
@@ -10,7 +10,7 @@ use farcall_arch::structs::MAX_SIZE;
 /// A `Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What went wrong.
+/// An error in type codes, or in a value for one.
 ///
 /// ```
 /// use farcall_cdecl::{Codes, Error, Role};
@@ -21,100 +21,100 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A letter that is no type code.
+    /// A letter that is not a type code.
     #[error("{position}: expected one of the type codes {ALL_CODES}, got '{got}'")]
     UnknownCode {
-        /// Where it stands.
+        /// The place of the code.
         position: Position,
         /// The letter.
         got: char,
     },
-    /// A type code in a place where it means nothing.
+    /// A type code in a place where it is not allowed.
     #[error("{position}: '{code}' is no type for {role}")]
     MisplacedCode {
-        /// Where it stands.
+        /// The place of the code.
         position: Position,
         /// The letter.
         code: char,
-        /// What it cannot be.
+        /// The role that it cannot have.
         role: &'static str,
     },
-    /// No code, or several, where one was due.
+    /// No code, or several, where one is expected.
     #[error("{position}: expected one type code, got {got:?}")]
     NotOneCode {
-        /// Where it stands.
+        /// The place of the code.
         position: Position,
-        /// What stands there.
+        /// The text that was found.
         got: String,
     },
-    /// What is no code within braces.
+    /// A character that is not a code within braces.
     #[error("{position}: expected a number, '{{', or one of the codes {}, got '{got}'", ALL_CODES.strip_prefix("v ").unwrap_or(ALL_CODES))]
     UnknownMember {
-        /// Where the braces stand.
+        /// The place of the braces.
         position: Position,
         /// The letter.
         got: char,
     },
-    /// A number of members that no structure has.
+    /// A number of members that no structure can have.
     #[error("{position}: expected a number of members from 1 to {MAX_SIZE}, got {got}")]
     Repeats {
-        /// Where the braces stand.
+        /// The place of the braces.
         position: Position,
         /// The number.
         got: String,
     },
-    /// Braces that do not end.
+    /// Braces without a closing brace.
     #[error("{position}: '{{' is never closed")]
     OpenBraces {
-        /// Where they stand.
+        /// The place of the braces.
         position: Position,
     },
-    /// Braces whose members make no structure.
+    /// Braces whose members do not make a valid structure.
     #[error("{position}: {source}")]
     Struct {
-        /// Where they stand.
+        /// The place of the braces.
         position: Position,
-        /// Why not.
+        /// The reason.
         source: StructError,
     },
-    /// Types that make no signature.
+    /// Types that do not make a valid signature.
     #[error(transparent)]
     Signature(#[from] farcall_arch::SignatureError),
-    /// There is no memory for it.
+    /// There is not enough memory.
     #[error(transparent)]
     OutOfMemory(#[from] farcall_memory::OutOfMemory),
-    /// A value of another kind than its code wants.
+    /// A value of another kind than its code expects.
     #[error("{position}: expected '{code}' ({}), got {got}", kind.wanted())]
     WrongKind {
-        /// Which value.
+        /// The place of the value.
         position: Position,
         /// Its code.
         code: char,
         /// The code's kind.
         kind: Kind,
-        /// What came.
+        /// The value that was found.
         got: String,
     },
     /// A number beyond its type's range.
     #[error("{position}: expected '{code}' ({min}..={max}), got {got}")]
     OutOfRange {
-        /// Which value.
+        /// The place of the value.
         position: Position,
         /// Its code.
         code: char,
-        /// The least value.
+        /// The smallest value in range.
         min: i128,
-        /// The greatest value.
+        /// The largest value in range.
         max: i128,
-        /// What came.
+        /// The value that was found.
         got: String,
     },
-    /// A finite number that no `float` comes near.
+    /// A finite number beyond the range of `float`.
     #[error("{position}: expected 'f' (a number in the range of float), got {got}")]
     FloatRange {
-        /// Which value.
+        /// The place of the value.
         position: Position,
-        /// What came.
+        /// The value that was found.
         got: BeyondFloat,
     },
 }

@@ -1,11 +1,11 @@
-//! How values are treated, and how messages name their places.
+//! The kinds of values, and the names of their places in messages.
 
 use std::fmt;
 
-/// Every code, for messages.
+/// All codes, for messages.
 pub(crate) const ALL_CODES: &str = "v b B h H i I l L q Q f d p P s S O C";
 
-/// How values of a type code are treated by an interpreter. The numbers are part of the C interface (ORDER farcall_kind).
+/// The kind of a type code's values for an interpreter. The numbers are part of the C interface (ORDER farcall_kind).
 ///
 /// ```
 /// use farcall_cdecl::{Kind, TypeCode};
@@ -41,7 +41,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind of value that is wanted for it, for messages.
+    /// A description of the values of this kind, for messages.
     pub(crate) fn wanted(self) -> &'static str {
         match self {
             Kind::Void => "nothing",
@@ -55,7 +55,7 @@ impl Kind {
         }
     }
 
-    /// Whether a value is a pointer of some sort, a word without a sign.
+    /// Whether a value is a pointer of any kind, which is an unsigned word.
     #[inline]
     pub fn is_word(self) -> bool {
         match self {
@@ -67,7 +67,7 @@ impl Kind {
     }
 }
 
-/// Which value of a signature a message is about.
+/// The value of a signature that a message is about.
 ///
 /// ```
 /// assert_eq!(farcall_cdecl::Position::Argument(0).to_string(), "argument 1");
@@ -77,7 +77,7 @@ impl Kind {
 pub enum Position {
     /// The result.
     Result,
-    /// An argument, the first being 0; shown counted from 1.
+    /// An argument, counted from 0. Messages count from 1.
     Argument(usize),
     /// A variable.
     Variable,

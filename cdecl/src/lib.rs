@@ -1,7 +1,7 @@
-//! How a C signature is written, and what it says: type codes, one letter a type.
+//! Readers for C signatures: type codes with one letter per type, and C declarations.
 //!
-//! Text becomes a [`farcall_arch::Signature`] here, and an error names the place in the text. Nothing here asks the operating
-//! system, calls a function, or looks at memory.
+//! The crate turns text into a [`farcall_arch::Signature`]; an error names the place in the text. The crate makes no system calls,
+//! calls no C functions, and does not access raw memory.
 #![forbid(unsafe_code)]
 
 mod beyond;

@@ -1,6 +1,6 @@
-//! Numbers into slots: the one place where a number is checked against the range of its type.
+//! Conversion of numbers to slots. This is the only place where a number is checked against the range of its type.
 //!
-//! A slot is eight bytes. An integer lies in it extended to all 64 bits by the sign of its type, a `float` in the low four bytes.
+//! A slot has eight bytes. An integer is sign- or zero-extended to 64 bits, as its type demands; a `float` is in the low four bytes.
 
 use crate::beyond::BeyondFloat;
 use crate::code::TypeCode;
@@ -27,7 +27,7 @@ pub fn integer_to_slot(value: i128, code: TypeCode, position: Position) -> Resul
     Ok(value as u64)
 }
 
-/// The slot of a number that must be within the range of `float`, to which it is rounded. Infinities are.
+/// The slot of a number that is rounded to `float` and must be within its range. Infinities are in range.
 ///
 /// # Errors
 /// [`Error::FloatRange`].

@@ -75,10 +75,10 @@ pub fn run(args: &Args) -> Result<()> {
         typed.push(value.map_err(|misfit| misplaced(&prototype, index, param, misfit))?);
     }
     let function = function(&args.library, &prototype, &args.declare)?;
-    // SAFETY: the user says that the prototype is the function's, and that it takes these values. What they point to lives in `values`.
+    // SAFETY: the user states that the prototype is the function's, and that it takes these values. The memory they point to is in `values`.
     let result = unsafe { function.call(&typed) }.map_err(Failure::of)?;
     flush_c();
-    // SAFETY: as above, the result is what the prototype says: where that is a string's address, there is a string.
+    // SAFETY: as above, the result has the prototype's type: if that is a string's address, there is a string.
     if let Some(text) = unsafe { told(&prototype, &result) } {
         print(&format!(
             "{text}
@@ -88,7 +88,7 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The words of the arguments, of which there are as many as there should be. Each behind the `...` gets a type.
+/// Checks the number of arguments, and gives each argument after the `...` a type. Returns the arguments' words.
 fn typed(prototype: &mut Prototype, words: &[String]) -> Result<Vec<String>> {
     let (got, wanted) = (words.len(), prototype.params.len());
     let has_types = wanted > prototype.fixed;
@@ -125,7 +125,7 @@ fn cast(word: &str) -> Option<(&str, &str)> {
     Some((rest[..end].trim(), rest[end + 1..].trim()))
 }
 
-/// The type of a value behind the `...` that does not say its own.
+/// The type of a value after the `...` that has no cast.
 fn guessed(word: &str) -> &'static str {
     let is_quoted = word.len() > 1 && word.starts_with('\'') && word.ends_with('\'');
     let digits = word.trim_start_matches(['-', '+']);
@@ -205,7 +205,7 @@ fn value_of(
     })
 }
 
-/// The declaration with a caret below the argument that is wrong.
+/// The error for a wrong argument: the declaration with a caret below it.
 fn misplaced(prototype: &Prototype, index: usize, param: &Param, misfit: Misfit) -> Failure {
     let declared = prototype.declared(param);
     let Misfit { wanted, got, hint } = misfit;
@@ -233,19 +233,19 @@ fn function(library: &str, prototype: &Prototype, declare: &str) -> Result<Funct
         .map_err(Failure::of)
 }
 
-/// What C has printed so far comes ahead of the result.
+/// Flushes C's output, so that it appears before the result.
 fn flush_c() {
-    // SAFETY: C's own function, which takes NULL for all of its streams.
+    // SAFETY: this is C's own fflush(), which takes NULL for all streams.
     let flushed = unsafe {
         Library::this()
             .and_then(|this| this.function("int fflush(void *)"))
             .and_then(|fflush| fflush.call(&[std::ptr::null_mut::<u8>().into()]))
     };
-    // Where there is none, nothing of C's is waiting.
+    // If there is no such function, there is no output of C's to flush.
     drop(flushed);
 }
 
-/// A result as text; none for `void`.
+/// The text of a result; `None` for `void`.
 ///
 /// # Safety
 /// * As for [`shown`].

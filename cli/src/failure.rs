@@ -1,4 +1,4 @@
-//! What ends a command early: its words, and the exit code that goes with them.
+//! Errors that end a command: the message, and the exit code.
 
 use std::fmt::{self, Display};
 use std::io::Write;
@@ -6,30 +6,30 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 
-/// What exit codes mean; the help and `docs/cli.md` say the same.
+/// The exit codes. The help and `docs/cli.md` list the same.
 pub const FAILED: u8 = 1;
 pub const USAGE: u8 = 2;
 
 /// A `Result` with this program's [`Failure`].
 pub type Result<T> = std::result::Result<T, Failure>;
 
-/// Why a command does not go on.
+/// The reason why a command stops.
 #[derive(Debug)]
 pub struct Failure {
     code: u8,
     message: String,
-    /// Lines of source with a caret below, and what else belongs to the message.
+    /// Further lines of the message, such as a line of source with a caret below it.
     detail: Option<String>,
     hint: Option<String>,
 }
 
 impl Failure {
-    /// What the user asked for went wrong: a library, a call, a file.
+    /// A failure of the operation: a library, a call, a file.
     pub fn of(message: impl Display) -> Failure {
         Failure::new(FAILED, message)
     }
 
-    /// What the user typed makes no sense.
+    /// A failure of the command line: the user's input is not valid.
     pub fn usage(message: impl Display) -> Failure {
         Failure::new(USAGE, message)
     }
@@ -57,7 +57,7 @@ impl Failure {
         }
     }
 
-    /// An error of C text: what is wrong, and then the line with its caret.
+    /// An error in C text: the fault, and then the line with a caret.
     pub fn of_c(what: &str, error: &farcall_cdecl::c::Error) -> Failure {
         let text = error.to_string();
         let (message, excerpt) = text.split_once('\n').unwrap_or((&text, ""));
@@ -68,7 +68,7 @@ impl Failure {
         }
     }
 
-    /// Writes it where errors go, in colour if that is a terminal, and gives the exit code.
+    /// Writes it to standard error, in colour on a terminal, and returns the exit code.
     pub fn report(&self) -> ExitCode {
         let red = AnsiColor::Red.on_default().bold();
         let blue = AnsiColor::Cyan.on_default().bold();
@@ -84,7 +84,7 @@ impl Failure {
         if let Some(hint) = &self.hint {
             lines += &format!("{blue}hint{blue:#}: {hint}\n");
         }
-        // Where errors cannot be written there is nobody to tell.
+        // If errors cannot be written, there is no other place for a report.
         let _ = anstream::stderr().write_all(lines.as_bytes());
         ExitCode::from(self.code)
     }

@@ -1,4 +1,4 @@
-//! The program `farcall`: one C call from the command line, and what there is to know about calls.
+//! The program `farcall`: it calls C functions from the command line, and explains calls.
 
 mod bind;
 mod call;

@@ -1,4 +1,4 @@
-//! The manual page, and what shells complete.
+//! The manual page, and shell completions.
 
 use std::io;
 
@@ -17,7 +17,7 @@ pub struct Args {
     shell: Shell,
 }
 
-/// Prints the manual page: of the program, then of each command.
+/// Prints the manual page: first the program, then each command.
 pub fn page(command: Command) -> Result<()> {
     let mut whole = command.disable_help_subcommand(true);
     whole.build();
@@ -56,20 +56,20 @@ fn rendered(whole: &Command) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Lines that stay as they are.
+/// Text whose lines are not filled.
 fn as_it_is(text: &str) -> String {
     let lines = text.lines().map(|line| {
         let escaped = line
             .replace('\\', "\\e")
             .replace('-', "\\-")
             .replace('\'', "\\(aq");
-        // A dot at the start would be a request.
+        // A dot at the start of a line would be a request.
         format!("\\&{escaped}\n")
     });
     format!(".PP\n.nf\n{}.fi\n", lines.collect::<String>())
 }
 
-/// Prints what a shell reads to complete commands and options.
+/// Prints a shell's completion script for commands and options.
 pub fn completions(args: &Args, mut command: Command) -> Result<()> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut command, "farcall", &mut text);

@@ -1,10 +1,10 @@
-//! What goes to standard output.
+//! Output to standard output.
 
 use std::io::{ErrorKind, Write};
 
 use crate::failure::{Failure, Result};
 
-/// Prints text, without its colours where nobody sees them. Who reads it may stop in the middle.
+/// Prints text, with colours only on a terminal. A reader that stops in the middle is not an error.
 pub fn print(text: &str) -> Result<()> {
     let mut output = anstream::stdout();
     match output

@@ -1,4 +1,4 @@
-//! A function's prototype as the command line gives it: in C, or in type codes.
+//! A function's prototype from the command line: in C, or in type codes.
 
 use std::ops::Range;
 
@@ -8,21 +8,21 @@ use farcall_cdecl::{Codes, Position, Role, VARIADIC};
 use crate::failure::{Failure, Result};
 use crate::spelling::declared;
 
-/// What a prototype says, with the types that it uses.
+/// A prototype, with the types that it uses.
 pub struct Prototype {
     pub c: Declarations,
     pub name: Option<String>,
     pub ret: TypeId,
-    /// The parameters, and behind them what is known of arguments for the `...`.
+    /// The parameters, followed by arguments for the `...`, as far as they are known.
     pub params: Vec<Param>,
-    /// How many of them the prototype names.
+    /// The number of parameters that the prototype names.
     pub fixed: usize,
     pub is_variadic: bool,
-    /// The prototype as C, of one line.
+    /// The prototype in C, on one line.
     pub text: String,
-    /// Where each named parameter stands in `text`.
+    /// The range of each named parameter in `text`.
     pub spans: Vec<Range<usize>>,
-    /// What the crate reads: the text as it was given, or the C that codes stand for.
+    /// The text for the crate `farcall`: the original text, or the C that codes stand for.
     pub source: String,
 }
 
@@ -34,7 +34,7 @@ pub struct Param {
 }
 
 impl Prototype {
-    /// Reads C, or codes as `result:name:arguments`. `declarations` come first.
+    /// Reads `declarations`, and then a prototype in C or in codes (`result:name:arguments`).
     pub fn read(text: &str, declarations: &str, platform: Platform) -> Result<Prototype> {
         let (source, more) = match codes(text)? {
             Some(translated) => translated,
@@ -90,7 +90,7 @@ impl Prototype {
         })
     }
 
-    /// Adds an argument of that type behind the `...`.
+    /// Adds an argument of the type `ty` after the `...`.
     pub fn add_argument(&mut self, ty: &str) -> Result<()> {
         if !self.is_variadic {
             let failure = Failure::usage(format_args!(
@@ -109,7 +109,7 @@ impl Prototype {
             .map_err(|error| Failure::of_c("type", &error))
     }
 
-    /// A type, or the declaration of a parameter.
+    /// The declaration of a parameter, or its type if it has no name.
     pub fn declared(&self, param: &Param) -> String {
         declared(&self.c, param.ty, param.name.as_deref())
     }
@@ -125,7 +125,7 @@ impl Prototype {
         format!("{}\n{:before$}{:^<width$}", self.text, "", "")
     }
 
-    /// The `...`, or the bracket that closes the list.
+    /// The range of the `...`, or of the parenthesis that closes the list.
     pub fn end_of_params(&self) -> Range<usize> {
         let start = self.spans.last().map_or(0, |span| span.end);
         let rest = &self.text[start..];
@@ -137,7 +137,7 @@ impl Prototype {
     }
 }
 
-/// The prototype on one line, with the parameters' names, and where these stand.
+/// The prototype on one line, with the parameters' names, and the ranges of the parameters.
 fn shown(
     c: &Declarations,
     name: Option<&str>,
@@ -161,7 +161,7 @@ fn shown(
         (true, false) if function.has_prototype => "void",
         _ => "",
     };
-    // What a declaration declares stands within its result's type, where that is a function's address.
+    // If the result is a function's address, the declared name stands within the result's type.
     let declarator = format!("{}({list})", name.unwrap_or_default());
     let text = declared(c, ret, Some(&declarator));
     let at = text.find(&declarator).unwrap_or_default() + name.map_or(0, str::len) + 1;
@@ -172,7 +172,7 @@ fn shown(
     (text, spans)
 }
 
-/// The C that codes stand for, and the types behind the `...`; `None` if the text is no codes.
+/// The C that codes stand for, and the types after the `...`; `None` if the text is not made of codes.
 fn codes(text: &str) -> Result<Option<(String, Vec<String>)>> {
     let parts: Vec<&str> = text.split(':').collect();
     let [ret, name, args] = parts[..] else {
@@ -208,7 +208,7 @@ fn codes(text: &str) -> Result<Option<(String, Vec<String>)>> {
     Ok(Some((format!("{ret} {name}({})", types.join(", ")), more)))
 }
 
-/// Codes with a caret below the first that is wrong: the last one of the shortest text that has the same fault.
+/// Codes with a caret below the first wrong one: the last code of the shortest prefix with the same fault.
 fn pointed_code(text: &str, ret: &str, args: &str, start: usize) -> String {
     let fault = |args: &str| {
         let error = Codes::parse(ret, args, Role::Function).err();
@@ -229,7 +229,7 @@ fn pointed_code(text: &str, ret: &str, args: &str, start: usize) -> String {
     format!("{text}\n{:before$}^", "")
 }
 
-/// A structure's codes as C: `{i2d}` is `struct { int m0; double m1[2]; }`, whose layout is the same.
+/// Converts a structure's codes to C with the same layout: `{i2d}` becomes `struct { int m0; double m1[2]; }`.
 fn c_struct(text: &str) -> String {
     let mut members = String::new();
     let mut rest = text.strip_prefix('{').unwrap_or(text);
@@ -258,7 +258,7 @@ fn c_struct(text: &str) -> String {
     format!("struct {{{members} }}")
 }
 
-/// How long the group in braces at the start of a text is.
+/// The length of the group in braces at the start of a text.
 fn balanced(text: &str) -> usize {
     let mut depth = 0;
     for (at, c) in text.char_indices() {
@@ -290,7 +290,7 @@ fn c_type(letter: char) -> &'static str {
         's' | 'S' => "const char *",
         'P' => "const void *",
         'O' => "uintptr_t",
-        // Pointers, those to functions among them.
+        // Pointers, including those to functions.
         _ => "void *",
     }
 }

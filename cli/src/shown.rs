@@ -1,10 +1,10 @@
-//! Values of C types as text: what [`crate::value`] reads, where it can be read.
+//! The text of values of C types. [`crate::value`] reads the same text, as far as it can be read.
 
 use std::ffi::{CStr, c_char};
 
 use farcall_cdecl::c::{Basic, Constant, Declarations, Field, Ty, TypeId};
 
-/// How deep within a result a value lies.
+/// The depth of a value within a result.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
     /// The result itself: its text is shown without quotes.
@@ -13,10 +13,10 @@ pub enum Depth {
     Member,
 }
 
-/// The bytes of a value of a type, as text.
+/// The text of a value of a type, from its bytes.
 ///
 /// # Safety
-/// * Where the type is a pointer to `char`, the bytes are NULL or the address of a string; for members they are addresses of anything.
+/// * If the type is a pointer to `char`, the bytes are NULL or the address of a string. For members they may be any address.
 pub unsafe fn shown(c: &Declarations, ty: TypeId, bytes: &[u8], depth: Depth) -> String {
     match c.resolved(ty) {
         Ty::Basic(basic) => of_basic(c, ty, basic, bytes),
@@ -61,7 +61,7 @@ fn of_member(c: &Declarations, field: &Field, bytes: &[u8]) -> String {
         None => {
             let size = c.layout(field.ty).map_or(0, |layout| layout.size) as usize;
             let offset = field.offset() as usize;
-            // SAFETY: nothing is followed that a member points to.
+            // SAFETY: pointers in members are not followed.
             unsafe { shown(c, field.ty, &bytes[offset..offset + size], Depth::Member) }
         }
     };
@@ -79,7 +79,7 @@ fn of_array(c: &Declarations, of: TypeId, len: u64, bytes: &[u8]) -> String {
     let size = c.layout(of).map_or(0, |layout| layout.size) as usize;
     let elements = (0..len as usize).map(|index| {
         let element = &bytes[index * size..(index + 1) * size];
-        // SAFETY: nothing is followed that an element points to.
+        // SAFETY: pointers in elements are not followed.
         unsafe { shown(c, of, element, Depth::Member) }
     });
     format!("{{{}}}", elements.collect::<Vec<_>>().join(", "))
@@ -138,7 +138,7 @@ fn hex(bytes: &[u8]) -> String {
     format!("bytes {digits}")
 }
 
-/// A number as Python shows it, of its shortest digits in scientific notation: `1024.0`, `1e+16`, `0.0001`, `1e-05`.
+/// Converts a number's shortest digits in scientific notation to Python's form: `1024.0`, `1e+16`, `0.0001`, `1e-05`.
 pub fn fraction(scientific: &str) -> String {
     let Some((digits, exponent)) = scientific.split_once('e') else {
         return scientific.replace("NaN", "nan");

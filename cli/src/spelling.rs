@@ -1,20 +1,20 @@
-//! Types as C, where a type's own text leaves something out.
+//! The full C text of types, where a type's own text leaves something out.
 
 use farcall_cdecl::c::{Declarations, Ty, TypeId};
 
-/// How enumerations are written.
+/// The form in which enumerations are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Enums {
     ByName,
     AsIntegers,
 }
 
-/// The declaration of something of a type. A structure without a tag is written out.
+/// The declaration of a name with a type. A structure without a tag is written out.
 pub fn declared(c: &Declarations, ty: TypeId, name: Option<&str>) -> String {
     spelled(c, ty, name.unwrap_or_default(), Enums::ByName)
 }
 
-/// The same, with the integers that enumerations are in their places: it relies on no other text for them.
+/// Like [`declared`], with integer types in place of enumerations, so that it does not need their declarations.
 pub fn portable(c: &Declarations, ty: TypeId, name: &str) -> String {
     spelled(c, ty, name, Enums::AsIntegers)
 }

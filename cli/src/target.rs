@@ -32,7 +32,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// What this program runs on.
+    /// The target that this program runs on.
     pub fn host() -> Target {
         let is_arm = cfg!(target_arch = "aarch64");
         if cfg!(windows) {
@@ -75,7 +75,7 @@ impl Target {
         }
     }
 
-    /// As the command line has it.
+    /// The target's name on the command line.
     pub fn name(self) -> String {
         let value = self.to_possible_value();
         value.map_or_else(String::new, |value| value.get_name().to_owned())

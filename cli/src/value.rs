@@ -1,10 +1,10 @@
-//! Words of the command line as values of C types: the bytes that they are in memory.
+//! Conversion of words on the command line to values of C types, as bytes in memory.
 
 use std::ffi::CString;
 
 use farcall_cdecl::c::{Basic, Constant, Declarations, Field, Ty, TypeId};
 
-/// Why a word is no value of its type.
+/// The reason why a word is not a value of its type.
 #[derive(Debug)]
 pub struct Misfit {
     pub wanted: String,
@@ -31,11 +31,11 @@ impl Misfit {
 
 type Bytes = Result<Vec<u8>, Misfit>;
 
-/// Makes values, and keeps what they point to.
+/// Makes values, and keeps the memory that they point to.
 pub struct Values<'c> {
     c: &'c Declarations,
     texts: Vec<CString>,
-    /// In words, so that every type is aligned that a word is.
+    /// The memory of arrays, in words of 16 bytes, so that every type is aligned.
     arrays: Vec<Vec<u128>>,
 }
 
@@ -48,7 +48,7 @@ impl<'c> Values<'c> {
         }
     }
 
-    /// The bytes of `text` as a value of a type.
+    /// Converts `text` to the bytes of a value of a type.
     pub fn bytes(&mut self, ty: TypeId, text: &str) -> Bytes {
         match self.c.resolved(ty) {
             Ty::Basic(basic) => self.of_basic(ty, basic, text),
@@ -103,7 +103,7 @@ impl<'c> Values<'c> {
         let mut characters = text.chars();
         let number = match (integer(text), characters.next(), characters.next()) {
             (Some(number), ..) => number,
-            // A character that is no digit stands for itself where one is due.
+            // A character that is not a digit stands for itself if a character is expected.
             (None, Some(c), None) if is_char && c.is_ascii() => Number::of(c as u8),
             _ => return Err(Misfit::new("an integer", text)),
         };
@@ -151,7 +151,7 @@ impl<'c> Values<'c> {
         if text == "NULL" {
             return Ok(vec![0; 8]);
         }
-        // Where text is due, everything else is text.
+        // If text is expected, everything else is text.
         if let (Some(address), false) = (address(text), to_const && is_character) {
             return Ok(address.to_le_bytes().to_vec());
         }
@@ -191,7 +191,7 @@ impl<'c> Values<'c> {
         Ok(address.to_le_bytes().to_vec())
     }
 
-    /// The address of several values in a row.
+    /// The address of an array with these values.
     fn of_list(&mut self, of: TypeId, text: &str) -> Bytes {
         let mut all = Vec::new();
         for item in items(&text[1..text.len() - 1]) {
@@ -293,7 +293,7 @@ fn named(c: &Declarations, fields: &[Field], member: &str, text: &str) -> Result
     found.ok_or_else(|| Misfit::new(format!("a member's name, not '{member}'"), text))
 }
 
-/// An integer as it was written.
+/// An integer in its written form.
 #[derive(Clone, Copy)]
 struct Number {
     negative: bool,
@@ -310,7 +310,7 @@ impl Number {
     }
 }
 
-/// An address: 0, or as it is shown.
+/// Reads an address: 0, or the form in which addresses are shown.
 fn address(text: &str) -> Option<u64> {
     if text != "0" && !text.starts_with("0x") {
         return None;
@@ -318,7 +318,7 @@ fn address(text: &str) -> Option<u64> {
     u64::try_from(integer(text)?.magnitude).ok()
 }
 
-/// The bits of a number that has a place in so many.
+/// The bits of a number, if it fits into this number of bits.
 fn bits_in_range(number: Number, bits: u32, is_signed: bool, text: &str) -> Result<u128, Misfit> {
     let all = u128::MAX >> (128 - bits);
     let (lowest, highest) = match is_signed {
@@ -341,7 +341,7 @@ fn bits_in_range(number: Number, bits: u32, is_signed: bool, text: &str) -> Resu
     ))
 }
 
-/// Decimal, `0x…`, `0…` for octal, `0b…`, or a character in quotes.
+/// Reads an integer: decimal, `0x…`, `0…` for octal, `0b…`, or a character in quotes.
 fn integer(text: &str) -> Option<Number> {
     if let Some(bytes) = unquoted(text, '\'') {
         return match bytes[..] {
@@ -360,7 +360,7 @@ fn integer(text: &str) -> Option<Number> {
         [b'0', b'0'..=b'9', ..] => (&lower[1..], 8),
         _ => (&lower[..], 10),
     };
-    // A second sign is none.
+    // A second sign is not allowed.
     let is_digits = digits.starts_with(|c: char| c.is_ascii_hexdigit());
     let magnitude = u128::from_str_radix(digits, radix)
         .ok()
@@ -371,7 +371,7 @@ fn integer(text: &str) -> Option<Number> {
     })
 }
 
-/// A number with a fraction, or without one.
+/// Reads a number, with or without a fraction.
 pub fn number(text: &str) -> Result<f64, Misfit> {
     if let (true, Some(number)) = (text.contains(['x', 'X']), integer(text)) {
         let magnitude = number.magnitude as f64;
@@ -384,13 +384,13 @@ pub fn number(text: &str) -> Result<f64, Misfit> {
     text.parse().map_err(|_| Misfit::new("a number", text))
 }
 
-/// `1+2i`, `2i` or `1`.
+/// Reads a complex number: `1+2i`, `2i` or `1`.
 fn complex(text: &str) -> Result<(f64, f64), Misfit> {
     let misfit = || Misfit::new("a complex number, as in 1+2i", text);
     let Some(both) = text.strip_suffix(['i', 'j']).filter(|_| text != "-inf") else {
         return Ok((number(text).map_err(|_| misfit())?, 0.0));
     };
-    // The last sign that belongs to no exponent.
+    // The last sign that does not belong to an exponent.
     let is_sign = |(at, c): &(usize, char)| {
         *at > 0 && matches!(c, '+' | '-') && !both[..*at].ends_with(['e', 'E'])
     };
@@ -409,7 +409,7 @@ fn complex(text: &str) -> Result<(f64, f64), Misfit> {
     Ok((re, part(im)?))
 }
 
-/// What stands between quotes, escapes taken for what they stand for; `None` without quotes.
+/// The text between quotes, with its escapes replaced; `None` without quotes.
 fn unquoted(text: &str, quote: char) -> Option<Vec<u8>> {
     let inside = text.strip_prefix(quote)?.strip_suffix(quote)?;
     let mut bytes = Vec::new();
@@ -435,7 +435,7 @@ fn unquoted(text: &str, quote: char) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// What commas separate that stand in no brackets and no quotes.
+/// Splits a text at commas outside brackets and quotes.
 fn items(text: &str) -> Vec<&str> {
     let mut items = Vec::new();
     let (mut depth, mut quote, mut start) = (0_usize, None, 0);

@@ -1,6 +1,6 @@
-//! `#[derive(CType)]`, for structures that C has, too.
+//! `#[derive(CType)]`, for structures that pass to and from C by value.
 //!
-//! Use it through `farcall` with the feature `derive`; what it makes names that crate.
+//! Use it through the crate `farcall` with the feature `derive`: the derived code names that crate.
 #![deny(missing_docs)]
 
 use proc_macro2::TokenStream;
@@ -9,8 +9,8 @@ use syn::{Data, DeriveInput, Error, Fields, Meta, Result, Type, parse_macro_inpu
 
 /// Implements `farcall::CType` for a structure, which then passes to and from C by value.
 ///
-/// It wants `#[repr(C)]` without `packed` and `align`, or `#[repr(transparent)]`; at least one member; and members that are `CType`s
-/// themselves or arrays of such, written as `[T; N]`. A structure is `Clone` and `Copy` as well.
+/// The structure needs `#[repr(C)]` without `packed` and `align`, or `#[repr(transparent)]`; at least one member; and members that are
+/// `CType`s or arrays of `CType`s, written as `[T; N]`. It must also be `Clone` and `Copy`.
 ///
 /// ```
 /// use farcall::{CType, Signature};
@@ -34,7 +34,7 @@ pub fn derive_ctype(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
         .into()
 }
 
-/// How a structure is laid out.
+/// The layout of a structure.
 enum Layout {
     C,
     Transparent,
@@ -91,7 +91,7 @@ fn implementation(input: &DeriveInput) -> Result<TokenStream> {
     let (parameters, arguments, bounds) = generics.split_for_impl();
     let name = &input.ident;
     Ok(quote! {
-        // SAFETY: Rust lays it out as C does, by `repr`; zeros and all that C gives are values of each member, and so of all of them.
+        // SAFETY: by its `repr`, Rust lays it out as C does; zeros and all bytes that C gives are valid for each member, and so for the structure.
         #[automatically_derived]
         unsafe impl #parameters ::farcall::CType for #name #arguments #bounds {
             const SHAPE: ::farcall::__private::Shape = #shape;
@@ -109,7 +109,7 @@ fn member(ty: &Type) -> TokenStream {
     }
 }
 
-/// What an array consists of, and its lengths from the outermost on; none for another type.
+/// The element type of an array, and its lengths from the outermost on; no lengths for another type.
 fn elements(ty: &Type) -> (&Type, Vec<&syn::Expr>) {
     let (mut ty, mut lengths) = (ty, Vec::new());
     loop {
@@ -144,7 +144,7 @@ fn layout(input: &DeriveInput) -> Result<Layout> {
             Err(meta.error("expected `C` or `transparent` and nothing else: what is packed or aligned by hand is passed in ways of its own"))
         })
         .map_err(|error| match &attr.meta {
-            // `align(8)` and `packed(2)` end ahead of their brackets.
+            // The path of `align(8)` and `packed(2)` ends before the brackets.
             Meta::List(list) => Error::new_spanned(list, error),
             _ => error,
         })?;
@@ -161,7 +161,7 @@ fn layout(input: &DeriveInput) -> Result<Layout> {
 mod tests {
     use super::*;
 
-    /// What is wrong with a declaration.
+    /// The error that the macro reports for a declaration.
     fn fault(text: &str) -> String {
         let input = syn::parse_str(text).expect("a declaration");
         match implementation(&input) {

@@ -1,4 +1,4 @@
-//! Signatures of C types: prototypes, lists of types' names, and codes with structs among them.
+//! Signatures of C types: prototypes, lists of type names, and codes with structs.
 
 use crate::kinds::{self, all};
 use crate::report::Failure;
@@ -10,7 +10,7 @@ use farcall_cdecl::c::{Declarations, NameId, TypeId};
 use farcall_cdecl::{Codes, Position, Role, StructCode, TypeCode};
 use farcall_memory::{OutOfMemory, Shared, TryVec, try_to_vec, try_with_capacity};
 
-/// What one value was said to be.
+/// The source of a value's type.
 #[derive(Debug)]
 pub enum Source {
     Letter(TypeCode),
@@ -18,36 +18,36 @@ pub enum Source {
     Type(TypeId),
 }
 
-/// What a signature was read from.
+/// The source of a signature.
 #[derive(Debug)]
 pub enum Origin {
-    /// A function's type, of `scope`, and its name and the one in a library.
+    /// A function type of `scope`, with the function's name and its symbol in a library.
     Prototype {
         scope: Shared<Scope>,
         ty: TypeId,
         name: Option<NameId>,
         symbol: Option<NameId>,
     },
-    /// The result, then the arguments.
+    /// The result, followed by the arguments.
     List {
         scope: Option<Shared<Scope>>,
         sources: Vec<Source>,
     },
-    /// Another signature, with arguments behind it.
+    /// Another signature, extended by arguments.
     Extended(Option<Shared<Scope>>),
 }
 
 /// The values of a signature.
 #[derive(Debug)]
 pub struct Declared {
-    /// The result, then the arguments.
+    /// The result, followed by the arguments.
     pub values: Vec<Value>,
     pub origin: Origin,
     ret: Type,
     args: Vec<Type>,
-    /// How many arguments are named, if it is variadic.
+    /// The number of named arguments, if it is variadic.
     fixed: Option<usize>,
-    /// Whether a call may have more arguments than there are.
+    /// Whether a call may have further arguments.
     is_open: bool,
 }
 
@@ -71,7 +71,7 @@ impl Declared {
         self.args.try_push(ty)
     }
 
-    /// What is compiled for it.
+    /// The signature for the engine.
     pub fn signature(&self) -> Result<arch::Signature, Failure> {
         let args = farcall_memory::try_collect(self.args.iter().cloned())?;
         let signature = match self.fixed {
@@ -81,7 +81,7 @@ impl Declared {
         Ok(signature.map_err(farcall_cdecl::Error::from)?)
     }
 
-    /// How machine code converts the values of a call, if it can.
+    /// The conversions of a call's values for machine code, if it supports them all.
     pub fn object_call(&self) -> Result<Option<ObjectCall>, OutOfMemory> {
         let (Some(ret), false) = (kinds::boxing(self.values[0].kind), self.is_extended()) else {
             return Ok(None);
@@ -92,7 +92,7 @@ impl Declared {
         Ok(args.map(|args| ObjectCall { args, ret }))
     }
 
-    /// How machine code hands on a callback's arguments, if it can.
+    /// The conversions of a callback's arguments for machine code, if it supports them all.
     pub fn deliveries(&self) -> Result<Option<Vec<Delivery>>, OutOfMemory> {
         if !self.values[0].is_of_a_slot() {
             return Ok(None);
@@ -102,7 +102,7 @@ impl Declared {
             .map(|value| kinds::delivery(value.kind)))
     }
 
-    /// What stands for the codes: all that is asked of them is whether one is an object.
+    /// A stand-in for the codes. Its only use is to find whether a value is an object.
     pub fn codes(&self) -> &'static [u8; 2] {
         let object = farcall_cdecl::Kind::Object as u8;
         match self.values.iter().any(|value| value.kind == object) {
@@ -111,7 +111,7 @@ impl Declared {
         }
     }
 
-    /// What its types are from.
+    /// The namespace of its types.
     pub fn scope(&self) -> Option<&Shared<Scope>> {
         match &self.origin {
             Origin::Prototype { scope, .. } => Some(scope),
@@ -119,7 +119,7 @@ impl Declared {
         }
     }
 
-    /// Whether a call may have more arguments than there are.
+    /// Whether a call may have further arguments.
     pub fn is_variadic(&self) -> bool {
         self.is_open
     }
@@ -128,7 +128,7 @@ impl Declared {
         matches!(self.origin, Origin::Extended(_))
     }
 
-    /// The same without names and their namespace: how values are passed and converted, and no more.
+    /// The same signature without names and their namespace. It tells only how values are passed and converted.
     pub fn without_names(&self) -> Result<Declared, OutOfMemory> {
         let mut values = try_to_vec(&self.values)?;
         values.iter_mut().for_each(Value::forget_type);
@@ -142,7 +142,7 @@ impl Declared {
         })
     }
 
-    /// The same with more arguments: words, and a `double` for each `d`.
+    /// The same signature with more arguments: words, and a `double` for each `d`.
     pub fn extended(&self, codes: &[u8]) -> Result<Declared, Failure> {
         let scope = self.scope().cloned();
         let ret = (self.ret.clone(), self.values[0]);
@@ -167,7 +167,7 @@ fn ways(role: Role) -> (Way, Way) {
     }
 }
 
-/// One of codes with structs.
+/// The signature of codes with structs.
 pub fn of_codes(codes: &Codes, role: Role) -> Result<Declared, Failure> {
     let mut sources = try_with_capacity(codes.args.len() + 1)?;
     let source = |position, code| match codes.structure(position) {
@@ -210,7 +210,7 @@ pub fn of_sources(
     Ok(declared)
 }
 
-/// A value of a C type. In a list, `void` is no argument.
+/// A value of a C type. In a list, `void` is not an argument.
 fn typed(
     c: &Declarations,
     ty: TypeId,
@@ -228,7 +228,7 @@ fn typed(
     Ok((passed, value))
 }
 
-/// The values of a function's type, of `scope`.
+/// The signature of a function type of `scope`.
 pub fn of_function(
     c: &Declarations,
     scope: &Shared<Scope>,
@@ -273,8 +273,8 @@ pub fn of_function(
     Ok(declared)
 }
 
-/// Reads a text in a namespace: in the newest one in which it makes sense if `scope` is null. One with braces declares types of its own, which
-/// are nobody else's if they can do without his.
+/// Reads a text in a namespace. If `scope` is null, that is the newest namespace in which the text can be read. A text with braces declares its
+/// own types: it is read in a new namespace first.
 ///
 /// # Safety
 /// * As for [`Scope::of`].

@@ -12,7 +12,7 @@ use farcall_memory::Shared;
 use std::ffi::c_char;
 use std::fmt::Write;
 
-/// What a variable gives and takes. ORDER farcall_variable
+/// The type of a variable's value, for reads and for writes. ORDER farcall_variable
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Variable {
@@ -37,7 +37,7 @@ impl Variable {
         })
     }
 
-    /// One without a length has a size of 0.
+    /// An array variable. Without a length its size is 0.
     fn array(c: &Declarations, ty: TypeId) -> Result<Variable, Failure> {
         let size = c.layout(ty).map_or(0, |layout| layout.size);
         let size = u32::try_from(size).map_err(|_| {
@@ -51,7 +51,7 @@ impl Variable {
     }
 }
 
-/// The variable that a text declares, or, if there is none, the one of a number in a namespace.
+/// The variable that a text declares or, without a text, a numbered variable of a namespace.
 ///
 /// # Safety
 /// * `scope` is NULL, or a namespace that has not been released.
@@ -88,7 +88,7 @@ pub unsafe extern "C" fn farcall_variable_new(
                 };
                 let variable = Variable::new(c, ty)?;
                 if let Some(name) = name {
-                    // What does not fit is found nowhere.
+                    // A name that does not fit will not be found in a library.
                     let _ = to.write_str(c.name(name));
                 }
                 Ok(variable)

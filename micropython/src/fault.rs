@@ -1,7 +1,7 @@
-//! What happens where something goes wrong that is nobody's fault but ours, or memory runs out.
+//! The handlers for panics and for failed allocations.
 //!
-//! Rust's standard library would tell who called whom, for which it brings a reader of debug information with it: 240 kB of the program. So
-//! `ffi/micropython.mk` has the program linked with these two functions in place of the standard library's own.
+//! Rust's standard library would print a backtrace. Its reader for debug information adds 240 kB to the program. So `ffi/micropython.mk` links
+//! these two functions in place of the standard library's.
 
 use core::panic::PanicInfo;
 use farcall_engine::write_to_stderr;
@@ -9,7 +9,7 @@ use std::fmt::{self, Write};
 use std::panic;
 use std::process;
 
-/// Standard error, without the lock that the standard library's has: the thread that has it may be the one that panics.
+/// Standard error without the standard library's lock, which the panicking thread may hold.
 struct Stderr;
 
 impl Write for Stderr {
@@ -19,14 +19,14 @@ impl Write for Stderr {
     }
 }
 
-/// What a panic calls. It unwinds, as it otherwise would, to [`guard`](crate::report::guard), which makes an error of it.
+/// The panic handler. The panic unwinds to [`guard`](crate::report::guard) as usual, which turns it into an error.
 #[unsafe(no_mangle)]
 fn farcall_fault(info: &PanicInfo<'_>) -> ! {
     let _ = writeln!(Stderr, "farcall: {info}");
     panic::resume_unwind(Box::new(()))
 }
 
-/// What a failed allocation calls whose caller has no other way.
+/// The handler for failed allocations whose callers cannot report an error.
 #[unsafe(no_mangle)]
 fn farcall_no_memory(_size: usize, _align: usize) -> ! {
     write_to_stderr(b"farcall: out of memory\n");

@@ -1,4 +1,4 @@
-//! The kinds of values that letters stand for, as the C side knows them.
+//! The kinds of values for the C side.
 
 use farcall_arch::Scalar;
 use farcall_arch::endpoint::{Boxing, Delivery, Unbox};
@@ -16,10 +16,10 @@ pub const BYTES: u8 = Kind::Bytes as u8;
 pub const CALLBACK: u8 = Kind::Callback as u8;
 pub const STRUCT: u8 = Kind::Struct as u8;
 
-/// The kind of a function's integers that are as wide as a pointer: they may be whatever a pointer may be. ORDER farcall_kind
+/// The kind of a function's integers that are as wide as a pointer. They take every object that a pointer takes. ORDER farcall_kind
 pub const WORD: u8 = 10;
 
-// What C types have besides the kinds of codes. ORDER farcall_kind
+// The kinds of C types, besides those of codes. ORDER farcall_kind
 pub const BOOL: u8 = 12;
 pub const RANGED: u8 = 13;
 pub const ENUM: u8 = 14;
@@ -30,7 +30,7 @@ pub const COMPLEX: u8 = 18;
 pub const WIDE_INT: u8 = 19;
 pub const ELEMENTS: u8 = 20;
 
-/// How machine code makes a C value of an object, if it can.
+/// The conversion of an object to a C value, if machine code supports it.
 pub fn unbox(kind: u8, is_signed: bool) -> Option<Unbox> {
     match kind {
         INT | UINT | WORD => Some(Unbox::Int),
@@ -45,7 +45,7 @@ pub fn unbox(kind: u8, is_signed: bool) -> Option<Unbox> {
     }
 }
 
-/// How machine code makes an object of a result, if it can.
+/// The conversion of a result to an object, if machine code supports it.
 pub fn boxing(kind: u8) -> Option<Boxing> {
     match kind {
         VOID => Some(Boxing::None),
@@ -59,7 +59,7 @@ pub fn boxing(kind: u8) -> Option<Boxing> {
     }
 }
 
-/// How machine code hands on a callback's argument, if it can. ORDER farcall_delivery
+/// The conversion of a callback's argument, if machine code supports it. ORDER farcall_delivery
 pub fn delivery(kind: u8) -> Option<Delivery> {
     match kind {
         INT | POINTER => Some(Delivery::Signed),
@@ -69,12 +69,12 @@ pub fn delivery(kind: u8) -> Option<Delivery> {
     }
 }
 
-/// Whether it is as wide as a pointer.
+/// Whether a scalar is as wide as a pointer.
 fn is_word(scalar: Scalar) -> bool {
     scalar.size() == Scalar::U64.size()
 }
 
-/// How a function's argument becomes what C gets.
+/// The kind of a function's argument, from a script to C.
 pub fn of_parameter(code: TypeCode) -> u8 {
     match code.kind() {
         Kind::Int | Kind::Uint if code.scalar().is_some_and(is_word) => WORD,
@@ -83,7 +83,7 @@ pub fn of_parameter(code: TypeCode) -> u8 {
     }
 }
 
-/// How a function's result becomes a value.
+/// The kind of a function's result, from C to a script.
 pub fn of_result(code: TypeCode) -> u8 {
     match code.kind() {
         Kind::Callback => Kind::Pointer as u8,
@@ -91,7 +91,7 @@ pub fn of_result(code: TypeCode) -> u8 {
     }
 }
 
-/// How a callback's result becomes what C gets. An object is no more than an address there, as it is the other way.
+/// The kind of a callback's result, from a script to C. An object is only an address there, as it is in arguments.
 pub fn of_handler(code: TypeCode) -> u8 {
     match code.kind() {
         Kind::Object => Kind::Pointer as u8,
@@ -99,7 +99,7 @@ pub fn of_handler(code: TypeCode) -> u8 {
     }
 }
 
-/// How a callback's argument becomes a value. Whatever the port's own module takes for a pointer is an address.
+/// The kind of a callback's argument, from C to a script. All types that the port's own module treats as pointers are addresses.
 pub fn of_argument(code: TypeCode) -> Kind {
     match code.kind() {
         Kind::Str | Kind::Object | Kind::Callback => Kind::Pointer,
@@ -107,7 +107,7 @@ pub fn of_argument(code: TypeCode) -> Kind {
     }
 }
 
-/// All items, unless one is missing.
+/// All items, or `None` if one is missing.
 pub fn all<T>(
     items: impl ExactSizeIterator<Item = Option<T>>,
 ) -> Result<Option<Vec<T>>, OutOfMemory> {

@@ -1,4 +1,4 @@
-//! What a function pointer's callbacks have in common, for as long as the process: a thread may be on its way in when one of them is closed.
+//! Signatures that are shared by the callbacks of a function pointer and are never freed: a thread may be entering a callback as it is closed.
 
 use crate::report::Failure;
 use crate::signature::{Signature, farcall_signature_keep};
@@ -7,11 +7,11 @@ use farcall_engine as engine;
 use farcall_memory::{Shared, TryVec};
 use std::ptr;
 
-/// All that there are. No two are the same to C and convert values the same way, so there are as many as scripts have shapes of callbacks.
+/// All lasting signatures. No two of them have the same C types and the same conversions, so the kinds of callbacks in scripts bound their number.
 static LASTING: engine::Guarded<Vec<Shared<Signature>>> = engine::Guarded::new(Vec::new());
 
-/// A signature that stays, is the same to C, and converts values the same way. It holds no namespace, so what is looked up in one is not
-/// known to it. NULL where there is no memory.
+/// A lasting signature with the same C types and the same conversions. It holds no namespace, so it has no data that is looked up in one. NULL if
+/// there is no memory.
 ///
 /// # Safety
 /// * `signature` is a callback's, and has not been released.
@@ -22,7 +22,7 @@ pub unsafe extern "C" fn farcall_signature_lasting(
     // SAFETY: `signature` has not been released, by the contract of this function.
     let own = unsafe { &*signature };
     if own.parts().is_none() {
-        // Of codes alone there is one for all that are written the same.
+        // Codes with the same text already share one signature.
         // SAFETY: as above.
         unsafe { farcall_signature_keep(signature) };
         return signature;
@@ -42,7 +42,7 @@ fn of_types(own: &Signature) -> Result<Shared<Signature>, Failure> {
     let parts = parts.ok_or_else(|| Failure::value("a callback of codes"))??;
     let new = Shared::try_new(Signature::declared(parts, Role::Callback, None)?)?;
     LASTING.with(|known| {
-        // Another thread may have come first.
+        // Another thread may have added it meanwhile.
         if let Some(known) = find(known) {
             return Ok(known);
         }
@@ -52,7 +52,7 @@ fn of_types(own: &Signature) -> Result<Shared<Signature>, Failure> {
 }
 
 impl Signature {
-    /// Whether a signature of C types is the same to C, and its values are converted the same way.
+    /// Whether another signature of C types has the same C types and the same conversions.
     fn converts_as(&self, other: &Signature) -> bool {
         let (Some(parts), Some(others)) = (self.parts(), other.parts()) else {
             return false;

@@ -1,7 +1,7 @@
-//! The Rust half of MicroPython's `ffi` module: farcall's engine behind the C functions that `ffi/farcall.h` declares.
+//! The Rust half of MicroPython's `ffi` module: farcall's engine, with the C interface that `ffi/farcall.h` declares.
 //!
-//! Every function reports and none raises: no non-local exit of MicroPython's ever crosses a Rust frame, because nothing
-//! here calls MicroPython. The types that C declares too are tagged ORDER farcall_*, here and in the header.
+//! Functions report errors and never raise exceptions. MicroPython's non-local exits never cross a Rust frame, because this crate
+//! does not call MicroPython. The types that C declares too are tagged ORDER farcall_*, here and in the header.
 
 mod declared;
 mod declared_variable;
@@ -29,7 +29,7 @@ use std::ffi::{c_char, c_int, c_void};
 use std::ptr::NonNull;
 use text::{c_path, c_text, text};
 
-/// A character of C's, which is signed on some systems.
+/// Converts a C `char`, which is signed on some systems.
 fn letter(code: c_char) -> char {
     let [byte] = code.to_ne_bytes();
     char::from(byte)
@@ -52,7 +52,7 @@ pub unsafe extern "C" fn farcall_callback_new(
         // SAFETY: `signature` has not been released, by the contract of this function.
         let signature = unsafe { &*signature };
         let make = || {
-            // As much as two words need, and never given back.
+            // A context takes only a few words and is never freed.
             let words = context_size.div_ceil(size_of::<u64>());
             let mut context: Vec<u64> = try_with_capacity(words)?;
             context.try_extend(std::iter::repeat_n(0, words))?;

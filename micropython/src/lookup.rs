@@ -1,4 +1,4 @@
-//! What C asks a namespace for: names, sizes, and how types are laid out.
+//! The C interface for lookups in a namespace: names, sizes, and the layouts of types.
 
 use crate::report::{Failure, Report, Status, guard};
 use crate::scope::Scope;
@@ -10,15 +10,15 @@ use farcall_memory::{Shared, try_format, try_string};
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
-/// What a name is. ORDER farcall_named
+/// The meaning of a name. ORDER farcall_named
 #[derive(Debug)]
 #[repr(C)]
 pub struct Named {
-    /// One of the numbers below.
+    /// One of the constants below.
     meaning: c_int,
-    /// A function's or a variable's number in the namespace.
+    /// The number of a function or a variable in the namespace.
     index: u32,
-    /// An integer's low and high half.
+    /// The low and the high half of an integer.
     integer: [u64; 2],
     real: f64,
     text: *const c_char,
@@ -33,7 +33,7 @@ const TEXT: c_int = 3;
 const FUNCTION: c_int = 4;
 const VARIABLE: c_int = 5;
 
-/// A constant as C sees it.
+/// Converts a constant for C.
 fn constant(value: Constant) -> Named {
     let mut named = Named {
         meaning: NOTHING,
@@ -49,7 +49,7 @@ fn constant(value: Constant) -> Named {
             named.integer = [value as u64, (value >> 64) as u64];
         }
         Constant::Float(value) => (named.meaning, named.real) = (REAL, value),
-        // The bytes stay where they are as long as the namespace is there: texts only add.
+        // The bytes do not move while the namespace exists: texts only add to it.
         Constant::Text(bytes) => {
             named.meaning = TEXT;
             (named.text, named.len) = (bytes.as_ptr().cast(), bytes.len());
@@ -59,7 +59,7 @@ fn constant(value: Constant) -> Named {
     named
 }
 
-/// What a name means in a namespace.
+/// The meaning of a name in a namespace.
 fn named(c: &Declarations, name: &str) -> Option<Named> {
     if let Some(value) = c.constant(name) {
         return Some(constant(value));
@@ -99,7 +99,7 @@ pub unsafe extern "C" fn farcall_scope_find(
     true
 }
 
-/// Size and alignment of a type that a text names, in a namespace or, without one, in the newest that knows it. ORDER farcall_size
+/// The size and the alignment of a type, for a text in a namespace, or else in the newest one that knows it. ORDER farcall_size
 #[derive(Debug)]
 #[repr(C)]
 pub struct Size {
@@ -107,7 +107,7 @@ pub struct Size {
     align: u64,
 }
 
-/// The type that a text names, which has to have a size.
+/// The type that a text names, with its size, or an error if it has none.
 fn sized(c: &mut Declarations, text: &str) -> Result<(TypeId, Size), Failure> {
     let ty = c.type_named(text)?;
     let Some(layout) = c.layout(ty) else {
@@ -182,25 +182,25 @@ pub unsafe extern "C" fn farcall_scope_type(
     })
 }
 
-/// How `uctypes` sees a type. ORDER farcall_shape
+/// A type's description for `uctypes`. ORDER farcall_shape
 #[derive(Debug, Default)]
 #[repr(C)]
 pub struct Shape {
-    /// Bytes; 0 where there is no size, such as of an array without a length.
+    /// The size in bytes; 0 without a size, as for an array without a length.
     size: u64,
-    /// An array's elements, a structure's members.
+    /// The number of an array's elements, or of a structure's members.
     count: u64,
     align: u32,
-    /// The type behind names.
+    /// The type with typedefs resolved.
     ty: u32,
-    /// An array's element.
+    /// The type of an array's elements.
     element: u32,
     sort: u8,
-    /// The number that `uctypes` has for a scalar.
+    /// The number of a scalar type in `uctypes`.
     scalar: u8,
-    /// Whether C has a tag or a typedef's name for it.
+    /// Whether it has a tag or a typedef.
     has_name: bool,
-    /// Whether bytes of it are a text's.
+    /// Whether its bytes are text.
     is_char: bool,
     is_bool: bool,
     is_pointer: bool,
@@ -213,7 +213,7 @@ const SCALAR: u8 = 1;
 const ARRAY: u8 = 2;
 const RECORD: u8 = 3;
 
-/// What `uctypes` takes for a type that is passed like this.
+/// The scalar of `uctypes` for a type that is passed as `ty`.
 fn scalar(ty: &Type) -> Option<u8> {
     Some(match *ty {
         Type::U8 => 0,
@@ -290,10 +290,10 @@ pub unsafe extern "C" fn farcall_scope_shape(scope: *const Scope, number: u32, o
 #[repr(C)]
 pub struct Member {
     offset: u64,
-    /// Bytes of its name, 0 for none.
+    /// The length of its name in bytes; 0 for none.
     name_len: usize,
     ty: u32,
-    /// Of a bit-field: the first bit in the byte at the offset, and how many; 0 for others.
+    /// For a bit-field: the first bit in the byte at the offset, and the width; 0 for other members.
     first_bit: u8,
     bits: u8,
 }
@@ -335,7 +335,7 @@ pub unsafe extern "C" fn farcall_scope_member(
     true
 }
 
-/// The value of an enumeration's constant, of 64 bits.
+/// Looks up the value of an enumeration's constant, as 64 bits.
 ///
 /// # Safety
 /// * `scope` is a namespace in use, `number` that of a type of it.
@@ -369,7 +369,7 @@ pub unsafe extern "C" fn farcall_scope_enumerator(
     true
 }
 
-/// Writes a type as C has it, as far as there is room, and a NUL.
+/// Writes the C text of a type, as far as there is room, and a NUL.
 ///
 /// # Safety
 /// * `scope` is a namespace in use, `number` that of a type of it.
@@ -395,7 +395,7 @@ pub unsafe extern "C" fn farcall_scope_show(
     }
 }
 
-/// How many functions, variables, constants, and types with tags or typedefs a namespace has.
+/// Counts a namespace's functions, variables, constants, and types with tags or typedefs.
 ///
 /// # Safety
 /// * `scope` is a namespace in use; `out` points to room for four numbers.
@@ -414,7 +414,7 @@ pub unsafe extern "C" fn farcall_scope_counts(scope: *const Scope, out: *mut [us
     unsafe { out.write(counts) };
 }
 
-/// The address of a declared function or variable.
+/// Looks up the address of a declared function or variable.
 ///
 /// # Safety
 /// * `library` is open.

@@ -1,4 +1,4 @@
-//! MicroPython's layout of objects, as its own headers have it and C reports it.
+//! MicroPython's object layout, which C reports from MicroPython's own headers.
 
 use crate::report::{Failure, Report, Status, guard};
 use farcall_arch::endpoint::{
@@ -9,7 +9,7 @@ use farcall_engine::Describe;
 use farcall_memory::try_collect_all;
 use std::slice;
 
-/// A type, and where its objects hold a pointer. ORDER farcall_pointer_field
+/// A type, and the offset of a pointer in its objects. ORDER farcall_pointer_field
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Field {
@@ -17,7 +17,7 @@ pub struct Field {
     offset: usize,
 }
 
-/// See [`ObjectModel`] and [`CatchModel`], whose names these are. ORDER farcall_object_model
+/// The fields are those of [`ObjectModel`] and [`CatchModel`]. ORDER farcall_object_model
 #[derive(Debug)]
 #[repr(C)]
 pub struct Model {
@@ -68,7 +68,7 @@ impl Model {
         }
     }
 
-    /// Where C's error numbers are kept. Nothing of a thread's own lies at its pointer itself.
+    /// The places of C's error numbers. Offset 0 means none: nothing lies at the thread pointer itself.
     fn errno(&self) -> Result<Option<ErrnoModel>, Failure> {
         if self.errno_address == 0 {
             return Ok(None);
@@ -88,7 +88,7 @@ impl Model {
         }))
     }
 
-    /// How exceptions are caught, unless the record's size says that this is not known.
+    /// The way to catch exceptions; `None` if the record's size is 0, because it is not known.
     fn catch(&self) -> Result<Option<CatchModel>, Failure> {
         if self.catch_size == 0 {
             return Ok(None);
@@ -110,7 +110,7 @@ impl Model {
         }))
     }
 
-    /// A record begins with the one around it, so what it keeps of the state is never there.
+    /// The word that a record keeps of the state. Its offset is never 0, because a record begins with a link to the enclosing one.
     fn kept(&self) -> Result<Option<KeptWord>, Failure> {
         if self.catch_kept == 0 {
             return Ok(None);
@@ -194,7 +194,7 @@ fn fields(list: &[Field]) -> Result<Vec<PointerField>, Failure> {
     try_collect_all(list.iter().map(field))
 }
 
-/// A number that has to fit the encoding of an instruction.
+/// Converts a number that must fit the encoding of an instruction.
 fn narrow<T, N: TryFrom<T>>(number: T) -> Result<N, Failure> {
     N::try_from(number)
         .map_err(|_| Failure::value("the interpreter's objects are laid out out of reach"))

@@ -1,4 +1,4 @@
-//! What C asks for by texts of C: signatures of prototypes, and of lists of types.
+//! The C interface for signatures from C text: prototypes, and lists of types.
 
 use crate::declared::{Declared, Source, of_function, of_sources, reading};
 use crate::report::{Failure, Report, Status, guard};
@@ -10,7 +10,7 @@ use farcall_cdecl::{Code, Codes, Position, Role, TypeCode};
 use farcall_memory::{Shared, TryVec, try_with_capacity};
 use std::ffi::c_char;
 
-/// A function's name, its name in a library, and its type.
+/// A function's name, its symbol in a library, and its type.
 type Names = (Option<NameId>, Option<NameId>, TypeId);
 
 fn role_of(is_callback: bool) -> Role {
@@ -20,7 +20,7 @@ fn role_of(is_callback: bool) -> Role {
     }
 }
 
-/// Gives C its reference, until `farcall_signature_release()`.
+/// Makes a signature and gives C a reference to it, until `farcall_signature_release()`.
 ///
 /// # Safety
 /// * `out` points to a place for the result.
@@ -60,7 +60,7 @@ pub unsafe extern "C" fn farcall_prototype_new(
     })
 }
 
-/// The signature of what `find` finds in a namespace.
+/// Makes the signature of the function that `find` finds in a namespace.
 ///
 /// # Safety
 /// * As for [`farcall_declared_function_new`].
@@ -84,7 +84,7 @@ unsafe fn known(
     })
 }
 
-/// The signature of the function of that number in a namespace.
+/// Makes the signature of a numbered function in a namespace.
 ///
 /// # Safety
 /// * `scope` is a namespace that has not been released.
@@ -104,7 +104,7 @@ pub unsafe extern "C" fn farcall_declared_function_new(
     unsafe { known(scope, Role::Function, find, out, report) }
 }
 
-/// The signature of the functions that a pointer of a type points to.
+/// Makes the signature of the functions that a pointer type points to.
 ///
 /// # Safety
 /// * As for [`farcall_declared_function_new`]; `ty` is one of its types.
@@ -120,7 +120,7 @@ pub unsafe extern "C" fn farcall_pointed_function_new(
     unsafe { known(scope, Role::Callback, find, out, report) }
 }
 
-/// The signature of one call of a variadic function: `codes` are those of the arguments behind the named ones, each `d` or `q`.
+/// Makes the signature of one call of a variadic function. The codes are those of the arguments after the named ones, each `d` or `q`.
 ///
 /// # Safety
 /// * `signature` is a prototype's, and has not been released.
@@ -145,7 +145,7 @@ pub unsafe extern "C" fn farcall_signature_extend(
     })
 }
 
-/// A text of C's. ORDER farcall_text
+/// A text that C passes. ORDER farcall_text
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct CText {
@@ -153,7 +153,7 @@ pub struct CText {
     len: usize,
 }
 
-/// What one text of a list stands for: a letter, braces or a type's name.
+/// Reads one text of a list: a letter, braces or a type's name.
 fn source_of(c: &mut Declarations, text: &str, position: Position) -> Result<Source, Failure> {
     if text.len() <= 1 || text.starts_with('{') {
         return Ok(match Code::parse(text, position)? {
@@ -163,7 +163,7 @@ fn source_of(c: &mut Declarations, text: &str, position: Position) -> Result<Sou
     }
     match c.type_named(text) {
         Ok(ty) => Ok(Source::Type(ty)),
-        // The port's own module looks at the first letter of a result's text.
+        // The port's own module reads only the first letter of a result's text.
         Err(error) => match (position, text.chars().next().and_then(TypeCode::new)) {
             (Position::Result, Some(code)) => Ok(Source::Letter(code)),
             _ => Err(Failure::value_of(&format_args!(
@@ -173,8 +173,8 @@ fn source_of(c: &mut Declarations, text: &str, position: Position) -> Result<Sou
     }
 }
 
-/// A signature of texts, the result's first, each a code or a type's name. Where `letters` is not NULL, the arguments are its
-/// codes and there is no other text.
+/// Makes a signature from texts, the result's first, each a code or a type's name. If `letters` is not NULL, it has the codes of
+/// the arguments, and the result's is the only text.
 ///
 /// # Safety
 /// * `texts` points to `count` texts, at least one, and each of them to its bytes; `letters` is NULL or points to such a text.

@@ -1,4 +1,4 @@
-//! Errors on their way to C.
+//! Error reports for C.
 
 use farcall_memory::{OutOfMemory, try_box};
 use std::any::Any;
@@ -6,7 +6,7 @@ use std::ffi::c_char;
 use std::fmt::{self, Display, Write};
 use std::panic::{self, AssertUnwindSafe};
 
-/// What an error becomes in Python. ORDER farcall_status
+/// The Python exception for an error. ORDER farcall_status
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub enum Status {
@@ -26,7 +26,7 @@ pub enum Status {
 
 const TEXT: usize = 508;
 
-/// An error's number and text. ORDER farcall_error
+/// The number and the text of an error. ORDER farcall_error
 #[derive(Debug)]
 #[repr(C)]
 pub struct Report {
@@ -36,8 +36,8 @@ pub struct Report {
 
 const _: () = assert!(size_of::<Report>() == 512);
 
-/// An error with all that a [`Report`] wants to know. That lies apart: those who report may report several, and would have room for each on
-/// their stack. None without memory for it, which is an error of its own.
+/// An error with the data for a [`Report`]. The data is boxed, because functions with several errors would reserve stack for each of them. `None`
+/// if there is no memory for the box: the error is then a lack of memory.
 #[derive(Debug)]
 pub struct Failure(Option<Box<Told>>);
 
@@ -55,7 +55,7 @@ impl Failure {
         let text = Text::default();
         let mut told = try_box(Told { status, code, text }).ok();
         if let Some(told) = &mut told {
-            // What does not fit is left out.
+            // Text that does not fit is cut off.
             let _ = write!(told.text, "{error}");
         }
         Failure(told)
@@ -66,7 +66,7 @@ impl Failure {
         Failure::new(Status::Value, 0, &text)
     }
 
-    /// A `ValueError` of what is shown.
+    /// A `ValueError` with the text of `error`.
     pub fn value_of(error: &dyn Display) -> Failure {
         Failure::new(Status::Value, 0, error)
     }
@@ -83,7 +83,7 @@ impl From<OutOfMemory> for Failure {
     }
 }
 
-/// As much of a text as a [`Report`] holds, with room for the NUL, and no character cut in two.
+/// As much of a text as a [`Report`] holds, with room for the NUL. No character is split.
 #[derive(Debug)]
 struct Text {
     bytes: [u8; TEXT],
@@ -114,7 +114,7 @@ impl Write for Text {
     }
 }
 
-// POSIX's numbers for what the loader reports without one.
+// POSIX's numbers for errors that the loader reports without one.
 const ENOENT: i32 = 2;
 const ENOEXEC: i32 = 8;
 
@@ -158,7 +158,7 @@ impl From<farcall_engine::Error> for Failure {
         let (status, code) = match &error {
             Error::OutOfMemory(_) => (Status::Memory, 0),
             Error::CodeIsForbidden => (Status::Os, 0),
-            // A file that is there and no library leaves no number behind.
+            // For a file that exists but is not a library, the loader sets no number.
             Error::Open { code: 0, .. } => (Status::Os, ENOEXEC),
             Error::Open { code, .. } => (Status::Os, *code),
             Error::Symbol { .. } => (Status::Os, ENOENT),
@@ -169,7 +169,7 @@ impl From<farcall_engine::Error> for Failure {
     }
 }
 
-/// Runs `body`, and tells C what came of it. A panic of this library's own becomes an error like any other.
+/// Runs `body` and reports its outcome to C. A panic in this library becomes an error like any other.
 pub fn guard(report: *mut Report, body: impl FnOnce() -> Result<(), Failure>) -> Status {
     match panic::catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => Status::Ok,
@@ -178,7 +178,7 @@ pub fn guard(report: *mut Report, body: impl FnOnce() -> Result<(), Failure>) ->
     }
 }
 
-/// The rest of [`guard`], which is compiled for each of its callers.
+/// The part of [`guard`] that does not depend on `body`: `guard` itself is compiled for each of its callers.
 #[cold]
 #[inline(never)]
 fn tell(report: *mut Report, failure: Failure) -> Status {
@@ -190,7 +190,7 @@ fn tell(report: *mut Report, failure: Failure) -> Status {
     let told = failure.0.map(|told| (told.status, told.code, told.text));
     let (status, code, text) = told.unwrap_or_else(without_memory);
     let text = text.bytes.map(|byte| byte as c_char);
-    // SAFETY: every caller of a function that reports has a place for the report.
+    // SAFETY: `report` points to a place for a report, by the contract of every function that reports.
     unsafe { report.write(Report { code, text }) };
     status
 }

@@ -1,4 +1,4 @@
-//! Namespaces of C declarations, which texts of C are read in.
+//! Namespaces of C declarations, in which C texts are read.
 
 use crate::report::{Failure, Report, Status, guard};
 use crate::text::text;
@@ -11,27 +11,27 @@ use std::fmt;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
-/// What texts have declared, behind the engine's lock: signal handlers and forks find it whole.
+/// The declarations of texts. The engine's lock protects them, so that signal handlers and forks find them consistent.
 pub struct Scope {
     declarations: UnsafeCell<Declarations>,
-    /// Larger than those of older ones that are found by [`Scope::older`].
+    /// Its serial number, which is larger than those of older namespaces: see [`Scope::older`].
     serial: AtomicU64,
-    /// What C keeps with it.
+    /// An object that C keeps with it.
     object: AtomicPtr<c_void>,
 }
 
-// SAFETY: `with` gives the declarations out under a lock.
+// SAFETY: the declarations are accessed only in `with`, under a lock.
 unsafe impl Send for Scope {}
 // SAFETY: as above.
 unsafe impl Sync for Scope {}
 
-/// The namespaces that scripts have made with their serial numbers, the newest last. Each is there until its last owner is gone.
+/// The namespaces of scripts with their serial numbers, the newest last. Each stays until its last owner is gone.
 struct Known {
     scopes: Vec<(u64, *const Scope)>,
     count: u64,
 }
 
-// SAFETY: an address alone is used by nobody, and what it is of is `Sync`.
+// SAFETY: the list only holds addresses, and the namespaces at these addresses are `Sync`.
 unsafe impl Send for Known {}
 
 static KNOWN: engine::Guarded<Known> = engine::Guarded::new(Known {
@@ -39,11 +39,11 @@ static KNOWN: engine::Guarded<Known> = engine::Guarded::new(Known {
     count: 0,
 });
 
-/// The serial number of a namespace that nobody finds.
+/// The serial number of a namespace that no search finds.
 const UNKNOWN: u64 = u64::MAX;
 
 impl Scope {
-    /// One with C's own names, which [`Scope::newest`] does not find.
+    /// A namespace with C's own names, which [`Scope::newest`] does not find.
     pub fn new() -> Result<Scope, Failure> {
         Ok(Scope {
             declarations: UnsafeCell::new(Declarations::new(Platform::host())?),
@@ -52,9 +52,9 @@ impl Scope {
         })
     }
 
-    /// Does `work` with the declarations under the engine's lock. `work` neither makes code, nor uses any namespace, nor calls foreign code.
+    /// Runs `work` on the declarations, under the engine's lock. `work` must not make code, use any namespace, or call foreign code.
     pub fn with<R>(&self, work: impl FnOnce(&mut Declarations) -> R) -> R {
-        // SAFETY: the lock is held, and nobody who holds it takes it again.
+        // SAFETY: the lock is held, so the reference is the only one: a thread that holds the lock never takes it again.
         engine::exclusively(|| work(unsafe { &mut *self.declarations.get() }))
     }
 
@@ -62,12 +62,12 @@ impl Scope {
         self.serial.load(Ordering::Relaxed)
     }
 
-    /// The newest namespace that a script has made and that is in use still.
+    /// The newest namespace of a script that is still in use.
     pub fn newest() -> Option<Shared<Scope>> {
         Scope::before(UNKNOWN)
     }
 
-    /// The next older one.
+    /// The next older namespace.
     pub fn older(&self) -> Option<Shared<Scope>> {
         Scope::before(self.serial())
     }
@@ -76,12 +76,12 @@ impl Scope {
         KNOWN.with(|known| {
             let newer = known.scopes.partition_point(|(other, _)| *other < serial);
             let mut older = known.scopes[..newer].iter().rev();
-            // SAFETY: each is in the list until its destructor takes it out, under this lock.
+            // SAFETY: each namespace is in the list until its destructor removes it, under this lock.
             older.find_map(|(_, scope)| unsafe { Shared::from_address(*scope) })
         })
     }
 
-    /// What `read` makes of a namespace: of the newest in which it succeeds, else of one with C's own names. The error is the newest one's.
+    /// Runs `read` on namespaces, the newest first and one with C's own names last, until it succeeds. An error is that of the newest one.
     pub fn in_newest<R>(
         mut read: impl FnMut(&Shared<Scope>) -> Result<R, Failure>,
     ) -> Result<R, Failure> {
@@ -98,7 +98,7 @@ impl Scope {
         read(&own).map_err(|failure| first.unwrap_or(failure))
     }
 
-    /// One that [`Scope::newest`] finds.
+    /// A namespace that [`Scope::newest`] finds.
     fn known(text: &str) -> Result<Shared<Scope>, Failure> {
         let mut scope = Scope::new()?;
         scope.declarations.get_mut().read(text)?;
@@ -112,7 +112,7 @@ impl Scope {
         Ok(scope)
     }
 
-    /// The namespace behind C's pointer: one more owner of it, or for NULL a fresh one with C's own names.
+    /// A new reference to the namespace at C's pointer; for NULL, a new namespace with C's own names.
     ///
     /// # Safety
     /// * `scope` is NULL, or from [`farcall_scope_new`] and has not been released.
@@ -209,7 +209,7 @@ pub unsafe extern "C" fn farcall_scope_object(scope: *const Scope) -> *mut c_voi
     unsafe { (*scope).object.load(Ordering::Acquire) }
 }
 
-/// Has C keep another object with a namespace, unless the one that it has is not `old`.
+/// Replaces the object that C keeps with a namespace, if it is `old`.
 ///
 /// # Safety
 /// * `scope` is a namespace in use.

@@ -1,4 +1,4 @@
-//! C's names and types as text, for messages and for printing.
+//! The text of C names and types, for messages and for printing.
 
 use crate::declared::{Declared, Origin, Source};
 use crate::signature::Signature;
@@ -6,7 +6,7 @@ use farcall_cdecl::c::{Declarations, NameId, TypeId};
 use std::ffi::c_char;
 use std::fmt::{self, Write};
 
-/// What of a signature is shown. ORDER farcall_shown
+/// The part of a signature to show. ORDER farcall_shown
 const TEXT: u32 = 0;
 const PARAMETERS: u32 = 1;
 const NAME: u32 = 2;
@@ -14,7 +14,7 @@ const TYPE: u32 = 3;
 const FUNCTION: u32 = 4;
 const SYMBOL: u32 = 5;
 
-/// Text into C's memory: what does not fit is left out, and a NUL ends it.
+/// A writer into C's memory. Text that does not fit is cut off, and a NUL ends it.
 pub struct Fixed {
     start: *mut u8,
     size: usize,
@@ -23,7 +23,7 @@ pub struct Fixed {
 
 impl Fixed {
     /// # Safety
-    /// * `start` points to `size` bytes, one at least, which are nobody else's until this is gone.
+    /// * `start` points to `size` bytes, at least one, which nothing else uses while this value exists.
     pub unsafe fn new(start: *mut c_char, size: usize) -> Fixed {
         let start = start.cast();
         Fixed {
@@ -38,7 +38,7 @@ impl Write for Fixed {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let room = self.size - 1 - self.len;
         let fitting = &text[..text.floor_char_boundary(room)];
-        // SAFETY: `new` asked for memory of this size, and so much is left of it.
+        // SAFETY: `start` points to `size` bytes, by the contract of `new`, and there is room left for these bytes.
         unsafe {
             let to = self.start.add(self.len);
             to.copy_from_nonoverlapping(fitting.as_ptr(), fitting.len());
@@ -53,7 +53,7 @@ impl Write for Fixed {
 
 impl Drop for Fixed {
     fn drop(&mut self) {
-        // SAFETY: as above; there is always room for it.
+        // SAFETY: as above; room for the NUL is always left.
         unsafe { self.start.add(self.len).write(0) };
     }
 }
@@ -72,7 +72,7 @@ pub unsafe extern "C" fn farcall_signature_show(
     // SAFETY: `start` points to `size` bytes, one at least, and `signature` has not been released, by the contract of this function.
     let (mut to, signature) = unsafe { (Fixed::new(start, size), &*signature) };
     if let Some(parts) = signature.parts() {
-        // What does not fit is left out.
+        // Text that does not fit is cut off.
         let _ = show(parts, what, index, &mut to);
     }
 }

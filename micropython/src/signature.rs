@@ -1,4 +1,4 @@
-//! Signatures as C sees them.
+//! The signatures that C uses.
 
 use crate::declared::{self, Declared};
 use crate::kinds::{self, all, of_argument, of_handler, of_parameter, of_result};
@@ -23,7 +23,7 @@ use std::ops::Range;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-/// What C calls a function on slots by: an [`engine::SlotsCall`] that is told of the signature.
+/// The function through which C calls on slots: an [`engine::SlotsCall`] that also gets the signature.
 type Call = unsafe extern "C-unwind" fn(
     target: *const c_void,
     slots: *const u64,
@@ -31,29 +31,29 @@ type Call = unsafe extern "C-unwind" fn(
     signature: *const Signature,
 );
 
-/// A signature, read and planned, and shared by all that is written the same. C reads the fields up to `nargs`.
+/// A signature with its plan. All uses of the same text share it. C reads the fields up to `nargs`.
 /// ORDER farcall_signature
 #[derive(Debug)]
 #[repr(C)]
 pub struct Signature {
     /// A [`Call`].
     call: AtomicPtr<c_void>,
-    /// The call operation of function objects, once there is one.
+    /// The call operation of function objects, once it is compiled.
     object_call: AtomicPtr<c_void>,
     codes: *const c_char,
     kinds: *const u8,
-    /// Of a function of C types [`BY_VALUES`].
+    /// The number of arguments; [`BY_VALUES`] for a function of C types.
     nargs: usize,
-    /// The result, then the arguments, where one is of a C type or a struct; null otherwise, and then the rest is nothing.
+    /// The result and the arguments, if any of them is a C type or a struct; otherwise null, and the fields below are empty.
     values: *const Value,
-    /// What the types are from; null if there are none.
+    /// The namespace of the types; null if there is none.
     scope: *const Scope,
     value_count: u32,
     arg_slots: u32,
     ret_slots: u32,
     is_variadic: bool,
     has_objects: bool,
-    // What the pointers above point into, after the text that it is remembered by, and what keeps the code alive.
+    // The key of the cache, followed by the data that the pointers above point to, and the owner of the code.
     bytes: Vec<u8>,
     text_len: usize,
     compiled: Shared<Compiled>,
@@ -61,17 +61,17 @@ pub struct Signature {
     declared: Option<Declared>,
 }
 
-/// No call has as many arguments: so one test finds both a wrong count and C types. ORDER farcall_signature
+/// A count that no call reaches, so that one test finds both a wrong count and C types. ORDER farcall_signature
 const BY_VALUES: usize = usize::MAX;
 
-// SAFETY: the pointers are to memory of its own that does not change, and to code.
+// SAFETY: the pointers lead to the signature's own memory, which does not change, and to code.
 unsafe impl Send for Signature {}
 // SAFETY: as above.
 unsafe impl Sync for Signature {}
 
 impl Signature {
-    /// What letters spell; `None` if there are structs among them. What is remembered by its text is not looked for by its content as
-    /// well, unless callbacks are to find their thunks again.
+    /// Reads a signature of letters; `None` if there are structs among them. A signature that is remembered by its text is not also looked up
+    /// by its content, except for callbacks, which must find their thunks again.
     fn of_letters(text: &Text, is_remembered: bool) -> Result<Option<Shared<Signature>>, Failure> {
         let role = text.role;
         let codes = Codes::parse(text.ret, text.args, role)?;
@@ -84,7 +84,7 @@ impl Signature {
             }
             _ => engine::compile(codes.signature()?, conversion(&codes, role)?)?,
         };
-        // The text is the codes.
+        // The text itself has the codes.
         let kinds = text.len() + 1;
         let mut bytes = try_with_capacity(kinds + 1 + codes.args.len())?;
         text.write_to(&mut bytes)?;
@@ -105,7 +105,7 @@ impl Signature {
         Ok(Some(Shared::try_new(signature)?))
     }
 
-    /// What codes with structs among them spell.
+    /// Reads a signature of codes with structs.
     #[inline(never)]
     fn with_structs(text: &Text) -> Result<Shared<Signature>, Failure> {
         let codes = Codes::parse(text.ret, text.args, text.role)?;
@@ -114,7 +114,7 @@ impl Signature {
         Ok(Shared::try_new(signature)?)
     }
 
-    /// `bytes` have, at `codes`, the codes with their NUL and, from there on, the kinds of values.
+    /// Makes a signature. At `codes`, `bytes` has the codes with a NUL, followed by the kinds of the values.
     fn of(
         bytes: Vec<u8>,
         codes: Range<usize>,
@@ -146,7 +146,7 @@ impl Signature {
         }
     }
 
-    /// One of C types, or with structs. `text` is what it was written as, if it may be remembered by that.
+    /// Makes a signature of C types, or with structs. `text` is its key for the cache, if it may be remembered.
     pub(crate) fn declared(
         declared: Declared,
         role: Role,
@@ -184,12 +184,12 @@ impl Signature {
         Ok(signature)
     }
 
-    /// What it was written as; nothing of one that is not to be remembered by that.
+    /// Its key for the cache; empty for a signature that is not remembered.
     fn text(&self) -> &[u8] {
         &self.bytes[..self.text_len]
     }
 
-    /// What it was made of, if that is C types or structs.
+    /// Its declaration, if it has C types or structs.
     pub(crate) fn parts(&self) -> Option<&Declared> {
         self.declared.as_ref()
     }
@@ -198,7 +198,7 @@ impl Signature {
         self.compiled.clone()
     }
 
-    /// Counts a call on slots, and leaves code for the calls to come where that pays by now.
+    /// Counts a call on slots, and compiles code for later calls once that pays.
     fn count_call(&self) {
         let compiled = &*self.compiled;
         match compiled.serve(Direction::Call, Endpoint::Objects) {
@@ -209,9 +209,9 @@ impl Signature {
             Served::Plan => return,
             Served::PlanForGood => {}
         }
-        // Calls that come here in spite of that have something out of the ordinary about them, or objects as they are.
+        // Calls that still come here have unusual arguments, or use objects without conversion.
         let call = match compiled.serve(Direction::Call, Endpoint::Slots) {
-            // SAFETY: a trampoline on slots is a function of this type, but for the last argument, which it leaves alone.
+            // SAFETY: a trampoline on slots has this function type, except for the last argument, which it ignores.
             Served::Code(start) => unsafe { std::mem::transmute::<NonNull<u8>, Call>(start) },
             Served::PlanForGood => follow_plan,
             Served::Plan => return,
@@ -220,7 +220,7 @@ impl Signature {
     }
 }
 
-/// What C calls functions by until there is code.
+/// The function through which C calls until there is code.
 unsafe extern "C-unwind" fn first_calls(
     target: *const c_void,
     slots: *const u64,
@@ -244,15 +244,15 @@ unsafe extern "C-unwind" fn follow_plan(
     unsafe { engine::interp::call_slots((*signature).compiled.plan(), target, slots, result) }
 }
 
-/// Why a plan was not made is the engine's to word.
+/// Makes the plan of a signature. The errors are the engine's.
 fn planned(codes: &Codes) -> Result<Plan, engine::Error> {
     let fixed = codes.fixed.map(|fixed| fixed as u32);
     let (ret, mut args) = (codes.ret_shape(), codes.arg_shapes());
     Ok(abi::collect(engine::host_abi(), fixed, ret, &mut args)?)
 }
 
-/// How values become objects, and objects values, if code can do it. It cannot where one is an object as it is: a C function that takes those is
-/// the interpreter's own, and may raise through its caller.
+/// The conversions between values and objects, if code can do them. It cannot if a value is an object itself: a C function with such arguments
+/// belongs to the interpreter, and may raise through its caller.
 fn conversion(codes: &Codes, role: Role) -> Result<Option<Conversion>, OutOfMemory> {
     let args = codes.args.iter();
     Ok(match role {
@@ -260,7 +260,7 @@ fn conversion(codes: &Codes, role: Role) -> Result<Option<Conversion>, OutOfMemo
             let Some(ret) = kinds::boxing(of_result(codes.ret)) else {
                 return Ok(None);
             };
-            // A letter's kind has no range to be held to.
+            // A letter's kind has no range to check.
             let args = all(args.map(|arg| kinds::unbox(arg.kind() as u8, false)))?;
             args.map(|args| Conversion::Call(ObjectCall { args, ret }))
         }
@@ -271,7 +271,7 @@ fn conversion(codes: &Codes, role: Role) -> Result<Option<Conversion>, OutOfMemo
     })
 }
 
-/// What signatures that are remembered are known by: [`Signature::text`], in the signature's own memory.
+/// The key of a remembered signature: [`Signature::text`], in the signature's own memory.
 #[derive(Debug)]
 struct Key(NonNull<[u8]>);
 
@@ -288,7 +288,7 @@ impl Key {
 
 impl Borrow<[u8]> for Key {
     fn borrow(&self) -> &[u8] {
-        // SAFETY: the signature, whose these are, is there for as long as the key.
+        // SAFETY: the signature that owns the bytes outlives the key, by the contract of `Key::of`.
         unsafe { self.0.as_ref() }
     }
 }
@@ -330,10 +330,10 @@ fn known(ret: &str, args: &str, role: Role) -> Result<Shared<Signature>, Failure
     if !is_remembered {
         return Ok(signature);
     }
-    // SAFETY: the cache has the signature beside the key, and gives both back together.
+    // SAFETY: the cache holds the signature with the key, and drops both together.
     let key = unsafe { Key::of(&signature) };
     let add = |seen: &mut Cache<_, _>| seen.add(key, signature.clone());
-    // What cannot be remembered is read again.
+    // A signature that cannot be remembered is read again next time.
     let Some((signature, unused)) = SEEN.with(add) else {
         return Ok(signature);
     };
@@ -403,7 +403,7 @@ pub extern "C" fn farcall_generates_code() -> bool {
 /// * `signature` is one of [`farcall_signature_new`]'s that has not been released.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_signature_keep(signature: *const Signature) {
-    // SAFETY: new() kept a reference for C, which is not given up here.
+    // SAFETY: new() gave C a reference, which is not given up here.
     let signature = ManuallyDrop::new(unsafe { Shared::from_raw(signature) });
     if !signature.is_kept.swap(true, Ordering::Relaxed) {
         let _ = Shared::clone(&signature).into_raw();
@@ -414,9 +414,9 @@ pub unsafe extern "C" fn farcall_signature_keep(signature: *const Signature) {
 /// * `signature` is one of [`farcall_signature_new`]'s that has not been released; nothing uses it any more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn farcall_signature_release(signature: *const Signature) {
-    // SAFETY: new() kept a reference for it, which its caller gives up.
+    // SAFETY: new() gave C a reference, which the caller gives up here.
     let signature = unsafe { Shared::from_raw(signature) };
-    // Where that is the last of it, a thread may be inside the code still.
+    // Even if this is the last reference, a thread may still be inside the code.
     if signature.is_sole() {
         engine::epoch::forget(signature);
     }

@@ -3,7 +3,7 @@
 use crate::report::Failure;
 use std::ffi::{CStr, OsStr, c_char};
 
-/// The bytes as text, if they are UTF-8. Nearly all are a few of ASCII's, which take less to find out than others.
+/// The bytes as text, if they are UTF-8. Nearly all texts are short and ASCII, which is faster to check.
 fn utf8(bytes: &[u8]) -> Option<&str> {
     match bytes.iter().all(u8::is_ascii) {
         // SAFETY: ASCII is UTF-8.
@@ -26,14 +26,14 @@ pub unsafe fn text<'a>(start: *const c_char, len: usize) -> Result<&'a str, Fail
 /// A NUL-terminated UTF-8 string.
 ///
 /// # Safety
-/// * `start` points to such a string, which does not change while the result is in use.
+/// * `start` points to a NUL-terminated string, which does not change while the result is in use.
 pub unsafe fn c_text<'a>(start: *const c_char) -> Result<&'a str, Failure> {
     // SAFETY: `start` points to a NUL-terminated string that does not change meanwhile, by the contract of this function.
     let string = unsafe { CStr::from_ptr(start) };
     utf8(string.to_bytes()).ok_or_else(|| Failure::value("expected a name in UTF-8"))
 }
 
-/// A NUL-terminated path, in whatever bytes the system has for it.
+/// A NUL-terminated path, in the system's encoding.
 ///
 /// # Safety
 /// * As for [`c_text`].

@@ -1,4 +1,4 @@
-//! Values of C types, as the C side converts them.
+//! Descriptions of values of C types, which the C side converts.
 
 use crate::kinds::{
     BOOL, CODE, COMPLEX, DATA, ELEMENTS, ENUM, LONG_DOUBLE, RANGED, STRUCT, WIDE_INT, of_argument,
@@ -9,25 +9,25 @@ use farcall_arch::Type;
 use farcall_cdecl::c::{Basic, Declarations, Ty, TypeId};
 use farcall_cdecl::{Kind, StructCode, TypeCode};
 
-/// What the C side knows of a value. ORDER farcall_value
+/// The description of a value for the C side. ORDER farcall_value
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(C)]
 pub struct Value {
     pub kind: u8,
     pub is_signed: bool,
-    /// Bytes of an integer, of a float, or of either part of a complex number; of a `long double` 10 where it is the x87's.
+    /// The size in bytes of an integer, of a float, or of each part of a complex number; 10 for a `long double` in the x87's format.
     width: u8,
-    /// Whether a struct has a tag or a typedef's name.
+    /// Whether a struct has a tag or a typedef.
     has_name: bool,
-    /// The index of the first of its slots.
+    /// The index of its first slot.
     pub slot: u32,
-    /// Bytes.
+    /// The size in bytes.
     size: u32,
     /// The number of its type.
     ty: u32,
 }
 
-/// Which way a value goes.
+/// The direction of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     /// An argument of a function, from a script to C.
@@ -47,7 +47,7 @@ impl Way {
 }
 
 impl Value {
-    /// One that a letter stands for.
+    /// A value of a letter's type.
     pub fn of_letter(code: TypeCode, way: Way) -> Value {
         let kind = match way {
             Way::Parameter => of_parameter(code),
@@ -65,7 +65,7 @@ impl Value {
         }
     }
 
-    /// One that braces stand for.
+    /// A value of a struct in braces.
     pub fn of_braces(code: &StructCode) -> Value {
         Value {
             kind: STRUCT,
@@ -74,7 +74,7 @@ impl Value {
         }
     }
 
-    /// One of a C type, which calling conventions see as `passed`.
+    /// A value of a C type that is passed as `passed`.
     pub fn of_type(c: &Declarations, ty: TypeId, passed: &Type, way: Way) -> Value {
         let size = passed.size();
         let value = Value {
@@ -122,7 +122,7 @@ impl Value {
         }
     }
 
-    /// An array, which is a variable.
+    /// A variable of an array type.
     pub fn of_array(size: u32, ty: TypeId) -> Value {
         Value {
             kind: ELEMENTS,
@@ -132,7 +132,7 @@ impl Value {
         }
     }
 
-    /// Whether it takes one slot, or none.
+    /// Whether it takes at most one slot.
     pub fn is_of_a_slot(&self) -> bool {
         !matches!(
             self.kind,
@@ -140,13 +140,13 @@ impl Value {
         )
     }
 
-    /// Whether another one is the same but for its type's number.
+    /// Whether another value is the same except for its type's number.
     pub fn converts_as(&self, other: &Value) -> bool {
         let ty = self.ty;
         *self == Value { ty, ..*other }
     }
 
-    /// Has it say no more what its type is.
+    /// Clears the type's number.
     pub fn forget_type(&mut self) {
         self.ty = 0;
     }
@@ -157,7 +157,7 @@ impl Value {
     }
 }
 
-/// Bytes of a float; of the x87's, those that hold it.
+/// The size of a float in bytes; for the x87's format, without padding.
 fn float_width(ty: &Type) -> u8 {
     match *ty {
         Type::F80 => 10,
@@ -197,7 +197,7 @@ fn has_name(c: &Declarations, ty: TypeId) -> bool {
     matches!(c.get(ty), Ty::Alias { .. }) || c.record(ty).is_some_and(|record| record.tag.is_some())
 }
 
-/// Why values of a type cannot be passed.
+/// The error for a type whose values cannot be passed.
 pub fn unpassable(
     c: &Declarations,
     ty: TypeId,

@@ -1,12 +1,12 @@
-//! Signatures as scripts write them, and as they are remembered.
+//! The text of signatures in scripts, which is also their key in the cache.
 
 use farcall_cdecl::Role;
 use farcall_memory::{OutOfMemory, TryVec};
 
-/// The bytes of the longest text that is remembered. What is longer is read each time.
+/// The length in bytes of the longest text that is remembered. Longer texts are read each time.
 pub const LONGEST: usize = 64;
 
-/// A role and the codes of a signature: as bytes, one after the other.
+/// The role and the codes of a signature, as consecutive bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Text<'t> {
     pub role: Role,
@@ -15,18 +15,18 @@ pub struct Text<'t> {
 }
 
 impl<'t> Text<'t> {
-    /// C's `(void)` and no arguments are the same.
+    /// The text of a signature. C's `(void)` becomes an empty list of arguments.
     pub fn new(ret: &'t str, args: &'t str, role: Role) -> Text<'t> {
         let args = if args == "v" { "" } else { args };
         Text { role, ret, args }
     }
 
-    /// How many bytes it has.
+    /// The length in bytes.
     pub fn len(&self) -> usize {
         1 + self.ret.len() + self.args.len()
     }
 
-    /// Appends its bytes.
+    /// Appends the bytes.
     ///
     /// # Errors
     /// [`OutOfMemory`].
@@ -36,7 +36,7 @@ impl<'t> Text<'t> {
         bytes.try_extend_from_slice(self.args.as_bytes())
     }
 
-    /// Its bytes, for what may be remembered: where a result's code is one byte, no two signatures have the same.
+    /// The bytes, if the signature may be remembered: with a result code of one byte, no two signatures have the same bytes.
     pub fn written_in<'b>(&self, buffer: &'b mut [u8; LONGEST]) -> Option<&'b [u8]> {
         let &[ret] = self.ret.as_bytes() else {
             return None;

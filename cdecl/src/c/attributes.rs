@@ -1,4 +1,4 @@
-//! GNU C's attributes, Microsoft's `__declspec` and C23's `[[…]]`: what changes a layout, out of all there are.
+//! GNU C's attributes, Microsoft's `__declspec` and C23's `[[…]]`, as far as they change a layout.
 
 use super::constant::Digits;
 use super::declarations::Declarations;
@@ -7,37 +7,37 @@ use super::token::{Kind, Token};
 use super::types::{Basic, Ty, TypeId};
 use farcall_arch::structs::MAX_ALIGN;
 
-/// What they say.
+/// The attributes of a declaration or a type.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Attributes {
     /// `packed`.
     pub packed: bool,
-    /// `aligned(n)` and `_Alignas`: the largest, 0 for none.
+    /// The largest `aligned(n)` or `_Alignas`; 0 for none.
     pub aligned: u32,
-    /// `_Alignas` alone, 0 for none.
+    /// The largest `_Alignas`; 0 for none.
     pub alignas: u32,
     /// `mode(M)`.
     pub mode: Option<Mode>,
-    /// `vector_size(n)`, 0 for none.
+    /// `vector_size(n)`; 0 for none.
     pub vector: u32,
-    /// `overloadable`, clang's: functions of the same name may have other types.
+    /// clang's `overloadable`: functions of the same name may have different types.
     pub overloadable: bool,
     /// `ms_struct` or `gcc_struct`.
     pub microsoft: Option<bool>,
 }
 
-/// The width of a number, whatever its type was (GCC's machine modes).
+/// A width that replaces that of a number's type (GCC's machine modes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     Bytes(u32),
     Word,
 }
 
-/// The alignment that `aligned` without a number asks for: the largest that any type of C's needs.
+/// The alignment that `aligned` without a number asks for: the largest that any C type needs.
 const LARGEST: u32 = 16;
 
 impl Parser<'_, '_> {
-    /// Those that come next, any number of them.
+    /// Reads all attributes that come next.
     pub(super) fn attributes(&mut self, all: &mut Attributes) -> Result<()> {
         loop {
             match (self.token.kind, self.token.text) {
@@ -56,7 +56,7 @@ impl Parser<'_, '_> {
         }
     }
 
-    /// Up to the bracket that closes them; brackets within are theirs.
+    /// Reads attributes up to the closing bracket, with any nested brackets.
     fn attribute_list(&mut self, all: &mut Attributes) -> Result<()> {
         loop {
             if self.accept(")")? {
@@ -115,7 +115,7 @@ impl Parser<'_, '_> {
         Ok(())
     }
 
-    /// `_Alignas(n)`, `_Alignas(type)`.
+    /// Reads `_Alignas(n)` or `_Alignas(type)`.
     fn alignas(&mut self, all: &mut Attributes) -> Result<()> {
         self.advance()?;
         let align = if self.token.is("(") && self.begins_type(&self.peek()) {
@@ -132,7 +132,7 @@ impl Parser<'_, '_> {
         Ok(())
     }
 
-    /// A power of two in brackets; 0 counts as none.
+    /// Reads a power of two in parentheses; 0 counts as none.
     fn alignment(&mut self) -> Result<u32> {
         self.expect("(")?;
         let at = self.token;
@@ -147,7 +147,7 @@ impl Parser<'_, '_> {
         }
     }
 
-    /// A type as attributes of its declaration change it.
+    /// Applies the attributes of a declaration to its type.
     pub(super) fn with_attributes(
         &mut self,
         at: &Token,
@@ -183,7 +183,7 @@ impl Parser<'_, '_> {
 }
 
 impl Declarations {
-    /// The number of the same sort in another width.
+    /// The number type of the same kind with the width of a mode.
     fn in_mode(&self, ty: TypeId, mode: Mode) -> Option<TypeId> {
         let Ty::Basic(basic) = self.resolved(ty) else {
             return self.integer(ty).map(|_| ty);

@@ -1,4 +1,4 @@
-//! Types made of others that there are, without a text.
+//! Types made from existing types, without text.
 
 use super::declarations::Declarations;
 use super::error::Result;
@@ -6,7 +6,7 @@ use super::types::{Param, Ty, TypeId};
 use farcall_memory::{TryVec, try_with_capacity};
 
 impl Declarations {
-    /// The type of a function that returns `ret` and takes `params`. What is an array or a function among them is a pointer, as C has it
+    /// The type of a function that returns `ret` and takes `params`. Parameters of array and function types are adjusted to pointers
     /// (C11 6.7.6.3p7, p8).
     ///
     /// # Errors

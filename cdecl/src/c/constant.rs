@@ -3,13 +3,13 @@
 use super::types::Basic;
 use std::fmt;
 
-/// What a constant is.
+/// The value of a constant.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Constant<'c> {
     /// An integer.
     Integer(i128),
-    /// A number with a fraction, as a `double`.
+    /// A floating-point number, as a `double`.
     Float(f64),
     /// A string, without the NUL at its end.
     Text(&'c [u8]),
@@ -19,14 +19,14 @@ impl fmt::Display for Constant<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Constant::Integer(value) => Digits(*value).fmt(f),
-            // The standard library's text of it would take 20 kB.
+            // The standard library's formatting would take 20 kB.
             Constant::Float(_) => f.write_str("a number with a fraction"),
             Constant::Text(text) => write!(f, "\"{}\"", text.escape_ascii()),
         }
     }
 }
 
-/// A number as messages have it. The standard library's text of one as wide takes 2 kB of a program.
+/// A number in a message. The standard library's formatting of a number of this width adds 2 kB to a program.
 pub(super) struct Digits(pub i128);
 
 impl fmt::Display for Digits {
@@ -49,14 +49,14 @@ impl fmt::Display for Digits {
     }
 }
 
-/// An integer with the type that C gives it: operations wrap as its type does.
+/// An integer with its C type. Operations wrap to the range of the type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Integer {
     pub value: i128,
     pub ty: Basic,
 }
 
-/// The bits of an integer type, and whether it has a sign; of types of up to 64 bits.
+/// The width in bits of an integer type of up to 64 bits, and whether it is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Width {
     pub bits: u32,
@@ -64,7 +64,7 @@ pub(super) struct Width {
 }
 
 impl Width {
-    /// A value as a type of this width keeps it (C11 6.3.1.3).
+    /// Converts a value to a type of this width (C11 6.3.1.3).
     pub fn wrap(self, value: i128) -> i128 {
         let shift = 128 - self.bits.clamp(1, 128);
         match self.is_signed {

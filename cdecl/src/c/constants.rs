@@ -1,4 +1,4 @@
-//! Constants as they are kept: two words each, and what has no room there beside them.
+//! The storage of constants: two words each, and separate tables for larger values.
 
 use super::constant::Constant;
 use super::names::NameId;
@@ -6,17 +6,17 @@ use super::room::{reserved, trim};
 use super::types::Basic;
 use farcall_memory::{OutOfMemory, TryVec};
 
-/// The bits of a constant's first word that have its type: an integer's, whose value the second word is, or one of those below.
+/// The number of bits in a constant's first word for its type: an integer type whose value is the second word, or one of the tags below.
 const TYPE_BITS: u32 = 4;
 
-/// The second word is the number of what is kept beside.
+/// Tags of constants whose second word is an index into a separate table.
 const TEXT: u32 = 0;
 const WIDE: u32 = 15;
 
-/// The type of a wide number that has a fraction.
+/// The type of a floating-point number among the wide ones.
 const FLOAT: u32 = 0;
 
-/// How many there are.
+/// The number of constants at one time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ConstantsMark {
     words: usize,
@@ -26,14 +26,14 @@ pub(super) struct ConstantsMark {
 
 #[derive(Debug, Default)]
 pub(super) struct Constants {
-    /// The name's number and the type; the value.
+    /// The name's number with the type, and the value.
     words: Vec<[u32; 2]>,
-    /// The type, and 64 bits; the upper half of one of 128 is in another of these behind it.
+    /// The type and 64 bits of the value. The next row has the upper half of a value of 128 bits.
     wide: Vec<[u32; 3]>,
     texts: Vec<Box<[u8]>>,
 }
 
-/// Whether numbers of this type have no sign.
+/// Whether a type is unsigned.
 fn is_unsigned(ty: Basic) -> bool {
     matches!(
         ty,
@@ -47,7 +47,7 @@ fn is_unsigned(ty: Basic) -> bool {
     )
 }
 
-/// A value as a word, if that holds it.
+/// A value as a word, if it fits.
 fn word(value: i128, ty: Basic) -> Option<u32> {
     match is_unsigned(ty) {
         true => u32::try_from(value).ok(),
@@ -60,13 +60,13 @@ impl Constants {
         self.words.len()
     }
 
-    /// Bytes of memory.
+    /// The reserved memory, in bytes.
     pub fn reserved(&self) -> usize {
         let texts = self.texts.iter().map(|text| text.len()).sum::<usize>();
         reserved(&self.words) + reserved(&self.wide) + reserved(&self.texts) + texts
     }
 
-    /// Adds one, with the type of one that is an integer.
+    /// Adds a constant, with the type if it is an integer.
     pub fn push(
         &mut self,
         name: NameId,
@@ -113,7 +113,7 @@ impl Constants {
         Ok(index)
     }
 
-    /// The name of a constant, its value, and the type of one that is an integer.
+    /// The name of a constant, its value, and its type if it is an integer.
     pub fn get(&self, index: u32) -> (NameId, Constant<'_>, Option<Basic>) {
         let [first, word] = self.words[index as usize];
         let code = first & ((1 << TYPE_BITS) - 1);
@@ -158,7 +158,7 @@ impl Constants {
         self.texts.truncate(mark.texts);
     }
 
-    /// Gives memory back where much more is reserved than there is in use.
+    /// Frees memory if much more is reserved than is in use.
     pub fn trim(&mut self) {
         trim(&mut self.words);
         trim(&mut self.wide);

@@ -1,4 +1,4 @@
-//! What C forbids and the grammar does not (C11 6.7): names that are declared twice, and types that do not agree.
+//! C's constraints beyond the grammar (C11 6.7): names that are declared twice, and types that do not agree.
 
 use super::attributes::Attributes;
 use super::declarations::Declarations;
@@ -11,20 +11,20 @@ use super::token::Token;
 use super::types::{Field, FunctionType, Ty, TypeId};
 use farcall_memory::{OutOfMemory, TryVec};
 
-/// A name, and where it stands.
+/// A name, with its place.
 pub(super) type Named<'t> = (NameId, Token<'t>);
 
-/// How many steps two types are followed: what agrees so far counts as the same. Names of types let a short text have large ones.
+/// The most steps in the comparison of two types; types that agree so far count as the same. With typedefs, a short text can have huge types.
 const STEPS: u32 = 1_000;
 
-/// So many members are looked up by their order.
+/// The number of members from which they are looked up by their order.
 const MANY: usize = 16;
 
-/// How many names of an anonymous member are looked at.
+/// The most names of an anonymous member that are compared.
 const INNER_NAMES: usize = 256;
 
 impl<'t> Parser<'_, 't> {
-    /// Refuses the first name that is not new, which is that of a `what`.
+    /// Refuses the first name that occurs twice. `what` is the kind of thing that it names.
     pub(super) fn expect_distinct(&self, names: &mut [Named<'t>], what: &str) -> Result<()> {
         sort_by_key(names, |(name, at)| (*name, at.start));
         let pairs = names.windows(2).filter(|pair| pair[0].0 == pair[1].0);
@@ -40,7 +40,7 @@ impl<'t> Parser<'_, 't> {
         }
     }
 
-    /// Refuses words that say where something is, but for those that it may have.
+    /// Refuses storage class specifiers, except for the allowed ones.
     pub(super) fn expect_storage(
         &self,
         specifiers: &Specifiers<'t>,
@@ -58,7 +58,7 @@ impl<'t> Parser<'_, 't> {
         }
     }
 
-    /// Refuses `_Alignas` for what may not have it (C11 6.7.5p2).
+    /// Refuses `_Alignas` where it is not allowed (C11 6.7.5p2).
     pub(super) fn expect_no_alignas(
         &self,
         at: &Token<'t>,
@@ -71,7 +71,7 @@ impl<'t> Parser<'_, 't> {
         }
     }
 
-    /// Refuses `_Alignas` of less than the type's own alignment (C11 6.7.5p4).
+    /// Refuses an `_Alignas` below the type's own alignment (C11 6.7.5p4).
     pub(super) fn expect_loose_alignment(
         &self,
         at: &Token<'t>,
@@ -93,7 +93,7 @@ impl<'t> Parser<'_, 't> {
         ))
     }
 
-    /// Refuses a type that does not agree with the one that a name has already.
+    /// Refuses a type that does not agree with a name's existing type.
     pub(super) fn expect_same(&self, at: &Token<'t>, before: TypeId, now: TypeId) -> Result<()> {
         let mut steps = STEPS;
         if self.c.agree(before, now, &mut steps) {
@@ -118,7 +118,7 @@ impl<'t> Parser<'_, 't> {
 }
 
 impl Declarations {
-    /// Whether two types are compatible (C11 6.2.7). Qualifiers are looked at only where the texts have them: a name may hide some.
+    /// Whether two types are compatible (C11 6.2.7). Only qualifiers that the texts spell out are compared: a typedef may hide some.
     fn agree(&self, a: TypeId, b: TypeId, steps: &mut u32) -> bool {
         count(1);
         let Some(left) = steps.checked_sub(1).filter(|_| a != b) else {
@@ -181,7 +181,7 @@ impl Declarations {
                 .all(|(param, other)| self.agree(param.ty, other.ty, steps))
     }
 
-    /// Adds the names that an anonymous member brings into the structure around it.
+    /// Adds the names that an anonymous member brings into the enclosing structure.
     pub(super) fn inner_names<'t>(
         &self,
         ty: TypeId,
@@ -213,12 +213,12 @@ impl Declarations {
         Ok(())
     }
 
-    /// A member of a structure by its name, those of anonymous ones included: where it begins, and its type.
+    /// The offset and the type of a structure's member, by its name. Members of anonymous members are included.
     pub(super) fn member(&self, ty: TypeId, name: &str) -> Option<(u64, TypeId)> {
         self.member_within(ty, self.names.find(name)?, &mut { INNER_NAMES })
     }
 
-    /// Anonymous members are looked into until `most` of them have been.
+    /// Searches a structure, and at most `most` anonymous members within it.
     fn member_within(&self, ty: TypeId, name: NameId, most: &mut usize) -> Option<(u64, TypeId)> {
         let record = self.record(ty)?;
         let fields = self.fields(record)?;
@@ -238,20 +238,20 @@ impl Declarations {
             let field = fields.get(order[found] as usize)?;
             return Some((field.offset(), field.ty));
         }
-        // Those without a name are the first.
+        // Members without a name come first.
         let nameless = order.iter().take_while(|place| name_at(place).is_none());
         let mut nameless = nameless.filter_map(|place| fields.get(*place as usize));
         nameless.find_map(|field| self.member_of(field, name, most))
     }
 
-    /// A member of an anonymous one.
+    /// Searches an anonymous member.
     fn member_of(&self, field: &Field, name: NameId, most: &mut usize) -> Option<(u64, TypeId)> {
         *most = most.checked_sub(1)?;
         let (offset, ty) = self.member_within(field.ty, name, most)?;
         Some((field.offset() + offset, ty))
     }
 
-    /// Adds the members of a structure, and if there are many, their order by name.
+    /// Adds the members of a structure and, if there are many, their order by name.
     pub(super) fn add_fields(
         &mut self,
         fields: &[Field],

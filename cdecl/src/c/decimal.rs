@@ -1,14 +1,14 @@
-//! Numbers with a fraction or an exponent, as C writes them (C11 6.4.4.2): the nearest `double`, by whole numbers as long as it takes.
+//! A reader for C's decimal floating-point constants (C11 6.4.4.2). It computes the nearest `double` with exact integer arithmetic.
 //!
-//! The standard library's reader is faster, and takes 15 kB of a program, two thirds of it a table of powers.
+//! The standard library's reader is faster, but adds 15 kB to a program, two thirds of it a table of powers.
 
-/// More digits only say whether a number lies beyond the middle between two others.
+/// The most digits that are read exactly. Further digits can only move a number off the middle between two others.
 const DIGITS: usize = 770;
 
-/// Enough for [`DIGITS`] digits, moved up by as much as is divided by.
+/// Enough limbs for [`DIGITS`] digits, shifted up by the size of the largest divisor.
 const LIMBS: usize = 208;
 
-/// The nearest `double` of digits with a point and an exponent, both of which may be missing; `None` if it is something else.
+/// The nearest `double` to digits with an optional point and an optional exponent; `None` for other text.
 pub(super) fn parse(text: &str) -> Option<f64> {
     let mut number = Whole {
         limbs: [0; LIMBS],
@@ -51,7 +51,7 @@ pub(super) fn parse(text: &str) -> Option<f64> {
     Some(number.scaled(exponent as i32, is_cut))
 }
 
-/// What stands behind the digits: nothing, or `e` and a number, of which no more than a few millions count.
+/// The exponent after the digits: nothing, or `e` and a number, which is capped.
 fn written_exponent(text: &[u8]) -> Option<i64> {
     let [b'e' | b'E', text @ ..] = text else {
         return text.is_empty().then_some(0);
@@ -63,13 +63,13 @@ fn written_exponent(text: &[u8]) -> Option<i64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    // A text has no more digits than its bytes, so a larger exponent makes up for any of them.
+    // A text has no more digits than bytes, so no digits can balance an exponent beyond this.
     let add = |value: i64, digit: &u8| (value * 10 + i64::from(digit - b'0')).min(1 << 50);
     let value = digits.iter().fold(0, add);
     Some(if is_negative { -value } else { value })
 }
 
-/// A whole number; the limbs beyond `len` are 0.
+/// A whole number. The limbs beyond `len` are 0.
 struct Whole {
     limbs: [u32; LIMBS],
     len: usize,
@@ -89,7 +89,7 @@ impl Whole {
         }
     }
 
-    /// Divides; returns what is left.
+    /// Divides, and returns the remainder.
     fn div(&mut self, divisor: u32) -> u32 {
         let mut left = 0;
         for limb in self.limbs.iter_mut().take(self.len).rev() {
@@ -100,14 +100,14 @@ impl Whole {
         left
     }
 
-    /// Limbs from one on.
+    /// The limb at an index; 0 beyond the end.
     fn limb(&self, at: usize) -> u128 {
         self.limbs.get(at).map_or(0, |limb| (*limb).into())
     }
 
-    /// The nearest `double` of this times a power of ten; of a bit more than this if it is cut.
+    /// The nearest `double` to this number times a power of ten. If digits were cut, the number is a little larger than this.
     fn scaled(mut self, exponent: i32, is_cut: bool) -> f64 {
-        // Moved up so far that at least 64 bits are left of the quotient: 10 has fewer than 10/3 bits.
+        // The number is shifted up so far that the quotient has at least 64 bits: a factor of 10 takes fewer than 10/3 bits.
         let up = 3 + (exponent.min(0).unsigned_abs() as usize * 10 / 3) / 32;
         self.limbs.rotate_right(up);
         self.len += up;
@@ -125,7 +125,7 @@ impl Whole {
         }
         let top = self.limbs.iter().rposition(|limb| *limb != 0).unwrap_or(0);
         let bits = top * 32 + (32 - self.limbs[top].leading_zeros() as usize);
-        // The last bit that a double keeps, counted from the lowest limb's first; below 2^-1074 it keeps none.
+        // The lowest bit that a double keeps, counted from the lowest bit of the first limb. A double keeps no bits below 2^-1074.
         let last = (bits - 53).max((up * 32).saturating_sub(1074));
         let at = |bit: usize| {
             let limb = bit / 32;
@@ -140,7 +140,7 @@ impl Whole {
         });
         let is_up = is_half && (is_inexact || kept & 1 == 1);
         let power = (last + 1074 - up * 32) as u64;
-        // Without a leading 1 it is 0 or subnormal, and a carry out of the bits goes to the next power, as it should.
+        // Without a leading 1 the value is 0 or subnormal. A carry out of the bits correctly goes into the exponent.
         let value = f64::from_bits((power << 52) + kept + u64::from(is_up));
         if power > 2045 { f64::INFINITY } else { value }
     }
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn long_numbers_are_rounded_by_their_last_digit() {
-        // The middle between 1 and the next number, the largest middle there is, and the smallest one, exactly.
+        // The exact middle between 1 and the next number, the largest middle, and the smallest one.
         let middle = "1.00000000000000011102230246251565404236316680908203125".to_owned();
         let smallest = format!("{:.1080}", f64::from_bits(3))
             .trim_end_matches('0')

@@ -1,4 +1,4 @@
-//! What has been declared.
+//! The set of everything that was declared.
 
 use super::constant::{Constant, Width};
 use super::constants::{Constants, ConstantsMark};
@@ -14,7 +14,7 @@ use farcall_memory::{OutOfMemory, TryVec};
 pub struct Function {
     /// Its name.
     pub name: NameId,
-    /// The name that it has in a library, where `__asm__` gives another.
+    /// Its symbol in a library, if `__asm__` gives it another name there.
     pub symbol: Option<NameId>,
     /// Its type.
     pub ty: TypeId,
@@ -27,29 +27,29 @@ pub struct Function {
 pub struct Variable {
     /// Its name.
     pub name: NameId,
-    /// The name that it has in a library, where `__asm__` gives another.
+    /// Its symbol in a library, if `__asm__` gives it another name there.
     pub symbol: Option<NameId>,
     /// Its type.
     pub ty: TypeId,
 }
 
-/// What a name means where no tag is due (C11 6.2.3).
+/// The meaning of an ordinary identifier, which is not a tag (C11 6.2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
     Type(TypeId),
     Function(u32),
     Variable(u32),
-    /// Of an enumeration.
+    /// A constant of an enumeration.
     Constant(u32),
-    /// Of a `#define`.
+    /// A constant of a `#define`.
     Macro(u32),
 }
 
-/// The bits of a word that say what sort of meaning it is, the lowest ones.
+/// The number of low bits of a word that hold the kind of the meaning.
 const MEANING_BITS: u32 = 3;
 
 impl Meaning {
-    /// As a word, which is none of 0.
+    /// The meaning as a word, which is never 0.
     fn word(self) -> u32 {
         let (sort, number) = match self {
             Meaning::Type(ty) => (1, ty.number()),
@@ -74,18 +74,18 @@ impl Meaning {
     }
 }
 
-/// A function or a variable as it is kept.
+/// A stored function or variable.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
     name: NameId,
-    /// The number of its type; if it has a name of its own in libraries, of what is kept beside.
+    /// The number of its type; if it has another name in libraries, the index of its row in [`Declarations::renamed`].
     what: u32,
 }
 
-/// The bit that says so.
+/// The bit for a function or variable with another name in libraries.
 const IS_RENAMED: u32 = 1 << 31;
 
-/// How much of everything there was.
+/// The sizes of all tables at one time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mark {
     pub names: usize,
@@ -101,7 +101,7 @@ pub(super) struct Mark {
     pub changes: usize,
 }
 
-/// What was there before a text changed it.
+/// A value before a text changed it.
 #[derive(Debug)]
 pub(super) enum Change {
     Meaning(NameId, u32),
@@ -111,14 +111,14 @@ pub(super) enum Change {
     Variable(u32, Entry),
 }
 
-/// What is needed to take back a text.
+/// The data for undoing the effects of a text.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     pub mark: Option<Mark>,
     pub changes: Vec<Change>,
 }
 
-/// All that texts have declared, for one platform.
+/// The declarations of texts, for one platform.
 #[derive(Debug)]
 pub struct Declarations {
     pub(super) platform: Platform,
@@ -127,19 +127,19 @@ pub struct Declarations {
     pub(super) derived: Derived,
     pub(super) records: Vec<Record>,
     pub(super) fields: Vec<Field>,
-    /// Of structures with many fields, the same ones by their names: numbers from the first one's on.
+    /// For structures with many fields, the fields sorted by name: indices from the first field on.
     pub(super) by_name: Vec<u32>,
     pub(super) enums: Vec<Enum>,
     pub(super) functions: Vec<Entry>,
     pub(super) variables: Vec<Entry>,
-    /// The types of those that have other names in libraries, and these.
+    /// The types of functions and variables that have other names in libraries, and those names.
     pub(super) renamed: Vec<(TypeId, NameId)>,
     pub(super) constants: Constants,
     pub(super) journal: Journal,
 }
 
 impl Declarations {
-    /// Nothing but the types that C has by itself.
+    /// A set with only C's own types.
     ///
     /// # Errors
     /// [`OutOfMemory`].
@@ -170,7 +170,7 @@ impl Declarations {
         &self.platform
     }
 
-    /// A name's text.
+    /// The text of a name.
     pub fn name(&self, name: NameId) -> &str {
         self.names.get(name)
     }
@@ -182,7 +182,7 @@ impl Declarations {
 
     fn function_of(&self, entry: &Entry) -> Function {
         let Variable { name, symbol, ty } = self.variable_of(entry);
-        // What is declared as a function has such a type.
+        // A declared function always has a function type.
         let ret = self.function_type(ty).map_or(ty, |function| function.ret);
         Function {
             name,
@@ -192,18 +192,18 @@ impl Declarations {
         }
     }
 
-    /// The function of that number.
+    /// The function with the number `index`.
     pub fn function_numbered(&self, index: u32) -> Option<Function> {
         let entry = self.functions.get(index as usize)?;
         Some(self.function_of(entry))
     }
 
-    /// The function of that name.
+    /// The function called `name`.
     pub fn function(&self, name: &str) -> Option<Function> {
         self.function_numbered(self.function_index(name)?)
     }
 
-    /// Which of the functions has that name.
+    /// The number of the function called `name`.
     pub fn function_index(&self, name: &str) -> Option<u32> {
         match self.meaning(name)? {
             Meaning::Function(index) => Some(index),
@@ -228,18 +228,18 @@ impl Declarations {
         Variable { name, symbol, ty }
     }
 
-    /// The variable of that number.
+    /// The variable with the number `index`.
     pub fn variable_numbered(&self, index: u32) -> Option<Variable> {
         let entry = self.variables.get(index as usize)?;
         Some(self.variable_of(entry))
     }
 
-    /// The variable of that name.
+    /// The variable called `name`.
     pub fn variable(&self, name: &str) -> Option<Variable> {
         self.variable_numbered(self.variable_index(name)?)
     }
 
-    /// Which of the variables has that name.
+    /// The number of the variable called `name`.
     pub fn variable_index(&self, name: &str) -> Option<u32> {
         match self.meaning(name)? {
             Meaning::Variable(index) => Some(index),
@@ -247,7 +247,7 @@ impl Declarations {
         }
     }
 
-    /// The constants: those of enumerations and of `#define`, unless `#undef` has taken them back.
+    /// The constants of enumerations and of `#define`, except for those that `#undef` removed.
     pub fn constants(&self) -> impl Iterator<Item = (NameId, Constant<'_>)> {
         (0..self.constants.len() as u32).filter_map(|index| {
             let (name, value, _) = self.constants.get(index);
@@ -257,7 +257,7 @@ impl Declarations {
         })
     }
 
-    /// The constant of that name.
+    /// The constant called `name`.
     pub fn constant(&self, name: &str) -> Option<Constant<'_>> {
         match self.meaning(name)? {
             Meaning::Constant(index) | Meaning::Macro(index) => Some(self.constants.get(index).1),
@@ -265,7 +265,7 @@ impl Declarations {
         }
     }
 
-    /// The typedef of that name, or a type that is known on the platform without anybody's declaring it.
+    /// The typedef called `name`, or a type that the platform knows without a declaration.
     pub fn typedef(&self, name: &str) -> Option<TypeId> {
         match self.meaning(name) {
             Some(Meaning::Type(ty)) => Some(ty),
@@ -303,7 +303,7 @@ impl Declarations {
         self.meaning_of(self.names.find(name)?)
     }
 
-    /// What a name means where no tag is due.
+    /// The meaning of an ordinary identifier.
     pub(super) fn meaning_of(&self, name: NameId) -> Option<Meaning> {
         Meaning::of(self.names.meaning(name))
     }
@@ -319,7 +319,7 @@ impl Declarations {
         Ok(())
     }
 
-    /// What is kept of something that is declared.
+    /// Makes the stored form of a function or variable.
     pub(super) fn entry(
         &mut self,
         name: NameId,
@@ -341,15 +341,15 @@ impl Declarations {
         ((number as usize) < self.types.len()).then_some(TypeId::new(number))
     }
 
-    /// What a type is.
+    /// The content of a type.
     pub fn get(&self, ty: TypeId) -> Ty {
         self.types.get(ty)
     }
 
-    /// What a type is, behind the names that it was given.
+    /// The content of a type, with typedefs resolved.
     pub fn resolved(&self, ty: TypeId) -> Ty {
         match self.get(ty) {
-            // No name stands for a name.
+            // A typedef never refers to another typedef.
             Ty::Alias { of, .. } => self.get(of),
             other => other,
         }
@@ -360,7 +360,7 @@ impl Declarations {
         TypeId::new(basic as u32)
     }
 
-    /// Of how many pointers, arrays and functions a type consists.
+    /// The number of nested pointers, arrays and functions in a type.
     pub(super) fn depth_of(&self, ty: Ty) -> u8 {
         match ty {
             Ty::Pointer { to, .. } => self.depth(to).saturating_add(1),
@@ -369,7 +369,7 @@ impl Declarations {
                 let ret = self.types.function(place).ret;
                 self.depth(ret).saturating_add(1)
             }
-            // A name is written instead of what it stands for; but an array is looked into for its size.
+            // A typedef's name hides the nesting within it; but the size of an array is computed from its elements.
             Ty::Alias { of, .. } if matches!(self.get(of), Ty::Array { .. }) => self.depth(of),
             _ => 0,
         }
@@ -379,7 +379,7 @@ impl Declarations {
         self.types.depth(ty)
     }
 
-    /// How deep structures are nested in a type.
+    /// The depth of nested structures in a type.
     pub(super) fn nesting(&self, ty: TypeId) -> u8 {
         match self.resolved(ty) {
             Ty::Record(index) => self.records[index as usize].depth,
@@ -388,7 +388,7 @@ impl Declarations {
         }
     }
 
-    /// What a type is a name of in the end, and the alignment that the names ask for.
+    /// The type with typedefs resolved, and the alignment that the typedefs ask for.
     pub(super) fn behind_names(&self, ty: TypeId) -> (TypeId, u32) {
         match self.get(ty) {
             Ty::Alias { of, align, .. } => (of, align),
@@ -396,7 +396,7 @@ impl Declarations {
         }
     }
 
-    /// The function type behind a type: itself, or what it points to.
+    /// The function type of a type: the type itself, or its target if it is a pointer.
     pub fn function_type(&self, ty: TypeId) -> Option<FunctionType> {
         let ty = match self.resolved(ty) {
             Ty::Pointer { to, .. } => self.resolved(to),
@@ -413,7 +413,7 @@ impl Declarations {
         self.types.params(function)
     }
 
-    /// The structure or the union behind a type.
+    /// The structure or union of a type, with typedefs resolved.
     pub fn record(&self, ty: TypeId) -> Option<&Record> {
         match self.resolved(ty) {
             Ty::Record(index) => self.records.get(index as usize),
@@ -421,13 +421,13 @@ impl Declarations {
         }
     }
 
-    /// The members of a structure; `None` while it is only announced.
+    /// The members of a structure; `None` until it is defined.
     pub fn fields(&self, record: &Record) -> Option<&[Field]> {
         let range = record.fields.start as usize..record.fields.end as usize;
         record.is_complete().then(|| &self.fields[range])
     }
 
-    /// The names of an enumeration's constants, and their values.
+    /// The constants of an enumeration: their names and values.
     pub fn enumerators(&self, enumeration: &Enum) -> impl Iterator<Item = (NameId, Constant<'_>)> {
         enumeration.constants.clone().map(|index| {
             let (name, value, _) = self.constants.get(index);
@@ -435,7 +435,7 @@ impl Declarations {
         })
     }
 
-    /// The enumeration behind a type.
+    /// The enumeration of a type, with typedefs resolved.
     pub fn enumeration(&self, ty: TypeId) -> Option<&Enum> {
         match self.resolved(ty) {
             Ty::Enum(index) => self.enums.get(index as usize),
@@ -443,7 +443,7 @@ impl Declarations {
         }
     }
 
-    /// Bits and sign of an integer type.
+    /// The width and the sign of an integer type.
     pub(super) fn width(&self, basic: Basic) -> Width {
         use Basic::*;
         let bits = match basic {
@@ -463,7 +463,7 @@ impl Declarations {
         Width { bits, is_signed }
     }
 
-    /// The integer type of a type, if it is one: an enumeration's is the one that it is compatible with.
+    /// The integer type of a type, if it is one. For an enumeration, this is its compatible type.
     pub(super) fn integer(&self, ty: TypeId) -> Option<Basic> {
         match self.resolved(ty) {
             Ty::Basic(basic) if basic.is_integer() => Some(basic),

@@ -1,4 +1,4 @@
-//! Declarators (C11 6.7.6): what stands around a name.
+//! Declarators (C11 6.7.6): the syntax around a declared name.
 
 use super::attributes::Attributes;
 use super::constant::Digits;
@@ -11,19 +11,19 @@ use super::token::{Kind, Token};
 use super::types::{Basic, Param, Ty, TypeId};
 use farcall_memory::TryVec;
 
-/// A name, if there is one, and the type that it is declared with.
+/// A declared type, with its name if there is one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Declared<'t> {
     pub name: Option<NameId>,
     pub ty: TypeId,
-    /// The name, or what the declarator begins with where it has none.
+    /// The name or, if there is none, the first token of the declarator.
     pub at: Token<'t>,
 }
 
-/// What a part of a declarator makes of the type ahead of it.
+/// A part of a declarator, which derives one type from another.
 #[derive(Clone, Debug)]
 enum Step<'t> {
-    /// A pointer, which is itself `const` or not.
+    /// A pointer, which may itself be `const`.
     Pointer {
         is_const: bool,
     },
@@ -39,14 +39,14 @@ enum Step<'t> {
     },
 }
 
-/// Of how many pointers, arrays and functions a type may consist between two names. C promises 12 (C11 5.2.4.1).
+/// The most nested pointers, arrays and functions in a type between two typedefs. C requires 12 (C11 5.2.4.1).
 const MAX_DEPTH: u8 = 200;
 
-/// The most bytes that an array may have: what an address reaches on any machine here.
+/// The largest size of an array, in bytes: the address space of all supported machines.
 const MAX_ARRAY: u64 = 1 << 47;
 
 impl<'t> Parser<'_, 't> {
-    /// A declarator, abstract or not, for a type that may be `const`.
+    /// Reads a declarator, abstract or not, for a type that may be `const`.
     pub(super) fn declarator(&mut self, ty: TypeId, is_const: bool) -> Result<Declared<'t>> {
         let mut steps = Vec::new();
         let start = self.token;
@@ -56,7 +56,7 @@ impl<'t> Parser<'_, 't> {
             ty = self.stepped(ty, is_const, step)?;
             is_const = match step {
                 Step::Pointer { is_const } => *is_const,
-                // An array is as const as its elements.
+                // An array is const if its elements are.
                 Step::Array { .. } => is_const,
                 Step::Function { .. } => false,
             };
@@ -68,7 +68,7 @@ impl<'t> Parser<'_, 't> {
         })
     }
 
-    /// The steps of a declarator, those next to the name first.
+    /// Reads the steps of a declarator, those next to the name first.
     fn steps(&mut self, steps: &mut Vec<Step<'t>>) -> Result<Option<Named<'t>>> {
         let mut pointers = Vec::new();
         loop {
@@ -125,7 +125,7 @@ impl<'t> Parser<'_, 't> {
         }
     }
 
-    /// Whether what follows an opening bracket is a declarator, and not parameters.
+    /// Whether an opening parenthesis begins a nested declarator, and not parameters.
     fn is_nested(&self, next: &Token<'t>) -> bool {
         match next.kind {
             Kind::Sign => matches!(next.text, "*" | "^" | "(" | "["),
@@ -139,9 +139,9 @@ impl<'t> Parser<'_, 't> {
         }
     }
 
-    /// Behind the opening bracket, up to the closing one.
+    /// Reads the length of an array, after the opening bracket and up to the closing one.
     fn array_length(&mut self) -> Result<Option<u64>> {
-        // In a parameter (C11 6.7.6.2p1).
+        // Words that are allowed in a parameter (C11 6.7.6.2p1).
         let is_skipped = |token: &Token| {
             token.kind == Kind::Word
                 && (token.is("static") || is_qualifier(token.text) || is_const(token.text))
@@ -169,7 +169,7 @@ impl<'t> Parser<'_, 't> {
         self.is_trial = was_trial;
         let len = match len {
             Ok(len) => len.value,
-            // What a parameter's length depends on may be another parameter; it is a pointer all the same.
+            // A parameter's length may depend on another parameter. The parameter is a pointer in any case.
             Err(Failed::Text) if is_trial => {
                 self.go_back(before);
                 self.skip_to_end_of_length()?;
@@ -187,7 +187,7 @@ impl<'t> Parser<'_, 't> {
         }
     }
 
-    /// Up to the bracket that closes a length, which is skipped.
+    /// Skips a length, up to and including its closing bracket.
     fn skip_to_end_of_length(&mut self) -> Result<()> {
         while !self.accept("]")? {
             match self.token.text {
@@ -201,7 +201,7 @@ impl<'t> Parser<'_, 't> {
         Ok(())
     }
 
-    /// Behind the opening bracket, up to the closing one.
+    /// Reads the parameters of a function, after the opening parenthesis and up to the closing one.
     fn parameters(&mut self, at: Token<'t>) -> Result<Step<'t>> {
         let mut params: Vec<Param> = Vec::new();
         let mut names: Vec<Named<'t>> = Vec::new();
@@ -251,7 +251,7 @@ impl<'t> Parser<'_, 't> {
         let ty = self.with_attributes(&at, declared.ty, &attributes)?;
         let ty = match self.c.resolved(ty) {
             Ty::Array { of, of_const, .. } => {
-                // A typedef's array may be const from outside.
+                // A `const` on a typedef of an array applies to its elements.
                 let to_const = of_const || specifiers.is_const && declared.ty == specifiers.ty;
                 self.c.add_type(Ty::Pointer { to: of, to_const })?
             }
@@ -318,7 +318,7 @@ impl<'t> Parser<'_, 't> {
         Ok(id)
     }
 
-    /// The layout of a type that has to have one.
+    /// The layout of a type, or an error if it has none.
     pub(super) fn sized(&mut self, at: &Token, ty: TypeId) -> Result<Layout> {
         match self.c.layout(ty) {
             Some(layout) => Ok(layout),
@@ -333,7 +333,7 @@ impl<'t> Parser<'_, 't> {
     }
 }
 
-/// Whether a word is one that C keeps for itself, and that no name may be.
+/// Whether a word is a keyword of C, which cannot be a name.
 pub(super) fn is_keyword(word: &str) -> bool {
     matches!(
         word,

@@ -1,4 +1,4 @@
-//! `#define` of constants (C11 6.10.3): integers, numbers with a fraction, strings.
+//! `#define` of constants (C11 6.10.3): integers, floating-point numbers, strings.
 
 use super::constant::{Constant, Integer};
 use super::decimal;
@@ -8,7 +8,7 @@ use super::parser::{Failed, Parser, Result};
 use super::token::{Kind, Token, Tokens};
 use super::types::{Basic, Ty};
 
-/// A number in an expression of both sorts.
+/// A number in an expression of integers and floating-point numbers.
 #[derive(Clone, Copy, Debug)]
 enum Number {
     Integer(Integer),
@@ -24,7 +24,7 @@ impl Number {
     }
 }
 
-/// A constant that is not kept yet.
+/// A constant that is not stored yet.
 enum Value {
     Integer(i128),
     Float(f64),
@@ -42,7 +42,7 @@ impl Value {
 }
 
 impl<'t> Parser<'_, 't> {
-    /// `#define NAME value`. What is no constant, such as code, is left out: headers are full of it. Macros with parameters are, too.
+    /// Reads `#define NAME value`. Macros with parameters, and values that are not constants, such as code, are ignored: headers are full of them.
     pub(super) fn define(&mut self, word: &Token<'t>, line: &'t str) -> Result<()> {
         let (name, end) = self.defined_name(word, line)?;
         let value = &line[end..];
@@ -78,7 +78,7 @@ impl<'t> Parser<'_, 't> {
         self.declare_constant(id, &value, ty, Meaning::Macro)
     }
 
-    /// `#undef NAME`: what was no constant of a `#define` stays.
+    /// Reads `#undef NAME`. It removes only constants of a `#define`.
     pub(super) fn undefine(&mut self, word: &Token<'t>, line: &'t str) -> Result<()> {
         let (name, _) = self.defined_name(word, line)?;
         let id = self.name(&name)?;
@@ -88,7 +88,7 @@ impl<'t> Parser<'_, 't> {
         Ok(())
     }
 
-    /// The name that a directive is about, and where it ends in the line.
+    /// The name in a directive, and its end within the line.
     fn defined_name(&self, word: &Token<'t>, line: &'t str) -> Result<(Token<'t>, usize)> {
         let name = Tokens::new(line).next();
         let fault = |got: &str| {
@@ -104,7 +104,7 @@ impl<'t> Parser<'_, 't> {
         }
     }
 
-    /// The constant that all of the text is, if it is one.
+    /// Reads the whole text as a constant, if it is one.
     fn constant(&mut self) -> Result<Option<(Value, Option<Basic>)>> {
         let start = self.place();
         if let Some(text) = self.string()? {
@@ -121,7 +121,7 @@ impl<'t> Parser<'_, 't> {
         Ok(is_all.then_some((Value::Float(float), None)))
     }
 
-    /// Strings of bytes, one behind the other, in brackets or not.
+    /// Reads adjacent strings of bytes, with or without parentheses.
     fn string(&mut self) -> Result<Option<Vec<u8>>> {
         let mut brackets = 0_usize;
         while self.accept("(")? {
@@ -221,7 +221,7 @@ impl<'t> Parser<'_, 't> {
         Ok(Number::Integer(self.unary()?))
     }
 
-    /// Behind the opening bracket: to one of the types with a fraction.
+    /// Reads a cast to a floating-point type, after its opening parenthesis.
     fn float_cast(&mut self) -> Result<Number> {
         let ty = self.type_name()?;
         self.expect(")")?;
@@ -235,7 +235,7 @@ impl<'t> Parser<'_, 't> {
 }
 
 impl Parser<'_, '_> {
-    /// Has a name mean a constant.
+    /// Declares a name as a constant.
     pub(super) fn declare_constant(
         &mut self,
         name: NameId,
@@ -249,7 +249,7 @@ impl Parser<'_, '_> {
     }
 }
 
-/// The number with a fraction or an exponent that a token is (C11 6.4.4.2).
+/// Reads a token as a floating-point constant (C11 6.4.4.2).
 fn float(text: &str) -> Option<f64> {
     let is_hexadecimal = text.starts_with("0x") || text.starts_with("0X");
     let digits = match is_hexadecimal {
@@ -273,7 +273,7 @@ fn float(text: &str) -> Option<f64> {
     })
 }
 
-/// The number of hexadecimal digits with a point and an exponent of two. Digits beyond 30 are dropped: a `double` has room for 14.
+/// Reads hexadecimal digits with a point and a binary exponent. Digits beyond 30 are dropped: a `double` has room for 14.
 fn hexadecimal(text: &str) -> Option<f64> {
     let (digits, exponent) = text.split_once(['p', 'P'])?;
     let mut exponent: i32 = exponent.parse().ok()?;
@@ -292,7 +292,7 @@ fn hexadecimal(text: &str) -> Option<f64> {
             exponent = exponent.checked_add(4)?;
         }
     }
-    // In two steps: neither the least nor the largest power is out of reach.
+    // In two steps, so that the smallest and the largest powers can be reached.
     let half = exponent.clamp(-1_200, 1_200) / 2;
     let rest = exponent.clamp(-1_200, 1_200) - half;
     Some(value as f64 * 2_f64.powi(half) * 2_f64.powi(rest))

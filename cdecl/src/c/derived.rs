@@ -1,4 +1,4 @@
-//! Where types are that are found again by what they are.
+//! The lookup table for types that are found by their content.
 
 use super::table::Table;
 use foldhash::quality::RandomState;
@@ -6,13 +6,13 @@ use std::hash::{BuildHasher, Hash};
 
 #[derive(Debug, Default)]
 pub(super) struct Derived {
-    /// One more than each type's number.
+    /// The types' numbers, each plus one.
     pub table: Table,
     hashes: RandomState,
 }
 
 impl Derived {
-    /// Bytes of memory.
+    /// The reserved memory, in bytes.
     pub fn reserved(&self) -> usize {
         self.table.reserved()
     }

@@ -1,11 +1,11 @@
-//! What begins with `#`: what the preprocessor leaves, and where `#define` is.
+//! Lines that begin with `#`: the directives that a preprocessor leaves, and `#define`.
 
 use super::parser::{Parser, Result};
 use super::token::{Kind, Token, Tokens};
 use farcall_memory::TryVec;
 
 impl<'t> Parser<'_, 't> {
-    /// A directive, whose `#` or `_Pragma` is the next token; the one behind it is next then.
+    /// Reads a directive whose `#` or `_Pragma` is the next token. Afterwards, the token after the directive is next.
     pub(super) fn directive(&mut self) -> Result<()> {
         let sign = self.token;
         if sign.kind == Kind::Word {
@@ -13,12 +13,12 @@ impl<'t> Parser<'_, 't> {
         }
         let word = self.load();
         if word.begins_line || word.kind == Kind::End {
-            // Nothing but the sign (C11 6.10.7).
+            // A `#` alone (C11 6.10.7).
             return Ok(());
         }
         let line = self.skip_line();
         match (word.kind, word.text) {
-            // A line's number, as the preprocessor leaves it.
+            // Line numbers, as the preprocessor leaves them.
             (Kind::Number, _) | (Kind::Word, "line" | "ident") => {}
             (Kind::Word, "pragma") => self.pragma(&word, line)?,
             (Kind::Word, "define") => self.define(&word, line)?,
@@ -37,7 +37,7 @@ impl<'t> Parser<'_, 't> {
         Ok(())
     }
 
-    /// `_Pragma("text")`, which is `#pragma text` (C11 6.10.9). No pragma that counts has anything in it to be escaped.
+    /// Reads `_Pragma("text")`, which means `#pragma text` (C11 6.10.9). No pragma that matters contains escapes.
     fn pragma_operator(&mut self, word: &Token<'t>) -> Result<()> {
         let opening = self.load();
         let text = self.load();
@@ -59,7 +59,7 @@ impl<'t> Parser<'_, 't> {
         Ok(())
     }
 
-    /// `pack(n)`, `pack()`, `pack(push[, name][, n])`, `pack(pop[, name][, n])`; others change no layout.
+    /// Reads `pack(n)`, `pack()`, `pack(push[, name][, n])` and `pack(pop[, name][, n])`. Other pragmas do not change layouts.
     fn pragma(&mut self, word: &Token<'t>, line: &'t str) -> Result<()> {
         let mut tokens = Tokens::new(line);
         if !tokens.next().is("pack") || !tokens.next().is("(") {

@@ -9,13 +9,13 @@ use super::types::{Basic, Enum, Ty, TypeId};
 use farcall_memory::TryVec;
 
 impl Parser<'_, '_> {
-    /// `enum`, with its constants or without.
+    /// Reads an `enum`, with or without its constants.
     pub(super) fn enumeration(&mut self) -> Result<TypeId> {
         self.advance()?;
         let mut attributes = Attributes::default();
         self.attributes(&mut attributes)?;
         let (at, tag) = self.tag()?;
-        // C23: the type that it is compatible with.
+        // C23: the underlying type.
         let has_type = self.token.is(":") && self.begins_type(&self.peek());
         let given = match has_type {
             true => {
@@ -61,7 +61,7 @@ impl Parser<'_, '_> {
         Ok(id)
     }
 
-    /// The constants of an enumeration, and the least and the greatest of them.
+    /// Reads the constants of an enumeration. Returns the smallest and the largest value.
     fn constants(&mut self, given: Option<Basic>) -> Result<(i128, i128)> {
         self.expect("{")?;
         let (mut next, mut range) = (0_i128, (0, 0));
@@ -91,7 +91,7 @@ impl Parser<'_, '_> {
                     ),
                 ));
             }
-            // GNU C: an int, or what the value needs.
+            // GNU C: an int, or the type that the value needs.
             if given.is_none() {
                 ty = self.c.enum_type((next, next), false);
                 if ty == Basic::UInt && next <= i128::from(i32::MAX) {
@@ -120,7 +120,7 @@ impl Parser<'_, '_> {
 }
 
 impl Declarations {
-    /// The type of an enumeration whose values are within a range: unsigned if none is negative, as wide as it takes (GCC; C11 leaves it open).
+    /// The type of an enumeration with values in this range: unsigned if none is negative, and as wide as needed (GCC; C11 leaves it open).
     fn enum_type(&self, (least, greatest): (i128, i128), is_packed: bool) -> Basic {
         let narrow: &[Basic] = match (is_packed, least < 0) {
             (true, true) => &[Basic::SChar, Basic::Short],

@@ -1,4 +1,4 @@
-//! What is wrong with a text, and where.
+//! Errors in C text, with their places.
 
 use farcall_memory::{OutOfMemory, try_format, try_to_vec};
 use std::fmt;
@@ -6,28 +6,28 @@ use std::fmt;
 /// A `Result` with this module's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What is wrong with a text.
+/// An error in a text.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no memory to say more, or to go on.
+    /// There is not enough memory to go on, or for a message.
     OutOfMemory(OutOfMemory),
-    /// A place where the text is not C, or not what is understood.
+    /// A place where the text is not C, or uses C that is not supported.
     Text(Fault),
 }
 
-/// A place in a text, and what is wrong there.
+/// A fault in a text, with its place.
 #[derive(Debug)]
 pub struct Fault {
     /// The line, counted from 1.
     pub line: u32,
     /// The character in that line, counted from 1.
     pub column: u32,
-    /// What is wrong.
+    /// The message.
     pub message: String,
-    /// As much of the line as is shown.
+    /// The part of the line that is shown.
     excerpt: String,
-    /// How many columns ahead of the place, and how many it takes.
+    /// The number of columns before the place, and the number of columns that it takes.
     caret: (usize, usize),
 }
 
@@ -35,7 +35,7 @@ pub struct Fault {
 const SHOWN: usize = 100;
 
 impl Fault {
-    /// What is wrong with the bytes `at` of a text.
+    /// The fault in the bytes `at` of a text.
     pub(super) fn at(
         text: &str,
         at: std::ops::Range<usize>,
@@ -49,7 +49,7 @@ impl Fault {
         let first = column.saturating_sub(SHOWN / 2);
         let mut excerpt = Vec::new();
         for character in line.chars().skip(first).take(SHOWN) {
-            // A tab is one column here, so that the caret stands below the place.
+            // A tab becomes one column, so that the caret stands below the place.
             let character = if character == '\t' { ' ' } else { character };
             let mut bytes = [0; 4];
             let bytes = try_to_vec(character.encode_utf8(&mut bytes).as_bytes())?;

@@ -1,4 +1,4 @@
-//! Constant expressions of integers (C11 6.6).
+//! Integer constant expressions (C11 6.6).
 
 use super::constant::{Constant, Digits, Integer};
 use super::declarations::{Declarations, Meaning};
@@ -7,7 +7,7 @@ use super::token::{Kind, Token};
 use super::types::{Basic, Ty};
 use farcall_memory::TryVec;
 
-/// Operators of two operands, with their precedence: those of a higher one bind more tightly.
+/// The precedence of a binary operator. Operators with a higher one bind more tightly.
 fn precedence(token: &Token) -> Option<u8> {
     if token.kind != Kind::Sign {
         return None;
@@ -173,14 +173,14 @@ impl<'t> Parser<'_, 't> {
         }
     }
 
-    /// Behind the opening bracket.
+    /// Reads an expression in parentheses, after the opening one.
     fn in_brackets(&mut self) -> Result<Integer> {
         let value = self.constant_expression()?;
         self.expect(")")?;
         Ok(value)
     }
 
-    /// Behind the opening bracket.
+    /// Reads a cast, after its opening parenthesis.
     fn cast(&mut self) -> Result<Integer> {
         let at = self.token;
         let ty = self.type_name()?;
@@ -192,7 +192,7 @@ impl<'t> Parser<'_, 't> {
                 ty: Basic::Bool,
             }),
             Some(basic) => Ok(self.c.converted(operand, basic)),
-            // Headers have `((void *) -1)`; to the caller it is a number of that width.
+            // Headers have `((void *) -1)`: it becomes a number of that width.
             None if matches!(self.c.resolved(ty), Ty::Pointer { .. }) => {
                 let word = self.c.platform.difference();
                 Ok(self.c.converted(operand, word))
@@ -204,7 +204,7 @@ impl<'t> Parser<'_, 't> {
         }
     }
 
-    /// Behind `sizeof`.
+    /// Reads the operand of `sizeof`, after the word.
     fn size_of(&mut self) -> Result<Integer> {
         let size = if self.token.is("(") && self.begins_type(&self.peek()) {
             self.advance()?;
@@ -224,7 +224,7 @@ impl<'t> Parser<'_, 't> {
         })
     }
 
-    /// String literals one behind the other, of which the widest characters count (C11 6.4.5p5).
+    /// The size of adjacent string literals, in the widest of their characters (C11 6.4.5p5).
     fn size_of_text(&mut self) -> Result<u64> {
         let (mut units, mut width) = (1, 1);
         while self.token.kind == Kind::Text {
@@ -248,7 +248,7 @@ impl<'t> Parser<'_, 't> {
         Ok(units as u64 * u64::from(width))
     }
 
-    /// Behind `offsetof`: a member of a structure, or of one in it.
+    /// Reads the operands of `offsetof`, after the word: a member of a structure, or of a structure within it.
     fn offset_of(&mut self) -> Result<Integer> {
         self.expect("(")?;
         let mut ty = self.type_name()?;
@@ -306,7 +306,7 @@ impl<'t> Parser<'_, 't> {
         Ok(found)
     }
 
-    /// C11 6.4.4.1: digits with a base and a suffix.
+    /// Reads an integer constant: digits with a base and a suffix (C11 6.4.4.1).
     fn integer(&mut self) -> Result<Integer> {
         let token = self.advance()?;
         let text = token.text;
@@ -351,7 +351,7 @@ impl<'t> Parser<'_, 't> {
         })
     }
 
-    /// A character constant of one character.
+    /// Reads a character constant.
     fn character(&mut self) -> Result<Integer> {
         let token = self.advance()?;
         let mut bytes = Vec::new();
@@ -365,7 +365,7 @@ impl<'t> Parser<'_, 't> {
                     .next()
                     .map_or(0, |first| u32::from(first).into())
             }
-            // GCC: the last one in the low byte.
+            // GCC: the last character is in the low byte.
             (many, false) if (1..=4).contains(&many.len()) => {
                 let value = many
                     .iter()
@@ -441,7 +441,7 @@ impl<'t> Parser<'_, 't> {
 }
 
 impl Declarations {
-    /// C11 6.3.1.1p2: what is narrower than an int is one.
+    /// Promotes an integer type: types narrower than `int` become `int` (C11 6.3.1.1p2).
     fn promoted(&self, ty: Basic) -> Basic {
         if self.width(ty).bits < 32 {
             Basic::Int
@@ -450,7 +450,7 @@ impl Declarations {
         }
     }
 
-    /// C11 6.3.1.8: the type in which two integers meet.
+    /// The common type of two integers (C11 6.3.1.8).
     fn common(&self, left: Integer, right: Integer) -> Basic {
         let (a, b) = (self.promoted(left.ty), self.promoted(right.ty));
         let rank = |ty: Basic| match ty {
@@ -469,7 +469,7 @@ impl Declarations {
         let (high, low) = if rank(a) >= rank(b) { (a, b) } else { (b, a) };
         let (high_width, low_width) = (self.width(high), self.width(low));
         if low_width.is_signed || !high_width.is_signed || high_width.bits > low_width.bits {
-            // Of one rank the unsigned one wins.
+            // Within one rank, the unsigned type wins.
             return if rank(a) == rank(b) && !self.width(b).is_signed {
                 b
             } else {

@@ -1,4 +1,4 @@
-//! What stands at the outermost level of a text (C11 6.9), and what it makes names mean.
+//! External declarations, at the outermost level of a text (C11 6.9).
 
 use super::attributes::Attributes;
 use super::declarations::{Declarations, Meaning};
@@ -11,11 +11,11 @@ use super::token::{Kind, Token};
 use super::types::{Basic, Ty, TypeId};
 use farcall_memory::TryVec;
 
-/// A type, and what is of it.
+/// A type, with the name of the thing that has it.
 type Named = (Option<NameId>, TypeId);
 
 impl Declarations {
-    /// Adds what a text declares; nothing if there is an error in it.
+    /// Adds the declarations of a text. On an error, nothing is added.
     ///
     /// # Errors
     /// [`super::Error`]: the text is not C, or there is no memory.
@@ -24,18 +24,18 @@ impl Declarations {
         Ok(())
     }
 
-    /// The type that a text names, such as `const char *`, `struct tm` or `int (*)(int)`.
+    /// The type that the text names, such as `const char *`, `struct tm` or `int (*)(int)`.
     ///
     /// # Errors
-    /// [`super::Error`]: the text is no type's name, or there is no memory.
+    /// [`super::Error`]: the text does not name a type, or there is no memory.
     pub fn type_named(&mut self, text: &str) -> error::Result<TypeId> {
         Ok(self.parsed(text, |parser| parser.whole_type_name())?.1)
     }
 
-    /// The type that a text declares: one prototype, with or without a name and a semicolon, which is not added to the functions.
+    /// Reads a text with one declaration, with or without a name and a semicolon. It is not added to the functions.
     ///
     /// # Errors
-    /// [`super::Error`]: the text is no prototype, or there is no memory.
+    /// [`super::Error`]: the text is not a declaration, or there is no memory.
     pub fn prototype(&mut self, text: &str) -> error::Result<(Option<NameId>, TypeId)> {
         self.parsed(text, |parser| parser.whole_declaration())
     }
@@ -53,7 +53,7 @@ impl Declarations {
 }
 
 impl<'t> Parser<'_, 't> {
-    /// All of a text, of which nothing is handed on.
+    /// Reads a whole text of declarations. Returns an empty result.
     fn translation_unit(&mut self) -> Result<Named> {
         while self.token.is_directive() {
             self.directive()?;
@@ -64,7 +64,7 @@ impl<'t> Parser<'_, 't> {
         Ok((None, Declarations::basic(Basic::Void)))
     }
 
-    /// A text that is the name of one type.
+    /// Reads a text that names one type.
     fn whole_type_name(&mut self) -> Result<Named> {
         let ty = self.type_name()?;
         match self.token.kind {
@@ -73,7 +73,7 @@ impl<'t> Parser<'_, 't> {
         }
     }
 
-    /// A text that is one declaration, whose name may be missing.
+    /// Reads a text with one declaration, whose name may be missing.
     fn whole_declaration(&mut self) -> Result<Named> {
         let specifiers = self.specifiers()?;
         let declared = self.declarator(specifiers.ty, specifiers.is_const)?;
@@ -85,7 +85,7 @@ impl<'t> Parser<'_, 't> {
         }
     }
 
-    /// C11 6.9.
+    /// Reads one external declaration (C11 6.9).
     fn external_declaration(&mut self) -> Result<()> {
         if self.accept(";")? {
             return Ok(());
@@ -99,7 +99,7 @@ impl<'t> Parser<'_, 't> {
         }
         let specifiers = self.specifiers()?;
         if self.token.is(";") {
-            // C11 6.7p2, but for what GNU C takes in silence.
+            // C11 6.7p2, except for what GNU C accepts silently.
             if !matches!(self.c.get(specifiers.ty), Ty::Record(_) | Ty::Enum(_)) {
                 return Err(self.expected(format_args!("a name")));
             }
@@ -144,7 +144,7 @@ impl<'t> Parser<'_, 't> {
         self.expect(";")
     }
 
-    /// `_Static_assert(condition, "text");`, if it comes next (C11 6.7.10). One that is beyond what is understood here is taken to hold.
+    /// Reads `_Static_assert(condition, "text");`, if it comes next (C11 6.7.10). A condition that is not supported counts as true.
     pub(super) fn static_assertion(&mut self) -> Result<bool> {
         let at = self.token;
         let is_one = matches!(at.text, "_Static_assert" | "static_assert");
@@ -181,7 +181,7 @@ impl<'t> Parser<'_, 't> {
         Ok(true)
     }
 
-    /// Refuses words of functions for what is none (C11 6.7.4p1).
+    /// Refuses function specifiers for things that are not functions (C11 6.7.4p1).
     fn expect_function_for(&self, specifiers: &Specifiers<'t>, ty: TypeId) -> Result<()> {
         let is_function = matches!(self.c.resolved(ty), Ty::Function(_));
         match specifiers.function_word {
@@ -194,7 +194,7 @@ impl<'t> Parser<'_, 't> {
         }
     }
 
-    /// Up to the comma or the semicolon behind a value.
+    /// Skips an initialiser, up to the comma or the semicolon after it.
     fn skip_initializer(&mut self) -> Result<()> {
         while !self.token.is(",") && !self.token.is(";") {
             match self.token {
@@ -214,7 +214,7 @@ impl<'t> Parser<'_, 't> {
         Ok(())
     }
 
-    /// `__asm__("name")`, if it is there. Only one string, or several in a row, is a name.
+    /// Reads `__asm__("name")`, if it comes next. Only one string, or several adjacent ones, make a name.
     fn assembler_name(&mut self) -> Result<Option<NameId>> {
         if !self.is_asm() {
             return Ok(None);
@@ -239,7 +239,7 @@ impl<'t> Parser<'_, 't> {
         })
     }
 
-    /// Has a name mean what was declared.
+    /// Declares a name.
     fn declare(
         &mut self,
         at: &Token<'t>,
@@ -303,7 +303,7 @@ impl<'t> Parser<'_, 't> {
         Ok(self.c.set_meaning(name, Some(Meaning::Variable(index)))?)
     }
 
-    /// The first declaration stays, unless it has no prototype and this one does.
+    /// Declares a function again. The first declaration stays, unless only the new one has a prototype.
     fn declare_function_again(
         &mut self,
         at: &Token<'t>,
@@ -339,7 +339,7 @@ impl<'t> Parser<'_, 't> {
         align: u32,
     ) -> Result<()> {
         match self.c.meaning_of(name) {
-            // C11 6.7p3: it may be declared again as the same type.
+            // C11 6.7p3: a typedef may be declared again with the same type.
             Some(Meaning::Type(before)) => return self.expect_same(at, before, ty),
             None => {}
             Some(other) => return Err(self.declared_before(at, other)),

@@ -1,4 +1,4 @@
-//! Types that are found again by what they are: pointers, arrays and vectors, each kept once as headers write the same ones again and again; and those with tags.
+//! A lookup of types by content and by tag. Pointers, arrays and vectors are stored only once each, because headers repeat the same ones.
 
 use super::declarations::Declarations;
 use super::names::NameId;
@@ -6,20 +6,20 @@ use super::table::Table;
 use super::types::{Ty, TypeId};
 use farcall_memory::OutOfMemory;
 
-/// What a type is found by.
+/// The key of a type in the lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Key {
-    /// It is all that its content says.
+    /// The content identifies the type.
     Content(Ty),
     Tag(NameId),
 }
 
 impl Declarations {
-    /// What a type is found by, if it is to be found.
+    /// The key of a type, if it is in the lookup.
     fn key(&self, ty: Ty) -> Option<Key> {
         match ty {
             Ty::Pointer { .. } | Ty::Array { .. } | Ty::Vector { .. } => Some(Key::Content(ty)),
-            // Formats that are types of their own, which have no other declaration than each use of them.
+            // Interchange formats such as `_Float64`, which are types of their own, but are only used and never declared.
             Ty::Alias { of, .. } if matches!(self.get(of), Ty::Basic(_)) => Some(Key::Content(ty)),
             Ty::Record(index) => self.records[index as usize].tag.map(Key::Tag),
             Ty::Enum(index) => self.enums[index as usize].tag.map(Key::Tag),
@@ -31,7 +31,7 @@ impl Declarations {
         self.derived.hash(key)
     }
 
-    /// One more than a type's number, which the table has.
+    /// The key of a type by its number in the table, which is one more than the type's number.
     fn key_numbered(&self, number: u32) -> Option<Key> {
         self.key(self.get(TypeId::new(number - 1)))
     }
@@ -48,7 +48,7 @@ impl Declarations {
         self.found(Key::Tag(tag))
     }
 
-    /// A type, which is the one that there is where one with this content may be.
+    /// Adds a type, or finds an existing type with the same content.
     pub(super) fn add_type(&mut self, ty: Ty) -> Result<TypeId, OutOfMemory> {
         let key = self.key(ty);
         if let Some(key) = key {
@@ -67,7 +67,7 @@ impl Declarations {
         Ok(id)
     }
 
-    /// Forgets the types from a number on.
+    /// Removes the types from the number `len` on.
     pub(super) fn truncate_types(&mut self, len: usize) {
         while self.types.len() > len {
             let number = self.types.len() as u32;
@@ -82,14 +82,14 @@ impl Declarations {
         }
     }
 
-    /// Gives memory back where much more is reserved than there is in use.
+    /// Frees memory if much more is reserved than is in use.
     pub(super) fn trim_derived(&mut self) {
         if let Some(smaller) = self.derived.table.trimmed() {
             self.move_to(smaller);
         }
     }
 
-    /// Has another table find all types.
+    /// Moves all types to another table.
     fn move_to(&mut self, mut table: Table) {
         for number in 1..=self.types.len() as u32 {
             let key = self.key_numbered(number);

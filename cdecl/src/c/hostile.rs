@@ -1,11 +1,11 @@
-//! Texts that were made to take long, in any size; `tests/hostile.rs` reads them as well.
+//! Texts of any size that are made to take long. `tests/hostile.rs` reads them as well.
 
 use super::{Declarations, TypeId};
 
-/// A text of about so many bytes.
+/// A function that makes a text of about this number of bytes.
 pub type Family = fn(usize) -> String;
 
-/// Repeats what `part` gives for 0, 1 and so on until there are enough bytes.
+/// Joins the texts of `part` for 0, 1 and so on until there are enough bytes.
 fn many(size: usize, part: impl Fn(usize) -> String) -> String {
     let mut text = String::new();
     let mut number = 0;
@@ -20,7 +20,7 @@ fn same(size: usize, part: &str) -> String {
     many(size, |_| part.to_owned())
 }
 
-/// What they are made for, and they.
+/// The families of texts, each with its purpose.
 pub const FAMILIES: &[(&str, Family)] = &[
     ("comments without an end", |size| {
         format!("int f(void) {{ {}", same(size, "/* "))
@@ -192,7 +192,7 @@ pub const FAMILIES: &[(&str, Family)] = &[
     }),
 ];
 
-/// Reads a text, and asks all that can be asked about what it declares.
+/// Reads a text, and queries everything about its declarations.
 pub fn exercise(c: &mut Declarations, text: &str) {
     let _ = c.read(text);
     let _ = c.type_named(text);

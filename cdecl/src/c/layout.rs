@@ -5,35 +5,35 @@ use super::steps::count;
 use super::types::{Basic, Ty, TypeId};
 use farcall_arch::Float;
 
-/// Size and alignment of a type, in bytes.
+/// The size and the alignment of a type, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// What `sizeof` says.
+    /// The value of `sizeof`.
     pub size: u64,
-    /// What `_Alignof` says.
+    /// The value of `_Alignof`.
     pub align: u32,
 }
 
 impl Declarations {
-    /// Size and alignment; `None` for what has none, such as `void`, a function, or a structure that is only announced.
+    /// The size and the alignment; `None` for a type without a size, such as `void`, a function, or a structure that is declared but not defined.
     pub fn layout(&self, ty: TypeId) -> Option<Layout> {
         Layout::of(self, ty)
     }
 
-    /// Bytes of an integer type, enumerations included, and whether it has a sign; `None` for other types.
+    /// The size in bytes of an integer type or an enumeration, and whether it is signed; `None` for other types.
     pub fn integer_shape(&self, ty: TypeId) -> Option<(u32, bool)> {
         let width = self.width(self.integer(ty)?);
         Some((width.bits.div_ceil(8), width.is_signed))
     }
 
-    /// The layout of what a type is.
+    /// The layout of a type with this content.
     pub(super) fn layout_of(&self, ty: Ty) -> Option<Layout> {
         Layout::of_ty(self, ty)
     }
 }
 
 impl Layout {
-    /// Of a type whose alignment is its size.
+    /// The layout of a type whose alignment is its size.
     const fn square(bytes: u32) -> Layout {
         Layout {
             size: bytes as u64,
@@ -74,7 +74,7 @@ impl Layout {
             }
             Ty::Vector { size, .. } => Layout {
                 size: size.into(),
-                // GCC: without instructions for larger ones, as compilers start out.
+                // GCC's default, without instructions for larger vectors.
                 align: size.min(16),
             },
         })

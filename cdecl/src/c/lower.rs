@@ -1,4 +1,4 @@
-//! C's types as [`farcall_arch`] has them: what passing values takes, and no names.
+//! Conversion of C types to [`farcall_arch`] types, which have no names and only what passing values needs.
 
 use super::declarations::Declarations;
 use super::steps::count;
@@ -8,36 +8,36 @@ use farcall_arch::structs::{MAX_ALIGN, MAX_SIZE};
 use farcall_arch::{Float, Member, OutOfMemory, Struct, StructError, Type};
 use farcall_memory::{TryVec, try_collect, try_with_capacity};
 
-/// Why a type cannot be passed by value, or at all.
+/// The reason why a type cannot be passed by value, or at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unpassable {
-    /// A structure that is only announced, or an array without a length.
+    /// A structure that is declared but not defined, or an array without a length.
     #[error("its size is not known")]
     Incomplete,
-    /// A function, or an array outside of a structure.
+    /// A function, or an array outside a structure.
     #[error("C has no values of it")]
     NoValue,
-    /// A type of a machine's own, such as a vector.
+    /// A machine-specific type, such as a vector.
     #[error("how values of it are passed is not known here")]
     Unsupported,
-    /// A small structure with a part that has no name or no size: GCC passes it in one way, clang in another.
+    /// A small structure with a part that has no name or no size. GCC and clang pass it in different ways.
     #[error("compilers do not agree on how it is passed")]
     Disputed,
     /// A structure that is too large, too deep, empty, or aligned to more than a page.
     #[error(transparent)]
     Struct(#[from] StructError),
-    /// There is no memory.
+    /// There is not enough memory.
     #[error(transparent)]
     OutOfMemory(#[from] OutOfMemory),
 }
 
-/// A structure of more bytes is in memory in every convention, whatever its members are (psABI 3.2.3; AAPCS64 6.8.2 B.4; Microsoft's from 8 on). Nobody
-/// looks at more of them than their alignment.
+/// Every convention passes a structure of more bytes in memory, regardless of its members (psABI 3.2.3; AAPCS64 6.8.2 B.4; Microsoft's from 8
+/// on). Only the alignment of further members matters.
 const LARGE: u64 = 64;
 
 impl Declarations {
-    /// A type as calling conventions see it.
+    /// Converts a type to the form that calling conventions use.
     ///
     /// # Errors
     /// [`Unpassable`].
@@ -81,10 +81,10 @@ impl Declarations {
         }
     }
 
-    /// The parameters of a function as calling conventions see them.
+    /// Converts the parameters of a function to the form that calling conventions use.
     ///
     /// # Errors
-    /// [`Unpassable`], and which parameter it is about.
+    /// [`Unpassable`], with the index of the parameter.
     pub fn passed_params(&self, function: &FunctionType) -> Result<Vec<Type>, (usize, Unpassable)> {
         let params = self.params(function);
         let mut types = try_with_capacity(params.len()).map_err(|error| (0, error.into()))?;
@@ -157,7 +157,7 @@ impl Declarations {
         Ok(members)
     }
 
-    /// A type with the largest alignment of these members.
+    /// A type with the largest alignment among the members.
     fn stand_in(&self, fields: &[Field]) -> Result<Type, Unpassable> {
         count(fields.len());
         let align_of = |field: &Field| match (field.bits(), self.resolved(field.ty)) {
@@ -186,8 +186,8 @@ impl Declarations {
             got: field.offset(),
         })?;
         if let Some((first, width)) = field.bits() {
-            // Conventions look at where the bits lie and that they are an integer's, not at the declared type
-            // (psABI 3.2.3; AAPCS64 8.1.8). So they are the bytes that they touch.
+            // Conventions use the place of the bits and the fact that they are an integer's, not the declared type
+            // (psABI 3.2.3; AAPCS64 8.1.8). So the bytes that a bit-field touches stand for it.
             let bytes = (u32::from(first) + u32::from(width)).div_ceil(8);
             members.try_extend((0..bytes).map(|byte| Member {
                 offset: offset + byte,
@@ -200,7 +200,7 @@ impl Declarations {
             members.try_push(Member { offset, ty })?;
             return Ok(());
         };
-        // One without a length has no elements that are passed.
+        // An array without a length has no elements that are passed.
         let size = self.layout(of).ok_or(Unpassable::Incomplete)?.size;
         let len = len.unwrap_or(0);
         if size == 0 {
@@ -213,7 +213,7 @@ impl Declarations {
         Ok(())
     }
 
-    /// Whether a member is an array without elements. It has no value, but neither compiler takes a structure with it for homogeneous.
+    /// Whether a member is an array without elements. It has no value, but neither GCC nor clang treats a structure with it as homogeneous.
     fn has_empty_array(&self, record: &Record) -> bool {
         let mut fields = self.fields(record).unwrap_or_default().iter();
         fields.any(|field| {
@@ -228,10 +228,11 @@ impl Declarations {
         })
     }
 
-    /// Whether compilers pass a structure of at most two eightbytes in different ways. An unnamed bit-field makes an eightbyte an integer with
-    /// GCC (12.2), and is nothing with clang (14). So is an array of no elements, if it lies within an eightbyte; one without a length puts
-    /// the whole into memory with clang. For GCC it is in memory if a number is not where its type wants it, those bit-fields among them that are
-    /// members of a union; for clang bit-fields do not count, but also if a structure is not, or if a name asks for less than the number's type.
+    /// Whether compilers pass a structure of at most two eightbytes in different ways. GCC (12.2) treats an eightbyte with an unnamed bit-field as
+    /// an integer; clang (14) ignores the bit-field. The same is true of an array without elements within an eightbyte. An array without a length
+    /// makes clang pass the structure in memory. GCC passes it in memory if a number is misaligned for its type. That
+    /// includes a union's bit-fields, but no other ones. clang ignores all bit-fields there, but also passes it in memory if a structure is misaligned, or if
+    /// a typedef asks for less than the alignment of the number's type.
     fn is_disputed(&self, ty: TypeId, passed: &Type) -> bool {
         let Type::Struct(_) = passed else {
             return false;
@@ -254,9 +255,9 @@ impl Declarations {
         unnamed.has_low_name || !is_in_memory && differs
     }
 
-    /// Whether AArch64's compilers do not agree that a structure is a homogeneous aggregate: one of floating-point numbers with something in it
-    /// that has no value. clang (14) takes bit-fields of no bits for members, GCC (12.2) does not, which again goes by the one member of a complex
-    /// type where an array of no elements is the other.
+    /// Whether AArch64's compilers disagree about a homogeneous aggregate: a structure of floating-point numbers that also has a part without a
+    /// value. clang (14) treats bit-fields of width 0 as members, and GCC (12.2) does not. If the members are one of a complex type and an array
+    /// without elements, GCC looks only at the complex one.
     fn is_odd_aggregate(&self, ty: TypeId, passed: &Type) -> bool {
         let Type::Struct(_) = passed else {
             return false;
@@ -268,7 +269,7 @@ impl Declarations {
         !has_integer && self.has_nothing_in_it(ty)
     }
 
-    /// Whether a structure, or one within it, has something without a value.
+    /// Whether a structure, or one within it, has a part without a value.
     fn has_nothing_in_it(&self, ty: TypeId) -> bool {
         match self.resolved(ty) {
             Ty::Array { of, .. } => self.has_nothing_in_it(of),
@@ -293,7 +294,7 @@ impl Declarations {
             } => unnamed.has_empty_array = true,
             Ty::Array { of, len, .. } => {
                 let size = self.layout(of).map_or(0, |layout| layout.size);
-                // Of what has no size, one is as good as all.
+                // For elements without a size, one stands for all.
                 let count = len.unwrap_or(0).min(if size == 0 { 1 } else { 16 });
                 for index in 0..count {
                     self.find_unnamed(of, base + index * size, unnamed);
@@ -327,16 +328,16 @@ impl Declarations {
     }
 }
 
-/// What a structure has without a name or a size.
+/// The parts of a structure that have no name or no size.
 #[derive(Default)]
 struct Unnamed {
-    /// The bytes that unnamed bit-fields touch, a bit for each.
+    /// A bit for each byte that an unnamed bit-field touches.
     bytes: u32,
     has_empty_array: bool,
-    /// Whether a structure in it is not where its type wants it.
+    /// Whether a structure within it is misaligned for its type.
     is_misaligned: bool,
-    /// Whether a bit-field of a union is not where an integer of as many bits would be.
+    /// Whether a union's bit-field is misaligned for an integer of as many bits.
     has_misplaced_bits: bool,
-    /// Whether a number in it is not, as a name asks for less.
+    /// Whether a number within it is misaligned, because a typedef asks for less.
     has_low_name: bool,
 }

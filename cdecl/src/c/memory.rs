@@ -1,10 +1,10 @@
-//! What all that has been declared takes of memory.
+//! The memory that declarations take.
 
 use super::declarations::Declarations;
 use super::room::reserved;
 
 impl Declarations {
-    /// The bytes of memory that all that has been declared takes, those in reserve included.
+    /// The memory that all declarations take, in bytes, including reserved memory.
     pub fn memory(&self) -> usize {
         self.names.reserved()
             + self.types.reserved()

@@ -1,7 +1,7 @@
-//! Declarations in C: what headers say once they are preprocessed, as data.
+//! A parser for C declarations, as in preprocessed headers.
 //!
-//! [`Declarations::read`] takes text and adds what it declares: types with the layouts that the target's compiler gives them, functions,
-//! variables and constants. It knows C11 and the spellings of GNU C that headers have. Time and memory are linear in the text.
+//! [`Declarations::read`] adds the declarations of a text: types with the layouts of the target's compiler, functions,
+//! variables and constants. It knows C11 and the GNU C syntax that headers use. Time and memory are linear in the text.
 //!
 //! ```
 //! use farcall_cdecl::c::{Declarations, Platform};

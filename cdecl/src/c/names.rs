@@ -1,4 +1,4 @@
-//! Names, each kept once, with what it means.
+//! Names with their meanings. Each name is stored once.
 
 use super::room::{reserved, trim};
 use super::steps::count;
@@ -13,22 +13,22 @@ use std::ops::Range;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NameId(NonZeroU32);
 
-/// The most bytes that all names take: a name's number has to fit beside other things.
+/// The most bytes that all names may take: a name's number must fit into a word beside other things.
 const MOST: usize = 1 << 28;
 
-/// The length of a name that has more bytes follows in four bytes ahead of this.
+/// The length byte of a longer name, whose length is in the four bytes before it.
 const LONG: u8 = u8::MAX;
 
-/// Bytes of what a name means.
+/// The size of a name's meaning, in bytes.
 const MEANING: usize = 4;
 
 impl NameId {
-    /// The name of a number; of 0, which is none's, `None`.
+    /// The name with a number; `None` for 0, which is no name's number.
     pub(super) fn new(number: u32) -> Option<NameId> {
         NonZeroU32::new(number).map(NameId)
     }
 
-    /// The name of a number that is one's.
+    /// The name with a number that is known to be a name's.
     pub(super) fn of(number: u32) -> NameId {
         NameId(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
     }
@@ -44,26 +44,27 @@ impl NameId {
 
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    /// Of each name its text, the text's length, and what it means, so that the last one can be found from the end. A name's number is where its meaning is.
+    /// For each name, its text, the text's length and the meaning, in this order, so that the last name can be found from the end. A name's number
+    /// is the offset of its meaning.
     bytes: Vec<u8>,
     table: Table,
-    /// Another one each time: no text is made for names to collide.
+    /// A random hash function, so that no text can be made for names to collide.
     hashes: RandomState,
 }
 
 impl Names {
-    /// Bytes of all of them.
+    /// The bytes that all names take.
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Bytes of memory.
+    /// The reserved memory, in bytes.
     pub fn reserved(&self) -> usize {
         reserved(&self.bytes) + self.table.reserved()
     }
 
     pub fn get(&self, name: NameId) -> &str {
-        // Every name was a part of a text.
+        // Every name was part of a `str`.
         std::str::from_utf8(self.text(name.number())).unwrap_or_default()
     }
 
@@ -84,7 +85,7 @@ impl Names {
         bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes))
     }
 
-    /// What a name means: what was last set, and 0 at first.
+    /// The meaning of a name: the last one that was set, or 0.
     pub fn meaning(&self, name: NameId) -> u32 {
         self.word(name.place())
     }
@@ -132,7 +133,7 @@ impl Names {
         self.hashes.hash_one(self.text(number))
     }
 
-    /// Forgets the names from a length on.
+    /// Removes the names from the length `len` on.
     pub fn truncate(&mut self, len: usize) {
         while self.len() > len {
             let number = (self.len() - MEANING) as u32;
@@ -143,7 +144,7 @@ impl Names {
         }
     }
 
-    /// Gives memory back where much more is reserved than there is in use.
+    /// Frees memory if much more is reserved than is in use.
     pub fn trim(&mut self) {
         trim(&mut self.bytes);
         if let Some(smaller) = self.table.trimmed() {
@@ -151,7 +152,7 @@ impl Names {
         }
     }
 
-    /// Has another table find all names.
+    /// Moves all names to another table.
     fn move_to(&mut self, mut table: Table) {
         let mut end = self.len();
         while let Some(place) = end.checked_sub(MEANING) {

@@ -1,11 +1,11 @@
-//! Types as they are kept: a word each, and what has no room there beside it.
+//! The storage of types: a word each, and separate tables for further data.
 
 use super::names::NameId;
 use super::room::{reserved, trim};
 use super::types::{Basic, FunctionType, Param, Ty, TypeId};
 use farcall_memory::{OutOfMemory, TryVec};
 
-/// What a type's word says in its lowest bits.
+/// The number of low bits of a type's word that hold its kind.
 const KIND_BITS: u32 = 3;
 const BASIC: u32 = 0;
 const POINTER: u32 = 1;
@@ -16,20 +16,20 @@ const RECORD: u32 = 5;
 const ENUM: u32 = 6;
 const ALIAS: u32 = 7;
 
-/// The most of anything there may be, so that its number fits with five bits beside it.
+/// The most entries of any table, so that five bits fit into a word beside an entry's number.
 const MOST: usize = 1 << 27;
 
-/// What a text leaves out.
+/// The length of an array without one.
 const NO_LENGTH: u64 = u64::MAX;
 
-/// The low bits of an array's first word.
+/// Flags in the low bits of an array's first word.
 const OF_CONST: u32 = 1;
 const IS_VECTOR: u32 = 2;
 
-/// The bits of an alias's second word that have its alignment: one more than the power of two, 0 for none.
+/// The number of bits in an alias's second word for its alignment: the exponent of 2 plus one, or 0 for none.
 const ALIGN_BITS: u32 = 5;
 
-/// How many of everything there are.
+/// The sizes of all tables at one time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TypesMark {
     pub types: usize,
@@ -41,13 +41,13 @@ pub(super) struct TypesMark {
 #[derive(Debug, Default)]
 pub(super) struct Types {
     words: Vec<u32>,
-    /// Of how many others each one consists, one within the other: whoever follows them must come to an end.
+    /// The depth of each type: the number of types nested in it. It bounds every recursion.
     depths: Vec<u8>,
-    /// The elements' type and what is said of it; the length's halves. Vectors are among them.
+    /// Arrays and vectors: the elements' type with flags, and the two halves of the length.
     arrays: Vec<[u32; 3]>,
-    /// The name's number; what it stands for, and the alignment that somebody asked for.
+    /// Aliases: the name's number, and the target type with the requested alignment.
     aliases: Vec<[u32; 2]>,
-    /// Of each function the number of its parameters and what is said of them, the result's type, and the parameters' types and names.
+    /// For each function, the number of its parameters with flags, the result's type, and the parameters' types and names.
     functions: Vec<u8>,
 }
 
@@ -56,7 +56,7 @@ impl Types {
         self.words.len()
     }
 
-    /// Bytes of memory.
+    /// The reserved memory, in bytes.
     pub fn reserved(&self) -> usize {
         reserved(&self.words)
             + reserved(&self.depths)
@@ -109,7 +109,7 @@ impl Types {
         }
     }
 
-    /// Adds a type of so many others.
+    /// Adds a type of this depth.
     pub fn push(&mut self, ty: Ty, depth: u8) -> Result<TypeId, OutOfMemory> {
         let (kind, rest) = match ty {
             Ty::Basic(basic) => (BASIC, basic as u32),
@@ -148,7 +148,7 @@ impl Types {
         Ok(self.arrays.len() as u32 - 1)
     }
 
-    /// Keeps what functions of a type take and give. What it is known by is part of [`Ty::Function`].
+    /// Stores the result and the parameters of a function type. Returns the number for [`Ty::Function`].
     pub fn add_function(
         &mut self,
         ret: TypeId,
@@ -170,7 +170,7 @@ impl Types {
         }
     }
 
-    /// A number in as few bytes as it takes, seven bits in each.
+    /// Adds a number in as few bytes as possible, with seven bits in each.
     fn add_number(&mut self, number: u32) -> Result<(), OutOfMemory> {
         let mut left = number;
         while left >= 1 << 7 {
@@ -209,20 +209,20 @@ impl Types {
         }
     }
 
-    /// Forgets the last one, but for what it has beside its word.
+    /// Removes the last type's word, but not its data in other tables.
     pub fn pop(&mut self) {
         self.words.pop();
         self.depths.pop();
     }
 
-    /// Forgets what types that are gone had beside their words.
+    /// Removes the data of removed types from the other tables.
     pub fn truncate(&mut self, mark: &TypesMark) {
         self.arrays.truncate(mark.arrays);
         self.aliases.truncate(mark.aliases);
         self.functions.truncate(mark.functions);
     }
 
-    /// Gives memory back where much more is reserved than there is in use.
+    /// Frees memory if much more is reserved than is in use.
     pub fn trim(&mut self) {
         trim(&mut self.words);
         trim(&mut self.depths);
@@ -232,7 +232,7 @@ impl Types {
     }
 }
 
-/// The parameters of a function's type.
+/// An iterator over the parameters of a function type.
 #[derive(Clone, Debug)]
 pub struct Params<'c> {
     bytes: &'c [u8],
@@ -256,7 +256,7 @@ impl Iterator for Params<'_> {
 
 impl ExactSizeIterator for Params<'_> {}
 
-/// Takes a number off its bytes.
+/// Reads a number off the front of the bytes.
 fn number(bytes: &mut &[u8]) -> u32 {
     let (mut number, mut shift) = (0, 0);
     while let Some((first, rest)) = bytes.split_first() {

@@ -1,4 +1,4 @@
-//! The course of reading: the token ahead, nesting, errors.
+//! The parser's state: the next token, the nesting depth, and errors.
 
 use super::declarations::Declarations;
 use super::error::{Error, Fault};
@@ -8,10 +8,10 @@ use farcall_memory::OutOfMemory;
 use std::cell::Cell;
 use std::fmt;
 
-/// How deep parentheses, structures and pointers to functions may be nested. C promises 63 levels (C11 5.2.4.1).
+/// The most nested parentheses, structures and pointers to functions. C requires 63 levels (C11 5.2.4.1).
 const MAX_DEPTH: u32 = 100;
 
-/// Why reading cannot go on. All that reads hands this on, so it is as small as can be: what is wrong is kept in the [`Parser`].
+/// The reason why parsing stopped. Every parsing function returns it, so it is small: the [`Parser`] holds the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failed {
     OutOfMemory,
@@ -26,21 +26,21 @@ impl From<OutOfMemory> for Failed {
 
 pub(super) type Result<T> = std::result::Result<T, Failed>;
 
-/// A text on its way into [`Declarations`].
+/// A parser that reads a text into [`Declarations`].
 pub(super) struct Parser<'c, 't> {
     pub c: &'c mut Declarations,
     tokens: Tokens<'t>,
     /// The next token.
     pub token: Token<'t>,
     depth: u32,
-    /// How many parameters, one within the other, are being read.
+    /// The number of nested parameters that are being read.
     pub in_parameters: u32,
-    /// Whether an error only has something else tried: nobody reads its text then, which takes time to make.
+    /// Whether an error only makes the parser try something else. Its message is not made then, because that takes time.
     pub is_trial: bool,
-    /// What `#pragma pack` says: the largest alignment of members, 0 for none; and what it said before.
+    /// The value of `#pragma pack`: the largest alignment of members, or 0 for none. `packs` has the pushed values.
     pub pack: u32,
     pub packs: Vec<u32>,
-    /// What is wrong, once something is.
+    /// The first fault, once there is one.
     pub wrong: Cell<Option<Fault>>,
 }
 
@@ -65,9 +65,9 @@ impl<'c, 't> Parser<'c, 't> {
     pub fn advance(&mut self) -> Result<Token<'t>> {
         let token = self.token;
         self.token = self.tokens.next();
-        // What the preprocessor left may stand anywhere.
+        // Directives may stand anywhere.
         while self.token.is_directive() {
-            // What is only tried is read again, and directives may be no more than once.
+            // A trial may be read again, but directives must take effect only once.
             if self.is_trial {
                 return Err(Failed::Text);
             }
@@ -76,34 +76,34 @@ impl<'c, 't> Parser<'c, 't> {
         Ok(token)
     }
 
-    /// Goes on behind a directive, of which `line` is the rest.
+    /// Skips the rest of a directive's line and returns it.
     pub fn skip_line(&mut self) -> &'t str {
         self.tokens.rest_of_line()
     }
 
-    /// Goes on with the next token, whatever it is.
+    /// Moves to the next token, even if it begins a directive.
     pub fn load(&mut self) -> Token<'t> {
         self.token = self.tokens.next();
         self.token
     }
 
-    /// Where it is, to go back to.
+    /// The current position, for [`Parser::go_back`].
     pub fn place(&self) -> (Tokens<'t>, Token<'t>, u32) {
         (self.tokens, self.token, self.depth)
     }
 
-    /// Goes on where it was.
+    /// Returns to a position.
     pub fn go_back(&mut self, place: (Tokens<'t>, Token<'t>, u32)) {
         (self.tokens, self.token, self.depth) = place;
     }
 
-    /// The token behind the next one.
+    /// The token after the next one.
     pub fn peek(&self) -> Token<'t> {
         let mut tokens = self.tokens;
         tokens.next()
     }
 
-    /// Takes the next token if it is this one.
+    /// Takes the next token if it is `text`.
     pub fn accept(&mut self, text: &str) -> Result<bool> {
         let is_it = self.token.is(text);
         if is_it {
@@ -112,7 +112,7 @@ impl<'c, 't> Parser<'c, 't> {
         Ok(is_it)
     }
 
-    /// Takes the next token, which has to be this one.
+    /// Takes the next token, which must be `text`.
     pub fn expect(&mut self, text: &str) -> Result<()> {
         match self.accept(text)? {
             true => Ok(()),
@@ -120,18 +120,18 @@ impl<'c, 't> Parser<'c, 't> {
         }
     }
 
-    /// Something else was expected in the place of the next token.
+    /// Reports that `what` was expected in place of the next token.
     pub fn expected(&self, what: fmt::Arguments) -> Failed {
         let found = Found(self.token);
         self.fault(format_args!("expected {what}, got {found}"))
     }
 
-    /// Something is wrong with the next token.
+    /// Reports a fault at the next token.
     pub fn fault(&self, message: fmt::Arguments) -> Failed {
         self.fault_at(&self.token, message)
     }
 
-    /// Something is wrong with a token.
+    /// Reports a fault at a token.
     pub fn fault_at(&self, token: &Token, message: fmt::Arguments) -> Failed {
         if !self.is_trial {
             match Fault::at(self.tokens.whole(), token.range(), message) {
@@ -142,7 +142,7 @@ impl<'c, 't> Parser<'c, 't> {
         Failed::Text
     }
 
-    /// What its caller's caller is told.
+    /// The error for the parser's caller.
     pub fn error(&self, failed: Failed) -> Error {
         match (failed, self.wrong.take()) {
             (Failed::Text, Some(fault)) => Error::Text(fault),
@@ -150,7 +150,7 @@ impl<'c, 't> Parser<'c, 't> {
         }
     }
 
-    /// Reads what is nested, unless it is so too deep.
+    /// Runs `read` one level deeper, unless that is too deep.
     pub fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         if self.depth == MAX_DEPTH {
             return Err(self.fault(format_args!(
@@ -164,7 +164,7 @@ impl<'c, 't> Parser<'c, 't> {
         result
     }
 
-    /// Skips from an opening bracket, which is next, to the one that closes it.
+    /// Skips from the opening bracket, which is next, to its closing bracket.
     pub fn skip_brackets(&mut self) -> Result<()> {
         let opening = self.token;
         let mut open = 0_u32;
@@ -195,18 +195,18 @@ impl<'c, 't> Parser<'c, 't> {
         }
     }
 
-    /// The number of a name.
+    /// The name of a token, which is added if it is new.
     pub fn name(&mut self, token: &Token) -> Result<NameId> {
         Ok(self.c.names.add(token.text)?)
     }
 
-    /// Whether the word for assembly comes next.
+    /// Whether `asm` or one of its variants comes next.
     pub fn is_asm(&self) -> bool {
         self.token.kind == Kind::Word && matches!(self.token.text, "asm" | "__asm__" | "__asm")
     }
 }
 
-/// A token as messages have it.
+/// A token, as messages show it.
 struct Found<'t>(Token<'t>);
 
 impl fmt::Display for Found<'_> {

@@ -1,11 +1,11 @@
-//! Where the members of a structure lie: as GCC has it, which is the psABI's way, AAPCS64's, and Microsoft's for bit-fields on Windows.
+//! The layout of a structure's members, like GCC's: by the psABI, AAPCS64, and Microsoft's rules for bit-fields on Windows.
 
 use super::layout::Layout;
 
-/// A member that is to be placed.
+/// A member to place.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Member {
-    /// Its type's.
+    /// The layout of its type.
     pub layout: Layout,
     /// The alignment that its own attributes ask for, in bytes; 0 for none.
     pub asked: u32,
@@ -13,7 +13,7 @@ pub(super) struct Member {
     pub packed: bool,
 }
 
-/// A structure that is being laid out. Places are counted in bits.
+/// A structure that is being laid out. Offsets are in bits.
 pub(super) struct Plan {
     pub is_union: bool,
     pub is_microsoft: bool,
@@ -22,16 +22,16 @@ pub(super) struct Plan {
     /// The largest alignment of a member, in bytes; 0 for none.
     pub pack: u32,
     pub align: u32,
-    /// Where the next member may begin.
+    /// The offset from which the next member may begin.
     pub end: u64,
-    /// Of a union, the largest member.
+    /// The size of the largest member of a union.
     pub size: u64,
-    /// Microsoft's: bits left in the unit of the last bit-field, and the unit's bits; 0 if the last member was none.
+    /// For Microsoft's rules: the bits left in the unit of the last bit-field, and the bits of that unit; 0 if the last member was not a bit-field.
     pub unit: (u64, u64),
 }
 
 impl Plan {
-    /// The alignment of a member in bytes: its type's, as packing and its own attributes have it.
+    /// The alignment of a member in bytes: that of its type, changed by packing and its own attributes.
     fn align_of(&self, member: Member) -> u32 {
         let natural = if self.packed || member.packed {
             1
@@ -45,11 +45,11 @@ impl Plan {
         }
     }
 
-    /// Places a member that is no bit-field; gives its offset in bytes.
+    /// Places a member that is not a bit-field. Returns its offset in bytes.
     pub fn place(&mut self, member: Member) -> Option<u64> {
         let align = self.align_of(member);
         self.align = self.align.max(align);
-        // GCC asks whether the last bit-field's end is aligned, and goes on behind its unit then.
+        // GCC checks the alignment of the last bit-field's end, and then goes on after its unit.
         let (left, _) = self.unit;
         let is_aligned = left != 0 && (self.end - left).is_multiple_of(u64::from(align) * 8);
         let align = if is_aligned { 1 } else { align };
@@ -64,7 +64,7 @@ impl Plan {
         Some(start / 8)
     }
 
-    /// Places a bit-field of `width` bits; gives its first bit.
+    /// Places a bit-field of `width` bits. Returns its first bit.
     pub fn place_bits(&mut self, member: Member, width: u64, is_named: bool) -> Option<u64> {
         match self.is_microsoft {
             true => self.place_bits_in_unit(member, width),
@@ -72,14 +72,14 @@ impl Plan {
         }
     }
 
-    /// GCC's and the psABI's way: where the last member ended, unless the field would cross a boundary of its type.
+    /// Places a bit-field by the rules of GCC and the psABI: where the last member ended, unless the field would cross a boundary of its type.
     fn place_bits_anywhere(&mut self, member: Member, width: u64, is_named: bool) -> Option<u64> {
         let Member {
             layout,
             asked,
             packed,
         } = member;
-        // What is packed counts only where no pragma says more (GCC).
+        // `packed` counts only if no pragma packs (GCC).
         let own = match self.pack {
             0 if self.packed || packed => 1,
             0 => layout.align,
@@ -92,7 +92,7 @@ impl Plan {
         let align = own.max(asked);
         let counts = is_named || self.unnamed_align;
         if width == 0 {
-            // It closes the unit of its type, whatever is packed.
+            // It closes the unit of its type, even in a packed structure.
             let boundary = u64::from(layout.align.max(asked)) * 8;
             if counts {
                 self.align = self.align.max(layout.align);
@@ -113,7 +113,7 @@ impl Plan {
         if asked != 0 {
             start = start.checked_next_multiple_of(u64::from(asked) * 8)?;
         }
-        // A pragma that packs lets fields cross boundaries, whatever it says (GCC).
+        // Any pragma that packs lets fields cross boundaries (GCC).
         let is_tight = self.packed || packed || self.pack != 0;
         let unit = layout.size * 8;
         let boundary = u64::from(align) * 8;
@@ -124,15 +124,15 @@ impl Plan {
         Some(start)
     }
 
-    /// Microsoft's way: in the unit of the last bit-field, if that has the same size and room; or in a new one.
+    /// Places a bit-field by Microsoft's rules: in the unit of the last bit-field if that has the same size and room, otherwise in a new one.
     fn place_bits_in_unit(&mut self, member: Member, width: u64) -> Option<u64> {
         let Member { layout, packed, .. } = member;
         let bits = layout.size * 8;
         let align = self.align_of(member);
-        // What is packed is placed as somebody asked for, but that does not count for the whole (GCC).
+        // A packed field gets the requested alignment, but does not raise that of the structure (GCC).
         let is_tight = self.packed || packed;
         if width == 0 {
-            // Only behind another bit-field does it mean anything.
+            // It has an effect only after another bit-field.
             if self.unit.1 != 0 && !self.is_union {
                 let own = match self.pack {
                     0 => layout.align,

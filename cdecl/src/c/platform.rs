@@ -1,56 +1,56 @@
-//! What differs between the platforms that a text may be for.
+//! The differences between the platforms that a text may be for.
 
 use super::types::Basic;
 use farcall_arch::Float;
 
-/// Whose rules say where bit-fields lie.
+/// The rules for the layout of bit-fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BitFields {
-    /// A field starts where the one before it ends, unless it would cross a boundary of its type then (psABI 3.1.2; AAPCS64 8.1.8).
+    /// A field starts where the previous one ends, unless it would then cross a boundary of its type (psABI 3.1.2; AAPCS64 8.1.8).
     Gnu {
-        /// Whether those without a name raise the alignment of their structure (AAPCS64 8.1.8.1).
+        /// Whether unnamed bit-fields raise the alignment of their structure (AAPCS64 8.1.8.1).
         unnamed_align: bool,
     },
     /// Fields share a unit while their types have the same size (Microsoft's `/Zp`, "C bit fields").
     Microsoft,
 }
 
-/// Whose headers say what the names of POSIX stand for.
+/// The system whose headers define the types of POSIX.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum System {
-    /// Linux, by the headers of glibc.
+    /// Linux, with the headers of glibc.
     Linux,
-    /// macOS and its kin.
+    /// macOS and related systems.
     Macos,
     /// FreeBSD.
     FreeBsd,
-    /// Windows, by the headers of MinGW.
+    /// Windows, with the headers of MinGW.
     Windows,
 }
 
-/// Sizes and signs of C's types on a platform.
+/// The sizes and signs of C's types on a platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Platform {
     /// The system.
     pub system: System,
-    /// Bytes of a `long`: 8, or 4 on Windows.
+    /// The size of `long` in bytes: 8, or 4 on Windows.
     pub long: u32,
-    /// Whether `char` has a sign.
+    /// Whether `char` is signed.
     pub char_is_signed: bool,
-    /// What `wchar_t` is.
+    /// The type of `wchar_t`.
     pub wchar: Basic,
-    /// What `wint_t` is.
+    /// The type of `wint_t`.
     pub wint: Basic,
     /// The format of `long double`.
     pub long_double: Float,
-    /// Where bit-fields lie.
+    /// The layout of bit-fields.
     pub bit_fields: BitFields,
-    /// Whether values are passed by what each eight bytes of them hold (psABI for x86-64, 3.2.3).
+    /// Whether structures are passed by the class of each eightbyte (psABI for x86-64, 3.2.3).
     pub eightbytes: bool,
-    /// Bytes of a `va_list`.
+    /// The size of a `va_list` in bytes.
     pub va_list: u32,
-    /// Whether a `va_list` is an array, so that a parameter of it is a pointer.
+    /// Whether a `va_list` is an array, so that a parameter of this type is a pointer.
     pub va_list_is_array: bool,
 }
 
@@ -103,7 +103,7 @@ impl Platform {
         ..Platform::LINUX_X86_64
     };
 
-    /// Windows on x86-64, as MinGW's compilers have it.
+    /// Windows on x86-64, with MinGW's compilers.
     pub const WINDOWS_X86_64_GNU: Platform = Platform {
         system: System::Windows,
         long: 4,
@@ -116,13 +116,13 @@ impl Platform {
         ..Platform::LINUX_X86_64
     };
 
-    /// Windows on x86-64 and AArch64, as Microsoft's compiler has it.
+    /// Windows on x86-64 and AArch64, with Microsoft's compiler.
     pub const WINDOWS_MSVC: Platform = Platform {
         long_double: Float::F64,
         ..Platform::WINDOWS_X86_64_GNU
     };
 
-    /// The platform that this is compiled for. On Windows for x86-64 that is MinGW's: it has the larger `long double`.
+    /// The platform that this crate is compiled for. On Windows for x86-64 that is MinGW's: it has the larger `long double`.
     pub fn host() -> Platform {
         use std::env::consts::{ARCH, OS};
         match (OS, ARCH) {
@@ -140,7 +140,7 @@ impl Platform {
         }
     }
 
-    /// Whether C is spoken as Microsoft's compiler does.
+    /// Whether the platform follows Microsoft's compiler.
     pub(super) fn is_microsoft(&self) -> bool {
         self.bit_fields == BitFields::Microsoft
     }
@@ -161,11 +161,11 @@ impl Platform {
         }
     }
 
-    /// The type of a name that is declared in nobody's text: those of the standard headers and of POSIX's `sys/types.h` that a script uses
-    /// without them.
+    /// The type of a name that is known without a declaration: names from the standard headers and from POSIX's `sys/types.h` that scripts use
+    /// without including them.
     pub(super) fn known(&self, name: &str) -> Option<Basic> {
         use Basic::*;
-        // A type of 64 bits has another name in C from one system to the next.
+        // The C type for 64 bits differs between systems.
         let (wide, wide_unsigned) = match self.system {
             System::Linux | System::FreeBsd => (Long, ULong),
             System::Macos | System::Windows => (LongLong, ULongLong),

@@ -1,4 +1,4 @@
-//! Structures and unions, and where their members lie.
+//! Structures and unions, with the places of their members.
 
 use super::attributes::Attributes;
 use super::constant::Digits;
@@ -12,17 +12,17 @@ use super::token::Token;
 use super::types::{Field, Record, Ty, TypeId};
 use farcall_memory::TryVec;
 
-/// A member that is not placed yet: what stands for it in messages, and the bits of a bit-field.
+/// A member that is not placed yet: its token for messages, the field, its attributes, and the width of a bit-field.
 type MemberDeclared<'t> = (Token<'t>, Field, Attributes, Option<u64>);
 
-/// How deep structures may be nested by their names. C promises 63 levels (C11 5.2.4.1).
+/// The most structures that may be nested by their names. C requires 63 levels (C11 5.2.4.1).
 const MAX_DEPTH: u8 = 100;
 
-/// The most bytes of a structure: as for arrays.
+/// The largest size of a structure in bytes, the same as for arrays.
 const MAX_SIZE: u64 = 1 << 47;
 
 impl<'t> Parser<'_, 't> {
-    /// `struct` or `union`, with its members or without.
+    /// Reads a `struct` or a `union`, with or without its members.
     pub(super) fn record(&mut self) -> Result<TypeId> {
         let is_union = self.advance()?.is("union");
         let mut attributes = Attributes::default();
@@ -62,7 +62,7 @@ impl<'t> Parser<'_, 't> {
             ));
         }
         if is_defined {
-            // Lengths of arrays count here, whatever is around it.
+            // Within a structure the lengths of arrays count, even if the structure is in a parameter.
             let outer = std::mem::take(&mut self.in_parameters);
             let read = self.nested(|parser| parser.members(&at, index, attributes));
             self.in_parameters = outer;
@@ -71,7 +71,7 @@ impl<'t> Parser<'_, 't> {
         Ok(id)
     }
 
-    /// The members of the structure whose tag, if it has one, is `at`.
+    /// Reads the members of a structure. `at` is its tag, if it has one.
     fn members(&mut self, at: &Token<'t>, index: u32, attributes: Attributes) -> Result<()> {
         let opening = self.token;
         self.expect("{")?;
@@ -91,7 +91,7 @@ impl<'t> Parser<'_, 't> {
         if self.c.records[index as usize].is_complete() {
             return Err(self.defined_before(at));
         }
-        // Those behind the bracket are the structure's as well.
+        // Attributes after the closing brace are also the structure's.
         let mut attributes = attributes;
         self.attributes(&mut attributes)?;
         let mut plan = self.plan(index, &attributes);
@@ -108,7 +108,7 @@ impl<'t> Parser<'_, 't> {
             if !is_padding {
                 fields.try_push(placed)?;
             } else if plan.is_union || member.3 != Some(0) {
-                // GCC takes those of a union for the whole of their type, and those of no bits there, too.
+                // In a union, GCC counts an unnamed bit-field as its whole type, even one of width 0.
                 let width = match plan.is_union {
                     true => self.sized(&member.0, placed.ty)?.size * 8,
                     false => member.3.unwrap_or(0),
@@ -143,7 +143,7 @@ impl<'t> Parser<'_, 't> {
         Ok(())
     }
 
-    /// Where the first member goes.
+    /// The plan for a structure, before its first member.
     fn plan(&self, index: u32, attributes: &Attributes) -> Plan {
         let bit_fields = self.c.platform.bit_fields;
         let unnamed_align = BitFields::Gnu {
@@ -175,7 +175,7 @@ impl<'t> Parser<'_, 't> {
         )
     }
 
-    /// A member in its place.
+    /// Places a member.
     fn placed(
         &mut self,
         plan: &mut Plan,
@@ -183,7 +183,7 @@ impl<'t> Parser<'_, 't> {
         is_last: bool,
     ) -> Result<Field> {
         let layout = match self.c.resolved(field.ty) {
-            // C11 6.7.2.1p18; GNU C has it in unions, too.
+            // C11 6.7.2.1p18; GNU C allows it in unions, too.
             Ty::Array { of, len: None, .. } if is_last || plan.is_union => Layout {
                 size: 0,
                 align: self.sized(at, of)?.align,
@@ -213,7 +213,7 @@ impl<'t> Parser<'_, 't> {
         let specifiers = self.specifiers()?;
         self.expect_storage(&specifiers, &[], "a member")?;
         if self.accept(";")? {
-            // An anonymous structure or union (C11 6.7.2.1p13), and on Windows one with a tag or a name, too (`-fms-extensions`); anything
+            // An anonymous structure or union (C11 6.7.2.1p13); on Windows also one with a tag or a typedef name (`-fms-extensions`). Anything
             // else declares nothing.
             let is_microsoft = self.c.platform.is_microsoft();
             let is_named = matches!(self.c.get(specifiers.ty), Ty::Alias { .. });
@@ -271,7 +271,7 @@ impl<'t> Parser<'_, 't> {
         self.expect(";")
     }
 
-    /// Behind the colon.
+    /// Reads the width of a bit-field, after the colon.
     fn bit_width(&mut self, at: &Token, declared: Declared<'t>) -> Result<u64> {
         let here = self.token;
         let width = self.constant_expression()?.value;
@@ -285,7 +285,7 @@ impl<'t> Parser<'_, 't> {
             ));
         };
         let most = i128::from(self.c.width(basic).bits);
-        // Only one without a name has none (C11 6.7.2.1p4).
+        // Only an unnamed bit-field may have a width of 0 (C11 6.7.2.1p4).
         let least = i128::from(declared.name.is_some());
         if !(least..=most).contains(&width) {
             return Err(self.fault_at(
@@ -302,7 +302,7 @@ impl<'t> Parser<'_, 't> {
     }
 }
 
-/// The bytes of the first 16 of a structure that a bit-field touches.
+/// A bit for each of the first 16 bytes of a structure that a bit-field touches.
 fn touched(field: &Field, width: u64) -> u16 {
     let (first, _) = field.bits().unwrap_or_default();
     let bytes = (u32::from(first) + width as u32).div_ceil(8);

@@ -1,4 +1,4 @@
-//! Taking back what a text has added.
+//! Undoing the effects of a text.
 
 use super::declarations::{Change, Declarations, Entry, Mark};
 use super::error::Result;
@@ -8,12 +8,12 @@ use super::types::{Enum, Record};
 use farcall_memory::{OutOfMemory, TryVec};
 
 impl Declarations {
-    /// Does `work`, of which nothing is left if it fails.
+    /// Runs `work`, and undoes its effects if it fails.
     pub(super) fn whole<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.within(work, |outcome| outcome.is_ok())
     }
 
-    /// What `work` says, and nothing is left of what it has added: no type that it gives means anything then.
+    /// Runs `work` and always undoes its effects. Types that `work` returns are not valid afterwards.
     pub fn in_passing<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
         self.within(work, |_| false)
     }
@@ -37,7 +37,7 @@ impl Declarations {
         outcome
     }
 
-    /// Gives memory back where much more is reserved than there is in use.
+    /// Frees memory if much more is reserved than is in use.
     fn trim(&mut self) {
         self.names.trim();
         self.types.trim();
@@ -92,7 +92,7 @@ impl Declarations {
         self.constants.truncate(&mark.constants);
     }
 
-    /// Writes down what is about to be changed, unless it goes as a whole where the text is taken back.
+    /// Records a value that is about to change, unless the undo removes it as a whole.
     fn note(
         &mut self,
         is_older: impl FnOnce(&Mark) -> bool,
@@ -114,7 +114,7 @@ impl Declarations {
         )
     }
 
-    /// A structure, to be changed.
+    /// A structure, for a change.
     pub(super) fn record_mut(
         &mut self,
         index: u32,
@@ -127,7 +127,7 @@ impl Declarations {
         Ok(&mut self.records[place])
     }
 
-    /// An enumeration, to be changed.
+    /// An enumeration, for a change.
     pub(super) fn enum_mut(&mut self, index: u32) -> std::result::Result<&mut Enum, OutOfMemory> {
         let place = index as usize;
         self.note(
@@ -137,7 +137,7 @@ impl Declarations {
         Ok(&mut self.enums[place])
     }
 
-    /// A function, to be changed.
+    /// A function, for a change.
     pub(super) fn function_mut(
         &mut self,
         index: u32,
@@ -150,7 +150,7 @@ impl Declarations {
         Ok(&mut self.functions[place])
     }
 
-    /// A variable, to be changed.
+    /// A variable, for a change.
     pub(super) fn variable_mut(
         &mut self,
         index: u32,

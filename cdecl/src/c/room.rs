@@ -1,11 +1,11 @@
-//! How much memory is reserved for what grows.
+//! Reserved memory of growing lists.
 
-/// The bytes that items have been given.
+/// The memory that is reserved for items, in bytes.
 pub(super) fn reserved<T>(items: &Vec<T>) -> usize {
     items.capacity() * size_of::<T>()
 }
 
-/// Gives memory back, but for a thirty-second part, so that small texts that follow find room.
+/// Frees memory, except for a thirty-second part, so that small texts that follow find room.
 pub(super) fn trim<T>(items: &mut Vec<T>) {
     let spare = items.len() / 32;
     let enough = items.len() + spare + 4;
@@ -13,7 +13,7 @@ pub(super) fn trim<T>(items: &mut Vec<T>) {
         return;
     }
     let mut fitting = Vec::new();
-    // Where there is no memory for that, it stays as it is.
+    // If there is no memory for the smaller list, the old one stays.
     if fitting.try_reserve_exact(enough).is_ok() {
         fitting.append(items);
         *items = fitting;

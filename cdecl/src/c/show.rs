@@ -1,10 +1,10 @@
-//! Types as C writes them.
+//! The text of types in C syntax.
 
 use super::declarations::Declarations;
 use super::types::{Ty, TypeId};
 use std::fmt::{self, Formatter};
 
-/// A type's text, with a name in its place if there is one.
+/// The text of a type, or of a declaration of a name with this type.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown<'c> {
     c: &'c Declarations,
@@ -13,7 +13,7 @@ pub struct Shown<'c> {
 }
 
 impl Declarations {
-    /// A type as C writes it.
+    /// The text of a type in C syntax.
     pub fn show(&self, ty: TypeId) -> Shown<'_> {
         Shown::new(self, ty)
     }
@@ -24,7 +24,7 @@ impl<'c> Shown<'c> {
         Shown { c, ty, name: "" }
     }
 
-    /// The declaration of something of that name and this type.
+    /// The declaration of `name` with this type.
     pub fn named(self, name: &'c str) -> Shown<'c> {
         Shown { name, ..self }
     }
@@ -45,19 +45,19 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// What the text ahead of a name ends in.
+/// The end of the text before a name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     Word,
     Sign,
 }
 
-/// Whether a pointer to such a type needs brackets around it.
+/// Whether a pointer to this type needs parentheses.
 fn binds_behind(c: &Declarations, ty: TypeId) -> bool {
     matches!(c.get(ty), Ty::Array { .. } | Ty::Function(_))
 }
 
-/// What stands ahead of the name.
+/// Writes the part before the name.
 fn before(c: &Declarations, ty: TypeId, f: &mut Formatter) -> Result<End, fmt::Error> {
     match c.get(ty) {
         Ty::Basic(basic) => f.write_str(basic.name())?,
@@ -75,7 +75,7 @@ fn before(c: &Declarations, ty: TypeId, f: &mut Formatter) -> Result<End, fmt::E
             None => f.write_str("enum {...}")?,
         },
         Ty::Pointer { to, to_const } => {
-            // Of a pointer it stands behind it.
+            // The `const` of a pointer follows it.
             let is_behind = matches!(c.get(to), Ty::Pointer { .. });
             if to_const && !is_behind {
                 f.write_str("const ")?;
@@ -100,7 +100,7 @@ fn before(c: &Declarations, ty: TypeId, f: &mut Formatter) -> Result<End, fmt::E
     Ok(End::Word)
 }
 
-/// What stands behind it.
+/// Writes the part after the name.
 fn after(c: &Declarations, ty: TypeId, f: &mut Formatter) -> fmt::Result {
     match c.get(ty) {
         Ty::Pointer { to, .. } => {

@@ -1,11 +1,11 @@
-//! Sorting in place. The standard library's is faster, and takes 5 kB of a program for each kind of thing that is sorted.
+//! Sorting in place. The standard library's sorting is faster, but adds 5 kB to a program for each type that is sorted.
 
-/// Sorts by a key that no two have in common, by a heap: no order of them takes long.
+/// Sorts by a unique key with heap sort, which is fast for every input order.
 pub(super) fn sort_by_key<T, K: Ord>(items: &mut [T], key: impl Fn(&T) -> K) {
     let len = items.len();
     for step in (0..len + len / 2).rev() {
         let (mut parent, end) = match step.checked_sub(len) {
-            // First the heap is made, from its last parent to its root; then the largest goes to the end, over and over.
+            // First the heap is built, from its last parent to its root; then the largest item goes to the end, again and again.
             Some(parent) => (parent, len),
             None => {
                 items.swap(0, step);

@@ -1,4 +1,4 @@
-//! Declaration specifiers (C11 6.7): what stands ahead of the names that are declared.
+//! Declaration specifiers (C11 6.7): the words before the declared names.
 
 use super::attributes::Attributes;
 use super::declarations::{Declarations, Meaning};
@@ -7,7 +7,7 @@ use super::parser::{Failed, Parser, Result};
 use super::token::{Kind, Token};
 use super::types::{Basic, Ty, TypeId};
 
-/// What becomes of what is declared, as far as it matters here.
+/// The storage class of a declaration, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Storage {
     Typedef,
@@ -17,16 +17,16 @@ pub(super) enum Storage {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Specifiers<'t> {
     pub storage: Storage,
-    /// The word that says where it is: `extern`, `static` and so on, and `typedef`.
+    /// The storage class specifier: `typedef`, `extern`, `static` and so on.
     pub storage_word: Option<Token<'t>>,
-    /// A word that only functions may have.
+    /// A function specifier, which only functions may have.
     pub function_word: Option<Token<'t>>,
     pub ty: TypeId,
     pub is_const: bool,
     pub attributes: Attributes,
 }
 
-/// The words of which C makes the names of its own types, counted.
+/// The words that make up the names of C's own types, with their counts.
 #[derive(Clone, Copy, Debug, Default)]
 struct Words {
     signed: u8,
@@ -34,7 +34,7 @@ struct Words {
     short: u8,
     long: u8,
     complex: u8,
-    /// `char`, `int`, `float` and so on: at most one.
+    /// `char`, `int`, `float` and so on; at most one.
     base: Option<Basic>,
 }
 
@@ -44,7 +44,7 @@ impl Words {
             || self.signed + self.unsigned + self.short + self.long + self.complex > 0
     }
 
-    /// Counts a word; false if it is none of these.
+    /// Counts a word. `None` if it is not one of these words.
     fn add(&mut self, word: &str) -> Option<()> {
         match word {
             "signed" | "__signed" | "__signed__" => self.signed += 1,
@@ -54,7 +54,7 @@ impl Words {
             "_Complex" | "__complex__" | "__complex" => self.complex += 1,
             _ => {
                 let base = base(word)?;
-                // Two of them make no type, which `ty` finds.
+                // Two base words do not make a type: `ty` reports that.
                 let is_second = self.base.replace(base).is_some();
                 self.signed += if is_second { 100 } else { 0 };
             }
@@ -62,7 +62,7 @@ impl Words {
         Some(())
     }
 
-    /// The type that they are the name of (C11 6.7.2p2).
+    /// The type that the words name (C11 6.7.2p2).
     fn ty(&self) -> Option<Basic> {
         use Basic::*;
         let Words {
@@ -101,7 +101,7 @@ impl Words {
             (Some(Float128), 0, 0, 0) if !has_sign => Float128,
             (Some(LongDouble), 0, 0, 0) if !has_sign => LongDouble,
             (Some(Float), 0, 0, 1) if !has_sign => ComplexFloat,
-            // GNU C: `_Complex` alone is of doubles.
+            // GNU C: `_Complex` alone means `double _Complex`.
             (Some(Double) | None, 0, 0, 1) if !has_sign => ComplexDouble,
             (Some(Double), 0, 1, 1) if !has_sign => ComplexLongDouble,
             (Some(LongDouble), 0, 0, 1) if !has_sign => ComplexLongDouble,
@@ -114,7 +114,7 @@ impl Words {
     }
 }
 
-/// The type of a keyword that names one by itself.
+/// The type of a keyword that names a type by itself.
 fn base(word: &str) -> Option<Basic> {
     Some(match word {
         "void" => Basic::Void,
@@ -136,19 +136,19 @@ fn base(word: &str) -> Option<Basic> {
     })
 }
 
-/// The formats of ISO/IEC TS 18661-3, which are types of their own: names of others here.
+/// The formats of ISO/IEC TS 18661-3. In C they are types of their own; here they are aliases of other types.
 fn interchange(word: &str) -> Option<(Basic, &'static str)> {
     Some(match word {
         "_Float32" => (Basic::Float, "_Float32 _Complex"),
         "_Float32x" => (Basic::Double, "_Float32x _Complex"),
         "_Float64" => (Basic::Double, "_Float64 _Complex"),
-        // The x87's format where there is one, binary128 elsewhere: as long double.
+        // The x87's format if the platform has it, otherwise binary128, like long double.
         "_Float64x" => (Basic::LongDouble, "_Float64x _Complex"),
         _ => return None,
     })
 }
 
-/// Qualifiers but `const`, and calling conventions: they change nothing here.
+/// Whether a word is a qualifier other than `const`, or a calling convention. These have no effect here.
 pub(super) fn is_qualifier(word: &str) -> bool {
     matches!(
         word,
@@ -173,7 +173,7 @@ pub(super) fn is_qualifier(word: &str) -> bool {
     )
 }
 
-/// Words that say where something is.
+/// Whether a word is a storage class specifier.
 fn is_storage(word: &str) -> bool {
     matches!(
         word,
@@ -181,7 +181,7 @@ fn is_storage(word: &str) -> bool {
     )
 }
 
-/// Words that say how a function is compiled.
+/// Whether a word is a function specifier.
 fn is_of_function(word: &str) -> bool {
     matches!(
         word,
@@ -189,7 +189,7 @@ fn is_of_function(word: &str) -> bool {
     )
 }
 
-/// Whether a word is the qualifier of pointers alone.
+/// Whether a word is `restrict`, which qualifies only pointers.
 fn is_restrict(word: &str) -> bool {
     matches!(word, "restrict" | "__restrict" | "__restrict__")
 }
@@ -200,7 +200,7 @@ pub(super) fn is_const(word: &str) -> bool {
 }
 
 impl<'t> Parser<'_, 't> {
-    /// Specifiers, of which at least one names a type.
+    /// Reads specifiers, of which at least one must name a type.
     pub(super) fn specifiers(&mut self) -> Result<Specifiers<'t>> {
         let at = self.token;
         let mut words = Words::default();
@@ -272,7 +272,7 @@ impl<'t> Parser<'_, 't> {
                     named = Some(self.interchange_type(true)?);
                     continue;
                 }
-                // glibc gives it to compilers that do not have it.
+                // glibc defines it for compilers that do not have it.
                 "_Float128" if words.any() && all.storage == Storage::Typedef => break,
                 _ if named.is_none() && words.add(text).is_some() => {}
                 _ if is_first => match self.type_of_name() {
@@ -318,7 +318,7 @@ impl<'t> Parser<'_, 't> {
         Ok(all)
     }
 
-    /// One of the formats that are types of their own, complex if the word for that stands ahead of it or behind.
+    /// Reads one of the interchange formats. It is complex if `_Complex` stands before or after it.
     fn interchange_type(&mut self, is_complex: bool) -> Result<TypeId> {
         let word = self.advance()?;
         let Some((basic, complex_name)) = interchange(word.text) else {
@@ -336,7 +336,7 @@ impl<'t> Parser<'_, 't> {
         Ok(self.c.add_type(Ty::Alias { name, of, align: 0 })?)
     }
 
-    /// The type that the next token names by a typedef, or by being known on the platform.
+    /// The type that the next token names: a typedef, or a type that the platform knows.
     fn type_of_name(&self) -> Option<TypeId> {
         self.c.typedef(self.token.text)
     }
@@ -370,7 +370,7 @@ impl<'t> Parser<'_, 't> {
             || self.c.typedef(word).is_some()
     }
 
-    /// `typeof (type)` and `typeof (expression)`, of which only integers are understood.
+    /// Reads `typeof (type)` or `typeof (expression)`. Only integer expressions are supported.
     fn type_of(&mut self) -> Result<TypeId> {
         self.advance()?;
         self.expect("(")?;
@@ -393,7 +393,7 @@ impl<'t> Parser<'_, 't> {
         Ok(ty)
     }
 
-    /// What the next token means, if it is a name that has been declared.
+    /// The meaning of the next token, if it is a declared name.
     pub(super) fn meaning_of_token(&self) -> Option<Meaning> {
         if self.token.kind != Kind::Word {
             return None;
@@ -401,7 +401,7 @@ impl<'t> Parser<'_, 't> {
         self.c.meaning_of(self.c.names.find(self.token.text)?)
     }
 
-    /// A type without a name for what has it (C11 6.7.7).
+    /// Reads a type name, such as `int *` (C11 6.7.7).
     pub(super) fn type_name(&mut self) -> Result<TypeId> {
         self.nested(Self::type_name_within)
     }
@@ -419,7 +419,7 @@ impl<'t> Parser<'_, 't> {
         Ok(declared.ty)
     }
 
-    /// A tag, if one comes next.
+    /// Reads a tag, if one comes next.
     pub(super) fn tag(&mut self) -> Result<(Token<'t>, Option<NameId>)> {
         let at = self.token;
         if at.kind != Kind::Word {
@@ -436,7 +436,7 @@ impl<'t> Parser<'_, 't> {
         )
     }
 
-    /// The type with a tag: the one that has it, or a new one.
+    /// The type with a tag, which is added if it is new.
     pub(super) fn tagged(
         &mut self,
         at: &Token,

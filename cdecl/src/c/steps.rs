@@ -1,6 +1,6 @@
-//! How much work reading is, for the tests that hold it to be linear in the text. Elsewhere nothing is counted.
+//! A count of the parser's work, for tests that check that it is linear in the text. Nothing is counted outside tests.
 
-/// Counts work: bytes looked at, or things.
+/// Counts work: the bytes or items that were processed.
 #[cfg(not(test))]
 #[inline(always)]
 pub(super) fn count(_: usize) {}
@@ -46,7 +46,7 @@ mod counting {
                 steps(&text) as f64 / text.len() as f64
             });
             assert!(large < MOST, "{name}: {large} steps a byte");
-            // What is set up once counts for less in the larger one.
+            // The cost of the setup weighs less in the larger text.
             assert!(
                 large <= small * 1.25 + 2.0,
                 "{name}: {small} steps a byte, {large} in a text four times as long"

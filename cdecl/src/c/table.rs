@@ -1,18 +1,18 @@
-//! What finds things that are kept elsewhere by their content: their numbers, by hashes that their owner makes.
+//! A hash table that finds things by their content. It holds only their numbers; the owner stores the things and makes the hashes.
 
 use super::room::reserved;
 use super::steps::count;
 use farcall_memory::{OutOfMemory, TryVec};
 
-/// Numbers by hashes. Whoever adds one makes room first.
+/// A table of numbers by hashes. A caller makes room before it adds a number.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    /// 0 for none. At least one in eight is that, so looking ends.
+    /// The numbers; 0 for a free slot. At least one slot in eight is free, so every search ends.
     slots: Vec<u32>,
     used: usize,
 }
 
-/// Slots for so many numbers where no more are expected soon: a fifth more.
+/// The number of slots for `used` numbers if no more are expected soon: a fifth more.
 fn fitting(used: usize) -> usize {
     used + used / 5 + 8
 }
@@ -22,7 +22,7 @@ impl Table {
         reserved(&self.slots)
     }
 
-    /// Where a number with a hash is looked for first.
+    /// The first slot of the search for a hash.
     fn first(&self, hash: u64) -> usize {
         (((hash >> 32) * self.slots.len() as u64) >> 32) as usize
     }
@@ -34,7 +34,7 @@ impl Table {
         }
     }
 
-    /// The slot of the number that is the one wanted, or a free one where that would be.
+    /// The slot of the wanted number, or the free slot where it would be.
     fn place(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> usize {
         let mut place = self.first(hash);
         loop {
@@ -47,7 +47,7 @@ impl Table {
         }
     }
 
-    /// The number that is the one wanted, out of those with this hash.
+    /// The number with this hash that `is_it` accepts.
     pub fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         match self.slots.is_empty() {
             true => None,
@@ -55,7 +55,7 @@ impl Table {
         }
     }
 
-    /// An empty one to move all numbers to, if there is no room for another.
+    /// A larger, empty table to move all numbers to, if there is no room for another number.
     pub fn grown(&self) -> Result<Option<Table>, OutOfMemory> {
         match (self.used + 1) * 8 > self.slots.len() * 7 {
             true => Table::with_slots((self.slots.len() * 2).max(32)).map(Some),
@@ -63,7 +63,7 @@ impl Table {
         }
     }
 
-    /// An empty one to move all numbers to, if many fewer slots would do. Where there is no memory for that, it stays as it is.
+    /// A smaller, empty table to move all numbers to, if far fewer slots are enough. `None` also if there is no memory for it.
     pub fn trimmed(&self) -> Option<Table> {
         let enough = fitting(self.used);
         match self.slots.len() > enough + enough / 32 {
@@ -79,18 +79,18 @@ impl Table {
         Ok(Table { slots, used: 0 })
     }
 
-    /// Adds a number that is not there. There is room for it.
+    /// Adds a number that is not in the table. There must be room for it.
     pub fn add(&mut self, hash: u64, number: u32) {
         let place = self.place(hash, |_| false);
         self.slots[place] = number;
         self.used += 1;
     }
 
-    /// Takes out a number that is there.
+    /// Removes a number that is in the table.
     pub fn remove(&mut self, hash: u64, number: u32, hash_of: impl Fn(u32) -> u64) {
         let mut hole = self.place(hash, |other| other == number);
         let mut next = self.behind(hole);
-        // Whoever is looked for past the hole moves into it.
+        // A number whose search passes the hole moves into it.
         while self.slots[next] != 0 {
             let first = self.first(hash_of(self.slots[next]));
             let is_between = match hole <= next {
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn numbers_are_found_until_they_are_taken_out_in_any_order() {
-        // Many have a hash in common.
+        // Many numbers have the same hash.
         let hash_of = |number: u32| u64::from(number.wrapping_mul(0x9e37_79b9) >> 27) << 59;
         let mut table = Table::default();
         let mut there = Vec::new();

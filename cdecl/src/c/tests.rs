@@ -114,7 +114,7 @@ fn structures_by_value_have_the_members_that_conventions_see() {
     assert_eq!(params[1], farcall_arch::Type::POINTER);
 }
 
-/// What the last structure of a text is passed as, on a platform.
+/// The type that the last structure of a text is passed as, on a platform.
 fn passed(platform: Platform, text: &str) -> std::result::Result<farcall_arch::Type, Unpassable> {
     let mut c = Declarations::new(platform).expect("memory");
     c.read(text).expect("it is C");
@@ -150,7 +150,7 @@ fn what_compilers_pass_differently_is_refused_where_they_do() {
     for text in packed {
         assert!(passed(Platform::LINUX_AARCH64, text).is_ok(), "{text}");
     }
-    // For AArch64 this one, and what GCC takes for a complex number.
+    // On AArch64: this one, and the one that GCC treats as a complex number.
     for text in [
         "struct s { float x; int : 0; float y; };",
         "struct s { double _Complex x; int empty[0]; };",
@@ -303,7 +303,7 @@ fn text_that_fails_leaves_nothing_behind() {
     );
 }
 
-/// Without tables, which may have grown.
+/// Removes the tables, which may have grown.
 fn without_tables(debug: &str) -> String {
     let mut parts = debug.split("slots: [");
     let first = parts.next().unwrap_or_default();

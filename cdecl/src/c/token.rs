@@ -11,12 +11,12 @@ use winnow::token::{any, none_of, one_of, take_while};
 type Input<'t> = &'t str;
 type Read<T> = winnow::Result<T, EmptyError>;
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// An identifier or a keyword.
     Word,
-    /// A number, as the preprocessor has them.
+    /// A preprocessing number.
     Number,
     /// A character constant, with its quotes.
     Character,
@@ -28,13 +28,13 @@ pub(super) enum Kind {
     End,
 }
 
-/// A token, and where it stands.
+/// A token, with its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Token<'t> {
     pub kind: Kind,
     pub text: &'t str,
     pub start: usize,
-    /// Whether it is the first of its line.
+    /// Whether it is the first token of its line.
     pub begins_line: bool,
 }
 
@@ -47,7 +47,7 @@ impl Token<'_> {
         matches!(self.kind, Kind::Word | Kind::Sign) && self.text == text
     }
 
-    /// Whether a directive begins with it.
+    /// Whether it begins a directive.
     pub fn is_directive(&self) -> bool {
         self.begins_line && self.is("#") || self.kind == Kind::Word && self.text == "_Pragma"
     }
@@ -69,7 +69,7 @@ const DIGRAPHS: [(&str, &str); 6] = [
     ("%:", "#"),
 ];
 
-/// The rest of a text, token by token.
+/// A reader for the tokens of a text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tokens<'t> {
     whole: &'t str,
@@ -78,12 +78,12 @@ pub(super) struct Tokens<'t> {
     open: Open,
 }
 
-/// What is known not to end, in bytes of the rest of the text: who looks for the end of each again and again takes time that is not linear.
+/// Constructs that are known not to end, as lengths of the rest of the text. Searching again for the end of each would not be linear.
 #[derive(Clone, Copy, Debug)]
 struct Open {
-    /// No comment ends from here on.
+    /// Whether no comment ends from here on.
     comment: bool,
-    /// No character constant and no string literal does, from where the rest is as long as this to where it is as short.
+    /// The ranges in which no character constant and no string literal ends: the length of the rest at the start and at the end of the range.
     quoted: [(usize, usize); 2],
 }
 
@@ -100,12 +100,12 @@ impl<'t> Tokens<'t> {
         }
     }
 
-    /// The text they are from.
+    /// The whole text.
     pub fn whole(&self) -> &'t str {
         self.whole
     }
 
-    /// The next token. What is no token, such as a comment or a string that does not end, is a sign of one character.
+    /// Reads the next token. Text that is not a token, such as a comment or a string that does not end, becomes a sign of one character.
     pub fn next(&mut self) -> Token<'t> {
         let before = self.rest;
         self.skip_space();
@@ -133,7 +133,7 @@ impl<'t> Tokens<'t> {
         }
     }
 
-    /// The rest of the line, which is skipped; lines that end in a backslash go on, and so do those that end in a comment.
+    /// Skips the rest of the line and returns it. A backslash at the end of a line, or a comment across it, continues the line.
     pub fn rest_of_line(&mut self) -> &'t str {
         let bytes = self.rest.as_bytes();
         let mut end = 0;
@@ -189,7 +189,7 @@ impl<'t> Tokens<'t> {
         }
     }
 
-    /// The bytes of the comment that a part of the text begins with, if it ends.
+    /// The length in bytes of the comment at the start of a text, if it ends.
     fn comment_end(&mut self, comment: &str) -> Option<usize> {
         if self.open.comment {
             return None;
@@ -202,7 +202,7 @@ impl<'t> Tokens<'t> {
         Some(len? + 4)
     }
 
-    /// A character constant or a string literal, if one comes next.
+    /// Reads a character constant or a string literal, if one comes next.
     fn literal(&mut self) -> Option<(Kind, &'t str)> {
         let bytes = self.rest.as_bytes();
         let prefix = match bytes {
@@ -217,7 +217,7 @@ impl<'t> Tokens<'t> {
         };
         let here = bytes.len() - prefix;
         let (from, to) = self.open.quoted[index];
-        // Where one does not end, none does that begins within it: what it takes for escaped so do they.
+        // If a literal does not end, no literal that begins within it does: both see the same escapes.
         if (to..=from).contains(&here) {
             return None;
         }
@@ -239,14 +239,14 @@ impl<'t> Tokens<'t> {
     }
 }
 
-/// The kind and the length of a token that takes no more to find: nearly all are names, or characters that are part of no longer sign.
+/// The kind and the length of a simple token: a name, or a character that cannot begin a longer sign. Nearly all tokens are simple.
 fn plain(input: &str) -> Option<(Kind, usize)> {
     let bytes = input.as_bytes();
     match bytes.first()? {
         b'(' | b')' | b'[' | b']' | b'{' | b'}' | b',' | b';' | b'~' | b'?' => {
             Some((Kind::Sign, 1))
         }
-        // These may be the prefix of a literal.
+        // The letter may be the prefix of a literal.
         b'L' | b'u' | b'U' if matches!(bytes.get(1), Some(b'\'' | b'"' | b'8')) => None,
         b'_' | b'$' | b'a'..=b'z' | b'A'..=b'Z' => {
             let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$');
@@ -258,7 +258,7 @@ fn plain(input: &str) -> Option<(Kind, usize)> {
     }
 }
 
-/// What is skipped and is neither a blank nor a block (C11 6.4p3): comments of a line, ends of lines that are none, and the mark ahead of UTF-8.
+/// Skips what is neither a blank nor a block comment (C11 6.4p3): line comments, escaped ends of lines, and a byte order mark.
 fn space(input: &mut Input) -> Read<()> {
     let line = preceded("//", take_while(0.., |c| c != '\n')).void();
     let spliced = alt(("\\\n", "\\\r\n")).void();
@@ -284,7 +284,7 @@ fn word<'t>(input: &mut Input<'t>) -> Read<&'t str> {
     (one_of(is_letter), more).take().parse_next(input)
 }
 
-/// C11 6.4.8: digits, letters, dots, and a sign behind an exponent's letter.
+/// Reads a preprocessing number: digits, letters, dots, and a sign after an exponent's letter (C11 6.4.8).
 fn number<'t>(input: &mut Input<'t>) -> Read<&'t str> {
     let exponent = (one_of(['e', 'E', 'p', 'P']), one_of(['+', '-'])).void();
     let other = one_of(|c: char| is_letter(c) || c.is_ascii_digit() || c == '.').void();
@@ -292,19 +292,19 @@ fn number<'t>(input: &mut Input<'t>) -> Read<&'t str> {
     (opt('.'), digit1, more).take().parse_next(input)
 }
 
-/// A character constant or a string literal on one line.
+/// Parses a character constant or a string literal, on one line.
 fn quoted<'t>(quote: char) -> impl Parser<Input<'t>, (), EmptyError> {
     delimited(quote, content(quote), quote)
 }
 
-/// What stands between quotes.
+/// Parses the text between quotes.
 fn content<'t>(quote: char) -> impl Parser<Input<'t>, (), EmptyError> {
     let escape = ('\\', any).void();
     let plain = none_of(['\\', '\n', quote]).void();
     repeat(0.., alt((escape, plain)))
 }
 
-/// With `L`, `u`, `U` or `u8` ahead of it.
+/// Parses a literal with an optional `L`, `u`, `U` or `u8` before it.
 fn prefixed<'t>(
     inner: impl Parser<Input<'t>, (), EmptyError>,
 ) -> impl Parser<Input<'t>, &'t str, EmptyError> {

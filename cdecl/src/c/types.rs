@@ -9,7 +9,7 @@ use std::ops::Range;
 pub struct TypeId(NonZeroU32);
 
 impl TypeId {
-    /// Its number, for where no type of Rust's gets to: see [`super::Declarations::type_numbered`].
+    /// The type's number, for interfaces that cannot pass Rust types: see [`super::Declarations::type_numbered`].
     pub const fn number(self) -> u32 {
         self.0.get() - 1
     }
@@ -53,16 +53,16 @@ pub enum Basic {
     ComplexFloat128,
     /// `__builtin_va_list`.
     VaList,
-    /// `_Float16`, which is in memory only here.
+    /// `_Float16`, which is supported only in memory.
     Float16,
-    /// `__bf16`, which is in memory only here.
+    /// `__bf16`, which is supported only in memory.
     BFloat16,
-    /// `_Float16 _Complex`, which is in memory only here.
+    /// `_Float16 _Complex`, which is supported only in memory.
     ComplexFloat16,
 }
 
 impl Basic {
-    /// All of them, in the order of their numbers.
+    /// All basic types, in the order of their numbers.
     pub(super) const ALL: [Basic; 27] = [
         Basic::Void,
         Basic::Bool,
@@ -93,7 +93,7 @@ impl Basic {
         Basic::ComplexFloat16,
     ];
 
-    /// How C spells it.
+    /// The type's name in C.
     pub const fn name(self) -> &'static str {
         match self {
             Basic::Void => "void",
@@ -148,26 +148,26 @@ impl Basic {
     }
 }
 
-/// What a type is.
+/// The content of a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ty {
-    /// One that has a name of its own.
+    /// A type that has a name of its own.
     Basic(Basic),
-    /// A pointer. Qualifiers of what it points to are known only where somebody looks at them: `const`.
+    /// A pointer. Of the qualifiers of its target, only `const` is kept.
     Pointer {
-        /// What it points to.
+        /// The target.
         to: TypeId,
-        /// Whether that is `const`.
+        /// Whether the target is `const`.
         to_const: bool,
     },
-    /// An array; without a length where the text has none.
+    /// An array.
     Array {
         /// The elements' type.
         of: TypeId,
-        /// How many.
+        /// The number of elements; `None` if the text gives no length.
         len: Option<u64>,
-        /// Whether these are `const`.
+        /// Whether the elements are `const`.
         of_const: bool,
     },
     /// A function: see [`super::Declarations::function_type`].
@@ -176,34 +176,34 @@ pub enum Ty {
     Record(u32),
     /// An `enum`.
     Enum(u32),
-    /// A typedef, with an alignment that somebody asked for (0 for its own).
+    /// A typedef, which may ask for an alignment.
     Alias {
         /// The name.
         name: NameId,
-        /// What it stands for: no typedef itself.
+        /// The type that it stands for, which is never a typedef.
         of: TypeId,
-        /// Bytes.
+        /// The alignment that the typedef asks for, in bytes; 0 for none.
         align: u32,
     },
-    /// A vector of GNU C's, of so many bytes.
+    /// A vector of GNU C.
     Vector {
         /// The elements' type.
         of: TypeId,
-        /// Bytes in all.
+        /// The size of the vector, in bytes.
         size: u32,
     },
 }
 
-/// A function's type. Parameters of array and function types are pointers here, as C has it (C11 6.7.6.3p7, p8).
+/// A function's type. Parameters of array and function types are adjusted to pointers (C11 6.7.6.3p7, p8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FunctionType {
     /// The result's type.
     pub ret: TypeId,
     pub(super) params: u32,
     pub(super) count: u32,
-    /// Whether `...` follows them.
+    /// Whether the parameters end with `...`.
     pub is_variadic: bool,
-    /// Whether the text says what they are: it does not in `int f();`.
+    /// Whether the text declares the parameters. It does not in `int f();`.
     pub has_prototype: bool,
 }
 
@@ -224,28 +224,29 @@ pub struct Record {
     /// Whether it is a union.
     pub is_union: bool,
     pub(super) fields: Range<u32>,
-    /// Bytes; 0 until it is complete.
+    /// The size in bytes; 0 until the type is complete.
     pub size: u64,
-    /// Bytes; 1 until it is complete.
+    /// The alignment in bytes; 1 until the type is complete.
     pub align: u32,
-    /// Whether its last member is an array without a length.
+    /// Whether the last member is an array without a length.
     pub has_flexible_array: bool,
-    /// The first of the numbers that its fields have by their names, if there are many: see [`super::Declarations::add_fields`].
+    /// The start of its fields' order by name, if there are many fields: see [`super::Declarations::add_fields`].
     pub(super) by_name: u32,
-    /// How deep structures are nested in it, itself counted; 0 until it is complete.
+    /// The depth of nested structures, including this one; 0 until the type is complete.
     pub(super) depth: u8,
-    /// The largest alignment of its members, as attributes of theirs and pragmas have it: its own, had nobody asked for more.
+    /// The largest alignment of the members, after their attributes and pragmas. It is the alignment of the structure unless its own
+    /// attributes ask for more.
     pub natural_align: u32,
-    /// The bytes that unnamed bit-fields touch, which are no members: of the first 16, a bit for each.
+    /// A bit for each of the first 16 bytes that an unnamed bit-field touches. Unnamed bit-fields are not members.
     pub(super) unnamed: u16,
-    /// Whether there is such a bit-field.
+    /// Whether there is an unnamed bit-field.
     pub(super) has_unnamed: bool,
-    /// Whether there is a bit-field of no bits.
+    /// Whether there is a bit-field of width 0.
     pub(super) has_empty_bits: bool,
 }
 
 impl Record {
-    /// Whether its members are known.
+    /// Whether the members are known.
     pub(super) fn is_complete(&self) -> bool {
         self.depth > 0
     }
@@ -254,28 +255,28 @@ impl Record {
 /// A member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// Its name; without one where it is an anonymous structure, whose members count as those of the outer one.
+    /// The name; `None` for an anonymous structure, whose members count as members of the outer one.
     pub name: Option<NameId>,
     /// Its type.
     pub ty: TypeId,
-    /// Its offset, and above that, for a bit-field, the first bit and how many: no structure has more than [`OFFSET_BITS`] bits of bytes.
+    /// The offset in the low [`OFFSET_BITS`] bits, which is enough for every structure; above it, for a bit-field, the first bit and the width.
     place: u64,
 }
 
 const OFFSET_BITS: u32 = 48;
 
 impl Field {
-    /// One at the start of a structure.
+    /// A member at the start of a structure.
     pub(super) fn new(name: Option<NameId>, ty: TypeId) -> Field {
         Field { name, ty, place: 0 }
     }
 
-    /// Bytes from the start; of a bit-field those of the byte in which it begins.
+    /// The offset from the start of the structure, in bytes; for a bit-field, that of the byte in which it begins.
     pub fn offset(&self) -> u64 {
         self.place & ((1 << OFFSET_BITS) - 1)
     }
 
-    /// For a bit-field: the first bit within that byte, and how many.
+    /// For a bit-field, the first bit within that byte, and the width in bits.
     pub fn bits(&self) -> Option<(u8, u8)> {
         let said = self.place >> OFFSET_BITS;
         let first = (said >> 8).checked_sub(1)?;
@@ -291,14 +292,14 @@ impl Field {
         }
     }
 
-    /// The same member as a bit-field of so many bits from one on.
+    /// The same member as a bit-field of `count` bits from `bit` on.
     pub(super) fn at_bit(self, bit: u64, count: u8) -> Field {
         let said = (bit % 8 + 1) << 8 | u64::from(count);
         let place = said << OFFSET_BITS;
         Field { place, ..self }.at(bit / 8)
     }
 
-    /// An element of the array that this is.
+    /// An element of this member, which is an array.
     pub fn element(self, of: TypeId, offset: u64) -> Field {
         Field { ty: of, ..self }.at(self.offset() + offset)
     }
@@ -309,8 +310,8 @@ impl Field {
 pub struct Enum {
     /// The tag.
     pub tag: Option<NameId>,
-    /// The integer type it is compatible with; `None` until it is complete.
+    /// The compatible integer type; `None` until the enumeration is complete.
     pub ty: Option<Basic>,
-    /// Its constants, and those that directives among them define.
+    /// The constants, including those that directives among them define.
     pub(super) constants: Range<u32>,
 }

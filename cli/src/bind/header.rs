@@ -1,4 +1,4 @@
-//! A header as the C compiler's preprocessor leaves it: what it declares, and what of that is its own.
+//! A header after the C compiler's preprocessor: its declarations, and which of them are its own.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,18 +10,18 @@ use farcall_cdecl::c::{Declarations, Error, Platform};
 
 use crate::failure::{Failure, Result};
 
-/// How the header is read.
+/// The header and how to read it.
 pub struct Source<'a> {
     pub compiler: &'a str,
     pub header: &'a str,
-    /// Passed on to the preprocessor.
+    /// Options for the preprocessor.
     pub options: Vec<String>,
 }
 
-/// What a header declares.
+/// The declarations of a header.
 pub struct Header {
     pub all: Declarations,
-    /// Names of types and constants that other headers declare.
+    /// The names of types and constants that other headers declare.
     foreign: BTreeSet<String>,
 }
 
@@ -41,7 +41,7 @@ impl Header {
         let mut rest = Declarations::new(Platform::host()).map_err(Failure::of)?;
         let foreign = match rest.read(&others) {
             Ok(()) => names(&rest),
-            // What is the header's own cannot be told from the others' then: all of it is taken.
+            // The header's own names cannot be told from the others' then, so all of them are taken.
             Err(_) => BTreeSet::new(),
         };
         Ok(Header { all, foreign })
@@ -61,7 +61,7 @@ fn names(c: &Declarations) -> BTreeSet<String> {
     all.map(|name| c.name(name).to_owned()).collect()
 }
 
-/// What the preprocessor makes of it, macros included.
+/// The output of the preprocessor, including macros.
 fn preprocessed(source: &Source) -> Result<String> {
     let Source {
         compiler,
@@ -98,8 +98,8 @@ fn preprocessed(source: &Source) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The same text with all macros behind the declarations: a macro may be defined in the middle of the enumeration whose constant it is named
-/// after. Every line keeps its number, and macros the lines that say where they are from.
+/// The same text with all macros moved after the declarations: a macro may be defined in the middle of an enumeration whose constant has the same
+/// name. Every line keeps its number, and macros keep the line markers that tell their origin.
 fn macros_last(text: &str) -> String {
     let (mut declarations, mut macros) = (String::new(), String::new());
     for line in text.split_inclusive('\n') {
@@ -113,15 +113,15 @@ fn macros_last(text: &str) -> String {
     declarations + &macros
 }
 
-/// Lines of one file, in a row.
+/// Consecutive lines of one file.
 struct Piece<'t> {
     file: &'t str,
-    /// The number of the first of them, in the whole text and in the file.
+    /// The number of the first line, in the whole text and in the file.
     first: (u32, u32),
     text: &'t str,
 }
 
-/// Takes the text apart at the lines that say where what follows is from.
+/// Splits the text at its line markers.
 fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces: Vec<Piece> = Vec::new();
     let (mut start, mut at) = (0, 0);
@@ -147,14 +147,14 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// The line and the file of `# 12 "file" 1 3`.
+/// The line and the file of a line marker, such as `# 12 "file" 1 3`.
 fn marker(line: &str) -> Option<(u32, &str)> {
     let (number, rest) = line.strip_prefix("# ")?.split_once(" \"")?;
     let file = rest.split('"').next()?;
     Some((number.parse().ok()?, file))
 }
 
-/// The header's file, what it includes in quotes, and what lies beside it, unless that is where all headers are.
+/// The header's file, the files that it includes in quotes, and the files beside it, unless it is in a directory for all headers.
 fn own_files(source: &Source, pieces: &[Piece]) -> BTreeSet<PathBuf> {
     let wanted = Path::new(source.header);
     let files: BTreeSet<&Path> = pieces.iter().map(|piece| Path::new(piece.file)).collect();
@@ -213,7 +213,7 @@ fn included(line: &str) -> Option<&str> {
     rest.strip_prefix('"')?.split('"').next()
 }
 
-/// An error of the whole text, by the file and the line that it is in.
+/// An error in the whole text, with its file and line.
 fn placed(error: &Error, pieces: &[Piece]) -> Failure {
     let Error::Text(fault) = error else {
         return Failure::of(error);

@@ -1,4 +1,4 @@
-//! The library that a header is for: its file, its name for the loader, and what it exports.
+//! The library of a header: its file, its name for the loader, and its exports.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,14 +12,14 @@ use crate::failure::{Failure, Result};
 
 /// A shared library.
 pub struct Shared {
-    /// What a program opens it by.
+    /// The name that programs open it by.
     pub name: String,
-    /// The symbols that it defines for others.
+    /// The symbols that it exports.
     pub exports: BTreeSet<String>,
 }
 
 impl Shared {
-    /// The library that `-l name` would link with, or the file of that path.
+    /// The library that `-l name` would link, or the file with this path.
     pub fn find(compiler: &str, name: &str, directories: &[PathBuf]) -> Result<Shared> {
         let file = match name.contains('/') {
             true => PathBuf::from(name),
@@ -38,7 +38,7 @@ impl Shared {
             .filter_map(|symbol| Some(symbol.name().ok()?.to_owned()))
             .collect();
         if exports.is_empty() {
-            // Other formats list them apart.
+            // Other formats list exports separately.
             let all = object.exports().map_err(|error| told(file, error))?;
             let names = all
                 .iter()
@@ -59,7 +59,7 @@ fn told(file: &Path, why: impl std::fmt::Display) -> Failure {
     Failure::of(format_args!("{}: {why}", file.display()))
 }
 
-/// The name that an ELF library gives itself.
+/// The name that an ELF library gives itself (`DT_SONAME`).
 fn soname(data: &[u8]) -> Option<String> {
     let file = ElfFile64::<Endianness>::parse(data).ok()?;
     let endian = file.endian();
@@ -73,7 +73,8 @@ fn soname(data: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(strings.get(offset).ok()?).into_owned())
 }
 
-/// Where the compiler looks for a library, and what it lacks without the package for developers: names with a number.
+/// The file of a library in the compiler's directories. It also finds names with a version number, which are there without the development
+/// package.
 fn find(compiler: &str, name: &str, directories: &[PathBuf]) -> Result<PathBuf> {
     let has_ending = name.contains(".so") || name.contains(".dylib") || name.contains(".dll");
     let endings = ["so", "dylib"].map(|ending| format!("lib{name}.{ending}"));
@@ -106,7 +107,7 @@ fn find(compiler: &str, name: &str, directories: &[PathBuf]) -> Result<PathBuf> 
     })
 }
 
-/// The directories in which the compiler looks for libraries.
+/// The directories that the compiler searches for libraries.
 fn searched(compiler: &str) -> Result<Vec<PathBuf>> {
     let output = Command::new(compiler)
         .arg("-print-search-dirs")
@@ -121,14 +122,14 @@ fn searched(compiler: &str) -> Result<Vec<PathBuf>> {
         .unwrap_or_default())
 }
 
-/// The library that a linker script in its place stands for.
+/// The library that a linker script stands for.
 fn behind_script(file: PathBuf) -> Result<PathBuf> {
     let data = fs::read(&file).map_err(|error| told(&file, error))?;
     let text = match std::str::from_utf8(&data) {
         Ok(text) if text.contains("GROUP") || text.contains("INPUT") => text,
         _ => return Ok(file),
     };
-    // A name without a directory is that of a file beside it.
+    // A name without a directory means a file beside the script.
     let beside = file.parent().unwrap_or(Path::new(""));
     let words = text.split([' ', '(', ')', '\n', '\t']);
     let mut files = words

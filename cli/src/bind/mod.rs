@@ -1,4 +1,4 @@
-//! `farcall bind`: a header as a module for MicroPython.
+//! `farcall bind`: turns a header into a module for MicroPython.
 
 mod header;
 mod library;
@@ -92,7 +92,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
 }
 
-/// Says what there is, where the module itself goes elsewhere.
+/// Reports the content of a module that was written to a file.
 fn told(path: &std::path::Path, selection: &Selection) {
     let count = |what: &str, items: &[String]| match items.len() {
         1 => format!("1 {what}"),
@@ -108,7 +108,7 @@ fn told(path: &std::path::Path, selection: &Selection) {
     for (name, why) in &selection.left_out {
         text += &format!("left out: {name}: {why}\n");
     }
-    // Where that cannot be written, there is nobody to tell.
+    // If that cannot be written, there is no other place for a report.
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 

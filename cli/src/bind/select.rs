@@ -1,4 +1,4 @@
-//! What of a header goes to the bindings: what the library exports, the types that this needs, and the header's own constants.
+//! The part of a header that the bindings get: what the library exports, the types that this needs, and the header's own constants.
 
 use std::collections::BTreeSet;
 
@@ -7,31 +7,31 @@ use farcall_cdecl::c::{Constant, Declarations, Field, Layout, Platform, Ty, Type
 use super::header::Header;
 use crate::spelling::portable;
 
-/// Declarations as C, each of which relies on those before it.
+/// Declarations in C. Each may use those before it.
 pub struct Selection {
     pub constants: Vec<String>,
     pub types: Vec<String>,
     pub functions: Vec<String>,
     pub variables: Vec<String>,
-    /// What is left out, and why.
+    /// The names that are left out, with the reasons.
     pub left_out: Vec<(String, String)>,
 }
 
-/// Collects declarations, and reads each as it comes, so that what is written says what the header does.
+/// Collects declarations, and reads each of them again, so that the written text agrees with the header.
 struct Selector<'h> {
     header: &'h Header,
     c: &'h Declarations,
     written: Declarations,
     done: BTreeSet<TypeId2>,
-    /// Structures that only pointers lead to.
+    /// Structures that are used only through pointers.
     later: Vec<TypeId>,
     out: Selection,
 }
 
-/// Types by their numbers, which have an order.
+/// A type's number, which can be sorted.
 type TypeId2 = u32;
 
-/// Selects from a header what `exports` has.
+/// Selects the declarations of a header that `exports` has.
 pub fn select(
     header: &Header,
     exports: &BTreeSet<String>,
@@ -60,7 +60,7 @@ pub fn select(
 }
 
 impl Selector<'_> {
-    /// Reads a declaration as a script will; whether it is right.
+    /// Reads a declaration as a script will. Returns whether it is right.
     fn accept(&mut self, name: &str, text: &str) -> bool {
         match self.written.read(text) {
             Ok(()) => true,
@@ -77,7 +77,7 @@ impl Selector<'_> {
         let c = self.c;
         for (name, value) in c.constants() {
             let name = c.name(name);
-            // Names that are nobody's but the implementation's are of no use in a script.
+            // Reserved names of the implementation are of no use in a script.
             if !self.header.is_own(name) || name.starts_with('_') {
                 continue;
             }
@@ -150,7 +150,7 @@ impl Selector<'_> {
         }
     }
 
-    /// Writes what a type relies on, unless that is written already: of structures that only pointers lead to, their names.
+    /// Writes the declarations that a type needs, unless they are written already. Structures behind pointers need only their names.
     fn need(&mut self, ty: TypeId, is_by_value: bool) {
         match self.c.get(ty) {
             Ty::Pointer { to, .. } => self.need(to, false),
@@ -181,7 +181,7 @@ impl Selector<'_> {
         if !self.done.insert(ty.number()) {
             return;
         }
-        // What every script knows needs no words, if it is the same.
+        // A name that every script knows needs no declaration, if it has the same type.
         let known = self
             .written
             .typedef(name)
@@ -210,13 +210,13 @@ impl Selector<'_> {
             return;
         };
         let Some(tag) = record.tag.map(|tag| self.c.name(tag).to_owned()) else {
-            // It is written where it is used.
+            // A structure without a name is written where it is used.
             self.need_members(ty);
             return;
         };
         let keyword = if record.is_union { "union" } else { "struct" };
         let is_complete = self.c.fields(record).is_some();
-        // By its negative, so to speak: announced, not defined.
+        // The complement of its number marks a type that is declared, but not defined.
         if self.done.insert(u32::MAX - ty.number()) {
             let text = format!("{keyword} {tag};");
             if self.accept(&tag, &text) {
@@ -243,7 +243,7 @@ impl Selector<'_> {
         }
     }
 
-    /// Writes a structure's members, with attributes if its layout is another one without.
+    /// Writes a structure with its members. It gets attributes if its layout would be different without them.
     fn define(&mut self, ty: TypeId) {
         if !self.done.insert(ty.number()) {
             return;
@@ -274,7 +274,7 @@ impl Selector<'_> {
         ));
     }
 
-    /// Whether a text gives a structure the layout that the header gives it. Text that does not is tried in a copy of its own.
+    /// Whether a text gives a structure the same layout as the header. The text is tried in a separate copy.
     fn is_as_it_was(&self, ty: TypeId, name: &str, text: &str, layout: Layout) -> bool {
         let Ok(mut trial) = Declarations::new(*self.c.platform()) else {
             return false;
@@ -345,7 +345,7 @@ fn members(c: &Declarations, ty: TypeId, depth: usize) -> String {
     lines.collect()
 }
 
-/// A string as C and Python both have it.
+/// A string literal that is valid in both C and Python.
 fn quoted(bytes: &[u8]) -> String {
     let escaped = bytes.iter().map(|&byte| match byte {
         b'"' | b'\\' => format!("\\{byte:03o}"),

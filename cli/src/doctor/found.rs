@@ -1,4 +1,4 @@
-//! The interpreters and the libraries of this machine that farcall is for.
+//! The interpreters and the libraries on this machine that can use farcall.
 
 use std::env;
 use std::fs;
@@ -10,7 +10,7 @@ use farcall::Library;
 use super::native::{file_of, text};
 use super::report::{Section, State};
 
-/// The names that libffi's libraries have had.
+/// The file names of libffi's versions.
 const LIBFFI: [&str; 5] = [
     "libffi.so.8",
     "libffi.so.7",
@@ -19,10 +19,10 @@ const LIBFFI: [&str; 5] = [
     "libffi-8.dll",
 ];
 
-/// What all that farcall is in has among its texts.
+/// A text that every program with farcall contains.
 const OURS: &[u8] = b"FARCALL_CODE";
 
-/// What a script says of the interpreter that runs it: its version, and whose `ffi` it has.
+/// A script that prints the interpreter's version, and which `ffi` module it has.
 const SCRIPT: &str = "\
 import sys
 v = '.'.join(str(n) for n in sys.implementation[1][:3])
@@ -56,7 +56,7 @@ pub fn found() -> Section {
     section
 }
 
-/// The first program of that name on the search path.
+/// The first program called `name` on the search path.
 fn programs(name: &str) -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let files = env::split_paths(&path).map(|directory| directory.join(name));
@@ -84,7 +84,7 @@ fn interpreter(program: &Path) -> String {
 }
 
 fn libffi(name: &str) -> Option<String> {
-    // SAFETY: libffi's initialiser only sets its own memory up.
+    // SAFETY: libffi's initialiser only sets up its own memory.
     let library = unsafe { Library::open(name) }.ok()?;
     let file = file_of(&library, "ffi_call")?;
     let file = fs::canonicalize(&file).unwrap_or(file);

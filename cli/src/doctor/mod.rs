@@ -1,4 +1,4 @@
-//! `farcall doctor`: what this machine permits, and what there is on it.
+//! `farcall doctor`: reports what this machine permits, and which interpreters and libraries it has.
 
 mod found;
 mod native;
@@ -35,10 +35,10 @@ enum Format {
     Json,
 }
 
-/// How many calls are enough for a signature to get code, with room to spare.
+/// A number of calls that is more than enough for a signature to get code.
 const CALLS: i64 = 5000;
 
-/// Looks, and tells.
+/// Examines the machine and prints a report.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let has_code = farcall::generates_code();
     let works = tried();
@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     })
 }
 
-/// Calls a callback as often as it takes for both to get code.
+/// Calls a callback until the function and the callback have got code.
 fn tried() -> std::result::Result<(), String> {
     let callback = Callback::with_codes("q", "qq", |args: &[Value]| {
         let numbers = args
@@ -207,7 +207,7 @@ fn in_force(is: Option<bool>) -> State {
     }
 }
 
-/// A line of what the kernel says of this process.
+/// A line of the kernel's status of this process.
 fn status(name: &str) -> Option<String> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status
@@ -217,7 +217,7 @@ fn status(name: &str) -> Option<String> {
 }
 
 fn threads() -> Section {
-    /// linux/membarrier.h: the fence for the threads of one process.
+    /// The memory barrier for the threads of one process (linux/membarrier.h).
     const PRIVATE_EXPEDITED: i64 = 1 << 3;
     let mut section = Section::new("threads and exceptions");
     match native::membarrier() {

@@ -1,11 +1,11 @@
-//! Questions to the C library and the kernel, asked through farcall itself: what this program is about, it uses.
+//! Queries to the C library and the kernel. They go through farcall itself.
 
 use std::ffi::c_void;
 use std::path::PathBuf;
 
 use farcall::{Library, Value};
 
-/// What `-1` is as a pointer: what `mmap` gives where it fails.
+/// `-1` as a pointer: the result of `mmap` on failure.
 const FAILED: usize = usize::MAX;
 const PAGE: usize = 4096;
 
@@ -19,13 +19,13 @@ const GET_MDWE: i32 = 66;
 const AT_SECURE: u64 = 23;
 const MEMBARRIER_QUERY: i32 = 0;
 
-/// The result of a C function of this process; `None` where there is none, or where it cannot be called.
+/// Calls a C function of this process. `None` if there is no such function, or it cannot be called.
 fn call(prototype: &str, arguments: &[Value]) -> Option<Value> {
     // The numbers above are Linux's.
     if !cfg!(target_os = "linux") {
         return None;
     }
-    // SAFETY: the functions below are the C library's, declared as its headers do, and their arguments are as they want them.
+    // SAFETY: the functions below are the C library's, declared as in its headers, and their arguments are valid for them.
     unsafe {
         let function = Library::this().ok()?.function(prototype).ok()?;
         function.call(arguments).ok()
@@ -36,7 +36,7 @@ fn integer(value: Value) -> Option<i64> {
     i64::try_from(value).ok()
 }
 
-/// Whether fresh pages can be had with these rights, in one step or by changing those that they have.
+/// Whether new pages can be mapped with these rights, at once or by a later change of rights.
 fn maps(first: i32, then: Option<i32>) -> Option<bool> {
     let null: *mut c_void = std::ptr::null_mut();
     let flags = PRIVATE | ANONYMOUS;
@@ -71,7 +71,7 @@ pub fn maps_writable_and_executable() -> Option<bool> {
     maps(READ | WRITE | EXECUTE, None)
 }
 
-/// The bits of `PR_GET_MDWE`; `None` where the kernel does not know it.
+/// The bits of `PR_GET_MDWE`; `None` if the kernel does not know it.
 pub fn mdwe() -> Option<i64> {
     let zero = || Value::from(0_u64);
     let arguments = [GET_MDWE.into(), zero(), zero(), zero(), zero()];
@@ -88,7 +88,7 @@ pub fn is_secure() -> Option<bool> {
     Some(integer(value)? != 0)
 }
 
-/// The fences between threads that the kernel offers; `None` if none.
+/// The memory barriers that the kernel's `membarrier` offers; `None` without it.
 pub fn membarrier() -> Option<i64> {
     let number: i64 = if cfg!(target_arch = "x86_64") {
         324
@@ -124,9 +124,9 @@ pub fn file_of(library: &Library, symbol: &str) -> Option<PathBuf> {
     Some(PathBuf::from(path))
 }
 
-/// The text that a function without arguments gives.
+/// The text that a function without arguments returns.
 pub fn text(library: &Library, prototype: &str) -> Option<String> {
-    // SAFETY: each use names a function that takes no arguments and gives the address of a constant string.
+    // SAFETY: each use names a function that takes no arguments and returns the address of a constant string.
     let value = unsafe { library.function(prototype).ok()?.call(&[]).ok()? };
     let start = <*const std::ffi::c_char>::try_from(value).ok()?;
     if start.is_null() {

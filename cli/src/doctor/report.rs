@@ -1,31 +1,31 @@
-//! What was found, as text and as JSON.
+//! The report, as text and as JSON.
 
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use serde_json::{Map, Value as Json, json};
 
-/// How something is.
+/// The state of an item.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// As it should be.
     Good,
-    /// Worth knowing.
+    /// Information only.
     Note,
-    /// It makes things slower, or less than they could be.
+    /// It makes things slower, or limits them.
     Worse,
     /// It does not work.
     Bad,
 }
 
-/// One thing that was looked at.
+/// One thing that was examined.
 pub struct Item {
     pub name: String,
     pub state: State,
     pub text: String,
 }
 
-/// Things that belong together.
+/// A group of items.
 pub struct Section {
     pub title: &'static str,
     pub items: Vec<Item>,

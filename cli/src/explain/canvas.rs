@@ -1,13 +1,13 @@
-//! Pieces of a picture in SVG: boxes, and text whose width is known.
+//! Parts of an SVG picture: boxes, and text of known width.
 
 use std::fmt::Write;
 
-/// How wide a character of the fixed-width fonts is, for a size of 1.
+/// The width of a character in fixed-width fonts, for a font size of 1.
 const MONO: f64 = 0.602;
-/// And one of the others, on average.
+/// The average width of a character in other fonts, for a font size of 1.
 const SANS: f64 = 0.54;
 
-/// Colours that go with light and with dark pages; those of arguments stand out on both.
+/// Colours of the arguments, which are readable on light and on dark pages.
 pub const COLOURS: [&str; 6] = [
     "#2f81f7", "#d9822b", "#2da44e", "#a371f7", "#db61a2", "#159aa8",
 ];
@@ -23,18 +23,18 @@ text{font-family:ui-sans-serif,system-ui,'Segoe UI','DejaVu Sans',Helvetica,Aria
 .card{fill:#0d1117;stroke:#30363d}.ink{fill:#e6edf3}.mute{fill:#9198a1}\
 .empty,.line{stroke:#484f58}}";
 
-/// What has been drawn.
+/// A picture that is being drawn.
 #[derive(Default)]
 pub struct Canvas {
     body: String,
 }
 
-/// How text looks.
+/// The look of a text.
 #[derive(Clone, Copy)]
 pub struct Font<'a> {
     pub size: f64,
     pub is_mono: bool,
-    /// Of the style sheet.
+    /// The class in the style sheet.
     pub class: &'a str,
     /// A colour of its own.
     pub fill: Option<&'a str>,
@@ -71,12 +71,12 @@ impl<'a> Font<'a> {
         Font { anchor, ..self }
     }
 
-    /// How wide a character is.
+    /// The width of a character.
     pub fn advance(&self) -> f64 {
         self.size * if self.is_mono { MONO } else { SANS }
     }
 
-    /// How many characters there is room for.
+    /// The number of characters that fit into a width.
     pub fn room(&self, width: f64) -> usize {
         (width / self.advance()) as usize
     }
@@ -97,7 +97,7 @@ impl Canvas {
         );
     }
 
-    /// Text in lines, of which the last one's height is returned.
+    /// Draws text in lines. Returns the y coordinate of the last line.
     pub fn paragraph(&mut self, at: (f64, f64), width: f64, font: Font, text: &str) -> f64 {
         let (x, mut y) = at;
         for (number, line) in wrapped(text, font.room(width)).iter().enumerate() {
@@ -113,7 +113,7 @@ impl Canvas {
         self.shape(at, size, &format!("class=\"{class}\""));
     }
 
-    /// A box in a colour.
+    /// Draws a box in a colour.
     pub fn coloured(&mut self, at: (f64, f64), size: (f64, f64), colour: &str) {
         let look = format!(
             "fill=\"{colour}\" fill-opacity=\".15\" stroke=\"{colour}\" stroke-width=\"1.5\""
@@ -121,7 +121,7 @@ impl Canvas {
         self.shape(at, size, &look);
     }
 
-    /// A box with hatching.
+    /// Draws a box with hatching.
     pub fn hatched(&mut self, at: (f64, f64), size: (f64, f64)) {
         self.shape(
             at,
@@ -137,7 +137,7 @@ impl Canvas {
         );
     }
 
-    /// A filled circle with a text in it.
+    /// Draws a filled circle with a text in it.
     pub fn badge(&mut self, (x, y): (f64, f64), colour: &str, text: &str) {
         let _ = writeln!(
             self.body,
@@ -147,7 +147,7 @@ impl Canvas {
         self.text(x, y + 3.8, font.anchored("middle"), text);
     }
 
-    /// An arrow to the right.
+    /// Draws an arrow to the right.
     pub fn arrow(&mut self, from: f64, to: f64, y: f64) {
         let _ = writeln!(
             self.body,
@@ -155,7 +155,7 @@ impl Canvas {
         );
     }
 
-    /// The picture, on a card.
+    /// Finishes the picture and returns it as SVG.
     pub fn finish(self, width: f64, height: f64, title: &str) -> String {
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\">\n\
@@ -177,7 +177,7 @@ pub fn escaped(text: &str) -> String {
         .replace('>', "&gt;")
 }
 
-/// Text in lines of at most so many characters, broken between words where there are any.
+/// Breaks text into lines of at most `room` characters, between words if possible.
 pub fn wrapped(text: &str, room: usize) -> Vec<String> {
     let room = room.max(1);
     let mut lines = vec![String::new()];
@@ -206,7 +206,7 @@ pub fn wrapped(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// As much of a text as there is room for.
+/// Cuts a text to `room` characters.
 pub fn cut(text: &str, room: usize) -> String {
     if text.chars().count() <= room {
         return text.to_owned();

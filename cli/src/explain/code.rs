@@ -1,4 +1,4 @@
-//! The code that is made for a call and for a callback, as a disassembler reads it.
+//! The disassembled code for a call and for a callback.
 
 use farcall_arch::abi::regs::Isa;
 use farcall_arch::emit::{self, Code};
@@ -24,12 +24,12 @@ pub struct Line {
     pub comment: String,
 }
 
-/// The trampoline by which the function is called, and the entry by which C calls a callback of that signature.
+/// The listings of the trampoline for calls, and of the entry through which C calls a callback of the same signature.
 pub fn listings(explanation: &Explanation) -> Result<Vec<Listing>> {
     let plan = &explanation.plan;
     let call = emit::call(plan).map_err(Failure::of)?;
     let mut listings = vec![listing(explanation, "call", Direction::Call, &call)];
-    // C could not say what it passes to a callback behind a `...`.
+    // A callback could not know which arguments C passes after a `...`.
     if !explanation.is_variadic {
         let entry = emit::callback_entry(plan).map_err(Failure::of)?;
         listings.push(listing(
@@ -90,7 +90,7 @@ fn decoded_a64(bytes: &[u8]) -> Vec<(usize, String)> {
             Ok(instruction) => instruction.to_string(),
             Err(_) => format!(".word {word:02x?}"),
         };
-        // The disassembler knows hints by their numbers only.
+        // The disassembler shows hints only by their numbers.
         let text = match text.as_str() {
             "hint #0x22" => "bti c".to_owned(),
             _ => text,

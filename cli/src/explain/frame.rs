@@ -1,4 +1,4 @@
-//! What code does to its frame: registers that are saved, and room on the stack.
+//! Comments on instructions that set up a stack frame: saved registers, and room on the stack.
 
 use farcall_arch::Place;
 
@@ -6,7 +6,7 @@ use super::narrate::{Direction, Narrator, Thing};
 use super::operands::Instruction;
 
 impl Narrator<'_> {
-    /// What saves registers, and makes room.
+    /// The comment on an instruction that saves registers or makes room.
     pub(super) fn of_frame(&mut self, it: &Instruction) -> Option<String> {
         let first = it.register(0);
         let by = it.number().unwrap_or(0);
@@ -62,7 +62,7 @@ impl Narrator<'_> {
         }
     }
 
-    /// What is pushed that is not our caller's: a stack argument, or nothing in particular.
+    /// The comment on a push that does not save a register: a stack argument, or only room.
     fn of_push(&mut self, it: &Instruction) -> String {
         self.depth += 8;
         let known = it.register(0).and_then(|name| self.known.get(name));
@@ -77,7 +77,7 @@ impl Narrator<'_> {
         }
     }
 
-    /// What room on the stack is for.
+    /// The purpose of room on the stack.
     fn room(&self) -> String {
         let plan = &self.explanation.plan;
         let has_shadow = plan.abi.convention().shadow > 0;
@@ -109,7 +109,7 @@ impl Narrator<'_> {
         }
     }
 
-    /// Whether it is a register that callees give back, and not one with something of ours.
+    /// Whether a register is callee-saved and still has the caller's value.
     fn is_kept(&self, name: &str) -> bool {
         let row = self.explanation.plan.abi.convention();
         let is_saved = row.callee_saved.iter().any(|it| it.name(self.isa) == name);

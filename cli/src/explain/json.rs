@@ -1,11 +1,11 @@
-//! An explanation as JSON, for programs. What has no value is left out.
+//! An explanation as JSON, for programs. Fields without a value are left out.
 
 use serde_json::{Map, Value as Json, json};
 
 use super::code::Listing;
 use super::model::{Bank, Cell, Explanation, Held, Value, Who};
 
-/// All of it, with listings if there are any.
+/// The whole explanation, with listings if there are any.
 pub fn json(explanation: &Explanation, listings: &[Listing]) -> Json {
     let plan = &explanation.plan;
     let arguments: Vec<Json> = explanation.arguments.iter().map(value).collect();

@@ -1,4 +1,4 @@
-//! `farcall explain`: where each value of a call goes.
+//! `farcall explain`: shows where each value of a call goes.
 
 mod canvas;
 mod code;
@@ -74,7 +74,7 @@ enum Format {
     Svg,
 }
 
-/// Explains.
+/// Prints the explanation.
 pub fn run(args: &Args) -> Result<()> {
     let targets = match (args.all_targets, args.target.as_slice()) {
         (true, _) => Target::value_variants(),

@@ -1,4 +1,4 @@
-//! What there is to tell of a call: each value's places, and what lies in each register and stack word. All formats show this.
+//! The content of an explanation: each value's places, and the content of each register and stack word. All formats show this.
 
 use std::ops::Range;
 
@@ -16,7 +16,7 @@ use crate::target::Target;
 pub struct Explanation {
     pub target: Target,
     pub prototype: String,
-    /// Where each argument stands in it.
+    /// The range of each argument in the prototype.
     pub spans: Vec<Range<usize>>,
     pub is_variadic: bool,
     pub plan: Plan,
@@ -31,24 +31,24 @@ pub struct Explanation {
 pub struct Value {
     /// Its type, with its name.
     pub declared: String,
-    /// What stands for it in pictures.
+    /// A short label for pictures.
     pub label: String,
     pub size: u32,
     pub parts: Vec<Part>,
     pub notes: Vec<String>,
 }
 
-/// Some bytes of a value, and where they are.
+/// Some bytes of a value, with their place.
 pub struct Part {
-    /// The first one's number, and how many there are.
+    /// The index of the first byte, and the number of bytes.
     pub bytes: (u32, u32),
     pub place: String,
     pub extend: &'static str,
-    /// Whether the place has the address of the bytes.
+    /// Whether the place holds the address of the bytes.
     pub is_address: bool,
 }
 
-/// Registers of a kind, in the order in which arguments take them.
+/// The registers of one kind, in the order in which arguments take them.
 pub struct Bank {
     pub title: &'static str,
     pub registers: Vec<Register>,
@@ -59,29 +59,29 @@ pub struct Register {
     pub holds: Option<Held>,
 }
 
-/// What a register or a stack word has.
+/// The content of a register or a stack word.
 #[derive(Clone)]
 pub struct Held {
     pub who: Who,
     pub label: String,
-    /// In few words: which bytes, or what else it is.
+    /// A short description: which bytes, or what else it is.
     pub detail: String,
 }
 
-/// Whose value something is.
+/// The owner of a content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
     Argument(usize),
     /// The address for a result in memory.
     Result,
-    /// The convention's own: how many vector registers there are.
+    /// A value that the convention demands: the number of vector registers.
     Convention,
-    /// Memory that is the callee's to use.
+    /// Shadow space, which the callee may use.
     Shadow,
     Padding,
 }
 
-/// Bytes above the stack pointer at the call instruction.
+/// A stack word, with its offset in bytes above the stack pointer at the call instruction.
 pub struct Cell {
     pub offset: u32,
     pub size: u32,
@@ -161,7 +161,7 @@ fn planned(prototype: &Prototype, abi: Abi) -> Result<(Signature, Plan)> {
     Ok((signature, plan))
 }
 
-/// The type behind a name.
+/// The type with typedefs resolved.
 fn c_list(prototype: &Prototype, ty: farcall_cdecl::c::TypeId) -> farcall_cdecl::c::TypeId {
     match prototype.c.get(ty) {
         farcall_cdecl::c::Ty::Alias { of, .. } => of,
@@ -169,7 +169,7 @@ fn c_list(prototype: &Prototype, ty: farcall_cdecl::c::TypeId) -> farcall_cdecl:
     }
 }
 
-/// The prototype, and what stands for its `...`, with where each argument stands in it.
+/// The prototype with the arguments for its `...`, and the range of each argument in the text.
 fn with_more(prototype: &Prototype) -> (String, Vec<Range<usize>>) {
     let mut text = prototype.text.clone();
     let mut spans = prototype.spans.clone();
@@ -229,7 +229,7 @@ pub fn of(moves: &[Move], index: usize) -> impl Iterator<Item = &Move> {
 }
 
 fn part(plan: &Plan, mv: &Move) -> Part {
-    // On a stack that is packed there is nothing to be filled.
+    // A packed stack has no bytes to fill.
     let is_packed = matches!(mv.place, Place::Stack { size, .. } if size == mv.width);
     Part {
         bytes: (mv.offset, mv.width),
@@ -244,7 +244,7 @@ fn part(plan: &Plan, mv: &Move) -> Part {
     }
 }
 
-/// What a register or a stack word has of a move.
+/// The content that a move puts into a register or a stack word.
 fn held(plan: &Plan, labels: &[String], mv: &Move) -> Held {
     let index = mv.value as usize;
     let is_whole = of(&plan.args, index).count() == 1;
@@ -303,7 +303,7 @@ fn banks(row: &Convention, plan: &Plan, labels: &[String], is_variadic: bool) ->
     ]
 }
 
-/// What a register has.
+/// The content of a register.
 fn holder(plan: &Plan, labels: &[String], place: Place) -> Option<Held> {
     let is_it = |mv: &&Move| mv.place == place;
     if let Some(mv) = plan.args.iter().find(is_it) {

@@ -1,4 +1,4 @@
-//! Registers and stack words by their names on a plan's machine.
+//! The names of registers and stack words on a plan's machine.
 
 use farcall_arch::abi::regs::Isa;
 use farcall_arch::{Place, Plan};
@@ -11,7 +11,7 @@ pub fn stack_pointer(plan: &Plan) -> &'static str {
     }
 }
 
-/// A place by its name.
+/// The name of a place.
 pub fn place(plan: &Plan, place: Place) -> String {
     let isa = plan.abi.convention().isa;
     match place {

@@ -1,7 +1,7 @@
-//! What each instruction of a trampoline or of an entry does, in plain words.
+//! Comments in plain words on each instruction of a trampoline or an entry.
 //!
-//! It goes through the code as the machine does, and keeps in mind which register has what: the arguments' slots, an argument,
-//! the address of the result. The plan says which bytes of which argument a slot or a stack word has.
+//! The narrator follows the code in order and keeps track of the content of each register: the arguments' slots, an argument, or
+//! the address of the result. The plan tells which bytes of which argument a slot or a stack word has.
 
 use std::collections::HashMap;
 
@@ -13,16 +13,16 @@ use super::names::place;
 use super::operands::{Instruction, Memory, Operand, extension};
 use super::places::Places;
 
-/// Which way a call goes.
+/// The direction of a call.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// We call C.
+    /// A call of a C function.
     Call,
-    /// C calls us.
+    /// A call of a callback by C.
     Callback,
 }
 
-/// What a register has.
+/// The content of a register.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Thing {
     Target,
@@ -30,23 +30,23 @@ pub(super) enum Thing {
     Result,
     Record,
     Handler,
-    /// A move of the plan's, by its number.
+    /// The value of a move in the plan, by its index.
     Argument(usize),
     /// C's address for a result in memory.
     Memory,
     Zero,
 }
 
-/// Where in the code it is, and what is known there.
+/// The position in the code, with the state that is known there.
 pub struct Narrator<'e> {
     pub(super) explanation: &'e Explanation,
     pub(super) places: Places<'e>,
     pub(super) direction: Direction,
     pub(super) known: HashMap<String, Thing>,
-    /// Bytes that the stack pointer is below where it was at first.
+    /// The number of bytes by which the stack pointer is below its first value.
     pub(super) depth: i64,
     pub(super) is_after_call: bool,
-    /// Where C's address for the result is kept, from where the stack pointer was at first.
+    /// The place of C's address for the result, as an offset from the stack pointer's first value.
     pub(super) kept: Option<i64>,
     pub(super) sp: &'static str,
     pub(super) isa: Isa,
@@ -93,7 +93,7 @@ impl<'e> Narrator<'e> {
         }
     }
 
-    /// What the next instruction does.
+    /// The comment on the next instruction.
     pub fn comment(&mut self, text: &str) -> String {
         let it = Instruction::parse(self.isa, text);
         let words = self
@@ -131,13 +131,13 @@ impl<'e> Narrator<'e> {
         })
     }
 
-    /// The move that an address in the slots is about.
+    /// The move whose value is at an address in the slots.
     pub(super) fn of_slots(&self, memory: &Memory) -> Option<usize> {
         let has_slots = self.known.get(&memory.base) == Some(&Thing::Slots);
         self.places.of_slots(memory).filter(|_| has_slots)
     }
 
-    /// The argument that C has in memory there: on its stack, or in a copy that a register has the address of.
+    /// The argument that C passes in memory at this address: on its stack, or in a copy whose address is in a register.
     fn of_c(&self, memory: &Memory) -> Option<usize> {
         if self.direction == Direction::Call {
             return None;
@@ -149,7 +149,7 @@ impl<'e> Narrator<'e> {
         }
     }
 
-    /// What lies at an address above the stack pointer of a call.
+    /// The content of an address above the stack pointer of a call.
     fn of_stack(&self, memory: &Memory) -> Option<String> {
         if memory.base != self.sp || self.direction == Direction::Callback {
             return None;
@@ -236,7 +236,7 @@ impl<'e> Narrator<'e> {
         })
     }
 
-    /// What a load of an argument's bytes says, one register or two.
+    /// The comment on a load of an argument's bytes into one register or two.
     fn loaded(&mut self, it: &Instruction, memory: &Memory, index: usize) -> String {
         let (first, second) = (it.register(0), it.register(1));
         let wide = if second.is_some_and(|name| name.starts_with('v')) {
@@ -287,7 +287,7 @@ impl<'e> Narrator<'e> {
         }
     }
 
-    /// What an address in our own frame is that ends up in a register: by which of the handler's arguments it is.
+    /// The meaning of an address in the entry's own frame, from the handler's argument that it becomes.
     fn for_handler(&self, to: &str) -> &'static str {
         let row = self.explanation.plan.abi.convention();
         let position = row.int_args.iter().position(|it| it.name(self.isa) == to);
@@ -351,7 +351,7 @@ impl<'e> Narrator<'e> {
         self.moved_thing(it, to, &from)
     }
 
-    /// A move between registers, by what the register has.
+    /// The comment on a move between registers, from the content of the source.
     fn moved_thing(&mut self, it: &Instruction, to: String, from: &str) -> Option<String> {
         let thing = self.known.get(from).cloned()?;
         let words = match &thing {

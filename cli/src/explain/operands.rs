@@ -1,4 +1,4 @@
-//! Instructions as text, taken apart: what the comments need of both machines.
+//! A parser for the text of instructions on both machines, as far as the comments need it.
 
 use farcall_arch::abi::regs::Isa;
 
@@ -11,7 +11,7 @@ pub struct Instruction {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operand {
-    /// By its name of full width.
+    /// A register, by its full-width name.
     Register(String),
     Memory(Memory),
     Number(i64),
@@ -22,16 +22,16 @@ pub enum Operand {
 pub struct Memory {
     pub base: String,
     pub offset: i64,
-    /// Whether a register is added, too.
+    /// Whether an index register is added.
     pub is_indexed: bool,
-    /// Whether the base becomes the address.
+    /// Whether the address is written back to the base register.
     pub moves_base: bool,
 }
 
 impl Instruction {
     pub fn parse(isa: Isa, text: &str) -> Instruction {
         let (mnemonic, rest) = text.split_once(' ').unwrap_or((text, ""));
-        // A prefix is part of the name.
+        // A prefix is part of the mnemonic.
         let (mnemonic, rest) = match (mnemonic, rest.split_once(' ')) {
             ("rep", Some((name, rest))) => (format!("rep {name}"), rest),
             _ => (mnemonic.to_owned(), rest),
@@ -67,7 +67,7 @@ impl Instruction {
     }
 }
 
-/// What commas outside of brackets separate.
+/// Splits a text at commas outside brackets.
 fn split(text: &str) -> Vec<&str> {
     let (mut parts, mut depth, mut start) = (Vec::new(), 0, 0);
     for (at, c) in text.char_indices() {
@@ -100,7 +100,7 @@ fn operand(isa: Isa, text: &str) -> Operand {
 }
 
 fn memory(isa: Isa, text: &str, moves_base: bool) -> Memory {
-    // Intel's writes sums, Arm's lists.
+    // Intel's syntax has sums, Arm's has lists.
     let spaced = text.replace(" - ", " + -").replace(',', " + ");
     let mut memory = Memory {
         base: String::new(),
@@ -129,14 +129,14 @@ fn number(text: &str) -> Option<i64> {
         None => (1, text),
     };
     let value = match digits.strip_prefix("0x") {
-        // A negative number may be written by its bits.
+        // A negative number may be written as its bits.
         Some(hex) => u64::from_str_radix(hex, 16).ok()? as i64,
         None => digits.parse().ok()?,
     };
     Some(sign * value)
 }
 
-/// A register's name of full width.
+/// A register's full-width name.
 fn canonical(isa: Isa, name: &str) -> Option<String> {
     let name = name.trim();
     let numbered = |prefix: &str| -> Option<u8> { name.strip_prefix(prefix)?.parse().ok() };
@@ -184,7 +184,7 @@ fn canonical(isa: Isa, name: &str) -> Option<String> {
     }
 }
 
-/// How an instruction fills what is beyond the bytes.
+/// A description of how an instruction extends a value.
 pub fn extension(mnemonic: &str) -> &'static str {
     match mnemonic {
         "movsx" | "movsxd" | "ldrsw" | "ldrsb" | "ldrsh" | "sxtw" | "sxtb" | "sxth" | "cdqe"

@@ -1,4 +1,4 @@
-//! What a plan says lies at an address: which bytes of which argument.
+//! A lookup of addresses in a plan: which bytes of which argument are there.
 
 use farcall_arch::abi::regs::Isa;
 use farcall_arch::{Move, Place};
@@ -23,7 +23,7 @@ impl<'e> Places<'e> {
         self.explanation.plan.args.iter().enumerate()
     }
 
-    /// The move whose slot lies at so many bytes from the first one.
+    /// The move whose slot is at this offset from the first slot.
     pub fn of_slots(&self, memory: &Memory) -> Option<usize> {
         let at = u32::try_from(memory.offset).ok()?;
         let before = self.args().filter(|(_, mv)| mv.slot_offset <= at);
@@ -31,7 +31,7 @@ impl<'e> Places<'e> {
         found.map(|(index, _)| index)
     }
 
-    /// Which of the bytes of that move it is, unless it is the first.
+    /// The index of the byte within that move, unless it is the first.
     pub fn byte_of_slots(&self, memory: &Memory, index: usize) -> Option<u32> {
         let mv = &self.explanation.plan.args[index];
         let within = u32::try_from(memory.offset)
@@ -40,15 +40,15 @@ impl<'e> Places<'e> {
         (within > 0).then_some(mv.offset + within)
     }
 
-    /// The argument that C has on its stack so many bytes above where the stack pointer was at first, or whose end that is.
+    /// The argument on C's stack that begins, or ends, `at` bytes above the stack pointer's first value.
     pub fn of_callers_stack(&self, at: i64) -> Option<usize> {
-        // C's call has pushed an address on one of the machines.
+        // On x86-64, the call has pushed its return address.
         let pushed = if self.isa == Isa::X64 { 8 } else { 0 };
         self.on_stack(at - pushed)
             .or_else(|| self.on_stack(at - pushed - 1))
     }
 
-    /// The argument that is at that place among the stack arguments.
+    /// The argument at this offset among the stack arguments.
     pub fn on_stack(&self, at: i64) -> Option<usize> {
         let is_there = |mv: &Move| match mv.place {
             Place::Stack { offset, size } => {
@@ -61,7 +61,7 @@ impl<'e> Places<'e> {
             .map(|(index, _)| index)
     }
 
-    /// The argument whose copy is at that place.
+    /// The argument whose copy is at this offset.
     pub fn copied_to(&self, at: i64) -> Option<usize> {
         let stack = self.explanation.plan.stack;
         let is_there = |mv: &Move| {
@@ -73,12 +73,12 @@ impl<'e> Places<'e> {
             .map(|(index, _)| index)
     }
 
-    /// Whether an argument's place has its address.
+    /// Whether an argument's place holds its address.
     pub fn is_by_reference(&self, index: usize) -> bool {
         self.explanation.plan.args[index].copy.is_some()
     }
 
-    /// The argument of a move in words, and which of its bytes.
+    /// A description of a move's argument and of its bytes.
     pub fn argument(&self, index: usize) -> String {
         let mv = &self.explanation.plan.args[index];
         let value = &self.explanation.arguments[mv.value as usize];

@@ -1,21 +1,21 @@
-//! An explanation as a picture: the prototype, the registers, and the stack beside them, each argument in a colour of its own.
+//! An explanation as a picture: the prototype, the registers, and the stack beside them. Each argument has its own colour.
 
 use super::canvas::{COLOURS, Canvas, Font, cut, wrapped};
 use super::model::{Bank, Cell, Explanation, Held, Value, Who};
 
 const MARGIN: f64 = 28.0;
-/// The width of what stands on the left: nine registers.
+/// The width of the left part: nine registers.
 const LEFT: f64 = 656.0;
 const BOX: (f64, f64) = (68.0, 46.0);
 const PITCH: f64 = 73.0;
-/// The stack's place.
+/// The stack's left edge.
 const STACK_X: f64 = MARGIN + LEFT + 36.0;
 const OFFSETS: f64 = 74.0;
 const STACK_BOX: f64 = 176.0;
-/// How many stack words are shown before some are left out.
+/// The most stack words that are shown. More are left out.
 const MOST_CELLS: usize = 22;
 
-/// Stands for a space that no line is broken at.
+/// A mark for a space at which no line is broken.
 const GLUE: &str = "\u{1}";
 
 const TITLE: Font = Font::mono(16.0, "b ink");
@@ -64,9 +64,9 @@ fn colour(who: Who) -> Option<&'static str> {
     }
 }
 
-/// The prototype, with each argument in its colour; and whose convention it is.
+/// Draws the prototype, with each argument in its colour, and the name of the convention.
 fn title(canvas: &mut Canvas, explanation: &Explanation, width: f64) -> f64 {
-    // What belongs together stays on a line, if it is short.
+    // A short argument stays on one line.
     let mut text = explanation.prototype.clone();
     for span in explanation.spans.iter().filter(|span| span.len() <= 34) {
         let glued = text[span.clone()].replace(' ', GLUE);
@@ -110,7 +110,7 @@ fn title(canvas: &mut Canvas, explanation: &Explanation, width: f64) -> f64 {
     y + 54.0
 }
 
-/// A row of registers under a heading. Returns where the next thing begins.
+/// Draws a row of registers under a heading. Returns the y coordinate below it.
 fn registers(canvas: &mut Canvas, bank: &Bank, y: f64) -> f64 {
     canvas.text(MARGIN, y, SECTION, &capitalised(bank.title));
     let mut x = MARGIN;
@@ -155,7 +155,7 @@ fn register_box(canvas: &mut Canvas, (x, y): (f64, f64), name: &str, held: Optio
     canvas.text(middle, top + 36.0, DETAIL.anchored("middle"), &detail);
 }
 
-/// Where the result is.
+/// Draws the places of the result.
 fn results(canvas: &mut Canvas, explanation: &Explanation, y: f64) -> f64 {
     let result = &explanation.result;
     if result.size == 0 {
@@ -180,7 +180,7 @@ fn results(canvas: &mut Canvas, explanation: &Explanation, y: f64) -> f64 {
         register_box(canvas, (x, y + 10.0), &part.place, Some(&held));
         x += PITCH;
     }
-    // Memory has no name to stand above it.
+    // Memory has no name above it.
     let lift = if result.parts.is_empty() { 16.0 } else { 0.0 };
     if result.parts.is_empty() {
         let at = (MARGIN, y + 28.0 - lift);
@@ -197,7 +197,7 @@ fn results(canvas: &mut Canvas, explanation: &Explanation, y: f64) -> f64 {
     y - lift + 10.0 + 18.0 + BOX.1 + 30.0
 }
 
-/// Which argument goes where, in words.
+/// Draws a table of the arguments with their places, in words.
 fn table(canvas: &mut Canvas, explanation: &Explanation, y: f64) -> f64 {
     if explanation.arguments.is_empty() {
         return y;
@@ -235,7 +235,7 @@ fn places(value: &Value) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-/// The stack as a ladder, the highest address at the top. Returns where it ends.
+/// Draws the stack as a ladder, with the highest address at the top. Returns the y coordinate below it.
 fn stack(canvas: &mut Canvas, explanation: &Explanation, y: f64) -> f64 {
     canvas.text(STACK_X, y, SECTION, "Stack at the call");
     let x = STACK_X + OFFSETS;

@@ -1,4 +1,4 @@
-//! An explanation as text: a table, registers as a picture, the stack as a ladder. In colour where it is shown on a terminal.
+//! An explanation as text: a table, registers as a picture, the stack as a ladder. It is in colour on a terminal.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::model::{Bank, Cell, Explanation, Held, Value, Who};
 
-/// Arguments go through these.
+/// The colours of the arguments, in turn.
 const COLOURS: [AnsiColor; 6] = [
     AnsiColor::Cyan,
     AnsiColor::Yellow,
@@ -35,7 +35,7 @@ fn heading(text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// All of it.
+/// The whole explanation.
 pub fn text(explanation: &Explanation) -> String {
     let mut out = format!("{}\n", heading(&explanation.prototype));
     let abi = explanation.plan.abi;
@@ -110,7 +110,7 @@ fn table(explanation: &Explanation, out: &mut String) {
     }
 }
 
-/// Where each part of a value is.
+/// Lines with the place of each part of a value.
 fn place_lines(value: &Value) -> Vec<String> {
     let is_whole = value.parts.len() == 1;
     let line = |part: &super::model::Part| {
@@ -128,7 +128,7 @@ fn place_lines(value: &Value) -> Vec<String> {
     value.parts.iter().map(line).collect()
 }
 
-/// The lines in a box: its label, and a detail.
+/// The lines of a box: its label, and a detail.
 fn lines(held: &Held) -> [&str; 2] {
     [&held.label, &held.detail]
 }
@@ -168,7 +168,7 @@ fn picture(bank: &Bank, out: &mut String) {
     *out += &rule("└", "┴", "┘");
 }
 
-/// The highest address first.
+/// Writes the stack, with the highest address first.
 fn ladder(explanation: &Explanation, out: &mut String) {
     let pointer = explanation.stack_pointer();
     let text_of = |cell: &Cell| {

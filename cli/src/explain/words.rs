@@ -1,11 +1,11 @@
-//! A convention's rules in words, where they explain what a plan says.
+//! A convention's rules in words, as far as they explain a plan.
 
 use farcall_arch::abi::regs::{Isa, Variadics};
 use farcall_arch::{Move, Place, Plan, Type};
 
 use super::names::{place, stack_pointer};
 
-/// What there is to say of an argument besides its places.
+/// Notes on an argument, besides its places.
 pub fn of_argument(
     plan: &Plan,
     ty: &Type,
@@ -67,7 +67,7 @@ fn on_stack(plan: &Plan, ty: &Type) -> String {
     }
 }
 
-/// What there is to say of the result.
+/// Notes on the result.
 pub fn of_result(plan: &Plan, ty: &Type) -> Vec<String> {
     let row = plan.abi.convention();
     let mut notes = Vec::new();
@@ -93,7 +93,7 @@ pub fn of_result(plan: &Plan, ty: &Type) -> Vec<String> {
     notes
 }
 
-/// What holds for the call as a whole.
+/// Notes on the call as a whole.
 pub fn of_call(plan: &Plan, is_variadic: bool) -> Vec<String> {
     let row = plan.abi.convention();
     let pointer = stack_pointer(plan);
@@ -148,7 +148,7 @@ pub fn of_call(plan: &Plan, is_variadic: bool) -> Vec<String> {
     notes
 }
 
-/// `x19, x20, x21` as `x19–x21`.
+/// Shortens ranges of names: `x19, x20, x21` becomes `x19–x21`.
 fn ranges(names: &[String]) -> String {
     let number = |name: &str| {
         name.trim_start_matches(|c: char| c.is_alphabetic())

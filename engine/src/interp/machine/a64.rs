@@ -14,11 +14,11 @@ pub struct Image {
 }
 
 impl Image {
-    /// There is no further place for a result.
+    /// Does nothing here: results have no further places.
     #[inline(always)]
     pub fn expect(&mut self, _ret: &[Move]) {}
 
-    /// There is no such register: no plan speaks of one.
+    /// Never reached: there is no such register, and no plan names one.
     #[inline]
     pub fn x87(&self, _register: u8) -> [u8; 16] {
         [0; 16]

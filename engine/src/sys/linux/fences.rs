@@ -11,12 +11,12 @@ pub(crate) fn fence_all_threads() -> bool {
     membarrier(PRIVATE_EXPEDITED, REGISTER_PRIVATE_EXPEDITED)
 }
 
-/// Makes the instruction side of every processor see what was written: its caches, and what it has fetched ahead.
+/// Synchronises every processor's instruction side with the written bytes: its caches, and the instructions it has fetched ahead.
 ///
 /// On x86-64 both follow the data side by themselves.
 pub fn sync_icache(bytes: &[u8]) {
     sync_icache_here(bytes);
-    // The other processors, where the kernel can reach them. Where it cannot, they get there with their next interrupt.
+    // Reaches the other processors where the kernel can. Otherwise they synchronise at their next interrupt.
     #[cfg(target_arch = "aarch64")]
     let _ = membarrier(PRIVATE_EXPEDITED_SYNC_CORE, REGISTER_SYNC_CORE);
 }

@@ -39,7 +39,7 @@ impl Rng {
         from[self.below(from.len())]
     }
 
-    /// Yes or no.
+    /// A random bool.
     pub fn coin(&mut self) -> bool {
         self.next() >> 63 == 1
     }

@@ -1,4 +1,4 @@
-//! What signatures cost that nobody has used before: made, called once, called until there is code.
+//! The cost of new signatures: made, called once, called until there is code.
 //!
 //! Each round takes new signatures, the same for all peers.
 
@@ -16,16 +16,16 @@ use std::time::Instant;
 /// New signatures in one turn.
 const FRESH: usize = 10;
 
-/// The most rounds: all of their signatures together are as many as there are.
+/// The most rounds: together they use up all signatures.
 const ROUNDS: usize = 81;
 
 /// Letters of types that go different ways.
 const LETTERS: [char; 6] = ['i', 'q', 'd', 'f', 'B', 'h'];
 
-/// How many arguments new signatures have.
+/// The number of arguments of new signatures.
 const ARGS: usize = 5;
 
-/// What every argument is: small, so that it is one in each type.
+/// The value of every argument, small enough for each type.
 const SLOTS: [u64; ARGS] = [1; ARGS];
 
 /// Hands out new signatures, those of one turn at a time.
@@ -35,7 +35,7 @@ struct Signatures {
 }
 
 impl Signatures {
-    /// The argument letters of some signatures that nobody has seen.
+    /// The argument letters of some new signatures.
     fn next(&mut self) -> Result<Vec<String>> {
         let numbers = self.used..self.used + FRESH;
         self.used = numbers.end;

@@ -1,4 +1,4 @@
-//! What `FARCALL_PERF=1` leaves for the profiler: a map of all generated code.
+//! `FARCALL_PERF=1` leaves a map of all generated code for the profiler.
 
 #![cfg(target_os = "linux")]
 
@@ -8,7 +8,7 @@ use farcall::{Callback, Function, Value};
 use std::fs;
 use std::process::Command;
 
-/// Says that this process is the child of the test below.
+/// The variable that marks this process as the child of the test below.
 const CHILD: &str = "FARCALL_TEST_OF_PERF";
 
 /// A line of the map: addresses from and to, and the name.

@@ -8,7 +8,7 @@ use farcall_engine::{Callback, Handler, compile};
 use std::ffi::c_void;
 use std::panic::{self, AssertUnwindSafe};
 
-/// What a callee or a handler panics with.
+/// The payload of a callee's or a handler's panic.
 const CAUSE: i64 = 0x5eed;
 
 /// A trampoline, as a function that an exception may leave.
@@ -22,7 +22,7 @@ unsafe extern "C-unwind" fn handler_that_panics(_: *mut c_void, _: *const u64) -
     panic::panic_any(CAUSE);
 }
 
-/// What `f` panics with.
+/// The payload with which `f` panics.
 fn cause(f: impl FnOnce()) -> Option<i64> {
     let payload = panic::catch_unwind(AssertUnwindSafe(f)).err()?;
     payload.downcast_ref().copied()

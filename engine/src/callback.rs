@@ -228,7 +228,7 @@ unsafe extern "C-unwind" fn enter(record: *mut Record, image: &mut Image, stack:
     };
     let plan = compiled.plan();
     // SAFETY: `image` and `stack` are those of the call, by the contract of this function. The record's handler is a `Handler` of this
-    // signature, which may be left by unwinding if whoever made the callback permits that; one of a wide result takes one argument
+    // signature, which may be left by unwinding if the contract of the callback's constructor permits that; one of a wide result takes one argument
     // more.
     unsafe {
         interp::enter_slots(plan, image, stack, |slots, result| {

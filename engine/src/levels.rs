@@ -152,8 +152,8 @@ enum Across {
 #[derive(Debug)]
 pub(crate) struct AcrossFork([Across; LOCKS]);
 
-/// Takes all of these locks ahead of a fork, but for those that this thread holds itself, and those of other threads that are forking in a signal
-/// handler, too, and may wait for this one, or that have jumped away.
+/// Takes all these locks ahead of a fork. It leaves out those that this thread holds itself, and those of other threads that have jumped
+/// away, or are forking in a signal handler, too, and may wait for this one.
 pub(crate) fn hold_all() -> AcrossFork {
     let me = this_thread();
     for (holder, interrupted) in HOLDERS.iter().zip(&INTERRUPTED) {

@@ -82,7 +82,7 @@ pub unsafe fn describe_objects_by(describe: Describe) {
     }
 }
 
-/// Has the model told now, for embedders whose code may be made by threads that the interpreter does not know.
+/// Calls the [`Describe`] now, for embedders whose code may be made by threads that the interpreter does not know.
 ///
 /// # Errors
 /// [`OutOfMemory`].

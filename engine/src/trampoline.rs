@@ -20,7 +20,7 @@ pub struct Trampoline {
     _compiled: Shared<Compiled>,
 }
 
-// SAFETY: `start` is the address of code that is only ever executed; a pair is used by whoever owns it.
+// SAFETY: `start` is the address of code that is only ever executed; only its owner uses a pair.
 unsafe impl Send for Trampoline {}
 // SAFETY: as above.
 unsafe impl Sync for Trampoline {}

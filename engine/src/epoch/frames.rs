@@ -1,7 +1,7 @@
 //! The frames in which threads note what they are inside of.
 //!
 //! A thread's frames are a chain: its top is the innermost, `down` leads to the outer ones, and the next in memory is free. They lie in
-//! blocks that are never unmapped, so whoever closes something may read all of them at any time. None of this takes a lock, allocates from the
+//! blocks that are never unmapped, so a thread that closes something may read all of them at any time. None of this takes a lock, allocates from the
 //! heap, or calls what a signal handler may not call.
 //!
 //! A signal handler may run between any two instructions here, enter, and leave again; it may also never return, but jump out. So the
@@ -357,7 +357,7 @@ pub(super) fn push(thing: usize, place: usize) -> Option<Pushed> {
     })
 }
 
-/// The thread's first, a frame where there is none left, or one above frames that were jumped over.
+/// [`push`] for the thread's first frame, for a frame of a new block, and for one above frames that were jumped over.
 #[cold]
 #[inline(never)]
 fn push_slowly(thing: usize, place: usize) -> Option<Pushed> {

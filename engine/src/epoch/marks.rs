@@ -27,7 +27,7 @@ const IDLE: usize = 1;
 
 impl Mark {
     fn is_busy(&self) -> bool {
-        // Whoever sees the mark gone also sees all that the thread did while it was there.
+        // A thread that sees the mark gone also sees everything that its thread did while it was there.
         self.0.load(Ordering::Acquire) > IDLE
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A thread that closes a library or a callback cannot know whether another thread, or an outer frame of its own, is still in there. So
 //! each thread announces the thing that it enters before it looks at it, and then checks whether the thing is closed.
-//! Whoever closes a thing says that first, and then looks who is inside:
+//! A thread that closes a thing marks it as closed first, and then checks who is inside:
 //!
 //! ```text
 //! a call, a callback        whoever closes
@@ -16,8 +16,8 @@
 //! ```
 //!
 //! The thing goes when nobody is inside that thing, on the thread that closed it or on the last one that left. What other threads do
-//! elsewhere does not matter. The light fence costs nothing where the system can make all threads pass a real one; the price is paid by
-//! whoever closes. `tests/epoch_model.rs` has all interleavings tried.
+//! elsewhere does not matter. The light fence costs nothing where the system can make all threads pass a real one; the closing thread pays
+//! the price. `tests/epoch_model.rs` tries all interleavings.
 
 pub(crate) mod frames;
 mod marks;

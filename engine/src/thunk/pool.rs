@@ -27,7 +27,7 @@ pub struct Pair {
     pub cell: NonNull<u8>,
 }
 
-// SAFETY: whoever has taken the pair is the only one to write to the cell; the thunk is never written.
+// SAFETY: only the thread that has taken the pair writes to the cell; the thunk is never written.
 unsafe impl Send for Pair {}
 // SAFETY: as above: a shared reference gives out addresses only.
 unsafe impl Sync for Pair {}
@@ -147,7 +147,7 @@ fn unused() -> Option<u32> {
 }
 
 /// A list of free pairs: one more than the number of the first in the low half, 0 for none; and in the high half how often it changed,
-/// so that whoever was interrupted notices that the first has been away in the meantime.
+/// so that an interrupted thread notices that the first was taken and given back in the meantime.
 struct Head(AtomicU64);
 
 impl Head {

@@ -122,7 +122,7 @@ impl Seat {
         self.entry().store(entry.as_ptr(), Ordering::Release);
     }
 
-    /// Has calls through the thunk reported from now on. The other fields stay: a call that is just passing through may still read them.
+    /// Makes calls through the thunk be reported from now on. The other fields stay: a call that is just passing through may still read them.
     /// True if no thread has found the owned value: then no thread inside uses it.
     pub(crate) fn shut(&self) -> bool {
         self.entry()

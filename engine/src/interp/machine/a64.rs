@@ -44,7 +44,7 @@ const _: () = {
     assert!(size_of::<Image>() == 288);
 };
 
-/// Loads the register of the static chain. It is left alone if there is none.
+/// Loads the register of the static chain, which is left alone if the chain is null.
 #[cfg(not(any(target_vendor = "apple", target_os = "android", windows)))]
 macro_rules! load_static_chain {
     () => {

@@ -29,7 +29,7 @@ const PRIVATE_EXPEDITED_SYNC_CORE: libc::c_int = 1 << 5;
 #[cfg(target_arch = "aarch64")]
 const REGISTER_SYNC_CORE: libc::c_int = 1 << 6;
 
-/// Has the kernel do something to all running threads of this process, after a registration if it asks for one.
+/// Runs a command of membarrier() on all running threads of this process, after a registration if the command needs one.
 fn membarrier(command: libc::c_int, registration: libc::c_int) -> bool {
     let call = |command: libc::c_int| {
         // SAFETY: the call touches no memory of ours.

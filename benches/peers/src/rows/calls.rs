@@ -52,7 +52,7 @@ fn in_slots<'a>(
 ) -> Run<'a> {
     let result = Cell::new(0);
     Box::new(move |count| {
-        // SAFETY: trampoline and target are of the case's signature, and it has so many slots.
+        // SAFETY: trampoline and target are of the case's signature, and there is a slot for each argument.
         unsafe { in_loop(call, target, case.slots.as_ptr(), result.as_ptr(), count) };
         result.get()
     })

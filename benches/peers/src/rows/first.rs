@@ -109,7 +109,7 @@ pub fn all(bench: &Bench) -> Result<()> {
     row("first/code", vec![Fresh::new("farcall", published)])
 }
 
-/// Has each peer take its turn in each round, beside something that always takes the same.
+/// Runs each peer once in each round, beside a reference that always takes the same.
 fn measure(
     bench: &Bench,
     row: &str,
@@ -134,7 +134,7 @@ fn measure(
     Ok(())
 }
 
-/// Functions made, and called so many times: `Function::at` and `call_slots`; `ffi_prep_cif` and `ffi_call`.
+/// Makes functions, and calls each `calls` times: `Function::at` and `call_slots`; `ffi_prep_cif` and `ffi_call`.
 fn made<'a>(bench: &'a Bench, target: *const c_void, calls: u64) -> Vec<Fresh<'a>> {
     let mut kept = Vec::new();
     let mut peers = vec![Fresh::new("farcall", move |fresh| {
@@ -186,7 +186,7 @@ fn declared(libffi: &Libffi, fresh: &[String]) -> Result<Vec<*mut c_void>> {
     fresh.iter().map(|args| libffi.declare("v", args)).collect()
 }
 
-/// Callbacks made: `Callback::with_slots`; `ffi_prep_cif` and `ffi_prep_closure_loc`. They are freed outside of the turn.
+/// Makes callbacks: `Callback::with_slots`; `ffi_prep_cif` and `ffi_prep_closure_loc`. They are freed outside of the turn.
 fn closures(bench: &Bench) -> Result<Vec<Fresh<'_>>> {
     let handler: ClosureHandler = bench.c.case("none")?.closure_ends;
     let mut peers = vec![Fresh::new("farcall", |fresh| {
@@ -256,7 +256,7 @@ fn compiled(args: &str) -> Result<Shared<Compiled>> {
     Ok(engine::compile(codes.signature()?, None)?)
 }
 
-/// Code made for signatures that are planned already.
+/// Makes code for signatures that are planned already.
 fn published(fresh: &[String]) -> Result<f64> {
     let compiled = fresh.iter().map(|args| compiled(args));
     let compiled: Vec<Shared<Compiled>> = compiled.collect::<Result<_>>()?;

@@ -51,7 +51,7 @@ pub fn calls_in_c(bench: &Bench) -> Result<Peer<'_>> {
     let c = bench.c.case(case.name)?;
     let mut result = 0;
     Ok(Peer::new("c", move |count| {
-        // SAFETY: call and function are of the case's signature, and it has so many slots.
+        // SAFETY: call and function are of the case's signature, and there is a slot for each argument.
         unsafe {
             (c.slots_loops[1])(
                 c.typed_call,

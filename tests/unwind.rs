@@ -1,5 +1,5 @@
-//! Exceptions that cross generated code. A panic of Rust's is one: on Unix it goes by the tables of `.eh_frame`, on
-//! Windows it is a structured exception, which goes by the function tables.
+//! Exceptions cross generated code. A panic of Rust's is one: on Unix it unwinds by the tables of `.eh_frame`; on Windows it is a
+//! structured exception, which unwinds by the function tables.
 
 mod common;
 

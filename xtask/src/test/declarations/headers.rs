@@ -140,7 +140,7 @@ struct Sums<'a> {
     types: usize,
     constants: usize,
     nameless: usize,
-    /// Bytes of their texts, and of what is kept of these.
+    /// The bytes of their texts, and those of the kept declarations.
     text: usize,
     kept: usize,
     /// The most bytes that are kept for each byte of text.

@@ -147,7 +147,7 @@ impl Drop for Callback {
         match self.has_owner && !is_unused {
             // A thread may be inside, and nothing tells when it leaves: the thunk is given up.
             true => {}
-            // Nobody is inside, or nobody says so.
+            // No thread is inside, or threads do not announce themselves.
             false => seat.put_back(),
         }
     }

@@ -115,7 +115,7 @@ impl Place {
         }
     }
 
-    /// Fills the place, unless another thread has been faster: what it has is as good, and ours is dropped.
+    /// Fills the place, unless another thread has been faster: its code is as good, and ours is dropped.
     ///
     /// Without memory the count begins again: later uses may find some.
     fn fill(&self, published: Made) {

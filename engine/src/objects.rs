@@ -130,7 +130,7 @@ pub unsafe fn set_object_model(model: ObjectModel) -> Result<(), OutOfMemory> {
     let (success, failure) = (Ordering::AcqRel, Ordering::Relaxed);
     let set = INTERPRETER.compare_exchange(ptr::null_mut(), ours, success, failure);
     if set.is_err() {
-        // SAFETY: it is the box of a moment ago, and nobody has seen it.
+        // SAFETY: `ours` came from a box just now, and no other thread has seen it.
         drop(unsafe { Box::from_raw(ours) });
     }
     Ok(())

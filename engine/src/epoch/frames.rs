@@ -94,7 +94,8 @@ impl Frame {
     #[inline(always)]
     fn next(&'static self) -> Option<&'static Frame> {
         let offset = ptr::from_ref(self).addr() % BLOCK;
-        // SAFETY: it is not the last of its block. WALL, which is in none, has no place that anybody asks this for.
+        // SAFETY: it is not the last of its block, so another frame follows it. It is not WALL, which is in no block: `push` checks first
+        // that a place is below its frame's, and none is below 0.
         (offset != LAST).then(|| unsafe { &*ptr::from_ref(self).add(1) })
     }
 
@@ -245,7 +246,7 @@ fn address(frame: &Frame) -> *mut Frame {
 /// Blocks for the first threads.
 static FIRST: [Block; 4] = [const { Block::new() }; 4];
 
-/// All others, the newest first.
+/// All other blocks, the newest first.
 static MORE: AtomicPtr<Block> = AtomicPtr::new(ptr::null_mut());
 
 /// How many threads are registered.

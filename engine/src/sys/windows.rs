@@ -287,7 +287,7 @@ pub(crate) fn stack_bounds(here: usize) -> Option<(usize, usize)> {
 /// The value of the environment variable `name`.
 pub(crate) fn environment(name: &'static std::ffi::CStr) -> Option<&'static [u8]> {
     let value = std::env::var(name.to_str().ok()?).ok()?;
-    // It is asked for once.
+    // Leaked, as each variable is read once.
     Some(value.leak().as_bytes())
 }
 

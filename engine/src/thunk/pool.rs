@@ -83,7 +83,7 @@ pub fn is_cell(memory: NonNull<u8>) -> bool {
     number_of(memory).is_some()
 }
 
-// Pairs are numbered through all blocks. None of what follows waits for anybody but `add_block`, so threads, signals' handlers and a
+// Pairs are numbered through all blocks. Only `add_block` waits for other threads, so threads, signals' handlers and a
 // fork's child may take pairs and give them back at any moment.
 
 /// The most blocks.

@@ -158,7 +158,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// Both.
+    /// Both directions, in the order of tables.
     pub const ALL: [Direction; 2] = [Direction::Call, Direction::Callback];
 }
 

@@ -19,7 +19,7 @@ pub struct Value {
 /// The values of one round of a case.
 #[derive(Clone, Debug)]
 pub struct Values {
-    /// One for each argument.
+    /// A value for each argument.
     pub args: Vec<Value>,
     /// The result, of no bytes for `void`.
     pub ret: Value,

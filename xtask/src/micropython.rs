@@ -24,7 +24,7 @@ const OPTIONS: &str = "-Wno-unterminated-string-initialization";
 /// The `ffi` module of an interpreter.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Module {
-    /// This repository's.
+    /// This repository's module.
     Ours,
     /// This repository's, in an interpreter with another representation of objects.
     OursOtherObjects,

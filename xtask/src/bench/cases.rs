@@ -24,7 +24,7 @@ pub fn table() -> PathBuf {
     paths::root().join("benches/peers/signatures.txt")
 }
 
-/// All of them, in the order of the table.
+/// All signatures, in the order of the table.
 pub fn all() -> Result<Vec<Case>> {
     let text = fs::read_to_string(table()).context("cannot read the signatures")?;
     text.lines()

@@ -16,7 +16,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// This one.
+    /// The description of this machine.
     pub fn here(libffis: &[Libffi], samples: &Samples) -> Machine {
         let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let fact = |name: &str| {

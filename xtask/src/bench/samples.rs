@@ -156,7 +156,7 @@ impl Samples {
         let figure = Figure::of(rounds.into_iter().flatten().collect())?;
         let key = (row.to_owned(), peer.to_owned());
         let has_reference = |series: &Series| !series.reference.is_empty();
-        // Disturbed rounds are out already; and of differences the smallest are those whose subtrahend was disturbed.
+        // With a reference, disturbed rounds are left out already, and the smallest differences are those whose subtrahend was disturbed.
         let quiet = match self.series.get(&key).is_some_and(has_reference) {
             true => figure.median,
             false => figure.quiet,

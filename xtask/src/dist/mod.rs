@@ -33,7 +33,7 @@ use crate::source;
 use crate::target::Target;
 use archive::Tree;
 
-/// This version.
+/// The version of the packages.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The static library that the module is linked with.

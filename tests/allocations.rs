@@ -1,11 +1,11 @@
-//! What calls and callbacks allocate: nothing, once a signature is known.
+//! Calls and callbacks allocate nothing once a signature is known.
 
 use farcall::{Callback, Function, StructBytes, Value};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ffi::c_void;
 
-/// The system's allocator, and how often this thread has asked it for memory.
+/// The system's allocator, which counts this thread's allocations.
 struct Counting;
 
 thread_local! {
@@ -46,17 +46,17 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How often `work` asks for memory.
+/// The number of allocations that `work` makes.
 fn allocations(work: impl FnOnce()) -> usize {
     let before = COUNT.get();
     work();
     COUNT.get() - before
 }
 
-/// More calls than follow a plan before there is code.
+/// A number of calls after which there is code.
 const MANY: usize = 2000;
 
-/// What calls do before there is code and after, the first call apart: it may make the thread known. In between there is the making of code.
+/// Checks calls before there is code and after. The first call is left out, as it may make the thread known, and so is the one that makes code.
 fn check_calls(what: &str, mut call: impl FnMut()) {
     call();
     let by_plan = allocations(|| (0..8).for_each(|_| call()));

@@ -184,7 +184,7 @@ fn callback_may_be_closed_while_it_runs() {
     .expect("a callback");
     let code = callback.code();
     *slot.lock().expect("no panic") = Some(callback);
-    // The first call closes it and still returns; the others find it closed, say so, and return zero.
+    // The first call closes it and still returns; the others find it closed, are reported, and return zero.
     assert_eq!(
         call("i", "call_times", "Ci", &[code.into(), Value::Int(5)]),
         Value::Int(100)

@@ -1,4 +1,4 @@
-//! What is closed goes when nobody is inside it: no earlier, no later, and on a thread that is known.
+//! A closed library or callback goes when no thread is inside it: no earlier, no later, and on a known thread.
 
 mod common;
 
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-/// Tells on which thread it is dropped.
+/// A value that reports the thread on which it is dropped.
 struct Tell(Sender<ThreadId>);
 
 impl Drop for Tell {
@@ -127,7 +127,7 @@ fn what_a_closure_owns_is_dropped_with_its_callback_whatever_other_threads_do() 
     })
     .expect("a callback");
     thread::scope(|scope| {
-        // A thread that sits in C for long.
+        // A thread that stays in C for long.
         scope.spawn(|| call("v", "call_v", "C", &[wait.code().into()]));
         inside.recv().expect("it gets there");
         let dropped = Arc::new(AtomicUsize::new(0));
@@ -225,7 +225,7 @@ fn destructor_that_panics_behind_its_closure_ends_there() {
     assert_eq!(result, Value::Int(5));
 }
 
-/// Calls a callback as C does that nobody of ours has called.
+/// Calls a callback as C code does that was not called through farcall.
 fn as_c_calls(callback: &Callback, value: i32) -> i32 {
     // SAFETY: it is of this signature.
     let function =
@@ -285,7 +285,7 @@ fn call_in_a_destructor_of_a_thread_works() {
     let (sender, receiver) = mpsc::channel();
     let calls = Calls(flip, sender);
     let ends = thread::spawn(|| {
-        // Before this thread is known, so that it is dropped last.
+        // Set before this thread is known, so that it is dropped last.
         CALLS.with(|it| it.set(calls).ok().expect("set once"));
         call("i", "flip_i", "i", &[Value::Int(2)]);
     });
@@ -346,7 +346,7 @@ mod linux {
         CALLED.store(&mut escape, Ordering::Relaxed);
         assert_eq!(with_own_way_out(calls), 1);
         library.close();
-        // The thread is where it was, and has not come back from there.
+        // The thread is still in the same place, and has not returned from there.
         CALLED.store(&mut counted, Ordering::Relaxed);
         assert_eq!(with_way_out(calls), 0);
         assert!(!is_mapped(&path));

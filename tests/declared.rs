@@ -1,4 +1,4 @@
-//! Functions and variables that are declared in C, judged by functions that a C compiler made of the same declarations.
+//! Functions and variables that are declared in C, judged by functions that a C compiler made from the same declarations.
 
 mod common;
 

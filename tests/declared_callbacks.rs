@@ -1,4 +1,4 @@
-//! Callbacks that are declared in C, called by functions that a C compiler made of the same declarations.
+//! Callbacks that are declared in C, called by functions that a C compiler made from the same declarations.
 
 mod common;
 

@@ -1,7 +1,7 @@
-//! A signal handler that calls and forks.
+//! A signal handler makes calls and forks.
 //!
-//! The program has one thread, which the test harness does not: where there are more, glibc's `fork()` waits for the allocator, whose lock the
-//! very thread may hold that the handler has interrupted.
+//! This program has one thread, unlike the test harness. With several, glibc's `fork()` waits for the allocator, whose lock the interrupted
+//! thread itself may hold.
 
 #[cfg(not(target_os = "linux"))]
 fn main() {}

@@ -1,4 +1,4 @@
-//! Texts for the linker that stand where a library is expected are opened as what they name.
+//! A linker script that stands where a library is expected is opened as the libraries that it names.
 
 #![cfg(unix)]
 
@@ -70,7 +70,7 @@ fn library_that_is_not_there_is_an_error_with_the_number_for_that() {
     }
 }
 
-/// The loader reads where to search as a program starts, so this runs once more as a program of its own. In an emulator it could not.
+/// The loader reads its search path as a program starts, so this runs once more as a program of its own, which an emulator cannot start.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn script_is_found_by_its_name_where_the_loader_searches() {

@@ -1,4 +1,4 @@
-//! What the process as a whole must keep to on Linux: forks, policies, bounded memory.
+//! Tests of the whole process on Linux: forks, policies, bounded memory.
 
 #![cfg(target_os = "linux")]
 
@@ -114,7 +114,7 @@ fn thousand_signatures_take_little_executable_memory() {
 fn signatures_without_end_do_not_take_memory_without_end() {
     let fine = in_child(|| {
         let address = common::func("i", "counted", "").address();
-        // All are of the same length, as is their code, so that what has grown is what was not given back.
+        // All have the same length, and so has their code: memory that has grown was not given back.
         let letter = |digit: usize| ["b", "B", "h", "H"][digit % 4];
         let make = |n: usize| {
             let (high, low) = (letter(n / 4096), letter(n / 1024));
@@ -162,7 +162,7 @@ fn set_errno(number: i32) {
     unsafe { *libc::__errno_location() = number };
 }
 
-/// Code is made in the course of some call, and where the system refuses memory for it, says so in errno.
+/// Code is made during some call, and a system that refuses memory for it sets errno. The call must leave errno as it was.
 #[test]
 fn errno_is_the_callers_own_while_code_is_made() {
     extern "C" fn errno_plus(n: i16, x: f32) -> i32 {
@@ -194,7 +194,7 @@ fn all_passes_where_executable_memory_is_refused() {
     common::policy::all_pass_without("all_passes_where_executable_memory_is_refused");
 }
 
-/// The program's own thunks are taken soon, and more of them need addresses.
+/// The program's own thunks are soon used up, and further ones need addresses.
 #[test]
 fn callbacks_beyond_the_memory_for_thunks_are_an_error() {
     if !common::policy::is_set() {
@@ -276,7 +276,7 @@ fn closed_callback_is_reported_in_a_child_that_was_forked_during_a_report() {
     assert!(fine);
 }
 
-/// Thunks come in blocks, which threads ask for at the same time here. A block that two of them got would have the callbacks of both.
+/// Thunks come in blocks, which threads ask for at the same time here. If two threads got the same block, it would have the callbacks of both.
 #[test]
 fn threads_that_make_their_first_callbacks_at_once_get_thunks_of_their_own() {
     const THREADS: i64 = 4;

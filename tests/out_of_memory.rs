@@ -1,4 +1,4 @@
-//! Memory that runs out, at any request: an error, never an end of the program; and with memory back, the same works.
+//! Memory runs out at any allocation: that is an error and never ends the program; with memory back, the same work succeeds.
 
 #![cfg(unix)]
 
@@ -11,10 +11,10 @@ use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The system's allocator, as long as there is memory.
+/// The system's allocator, which fails after a number of requests.
 struct Failing;
 
-/// How many further requests are met; [`ALL`] for all.
+/// The number of further requests that succeed; [`ALL`] for all.
 static LEFT: AtomicUsize = AtomicUsize::new(ALL);
 
 const ALL: usize = usize::MAX;
@@ -57,7 +57,7 @@ unsafe impl GlobalAlloc for Failing {
 #[global_allocator]
 static ALLOCATOR: Failing = Failing;
 
-/// Requests that any of the work makes, and then some.
+/// More requests than any of the work makes.
 const MOST: usize = 400;
 
 /// Does `work` in children, with memory for fewer and for more requests, until there is enough. It must end well or with
@@ -77,14 +77,14 @@ fn check(what: &str, work: impl Fn() -> Result<(), Error>) {
             if again.is_err() {
                 eprintln!("{what}, with memory after {requests} requests: {again:?}");
             }
-            // Told to the parent by a failure: see below.
+            // A remainder is reported to the parent as a failure: see below.
             is_right && again.is_ok() && left == 0
         });
         if fine {
             failed += 1;
             continue;
         }
-        // Either it went wrong, or there was more memory than was asked for.
+        // Either the work failed, or fewer requests were made than were allowed.
         let was_enough = in_child(|| {
             LEFT.store(requests, Ordering::Relaxed);
             let outcome = work();

@@ -1,4 +1,4 @@
-//! What the process as a whole must keep to: no page writable and executable, threads.
+//! Tests of the whole process: no page is writable and executable; threads.
 
 mod common;
 

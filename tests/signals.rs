@@ -1,4 +1,4 @@
-//! What a signal handler may do: all that other code may.
+//! A signal handler may do everything that other code may.
 
 #![cfg(target_os = "linux")]
 

@@ -31,12 +31,12 @@ struct Pair<T: CType> {
     second: T,
 }
 
-/// A callback whose closure owns something.
+/// A callback whose closure has captures.
 fn owning<P: FnPointer + 'static>(closure: impl Closure<P> + Send + Sync + 'static) -> Callback<P> {
     Callback::new(closure).expect("a callback")
 }
 
-/// Has a function of peer.c call a function pointer: more often than entries follow the plan before there is code.
+/// Makes a function of peer.c call a function pointer, so often that later calls have code.
 fn called<A, R>(function: &Function, args: A) -> R
 where
     A: Arguments,
@@ -226,7 +226,7 @@ fn twelve_arguments_reach_a_closure_each_in_its_place() {
     }
 }
 
-/// What a panic says.
+/// The message of a panic.
 fn message(run: impl FnOnce()) -> String {
     let panic = panic::catch_unwind(AssertUnwindSafe(run)).expect_err("a panic");
     match panic.downcast::<&str>() {

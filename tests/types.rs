@@ -114,7 +114,7 @@ fn kinds_are_those_behind_the_names() {
     assert!(later.members().expect("memory").is_empty());
     let pointed = ty(&c, "later *").target().expect("what it points to");
     assert_eq!(pointed.to_string(), "later");
-    // It is completed by text that is read later, for those who have the type already.
+    // Text that is read later completes it, also for holders of the type.
     c.read("struct later { long long content; };")
         .expect("good declarations");
     assert_eq!(later.size(), Some(8));

@@ -1,5 +1,5 @@
-//! Exceptions that cross generated code. A panic of Rust's is one: on Unix it goes by the tables of `.eh_frame`, on
-//! Windows it is a structured exception, which goes by the function tables.
+//! Exceptions cross generated code. A panic of Rust's is one: on Unix it unwinds by the tables of `.eh_frame`; on Windows it is a
+//! structured exception, which unwinds by the function tables.
 
 mod common;
 
@@ -8,7 +8,7 @@ use farcall_engine::{Callback, Handler, compile};
 use std::ffi::c_void;
 use std::panic::{self, AssertUnwindSafe};
 
-/// What a callee or a handler panics with.
+/// The payload of a callee's or a handler's panic.
 const CAUSE: i64 = 0x5eed;
 
 /// A trampoline, as a function that an exception may leave.
@@ -22,7 +22,7 @@ unsafe extern "C-unwind" fn handler_that_panics(_: *mut c_void, _: *const u64) -
     panic::panic_any(CAUSE);
 }
 
-/// What `f` panics with.
+/// The payload with which `f` panics.
 fn cause(f: impl FnOnce()) -> Option<i64> {
     let payload = panic::catch_unwind(AssertUnwindSafe(f)).err()?;
     payload.downcast_ref().copied()

@@ -1,4 +1,4 @@
-//! C variables, judged by what a C compiler laid out.
+//! C variables, judged by a C compiler's layouts.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Cases, and the file between the stages: which signatures, compiled by whom into which objects.
+//! Cases, and the file that connects the stages: the signatures, the compilers, and the objects that these made.
 //!
 //! One record a line, fields separated by tabs. Values are not in it: both stages make them from seed and index.
 //!
@@ -25,30 +25,30 @@ use std::sync::Arc;
 /// The most arguments a generated signature has.
 pub const MAX_ARGS: usize = 40;
 
-/// A signature, and how C is to go about it.
+/// A signature, and the way in which the C side implements it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Case {
-    /// Which one it is of its seed: values follow from seed and index.
+    /// Its number within the seed's cases: values are made from seed and index.
     pub index: u64,
     /// The result's type, if it has one.
     pub ret: Option<Ty>,
     /// The arguments' types.
     pub args: Vec<Ty>,
-    /// How many of them have names, where the function is variadic.
+    /// The number of named arguments, if the function is variadic.
     pub fixed: Option<usize>,
     /// The C function that farcall calls returns a wider type, with dirt above the value, if that fills a word.
     pub wide_return: bool,
     /// The C function that calls a callback passes wider types, with dirt above the values that fill words.
     pub wide_args: bool,
-    /// The text that declares it, if one does, and what was read of that.
+    /// The text that declares it, if there is one, and what farcall read in it.
     pub declared: Option<Arc<Declared>>,
 }
 
 impl Case {
-    /// What was written as a result, `v` for none, and arguments.
+    /// Reads a result, `v` for none, and arguments, as [`Case::ret_text`] and [`Case::args_text`] write them.
     ///
     /// # Errors
-    /// When they were not.
+    /// When the texts are not of that form.
     pub fn parse(index: u64, ret: &str, args: &str) -> Result<Case> {
         let mut ret = match ret {
             "v" => Vec::new(),
@@ -63,12 +63,12 @@ impl Case {
         })
     }
 
-    /// How many arguments have names.
+    /// The number of named arguments.
     pub fn named(&self) -> usize {
         self.fixed.unwrap_or(self.args.len())
     }
 
-    /// Whether type codes spell it.
+    /// Whether it can be written in type codes.
     pub fn is_of_words(&self) -> bool {
         let mut types = self.args.iter().chain(&self.ret);
         self.declared.is_none() && types.all(|ty| ty.word().is_some())
@@ -119,21 +119,21 @@ impl fmt::Display for Case {
     }
 }
 
-/// Which types signatures are made of.
+/// The types that signatures are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Draw {
-    /// Those of the type codes.
+    /// The types of the type codes.
     Words,
-    /// Those wider than a word too: structures, complex numbers, `long double`, 128-bit integers.
+    /// Also types wider than a word: structures, complex numbers, `long double`, 128-bit integers.
     Wide,
-    /// Those that C's text declares.
+    /// Types that C text declares.
     Declared,
 }
 
 impl Draw {
     const ALL: [Draw; 3] = [Draw::Words, Draw::Wide, Draw::Declared];
 
-    /// The option of this program that asks for it, without its dashes.
+    /// The option of this program that selects it, without its dashes.
     pub fn option(self) -> &'static str {
         match self {
             Draw::Words => "words",
@@ -158,7 +158,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// Both.
+    /// Both directions, in the order of tables.
     pub const ALL: [Direction; 2] = [Direction::Call, Direction::Callback];
 }
 
@@ -178,7 +178,7 @@ pub struct Object {
     pub config: String,
     /// The place of its first case in the suite's list.
     pub first: usize,
-    /// How many cases it has.
+    /// The number of its cases.
     pub count: usize,
     /// Its name in the directory.
     pub file: String,
@@ -187,17 +187,17 @@ pub struct Object {
 /// Everything the run stage needs to know.
 #[derive(Clone, Debug)]
 pub struct Suite {
-    /// What it was compiled for.
+    /// The target that it was compiled for.
     pub target: &'static Target,
-    /// What signatures and values are made from.
+    /// The seed of signatures and values.
     pub seed: u64,
     /// Whether the signatures are those of [`crate::exhaustive`], and the seed makes values only.
     pub exhaustive: bool,
-    /// What they are made of else.
+    /// The types that signatures are made of otherwise.
     pub draw: Draw,
-    /// How many sets of values each case is run with.
+    /// The number of sets of values that each case is run with.
     pub rounds: u64,
-    /// What is tested.
+    /// The directions to test.
     pub directions: Vec<Direction>,
     /// The compiled code.
     pub objects: Vec<Object>,
@@ -311,10 +311,10 @@ impl Suite {
     }
 }
 
-/// The flag of a variadic function begins so, and goes on with the number of arguments that have names.
+/// The beginning of a variadic function's flag; the number of named arguments follows.
 const FIXED: &str = "fixed=";
 
-/// What stands between the lines of a text that is one line.
+/// The separator of lines in a text that is written as one line.
 pub const LINE_SEPARATOR: char = '\u{1f}';
 
 fn case_line(case: &Case) -> String {
@@ -370,7 +370,7 @@ fn declared(index: u64, text: [String; 3], target: &Target) -> Result<Case> {
 /// Reads a number, hexadecimal behind `0x`.
 ///
 /// # Errors
-/// When it is none.
+/// When the text is no number.
 pub fn parse_number(text: &str) -> Result<u64> {
     let number = match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16),

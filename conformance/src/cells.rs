@@ -19,7 +19,7 @@ impl Layout {
         Layout { align: 16, bytes }
     }
 
-    /// Of a type on a target.
+    /// The layout of a type on a target.
     pub fn of(ty: &Ty, target: &Target) -> Layout {
         match ty {
             Ty::Number(code) => {
@@ -64,7 +64,7 @@ impl Layout {
         self.bytes.resize(end, Byte::Padding);
     }
 
-    /// Of what both sides' memory holds for a value: what fills a word is widened to one.
+    /// The layout of a value's cell in the memory of both sides: a value of the type codes is widened to a word.
     pub fn cell(ty: &Ty, target: &Target) -> Layout {
         match ty.word() {
             Some(_) => Layout::number(8),
@@ -73,7 +73,7 @@ impl Layout {
     }
 }
 
-/// Where each argument's cell lies in memory that both sides know, and where they end.
+/// The offset of each argument's cell in the memory that both sides know, and the end of the last.
 pub fn offsets(args: &[Ty], target: &Target) -> (Vec<usize>, usize) {
     let mut end: usize = 0;
     let offset = |ty| {

@@ -2,23 +2,23 @@
 
 use crate::target::Model;
 
-/// A number's type: a type code, or what no type code stands for.
+/// A number's type: that of a type code, or a further one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Code {
     /// The letter.
     pub letter: char,
     /// The C type.
     pub c_type: &'static str,
-    /// What values look like.
+    /// The kind of its values.
     pub shape: Shape,
 }
 
-/// What values of a type look like.
+/// The kind of a type's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// An integer with a sign, of so many bytes.
+    /// A signed integer, with its size in bytes.
     Signed(usize),
-    /// An integer without.
+    /// An unsigned integer, with its size in bytes.
     Unsigned(usize),
     /// A `long`, whose size is the platform's choice.
     Long,
@@ -65,7 +65,7 @@ pub static WORDS: [Code; 13] = [
     code('p', "void *", Shape::Pointer),
 ];
 
-/// A `_Bool`, which no type code stands for, but which fills a word as they do.
+/// A `_Bool`. It has no type code, but fills a word as the types of those do.
 pub static BOOL: Code = code('?', "_Bool", Shape::Bool);
 
 /// Numbers that no type code stands for.
@@ -86,7 +86,7 @@ impl Code {
         all.find(|code| code.letter == letter)
     }
 
-    /// Whether a value fills a word, to which whoever hands it over widens it.
+    /// Whether a value fills a word. The side that hands it over widens it to that.
     pub fn is_word(&self) -> bool {
         WORDS.contains(self) || self.shape == Shape::Bool
     }
@@ -104,7 +104,7 @@ impl Code {
         }
     }
 
-    /// The code of what an argument behind `...` is passed as.
+    /// The code of the type that C promotes an argument behind `...` to.
     pub fn promoted(&'static self) -> &'static Code {
         let letter = match self.letter {
             '?' | 'b' | 'h' => 'i',

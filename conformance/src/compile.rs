@@ -8,28 +8,27 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
-/// How many cases one C file has: enough that starting the compiler costs little, not so many that a machine with
-/// several cores has nothing to share out.
+/// The number of cases in a C file: enough that starting the compiler costs little, and few enough that several cores get work.
 const BATCH: usize = 250;
 
-/// What is to be compiled, and by whom.
+/// The work of the emit stage: what to compile, with which compilers.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// For which platform.
+    /// The target.
     pub target: &'static Target,
     /// The compilers' commands.
     pub compilers: Vec<String>,
     /// The optimisation levels, `O0`.
     pub levels: Vec<String>,
-    /// What is tested.
+    /// The directions to test.
     pub directions: Vec<Direction>,
-    /// How many sets of values each case is run with.
+    /// The number of sets of values that each case is run with.
     pub rounds: u64,
     /// Whether the signatures are those of [`crate::exhaustive`].
     pub exhaustive: bool,
-    /// What they are made of else.
+    /// The types that signatures are made of otherwise.
     pub draw: Draw,
-    /// How many compilers run at a time.
+    /// The number of compilers that run at a time.
     pub jobs: usize,
 }
 
@@ -108,7 +107,7 @@ pub fn compilers_for_tests(target: &Target) -> Vec<String> {
 /// Whether a compiler is installed.
 ///
 /// # Errors
-/// If it is not: a comparison that silently lacks a compiler would prove less than it says.
+/// If it is not installed: a comparison that silently lacks a compiler would prove less than it claims.
 pub fn require(compiler: &str) -> Result<()> {
     let output = words(compiler).arg("--version").output();
     match output {

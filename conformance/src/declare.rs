@@ -1,7 +1,7 @@
-//! Seed and index to the text of a declaration: types as people write them in headers, and a prototype.
+//! Makes the text of a declaration from seed and index: types as people write them in headers, and a prototype.
 //!
-//! All that changes how a value is passed or where its members lie comes up: bit-fields with and without names, of no bits too, unions,
-//! nested and anonymous members, arrays of arrays, attributes and pragmas that pack or align, enumerations, and names for all of them.
+//! The text contains everything that changes how a value is passed or where its members lie: bit-fields with and without names, of no bits
+//! too, unions, nested and anonymous members, arrays of arrays, attributes and pragmas that pack or align, enumerations, and names for all of them.
 
 use crate::cases::Case;
 use crate::record::Text;
@@ -55,10 +55,10 @@ const FLOATS: [&str; 6] = [
 
 const POINTERS: [&str; 4] = ["void *", "const char *", "struct unknown *", "int *const *"];
 
-/// One case of a seed, and why what came before it was refused.
+/// One case of a seed, and the reasons why earlier attempts at it were refused.
 ///
 /// # Panics
-/// When farcall cannot read a text that is written here.
+/// When farcall cannot read a text that this file has written.
 pub fn case(seed: u64, index: u64, target: &Target) -> (Case, Vec<String>) {
     let mut refused = Vec::new();
     for attempt in 0.. {
@@ -93,7 +93,7 @@ struct Writer<'a> {
     target: &'a Target,
     index: u64,
     types: String,
-    /// How many names there are.
+    /// The number of names given out.
     names: u32,
     /// Structures that may be members of others.
     records: Vec<String>,
@@ -117,7 +117,7 @@ impl<'a> Writer<'a> {
         self.rng.below(count) == 0
     }
 
-    /// A name that nothing else in a unit has.
+    /// A name that is unique in a unit.
     fn name(&mut self, letter: char) -> String {
         self.names += 1;
         format!("{letter}{}_{}", self.index, self.names)
@@ -190,7 +190,7 @@ impl<'a> Writer<'a> {
             3 => self.rng.pick(&POINTERS).to_owned(),
             4 if self.one_in(2) => {
                 let int128 = self.rng.pick(&["__int128", "unsigned __int128"]);
-                // Where compilers pass it differently it is in a structure.
+                // Where compilers pass it differently, it is put into a structure.
                 match self.target.abi == Abi::SysV64 && n >= EARLY {
                     true => self.record_of(&format!("{int128} m0;")),
                     false => int128.to_owned(),
@@ -212,14 +212,14 @@ impl<'a> Writer<'a> {
         self.rng.pick(&INTEGERS).to_owned()
     }
 
-    /// Those that all compilers of the target pass alike.
+    /// A floating-point type that all compilers of the target pass alike.
     fn float(&mut self) -> String {
         let has_wide = self.target.wide_letters.contains('e');
         let narrow = FLOATS
             .iter()
             .filter(|name| has_wide || !name.contains("long"));
         let choice: Vec<&str> = narrow.copied().collect();
-        // Mostly the first two.
+        // Mostly `float` and `double`.
         match self.rng.below(3) {
             0 => self.rng.pick(&choice).to_owned(),
             _ => self.rng.pick(&choice[..2]).to_owned(),
@@ -428,7 +428,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// What C makes of an argument behind `...`.
+/// The type that C promotes an argument behind `...` to.
 fn promoted(ty: &str) -> &str {
     match ty {
         "float" => "double",

@@ -1,7 +1,7 @@
-//! Makes cases of C text: what farcall reads in a declaration, and where it finds each part of a value.
+//! Makes cases from C text: the signature that farcall reads in a declaration, and where it finds each part of a value.
 //!
-//! The C compiler reads the same text. It learns only in which cell each part is handed over. So a member that is not where farcall
-//! takes it to be shows as a wrong value.
+//! The C compiler reads the same text. It is told only in which cell each part is handed over. So a member at another place than farcall
+//! computes shows as a wrong value.
 
 use crate::cases::Case;
 use crate::codes::Code;
@@ -15,11 +15,11 @@ use farcall_cdecl::c::{self, Basic, Declarations, Field, TypeId};
 use std::sync::Arc;
 
 impl Case {
-    /// What a text declares.
+    /// The case that a text declares.
     ///
     /// # Errors
-    /// In the first place when it is no C, or not of the kind that is written here; in the second one when farcall does not pass what it
-    /// declares by value, with the reason in words.
+    /// The outer error when the text is no C, or not of the kind that [`crate::declare`] writes; the inner one, with the reason in words,
+    /// when farcall does not pass the declared types by value.
     pub fn declared(index: u64, text: Text, target: &Target) -> Result<Result<Case, String>> {
         let platform = target.platform.context("no declarations here")?;
         let mut c = Declarations::new(platform)?;
@@ -86,7 +86,7 @@ impl Reader<'_> {
         }))
     }
 
-    /// A type, which farcall passes as `ty`.
+    /// The type `id`, which farcall passes as `ty`.
     fn ty(&self, id: TypeId, ty: Type) -> Result<Ty> {
         let Some(_) = self.c.record(id) else {
             return Ok(Ty::Number(self.code(id)?));
@@ -142,7 +142,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The code of what is no structure.
+    /// The code of a type that is no structure.
     fn code(&self, id: TypeId) -> Result<&'static Code> {
         let c = self.c;
         let basic = match c.resolved(id) {

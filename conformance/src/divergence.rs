@@ -15,7 +15,7 @@ pub const NOT_IN_STRUCTURES: &str = "g";
 /// Arguments before which there are registers for a 128-bit integer, whatever they are.
 const EARLY: usize = 2;
 
-/// The case with other types in place of those that compilers do not agree on.
+/// Replaces the types that compilers do not agree on.
 pub fn shun(mut case: Case, target: &Target) -> Case {
     if target.abi == Abi::SysV64 {
         case.args.iter_mut().skip(EARLY).for_each(wrap_int128);
@@ -41,8 +41,8 @@ fn wrap_int128(ty: &mut Ty) {
     }
 }
 
-/// Behind a `...` clang 14 takes something else for a `__float128`, and passes complex `float`s in a structure on the stack
-/// where it does not look for them (19.1 does both right).
+/// Behind a `...` clang 14 reads something else as a `__float128`, and passes complex `float`s in a structure on the stack at one place
+/// and looks for them at another (19.1 does both right).
 fn shun_unnamed(ty: &mut Ty) {
     let has_pair = matches!(ty, Ty::Struct(_)) && ty.has('F');
     if *ty == Ty::of('g') || has_pair {
@@ -103,7 +103,7 @@ pub fn misjudges(config: &str, case: &Case, target: &Target) -> bool {
     })
 }
 
-/// As many vector registers as an argument may want under System V.
+/// The number of vector registers that an argument may take under System V.
 fn vector_words(ty: &Ty, target: &Target) -> usize {
     let words = Layout::of(ty, target).bytes.len().div_ceil(8);
     let has_float = "fdFD".chars().any(|letter| ty.has(letter));

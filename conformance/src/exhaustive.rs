@@ -1,15 +1,15 @@
 //! Every signature of few arguments over the distinct classes of types.
 //!
 //! Five classes are told apart by the conventions: integers narrower than an `int`, `int`, 64-bit integers, `float`
-//! and `double`. Signs and the several names of one size share a class, and take turns in standing for it. Results
+//! and `double`. Types that differ only in sign or name share a class, and represent it in turn. Results
 //! are those five and `void`. So up to N arguments there are `6 * (5^0 + ... + 5^N)` signatures: 936 for three,
-//! 4,686 for four. All of them are made: no result stands for another.
+//! 4,686 for four. All of them are made; no result type represents another.
 
 use crate::cases::Case;
 use crate::rng::Rng;
 use crate::types::Ty;
 
-/// Members of the argument classes; the turn of each comes.
+/// The members of the argument classes, used in turn.
 const CLASSES: [&str; 5] = ["bBhH", "iI", "qQlLp", "f", "d"];
 
 /// Every case of at most `max_args` arguments.

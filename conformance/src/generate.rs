@@ -1,4 +1,4 @@
-//! Seed and index to signature. Each index has a stream of its own, so one case can be made again without the others.
+//! Makes a signature from seed and index. Each index has a random stream of its own, so one case can be made again without the others.
 
 use crate::cases::{Case, Draw, MAX_ARGS};
 use crate::codes::{Code, WORDS};
@@ -13,10 +13,10 @@ use crate::types::{Member, Ty};
 const MAX_FIXED: usize = 9;
 const MAX_WIDE_ARGS: usize = 14;
 
-/// The most bytes of a structure where the C side has a library to copy it with, and where not.
+/// The most bytes of a structure: where the C side has a library to copy it with, and where it has none.
 const MAX_BYTES: [usize; 2] = [400, 64];
 
-/// The first `count` cases of a seed, such as C can write for `target`.
+/// The first `count` cases of a seed, of types that C has on `target`.
 pub fn cases(draw: Draw, seed: u64, count: u64, target: &Target) -> Vec<Case> {
     let indices = 0..count;
     indices
@@ -78,7 +78,7 @@ fn wide(seed: u64, index: u64, target: &Target) -> Case {
     case
 }
 
-/// Puts a `...` behind so many arguments, perhaps behind all.
+/// Puts a `...` behind `fixed` arguments, perhaps behind all.
 fn variadic(case: &mut Case, fixed: usize) {
     for ty in &mut case.args[fixed..] {
         if let Ty::Number(code) = ty {
@@ -88,7 +88,7 @@ fn variadic(case: &mut Case, fixed: usize) {
     case.fixed = Some(fixed);
 }
 
-/// Mostly around the limits at which registers run out (4, 6, 8, 6 + 8), now and then far beyond.
+/// A number of arguments: mostly near the limits at which registers run out (4, 6, 8, 6 + 8), now and then far beyond.
 fn arg_count(rng: &mut Rng) -> usize {
     match rng.below(20) {
         0..4 => rng.below(5),
@@ -98,8 +98,7 @@ fn arg_count(rng: &mut Rng) -> usize {
     }
 }
 
-/// What a signature of words is mostly made of: uniform choice alone would hardly ever exhaust one kind of register and
-/// not the other.
+/// The types that a signature of words mostly has. Uniform choice would hardly ever exhaust one kind of register and not the other.
 #[derive(Clone, Copy)]
 enum Flavour {
     Any,
@@ -173,7 +172,7 @@ impl Maker<'_> {
         }
     }
 
-    /// Of the kinds that conventions tell apart: few numbers of one type, bytes, a mixture; nested or not; rarely large.
+    /// A structure of one of the kinds that conventions tell apart: few numbers of one type, bytes, a mixture; nested or not; rarely large.
     fn structure(&mut self, depth: u32) -> Ty {
         let members: Vec<Ty> = match self.rng.below(10) {
             0..3 => {
@@ -216,7 +215,7 @@ impl Maker<'_> {
         letters.replace(divergence::NOT_IN_STRUCTURES, "")
     }
 
-    /// As an array or as so many members.
+    /// `count` members of a type, as an array or one by one.
     fn repeated(&mut self, ty: Ty, count: usize) -> Ty {
         let members = if self.rng.coin() || count > 8 {
             let count = Some(count as u32);

@@ -1,18 +1,18 @@
-//! The bytes of a value, and what lies in each.
+//! The bytes of a value, and the meaning of each.
 
 /// A value's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// Alignment.
     pub align: usize,
-    /// What each byte is.
+    /// The meaning of each byte.
     pub bytes: Vec<Byte>,
 }
 
-/// What a byte of a value is.
+/// The meaning of a byte of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Byte {
-    /// Nothing.
+    /// Padding, which means nothing.
     Padding,
     /// A byte of a number.
     Value,
@@ -36,7 +36,7 @@ impl Byte {
         }
     }
 
-    /// A byte that two members of a union share: whatever one of them may not be, it is not.
+    /// A byte that two members of a union share. Its values are those that both members allow.
     pub fn shared(self, other: Byte) -> Byte {
         let rank = |byte| match byte {
             Byte::X87Fraction | Byte::X87Exponent => 4,
@@ -54,7 +54,7 @@ impl Byte {
 }
 
 impl Layout {
-    /// Of no value.
+    /// The layout of no value.
     pub const NOTHING: Layout = Layout {
         align: 1,
         bytes: Vec::new(),

@@ -1,8 +1,7 @@
 //! A differential test of farcall against real C compilers.
 //!
 //! Signatures and values are made at random (or, for the small signatures, exhaustively); C compilers compile the
-//! other side of each; and both sides say what they saw. Nothing here knows where an argument goes: the compilers
-//! do.
+//! other side of each; and both sides note what they received. Nothing here knows where an argument goes; only the compilers do.
 //!
 //! ```text
 //! seed ──generate──► cases ──source──► C ──compile──► shared objects        the emit stage: on the host
@@ -20,11 +19,10 @@
 //! for all.
 //!
 //! What each direction checks:
-//! * **Call.** A C function records its arguments, each widened from its declared type to 64 bits, which shows what
-//!   the compiler takes for granted about the bits that the caller must fill; and returns a preset value, half of
-//!   the time through a wider type than farcall is told of, so with dirt above the value. The slots that farcall is
-//!   given are dirty above narrow values too. Values wider than a word are handed over by their bytes. Each is called with
-//!   values in slots, and with pointers to values that end where readable memory does.
+//! * **Call.** A C function records its arguments, each widened from its declared type to 64 bits, which shows what the compiler assumes
+//!   about the bits that the caller must fill. It returns a preset value, half of the time through a wider type than farcall is told of, so
+//!   with dirt above the value. The slots that farcall is given are dirty above narrow values too. Values wider than a word are handed over
+//!   by their bytes. Each is called with values in slots, and with pointers to values that end where readable memory does.
 //! * **Callback.** A C function calls a function pointer of farcall's, half of the time through a type with wider
 //!   arguments, so with dirt above narrow ones; the handler, on slots or on pointers, records its arguments and leaves a preset result, with dirt
 //!   above it; C records what it got, widened from the declared type.

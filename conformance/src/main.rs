@@ -73,7 +73,7 @@ struct Args {
     worker: WorkerArgs,
 }
 
-/// What a supervisor says to its workers.
+/// The options that a supervisor passes to its workers.
 #[derive(clap::Args)]
 struct WorkerArgs {
     #[arg(long, hide = true, requires = "config")]
@@ -113,7 +113,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether all went well.
+/// Runs the program; true if there were no failures.
 fn start(args: &Args) -> Result<bool> {
     if let (Some(dir), Some(config)) = (&args.worker.worker, &args.worker.config) {
         let mut out = std::io::stdout().lock();
@@ -196,7 +196,7 @@ fn draw(args: &Args) -> Draw {
     }
 }
 
-/// The cases of these indices. Says what farcall does not pass by value, and why.
+/// The cases of these indices. Prints which types farcall does not pass by value, and why.
 fn random(draw: Draw, seed: u64, indices: &[u64], target: &'static Target) -> Result<Vec<Case>> {
     if draw != Draw::Declared {
         let case = |index: &u64| generate::case(draw, seed, *index, target);
@@ -209,7 +209,7 @@ fn random(draw: Draw, seed: u64, indices: &[u64], target: &'static Target) -> Re
         let (case, reasons) = declare::case(seed, *index, target);
         cases.push(case);
         for reason in reasons {
-            // Whichever argument it is about.
+            // The reason without the argument that it is about.
             let reason = match reason.split_once(": ") {
                 Some((_, reason)) => reason.to_owned(),
                 None => reason,
@@ -223,7 +223,7 @@ fn random(draw: Draw, seed: u64, indices: &[u64], target: &'static Target) -> Re
     Ok(cases)
 }
 
-/// Foreign code may call nothing, and without optimisation structures are copied by calls.
+/// The optimisation level to use. Foreign code may call nothing, and without optimisation structures are copied by calls.
 fn level_for(level: &str, args: &Args) -> String {
     let calls = args.wide && args.target.form == Form::Foreign && level == "O0";
     if calls { "O1" } else { level }.to_owned()
@@ -250,7 +250,7 @@ fn run_stage(args: &Args, dir: &Path) -> Result<bool> {
     Ok(failures.is_empty())
 }
 
-/// The last line: whether all went well, in one number.
+/// The last line: the numbers of calls and failures.
 fn sum(outcomes: &[Outcome]) -> String {
     let calls: u64 = outcomes
         .iter()

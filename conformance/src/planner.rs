@@ -1,4 +1,4 @@
-//! The same types and signatures as farcall's planner wants them.
+//! Translates types and signatures for farcall's planner.
 
 use crate::cases::Case;
 use crate::codes::{Code, Shape};
@@ -7,7 +7,7 @@ use crate::types::Ty;
 use anyhow::Result;
 use farcall_arch::{Abi, Float, Plan, Signature, Struct, Type};
 
-/// A type.
+/// The planner's form of a type.
 fn planned(ty: &Ty, target: &Target) -> Result<Type> {
     Ok(match ty {
         Ty::Number(code) => number(code, target),
@@ -83,7 +83,7 @@ pub fn signature(case: &Case, target: &Target) -> Result<Signature> {
     })
 }
 
-/// Whether the caller says where the result goes.
+/// Whether the result is returned in memory of the caller's.
 pub fn returns_in_memory(plan: &Plan) -> bool {
     plan.sret.is_some()
 }

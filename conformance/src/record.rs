@@ -1,4 +1,4 @@
-//! A declaration's text, and the structures that are read of it.
+//! A declaration's text, and the structures that are read from it.
 
 use crate::layout::{Byte, Layout};
 use anyhow::{Context, Result};
@@ -9,13 +9,13 @@ use farcall_arch::{Signature, Type};
 pub struct Text {
     /// The types, a declaration a line.
     pub types: String,
-    /// The prototype, of a function with the name that C's side has for a callee, whose parameters are `a0`, `a1` and so on.
+    /// The prototype. The function is named as the C side's callee; its parameters are `a0`, `a1` and so on.
     pub prototype: String,
-    /// The types of what is passed behind the `...`, as a prototype; empty if nothing is.
+    /// The types of the arguments behind the `...`, as a prototype; empty if there are none.
     pub more: String,
 }
 
-/// What is read of it.
+/// A text, and what farcall reads in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Declared {
     /// The text.
@@ -29,7 +29,7 @@ pub struct Declared {
 pub struct Record {
     /// C's name.
     pub name: String,
-    /// As the planner has it.
+    /// The planner's form of it.
     pub ty: Type,
     /// Its bytes.
     pub layout: Layout,
@@ -40,13 +40,13 @@ pub struct Record {
 /// A member without members of its own, or an array of such.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leaf {
-    /// What follows the value's name: `.m1.m2[3]`.
+    /// The text behind the value's name: `.m1.m2[3]`.
     pub path: String,
     /// Bytes from the start.
     pub offset: usize,
-    /// Bytes; of a bit-field those that it touches.
+    /// The size in bytes; for a bit-field, the number of bytes that it touches.
     pub size: usize,
-    /// Of a bit-field its first bit, from the start of its bytes, and how many there are.
+    /// For a bit-field, its first bit, from the start of its bytes, and its width.
     pub bits: Option<(u32, u32)>,
 }
 
@@ -54,7 +54,7 @@ impl Record {
     /// Adds a member that is a number.
     ///
     /// # Errors
-    /// When it is not within.
+    /// When it is not within the structure.
     pub fn number(&mut self, path: String, offset: usize, layout: &Layout) -> Result<()> {
         let size = layout.bytes.len();
         let bytes = self.layout.bytes.get_mut(offset..offset + size);

@@ -1,4 +1,4 @@
-//! All texts of the comparison: what each fault is, in words.
+//! All texts of the comparison: each fault in words.
 
 use crate::cases::{Case, Direction, Draw, Suite};
 use crate::values::Values;
@@ -15,11 +15,11 @@ pub enum Place {
     FreshResult,
     /// How often C code or a handler was called.
     Calls,
-    /// How often what farcall calls was entered.
+    /// How often the function that farcall calls was entered.
     Entries,
     /// How often farcall's code returned.
     GuardReturns,
-    /// What a handler gets as its context.
+    /// The context that a handler gets.
     Context,
     /// A register that a callee gives back.
     Saved(&'static str),
@@ -37,7 +37,7 @@ pub enum Place {
     CallersFrame(usize),
     /// Bytes behind a result that were written.
     BehindResult,
-    /// Pointers that are no multiples of what they point to wants.
+    /// Pointers that are not aligned for the values that they point to.
     Misaligned,
     /// A guard word, or an argument's slot, counted from the first slot of the arguments.
     Around(&'static str, isize),
@@ -76,16 +76,16 @@ impl fmt::Display for Place {
 pub struct Fault {
     /// Where.
     pub place: Place,
-    /// What should have been there.
+    /// The right value.
     pub expected: u64,
-    /// What the giving side (of an argument the caller, of a result the callee) had put in, dirt included.
+    /// The word that the giving side (for an argument the caller, for a result the callee) passed, dirt included.
     pub given: Option<u64>,
-    /// What the other side found.
+    /// The value that the other side found.
     pub got: u64,
 }
 
 impl Fault {
-    /// A fault about something that nobody passes.
+    /// A fault in a value that neither side passes.
     pub fn new(place: Place, expected: u64, got: u64) -> Fault {
         Fault {
             place,
@@ -131,16 +131,16 @@ fn line(f: &mut fmt::Formatter<'_>, what: &str, word: u64) -> fmt::Result {
 pub struct Mismatch {
     /// Who called whom.
     pub direction: Direction,
-    /// Which of farcall's ways it was, in words.
+    /// The way through farcall, in words.
     pub route: &'static str,
-    /// Which set of values.
+    /// The number of the set of values.
     pub round: u64,
-    /// What was wrong.
+    /// The faults.
     pub faults: Vec<Fault>,
 }
 
 impl Mismatch {
-    /// The whole story, with the command that tells it again.
+    /// The full report, with the command that reproduces it.
     pub fn text(&self, suite: &Suite, config: &str, case: &Case) -> String {
         let Mismatch {
             direction,
@@ -196,7 +196,7 @@ pub fn reproduce(suite: &Suite, config: &str, case: &Case, direction: Direction)
     )
 }
 
-/// How far one compiler's code got in one direction.
+/// The counts for one compiler's code in one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Signatures.
@@ -207,7 +207,7 @@ pub struct Tally {
     pub mismatches: u64,
 }
 
-/// A compiler with its optimisation, and what became of its code.
+/// A compiler with its optimisation, and the outcome of its code.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// `gcc -O2`.
@@ -216,7 +216,7 @@ pub struct Outcome {
     pub tallies: [Tally; 2],
     /// A text for each mismatch and each crash.
     pub failures: Vec<String>,
-    /// How long the cases ran.
+    /// The time that the cases ran, in seconds.
     pub seconds: f64,
 }
 

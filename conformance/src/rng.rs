@@ -34,12 +34,12 @@ impl Rng {
         ((u128::from(self.next()) * bound as u128) >> 64) as usize
     }
 
-    /// One of several.
+    /// A random one of the values.
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }
 
-    /// Yes or no.
+    /// A random bool.
     pub fn coin(&mut self) -> bool {
         self.next() >> 63 == 1
     }

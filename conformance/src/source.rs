@@ -1,4 +1,4 @@
-//! Cases to C.
+//! Writes the C side of cases.
 //!
 //! For each case a function that farcall calls (`callee_N`) and one that calls a function pointer (`caller_N`).
 //! Values are not in the source: the functions read and write cells at run time, so one compiled case serves any number
@@ -22,8 +22,8 @@ pub const GIVE: usize = 64;
 /// As above.
 pub const SEEN: usize = 1024;
 
-/// What every unit begins with: the record that both sides know, and conversions to and from cells. The copies are such as no
-/// compiler turns into a call of a library's function.
+/// The beginning of every unit: the record that both sides know, and conversions to and from cells. The copies are written so that no
+/// compiler turns them into a call of a library function.
 const PRELUDE: &str = "\
 typedef unsigned long long cell;
 
@@ -61,7 +61,7 @@ INLINE void copy(volatile unsigned char *to, const volatile unsigned char *from,
 #define COPY(to, from, count) copy((volatile unsigned char *)(to), (const volatile unsigned char *)(from), count)
 ";
 
-/// What compilers call to copy structures, where there is no library that has it.
+/// The function that compilers call to copy structures, for code without a library.
 const MEMCPY: &str = "
 void *memcpy(void *to, const void *from, unsigned long long count) {
     COPY(to, from, (unsigned int)count);
@@ -69,10 +69,10 @@ void *memcpy(void *to, const void *from, unsigned long long count) {
 }
 ";
 
-/// Where the record lies where the C code must refer to nothing: nobody else is there.
+/// The address of the record if the C code must refer to nothing. Nothing else is expected there.
 pub const PEER_ADDRESS: usize = 0x20_0000_0000;
 
-/// Where the record is.
+/// The definition of the record, by its place.
 fn peer(target: &Target) -> String {
     match target.form {
         Form::Shared => {
@@ -118,7 +118,7 @@ pub fn unit(cases: &[Case], target: &Target, directions: &[Direction]) -> String
     text
 }
 
-/// What functions of a direction are called, and the symbol of the table that lists them.
+/// The prefix of the names of a direction's functions, and the symbol of the table that lists them.
 pub fn names(direction: Direction) -> (&'static str, &'static str) {
     match direction {
         Direction::Call => ("callee", "farcall_callees"),
@@ -299,7 +299,7 @@ impl<'a> Side<'a> {
         )
     }
 
-    /// What is ahead of its functions, where no text says it.
+    /// The comment ahead of its functions, if there is no text.
     fn comment(&self) -> String {
         match self.case.declared {
             Some(_) => String::new(),
@@ -341,7 +341,7 @@ fn from_cell(code: &Code, is_wide: bool, cell: &str) -> String {
         Shape::Float if !is_wide => format!("to_float({cell})"),
         Shape::Float | Shape::Double => format!("to_double({cell})"),
         _ if is_wide && code.shape != Shape::Pointer => cell.to_owned(),
-        // Whose other bits would count.
+        // Masked, as the other bits would count.
         Shape::Bool => format!("(_Bool)({cell} & 1)"),
         _ => format!("({}){cell}", code.c_type),
     }

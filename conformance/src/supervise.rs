@@ -1,4 +1,4 @@
-//! Runs workers, so that a crash is a result like any other: it says in which case, and the rest still runs.
+//! Runs workers, so that a crash is a result like any other: the report names its case, and the rest still runs.
 
 use crate::cases::{Direction, LINE_SEPARATOR, Suite};
 use crate::compile::in_parallel;
@@ -12,10 +12,10 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-/// A compiler's code is given up after so many crashes.
+/// The number of crashes after which a compiler's code is given up.
 const MAX_CRASHES: usize = 10;
 
-/// How long a step may take before the worker counts as hung.
+/// The time that a step may take before the worker counts as hung.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a worker is started: a command to which `--worker DIR --config CONFIG --from STEP` is added. On a foreign
@@ -32,8 +32,8 @@ impl Runner {
         Ok(Runner(vec![std::env::current_exe()?.into()]))
     }
 
-    /// A program of the tests', behind the words that `FARCALL_CONFORMANCE_RUNNER` has for a machine that cannot
-    /// start its own programs: `qemu-aarch64 -L ...`.
+    /// A program of the tests', behind the command in `FARCALL_CONFORMANCE_RUNNER`, for targets whose programs need an emulator:
+    /// `qemu-aarch64 -L ...`.
     pub fn for_tests(program: &Path) -> Runner {
         let words = std::env::var("FARCALL_CONFORMANCE_RUNNER").unwrap_or_default();
         let words = words.split_whitespace().map(Into::into);
@@ -54,7 +54,7 @@ impl Runner {
     }
 }
 
-/// Runs everything in `dir`, as many workers at a time as `jobs`.
+/// Runs everything in `dir`, with `jobs` workers at a time.
 ///
 /// # Errors
 /// When a worker cannot be started, or fails otherwise than by a crash.
@@ -92,7 +92,7 @@ fn run_config(dir: &Path, suite: &Suite, runner: &Runner, config: &str) -> Resul
             ensure!(status.success(), "the worker for {config} ended: {status}");
             return Ok(outcome);
         }
-        // Exit codes are the worker's own words, which it has said on the error stream; signals are not.
+        // With an exit code the worker itself has failed, and has written why to the error stream; a signal is a crash.
         ensure!(
             hung || !matches!(status.code(), Some(1 | 2)),
             "the worker for {config} failed: {status}"
@@ -111,14 +111,14 @@ fn run_config(dir: &Path, suite: &Suite, runner: &Runner, config: &str) -> Resul
     Ok(outcome)
 }
 
-/// How far a worker is.
+/// A worker's progress.
 #[derive(Default)]
 struct Progress {
     step: Option<usize>,
     is_done: bool,
 }
 
-/// Reads what a worker says until it has no more to say. True if it had to be killed.
+/// Reads a worker's output to its end. True if the worker had to be killed.
 fn follow(child: &mut Child, progress: &mut Progress, outcome: &mut Outcome) -> Result<bool> {
     let lines = lines_of(child)?;
     loop {

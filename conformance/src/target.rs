@@ -24,10 +24,10 @@ impl Model {
     }
 }
 
-/// What the compilers make, and so how the run stage gets at it.
+/// The kind of file that the compilers make, and so the way in which the run stage loads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// A shared object of the platform that runs it: its loader knows what to do.
+    /// A shared object of the platform that runs it, loaded by its loader.
     Shared,
     /// An object file of another system, for the same instructions: its code is put into memory as it is.
     Foreign,
@@ -38,11 +38,11 @@ pub enum Form {
 pub struct VaList {
     /// The list's type.
     pub list: &'static str,
-    /// What stands for `va_start`.
+    /// The builtin for `va_start`.
     pub start: &'static str,
 }
 
-/// What a `long double` is.
+/// The format of `long double`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LongDouble {
     /// The x87's format.
@@ -54,37 +54,37 @@ pub enum LongDouble {
 /// A C side.
 #[derive(Debug)]
 pub struct Target {
-    /// Rust's name for it, and a convention behind a colon where that is not the platform's own.
+    /// Rust's name for the target, and a convention behind a colon where that is not the platform's own.
     pub name: &'static str,
-    /// Rust's name for what the run stage runs on.
+    /// Rust's name for the target that the run stage runs on.
     pub host: &'static str,
     /// The convention that the functions follow.
     pub abi: Abi,
-    /// Whether farcall itself is judged, which follows its platform's convention: or else the code alone that it has for another.
+    /// Whether farcall itself is judged, which follows its platform's convention. Otherwise only its code for another convention is.
     pub is_native: bool,
-    /// How long a `long` is.
+    /// The size of a `long`.
     pub model: Model,
-    /// Whose C a text is; none where code must refer to nothing, as functions on structures may.
+    /// The platform whose C a text is; none where code must refer to nothing, as functions on structures may refer to something.
     pub platform: Option<Platform>,
     /// The compilers to judge by, as commands with their first arguments.
     pub compilers: &'static [&'static str],
-    /// Further arguments that make what `form` says.
+    /// Further arguments that make a file of this `form`.
     pub flags: &'static [&'static str],
-    /// What they make.
+    /// The kind of file that they make.
     pub form: Form,
-    /// What its name ends in.
+    /// The extension of its name.
     pub extension: &'static str,
     /// The attribute of every function that takes part, where its convention is not the platform's own.
     pub attribute: &'static str,
     /// Whether a caller may leave dirt above narrow arguments wherever they lie.
     pub dirty_arguments: bool,
-    /// How variadic functions are written; `None` where not every compiler can.
+    /// How variadic functions are written; `None` where not every compiler has them.
     pub va_list: Option<VaList>,
-    /// Whether every compiler passes structures behind a `...` as it takes them.
+    /// Whether every compiler passes structures behind a `...` in the way in which it reads them.
     pub has_wide_variadics: bool,
-    /// What a `long double` is, where it is no `double`.
+    /// The format of `long double`, where it is not that of `double`.
     pub long_double: LongDouble,
-    /// Which of [`crate::codes::WIDE`] all compilers have, and pass alike.
+    /// The letters of [`crate::codes::WIDE`] whose types all compilers have, and pass alike.
     pub wide_letters: &'static str,
 }
 
@@ -138,7 +138,7 @@ const WIN64_ON_LINUX: Target = Target {
         list: "__builtin_ms_va_list",
         start: "__builtin_ms_va_start",
     }),
-    // gcc 12 forgets that it passed them by address.
+    // gcc 12 passes them by address, but reads them as values.
     has_wide_variadics: false,
     wide_letters: "oOFD",
     ..X86_64_LINUX_GNU
@@ -177,8 +177,8 @@ const SYSV64_ON_WINDOWS: Target = Target {
     ..X86_64_WINDOWS_GNU
 };
 
-/// The same by clang, which has no way to walk its variadic arguments there, and which returns x87 numbers in memory, as Windows'
-/// own convention does, where the psABI has them in `st0`.
+/// The same by clang, which cannot read variadic arguments there, and returns x87 numbers in memory, as Windows' own convention does, where
+/// the psABI wants them in `st0`.
 const SYSV64_ON_WINDOWS_BY_CLANG: Target = Target {
     name: "x86_64-pc-windows-gnu:sysv64-clang",
     compilers: &["clang --target=x86_64-w64-mingw32"],
@@ -216,7 +216,7 @@ const AARCH64_WINDOWS_MSVC: Target = Target {
     ..AARCH64_LINUX_GNU
 };
 
-/// Functions alone, without unwind tables: nothing in them refers to anything.
+/// The flags for functions alone, without unwind tables: nothing in them refers to anything.
 const FOREIGN: &[&str] = &[
     "-c",
     "-ffreestanding",
@@ -242,7 +242,7 @@ impl Target {
         ALL.into_iter().find(|target| target.name == name)
     }
 
-    /// What this program itself is compiled for.
+    /// The target that this program itself is compiled for.
     pub fn of_this_program() -> &'static Target {
         if cfg!(windows) {
             &X86_64_WINDOWS_GNU
@@ -254,7 +254,7 @@ impl Target {
     }
 }
 
-/// The targets whose run stage this program can do.
+/// The targets whose run stage this program can run.
 pub fn of_this_machine() -> impl Iterator<Item = &'static Target> {
     let own = Target::of_this_program();
     ALL.into_iter().filter(|target| target.host == own.name)

@@ -25,9 +25,9 @@ pub enum Ty {
 /// A member of a structure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// What it is, or what it is an array of.
+    /// Its type, or the type of an array's elements.
     pub ty: Ty,
-    /// How long an array it is, if it is one.
+    /// The length of the array, if it is one.
     pub count: Option<u32>,
 }
 
@@ -74,10 +74,10 @@ impl Ty {
         }
     }
 
-    /// What its display wrote for any number of types.
+    /// Reads any number of types, as their display writes them.
     ///
     /// # Errors
-    /// When that did not.
+    /// When the text is not of that form.
     pub fn parse_all(text: &str) -> Result<Vec<Ty>> {
         let members = members(&mut text.chars().peekable(), None)?;
         let is_array = members.iter().any(|member| member.count.is_some());

@@ -1,4 +1,4 @@
-//! The values of a case: those that each side gets, and those that the other must see.
+//! The values of a case: those that one side passes, and those that the other must see.
 
 use crate::cases::Case;
 use crate::codes::{Code, Shape};
@@ -10,16 +10,16 @@ use crate::types::Ty;
 /// One value, by the bytes of its cell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Value {
-    /// As the other side must see them: a word widened as C widens its type.
+    /// The bytes that the other side must see: a word is widened as C widens its type.
     pub wanted: Vec<u8>,
-    /// The same with something else above a word's own bits: what the giving side puts into its slot.
+    /// The same with dirt above a word's own bits: the bytes that the giving side puts into its slot.
     pub dirty: Vec<u8>,
 }
 
 /// The values of one round of a case.
 #[derive(Clone, Debug)]
 pub struct Values {
-    /// One for each argument.
+    /// A value for each argument.
     pub args: Vec<Value>,
     /// The result, of no bytes for `void`.
     pub ret: Value,
@@ -64,10 +64,9 @@ fn mixed(code: &Code, model: Model, position: usize, rng: &mut Rng) -> u64 {
     }
 }
 
-/// Values at which mistakes show: the ends of the range, and what is special about floating-point numbers.
+/// Values at which mistakes show: the ends of the range, and special floating-point numbers.
 fn edge(code: &Code, model: Model, rng: &mut Rng) -> u64 {
-    // One NaN of each kind carries a payload that names its bits; a signalling one would change if anybody computed
-    // with it.
+    // One NaN of each kind carries a recognisable payload; a signalling one would change if any code computed with it.
     const FLOATS: [u32; 14] = [
         0x0000_0000, // 0
         0x8000_0000, // -0
@@ -113,7 +112,7 @@ fn edge(code: &Code, model: Model, rng: &mut Rng) -> u64 {
 
 fn word(code: &Code, model: Model, bits: u64, rng: &mut Rng) -> Value {
     let wanted = code.widened(bits, model);
-    // Either anything, or the very opposite of the extension that a careless reader would hope for.
+    // Either random bits, or the opposite of the extension that a careless reader would expect.
     let dirt = if rng.coin() { rng.next() } else { !wanted };
     let mask = code.mask(model);
     Value {

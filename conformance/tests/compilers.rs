@@ -1,4 +1,4 @@
-//! farcall against C compilers, for each convention that this machine's instructions can follow.
+//! Compares farcall with C compilers, for each convention that this machine's instructions can follow.
 
 use conformance::cases::{Case, Direction, Draw};
 use conformance::compile::{self, Order};
@@ -41,8 +41,8 @@ fn assert_all_agree(target: &'static Target, cases: Vec<Case>, seed: u64, is_exh
         assert!(is_declared || expected == suite.cases.len() as u64);
         for tally in outcome.tallies {
             assert_eq!(tally.cases, expected, "{outcome}");
-            // Those without a convention of farcall's own, and variadic ones, have two routes, others three; calls of what is declared have two
-            // more without code, and no others.
+            // Cases of a convention that is not farcall's own, and variadic ones, have two routes, others three; calls of declared
+            // functions have two more without code, and no others.
             let routes = tally.calls / rounds;
             let most = if is_declared { 4 } else { 3 };
             assert!(

@@ -17,7 +17,7 @@ use std::ptr;
 const BYTES: usize = 300_000;
 const ARGS: usize = 3_000;
 
-/// Calls a trampoline, which has its convention's own type, and vouches for what the tests hand it.
+/// Calls a trampoline by a function type of its convention. The tests pass arguments of the plan, so the call is sound.
 macro_rules! under {
     ($abi:expr, $function:expr, ($($ty:ty),*), ($($arg:expr),*)) => {{
         let function: *const c_void = $function;
@@ -135,7 +135,7 @@ fn bytes() -> Vec<u8> {
     (0..BYTES).map(|n| (n * n / 7) as u8).collect()
 }
 
-/// What C makes of them.
+/// The bytes that the C function returns.
 fn turned() -> Vec<u8> {
     let bytes = bytes().into_iter().zip(0u32..);
     bytes
@@ -246,7 +246,7 @@ macro_rules! handlers {
             use super::*;
 
             pub extern $abi fn turn_slots(_: *mut c_void, slots: *const u64, result: *mut u64) {
-                // SAFETY: that is what the entry hands over.
+                // SAFETY: the entry hands over values of these types.
                 let (slots, result) = unsafe {
                     let slots = std::slice::from_raw_parts(slots, 2 + BYTES / 8);
                     (slots, std::slice::from_raw_parts_mut(result.cast::<u8>(), BYTES))
@@ -325,7 +325,7 @@ fn handlers(abi: Abi) -> [*const c_void; 4] {
     }
 }
 
-/// A thunk that leads to a handler by an entry's code, and what it lies in.
+/// A thunk that leads to a handler by an entry's code, and the memory that it lies in.
 fn thunk(entry: &[u8], abi: Abi, handler: *const c_void) -> [Mmap; 2] {
     let entry = publish(entry).expect("memory");
     let distance = THUNK_SIZE.next_multiple_of(record::SIZE);

@@ -1,4 +1,4 @@
-//! The program's own ways: stages apart, exit codes, messages.
+//! Tests the program itself: separate stages, exit codes, messages.
 #![cfg(target_arch = "x86_64")]
 
 use conformance::cases::FILE;
@@ -75,7 +75,7 @@ fn text_that_the_compiler_has_not_is_a_mismatch_with_declaration_values_and_seed
     emit(dir.path(), &["--declared", "--opt", "O2", "--n", "60"]);
     let file = dir.path().join(FILE);
     let text = std::fs::read_to_string(&file).expect("the case file");
-    // What begins with a `float` begins with an `int` behind the compiler's back.
+    // A structure that begins with a `float` begins with an `int`, behind the compiler's back.
     let changed = text.replace("{ float m", "{ int m");
     assert_ne!(changed, text);
     std::fs::write(&file, changed).expect("the case file");

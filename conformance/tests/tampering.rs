@@ -1,5 +1,5 @@
-//! The C side and the case file are changed behind farcall's back: the comparison must say so. If it did not, its
-//! silence in `compilers.rs` would mean nothing.
+//! Changes the C side or the case file behind farcall's back: the comparison must notice. If it did not, its silence in `compilers.rs`
+//! would mean nothing.
 #![cfg(target_arch = "x86_64")]
 
 use conformance::cases::{Case, Direction, Draw, FILE};
@@ -125,7 +125,7 @@ fn callee_that_changes_control_words_is_reported() {
         ),
     ] {
         let change = format!("PEER->calls++; __asm__ volatile(\"{instructions}\" ::: \"rax\");");
-        // What the patterns are by chance is no change: several cases.
+        // Several cases, as a pattern may equal the original by chance.
         let signatures = [('v', ""), ('v', "i"), ('v', "d"), ('v', "p")];
         let outcome = run_tampered(&signatures, Some(("PEER->calls++;", &change)), None);
         assert_reported(&outcome, Direction::Call, &[name]);

@@ -26,13 +26,13 @@ const REGION: usize = 64 * 1024;
 
 /// Memory for code of one sort.
 pub(crate) struct Arena {
-    /// What each region begins with, for the functions in it to refer to.
+    /// The code that each region begins with. The functions in the region refer to it.
     shared: Option<Code>,
     regions: Vec<Region>,
     /// Ranges of published functions that are gone. No two of them touch.
     /// In order.
     holes: Vec<Range>,
-    /// How many functions are published. There is room for as many further holes: taking one away needs no memory.
+    /// The number of published functions. `holes` has room for as many more, so taking a function away needs no memory.
     live: usize,
 }
 
@@ -50,7 +50,7 @@ struct Region {
     addresses: sys::CodeRange,
     /// Bytes given out so far, a multiple of the arena's alignment.
     used: usize,
-    /// Whether the code that its functions share has yet to be put there: it is, with the first of them.
+    /// Whether the shared code is still missing. It is written with the first function.
     lacks_shared: bool,
 }
 
@@ -66,7 +66,7 @@ impl Range {
         (self.region, self.offset)
     }
 
-    /// The place right behind it.
+    /// The place right behind its end.
     fn end(&self) -> (usize, usize) {
         (self.region, self.offset + self.len)
     }
@@ -89,7 +89,7 @@ unsafe impl Send for Published {}
 unsafe impl Sync for Published {}
 
 impl Published {
-    /// Where its first instruction lies.
+    /// The address of its first instruction.
     pub fn start(&self) -> NonNull<u8> {
         self.start
     }
@@ -105,7 +105,7 @@ impl Drop for Published {
     fn drop(&mut self) {
         let mut lock = lock();
         // Under the lock, as registration is: the unwinder has one of its own, which no fork waits for.
-        // SAFETY: this is the one time, and who drops the last reference no longer runs the code.
+        // SAFETY: a value is dropped once, and whoever drops the last owner no longer runs the code.
         unsafe { self.unwind.unregister() };
         self.home.get(&mut lock).free(self.range);
     }
@@ -137,7 +137,7 @@ pub fn publish(code: &Code) -> Result<Published> {
     publish_as(code, &Label::Common("farcall"))
 }
 
-/// Makes `code` executable, which profilers call by that name.
+/// Makes `code` executable. Profilers show it under the name `label`.
 ///
 /// # Errors
 /// As above.
@@ -181,7 +181,7 @@ impl Arena {
         }
     }
 
-    /// Has all functions share `code`. There are none yet.
+    /// Sets the code that all functions share. There is no function yet.
     pub fn share(&mut self, code: Code) {
         self.shared = Some(code);
     }
@@ -306,7 +306,7 @@ impl Arena {
 }
 
 impl Region {
-    /// Puts code at an offset, behind what is `shared` if that is not there yet; nothing is changed if that fails.
+    /// Puts code at an offset, and `shared` at the start if it is not there yet. After an error nothing has changed.
     fn put(
         &mut self,
         code: &Code,
@@ -321,8 +321,8 @@ impl Region {
         let shared = shared.filter(|_| self.lacks_shared);
         let joined = shared.map(|shared| joined(shared, offset, &bytes));
         let joined = joined.transpose().map_err(|_| io::ErrorKind::OutOfMemory)?;
-        // SAFETY: the range is no code in use: a hole, or the first bytes never given out, and long enough for these; with what is shared,
-        // all that come before are written with them.
+        // SAFETY: no code in use lies in the range, which is long enough: it is a hole, or bytes never given out. Together with the shared
+        // code, all bytes ahead of it are written, too.
         unsafe {
             match &joined {
                 None => self.addresses.write(offset, &bytes)?,
@@ -340,7 +340,7 @@ impl Region {
                     &Label::Common("farcall shared"),
                 )
             };
-            // As long as that does what is told of it.
+            // Never unregistered: the shared code stays as long as its region.
             let _kept = ManuallyDrop::new(unwind);
             self.lacks_shared = false;
         }
@@ -352,7 +352,7 @@ impl Region {
     }
 }
 
-/// What is shared, and `bytes` so many bytes behind its start.
+/// The shared code, with `bytes` placed `offset` bytes behind its start.
 fn joined(shared: &Code, offset: usize, bytes: &[u8]) -> std::result::Result<Vec<u8>, OutOfMemory> {
     let mut all = try_with_capacity(offset + bytes.len())?;
     all.try_extend_from_slice(&sys::with_unwind_data(shared))?;

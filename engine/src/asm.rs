@@ -1,6 +1,6 @@
 //! The directives around a function in assembly: its name, its section, its start and its end.
 //!
-//! `assembly!` says that once for each format of object files. Names are known within the program or the library alone, but for `weak` ones,
+//! `assembly!` spells them out once for each format of object files. Names are known within the program or the library alone, but for `weak` ones,
 //! which other parts of the program may have as well. `framed` functions describe their frames for the unwinder, by lines of
 //! `unwind_line!`; `leaf` functions have none.
 
@@ -65,7 +65,7 @@ macro_rules! assembly {
     };
 }
 
-/// The same, as COFF has it, where only what has a frame is described.
+/// The same for COFF, where only functions with a frame are described.
 #[cfg(windows)]
 #[macro_export]
 #[doc(hidden)]

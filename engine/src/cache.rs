@@ -22,7 +22,7 @@ pub struct Cache<K, V> {
 }
 
 impl<K, V> Cache<K, V> {
-    /// One with nothing in it.
+    /// An empty cache.
     pub const fn new() -> Cache<K, V> {
         Cache {
             known: HashMap::with_hasher(FixedState::with_seed(0)),
@@ -47,9 +47,9 @@ impl<K: Eq + Hash, V> Cache<K, V> {
     }
 
     /// Adds a thing, unless another thread has added it or there is no memory. Returns the thing that is in the cache, or would be, and the
-    /// things that are no longer needed: the given one if another thread was faster and, past the limit, those that nobody uses. That is to be dropped
-    /// behind the lock that guards the cache: no destructor runs under it. Where threads may use things without an owner, it is for
-    /// [`crate::epoch::forget`].
+    /// things that are no longer needed: the given one if another thread was faster and, past the limit, those that nobody uses. Drop those
+    /// after the lock that guards the cache is released: no destructor runs under it. Where threads may use things without an owner, give
+    /// them to [`crate::epoch::forget`].
     pub fn add(&mut self, key: K, value: Shared<V>) -> (Shared<V>, Unused<K, V>) {
         let mut unused = Unused::default();
         if self.known.try_reserve(1).is_err() {
@@ -84,7 +84,7 @@ impl<K: Eq + Hash, V> Cache<K, V> {
     }
 }
 
-/// What a cache has no use for any more.
+/// Things that a cache no longer needs.
 #[derive(Debug)]
 pub struct Unused<K, V> {
     key: Option<K>,
@@ -93,7 +93,7 @@ pub struct Unused<K, V> {
 }
 
 impl<K, V> Unused<K, V> {
-    /// Whether there is nothing that anybody else may have seen.
+    /// Whether no other thread can have seen any of the things.
     pub fn is_empty(&self) -> bool {
         self.things.is_empty()
     }

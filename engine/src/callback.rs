@@ -45,8 +45,8 @@ impl Callback {
     }
 
     /// A function pointer that calls `object_handler` where the signature has code for that and the moment allows it, and else `handler`.
-    /// Both get a context that belongs to the pointer for good: what `make` has made for its first callback. So a thread that comes in
-    /// late finds the same there, whatever has been closed meanwhile; see [`Callback::context`].
+    /// Both get a context that belongs to the pointer for good; `make` makes it for the pointer's first callback. So a thread that comes in
+    /// late finds the same context, whatever was closed meanwhile; see [`Callback::context`].
     ///
     /// # Errors
     /// [`crate::Error::ExecutableMemory`], and what `make` returns.
@@ -88,7 +88,7 @@ impl Callback {
     /// * `handler` may be called with the seat at any time, on any thread. It neither unwinds nor leaves by a jump. It enters the seat
     ///   before it looks at what is owned, and uses that no longer than until it leaves. All callbacks of one signature that are made by
     ///   this have the same handler.
-    /// * `owned` is not null, and good until [`Callback::close`] has its work done.
+    /// * `owned` is not null, and stays valid until the work given to [`Callback::close`] is done.
     pub unsafe fn owning(
         compiled: Shared<Compiled>,
         handler: Handler,
@@ -123,7 +123,7 @@ impl Callback {
         self.seat.code().as_ptr().cast()
     }
 
-    /// What the handlers of one that was made by [`Callback::lasting`] get.
+    /// The context that the handlers get, for a callback made by [`Callback::lasting`].
     pub fn context(&self) -> Option<NonNull<c_void>> {
         self.seat.context()
     }
@@ -145,9 +145,9 @@ impl Drop for Callback {
         let seat = self.seat;
         let is_unused = seat.shut();
         match self.has_owner && !is_unused {
-            // Somebody may be inside, and nothing says when he has left: the thunk is given up.
+            // A thread may be inside, and nothing tells when it leaves: the thunk is given up.
             true => {}
-            // Nobody is inside, or nobody says so.
+            // No thread is inside, or threads do not announce themselves.
             false => seat.put_back(),
         }
     }
@@ -166,7 +166,7 @@ fn take(compiled: &Shared<Compiled>, kind: Kind) -> Result<&'static Seat> {
     })
 }
 
-/// The handler of a thunk that goes to a function by itself.
+/// The handler of a thunk that leads to a function directly. It is never called.
 unsafe extern "C" fn no_handler(_: *mut c_void, _: *const u64) -> u64 {
     0
 }
@@ -179,7 +179,7 @@ fn endpoint(object_handler: Option<ObjectHandler>) -> Endpoint {
     }
 }
 
-/// What a callback enters by that has not been called yet: code, if its signature has some.
+/// The entry of a callback that has not been called yet: code, if its signature has some.
 fn first_entry(compiled: &Compiled, object_handler: Option<ObjectHandler>) -> NonNull<u8> {
     let mut served = compiled.now(Direction::Entry, endpoint(object_handler));
     if served == Served::PlanForGood {
@@ -191,7 +191,7 @@ fn first_entry(compiled: &Compiled, object_handler: Option<ObjectHandler>) -> No
     }
 }
 
-/// What callbacks enter by that follow their plan.
+/// The entry of callbacks that follow their plan.
 fn plan_entry() -> NonNull<u8> {
     let entry: unsafe extern "C" fn() = farcall_interp_slots;
     // SAFETY: no function is at address 0.
@@ -228,7 +228,7 @@ unsafe extern "C-unwind" fn enter(record: *mut Record, image: &mut Image, stack:
     };
     let plan = compiled.plan();
     // SAFETY: `image` and `stack` are those of the call, by the contract of this function. The record's handler is a `Handler` of this
-    // signature, which may be left by unwinding if whoever made the callback permits that; one of a wide result takes one argument
+    // signature, which may be left by unwinding if the contract of the callback's constructor permits that; one of a wide result takes one argument
     // more.
     unsafe {
         interp::enter_slots(plan, image, stack, |slots, result| {
@@ -313,7 +313,7 @@ mod tests {
         let compiled = compile(signature, None).expect("a plan");
         let all_hold = std::sync::Barrier::new(LEVELS);
         let codes = std::sync::Mutex::new(Vec::new());
-        // As a handler does that has interrupted its thread in the midst of this.
+        // Does what a signal handler does that has interrupted its thread in the midst of this.
         let interrupted = || {
             let _level = levels::hold().expect("a level");
             all_hold.wait();
@@ -327,7 +327,7 @@ mod tests {
             all_hold.wait();
         };
         std::thread::scope(|scope| (0..LEVELS).for_each(|_| drop(scope.spawn(interrupted))));
-        // What was given up then is used again.
+        // The thunks given up then are used again.
         let reused = take(&compiled, Kind::Slots).expect("memory for thunks");
         let codes = codes.into_inner().expect("no panic");
         assert!(codes.contains(&reused.code().addr().get()));

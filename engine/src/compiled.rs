@@ -41,7 +41,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// What profilers call it, ahead of the signature.
+    /// The word that profilers show ahead of the signature.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Direction::Call => "farcall call ",
@@ -53,7 +53,7 @@ impl Direction {
 const ENDPOINTS: usize = 3;
 const DIRECTIONS: usize = 2;
 
-/// What calls of C functions on slots go through: code made for the signature, or what does without.
+/// The function that calls of C functions on slots go through: code made for the signature, or a function that follows its plan.
 ///
 /// # Safety
 /// Calling one calls `target`:
@@ -62,7 +62,7 @@ const DIRECTIONS: usize = 2;
 ///   `float` in the low four bytes, a `double` or a pointer in all.
 /// * `result` points to the result's slots; for a `void` result it is not used. A narrow integer fills its slot, extended by its
 ///   sign; a `float` fills its low four bytes and leaves the others as they were.
-/// * `compiled` is what the address is from.
+/// * `compiled` is the signature that the address was taken from.
 pub type SlotsCall = unsafe extern "C-unwind" fn(
     target: *const c_void,
     slots: *const u64,
@@ -73,7 +73,7 @@ pub type SlotsCall = unsafe extern "C-unwind" fn(
 /// What serves a signature at the moment, in one direction and at one endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Served {
-    /// Code that was made for it, valid for as long as what served it.
+    /// Code that was made for it, valid as long as the [`Compiled`] that it is from.
     Code(NonNull<u8>),
     /// Its plan, for the time being.
     Plan,
@@ -84,12 +84,12 @@ pub enum Served {
 /// A place for code that may be made later. Filled once, without waiting for anybody.
 #[derive(Debug, Default)]
 struct Place {
-    /// Null ahead of that.
+    /// Null until then.
     published: AtomicPtr<Published>,
     uses: AtomicU32,
 }
 
-/// Stands in a [`Place`] for code that there will not be.
+/// The mark in a [`Place`] of code that will never be made.
 fn none_for_good() -> *mut Published {
     NonNull::dangling().as_ptr()
 }
@@ -115,7 +115,7 @@ impl Place {
         }
     }
 
-    /// Fills the place, unless another thread has been faster: what it has is as good, and ours is dropped.
+    /// Fills the place, unless another thread has been faster: its code is as good, and ours is dropped.
     ///
     /// Without memory the count begins again: later uses may find some.
     fn fill(&self, published: Made) {
@@ -132,7 +132,7 @@ impl Place {
             Ordering::Relaxed,
         );
         if filled.is_err() && ours != none_for_good() {
-            // SAFETY: it is the box of a moment ago, and nobody has seen it.
+            // SAFETY: `ours` came from a box just now, and no other thread has seen it.
             drop(unsafe { Box::from_raw(ours) });
         }
     }
@@ -156,16 +156,16 @@ pub struct Compiled {
     call: AtomicPtr<c_void>,
     places: [[Place; ENDPOINTS]; DIRECTIONS],
     plan: Plan,
-    /// What was planned, unless it came as a plan.
+    /// The signature, unless this was made from a plan.
     signature: Option<Signature>,
     conversion: Option<Conversion>,
-    /// The thunks of callbacks that it had.
+    /// The thunks of its closed callbacks.
     seats: Seats,
-    /// Once it has callbacks: what was kept before it, see [`Compiled::keep`].
+    /// The signature that was kept before this one, once this one has callbacks; see [`Compiled::keep`].
     kept_before: AtomicPtr<Compiled>,
 }
 
-/// The signature that was kept last. Nobody reads the list but tools that look for memory which nothing leads to.
+/// The signature that was kept last. The list is for leak checkers, which look for memory that no pointer leads to.
 static KEPT: AtomicPtr<Compiled> = AtomicPtr::new(ptr::null_mut());
 
 impl Compiled {
@@ -180,7 +180,7 @@ impl Compiled {
         Ok(compiled)
     }
 
-    /// What has its plan already; no code yet.
+    /// The compiled form of a plan; no code yet.
     pub fn planned(plan: Plan) -> Compiled {
         Compiled {
             call: AtomicPtr::new(first_calls as SlotsCall as *mut c_void),
@@ -215,17 +215,17 @@ impl Compiled {
         &self.seats
     }
 
-    /// What was compiled, unless it came as a plan.
+    /// The signature, unless this was made from a plan.
     pub fn signature(&self) -> Option<&Signature> {
         self.signature.as_ref()
     }
 
-    /// Where its values go.
+    /// Its plan: where its values go.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
 
-    /// What calls on slots go through at the moment.
+    /// The function that calls on slots go through at the moment.
     #[inline(always)]
     pub fn call(&self) -> SlotsCall {
         let call = self.call.load(Ordering::Acquire);
@@ -252,7 +252,7 @@ impl Compiled {
         // Code is made with memory from the allocator, and under the lock. A handler may have interrupted either.
         match sys::may_be_in_signal_handler() {
             true => Served::Plan,
-            // A call that this is the beginning of finds errno as its caller set it.
+            // This may be the beginning of a call, which must find errno as its caller set it.
             false => {
                 let cancelling = sys::hold_cancelling();
                 let served = sys::keeping_errno(|| self.serve_with_code(direction, endpoint));
@@ -325,7 +325,7 @@ impl Compiled {
     }
 }
 
-/// What calls on slots go through until there is code.
+/// The function that calls on slots go through until there is code.
 unsafe extern "C-unwind" fn first_calls(
     target: *const c_void,
     slots: *const u64,
@@ -360,7 +360,7 @@ unsafe extern "C-unwind" fn follow_plan(
     unsafe { interp::call_slots((*compiled).plan(), target, slots, result) }
 }
 
-/// What tells one compiled signature of this process's convention from another.
+/// The key that tells one compiled signature of this process's convention from another.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Key {
     signature: Signature,
@@ -369,8 +369,8 @@ struct Key {
 
 static CACHE: Cached<Cache<Key, Compiled>> = Cached::new(Cache::new());
 
-/// The compiled form of what has been planned under this process's own convention, shared with nobody: for whoever keeps what is compiled by
-/// a key of his own, and makes no callbacks of it. No signal is blocked meanwhile.
+/// The compiled form of a plan under this process's own convention, which is not shared through the cache: for callers that keep it under a
+/// key of their own and make no callbacks of it. No signal is blocked meanwhile.
 ///
 /// # Errors
 /// [`OutOfMemory`].
@@ -414,7 +414,7 @@ pub fn compile(signature: Signature, conversion: Option<Conversion>) -> Result<S
     let (compiled, unused) = CACHE.get(&mut held).add(key, compiled);
     drop(held);
     drop(mask);
-    // Nobody has a reference to these, so nobody calls through them; and those with callbacks are among them never.
+    // No thread has a reference to these, so none calls through them. Signatures with callbacks are never among them.
     drop(unused);
     Ok(compiled)
 }
@@ -435,7 +435,7 @@ mod tests {
             if kept == wanted {
                 return true;
             }
-            // SAFETY: what is kept stays for as long as the process.
+            // SAFETY: kept signatures stay for as long as the process.
             kept = unsafe { (*kept).kept_before.load(Ordering::Acquire) };
         }
         false

@@ -55,7 +55,7 @@ pub enum Error {
     /// A library that has been closed.
     #[error("{what} is closed")]
     Closed {
-        /// What it was.
+        /// The library's name.
         what: String,
     },
     /// A name with a NUL byte inside.

@@ -5,11 +5,11 @@
 use farcall_arch::Plan;
 use farcall_arch::abi::{Extend, Move, Place};
 
-/// What some code is.
+/// The description of a piece of code.
 pub(crate) enum Label<'a> {
-    /// Made for a signature. The words say what it does.
+    /// Code made for a signature. The words say what it does.
     Made(&'static str, &'a Plan),
-    /// The same for all signatures.
+    /// Code that is the same for all signatures.
     Common(&'static str),
 }
 
@@ -30,7 +30,7 @@ impl Name {
         }
     }
 
-    /// What was written.
+    /// The bytes written so far.
     pub fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
     }
@@ -39,7 +39,7 @@ impl Name {
     #[inline(never)]
     pub fn push(&mut self, text: &str) {
         let len = text.len().min(Name::MOST - self.len);
-        // SAFETY: the buffer has room for so many, and text is none of it.
+        // SAFETY: the buffer has room for `len` more bytes, and `text` does not lie in it.
         unsafe {
             let to = self.bytes.as_mut_ptr().add(self.len);
             to.copy_from_nonoverlapping(text.as_ptr(), len);

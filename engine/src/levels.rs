@@ -1,10 +1,10 @@
-//! Locks for what is too frequent to block signals for.
+//! Locks for work that is too frequent to block signals for.
 //!
-//! The levels are a few, and what they guard exists once for each. A signal handler that interrupts a thread which holds one takes another, and
-//! so does a thread that finds one taken. Who holds one does not wait for another, and does without. So nobody waits for a thread that it has
-//! interrupted itself, that waits for it, or that has jumped away.
+//! There are a few levels, and each guards data of its own. A signal handler that interrupts the holder of one level takes another, and so
+//! does a thread that finds a level taken. A thread that holds one never waits for another; it does without. So no thread waits for one
+//! that it has interrupted itself, that waits for it, or that has jumped away.
 //!
-//! Beside them is one for what exists once, the cache. Who cannot get it does without.
+//! One more lock guards the cache, which exists once. A thread that cannot get it does without the cache.
 
 use crate::thread::this_thread;
 use std::cell::UnsafeCell;
@@ -12,18 +12,18 @@ use std::hint;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-/// How many there are: so many signal handlers may interrupt each other.
+/// The number of levels, and of signal handlers that may interrupt each other.
 pub(crate) const LEVELS: usize = 3;
 
-/// The lock that is no level.
+/// The index of the cache's lock, behind the levels.
 const CACHE: usize = LEVELS;
 
 const LOCKS: usize = LEVELS + 1;
 
-/// The threads that hold them, as [`this_thread`] names them; 0 for none.
+/// The threads that hold the locks, as [`this_thread`] names them; 0 for none.
 static HOLDERS: [AtomicUsize; LOCKS] = [const { AtomicUsize::new(0) }; LOCKS];
 
-/// Which of them are held by a thread that is forking in a signal handler: it gives them back some time after its fork, and not before.
+/// Which locks are held by a thread that is forking in a signal handler. It gives them back some time after its fork, not before.
 static INTERRUPTED: [AtomicBool; LOCKS] = [const { AtomicBool::new(false) }; LOCKS];
 
 /// The holder of what another thread held, in a child of `fork()` where that thread is not. What it guards may be half done, for good.
@@ -34,7 +34,7 @@ const GONE: usize = usize::MAX;
 pub(crate) struct Level(usize);
 
 impl Level {
-    /// Which it is.
+    /// The level's number.
     pub fn index(&self) -> usize {
         self.0
     }
@@ -46,13 +46,13 @@ impl Drop for Level {
     }
 }
 
-/// What became of an attempt.
+/// Tries to take a lock that is free. The error is its holder.
 fn try_hold(holder: &AtomicUsize, me: usize) -> Result<usize, usize> {
     holder.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed)
 }
 
-/// Takes a level that is free, and waits for one if this thread holds none. `None` if it does: it would wait for threads that may wait for it,
-/// each in a handler that has interrupted it. `None` also if nobody is left who could give one back.
+/// Takes a level that is free, and waits for one if this thread holds none. `None` if it holds one: it would wait for threads that may wait
+/// for it, each in a handler that has interrupted it. `None` also if no thread is left that could give one back.
 #[inline]
 pub(crate) fn hold() -> Option<Level> {
     let me = this_thread();
@@ -120,7 +120,7 @@ impl<T> Cached<T> {
     }
 }
 
-/// How often another thread is given the processor before it counts as one that has jumped away.
+/// The number of times that another thread is given the processor before its lock counts as lost by a jump.
 const PATIENCE: usize = 10_000;
 
 /// Takes the cache's lock. `None` if this thread holds it already, or another one has for long.
@@ -137,7 +137,7 @@ pub(crate) fn hold_cache() -> Option<CacheHeld> {
     None
 }
 
-/// What became of each lock ahead of a fork.
+/// The state of a lock across a fork.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Across {
     /// Taken for the fork.
@@ -148,12 +148,12 @@ enum Across {
     Others,
 }
 
-/// Those locks across a fork.
+/// The states of all these locks across a fork.
 #[derive(Debug)]
 pub(crate) struct AcrossFork([Across; LOCKS]);
 
-/// Takes all of these locks ahead of a fork, but for those that this thread holds itself, and those of other threads that are forking in a signal
-/// handler, too, and may wait for this one, or that have jumped away.
+/// Takes all these locks ahead of a fork. It leaves out those that this thread holds itself, and those of other threads that have jumped
+/// away, or are forking in a signal handler, too, and may wait for this one.
 pub(crate) fn hold_all() -> AcrossFork {
     let me = this_thread();
     for (holder, interrupted) in HOLDERS.iter().zip(&INTERRUPTED) {
@@ -208,7 +208,7 @@ mod tests {
         0
     }
 
-    /// Makes and closes callbacks, more than one has to rest for.
+    /// Makes and closes more callbacks than a closed thunk rests for.
     fn work(number: usize) -> bool {
         (0..3 * crate::thunk::REST).all(|_| {
             let signature = Signature::new(Type::F32, vec![Type::I64; number]);

@@ -1,5 +1,5 @@
-//! The run side of farcall, without a face: executable memory, thunks, plans that are followed without code, and what keeps all of
-//! that alive.
+//! The run side of farcall, without a public interface: executable memory, thunks, plans that are followed without code, and what keeps all
+//! of that alive.
 //!
 //! ```text
 //! Signature ──plan──► Compiled ──serve──► code, published in an arena       compiled.rs, policy.rs, arena.rs
@@ -7,8 +7,7 @@
 //!                         └──► Callback: a thunk, its record, its entry      callback.rs, thunk/, record.rs
 //! ```
 //!
-//! Whoever uses this brings what a user holds: the Rust crate, libffi's C interface, and MicroPython's module do. None of this is a
-//! promise to anybody else.
+//! The Rust crate, libffi's C interface and MicroPython's module build their own interfaces on this. It promises nothing to anybody else.
 
 #[macro_use]
 mod asm;

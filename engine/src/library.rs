@@ -10,16 +10,16 @@ use std::ffi::{OsStr, c_void};
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What the loader has opened, which goes when nobody is inside any more.
+/// A library that the loader has opened. It is unloaded when no thread is inside any more.
 #[derive(Debug)]
 struct Loaded {
     waiting: Waiting,
     library: sys::LoadedLibrary,
-    /// Whether it goes only once no registered thread is inside foreign code, either.
+    /// Whether it also waits until no registered thread is inside foreign code.
     waits_for_all: bool,
 }
 
-// SAFETY: a shared reference leads to the loader's functions, which any thread may call; what waits is its owner's alone.
+// SAFETY: a shared reference leads only to the loader's functions, which any thread may call; the other fields are reached by the owner alone.
 unsafe impl Sync for Loaded {}
 
 impl Work for Loaded {
@@ -42,7 +42,7 @@ impl Work for Loaded {
 pub struct Library {
     name: Cow<'static, str>,
     is_open: AtomicBool,
-    /// Whoever closes the library takes this, and nobody else does. Who is inside may look at it for as long as it is open.
+    /// The thread that closes the library takes this, and no other. A thread inside may look at it as long as the library is open.
     loaded: ManuallyDrop<Box<Loaded>>,
     handle: usize,
 }
@@ -66,7 +66,7 @@ impl Library {
                 name: try_lossy(name)?,
             });
         }
-        // What an embedder closed while in use may have come free by now.
+        // Libraries that an embedder closed while in use may be free by now.
         epoch::reap();
         let flags = flags.unwrap_or(sys::DEFAULT_OPEN_FLAGS);
         // SAFETY: the library's initialisers and finalisers are sound to run, by the contract of this function.
@@ -98,7 +98,7 @@ impl Library {
         })
     }
 
-    /// What it was opened as.
+    /// The name that it was opened by.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -108,14 +108,14 @@ impl Library {
         self.handle as *mut c_void
     }
 
-    /// What a thread is inside of that calls a function of it.
+    /// The thing that a thread is inside of while it calls a function of this library.
     #[inline(always)]
     pub fn thing(&self) -> Thing {
         Thing::called(self)
     }
 
     /// Whether it has not been closed. A thread that asks this after it has entered the library's [`thing`](Library::thing) may use it
-    /// until it leaves. It asks again then: whoever finds it closed calls [`epoch::settle`].
+    /// until it leaves. After leaving it asks again, and calls [`epoch::settle`] if the library is closed.
     #[inline(always)]
     pub fn is_open(&self) -> bool {
         self.is_open.load(Ordering::Acquire)
@@ -129,7 +129,7 @@ impl Library {
         expect_no_nul(name)?;
         let place = Place::uninit();
         let inside = Inside::enter(self.thing(), &place);
-        // Looked at only now: what is open stays until this thread has left.
+        // Checked only after entering: a library that is open now stays until this thread has left.
         let found = self.is_open().then(|| self.look_up(name));
         inside.leave();
         if !self.is_open() {
@@ -142,7 +142,7 @@ impl Library {
         })
     }
 
-    /// [`Library::symbol`] for an embedder who says himself which libraries are open. The thread need not be known.
+    /// [`Library::symbol`] for an embedder that keeps track of open libraries itself. The thread need not be known.
     ///
     /// # Errors
     /// [`Error::Symbol`] and [`Error::NulInName`], as there.
@@ -154,7 +154,7 @@ impl Library {
         self.look_up(name)
     }
 
-    /// What the loader says, of a library that stays open meanwhile.
+    /// Asks the loader for a symbol. The library stays open meanwhile.
     fn look_up(&self, name: &str) -> Result<*mut c_void> {
         let text = match self.loaded.library.symbol(name) {
             Ok(address) if address.is_null() => try_string("its address is NULL")?,
@@ -188,11 +188,11 @@ impl Library {
         }
     }
 
-    /// Has everybody find it closed. The first to do so gets what is to be unloaded.
+    /// Marks it as closed. The first caller gets the library to unload.
     fn shut(&self) -> Option<Box<Loaded>> {
         let was_open = self.is_open.swap(false, Ordering::AcqRel);
-        // SAFETY: this happens once, and nobody drops the original. Threads that are inside look at it until they leave, which whoever
-        // calls this waits for before it drops the copy.
+        // SAFETY: this happens once, and nobody drops the original. Threads that are inside look at it until they leave; the caller of this
+        // waits for that before it drops the copy.
         was_open.then(|| unsafe { std::ptr::read(&*self.loaded) })
     }
 }
@@ -208,7 +208,7 @@ fn expect_no_nul(name: &str) -> Result<()> {
 
 impl Drop for Library {
     fn drop(&mut self) {
-        // Nobody has a reference any more, so nobody is inside.
+        // No reference is left, so no thread is inside.
         drop(self.shut());
     }
 }

@@ -1,8 +1,7 @@
 //! The one lock of the process, as a token that is passed.
 //!
-//! Whatever changes rarely (code memory, thunks, the cache, the list of threads) belongs to the file that it is about, as a
-//! [`Guarded`] static. Nobody gets at it without a [`Held`], and there is one only while its thread holds the lock. No call of a C
-//! function and no callback takes it.
+//! Data that changes rarely (code memory, thunks, the cache, the list of threads) belongs to the file that it is about, as a [`Guarded`]
+//! static. It is reached only with a [`Held`], which exists only while its thread holds the lock. No call of a C function and no callback takes it.
 //!
 //! Nothing foreign runs while it is held, destructors of users' values included. So `fork()` can wait for it: the child then
 //! finds everything whole. No signal handler runs either on the thread that holds it, so a handler may take it.
@@ -53,7 +52,7 @@ impl<T> Guarded<T> {
 /// The lock, held for as long as this lives. It must be gone before foreign code runs.
 pub(crate) struct Lock {
     held: Held,
-    // Given back in this order.
+    // The fields are dropped in this order.
     _guard: MutexGuard<'static, ()>,
     _mask: sys::SignalMask,
 }
@@ -98,7 +97,7 @@ pub fn exclusively<T>(work: impl FnOnce() -> T) -> T {
 /// Whether the fork hooks are in place.
 static IS_WATCHING: AtomicBool = AtomicBool::new(false);
 
-/// Has the fork hooks in place as soon as the program or the library is loaded. A fork that has begun without them may copy the
+/// Puts the fork hooks in place as soon as the program or the library is loaded. A fork that has begun without them may copy the
 /// process at any later moment, with the lock in another thread's hands.
 #[cfg(unix)]
 #[used]
@@ -108,8 +107,8 @@ static IS_WATCHING: AtomicBool = AtomicBool::new(false);
     unsafe(link_section = "__DATA,__mod_init_func,mod_init_funcs")
 )]
 static AT_START: extern "C" fn() = {
-    // Where programs have what runs once, as they start: a page that is there already. And no variable is read that nobody has written,
-    // which would have the system find a page for it twice.
+    // In the section of code that runs once, as programs start: its page is in memory already. And this reads no variable that was never
+    // written, for which the system would have to find a page twice.
     #[cfg_attr(target_os = "linux", unsafe(link_section = ".text.startup"))]
     extern "C" fn watch() {
         put_hooks_in_place();
@@ -125,7 +124,7 @@ static AT_START: extern "C" fn() = {
 fn watch_forks() {
     if !IS_WATCHING.load(Ordering::Acquire) {
         put_hooks_in_place();
-        // Whoever links this has the hooks linked, too.
+        // This reference makes linkers keep the hooks.
         #[cfg(unix)]
         std::hint::black_box(&AT_START);
     }
@@ -156,13 +155,13 @@ static ACROSS_FORK: Guarded<AcrossFork> = Guarded::new(AcrossFork {
     depth: 0,
 });
 
-/// The thread that is forking, as the address of something that it has of its own; 0 if none is.
+/// The thread that is forking, as [`this_thread`] names it; 0 if none is.
 static FORKING: AtomicUsize = AtomicUsize::new(0);
 
 /// How many forks lie between this process and the one that first took the lock.
 static GENERATION: AtomicUsize = AtomicUsize::new(0);
 
-/// A number that is another one in a child of `fork()`, where all other threads are gone.
+/// A number that differs in a child of `fork()`, where all other threads are gone.
 pub(crate) fn generation() -> usize {
     GENERATION.load(Ordering::Relaxed)
 }

@@ -25,7 +25,7 @@ pub enum Conversion {
 }
 
 impl Conversion {
-    /// The same once more.
+    /// A copy.
     ///
     /// # Errors
     /// [`OutOfMemory`].
@@ -61,17 +61,17 @@ static INTERPRETER: AtomicPtr<Interpreter> = AtomicPtr::new(ptr::null_mut());
 /// lock, which forks wait for, and never freed.
 static SHARED: AtomicPtr<SharedOffsets> = AtomicPtr::new(ptr::null_mut());
 
-/// What tells the interpreter's model once code is to be made for its objects: a [`Describe`]. Null if nothing does, and once it has.
+/// The [`Describe`] that tells the interpreter's model when code is first made for its objects. Null if there is none, and after it has been called.
 static DESCRIBE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
-/// Calls [`set_object_model`], unless there is no model. False if there was no memory for that, and it is to be asked again.
+/// Calls [`set_object_model`], unless there is no model. False if there was no memory for that; it is called again then.
 ///
 /// # Safety
 /// * It is called as [`describe_objects_by`] says.
 pub type Describe = unsafe extern "C" fn() -> bool;
 
-/// Has the model told when it is wanted first: by a thread that makes the first code for objects, or that calls [`describe_objects`]. In a
-/// short script nobody wants it.
+/// Sets the function that tells the model when it is first needed: when a thread makes the first code for objects, or calls
+/// [`describe_objects`]. Short scripts never need it.
 ///
 /// # Safety
 /// * `describe` may be called by any thread that calls a function of the interpreter's, at any time, with signals blocked; by several
@@ -82,7 +82,7 @@ pub unsafe fn describe_objects_by(describe: Describe) {
     }
 }
 
-/// Has the model told now, for those whose code may be made by threads that the interpreter does not know.
+/// Calls the [`Describe`] now, for embedders whose code may be made by threads that the interpreter does not know.
 ///
 /// # Errors
 /// [`OutOfMemory`].
@@ -108,7 +108,7 @@ fn interpreter() -> Result<Option<&'static Interpreter>, OutOfMemory> {
     Ok(known_interpreter())
 }
 
-/// What was refused once is refused later, and trying again would take addresses each time.
+/// Whether the system has refused memory for this code. It would refuse again, and each attempt would take addresses.
 static IS_REFUSED: AtomicBool = AtomicBool::new(false);
 
 /// Tells how the interpreter lays out its objects, once. Later calls change nothing. As long as nothing is told, every call goes through
@@ -130,14 +130,14 @@ pub unsafe fn set_object_model(model: ObjectModel) -> Result<(), OutOfMemory> {
     let (success, failure) = (Ordering::AcqRel, Ordering::Relaxed);
     let set = INTERPRETER.compare_exchange(ptr::null_mut(), ours, success, failure);
     if set.is_err() {
-        // SAFETY: it is the box of a moment ago, and nobody has seen it.
+        // SAFETY: `ours` came from a box just now, and no other thread has seen it.
         drop(unsafe { Box::from_raw(ours) });
     }
     Ok(())
 }
 
 impl Interpreter {
-    /// Where the code begins that all functions share, made now if this is the first; `None` where there is no emitter.
+    /// The offsets of the code that all functions share, made now if this is the first; `None` where there is no emitter.
     fn shared(&self) -> Result<Option<&'static SharedOffsets>, OutOfMemory> {
         // SAFETY: nothing but leaked boxes is stored there.
         let known = || unsafe { SHARED.load(Ordering::Acquire).as_ref() };

@@ -3,21 +3,21 @@
 //! Code costs some thirteen microseconds, nearly all of them the system's, for its work on pages; the first in a process fifty, as nothing
 //! that makes it has run yet. A call that follows a plan takes 15 nanoseconds more than one through code where there are no arguments, 26
 //! with two and 55 with eight; a callback 19, 37 and 55. So the first uses follow the plan. Code is made when they have cost about as much
-//! more as it costs: whenever a signature falls out of use, it has then cost at most about twice what it had to.
+//! more as it costs: whenever a signature falls out of use, it has cost at most about twice the least that was possible.
 //!
-//! An interpreter's scripts are mostly short, each a process of its own, and following plans they take no longer than with libffi. They do
+//! An interpreter's scripts are mostly short, each a process of its own, and with plans they take no longer than with libffi. They go
 //! without code for longer: a thousand calls of a few arguments do not pay for the first code of a process.
 
 use crate::sys;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
-/// What uses of a signature, in one direction, may count together before there is code.
+/// The sum of the weights of a signature's uses, in one direction, from which on it gets code.
 const BUDGET: u32 = 1024;
 
-/// What a use counts: ten microseconds are spent in steps of forty nanoseconds.
+/// The weight of a use: ten microseconds are spent in steps of forty nanoseconds.
 const USE: u32 = 4;
 
-/// The same by an interpreter's objects: by how many slots its arguments take, as what it costs to do without code grows with them.
+/// The weight of a use. For an interpreter's objects it depends on the slots of the arguments, as the cost of doing without code grows with them.
 #[inline]
 fn weight(by_objects: bool, arg_slots: u32) -> u32 {
     match by_objects {
@@ -26,7 +26,7 @@ fn weight(by_objects: bool, arg_slots: u32) -> u32 {
     }
 }
 
-/// The budget, once somebody has counted; 0 ahead of that.
+/// The budget, once a use has been counted; 0 until then.
 static KNOWN_BUDGET: AtomicU32 = AtomicU32::new(0);
 
 /// Counts a use; whether it is time for code.
@@ -48,7 +48,7 @@ fn find_budget() -> u32 {
     budget
 }
 
-/// When signatures get code, as the environment has it.
+/// When signatures get code, as the environment says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Wish {
@@ -88,7 +88,7 @@ fn budget() -> u32 {
     }
 }
 
-/// How many uses follow the plan, other than by an interpreter's objects.
+/// The number of uses that follow the plan, other than those with an interpreter's objects.
 pub fn uses_without_code() -> u32 {
     budget() / USE
 }

@@ -5,14 +5,14 @@ use std::ffi::c_void;
 use std::mem::offset_of;
 use std::ptr::NonNull;
 
-/// What a callback's entry calls: the context and a slot for each argument. The result's slot comes back.
+/// The function that a callback's entry calls, with the context and a slot for each argument. It returns the result's slot.
 ///
 /// The handler of a signature whose result takes more than one slot is called with a third argument, the address for that, at a
 /// multiple of 16.
 pub type Handler = unsafe extern "C" fn(context: *mut c_void, slots: *const u64) -> u64;
 
-/// What an entry on an interpreter's objects calls: the context and an object for each argument, or its slot where an object needs memory. The
-/// result's slot comes back.
+/// The function that an entry on an interpreter's objects calls, with the context and an object for each argument, or the argument's slot
+/// where an object needs memory. It returns the result's slot.
 pub type ObjectHandler =
     unsafe extern "C" fn(context: *mut c_void, objects: *mut *mut c_void) -> u64;
 
@@ -25,7 +25,7 @@ pub(crate) struct Record {
     pub handler: Handler,
     /// Entries on objects call it; `None` where the signature has no such entry.
     pub object_handler: Option<ObjectHandler>,
-    /// What the callback is of: a [`crate::Compiled`], for the entry that follows its plan.
+    /// The callback's signature, a [`crate::Compiled`], for the entry that follows its plan.
     pub compiled: *const c_void,
 }
 

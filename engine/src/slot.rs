@@ -5,7 +5,7 @@ use std::ffi::c_void;
 
 /// Reads a C object into a slot. Its address need not be aligned.
 ///
-/// An integer fills the slot, extended by its sign; a `float` lies in the low four bytes. What is no scalar reads as 0.
+/// An integer fills the slot, extended by its sign; a `float` lies in the low four bytes. A type that is no scalar reads as 0.
 ///
 /// # Safety
 /// * `address` points to an object of the type that may be read.

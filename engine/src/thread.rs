@@ -1,6 +1,6 @@
 //! Identifies the calling thread.
 
-/// Tells running threads apart: the address of something that each has of its own.
+/// A number that tells running threads apart: the address of a thread-local value.
 pub(crate) fn this_thread() -> usize {
     thread_local!(static OWN: u8 = const { 0 });
     OWN.with(|own| &raw const *own as usize)

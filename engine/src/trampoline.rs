@@ -1,4 +1,4 @@
-//! Trampolines as functions of their own, for callers that have room for an address and no more.
+//! Trampolines as functions of their own, for callers that have room for an address only.
 //!
 //! Without code for a signature, such a function is a thunk whose record leads to the signature. Callers cannot tell the two apart.
 
@@ -11,7 +11,7 @@ use std::ffi::c_void;
 use std::io;
 use std::ptr::NonNull;
 
-/// A function that calls C functions of one signature: a [`crate::SlotsCall`] that need not be told of the signature.
+/// A function that calls C functions of one signature: a [`crate::SlotsCall`] that does not need its last argument.
 #[derive(Debug)]
 pub struct Trampoline {
     start: NonNull<u8>,
@@ -20,7 +20,7 @@ pub struct Trampoline {
     _compiled: Shared<Compiled>,
 }
 
-// SAFETY: `start` is the address of code that is only ever executed; a pair is used by whoever owns it.
+// SAFETY: `start` is the address of code that is only ever executed; only its owner uses a pair.
 unsafe impl Send for Trampoline {}
 // SAFETY: as above.
 unsafe impl Sync for Trampoline {}

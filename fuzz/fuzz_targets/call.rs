@@ -1,4 +1,4 @@
-//! Any bytes: a signature with values, and a call that notes where they arrive.
+//! Reads any bytes as a signature with values, and checks where a call passes these.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any string: an error, or plans and code for every calling convention.
+//! Reads any string as a signature: an error, or plans and code for every calling convention.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any text: an error that names its place, or C declarations whose layouts and plans make sense.
+//! Reads any text as C: an error that names its place, or declarations whose layouts and plans make sense.
 
 #![no_main]
 

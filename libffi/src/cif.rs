@@ -53,8 +53,8 @@ impl Cif {
         }
     }
 
-    /// How many of the arguments are named, if it was prepared as variadic, as far as what is left of the token tells. Wherever it
-    /// matters, a call that is taken for variadic suits other functions too.
+    /// The number of named arguments, if the cif was prepared as variadic and the rest of the token still says so. Where this matters, a
+    /// call that is made as variadic suits other functions too.
     fn fixed(&self) -> Option<u32> {
         match intern::meaning(self.token) {
             Meaning::Entry(entry) if entry.count() == self.nargs as usize => entry.told().fixed,
@@ -63,7 +63,7 @@ impl Cif {
         }
     }
 
-    /// What it takes to follow a signature that is not remembered, or whose token is not what was left there: its types say it.
+    /// The description of a signature by its types, to follow one that is not remembered, or whose token was overwritten.
     ///
     /// # Errors
     /// [`BadType`]: it was never prepared, or its types are no longer what they were.
@@ -77,7 +77,7 @@ impl Cif {
         unsafe { shape::told(self.abi, self.rtype, self.args(), self.fixed()) }
     }
 
-    /// The signature's entry, if it is remembered. Where the token is not what was left there, the signature is looked up anew, by the types.
+    /// The signature's entry, if it is remembered. Where the token was overwritten, the signature is looked up anew, by its types.
     ///
     /// # Errors
     /// As for [`Cif::told`].
@@ -148,7 +148,7 @@ unsafe fn known_short(
     intern::search_short(key)
 }
 
-/// Prepares a cif of any other signature. It takes what its caller took, so that the caller can end in a jump to it.
+/// Prepares a cif of any other signature. It takes its caller's parameters, so that the caller can end in a jump to it.
 ///
 /// # Safety
 /// * Those of [`prepare`].

@@ -1,11 +1,11 @@
 //! Closures: function pointers with data.
 //!
 //! A closure's last four words are its `Record`: the code to enter by, and what that needs. A function pointer is a
-//! thunk, which knows the record's place and jumps to the entry named there. So preparing a closure makes no code;
-//! it may be prepared again, and what a program reads or writes in it is what is used.
+//! thunk, which knows the record's place and jumps to the entry named there. So preparing a closure makes no code; it may be prepared
+//! again, and calls use the words that a program reads or writes there.
 //!
 //! The thunks are part of this library ([`farcall_engine::pool`]), and each has a cell of memory at a fixed distance, which is
-//! what [`ffi_closure_alloc`] gives out. A closure larger than a cell lies elsewhere, and its cell holds no more than the way there.
+//! what [`ffi_closure_alloc`] gives out. A closure larger than a cell lies elsewhere, and its cell only leads there.
 
 use crate::cif::{Cif, Status};
 use crate::code;
@@ -26,10 +26,10 @@ const TRAMPOLINE: usize = 32;
 #[cfg(target_arch = "aarch64")]
 const TRAMPOLINE: usize = 24;
 
-/// What is written to a closure that is its own function: a thunk that finds its record at the closure's end.
+/// The thunk that is written to a closure in executable memory. It finds its record at the closure's end.
 #[cfg(target_arch = "x86_64")]
 const IN_PLACE: [u8; thunk::x64::SIZE] = thunk::x64::thunk(RECORD as i32);
-/// What is written to a closure that is its own function: a thunk that finds its record at the closure's end.
+/// The thunk that is written to a closure in executable memory. It finds its record at the closure's end.
 #[cfg(target_arch = "aarch64")]
 const IN_PLACE: [u8; thunk::a64::SIZE] = thunk::a64::thunk(RECORD as u32);
 
@@ -38,7 +38,7 @@ const IN_PLACE: [u8; thunk::a64::SIZE] = thunk::a64::thunk(RECORD as u32);
 #[repr(C)]
 pub struct Closure {
     code: [u8; TRAMPOLINE - 8],
-    /// What leads to the closure's function.
+    /// The record, which leads to the closure's function.
     pub record: Record,
 }
 
@@ -49,11 +49,11 @@ const _: () = {
     assert!(IN_PLACE.len() <= RECORD);
 };
 
-/// What lies before a closure that is larger than a cell.
+/// The header of a closure that is larger than a cell.
 #[repr(C, align(16))]
 struct Header {
     pair: Pair,
-    /// The size of the closure and this.
+    /// The size of this header and the closure, in bytes.
     size: usize,
 }
 
@@ -128,7 +128,7 @@ pub unsafe extern "C" fn ffi_closure_free(closure: *mut c_void) {
     if pool::put_back_cell(closure) {
         return;
     }
-    // SAFETY: what is no cell was allocated behind a header.
+    // SAFETY: `closure` is from `ffi_closure_alloc` and in no cell, so it was allocated behind a header.
     unsafe {
         let start = closure.as_ptr().sub(size_of::<Header>());
         let Header { pair, size } = start.cast::<Header>().read();
@@ -139,7 +139,7 @@ pub unsafe extern "C" fn ffi_closure_free(closure: *mut c_void) {
     }
 }
 
-/// Has the function pointer of a closure call `fun`.
+/// Makes the function pointer of a closure call `fun`.
 ///
 /// # Safety
 /// * `closure` is from [`ffi_closure_alloc`], with `code` the pointer that came with it; or it is any memory, and `code` the address
@@ -176,8 +176,8 @@ pub unsafe extern "C" fn ffi_prep_closure_loc(
     Status::Ok
 }
 
-/// Whether to write code to a closure. Memory of the program's own may be executed, where it is or wherever else it is mapped. In a cell nobody looks at
-/// it, and where writing it costs nothing, it is not worth finding out.
+/// Whether to write code to a closure. A program's own memory may be executed, at this address or wherever else it is mapped. In a cell the
+/// code is never used; where writing it costs nothing, that is not checked.
 fn is_worth_code(closure: *mut Closure) -> bool {
     cfg!(target_arch = "x86_64") || !entry::is_cell(closure.cast())
 }
@@ -252,7 +252,7 @@ pub unsafe extern "C" fn ffi_prep_go_closure(
     // SAFETY: `cif` points to a prepared cif, by the contract of this function.
     let tramp = match unsafe { (*cif).abi } {
         number if shape::convention(number).is_none() => return Status::BadAbi,
-        // No register leads to the closure where the one for that is the system's.
+        // Where the system owns the register of the static chain, no register can lead to the closure.
         _ if !HAS_STATIC_CHAIN => return Status::BadAbi,
         #[cfg(all(target_arch = "x86_64", unix))]
         shape::abi::WIN64 | shape::abi::GNUW64 => {

@@ -11,7 +11,7 @@ use std::ffi::c_void;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr::NonNull;
 
-/// What an entry's functions are called through at first, until there is code for them.
+/// The function that an entry's functions are called through until there is code for them.
 pub const FIRST_CALLS: Call = first_calls;
 
 unsafe extern "C-unwind" fn first_calls(
@@ -57,7 +57,7 @@ pub fn compile_call(entry: &Entry) {
     }
 }
 
-/// What functions of a signature are called through from now on; `None` if that is open still.
+/// The function that a signature's functions are called through from now on; `None` if that is still undecided.
 fn served_call(entry: &Entry) -> Option<Call> {
     let detail = entry.detail()?;
     if !detail.is_dense {
@@ -73,10 +73,10 @@ fn served_call(entry: &Entry) -> Option<Call> {
     }
 }
 
-/// Apart from those who call, whose frames exceptions cross: what catches a fault has a personality routine.
+/// Makes the code. It is apart from its callers, whose frames exceptions cross: a function that catches a fault has a personality routine.
 #[inline(never)]
 fn served(detail: &Detail, direction: Direction) -> Served {
-    // A fault of ours must not unwind through C.
+    // A panic of ours must not unwind through C.
     let compiled = &detail.compiled;
     let ask = || compiled.serve_with_code(direction, Endpoint::Pointers);
     let ask = AssertUnwindSafe(ask);
@@ -109,8 +109,8 @@ unsafe extern "C-unwind" fn call_win64(
     }
 }
 
-/// What a closure of a signature enters by that is being prepared: code, or `follows_plan` if there is none yet or can be none. With
-/// `may_change`, that can be replaced later; otherwise code is made now.
+/// The entry of a closure that is being prepared: code, or `follows_plan` if there is none yet or can be none. With `may_change`, the entry
+/// can be replaced later; otherwise code is made now.
 pub fn closure_entry(
     entry: &Entry,
     follows_plan: *const c_void,
@@ -127,7 +127,7 @@ pub fn closure_entry(
     served_closure(entry, follows_plan).unwrap_or(follows_plan)
 }
 
-/// Counts a closure that has followed its signature, and says what it is to enter by from now on, if that is something else.
+/// Counts a closure's call that has followed its plan, and returns the closure's new entry, if it gets another.
 pub fn closure_entry_now(entry: &Entry, follows_plan: *const c_void) -> Option<*const c_void> {
     let mut now = entry.closure();
     if now.is_null() {
@@ -139,7 +139,7 @@ pub fn closure_entry_now(entry: &Entry, follows_plan: *const c_void) -> Option<*
     (now != follows_plan).then_some(now)
 }
 
-/// What closures of a signature enter by from now on; `None` if that is open still.
+/// The entry of a signature's closures from now on; `None` if that is still undecided.
 fn served_closure(entry: &Entry, follows_plan: *const c_void) -> Option<*const c_void> {
     let Some(detail) = entry.detail() else {
         entry.put_off(Direction::Entry);

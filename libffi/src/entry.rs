@@ -17,7 +17,7 @@ use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// What closures enter by that follow their plan, of a convention's number.
+/// The entry of closures that follow their plan, for the convention with this number.
 pub fn plan_entry(number: AbiNumber) -> *const c_void {
     match number {
         #[cfg(all(target_arch = "x86_64", unix))]
@@ -31,7 +31,7 @@ pub fn is_cell(closure: *mut c_void) -> bool {
     NonNull::new(closure.cast::<u8>()).is_some_and(pool::is_cell)
 }
 
-/// Has a closure that has been called by its plan enter by code if there is some by now.
+/// Changes a closure that has followed its plan over to code, if there is some by now.
 ///
 /// # Safety
 /// * `record` is that of a closure which is just being called, with this cif.
@@ -77,7 +77,7 @@ farcall_engine::interp_entry!("farcall_libffi_win64_closure", enter, win64);
 #[cfg(all(target_arch = "x86_64", unix))]
 farcall_engine::interp_entry!("farcall_libffi_win64_go_closure", enter_go, win64);
 
-/// What the closures' entry calls: collects the arguments, runs the closure's function, leaves the result's registers.
+/// The function that the closures' entry calls: collects the arguments, runs the closure's function, sets the result's registers.
 ///
 /// # Safety
 /// * `record` is the record of a closure that was prepared for the signature it was called with.
@@ -101,7 +101,7 @@ unsafe extern "C-unwind" fn enter(record: *mut Record, image: &mut Image, stack:
     }
 }
 
-/// The same for a Go closure, which ends before the user data: it is its own.
+/// The same for a Go closure, which has no user data: the closure itself is passed.
 ///
 /// # Safety
 /// * As for [`enter`].
@@ -151,14 +151,14 @@ unsafe fn run(
         told.shapes.each(|value, item| match item {
             Item::Scalar(scalar) => note(&planner.place_scalar(value, scalar)),
             Item::Other(shape) => {
-                // Whoever tells of a signature has made sure that it has a plan.
+                // The caller has made sure that the signature has a plan.
                 let _ = planner.place(value, shape, &mut |mv| note(&mv));
             }
         });
         let mut own: ResultArea = Default::default();
         let result = entered.sret().unwrap_or(own.as_mut_ptr().cast());
-        // SAFETY: whoever prepared the closure promised that `fun` may be called with `user_data`; the pointers lead to values of the
-        // cif's types, and `result` has room for its result.
+        // SAFETY: `fun` may be called with `user_data`, by the contract of the function that prepared the closure; the pointers lead to
+        // values of the cif's types, and `result` has room for its result.
         unsafe {
             fun(cif, result, pointers.as_mut_ptr(), user_data);
             entered.return_result(result);

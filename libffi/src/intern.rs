@@ -17,23 +17,23 @@ use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
-/// What the code of a signature is made of, and the code.
+/// The compiled form of a signature, with its code.
 #[derive(Debug)]
 pub struct Detail {
     /// The arguments that have a value, where they go, and the code for that.
     pub compiled: Compiled,
-    /// Whether that is all arguments: each pointer to one is at its own place in the plan then, as generated code takes them.
+    /// Whether all arguments have a value. Only then is each pointer's number the number of its value in the plan, as generated code takes them.
     pub is_dense: bool,
 }
 
-/// What a signature's functions are called through.
+/// The function that a signature's functions are called through.
 ///
 /// # Safety
 /// Calling one calls `target`:
 /// * `target` is a function of the entry's signature, and may be called by this thread now, with these arguments.
 /// * `values` points to as many pointers as there are arguments, each to a value of its type.
 /// * `result` points to memory for the result, 8 bytes at least, even if the result is not wanted.
-/// * `entry` is the entry that the address is from.
+/// * `entry` is the entry that the address was taken from.
 pub type Call = unsafe extern "C-unwind" fn(
     target: *const c_void,
     values: *mut *mut c_void,
@@ -54,7 +54,7 @@ pub struct Entry {
     /// Null until code is made.
     detail: AtomicPtr<Detail>,
     len: AtomicU16,
-    /// Calls of functions and of closures that had no code, as far as threads have not counted over each other.
+    /// The calls of functions and of closures without code. Threads that count at the same time may lose some.
     uses: [AtomicU16; 2],
     /// The [`Bound`] of its arguments.
     bound: AtomicU64,
@@ -62,13 +62,13 @@ pub struct Entry {
 
 const _: () = assert!(size_of::<Entry>() == 64);
 
-/// How many signatures are remembered.
+/// The most signatures that are remembered.
 const ENTRIES: usize = 4096;
 
-/// How many buckets there are for finding them: twice as many, so that a search ends soon.
+/// The number of buckets for finding them: twice as many, so that a search ends soon.
 const BUCKETS: usize = 2 * ENTRIES;
 
-/// How many words their keys have in all.
+/// The most words that their keys have in all.
 const WORDS: usize = 4 * ENTRIES;
 
 static TABLE: [Entry; ENTRIES] = [const { Entry::unused() }; ENTRIES];
@@ -79,44 +79,43 @@ static INDEX: [AtomicU32; BUCKETS] = [const { AtomicU32::new(0) }; BUCKETS];
 /// The keys, one after the other. Each is written before its entry has a token.
 static KEYS: [AtomicU64; WORDS] = [const { AtomicU64::new(0) }; WORDS];
 
-/// How many entries are in use, the first included, which never is any signature's.
+/// The number of entries in use, including the first, which never belongs to a signature.
 static USED: AtomicU32 = AtomicU32::new(1);
 
-/// How many words are.
+/// The number of key words in use.
 static WORDS_USED: AtomicU32 = AtomicU32::new(0);
 
-/// The entry that a token stands for. A token that is none of ours stands for nothing.
+/// The entry that a token stands for; `None` if the token is not one of ours.
 #[inline(always)]
 pub fn entry(token: Token) -> Option<&'static Entry> {
     let entry = &TABLE[token as usize % ENTRIES];
-    // The token is the last thing that is written to an entry, and a program that passes a cif to another thread orders
-    // that itself.
+    // The token is the last word written to an entry. A program that passes a cif to another thread does so in order.
     (entry.token.load(Ordering::Acquire) == token && token != 0).then_some(entry)
 }
 
-/// Marks, in the lower half, what stands for a variadic signature without an entry; the rest of it is the number of named
+/// The bit in the lower half that marks the token of a variadic signature without an entry; the bits below are the number of named
 /// arguments. No entry has so high a number.
 const VARIADIC: Token = 1 << 31;
 
-/// What stands for a signature without an entry.
+/// The token of a signature without an entry.
 pub fn passing(fixed: Option<u32>) -> Token {
     fixed.map_or(0, |fixed| VARIADIC | u64::from(fixed) & (VARIADIC - 1))
 }
 
-/// What a token says that is no entry's: it was overwritten, or the signature is not remembered.
+/// The meaning of a token that stands for no entry: it was overwritten, or the signature is not remembered.
 pub enum Meaning {
-    /// An entry's number is left of it.
+    /// The entry whose number is left in it.
     Entry(&'static Entry),
-    /// It is a variadic signature's.
+    /// A variadic signature without an entry.
     Variadic {
-        /// How many arguments are named.
+        /// The number of named arguments.
         fixed: u32,
     },
-    /// It is anything.
+    /// Nothing: it may be any number.
     Nothing,
 }
 
-/// What may be read from a token that is no entry's. Programs that write to a cif's last word leave the lower half.
+/// Reads the meaning of a token that stands for no entry. Programs that write to a cif's last word leave the lower half.
 pub fn meaning(token: Token) -> Meaning {
     let number = u64::from(token as u32);
     match TABLE.get(number as usize) {
@@ -128,8 +127,7 @@ pub fn meaning(token: Token) -> Meaning {
     }
 }
 
-/// The entry of a key that may be new; `None` if there is no room for another. Functions of a new one are called through `first` until
-/// there is something better.
+/// The entry of a key that may be new; `None` if there is no room for another. Functions of a new one are called through `first` until there is code.
 #[inline(always)]
 pub fn intern(key: &Key, first: Call) -> Option<&'static Entry> {
     if key.is_oversized() {
@@ -174,8 +172,8 @@ fn first_bucket(hash: u64) -> usize {
     (hash >> 32) as usize % BUCKETS
 }
 
-/// Makes a signature known, if there is room. Any number of threads and of signal handlers may be here at once, and a fork may copy any state of
-/// this: what one has taken and not shown is lost, and nothing else.
+/// Makes a signature known, if there is room. Any number of threads and of signal handlers may be here at once, and a fork may copy any
+/// state of this: only the room that one has taken and not shown yet is lost then.
 #[inline(never)]
 fn add(key: &Key, mut bucket: usize, first: Call) -> Option<&'static Entry> {
     let words = key.words();
@@ -210,9 +208,9 @@ fn add(key: &Key, mut bucket: usize, first: Call) -> Option<&'static Entry> {
     }
 }
 
-/// Takes `count` of what there are `limit` of; returns the first.
+/// Takes `count` items of a supply of `limit`; returns the index of the first.
 fn reserve(used: &AtomicU32, count: usize, limit: usize) -> Option<usize> {
-    // Otherwise the number would go up without end.
+    // Checked first, as the number would otherwise grow without end.
     if used.load(Ordering::Relaxed) as usize + count > limit {
         return None;
     }
@@ -245,7 +243,7 @@ impl Entry {
             && self.words(len).iter().eq(words)
     }
 
-    /// Whether the key is the one of a single word that has this hash. No two of these have the same.
+    /// Whether the key is the one-word key with this hash. No two one-word keys have the same hash.
     #[inline(always)]
     fn has_short(&self, hash: u64) -> bool {
         self.hash.load(Ordering::Relaxed) == hash && self.len.load(Ordering::Relaxed) == 1
@@ -258,13 +256,13 @@ impl Entry {
         unsafe { std::slice::from_raw_parts(self.words.load(Ordering::Relaxed), len) }
     }
 
-    /// What stands for it in a cif.
+    /// The number that stands for it in a cif.
     #[inline(always)]
     pub fn token(&self) -> Token {
         self.token.load(Ordering::Relaxed)
     }
 
-    /// What it takes to follow the signature.
+    /// The description of the signature, to follow it without code.
     #[inline(always)]
     pub fn told(&self) -> Told<KeyTypes> {
         let shapes = KeyTypes::of(self.key());
@@ -277,7 +275,7 @@ impl Entry {
         }
     }
 
-    /// How many arguments there are.
+    /// The number of arguments.
     pub fn count(&self) -> usize {
         let mut count = 0;
         self.told().shapes.each(|_, _| count += 1);
@@ -296,18 +294,18 @@ impl Entry {
         false
     }
 
-    /// Has the count begin again: there was no memory for code.
+    /// Restarts the count, as there was no memory for code.
     pub fn put_off(&self, direction: farcall_engine::Direction) {
         self.uses[direction as usize].store(0, Ordering::Relaxed);
     }
 
-    /// What code is made of, if that is known.
+    /// The detail, if it has been made.
     pub fn known_detail(&self) -> Option<&'static Detail> {
         // SAFETY: it came from a box, and is never released.
         unsafe { self.detail.load(Ordering::Acquire).as_ref() }
     }
 
-    /// What code is made of. `None` if there is no memory for it.
+    /// The detail, made now if need be. `None` if there is no memory for it.
     #[cold]
     #[inline(never)]
     pub fn detail(&self) -> Option<&'static Detail> {
@@ -320,7 +318,7 @@ impl Entry {
             .detail
             .compare_exchange(ptr::null_mut(), ours, success, failure);
         if kept.is_err() {
-            // SAFETY: it is the box of a moment ago, and nobody has seen it.
+            // SAFETY: `ours` came from a box just now, and no other thread has seen it.
             drop(unsafe { Box::from_raw(ours) });
         }
         self.known_detail()
@@ -355,16 +353,16 @@ impl Entry {
         unsafe { std::mem::transmute::<*mut c_void, Call>(self.call.load(Ordering::Acquire)) }
     }
 
-    /// Has calls go through `new` from now on, if they go through `old`.
+    /// Makes calls go through `new` from now on, if they go through `old`.
     pub fn replace_call(&self, old: Call, new: Call) {
         let (old, new) = (old as *mut c_void, new as *mut c_void);
-        // Otherwise another thread has got further.
+        // On failure another thread has stored newer code.
         let _ = self
             .call
             .compare_exchange(old, new, Ordering::Release, Ordering::Relaxed);
     }
 
-    /// Has calls go through other code from now on.
+    /// Makes calls go through other code from now on.
     pub fn set_call(&self, call: Call) {
         self.call.store(call as *mut c_void, Ordering::Release);
     }
@@ -374,7 +372,7 @@ impl Entry {
         self.closure.load(Ordering::Acquire)
     }
 
-    /// Has closures that are prepared from now on enter by this code.
+    /// Makes this code the entry of closures that are prepared from now on.
     pub fn set_closure(&self, code: *const c_void) {
         self.closure.store(code.cast_mut(), Ordering::Release);
     }

@@ -20,7 +20,7 @@ pub unsafe extern "C-unwind" fn call(
     result: *mut c_void,
     entry: &Entry,
 ) {
-    // SAFETY: the contract of this function is that of a call of `entry`'s signature, which is what is told.
+    // SAFETY: the contract of this function is that of a call of `entry`'s signature, which `told` describes.
     unsafe { call_told(&entry.told(), target, values, result, ptr::null()) }
 }
 

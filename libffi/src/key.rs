@@ -24,7 +24,7 @@ pub struct Key {
     len: usize,
     words: [MaybeUninit<u64>; LONGEST],
     is_oversized: bool,
-    /// What the arguments take at most.
+    /// The most room that the arguments take.
     pub bound: Bound,
 }
 
@@ -62,12 +62,12 @@ fn mix(hash: u64, word: u64) -> u64 {
     (hash.rotate_left(23) ^ word).wrapping_mul(MIX)
 }
 
-/// The key of a signature of few scalars, all in one word: what [`Key`] would make of them. It is in registers alone.
+/// The key of a signature of few scalars, in one word: the same word that [`Key`] makes. It is kept in registers only.
 #[derive(Clone, Copy)]
 pub struct ShortKey(u64);
 
 impl ShortKey {
-    /// How many arguments a word has room for, beside the convention, the result and the end.
+    /// The number of arguments that a word has room for, beside the convention, the result and the end.
     pub const MAX_ARGS: usize = 5;
 
     /// The key of a signature; `None` if not all types are scalars. There is a convention with that number, so it is a byte.
@@ -81,7 +81,7 @@ impl ShortKey {
         args: *const *mut FfiType,
         count: usize,
     ) -> Option<ShortKey> {
-        // From the last byte to the first: so it is only ever shifted by a byte.
+        // From the last byte to the first, so each step shifts by one byte.
         let mut word = u64::from(END);
         for index in (0..count).rev() {
             // SAFETY: `args` points to `count` types, by the contract of this function, and `index` is below it.
@@ -91,12 +91,12 @@ impl ShortKey {
         // SAFETY: likewise.
         let byte = unsafe { scalar_byte(ret) };
         word = (word << 8 | u64::from(byte)) << 8 | u64::from(abi);
-        // All bytes are asked at once: only that which stands for no scalar has its highest bit.
+        // Checks all bytes at once: only the byte for no scalar has its highest bit set.
         let others = word & u64::from_ne_bytes([NO_SCALAR & !0x7f; 8]);
         (others == 0).then_some(ShortKey(word))
     }
 
-    /// The hash, which is the only word's alone: different short keys have different hashes, since an odd factor can be undone.
+    /// The hash of the only word. Different short keys have different hashes, since multiplication by an odd factor can be undone.
     #[inline(always)]
     pub fn hash(self) -> u64 {
         mix(0, self.0)
@@ -155,7 +155,7 @@ impl Key {
     #[inline(always)]
     pub unsafe fn add_arguments(&mut self, types: &[*mut FfiType]) -> Result<(), BadType> {
         self.bound.add_scalars(types.len() as u32);
-        // What changes with each type stays in registers.
+        // Copied, so that the state that changes with each type stays in registers.
         let mut tail = self.tail;
         for ty in types {
             // SAFETY: each of `types` points to a type, by the contract of this function.
@@ -177,7 +177,7 @@ impl Key {
         Ok(())
     }
 
-    /// Adds what a scalar of more than a word takes.
+    /// Adds the room that a scalar of more than a word takes.
     #[inline(never)]
     fn add_wide(&mut self, byte: u8) {
         if let Some(abi) = shape::convention(self.abi()) {
@@ -194,7 +194,7 @@ impl Key {
         AbiNumber::from(first as u8 & !VARIADIC)
     }
 
-    /// Adds a type that is no scalar; what it takes as an argument, if it is one.
+    /// Adds a type that is no scalar, and the room that it takes if it is an argument.
     ///
     /// # Safety
     /// * As for [`Key::add_result`].
@@ -230,7 +230,7 @@ impl Key {
     /// Ends it: nothing is added any more.
     #[inline(always)]
     pub fn finish(&mut self) {
-        // An end that no type code is: 0 stands for void, and a key could else be the beginning of another.
+        // The end is no type code: 0 stands for void, so otherwise one key could be the beginning of another.
         self.push(END);
         if self.tail.shift > 0 {
             let word = self.tail.take();
@@ -263,13 +263,13 @@ impl Key {
         }
     }
 
-    /// A number that equal keys have in common.
+    /// The hash: equal keys have equal ones.
     #[inline(always)]
     pub fn hash(&self) -> u64 {
         self.tail.hash
     }
 
-    /// All of it. A key has a word at least.
+    /// All words. A key has at least one.
     #[inline(always)]
     pub fn words(&self) -> &[u64] {
         // SAFETY: the first `len` words have been written.
@@ -296,7 +296,7 @@ pub struct KeyTypes {
 }
 
 impl KeyTypes {
-    /// What a key says.
+    /// Reads the types of a finished key.
     #[inline(always)]
     pub fn of(words: &'static [u64]) -> KeyTypes {
         // All machines here have the lowest byte first, as a key is filled.

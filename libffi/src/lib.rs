@@ -11,8 +11,8 @@
 //!      └── closures                          closure.rs  the plan, step by step (interp.rs, entry.rs)
 //! ```
 //!
-//! Where values go is decided by `farcall-arch` alone. What is here is libffi's data: its structs, its numbers, its rules about memory
-//! that programs own. `README.md` tells how it is packaged.
+//! `farcall-arch` alone decides where values go. This crate has libffi's data: its structs, its numbers, its rules about memory that
+//! programs own. `README.md` tells how it is packaged.
 
 pub mod cif;
 pub mod closure;

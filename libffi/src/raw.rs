@@ -1,4 +1,4 @@
-//! The raw interface: all arguments in one block of memory, each in words of its own; and its form for Java machines.
+//! The raw interface: all arguments in one block of memory, each in words of its own; and its variant for Java.
 
 use crate::cif::{Cif, Status};
 use crate::closure::{self, Closure};
@@ -19,7 +19,7 @@ const INLINE: usize = 64;
 /// A word of a block.
 pub type Raw = u64;
 
-/// What a raw closure calls: `fun(cif, result, block, user_data)`.
+/// The function that a raw closure calls: `fun(cif, result, block, user_data)`.
 pub type RawHandler = unsafe extern "C-unwind" fn(
     cif: *mut Cif,
     result: *mut c_void,
@@ -37,7 +37,7 @@ enum Packing {
 }
 
 impl Packing {
-    /// Whether a value is there by its address.
+    /// Whether the block holds the value's address.
     fn is_by_address(self, ty: &FfiType) -> bool {
         match self {
             Packing::Raw => matches!(ty.code, code::STRUCT | code::VECTOR | code::COMPLEX),
@@ -45,7 +45,7 @@ impl Packing {
         }
     }
 
-    /// How many words an argument takes.
+    /// The number of words that an argument takes.
     fn words(self, ty: &FfiType) -> usize {
         match self {
             Packing::Raw if self.is_by_address(ty) => 1,
@@ -57,8 +57,8 @@ impl Packing {
         }
     }
 
-    /// What [`ffi_raw_size`] says of an argument. Of a complex number it says the whole, though its address is enough: programs
-    /// may rely on the room.
+    /// The bytes that [`ffi_raw_size`] counts for an argument. For a complex number it counts the whole, though the block holds only its
+    /// address: programs may rely on the room.
     fn bytes(self, ty: &FfiType) -> usize {
         match (self, ty.code) {
             (Packing::Raw, code::COMPLEX) => ty.size.next_multiple_of(WORD),
@@ -299,7 +299,7 @@ macro_rules! exported {
             unsafe { call(cif, target, result, block, $packing) }
         }
 
-        /// Has the function pointer of a closure call `fun` with a block.
+        /// Makes the function pointer of a closure call `fun` with a block.
         ///
         /// # Safety
         /// * Those of [`closure::ffi_prep_closure_loc`].

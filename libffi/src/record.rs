@@ -3,7 +3,7 @@
 use crate::cif::Cif;
 use std::ffi::c_void;
 
-/// What a closure calls: `fun(cif, result, arguments, user_data)`.
+/// The function that a closure calls: `fun(cif, result, arguments, user_data)`.
 pub type Handler = unsafe extern "C-unwind" fn(
     cif: *mut Cif,
     result: *mut c_void,
@@ -11,7 +11,7 @@ pub type Handler = unsafe extern "C-unwind" fn(
     user_data: *mut c_void,
 );
 
-/// Where a thunk leads. In a Go closure these are the first words, without the last.
+/// The words that a thunk reads. A Go closure begins with all but the last of them.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Record {

@@ -32,7 +32,7 @@ pub unsafe extern "C-unwind" fn ffi_call(
     }
 }
 
-/// Calls through a cif whose token is no entry's, or without memory for the result.
+/// Calls through a cif whose token stands for no entry, or without memory for the result.
 ///
 /// # Safety
 /// * Those of [`ffi_call`].
@@ -48,10 +48,10 @@ unsafe fn call_otherwise(
     // this function.
     unsafe {
         if let Some(entry) = intern::entry(cif.token) {
-            // A trampoline would store the result.
+            // Not through a trampoline, which would store the result.
             return interp::call(target, values, result, entry);
         }
-        // It was never prepared, or its types are no longer what they were.
+        // The cif was never prepared, or its types have changed.
         let Ok(told) = cif.told() else { return };
         interp::call_told(&told, target, values, result, ptr::null());
     }
@@ -60,7 +60,7 @@ unsafe fn call_otherwise(
 /// Calls a function with a Go closure in the register for that.
 ///
 /// # Safety
-/// * Those of [`ffi_call`]; `closure` is what `target` wants there.
+/// * Those of [`ffi_call`]; `closure` is the one that `target` expects.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn ffi_call_go(
     cif: *const Cif,
@@ -84,7 +84,7 @@ pub unsafe extern "C-unwind" fn ffi_call_go(
 #[derive(Debug)]
 #[repr(C)]
 pub struct Plan {
-    /// The code, unless the signature is one that is not remembered.
+    /// The entry and the code, unless the signature is not remembered.
     known: Option<Known>,
     cif: *const Cif,
 }
@@ -95,7 +95,7 @@ struct Known {
     entry: &'static Entry,
 }
 
-/// Looks a signature up for many calls. Null where there is no memory, or nothing to look up.
+/// Looks a signature up for many calls. Null if there is no memory, or if the cif's types make no sense.
 ///
 /// # Safety
 /// * The cif has been prepared, and outlives the plan, as do its types.
@@ -158,7 +158,7 @@ pub unsafe extern "C" fn ffi_call_plan_free(plan: *mut Plan) {
     }
 }
 
-/// How much memory a plan takes, in bytes.
+/// The size of a plan, in bytes.
 #[unsafe(no_mangle)]
 pub extern "C" fn ffi_call_plan_size(plan: *const Plan) -> usize {
     if plan.is_null() { 0 } else { size_of::<Plan>() }

@@ -1,8 +1,8 @@
-//! Scalar types as one byte each, the same for types that mean the same here.
+//! Scalar types as one byte each. Types that are the same on this platform have the same byte.
 
 use crate::types::{FfiType, code};
 
-/// What [`scalar_byte`] says of anything else.
+/// The result of [`scalar_byte`] for other types.
 pub const NO_SCALAR: u8 = u8::MAX;
 
 /// Whether a byte stands for a scalar of a word at most.
@@ -18,7 +18,7 @@ pub fn is_wide(byte: u8) -> bool {
     WIDE >> byte & 1 != 0
 }
 
-/// The byte that stands for each code, the same for codes that mean the same here.
+/// The byte for each type code. Codes of types that are the same on this platform share one.
 static SCALAR_BYTES: [u8; 32] = {
     let mut bytes = [NO_SCALAR; 32];
     let mut code = 0;

@@ -70,7 +70,7 @@ impl Shapes for Types<'_> {
     #[inline(always)]
     fn each(&self, mut visit: impl FnMut(u32, Item<'_>)) {
         for (value, ty) in self.0.iter().enumerate() {
-            // SAFETY: told() has looked at the same types.
+            // SAFETY: `told` was called with the same types, which still exist by its contract.
             let byte = unsafe { scalar::scalar_byte(*ty) };
             if let Some(scalar) = plain_scalar(u16::from(byte)) {
                 visit(value as u32, Item::Scalar(scalar));
@@ -172,13 +172,13 @@ fn scalar_type(code: u16) -> Option<Type> {
 
 const LONG_DOUBLE: Float = farcall_engine::host_long_double();
 
-/// The stack is aligned to no more anywhere.
+/// The largest alignment of the stack under any convention.
 const MAX_ALIGN: u32 = 16;
 
-/// How deep structs may be nested whose content decides where they go: a description that contains itself is told from one that ends.
+/// The depth to which structs may nest if their content decides where they go. The limit detects a description that contains itself.
 const MAX_DEPTH: u32 = 1 << 12;
 
-/// Whether a value is larger than any stack: a signature with it can be prepared, as libffi has it, and not be called.
+/// Whether a value is larger than any stack. A signature with it can be prepared, as with libffi, but not called.
 pub fn is_too_large(shape: Shape) -> bool {
     matches!(shape, Shape::Other(aggregate) if aggregate.size() > MAX_AREA)
 }
@@ -213,14 +213,14 @@ pub unsafe fn of_aggregate(ty: *mut FfiType) -> Result<Shape, BadType> {
     }
 }
 
-/// The alignment that a type says it has, as far as it makes sense.
+/// The alignment that a type states, as far as it makes sense.
 fn alignment(ty: &FfiType) -> u32 {
     let align = u32::from(ty.alignment).next_power_of_two();
     align.clamp(1, MAX_ALIGN)
 }
 
-/// What lies in a struct of `size` bytes that begins `base` bytes behind the start of the whole. The size is its owner's word: what does not fit is
-/// not there. So elements, none of which is empty, are no more than bytes.
+/// The content of a struct of `size` bytes that begins `base` bytes behind the start of the whole. The owner states the size; elements that
+/// do not fit are left out. So there are no more elements than bytes, as none is empty.
 ///
 /// # Safety
 /// * `ty` and all within it are types.
@@ -271,7 +271,7 @@ fn extent(ty: &FfiType) -> Result<(u32, u32), BadType> {
     };
     match ty.code {
         code::STRUCT => sized(size, alignment(ty)),
-        // SAFETY: whoever made the complex number's type gave it elements that are types.
+        // SAFETY: the elements of a type are types, by the contract of the functions that take one.
         code::COMPLEX => match unsafe { of_complex(ty)? } {
             Shape::Other(pair) => sized(pair.size(), pair.align()),
             _ => Err(BadType),
@@ -330,7 +330,7 @@ unsafe fn complex_part(ty: &FfiType) -> Result<Type, BadType> {
     }
 }
 
-/// GNU C has complex integers, which go as structures of two.
+/// The shape of a complex number. GNU C's complex integers are passed as structures of two.
 ///
 /// # Safety
 /// * As for [`complex_part`].
@@ -354,8 +354,8 @@ unsafe fn of_complex(ty: &FfiType) -> Result<Shape, BadType> {
     Ok(Shape::of(&Type::Complex(float)))
 }
 
-/// A vector of 8 or 16 bytes goes in one floating-point register, as the number of its size does. AAPCS64 has a larger one go as
-/// a structure does; elsewhere it has no place.
+/// The shape of a vector. One of 8 or 16 bytes goes in one floating-point register, as a number of that size does. AAPCS64 passes a larger
+/// one as a structure; elsewhere it has no place.
 fn of_vector(ty: &FfiType) -> Result<Shape, BadType> {
     match ty.size {
         8 if !cfg!(windows) => Ok(Shape::Scalar(Scalar::F64)),
@@ -374,7 +374,7 @@ fn of_vector(ty: &FfiType) -> Result<Shape, BadType> {
     }
 }
 
-/// The numbers that vectors of so many bytes are taken for.
+/// Adds the numbers that a vector of `size` bytes is classified as.
 fn vector_numbers(size: usize, mut add: impl FnMut(Number)) -> Result<(), BadType> {
     match size {
         _ if cfg!(windows) => Err(BadType),
@@ -387,7 +387,7 @@ fn vector_numbers(size: usize, mut add: impl FnMut(Number)) -> Result<(), BadTyp
             Ok(())
         }
         size if cfg!(target_arch = "aarch64") && size > 16 => {
-            // No more are of interest.
+            // More than nine do not change the classification.
             (0..(size / 8).min(9)).for_each(|_| add(Number::Integer(8)));
             Ok(())
         }

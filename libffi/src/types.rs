@@ -5,13 +5,13 @@ use std::cell::UnsafeCell;
 use std::ffi::c_void;
 use std::ptr;
 
-/// `ffi_abi`: a number that programs choose, so any.
+/// `ffi_abi`. Programs choose it, so it may be any number.
 pub type AbiNumber = u32;
 
-/// Stands in a cif for the entry of its signature; 0 for none.
+/// The number that stands in a cif for the entry of its signature; 0 for none.
 pub type Token = u64;
 
-/// What [`FfiType::code`] says. The numbers are libffi's.
+/// The values of [`FfiType::code`], which are libffi's.
 #[allow(missing_docs, reason = "named as in ffi.h")]
 pub mod code {
     pub const VOID: u16 = 0;
@@ -49,12 +49,12 @@ pub struct FfiType {
     pub elements: *mut *mut FfiType,
 }
 
-/// A description that programs may read at any time, and write if they must: it is theirs as much as ours.
+/// A type that the library exports. Programs may read it at any time, and may write to it at their own risk.
 #[derive(Debug)]
 #[repr(transparent)]
 pub struct Exported(UnsafeCell<FfiType>);
 
-// SAFETY: the library itself never writes to one, as none has size 0; what programs do is their own matter.
+// SAFETY: the library never writes to one, as none has size 0. A program that writes to one has the duty not to race.
 unsafe impl Sync for Exported {}
 
 /// The elements of a complex type.
@@ -62,7 +62,7 @@ unsafe impl Sync for Exported {}
 #[repr(transparent)]
 struct Elements([*mut FfiType; 2]);
 
-// SAFETY: the addresses are only read, and lead to what is Sync.
+// SAFETY: the addresses are only read, and lead to types that are Sync.
 unsafe impl Sync for Elements {}
 
 const fn of(size: usize, alignment: u16, code: u16, elements: *const Elements) -> Exported {
@@ -96,7 +96,7 @@ macro_rules! exported {
 }
 
 exported! {
-    // Its size is no C compiler's: it only must not be 0, which stands for a struct that is to be completed.
+    // The size is not that of any C compiler. It must not be 0, which stands for a struct that is to be completed.
     ffi_type_void = scalar(1, code::VOID);
     ffi_type_uint8 = scalar(1, code::UINT8);
     ffi_type_sint8 = scalar(1, code::SINT8);
@@ -126,11 +126,11 @@ const _: () = {
     assert!(size_of::<*mut c_void>() == 8);
 };
 
-/// A struct's or vector's size and alignment cannot be told.
+/// The error for a struct or vector without a size and an alignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadType;
 
-/// How deep structs may be nested: a description that contains itself is told from one that ends.
+/// The depth to which structs may nest. The limit detects a description that contains itself.
 const MAX_DEPTH: u32 = 1 << 12;
 
 /// Fills in size and alignment of `ty` if it has none yet, and of all that is in it.
@@ -169,7 +169,7 @@ unsafe fn complete_nested(ty: *mut FfiType, depth: u32) -> Result<(), BadType> {
 /// # Safety
 /// * As for [`complete`]; `offsets` is null or has room for as many as the type has elements.
 pub unsafe fn lay_out_with_offsets(ty: *mut FfiType, offsets: *mut usize) -> Result<(), BadType> {
-    // SAFETY: the contract of this function is that of `lay_out`, and whoever calls it has a type at hand, not null.
+    // SAFETY: the contract of this function is that of `lay_out`; its callers pass a type, which is not null.
     unsafe { lay_out(ty, offsets, MAX_DEPTH) }
 }
 
@@ -212,8 +212,8 @@ unsafe fn lay_out(ty: *mut FfiType, mut offsets: *mut usize, depth: u32) -> Resu
     if size == 0 { Err(BadType) } else { Ok(()) }
 }
 
-/// The next multiple of an alignment, as libffi's `FFI_ALIGN` has it: whatever program relies on what that makes of no power of two, or of sums
-/// beyond all numbers, finds the same.
+/// The next multiple of an alignment, as libffi's `FFI_ALIGN` computes it: the results are the same for alignments that are no power of
+/// two, and for sums that overflow.
 fn aligned(size: usize, alignment: u16) -> usize {
     let mask = usize::from(alignment).wrapping_sub(1);
     (size.wrapping_sub(1) | mask).wrapping_add(1)

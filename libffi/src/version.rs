@@ -4,7 +4,7 @@ use crate::shape::abi;
 use crate::types::AbiNumber;
 use std::ffi::{c_char, c_ulong};
 
-/// The version whose interface this is.
+/// The version of libffi's interface that this library implements.
 #[unsafe(no_mangle)]
 pub extern "C" fn ffi_get_version() -> *const c_char {
     c"3.8.0".as_ptr()

@@ -1,4 +1,4 @@
-// What the scenarios of the crate call, and the scripts.
+// The functions that the crate's scenarios and the scripts call.
 
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -12,7 +12,7 @@
 int soak_number = 11;
 int soak_seven(void) { return 7; }
 
-// Calls f(), and returns what soak_jump() is given, which f() calls.
+// Calls f(), which calls soak_jump(), and returns that function's argument.
 static __thread jmp_buf target;
 int soak_catch(void (*f)(void)) {
     int jumped = setjmp(target);
@@ -69,8 +69,7 @@ void soak_suspend(void) {
 
 void soak_coroutine_free(struct coroutine *it) { free(it); }
 
-// Sends SIGINT to the process, as Ctrl-C does, or calls a function as a signal's handler, after so many microseconds. Or not, where
-// they are less than 0.
+// Sends SIGINT to the process, as Ctrl-C does, or calls a function as a signal's handler, after some microseconds. A negative number cancels this.
 #if defined(__linux__)
 static void (*volatile alarm_handler)(int);
 

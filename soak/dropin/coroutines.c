@@ -1,4 +1,4 @@
-/* Coroutines that leave a closure and the call around it on another thread than they entered them on. */
+/* Coroutines leave a closure and the call around it on another thread than the one on which they entered. */
 #include "soak.h"
 #include <ucontext.h>
 static ffi_cif cif;

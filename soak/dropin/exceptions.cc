@@ -1,4 +1,4 @@
-// Exceptions fly through calls and closures in two threads while a profiler takes backtraces and the main thread forks; children throw, too.
+// Exceptions cross calls and closures in two threads while a profiler takes backtraces and the main thread forks; children throw, too.
 #include "soak.h"
 #include <execinfo.h>
 #include <sys/time.h>

@@ -1,4 +1,4 @@
-/* Requests for memory fail now and then, from the allocator and from the system. A status or NULL is right; a wrong value is not. */
+/* Allocations fail now and then, by the allocator and by the system. A status or NULL is right then; a wrong value is a fault. */
 #include "soak.h"
 #include <sys/resource.h>
 extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t), *__libc_memalign(size_t, size_t);

@@ -1,4 +1,4 @@
-/* A signal handler prepares, calls, and is called back by a closure made before, while the program does all that. */
+/* A signal handler prepares cifs, calls functions, and uses a closure made before, while the program does all of that. */
 #include "soak.h"
 #include <sys/time.h>
 static ffi_cif known;

@@ -1,4 +1,4 @@
-/* What the programs share: a turn of so many seconds by a seed, checks, and a call and a closure that are right or not. */
+/* Common code of the programs: a turn of some seconds with a seed, checks, and a call and a closure whose results are checked. */
 #ifndef SOAK_H
 #define SOAK_H
 #ifndef _GNU_SOURCE
@@ -26,7 +26,7 @@
 
 static struct timespec soak_end;
 static unsigned soak_seed;
-/* How many rounds are left, where they are counted and not the time. */
+/* The rounds that are left, if the turn is given in rounds and not in seconds. */
 static int soak_counts_rounds;
 static long soak_rounds_left;
 
@@ -39,7 +39,7 @@ static inline void soak_begin(int argc, char **argv) {
     soak_counts_rounds = rounds != NULL;
     soak_rounds_left = rounds == NULL ? 0 : atol(rounds);
 }
-/* Is asked once for each round. */
+/* Whether there is another round. Call it once for each. */
 static inline int soak_goes_on(void) {
     if (soak_counts_rounds) {
         return __atomic_fetch_sub(&soak_rounds_left, 1, __ATOMIC_RELAXED) > 0;
@@ -52,7 +52,7 @@ static inline void soak_dawdle(unsigned *seed, unsigned steps) {
     for (volatile unsigned n = rand_r(seed) % steps; n > 0; --n) {}
 }
 
-/* Every argument is one eightbyte; the first says what the sum shall be. */
+/* Every argument is one eightbyte; the first is the expected sum. */
 static inline void soak_sum(ffi_cif *cif, void *result, void **values, void *data) {
     int64_t sum = (int64_t)(intptr_t)data;
     for (unsigned i = 0; i < cif->nargs; ++i) {
@@ -61,7 +61,7 @@ static inline void soak_sum(ffi_cif *cif, void *result, void **values, void *dat
     *(ffi_arg *)result = (ffi_arg)sum;
 }
 
-/* Prepares a random signature, makes a closure of it, and calls that some times. Returns 0 if there is no memory. */
+/* Prepares a random signature, makes a closure of it, and calls that a few times. Returns 0 if there is no memory. */
 static inline int soak_use(unsigned *seed) {
     enum { MOST = 12 };
     ffi_type *types[MOST];

@@ -1,4 +1,4 @@
-/* Threads that end inside calls and closures, by pthread_exit() and by being cancelled; destructors of their keys call. */
+/* Threads end inside calls and closures, by pthread_exit() and by being cancelled; destructors of their keys make calls. */
 #include "soak.h"
 static ffi_cif cif;
 static void *exit_code, *wait_code;

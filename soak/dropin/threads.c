@@ -1,4 +1,4 @@
-/* Threads that come and go use more signatures than are kept. */
+/* Threads that come and go use more signatures than the library remembers. */
 #include "soak.h"
 static void *some(void *seed) {
     for (int i = 0; i < 100; ++i) CHECK(soak_use((unsigned *)seed));

@@ -54,7 +54,7 @@ def work(x):
     return x + 1
 
 
-# What C gets: zero where the function raises.
+# The result that C gets: zero where the function raises.
 def expected(x):
     return 0 if x % 5 == 0 else x + 1
 
@@ -81,7 +81,7 @@ def finish(threads, is_open):
             fail(x, result)
 
 
-# Has a child that collects and has threads of its own.
+# Forks a child that collects and has threads of its own.
 def child():
     pid = fork()
     if pid == 0:
@@ -94,7 +94,7 @@ def child():
         fail("child", status)
 
 
-# The exceptions that C's threads do not get are printed, and so is that a callback was closed while C called it.
+# Silences the messages about exceptions on C's threads, and about callbacks that were closed while C called them.
 null = libc.func("i", "open", "si")("/dev/null", 1)
 libc.func("i", "dup2", "ii")(null, 2)
 while goes_on(rounds):

@@ -1,4 +1,4 @@
-# Ctrl-C at random times in the scripts of the module's own tests. A process for each, which neither hangs nor crashes.
+# Ctrl-C at random times in the scripts of the module's own tests. Each has a process, which must neither hang nor crash.
 import os, random, sys
 from support.turn import goes_on
 
@@ -17,7 +17,7 @@ while goes_on(processes):
     number = random.getrandbits(20)
     command = "timeout 40 '%s' '%s/support/interrupted_script.py' '%s/%s' %d %d" % (
         sys.executable, here, tests, script, number, TIMES)
-    # Not one file for all of them: what an interrupted script forked may still write to its own.
+    # One file for each process, as a child that an interrupted script has forked may still write to its own.
     out_name, err_name = "out%d.txt" % processes, "err%d.txt" % processes
     status = os.system("%s >%s 2>%s" % (command, out_name, err_name))
     with open(out_name) as out:

@@ -76,13 +76,13 @@ def sleep_in_python():
 works = (make_function, make_callback, open_library, sort, collect, call, sleep, sleep_in_python)
 
 
-# Once no call is left on the list, the main thread raises what a signal's handler ends in, however deep the stack is.
+# Once no call is left on the list, the main thread raises the exception of a signal's handler, however deep the stack is.
 def is_out_of_calls(depth):
     if depth > 0:
         return is_out_of_calls(depth - 1)
     try:
         call_in(singer, 100)
-        # What allocates no memory may be interrupted by what does.
+        # Code that allocates nothing may be interrupted by a handler that allocates.
         n = 0
         while n < 10000000:
             n += 1

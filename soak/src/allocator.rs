@@ -1,5 +1,5 @@
 //! An allocator that signal handlers may use, so that they can make callbacks: no signal comes while its lock is held, and forks wait for
-//! it. The C library's own is for what the C library does.
+//! it. The C library's functions keep using the C library's own allocator.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::UnsafeCell;
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Blocks of 16 bytes and doubles of that.
 const CLASSES: usize = 13;
 
-/// What is taken from the system at a time.
+/// The bytes that are taken from the system at a time.
 const CHUNK: usize = 1 << 20;
 
 struct Pool {
@@ -76,7 +76,7 @@ fn pages(len: usize) -> *mut u8 {
     }
 }
 
-/// The class of a layout; `None` for what has pages of its own.
+/// The class of a layout; `None` for a block with pages of its own.
 fn class(layout: Layout) -> Option<usize> {
     let len = layout
         .size()
@@ -102,7 +102,8 @@ extern "C" fn after_fork() {
     drop(held);
 }
 
-/// Has forks wait for the lock. Ahead of all others that do so, so that it is the last to be taken: they allocate under their own.
+/// Makes forks wait for the lock. The hook is registered before all others of this kind, so this lock is taken last: the others allocate
+/// under their own locks.
 #[used]
 #[unsafe(link_section = ".init_array.00101")]
 static AT_START: extern "C" fn() = {
@@ -140,7 +141,7 @@ unsafe impl GlobalAlloc for Allocator {
             pool.fresh = pool.fresh.wrapping_add(skipped);
             pool.left -= skipped;
         }
-        // Chunks begin at pages, and larger blocks than those are looked for within.
+        // Chunks begin at pages, so the block is aligned within its chunk.
         let skipped = (pool.fresh.addr().wrapping_neg()) & (len - 1);
         let block = pool.fresh.wrapping_add(skipped);
         pool.fresh = block.wrapping_add(len);
@@ -157,7 +158,7 @@ unsafe impl GlobalAlloc for Allocator {
         let _held = hold();
         // SAFETY: the lock is held, and the block is large enough for an address.
         unsafe {
-            // What is used after its end shall not look like what it was.
+            // Freed memory is overwritten, so that a use after the end shows.
             ptr::write_bytes(block, 0xdd, layout.size());
             let pool = &mut *self.pool.get();
             block.cast::<*mut u8>().write(pool.free[class]);

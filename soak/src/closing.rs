@@ -1,4 +1,4 @@
-//! What is closed while other threads use it.
+//! Closes libraries and callbacks while other threads use them.
 
 use crate::peer;
 use crate::storm::{Exposed, Storm};
@@ -13,7 +13,7 @@ use std::thread;
 /// A use of a thing: false once it is closed.
 type Use = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// Threads that each use what they are given until it is closed.
+/// Threads that each use the thing that they are given until it is closed.
 struct Users {
     work: Vec<mpsc::Sender<Use>>,
     done: mpsc::Receiver<()>,
@@ -45,7 +45,7 @@ impl Users {
         Users { work, done, busy }
     }
 
-    /// Has all of them use a thing, closes it at some moment, and waits for them.
+    /// Lets all threads use a thing, closes it at some moment, and waits for the threads.
     fn round(&self, turn: &mut Turn, uses: Use, close: impl FnOnce()) {
         self.busy.store(0, Ordering::Relaxed);
         for work in &self.work {
@@ -64,7 +64,7 @@ impl Users {
     }
 }
 
-/// Threads in a process of this many processors that are worth having.
+/// The number of threads that use a thing.
 const USERS: usize = 2;
 
 fn close(turn: &mut Turn, find: fn(&Library) -> Use) -> u64 {
@@ -127,7 +127,7 @@ pub fn variables_in_a_storm(turn: &mut Turn) -> u64 {
     close(turn, variable)
 }
 
-/// What a closure owns: it is whole until it is dropped.
+/// A closure's captures, which are marked when they are dropped.
 struct Owned(AtomicUsize, Arc<AtomicUsize>);
 
 const WHOLE: usize = 0x600d;
@@ -174,7 +174,7 @@ pub fn callbacks_in_a_storm(turn: &mut Turn) -> u64 {
     callbacks(turn)
 }
 
-/// What closed callbacks say is not what this is about.
+/// Silences standard error: reports of closed callbacks are not tested here.
 pub fn silence_stderr() {
     // SAFETY: a descriptor of our own replaces another.
     unsafe {

@@ -1,4 +1,4 @@
-//! Forks at bad moments.
+//! Forks while other threads are in the midst of work.
 
 use crate::closing::silence_stderr;
 use crate::leaving::panic_once;
@@ -36,7 +36,7 @@ fn in_child(work: impl FnOnce()) {
     }
 }
 
-/// Does `work` on so many threads without end while this one forks, and the children do it, too.
+/// Does `work` on several threads without end while this one forks. The children do it, too.
 fn beside(turn: &mut Turn, threads: usize, work: fn(&mut Turn)) -> u64 {
     let is_over = Arc::new(AtomicBool::new(false));
     let others: Vec<_> = (0..threads)
@@ -80,7 +80,7 @@ pub fn panics(turn: &mut Turn) -> u64 {
 /// Forks while other threads look up functions of the same library.
 pub fn library(turn: &mut Turn) -> u64 {
     static LIBRARY: std::sync::OnceLock<Library> = std::sync::OnceLock::new();
-    // Ahead of the forks: they do not wait for this.
+    // Opened before the forks, which do not wait for this.
     LIBRARY.get_or_init(peer::open);
     beside(turn, 2, |_| {
         let library = LIBRARY.get().expect("opened above");
@@ -105,7 +105,7 @@ pub fn closed(turn: &mut Turn) -> u64 {
     })
 }
 
-/// Forks during the very first use: each time in a process of its own, which has not used anything.
+/// Forks during the very first use, each time in a fresh process.
 pub fn first_use(turn: &mut Turn) -> u64 {
     let mut rounds = 0;
     while turn.goes_on() {

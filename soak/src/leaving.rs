@@ -1,4 +1,4 @@
-//! Threads and calls that end, or go on, elsewhere than where they began.
+//! Threads and calls that do not end where they began: thread-local destructors, jumps, coroutines, panics.
 
 use crate::peer;
 use crate::turn::Turn;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-/// Calls a callback of this thread's making, by a function.
+/// Makes a callback and calls it through a function.
 fn call_back(n: u64) {
     let callback = Callback::with_slots("i", "i", move |slots, result| *result = slots[0] + n);
     let callback = callback.expect("a callback");
@@ -59,7 +59,7 @@ fn set_key(times: usize) {
     unsafe { libc::pthread_setspecific(key, std::ptr::without_provenance(times)) };
 }
 
-/// Threads whose destructors of thread-local values call, and make callbacks.
+/// Runs threads whose destructors of thread-local values make calls and callbacks.
 pub fn thread_ends(turn: &mut Turn) -> u64 {
     let mut rounds = 0;
     let mut wanted = 0;
@@ -91,7 +91,7 @@ pub fn thread_ends(turn: &mut Turn) -> u64 {
     rounds
 }
 
-/// Callbacks that C jumps out of, over the call that they are in the course of; what they own goes with them.
+/// Lets C jump out of callbacks, over the calls around them; their captures must be dropped with them.
 pub fn jumps(turn: &mut Turn) -> u64 {
     let catch = peer::func("i", "soak_catch", "p");
     let jump = peer::address("soak_jump");
@@ -122,7 +122,7 @@ fn jump_once(catch: &Function, jump: &Function, n: u64) {
 #[derive(Clone, Copy)]
 struct Address(u64);
 
-/// Coroutines that leave a call and a callback on another thread than they entered it on.
+/// Runs coroutines that leave a call and a callback on another thread than the one on which they entered.
 pub fn coroutines(turn: &mut Turn) -> u64 {
     let (start, free) = (
         peer::func("p", "soak_coroutine", "p"),
@@ -186,16 +186,16 @@ pub fn coroutines(turn: &mut Turn) -> u64 {
     rounds
 }
 
-/// What closures panic with here.
+/// The payload of the closures' panics.
 #[derive(Debug)]
 pub struct Meant(u64);
 
-/// Whether a panic is meant.
+/// Whether a panic is one of these scenarios' own.
 pub fn is_meant(info: &PanicHookInfo<'_>) -> bool {
     info.payload().is::<Meant>()
 }
 
-/// A closure panics, and the call in whose course it did goes on panicking.
+/// Lets a closure panic; the call around it must go on panicking.
 pub fn panic_once(n: u64) {
     let panics = Callback::with_slots("i", "", move |_, _| panic::panic_any(Meant(n)));
     let panics = panics.expect("a callback");

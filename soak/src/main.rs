@@ -1,7 +1,7 @@
 //! Uses the crate in ways that only fail now and then, for as long as one likes: `cargo xtask soak` runs it.
 //!
-//! `farcall-soak NAME SECONDS SEED` runs one scenario and prints how many rounds it did; `FARCALL_SOAK_ROUNDS` has it do so many, whatever the
-//! time. A wrong value is a panic; a hang is for whoever watches.
+//! `farcall-soak NAME SECONDS SEED` runs one scenario and prints the number of its rounds; `FARCALL_SOAK_ROUNDS` sets that number, and the
+//! time does not matter then. A wrong value is a panic; the caller watches for hangs.
 
 #[cfg(target_os = "linux")]
 mod allocator;
@@ -69,7 +69,7 @@ mod scenarios {
             );
             return ExitCode::FAILURE;
         };
-        // A panic of any thread is a failure, whoever waits for that thread.
+        // A panic of any thread is a failure, even if another thread handles it.
         let tell = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             if !leaving::is_meant(info) {

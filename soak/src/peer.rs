@@ -3,7 +3,7 @@
 use farcall::{Function, Library};
 use std::ffi::c_void;
 
-/// Where the library is.
+/// The library's path.
 pub fn path() -> String {
     std::env::var("FARCALL_SOAK_PEER").expect("FARCALL_SOAK_PEER names the library")
 }

@@ -1,7 +1,7 @@
-//! Ctrl-C that comes from outside, at random times, to MicroPython running the scripts of the module's tests.
+//! Sends Ctrl-C from outside, at random times, to MicroPython while it runs the scripts of the module's tests.
 //!
-//! What a script prints does not matter here: it was left in the middle. But it ends, within some time, and not by a crash. The interpreter
-//! is `FARCALL_SOAK_MICROPYTHON`, so that the same can be done to one with the port's own module.
+//! An interrupted script's output does not matter. But the script must end, within some time, and not by a crash.
+//! `FARCALL_SOAK_MICROPYTHON` names the interpreter, so that one with the port's own module can be tested in the same way.
 
 use crate::turn::Turn;
 use std::collections::HashMap;
@@ -16,22 +16,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What takes longer by so much than it does when it is left alone hangs.
+/// The time beyond that of an undisturbed run after which a script counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What takes longer when it is left alone does, too.
+/// The most time of an undisturbed run; a script that takes longer counts as hanging, too.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// How many times as long a script may take, as other processes have the processor, too.
+/// The multiple of its undisturbed time that a script may take, as other processes use the processor, too.
 const TIMES: u32 = 4;
 
 /// Processes at a time. Scripts mostly wait.
 const PROCESSES: usize = 6;
 
-/// Interrupts that a process gets at most: what the first one leaves, the next may come into.
+/// The most interrupts for a process. A later one may hit the state that the first one left.
 const INTERRUPTS: u64 = 4;
 
-/// Signals that a process of ours may not end by. Ctrl-C ends one that has not installed its handler yet, or has given it up.
+/// The signals that must not end one of our processes. Ctrl-C ends a process that has not installed its handler yet, or has removed it.
 const CRASHES: [i32; 7] = [
     libc::SIGSEGV,
     libc::SIGBUS,
@@ -42,17 +42,17 @@ const CRASHES: [i32; 7] = [
     libc::SIGSYS,
 ];
 
-/// What sanitizers end a process with: by what the command sets, and by themselves.
+/// The exit code of sanitizers that the command sets, and their default.
 const REPORTED: i32 = 99;
 
-/// What all threads of the storm share.
+/// The data that all threads of the storm share.
 struct Storm {
     interpreter: OsString,
     folder: PathBuf,
     scripts: Vec<String>,
-    /// How long a script takes that is left alone; `None` where the interpreter cannot run it.
+    /// The time of each script's undisturbed run; `None` where the interpreter cannot run the script.
     durations: Mutex<HashMap<String, Option<Duration>>>,
-    /// Whether it is to be able to run all.
+    /// Whether the interpreter must be able to run all scripts.
     is_ours: bool,
     interrupts: AtomicU64,
     ended_by_it: AtomicU64,
@@ -66,8 +66,7 @@ enum Ending {
     Hang,
 }
 
-/// Interrupts scripts, as many as there is time for. What crashes or hangs ends it all, if `is_ours`, and is counted otherwise. A round is a
-/// process.
+/// Interrupts as many scripts as there is time for. A crash or a hang ends the storm if `is_ours`, and is counted otherwise. A round is a process.
 fn storm(turn: &mut Turn, is_ours: bool) -> u64 {
     let folder = PathBuf::from(variable("FARCALL_SOAK_SCRIPTS"));
     let storm = Arc::new(Storm {
@@ -108,12 +107,12 @@ fn storm(turn: &mut Turn, is_ours: bool) -> u64 {
     rounds
 }
 
-/// Has none of ours crash or hang.
+/// Interrupts our interpreter, which must not crash or hang.
 pub fn ours(turn: &mut Turn) -> u64 {
     storm(turn, true)
 }
 
-/// Counts what crashes or hangs.
+/// Interrupts the stock interpreter, and counts its crashes and hangs.
 pub fn stock(turn: &mut Turn) -> u64 {
     storm(turn, false)
 }
@@ -126,7 +125,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The scripts that the storm comes to: all of them, or those that `FARCALL_SOAK_SCRIPT` names.
+/// The scripts of the storm: all of them, or those that `FARCALL_SOAK_SCRIPT` names.
 fn scripts_of(folder: &Path) -> io::Result<Vec<String>> {
     let wanted = std::env::var("FARCALL_SOAK_SCRIPT").ok();
     let mut scripts = Vec::new();
@@ -139,13 +138,13 @@ fn scripts_of(folder: &Path) -> io::Result<Vec<String>> {
             scripts.push(name);
         }
     }
-    // The seed decides which one is drawn.
+    // Sorted, so that the seed alone decides which one is drawn.
     scripts.sort();
     Ok(scripts)
 }
 
 impl Storm {
-    /// Runs a script once and interrupts it. What went wrong, if anything did.
+    /// Runs a script once and interrupts it. Returns the fault, if there is one.
     fn one(&self, turn: &mut Turn, script: &str) -> Option<String> {
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         let place = std::env::current_dir()
@@ -223,7 +222,7 @@ impl Storm {
     }
 }
 
-/// When interrupts come: the first at any moment of the script, and as often soon after its beginning; others soon after that.
+/// The times of the interrupts: the first at any moment of the script or, in a third of the cases, soon after its beginning; others soon after that.
 fn delays(turn: &mut Turn, duration: Duration) -> Vec<Duration> {
     let soon = |turn: &mut Turn| {
         let bits = 1 + turn.draw(17);
@@ -240,7 +239,7 @@ fn delays(turn: &mut Turn, duration: Duration) -> Vec<Duration> {
         .collect()
 }
 
-/// Sends SIGINT after each delay, while the process is there. How many there were.
+/// Sends SIGINT after each delay, while the process is there. Returns the number sent.
 fn interrupt(child: &mut Child, delays: &[Duration]) -> u64 {
     let mut sent = 0;
     for delay in delays {
@@ -267,7 +266,7 @@ fn await_end(child: &mut Child, place: &Path, patience: Duration) -> Ending {
     if ended.is_none() {
         look_at(child.id(), place);
     }
-    // What the script has left behind, such as children.
+    // Ends processes that the script has left behind, such as children.
     // SAFETY: the group is the child's own.
     unsafe { libc::kill(-(child.id() as i32), libc::SIGKILL) };
     let Some(status) = ended else {
@@ -282,7 +281,7 @@ fn await_end(child: &mut Child, place: &Path, patience: Duration) -> Ending {
     }
 }
 
-/// Writes down where a process hangs.
+/// Writes a backtrace of a hanging process.
 fn look_at(process: u32, place: &Path) {
     let Ok(file) = File::create(place.join("backtrace.txt")) else {
         return;

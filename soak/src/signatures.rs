@@ -1,11 +1,11 @@
-//! More signatures than are kept, in several threads.
+//! Uses more signatures than the cache keeps, in several threads.
 
 use crate::storm::{Exposed, Storm};
 use crate::turn::Turn;
 use farcall::{Callback, Function};
 use std::thread;
 
-/// A random signature of integers, with arguments for it and what they add up to.
+/// A random signature of integers, with arguments for it and their sum.
 pub fn draw(turn: &mut Turn) -> (String, Vec<u64>, i32) {
     const CODES: [(char, u64); 6] = [
         ('b', 0x7f),
@@ -27,7 +27,7 @@ pub fn draw(turn: &mut Turn) -> (String, Vec<u64>, i32) {
     (codes, slots, sum)
 }
 
-/// Makes a callback and a function of a signature that was hardly ever there before, and calls one by the other.
+/// Makes a callback and a function of a signature that is most likely new, and calls one through the other.
 pub fn use_one(turn: &mut Turn) {
     let (codes, slots, sum) = draw(turn);
     let callback = Callback::with_slots("i", &codes, |slots, result| {

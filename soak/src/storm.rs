@@ -1,4 +1,4 @@
-//! Signals without end to threads that ask for it. The handler calls, and makes and drops a callback.
+//! Sends signals without end to threads that register for it. The handler makes a call, and makes and drops a callback.
 
 use crate::turn::Turn;
 use farcall::{Callback, Function};
@@ -28,14 +28,14 @@ extern "C" fn handle(_: c_int) {
     }
 }
 
-/// A storm, until it is dropped.
+/// A storm, which lasts until it is dropped.
 pub struct Storm {
     is_over: &'static AtomicBool,
     sender: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Storm {
-    /// Begins one.
+    /// Begins a storm.
     pub fn begin(turn: &mut Turn) -> Storm {
         static IS_OVER: AtomicBool = AtomicBool::new(false);
         ABS.get_or_init(|| Function::at(libc::abs as *const c_void, "i", "i").expect("a function"));

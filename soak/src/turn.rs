@@ -1,4 +1,4 @@
-//! How long a scenario goes on, and what it draws.
+//! The length of a scenario's run, and its random numbers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ pub struct Turn {
     state: u64,
 }
 
-/// When it is over: by the clock, or once so many rounds have begun, whoever does them.
+/// The end of a turn: by the clock, or once a number of rounds have begun on all threads together.
 #[derive(Clone)]
 enum End {
     At(Instant),
@@ -19,7 +19,7 @@ enum End {
 }
 
 impl Turn {
-    /// A turn of so many seconds, or of so many rounds if those are given. The seed decides all that is drawn.
+    /// A turn of `seconds`, or of `rounds` if these are given. The seed determines all random numbers.
     pub fn new(seconds: u64, seed: u64, rounds: Option<u64>) -> Turn {
         Turn {
             end: match rounds {
@@ -30,7 +30,7 @@ impl Turn {
         }
     }
 
-    /// Whether there is another round. It is asked once for each.
+    /// Whether there is another round. Call it once for each.
     pub fn goes_on(&self) -> bool {
         match &self.end {
             End::At(end) => Instant::now() < *end,
@@ -60,7 +60,8 @@ impl Turn {
         }
     }
 
-    /// Has so many threads do rounds of `work` until the turn is over. Each gets a turn to draw from, and says how many rounds it did. Returns the sum.
+    /// Lets `threads` threads do rounds of `work` until the turn is over. Each gets a turn to draw from, and returns the number of its
+    /// rounds. Returns the sum.
     pub fn on_threads<W>(&mut self, threads: usize, work: W) -> u64
     where
         W: Fn(&mut Turn) -> u64 + Clone + Send + 'static,

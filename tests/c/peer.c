@@ -1,4 +1,4 @@
-// What the tests of tests/*.rs call, and what calls them back. It knows nothing of farcall.
+// The functions that the tests of tests/*.rs call, and that call back. This file knows nothing of farcall.
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -137,7 +137,7 @@ int fence_intact(void) {
 }
 int16_t *fenced_value(void) { return &fenced.value; }
 
-// What C text declares.
+// The functions that C text declares.
 #include "declared.h"
 
 struct mixed scale_mixed(struct mixed m, int by) { return (struct mixed) { m.a * by, m.b * by }; }

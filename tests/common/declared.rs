@@ -1,9 +1,9 @@
-//! What C text declares of `tests/c/peer.c`: calls with structures and wide numbers.
+//! The declarations of `tests/c/peer.c` in C text: calls with structures and wide numbers.
 
 use super::peer;
 use farcall::{Declarations, Function, StructBytes, Value};
 
-/// The declarations of the end of `tests/c/peer.c`: the very text that it includes.
+/// The declarations at the end of `tests/c/peer.c`: the same text that it includes.
 pub const PEER: &str = include_str!("../c/declared.h");
 
 #[repr(C)]
@@ -29,7 +29,7 @@ pub fn function(name: &str) -> Function {
         .expect("a function of the peer library")
 }
 
-/// Calls a function of the library: more often than follow the plan before there is code, each time with the same result.
+/// Calls a function of the library so often that later calls have code, each time with the same result.
 pub fn call(name: &str, args: &[Value]) -> Value {
     let function = function(name);
     // SAFETY: the declarations are those of peer.c, whose functions use nothing but their arguments.

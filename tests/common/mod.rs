@@ -1,4 +1,4 @@
-//! What the tests share: a library made by the C compiler from `tests/c/peer.c`.
+//! Common code of the tests: a library made by the C compiler from `tests/c/peer.c`.
 
 #![allow(dead_code, unused_imports, reason = "each test program uses a part")]
 
@@ -15,7 +15,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The C compiler's library, made once a test program.
+/// The path of the library, which is compiled once in each test program.
 pub fn peer_path() -> &'static str {
     static PATH: OnceLock<String> = OnceLock::new();
     PATH.get_or_init(|| {
@@ -29,7 +29,7 @@ pub fn peer_path() -> &'static str {
     })
 }
 
-/// What the C compiler makes of a file. Its name ends in `name`.
+/// Compiles a file with the C compiler. The output's name ends in `name`.
 pub fn compiled(source: &str, name: &str, args: &[&str]) -> PathBuf {
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
     let name = format!("{}-{name}", std::process::id());
@@ -75,7 +75,7 @@ pub fn signature(number: usize) -> String {
         .collect()
 }
 
-/// What a callback of an int answers.
+/// The result of a callback of an int.
 pub fn answer(callback: &Callback) -> i64 {
     let function = Function::at(callback.code(), "i", "i").expect("a function");
     // SAFETY: the function is the callback.
@@ -100,7 +100,7 @@ pub fn own_peer() -> (Library, PathBuf) {
 #[cfg(unix)]
 /// Runs `body` in a child process and says whether it ended well.
 pub fn in_child(body: impl FnOnce() -> bool) -> bool {
-    // SAFETY: the child runs `body` and ends; what that touches is guarded across forks, or the child's alone.
+    // SAFETY: the child runs `body` and ends; the data that `body` uses is guarded across forks, or the child's alone.
     unsafe {
         match libc::fork() {
             0 => {

@@ -1,14 +1,14 @@
-//! Tests once more, where the system refuses executable memory: the test program starts itself under a policy of the kernel's.
-//! What passes here must pass there. So what a C compiler made judges both ways.
+//! Runs tests once more where the system refuses executable memory: the test program starts itself under a policy of the kernel's.
+//! Tests that pass here must pass there, too. So the C compiler's functions judge both ways.
 
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Tells the program that it runs under a policy.
+/// The variable that tells the program that it runs under a policy.
 const POLICY: &str = "FARCALL_TEST_POLICY";
 
-/// What starts programs under policies: `tests/c/hardened.c`.
+/// The program that starts others under policies: `tests/c/hardened.c`.
 fn launcher() -> &'static PathBuf {
     static LAUNCHER: OnceLock<PathBuf> = OnceLock::new();
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/c/hardened.c");
@@ -27,7 +27,7 @@ pub fn all_pass_without(this: &str) {
     }
 }
 
-/// Runs the tests of this program that `choice` leaves under a policy.
+/// Runs the tests of this program that `choice` selects under a policy.
 pub fn pass_under(policy: &str, choice: &[&str]) {
     let program = std::env::current_exe().expect("this program");
     let status = Command::new(launcher())

@@ -3,10 +3,10 @@
 use farcall::{Callback, Function};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How often the handler has run.
+/// The number of times that the handler has run.
 pub static TICKS: AtomicUsize = AtomicUsize::new(0);
 
-/// Has a callback run as a signal handler about every millisecond of this process's time, for the first time after some `micros`.
+/// Makes a callback run as a signal handler about every millisecond of this process's time, for the first time after `micros`.
 pub fn tick(handler: &Callback, micros: i64) {
     let interval = |micros| libc::timeval {
         tv_sec: 0,
@@ -27,7 +27,7 @@ pub fn tick(handler: &Callback, micros: i64) {
     }
 }
 
-/// Makes callbacks and functions until the handler has run so often.
+/// Makes callbacks and functions until the handler has run `ticks` times.
 pub fn work_until(ticks: usize) {
     let mut n = 0;
     while TICKS.load(Ordering::Relaxed) < ticks {

@@ -1,5 +1,4 @@
-//! The comparison with C compilers, on whatever runs a target: `conformance/` compares, this builds it and finds the
-//! compilers.
+//! Compares with C compilers, on this machine or in a target's emulator: `conformance/` compares, this builds it and finds the compilers.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,7 +12,7 @@ use crate::setup::{self, Need};
 use crate::target::Target;
 use crate::wine;
 
-/// What is compared: by the name that `conformance/src/target.rs` has for it, with the target that runs it.
+/// The subjects of comparison: the name that `conformance/src/target.rs` has for each, and the target that runs it.
 pub const SUBJECTS: [(&str, Target); 8] = [
     ("x86_64-unknown-linux-gnu", Target::X86_64Linux),
     ("x86_64-unknown-linux-gnu:win64", Target::X86_64Linux),
@@ -25,16 +24,16 @@ pub const SUBJECTS: [(&str, Target); 8] = [
     ("x86_64-pc-windows-gnu:sysv64-clang", Target::X86_64Windows),
 ];
 
-/// What to compare.
+/// The choice of comparisons.
 #[derive(clap::Args)]
 pub struct Args {
-    /// For these only; may be given several times. All if none is given.
+    /// Compare this subject only; may be given several times. All if none is given.
     #[arg(long)]
     target: Vec<String>,
-    /// How many signatures to make.
+    /// The number of signatures to make.
     #[arg(long, default_value_t = 1000)]
     n: u64,
-    /// What to make them from; a fresh seed if none is given.
+    /// The seed of the signatures; a fresh one if none is given.
     #[arg(long)]
     seed: Option<String>,
     /// Further options of farcall-conformance.
@@ -42,7 +41,7 @@ pub struct Args {
     more: Vec<String>,
 }
 
-/// Compares, and shows what came of it.
+/// Compares, and shows the outcome.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let mut subjects = SUBJECTS.to_vec();
     if !args.target.is_empty() {
@@ -74,7 +73,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 /// The comparing program, ready to compile here and to run on a target.
 pub struct Program {
     here: PathBuf,
-    /// The words that run it on the target, if this machine cannot.
+    /// The command that runs programs of the target, if this machine cannot.
     runner: Option<String>,
     environment: Vec<(&'static str, OsString)>,
     _session: Option<wine::Session>,
@@ -117,7 +116,7 @@ impl Program {
         })
     }
 
-    /// The command that compares what `name` stands for.
+    /// The command that compares the subject `name`.
     pub fn command(&self, name: &str, options: &[String]) -> Command {
         let mut command = Command::new(&self.here);
         command.args(["--target", name]).args(options);

@@ -1,6 +1,6 @@
-//! Files of Debian's archive, fetched by apt without touching the machine's own lists and caches: apt knows a mirror, and the way to it.
+//! Fetches files of Debian's archive by apt, without touching the machine's own lists and caches: apt knows a mirror, and the way to it.
 //!
-//! The mirror is the one that this machine's apt is set up with, or else one that the user names. What comes is told by its sum.
+//! The mirror is the one that this machine's apt is set up with, or else one that the user names. Each file's sum is checked.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -37,7 +37,7 @@ pub fn tarball(package: &Package, named: Option<String>, work: &Path) -> Result<
     Ok(file)
 }
 
-/// The lines in which apt says what is wrong.
+/// The lines of apt's output that are errors.
 fn complaints(text: &str) -> String {
     let lines = text
         .lines()
@@ -71,7 +71,7 @@ fn mirror(work: &Path) -> Result<Option<String>> {
     if let Some(mirror) = main_archive(&known) {
         return Ok(Some(mirror));
     }
-    // Apt knows what an archive is once it has its lists, which a fresh machine lacks.
+    // Apt knows an archive's origin only once it has its lists, which a fresh machine lacks.
     process::run(private("apt-get", work)?.arg("update"), Output::Shown)?;
     let known = process::stdout(private("apt-get", work)?.args(question))?;
     Ok(main_archive(&known))

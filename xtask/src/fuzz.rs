@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: each fuzz target for a while, from the inputs in `fuzz/corpus/` on.
+//! `cargo xtask fuzz`: runs each fuzz target for a while, beginning with the inputs in `fuzz/corpus/`.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -11,24 +11,24 @@ use crate::process::{self, Output};
 /// The targets, as `fuzz/Cargo.toml` has them.
 const TARGETS: [&str; 3] = ["codes", "call", "declarations"];
 
-/// Fuzzing takes the compiler's coverage options, which are not stable.
+/// The toolchain. Fuzzing needs the compiler's coverage options, which are not stable.
 const TOOLCHAIN: &str = "nightly";
 
-/// How long, and what.
+/// The targets and the time.
 #[derive(clap::Args)]
 pub struct Args {
-    /// These targets only; all if none is given.
+    /// Fuzz these targets only; all if none is given.
     #[arg(long, value_parser = TARGETS)]
     target: Vec<String>,
-    /// Seconds for each.
+    /// The seconds for each target.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// Add what is found, as far as it reaches code that nothing else does, to fuzz/corpus/.
+    /// Add new inputs to fuzz/corpus/, if they reach code that no other input does.
     #[arg(long)]
     keep: bool,
 }
 
-/// Fuzzes. What fails is shown, with the input that did it in `fuzz/artifacts/`.
+/// Fuzzes. Failures are shown, and their inputs are in `fuzz/artifacts/`.
 pub fn run(args: &Args) -> Result<ExitCode> {
     set_up()?;
     let mut code = ExitCode::SUCCESS;
@@ -59,7 +59,7 @@ fn fuzz(what: &str, name: &str, directories: &[&Path]) -> Command {
     command
 }
 
-/// Cargo of the toolchain that can.
+/// Cargo of that toolchain.
 fn cargo() -> Command {
     let mut command = Command::new("rustup");
     command

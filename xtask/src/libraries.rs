@@ -14,16 +14,16 @@ use crate::setup::{self, Check, Need};
 use crate::source::{self, Source};
 use crate::target::{Libraries, Target};
 
-/// How a library is made of its source.
+/// The recipe for building a library from its source.
 struct Recipe {
     pin: &'static Pin,
-    /// What the library is called where shared libraries end in `.so`.
+    /// The library's name where shared libraries end in `.so`.
     so: &'static str,
-    /// And on Windows.
+    /// Its name on Windows.
     dll: &'static str,
     /// A shell's commands that make the C files in an empty directory, if the source, `$0`, lacks them.
     prepare: &'static str,
-    /// The C files; a name with a `*` stands for all of its kind.
+    /// The C files; a name with a `*` stands for all that match.
     sources: &'static str,
     args: &'static [&'static str],
     needs: &'static [Need],
@@ -36,7 +36,7 @@ const RECIPES: [Recipe; 2] = [
         dll: "zlib1.dll",
         prepare: "false",
         sources: "*.c",
-        // The one thing that its configure script finds out and these functions depend on.
+        // The only result of its configure script that these functions depend on.
         args: &["-O1", "-DHAVE_UNISTD_H"],
         needs: &[],
     },
@@ -56,7 +56,7 @@ const RECIPES: [Recipe; 2] = [
     },
 ];
 
-/// What opening the target's libraries takes.
+/// The programs and libraries that the target's libraries need.
 pub fn needs(target: Target) -> Vec<Need> {
     match target.spec().libraries {
         Libraries::Installed(needs) => needs.to_vec(),
@@ -64,7 +64,7 @@ pub fn needs(target: Target) -> Vec<Need> {
     }
 }
 
-/// Sees to it that the target's programs can open them.
+/// Builds the libraries if need be, so that the target's programs can open them.
 pub fn ensure(target: Target) -> Result<()> {
     setup::ensure(&needs(target))?;
     if let Libraries::Built = target.spec().libraries {
@@ -77,7 +77,7 @@ pub fn ensure(target: Target) -> Result<()> {
 }
 
 impl Recipe {
-    /// What making it takes. (A tree of the user's that cannot be found is reported when it is used.)
+    /// The programs that building it needs. (A tree of the user's that cannot be found is reported when it is used.)
     fn needs(&self) -> Vec<Need> {
         let mut needs = source::needs(self.pin).unwrap_or_default();
         needs.extend(self.needs);
@@ -90,7 +90,7 @@ impl Recipe {
             _ => self.so,
         };
         let library = paths::libraries(target.spec().triple)?.join(name);
-        // What it was made of is written last.
+        // The name of its source is written last.
         let stamp = library.with_file_name(format!("{name}.source"));
         let place = source::place(self.pin)?.dir.display().to_string();
         if fs::read_to_string(&stamp).is_ok_and(|made_of| made_of == place) {
@@ -103,7 +103,7 @@ impl Recipe {
         Ok(())
     }
 
-    /// The C files, in the source or made of it.
+    /// The C files, which the source has or which are made from it.
     fn files(&self, source: &Source) -> Result<Vec<PathBuf>> {
         let files = self.files_in(&source.dir)?;
         if !files.is_empty() {

@@ -30,7 +30,7 @@ use clap::{Parser, Subcommand};
 use crate::process::Output;
 use crate::target::Target;
 
-/// What the help ends with.
+/// The end of the help text.
 const MORE: &str = "\
 Examples:
   cargo xtask run examples/qsort.py        Run a script in MicroPython with the module
@@ -76,7 +76,7 @@ enum Command {
         target: Target,
         /// The script to run.
         script: PathBuf,
-        /// What the script finds in sys.argv.
+        /// The script's arguments, in sys.argv.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
@@ -94,13 +94,13 @@ enum Command {
         #[command(flatten)]
         places: libffi::install::Places,
     },
-    /// Make the packages that are handed out: tarballs, a .deb, and their sums.
+    /// Make the packages of a release: tarballs, a .deb, and their sums.
     Dist(dist::Args),
-    /// Torture all of it for as long as one likes.
+    /// Run stress tests for as long as you like.
     Soak(soak::Args),
     /// Run libffi's own tests on the drop-in libffi.
     LibffiSuite(libffi::suite::Args),
-    /// Measure farcall beside everything one could use instead.
+    /// Measure farcall and its alternatives.
     Bench(bench::Args),
     /// Make the documentation's book and print its first page's path.
     Book,

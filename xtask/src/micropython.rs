@@ -1,9 +1,8 @@
-//! Building MicroPython: with our module, and as it comes, to compare with.
+//! Builds MicroPython: with our module, and unchanged, to compare with.
 //!
-//! All of it happens under `target/micropython/`, for the older release in a directory of its version there, and the source tree is only
-//! read:
-//! `mpy-cross/` the compiler for frozen modules, `<triple>/` ours, `<triple>-repr-b/` ours with other objects, `<triple>-stock/` the one with its own ffi module,
-//! `<triple>-stock-newest/` that one over the newest libffi, `configurations/` ours in other configurations.
+//! Everything is built under `target/micropython/`, the older release in a directory of its version there. The source tree is only read:
+//! `mpy-cross/` is the compiler for frozen modules, `<triple>/` ours, `<triple>-repr-b/` ours with other objects, `<triple>-stock/` the one
+//! with its own ffi module, `<triple>-stock-newest/` that one over the newest libffi, `configurations/` ours in other configurations.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,10 +21,10 @@ use crate::target::Target;
 /// GCC 15 warns of strings in the pinned releases that fill their arrays; older compilers ignore the option.
 const OPTIONS: &str = "-Wno-unterminated-string-initialization";
 
-/// What an interpreter's `ffi` module is.
+/// The `ffi` module of an interpreter.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Module {
-    /// This repository's.
+    /// This repository's module.
     Ours,
     /// This repository's, in an interpreter with another representation of objects.
     OursOtherObjects,
@@ -45,7 +44,7 @@ pub enum Release {
 }
 
 impl Release {
-    /// Where its source comes from.
+    /// The pin of its source.
     pub fn pin(self) -> &'static Pin {
         match self {
             Release::Own => &pins::MICROPYTHON,
@@ -53,7 +52,7 @@ impl Release {
         }
     }
 
-    /// The directory for all that is made of it.
+    /// The directory for everything that is built from it.
     pub fn top(self) -> Result<PathBuf> {
         let top = paths::micropython()?;
         match self {
@@ -141,7 +140,7 @@ pub fn build_prebuilt(modules: &Path, path: &Path) -> Result<PathBuf> {
     Ok(directory.join(target.spec().program))
 }
 
-/// What is said where such a build ends, which must not succeed.
+/// The output of such a build, which must fail.
 pub fn refusal(name: &str, options: &str, words: &[&str]) -> Result<String> {
     let (mut make, _) = make_configured(name, options, words)?;
     let _lock = paths::lock("build")?;
@@ -168,7 +167,7 @@ fn make_configured(name: &str, options: &str, words: &[&str]) -> Result<(Command
     Ok((make, directory))
 }
 
-/// The variables that bring our module in.
+/// The variables that add our module.
 fn with_ours() -> [String; 2] {
     let modules = paths::root().join("micropython");
     [
@@ -177,7 +176,7 @@ fn with_ours() -> [String; 2] {
     ]
 }
 
-/// What a build takes. Asked for all at once, so that whoever has to install it by hand has to do so once.
+/// All that must be installed for a build. It is asked for at once, so that a user who installs by hand has to do so only once.
 pub fn needs(release: Release, target: Target, module: Module) -> Result<Vec<Need>> {
     let spec = target.spec();
     let mut needs = [setup::MICROPYTHON, spec.needs].concat();
@@ -205,8 +204,8 @@ fn with_libffi(libffi: &Libffi) -> Result<[String; 2]> {
     ])
 }
 
-/// The source as Debian has it lacks git's submodules: these variables leave out what needs one. The directory of
-/// MicroPython's library, where the makefile wants to see a README.md, is one of ours.
+/// The variables for a source without git's submodules, as Debian has it: they leave out the parts that need one. The directory of
+/// MicroPython's library, in which the makefile wants a README.md, is one of ours.
 pub fn without_submodules(top: &Path) -> Result<[String; 4]> {
     let library = paths::made(top.join("lib"))?;
     let readme = library.join("README.md");
@@ -224,17 +223,17 @@ pub fn without_submodules(top: &Path) -> Result<[String; 4]> {
     ])
 }
 
-/// What the builds of a release's programs have in common.
+/// The common part of the builds of a release's programs.
 struct Build {
     source: Source,
-    /// What the program says that it is, for a release: git would be asked else, and would answer with a commit of this repository.
+    /// The version that the program states, for a release. Otherwise git would be asked, and would answer with a commit of this repository.
     git_tag: Option<String>,
     top: PathBuf,
     output: Output,
 }
 
 impl Build {
-    /// Those of a release. The caller holds the lock on builds.
+    /// The builds of a release. The caller holds the lock on builds.
     fn of(release: Release, output: Output) -> Result<Build> {
         let source = source::get(release.pin())?;
         let git_tag = source.pinned.then(|| format!("v{}", release.pin().version));
@@ -288,7 +287,7 @@ impl Build {
     }
 }
 
-/// A first build takes a minute or more and should be seen at work; a later one seldom has anything to say.
+/// Shows the output of a first build, which takes a minute or more; a later one seldom prints anything of interest.
 fn shown_if_new(output: Output, program: &Path) -> Output {
     if program.exists() {
         output
@@ -298,7 +297,7 @@ fn shown_if_new(output: Output, program: &Path) -> Output {
 }
 
 /// Runs `make`. Its makefiles notice changed files, but not changed variables, nor headers that were half written when a build was
-/// broken off: then all is built anew.
+/// interrupted: then everything is built anew.
 fn run_make(make: &mut Command, directory: &Path, output: Output) -> Result<()> {
     let (stamp, running) = (directory.join("command"), directory.join("running"));
     let command = process::shown(make);

@@ -1,4 +1,4 @@
-//! Where things lie in the working tree. Everything that xtask makes is under `target/`.
+//! The paths of the working tree. Everything that xtask makes is under `target/`.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ pub fn root() -> &'static Path {
         .expect("xtask/ lies in the repository")
 }
 
-/// The directory for all that has to do with MicroPython, made if need be.
+/// The directory for MicroPython's builds, made if need be.
 pub fn micropython() -> Result<PathBuf> {
     made(root().join("target/micropython"))
 }
@@ -27,7 +27,7 @@ pub fn libraries(triple: &str) -> Result<PathBuf> {
     made(micropython()?.join("libraries").join(triple))
 }
 
-/// The directory for what benchmarks compare with, made if need be.
+/// The directory for the libraries and programs that benchmarks compare with, made if need be.
 pub fn bench() -> Result<PathBuf> {
     made(root().join("target/bench"))
 }
@@ -43,7 +43,7 @@ pub fn made(path: PathBuf) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// `path` as an empty directory: what was there before is gone.
+/// `path` as an empty directory. Its old content is removed.
 pub fn emptied(path: PathBuf) -> Result<PathBuf> {
     if path.exists() {
         fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;

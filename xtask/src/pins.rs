@@ -1,22 +1,22 @@
-//! The table of what is fetched: for each source its name, version, places and sums.
+//! The table of fetched sources: each has its name, version, places and sums.
 //!
-//! How the sums were come by:
+//! The origin of the sums:
 //! * Debian's are those of the files in Debian's archive, which its signed lists of packages name as well.
 //! * Upstream's are those that other distributions' recipes give for the same files, since the tables were made where upstream's
 //!   servers could not be reached. A wrong one makes that way fail and no other file pass.
-//! * MicroPython's by git were reckoned from the commits that the tags name, and Debian's tarballs have the same files.
+//! * MicroPython's by git were computed from the commits that the tags name, and Debian's tarballs have the same files.
 
-/// Where one release of a program is to be had, and how it is told from everything else.
+/// The places of one release of a program, and the sums that identify it.
 pub struct Pin {
-    /// What people call the program; in small letters, what its directory is called.
+    /// The program's name; in small letters, its directory's.
     pub name: &'static str,
     /// The release.
     pub version: &'static str,
-    /// The environment variable that names a tree to take instead.
+    /// The environment variable that names a tree to use instead.
     pub variable: &'static str,
-    /// A file that no such tree lacks.
+    /// A file that every such tree has.
     pub mark: &'static str,
-    /// The release as its makers hand it out.
+    /// The makers' tarball of the release.
     pub upstream: Tarball,
     /// The upstream half of Debian's source package.
     pub debian: Package,
@@ -24,9 +24,9 @@ pub struct Pin {
     pub git: Option<Tag>,
 }
 
-/// A tarball, wherever it lies.
+/// A tarball and its places.
 pub struct Tarball {
-    /// Where it lies, the best place first.
+    /// Its URLs, the best first.
     pub urls: &'static [&'static str],
     /// Its sum.
     pub sha256: &'static str,
@@ -44,11 +44,11 @@ pub struct Package {
 
 /// A tag of a repository.
 pub struct Tag {
-    /// What to clone.
+    /// The repository to clone.
     pub repository: &'static str,
     /// The tag.
     pub tag: &'static str,
-    /// The directories of which something is compiled or run here.
+    /// The directories with files that are compiled or run here.
     pub parts: &'static [&'static str],
     /// One sum over the files in these: see `digest` in source.rs.
     pub sha256: &'static str,
@@ -151,12 +151,12 @@ pub const ZLIB: Pin = Pin {
     git: None,
 };
 
-/// The other one.
+/// The other library that examples open.
 pub const SQLITE: Pin = Pin {
     name: "SQLite",
     version: "3.46.1",
     variable: "SQLITE_SRC",
-    // All kinds of tarballs have one, those with all of it in one file as well.
+    // All kinds of tarballs have one, including those with all code in one file.
     mark: "configure",
     upstream: Tarball {
         urls: &["https://sqlite.org/2024/sqlite-autoconf-3460100.tar.gz"],

@@ -1,4 +1,4 @@
-//! Running other programs: each way of treating their output is one function here.
+//! Runs other programs. Each way of treating their output is one function.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use wait_timeout::ChildExt;
 
-/// What happens to the output of a command that is run for its effect.
+/// The treatment of the output of a command that is run for its effect.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Output {
     /// It goes to stderr as it comes.
@@ -39,7 +39,7 @@ pub fn run(command: &mut Command, output: Output) -> Result<()> {
     }
 }
 
-/// What `command` prints on stdout. Its stderr is dropped unless it fails.
+/// Returns the text that `command` prints on stdout. Its stderr is dropped unless it fails.
 pub fn stdout(command: &mut Command) -> Result<String> {
     let output = command
         .stdin(Stdio::null())
@@ -82,13 +82,13 @@ pub fn tee(command: &mut Command) -> Result<(ExitStatus, String)> {
     Ok((child.wait()?, text))
 }
 
-/// What a program printed, stdout and stderr in the order they came, and how it ended.
+/// The output of a program, stdout and stderr in the order they came, and how it ended.
 pub struct Transcript {
     /// How it ended.
     pub status: ExitStatus,
     /// Whether it was killed because its time was up.
     pub timed_out: bool,
-    /// What it printed.
+    /// Its output.
     pub output: Vec<u8>,
 }
 
@@ -98,7 +98,7 @@ impl Transcript {
         self.status.success() && !self.timed_out
     }
 
-    /// What it printed, for people to read.
+    /// Its output as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.output).into_owned()
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask run`: a script in MicroPython with our module.
+//! `cargo xtask run`: runs a script in MicroPython with our module.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ pub fn script(target: Target, script: &Path, args: &[String]) -> Result<ExitCode
     let program = micropython::build(target, Output::OnFailure)?;
     let _runner = target.start_runner()?;
     if target.is_foreign() {
-        // On a machine's own system, libraries are the script's affair.
+        // On this machine's own system the script finds its libraries itself.
         libraries::ensure(target)?;
     }
     let status = target
@@ -25,7 +25,7 @@ pub fn script(target: Target, script: &Path, args: &[String]) -> Result<ExitCode
         .status()
         .with_context(|| format!("cannot run {}", program.display()))?;
     if let Some(code) = status.code() {
-        // A Windows program's code is 32 bits wide; the low ones are what a caller here can be told.
+        // A Windows program's code is 32 bits wide; a caller here gets the low ones.
         return Ok(ExitCode::from(code as u8));
     }
     eprintln!("{}: {status}", script.display());

@@ -1,5 +1,5 @@
-//! What has to be installed: checks for it, and installs what is missing where that can be done without asking, or names it where nothing
-//! may be installed.
+//! Checks that the needed programs and libraries are installed. Installs missing ones where that can be done without asking, or names them
+//! where nothing may be installed.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::process::{self, Output};
 
-/// How to tell whether something is there.
+/// A check whether something is installed.
 #[derive(Clone, Copy)]
 pub enum Check {
     /// A program on the PATH.
@@ -35,7 +35,7 @@ pub enum Check {
     RustTarget(&'static str),
 }
 
-/// One thing that must be there, and what brings it.
+/// Something that must be installed, and the package that has it.
 #[derive(Clone, Copy)]
 pub struct Need {
     check: Check,
@@ -43,31 +43,31 @@ pub struct Need {
     package: &'static str,
 }
 
-/// What building MicroPython takes, whatever the target. The C compiler builds tools that run on this machine.
+/// The needs of building MicroPython for any target. The C compiler builds tools that run on this machine.
 pub const MICROPYTHON: &[Need] = &[
     Need::new(Check::Program("make"), "make"),
     Need::new(Check::Program("gcc"), "gcc"),
     Need::new(Check::Program("python3"), "python3"),
 ];
 
-/// What unpacking a tarball takes.
+/// The needs of unpacking a tarball.
 pub const UNPACK: &[Need] = &[
     Need::new(Check::Program("tar"), "tar"),
     Need::new(Check::Program("xz"), "xz-utils"),
 ];
 
-/// What downloading a file takes.
+/// The needs of downloading a file.
 pub const DOWNLOAD: &[Need] = &[
     Need::new(Check::OneOf(&["curl", "wget"]), "curl"),
     CERTIFICATES,
 ];
 
-/// What cloning a repository takes.
+/// The needs of cloning a repository.
 pub const GIT: &[Need] = &[Need::new(Check::Program("git"), "git"), CERTIFICATES];
 
 const CERTIFICATES: Need = Need::new(Check::File("/etc/ssl/certs"), "ca-certificates");
 
-/// What building libffi from its repository's files takes.
+/// The needs of building libffi from its repository's files.
 pub const AUTOTOOLS: &[Need] = &[
     Need::new(Check::Program("make"), "make"),
     Need::new(Check::Program("gcc"), "gcc"),
@@ -94,7 +94,7 @@ pub const CROSS_COMPILERS: &[Need] = &[
     ),
 ];
 
-/// The C++ compilers that tests of exceptions take, beside each target's own for C.
+/// The C++ compilers that tests of exceptions need, beside each target's own for C.
 pub const CPLUSPLUS: &[Need] = &[
     Need::new(Check::Program("g++"), "g++"),
     Need::new(
@@ -107,17 +107,17 @@ pub const CPLUSPLUS: &[Need] = &[
     ),
 ];
 
-/// What counting instructions takes.
+/// The needs of counting instructions.
 pub const VALGRIND: &[Need] = &[Need::new(Check::Program("valgrind"), "valgrind")];
 
-/// What the other interpreters in the benchmarks take.
+/// The needs of the other interpreters in the benchmarks.
 pub const INTERPRETERS: &[Need] = &[
     Need::new(Check::Program("luajit"), "luajit"),
     Need::new(Check::Program("python3"), "python3"),
     Need::new(Check::PythonModule("ensurepip"), "python3-venv"),
 ];
 
-/// What the checks of the source's form take.
+/// The needs of the checks of the source's form.
 pub const LINTS: &[Need] = &[
     Need::new(Check::Component("fmt"), "rustfmt"),
     Need::new(Check::Component("clippy"), "clippy"),
@@ -161,7 +161,7 @@ impl Need {
         }
     }
 
-    /// What to call it where there is no package manager that we know.
+    /// Its name where there is no package manager that we know.
     fn what(&self) -> String {
         match self.check {
             Check::Program(name) => name.into(),
@@ -175,14 +175,14 @@ impl Need {
     }
 }
 
-/// What installing something that is missing takes, by what it takes.
+/// The steps that install missing things, by the program that installs them.
 #[derive(Default, Debug, PartialEq)]
 struct Plan {
     /// Debian packages.
     packages: Vec<&'static str>,
     /// Words for rustup.
     rustup: Vec<[&'static str; 3]>,
-    /// What nothing here can install.
+    /// Things that nothing here can install.
     by_hand: Vec<String>,
 }
 
@@ -218,7 +218,7 @@ impl Plan {
         plan
     }
 
-    /// What it installs, in words.
+    /// The things that it installs, in words.
     fn what(&self) -> String {
         let mut names = self.packages.clone();
         names.extend(self.rustup.iter().map(|words| words[2]));
@@ -226,7 +226,7 @@ impl Plan {
         names.join(", ")
     }
 
-    /// How, as one would type it; `root` is what comes before and after a command that only root may run.
+    /// The commands, as one would type them; `root` has the texts before and after a command that only root may run.
     fn how(&self, root: [&str; 2]) -> Vec<String> {
         let mut commands: Vec<String> = self
             .rustup
@@ -244,13 +244,13 @@ impl Plan {
         commands
     }
 
-    /// The line that says what is about to happen.
+    /// The line that announces the installation.
     fn announcement(&self) -> String {
         let how = self.how(["", ""]).join(" && ");
         format!("installing {}: {how}", self.what())
     }
 
-    /// The whole of it as a request to the user.
+    /// All of this as a request to the user.
     fn request(&self) -> String {
         let mut lines = vec![format!("missing: {}", self.what())];
         let commands = self.how(["sudo sh -c '", "'"]);
@@ -268,7 +268,7 @@ impl Plan {
 /// Whether nothing may be installed.
 static IS_FORBIDDEN: AtomicBool = AtomicBool::new(false);
 
-/// The variable that tells this program's children so.
+/// The variable that passes this on to child processes.
 const FORBIDDEN: &str = "FARCALL_NO_INSTALL";
 
 /// From now on `ensure` names what is missing, and fails, instead of installing it.
@@ -276,18 +276,17 @@ pub fn forbid_installation() {
     IS_FORBIDDEN.store(true, Ordering::Relaxed);
 }
 
-/// Whether nothing may be installed, by the command line or by that of this program's parent.
+/// Whether nothing may be installed, by this program's command line or its parent's.
 pub fn is_installation_forbidden() -> bool {
     IS_FORBIDDEN.load(Ordering::Relaxed) || std::env::var_os(FORBIDDEN).is_some()
 }
 
-/// What passes that on to another of these programs.
+/// The variable and its value that pass this on to another of these programs.
 pub fn environment() -> Option<(&'static str, &'static str)> {
     is_installation_forbidden().then_some((FORBIDDEN, "1"))
 }
 
-/// Sees to it that everything in `needs` is there: says what is not and how it is installed, and does so; or says what to install and
-/// fails.
+/// Makes sure that everything in `needs` is installed: names missing things and the commands, and runs these; or names what to install, and fails.
 pub fn ensure(needs: &[Need]) -> Result<()> {
     let missing = missing(needs);
     if missing.is_empty() {
@@ -328,7 +327,7 @@ fn missing(needs: &[Need]) -> Vec<Need> {
 /// Installs Debian packages as root or through sudo.
 fn apt_install(packages: &[&str]) -> Result<()> {
     let apt = || privileged_apt().context("apt-get takes root's rights");
-    // A stale or unreachable source of packages that we do not need must not stop us: the installation decides.
+    // A stale or unreachable source of packages that we do not need must not stop us; only the installation has to succeed.
     if process::run(apt()?.arg("update"), Output::Shown).is_err() {
         eprintln!("going on with the package lists as they are");
     }

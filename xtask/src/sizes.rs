@@ -1,4 +1,4 @@
-//! What programs and libraries take that is the same in every process: code, constants, and the tables that go with them.
+//! The sizes of the parts of programs and libraries that are the same in every process: code, constants, and the tables that go with them.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,19 +9,19 @@ use crate::libffi::drop_in::tool;
 use crate::process;
 use crate::target::Target;
 
-/// The most that MicroPython's program may take beyond the one with its own module: 304,000 for all but C's declarations, which are its newest
-/// part, and 206,000 for them.
+/// The most bytes that MicroPython's program may have beyond the one with its own module: 304,000 for all but C's declarations, which are
+/// its newest part, and 206,000 for those.
 pub const MODULE_BYTES: u64 = 304_000 + 206_000;
 
-/// Where the program has what first calls run (`micropython/ffi/first.ld`), and the least that is there while that list knows what
-/// functions are called.
+/// The section with the code that first calls run (`micropython/ffi/first.ld`), and its least size as long as that list has the functions'
+/// right names.
 pub const FIRST: &str = ".text.farcall_first";
 pub const FIRST_BYTES: u64 = 40_000;
 
-/// The most that the drop-in libffi may take.
+/// The most bytes that the drop-in libffi may have.
 pub const LIBFFI_BYTES: u64 = 200_000;
 
-/// What a section takes, 0 if there is none.
+/// The size of a section, 0 if there is none.
 pub fn section(target: Target, file: &Path, name: &str) -> Result<u64> {
     let mut size = Command::new(tool(target, "size")?);
     let told = process::stdout(size.arg("-A").arg(file))?;

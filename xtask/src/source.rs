@@ -1,8 +1,8 @@
-//! Sources that are built here and are not ours: a tree that the user names, or a pinned release fetched once into `target/`.
+//! Other projects' sources that are built here: a tree that the user names, or a pinned release fetched once into `target/`.
 //!
 //! There are several ways to a release: the tarball that its makers hand out, the upstream half of Debian's source package, by apt where
-//! that knows Debian and as a plain file of the mirror that `DEBIAN_MIRROR` names, and a clone of the makers' repository. Each is tried in turn, and what arrives is taken only if
-//! its sum is the one in `pins.rs`.
+//! that knows Debian and as a plain file of the mirror that `DEBIAN_MIRROR` names, and a clone of the makers' repository. Each is tried in
+//! turn, and a file is used only if its sum is the one in `pins.rs`.
 
 use std::ffi::OsString;
 use std::fs;
@@ -29,7 +29,7 @@ pub struct Source {
 /// The environment variable that names a mirror of Debian's archive, for machines whose apt is set up with none.
 const MIRROR: &str = "DEBIAN_MIRROR";
 
-/// The seconds within which a server must answer, and for which it may be all but silent.
+/// The seconds within which a server must answer, and for which it may send next to nothing.
 const PATIENCE: &str = "20";
 
 /// The source, fetched if need be. The caller holds a lock under which nobody else gets the same.
@@ -41,7 +41,7 @@ pub fn get(pin: &Pin) -> Result<Source> {
     Ok(source)
 }
 
-/// Where the source is, or will be when it has been fetched.
+/// The source's place, also if it is still to be fetched.
 pub fn place(pin: &Pin) -> Result<Source> {
     if let Some(dir) = std::env::var_os(pin.variable) {
         return named(pin, dir);
@@ -53,7 +53,7 @@ pub fn place(pin: &Pin) -> Result<Source> {
     })
 }
 
-/// What getting the source takes, if it is still to be got. (What the last ways take is asked for when it comes to them.)
+/// The needs of fetching the source, if that is still to be done. (The needs of the last ways are asked for when these are tried.)
 pub fn needs(pin: &Pin) -> Result<Vec<Need>> {
     let source = place(pin)?;
     if source.dir.exists() {
@@ -79,7 +79,7 @@ fn named(pin: &Pin, dir: OsString) -> Result<Source> {
 trait Tools {
     /// The mirror of Debian's archive that the user names.
     fn mirror(&self) -> Option<String>;
-    /// Downloads what lies at `url` as `file`.
+    /// Downloads `url` as `file`.
     fn download(&self, url: &str, file: &Path) -> Result<()>;
     /// Downloads a file of Debian's archive by apt into `work`, an empty directory, and returns its path.
     fn apt(&self, package: &Package, work: &Path) -> Result<PathBuf>;
@@ -89,7 +89,7 @@ trait Tools {
     fn unpack(&self, tarball: &Path, tree: &Path) -> Result<()>;
 }
 
-/// A way to a release: what to call it, and what brings the tree into an empty directory and returns its top directory in there.
+/// A way to a release: its name, and the function that brings the tree into an empty directory and returns its top directory there.
 type Way<'a> = (String, Box<dyn Fn(&Path) -> Result<PathBuf> + 'a>);
 
 /// All ways, the best first.
@@ -126,7 +126,7 @@ fn ways<'a>(pin: &'a Pin, tools: &'a dyn Tools) -> Vec<Way<'a>> {
     ways
 }
 
-/// Tries each way in turn. What arrives at `dir` is whole and checked: it is renamed into place last.
+/// Tries each way in turn. The tree at `dir` is complete and checked, as it is renamed into place last.
 fn fetch(pin: &Pin, dir: &Path, tools: &dyn Tools) -> Result<()> {
     let Pin {
         name,
@@ -219,7 +219,7 @@ impl Tools for Machine {
         git.args(["-c", "advice.detachedHead=false", "clone", "--depth", "1"])
             .args(["--branch", tag.tag, tag.repository])
             .arg(tree)
-            // Whoever cannot be asked must not be waited for.
+            // Git must not wait for an answer when nobody can give one.
             .env("GIT_TERMINAL_PROMPT", "0");
         let transcript = process::transcript(&mut git, None)?;
         ensure!(transcript.success(), "{}", transcript.text().trim());

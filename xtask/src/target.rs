@@ -27,7 +27,7 @@ pub enum Target {
     X86_64Windows,
 }
 
-/// What there is to know about a target.
+/// The description of a target.
 pub struct Spec {
     /// Rust's name for it, which is also the name of its directories.
     pub triple: &'static str,
@@ -39,25 +39,24 @@ pub struct Spec {
     pub make: &'static [&'static str],
     /// The C compiler, which also links Rust's programs.
     pub cc: &'static str,
-    /// What makes it link a shared library that needs none of the compiler's own.
+    /// The options with which it links a shared library that needs none of the compiler's own.
     pub shared: &'static [&'static str],
-    /// What the names of shared libraries end in.
+    /// The ending of shared libraries' names.
     pub dll: &'static str,
-    /// The command that prints which shared libraries a program wants.
+    /// The command that prints the shared libraries that a program needs.
     pub shared_libraries: &'static [&'static str],
-    /// What runs the target's programs.
+    /// The runner of the target's programs.
     pub runner: Runner,
-    /// What compiling and running for the target takes.
+    /// The needs of compiling and running for the target.
     pub needs: &'static [Need],
-    /// What the port's own ffi module takes on top; `None` where the port has none to compare with, or where comparing once,
-    /// on another target, is enough.
+    /// The further needs of the port's own ffi module; `None` where the port has no such module, or where comparing on another target is enough.
     pub stock_needs: Option<&'static [Need]>,
     /// Shared libraries that examples and tests open.
     pub libraries: Libraries,
     /// MicroPython's own ffi tests that do not apply, and print SKIP themselves.
     pub ffi_skips: &'static [&'static str],
-    /// What MicroPython's ffi tests open instead of the C library, which the target does not have under the names that they
-    /// try: one of these, and a file of `xtask/c/` that it is made of.
+    /// The library that MicroPython's ffi tests open instead of the C library, which the target does not have under the names that they
+    /// try: one of these names, and a file of `xtask/c/` that it is built from.
     pub libc_stand_in: Option<(&'static str, &'static str)>,
     /// Scripts of `tests/module/` that do not apply, and print SKIP themselves, and why.
     pub module_skips: &'static [(&'static str, &'static str)],
@@ -119,7 +118,7 @@ static X86_64_LINUX_GNU: Spec = Spec {
     rust_skips: &[],
 };
 
-/// Why a test of forks is left out.
+/// The reason why a test of forks is left out.
 const FORKS_BESIDE_THREADS: &str =
     "QEMU itself fails an assertion (cpu_exec) when a process with threads forks often";
 
@@ -246,7 +245,7 @@ static X86_64_WINDOWS_GNU: Spec = Spec {
     rust_skips: &[],
 };
 
-/// What runs a target's programs on this machine.
+/// The way in which a target's programs run on this machine.
 #[derive(Clone, Copy)]
 pub enum Runner {
     /// The machine itself.
@@ -255,14 +254,14 @@ pub enum Runner {
     Qemu {
         /// The emulator.
         program: &'static str,
-        /// Where the target's C library lies.
+        /// The directory of the target's C library.
         root: &'static str,
     },
     /// Wine.
     Wine,
 }
 
-/// Where the shared libraries come from that examples and tests open.
+/// The origin of the shared libraries that examples and tests open.
 #[derive(Clone, Copy)]
 pub enum Libraries {
     /// From packages.
@@ -279,7 +278,7 @@ impl Target {
         Target::X86_64Windows,
     ];
 
-    /// What there is to know about this one.
+    /// The description of this target.
     pub fn spec(self) -> &'static Spec {
         match self {
             Target::X86_64Linux => &X86_64_LINUX_GNU,
@@ -288,7 +287,7 @@ impl Target {
         }
     }
 
-    /// Whether its programs take more than this machine to run.
+    /// Whether its programs need a runner.
     pub fn is_foreign(self) -> bool {
         !matches!(self.spec().runner, Runner::None)
     }
@@ -302,7 +301,7 @@ impl Target {
         }
     }
 
-    /// What the runner has to find in its environment. The target's loader also searches in the directories `libraries`.
+    /// The runner's environment variables. The target's loader also searches in the directories `libraries`.
     pub fn environment(self, libraries: &[PathBuf]) -> Result<Vec<(&'static str, OsString)>> {
         let mut directories = vec![paths::libraries(self.spec().triple)?];
         directories.extend_from_slice(libraries);
@@ -320,7 +319,7 @@ impl Target {
         }
     }
 
-    /// Has cargo build and run for this target.
+    /// Makes cargo build and run for this target.
     pub fn cargo(self, cargo: &mut Command) -> Result<()> {
         let spec = self.spec();
         cargo.args(["--target", spec.triple]);
@@ -338,7 +337,7 @@ impl Target {
         Ok(())
     }
 
-    /// Starts what has to be running while the target's programs run.
+    /// Starts the processes that must run while the target's programs run.
     pub fn start_runner(self) -> Result<Option<wine::Session>> {
         match self.spec().runner {
             Runner::None | Runner::Qemu { .. } => Ok(None),
@@ -399,7 +398,7 @@ impl Target {
 }
 
 impl Default for Target {
-    /// The one that `run` and `micropython` take if they are not told.
+    /// The default target of `run` and `micropython`.
     fn default() -> Self {
         Target::X86_64Linux
     }
@@ -417,7 +416,7 @@ mod tests {
             assert_eq!(value.get_name(), target.spec().triple);
         }
     }
-    /// What `command` is given in its environment.
+    /// The value of a variable in the environment of `command`.
     fn variable(command: &Command, name: &str) -> Option<String> {
         let mut variables = command.get_envs();
         let (_, value) = variables.find(|(known, _)| *known == name)?;

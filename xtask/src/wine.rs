@@ -1,4 +1,4 @@
-//! Wine, which runs Windows programs: with a configuration of its own under `target/`, and quiet.
+//! Runs Windows programs in Wine, with a configuration of its own under `target/`, and without messages.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -11,7 +11,7 @@ use crate::paths;
 use crate::process::{self, Output};
 use crate::target::Target;
 
-/// Wine's loader: where Debian's package `wine64` puts it, which is not on the PATH, and by the names that it has elsewhere.
+/// Wine's loader: its path in Debian's package `wine64`, which is not on the PATH, and its names elsewhere.
 pub const PROGRAMS: &[&str] = &[
     "/usr/lib/wine/wine64",
     "/usr/lib/wine/wine",
@@ -22,13 +22,13 @@ pub const PROGRAMS: &[&str] = &[
 /// A system DLL that Rust's standard library wants and Wine lacks before version 9.
 const MISSING_DLL: &str = "bcryptprimitives";
 
-/// The loader that is there.
+/// The loader that is installed.
 pub fn program() -> &'static &'static str {
     let found = PROGRAMS.iter().find(|name| process::on_path(name));
     found.unwrap_or(&PROGRAMS[0])
 }
 
-/// What Wine has to find in its environment. Programs find DLLs in `directories`, after the system's own.
+/// Wine's environment variables. Programs find DLLs in `directories`, after the system's own.
 pub fn environment(directories: &[PathBuf]) -> Result<Vec<(&'static str, OsString)>> {
     // Wine shows the whole file system as drive Z:, and separates directories as Windows does.
     let mut path = OsString::new();
@@ -42,7 +42,7 @@ pub fn environment(directories: &[PathBuf]) -> Result<Vec<(&'static str, OsStrin
     Ok(vec![
         ("WINEPREFIX", prefix()?.into()),
         ("WINEDEBUG", "-all".into()),
-        // Else it offers to download what runs .NET and HTML.
+        // Otherwise it offers to download its .NET and HTML engines.
         ("WINEDLLOVERRIDES", "mscoree,mshtml=".into()),
         ("WINEPATH", path),
     ])
@@ -52,14 +52,14 @@ fn prefix() -> Result<PathBuf> {
     Ok(paths::micropython()?.join("wine"))
 }
 
-/// A Wine that is running, until this is dropped.
+/// A running Wine, until this is dropped.
 ///
 /// The first Windows program starts Wine's own processes, which take seconds to start and to end and hold that program's output
 /// open. This is that program: others start at once, and their output ends when they do.
 #[must_use = "Wine runs as long as this value lives"]
 pub struct Session(Child);
 
-/// Starts Wine, after making its configuration, about which it would otherwise talk, and the DLL that it lacks.
+/// Starts Wine, after making its configuration, about which it would otherwise print messages, and the DLL that it lacks.
 pub fn start(target: Target) -> Result<Session> {
     let lock = paths::lock("wine")?;
     let library = paths::libraries(target.spec().triple)?.join(format!("{MISSING_DLL}.dll"));
@@ -81,7 +81,7 @@ pub fn start(target: Target) -> Result<Session> {
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
     let mut session = Session(shell.spawn().context("cannot start Wine")?);
-    // It greets when it is up, and then waits for a command that never comes.
+    // It prints a greeting when it is ready, and then waits for a command that never comes.
     let greeting = session.0.stdout.as_mut().map(|out| out.read(&mut [0]));
     ensure!(matches!(greeting, Some(Ok(1))), "Wine does not start");
     Ok(session)

@@ -1,4 +1,4 @@
-// What the C side of the benchmarks consists of. `cargo xtask bench` generates the cases from signatures.txt.
+// The declarations of the benchmarks' C side. `cargo xtask bench` generates the cases from signatures.txt.
 
 #include <stddef.h>
 #include <stdint.h>
@@ -6,10 +6,10 @@
 // farcall's trampolines, and the typed calls written in C that they are measured against.
 typedef void (*bench_trampoline)(const void *target, const uint64_t *slots, uint64_t *result);
 
-// What farcall's callbacks call.
+// The handlers that farcall's callbacks call.
 typedef uint64_t (*bench_slots_handler)(void *context, const uint64_t *slots);
 
-// What libffi's closures call.
+// The handlers that libffi's closures call.
 typedef void (*bench_closure_handler)(void *cif, void *result, void **values, void *context);
 
 // Calls a function pointer with the values in the slots, which are read once, and leaves the last result.
@@ -18,8 +18,8 @@ typedef void (*bench_caller)(const void *function, const uint64_t *slots, uint64
 // ffi_call with a cif, ffi_call_plan_invoke with a plan.
 typedef void (*bench_libffi_call)(void *prepared, const void *target, void *result, void **values);
 
-// The loops that are timed. Every peer has copies of its own: a processor foresees where an indirect call goes by where
-// it is, and does worse if one call has gone to several places. Copies in one place would be timed by who came before.
+// The loops that are timed. Every peer has copies of its own: a processor predicts an indirect call's target by the call's address, and
+// does worse if one call has had several targets. With shared loops, times would depend on the peers before.
 #define BENCH_PEERS 12
 
 typedef void (*bench_slots_loop)(bench_trampoline call, const void *target, const uint64_t *slots, uint64_t *result,

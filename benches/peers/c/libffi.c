@@ -99,7 +99,7 @@ ffi_cif *libffi_prepare(char result, const char *codes, unsigned count) {
     return cif;
 }
 
-// Prepares cifs that were declared, and calls with each so many times.
+// Prepares cifs that were declared, and calls with each a given number of times.
 void libffi_prepare_each(ffi_cif **cifs, uint64_t count, void (*target)(void), void *result, void **values,
     uint64_t calls) {
     for (uint64_t i = 0; i < count; ++i) {
@@ -110,7 +110,7 @@ void libffi_prepare_each(ffi_cif **cifs, uint64_t count, void (*target)(void), v
     }
 }
 
-// Prepares cifs that were declared, and a closure of each, which goes to its place in `closures`.
+// Prepares cifs that were declared, and a closure of each, and stores it in `closures`.
 void libffi_prepare_closures(ffi_cif **cifs, uint64_t count, bench_closure_handler handler, void **closures) {
     void (*function)(ffi_cif *, void *, void **, void *) = (void *)handler;
     for (uint64_t i = 0; i < count; ++i) {
@@ -127,7 +127,7 @@ void *libffi_plan(ffi_cif *cif) {
     return api.plan_alloc == NULL ? NULL : api.plan_alloc(cif);
 }
 
-// A function pointer that leads to the handler; what to free it by goes to *closure.
+// A function pointer that leads to the handler; the closure to free goes to *closure.
 void *libffi_closure_new(ffi_cif *cif, bench_closure_handler handler, void *context, void **closure) {
     void *code;
     *closure = api.closure_alloc(sizeof(ffi_closure), &code);
@@ -142,7 +142,7 @@ void libffi_closure_free(void *closure) {
     api.closure_free(closure);
 }
 
-// Makes a closure and frees it, so many times.
+// Makes a closure and frees it, a given number of times.
 void libffi_churn(ffi_cif *cif, bench_closure_handler handler, uint64_t count) {
     for (uint64_t i = 0; i < count; ++i) {
         void *closure;
@@ -153,7 +153,7 @@ void libffi_churn(ffi_cif *cif, bench_closure_handler handler, uint64_t count) {
     }
 }
 
-// Prepares a cif like this one, so many times.
+// Prepares a cif like this one, a given number of times.
 void libffi_prepare_often(ffi_cif *like, uint64_t count) {
     for (uint64_t i = 0; i < count; ++i) {
         ffi_cif cif;

@@ -27,7 +27,7 @@ static double now(void) {
     return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
-// Runs a program to its end, its output going to `output` if that is not 0; returns how long it took.
+// Runs a program to its end, its output going to `output` if that is not 0; returns the time it took.
 static double run(char **arguments, int output) {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
@@ -50,12 +50,12 @@ static double run(char **arguments, int output) {
     return end - start;
 }
 
-// How long a process takes that is linked with the library.
+// The time of a process that is linked with the library.
 static double linked(const char *program) {
     return run((char *[]) { (char *)program, NULL }, 0);
 }
 
-// How long a new process says that it took to open the library and close it.
+// The time to open and close the library, as a new process measures and prints it.
 static double opened(const char *library) {
     int ends[2];
     char text[64];

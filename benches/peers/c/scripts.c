@@ -1,8 +1,8 @@
-// What scripts need besides the cases.
+// The functions that scripts need besides the cases.
 
 #include <stdint.h>
 
-// Calls back, so many times. Returns what came back last.
+// Calls back a given number of times. Returns the last result.
 int32_t call_back(int32_t (*f)(int32_t, int32_t), int64_t count) {
     int32_t last = 0;
     for (int64_t i = 0; i < count; ++i) {

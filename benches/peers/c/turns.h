@@ -1,4 +1,4 @@
-// What programs share that time files by turns: each of the words NAME=FILE once a round, and a line of samples for each at the end.
+// Common code of programs that time files by turns: each of the words NAME=FILE once a round, and a line of samples for each at the end.
 
 #ifndef TURNS_H
 #define TURNS_H
@@ -37,7 +37,7 @@ static void pin(void) {
     }
 }
 
-// `count` is at most PEERS. So many rounds ahead of the others only warm up.
+// `count` is at most PEERS. The first rounds only warm up.
 static void take_turns(const char *row, int warm_up, int rounds, int count, char **words, double (*measure)(const char *file)) {
     struct peer peers[PEERS];
     for (int i = 0; i < count; ++i) {

@@ -13,7 +13,7 @@ extern char **environ;
 
 enum { WARM_UP = 2 };
 
-// What each program is started with; the first is the program.
+// The arguments of each program; the first is the program itself.
 static char **arguments;
 
 static double nanoseconds(struct timeval time) {

@@ -1,4 +1,4 @@
-# Calls C, has C call back, or makes functions of new signatures, so many times, for a tool that counts instructions.
+# Calls C, has C call back, or makes functions of new signatures, a given number of times, for a tool that counts instructions.
 
 import ffi
 import sys
@@ -18,7 +18,7 @@ def callback(count):
     library.func("i", "call_back", "Cq")(ffi.callback("i", lambda a, b: a + b, "ii"), count)
 
 
-# As many texts whatever the count, so that making them has no part in it.
+# The number of texts does not depend on the count, so making them does not count.
 LETTERS = "ildpq"
 texts = []
 

@@ -72,7 +72,7 @@ local callback = ffi.cast("int32_t (*)(int32_t, int32_t)", function(a, b)
     return a + b
 end)
 assert(lib.call_back(callback, 3) == 3)
--- C is called from here once a turn. A compiled trace must not do it: callbacks cannot re-enter one.
+-- C is called from here once a turn. A compiled trace must not call it, as callbacks cannot re-enter one.
 local function call_back(n)
     lib.call_back(callback, n)
 end

@@ -8,7 +8,7 @@ import ffi
 import sys
 import time
 
-# What the interpreter has a processor for, not what a clock on the wall says: other programs' time is not counted.
+# The processor's time of the interpreter, not the clock on the wall: other programs' time is not counted.
 clock = ffi.open(None).func("l", "clock", "")
 
 PEER, LIBRARY, TABLE = sys.argv[1:4]
@@ -32,7 +32,7 @@ def calibrated(loop):
 
 
 def loop_of(body, **names):
-    # The names are parameters, so that the loop finds them where a function's own variables are.
+    # The names are parameters, so that the loop finds them as local variables.
     source = "def make(%s):\n def loop(n, %s):\n  for i in range(n):\n   %s\n return lambda n: loop(n, %s)\n"
     listed = ", ".join(names)
     scope = {}
@@ -92,7 +92,7 @@ address = library.addr("add2_ends")
 made = loop_of('func("i", address, "ii")', func=ffi.func, address=address)
 net("script func", [(PEER, made, empty)])
 
-# Signatures that nobody has used before, so many in a turn: every one of five letters.
+# New signatures of five letters each, the same number in each turn.
 FRESH = 50
 LETTERS = "iqdfBh"
 none = library.addr("none_ends")
@@ -166,7 +166,7 @@ def callbacks():
 callbacks()
 
 
-# Structs by value, which the port's own module has not.
+# Structs by value, which the port's own module does not have.
 def structs():
     declared = ffi.cdef("""
         struct pair { int64_t first, second; };

@@ -1,5 +1,5 @@
 # Times the first of everything in a process of MicroPython's, each once: prints a line for each row. The clock's microseconds are
-# nanoseconds (c/clock.c). What reading the clock takes is subtracted.
+# nanoseconds (c/clock.c). The time for reading the clock is subtracted.
 
 import ffi
 import sys

@@ -1,4 +1,4 @@
-# A short script: a function is called so many times.
+# A short script: it calls a function a given number of times.
 import ffi
 import sys
 

@@ -1,4 +1,4 @@
-# A short script: 20 functions are called so many times, by turns.
+# A short script: it calls 20 functions by turns, a given number of times.
 import ffi
 import sys
 

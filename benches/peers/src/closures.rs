@@ -1,5 +1,5 @@
-//! The closures of the crate called libffi, from the library that `benches/libffi-rs` is built to: linked with a libffi of its own, which
-//! is in nobody's way there.
+//! The closures of the crate called libffi, from the library built from `benches/libffi-rs`. That is linked with a libffi of its own, which
+//! does not clash with others there.
 
 use anyhow::Result;
 use libloading::{Library, Symbol};
@@ -16,7 +16,7 @@ pub struct Closures {
 impl Closures {
     /// Opens it.
     pub fn open(path: &Path) -> Result<Closures> {
-        // SAFETY: it has no initialisers, and its symbols are what benches/libffi-rs says.
+        // SAFETY: the library has no initialisers, and its symbols have the types that benches/libffi-rs states.
         unsafe {
             let library = Library::new(path)?;
             let add2: Symbol<unsafe extern "C" fn() -> *const c_void> =

@@ -17,16 +17,16 @@ pub type LibffiCall = unsafe extern "C" fn();
 /// A trampoline on slots.
 pub type Trampoline = unsafe extern "C" fn(*const c_void, *const u64, *mut u64);
 
-/// Calls a trampoline so many times.
+/// Calls a trampoline a given number of times.
 pub type SlotsLoop = unsafe extern "C" fn(Trampoline, *const c_void, *const u64, *mut u64, u64);
-/// Calls libffi so many times: what was prepared, the target, where the result goes, where the values are.
+/// Calls libffi a given number of times: with the cif or the plan, the target, and the addresses of result and values.
 pub type LibffiLoop =
     unsafe extern "C" fn(LibffiCall, *mut c_void, *const c_void, *mut u64, *const *const u64, u64);
 
-/// How many peers in one row can have a loop of their own. ORDER BENCH_PEERS: bench.h has the same.
+/// The number of peers in one row that can have a loop of their own. ORDER BENCH_PEERS: bench.h has the same.
 const PEERS: usize = 12;
 
-/// What C has for one signature. ORDER bench_case: bench.h has the same.
+/// The C functions for one signature. ORDER bench_case: bench.h has the same.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct CCase {
@@ -37,28 +37,28 @@ pub struct CCase {
     pub weighed: *const c_void,
     /// The first, by way of slots and a handler.
     pub entry: *const c_void,
-    /// The same call as farcall's trampoline makes, by a C compiler.
+    /// The call that farcall's trampoline makes, by a C compiler.
     pub typed_call: Trampoline,
-    /// Loops that call trampolines, one for each peer: a call that always goes to the same place is foreseen better.
+    /// Loops that call trampolines, one for each peer: processors predict a call better that always has the same target.
     pub slots_loops: [SlotsLoop; PEERS],
     /// Loops that call libffi, likewise.
     pub libffi_loops: [LibffiLoop; PEERS],
     /// Loops that call function pointers of this signature, likewise.
     pub callers: [Caller; PEERS],
-    /// Handlers that do as the two functions do.
+    /// The handler on slots that does the work of `ends`.
     pub slots_ends: Handler,
-    /// See above.
+    /// The handler on slots that does the work of `weighed`.
     pub slots_weighed: Handler,
-    /// See above.
+    /// The handler of libffi's closures that does the work of `ends`.
     pub closure_ends: ClosureHandler,
-    /// See above.
+    /// The handler of libffi's closures that does the work of `weighed`.
     pub closure_weighed: ClosureHandler,
 }
 
 /// The compiled cases and loops.
 pub struct CSide {
     cases: Vec<CCase>,
-    /// Counts the calls of the function without arguments that is used to check.
+    /// Counts the calls of the function without arguments that checks use.
     pub counter: *mut u64,
     _library: Library,
 }
@@ -66,7 +66,7 @@ pub struct CSide {
 /// The symbol `name` as a `T`.
 ///
 /// # Safety
-/// * The symbol is one.
+/// * The symbol is a `T`.
 unsafe fn symbol<T: Copy>(library: &Library, name: &str) -> Result<T> {
     // SAFETY: the symbol is of this type, by the contract of this function.
     let symbol: Symbol<T> = unsafe { library.get(name.as_bytes()) }?;
@@ -76,7 +76,7 @@ unsafe fn symbol<T: Copy>(library: &Library, name: &str) -> Result<T> {
 impl CSide {
     /// Opens the shared object.
     pub fn open(path: &Path) -> Result<CSide> {
-        // SAFETY: it has no initialisers, and its symbols are what bench.h and loops.c say.
+        // SAFETY: the library has no initialisers, and its symbols have the types that bench.h and loops.c state.
         unsafe {
             let library = Library::new(path)?;
             let count: *const usize = symbol(&library, "bench_case_count")?;
@@ -100,16 +100,16 @@ impl CSide {
     }
 }
 
-/// Prepares a cif like the one that it gets, so many times.
+/// Prepares a cif like the given one a number of times.
 pub type PrepareOften = unsafe extern "C" fn(*mut c_void, u64);
-/// The same with a call of the target each time: the target, where the result goes, where the values are.
+/// The same with a call of the target each time. Further arguments are the target, and the addresses of result and values.
 pub type PrepareAndCall =
     unsafe extern "C" fn(*mut c_void, *const c_void, *mut u64, *const *const u64, u64);
 
-/// Prepares declared cifs: how many, the target, where the result goes, where the values are, how many calls with each.
+/// Prepares declared cifs and calls with each: their number, the target, the addresses of result and values, the number of calls.
 pub type PrepareEach =
     unsafe extern "C" fn(*const *mut c_void, u64, *const c_void, *mut u64, *const *const u64, u64);
-/// Prepares declared cifs and a closure of each: how many, the handler, where the closures go.
+/// Prepares declared cifs and a closure of each: their number, the handler, the array for the closures.
 pub type PrepareClosures =
     unsafe extern "C" fn(*const *mut c_void, u64, ClosureHandler, *mut *mut c_void);
 
@@ -124,7 +124,7 @@ struct CLibffi {
 
 /// One libffi.
 pub struct Libffi {
-    /// What rows call it.
+    /// Its name in rows.
     pub name: String,
     /// `ffi_call`.
     pub call: LibffiCall,
@@ -159,7 +159,7 @@ impl Libffi {
     pub fn open(name: &str, glue: &Path, path: &Path) -> Result<Libffi> {
         let c_name = CString::new(name)?.into_raw();
         let c_path = CString::new(path.as_os_str().as_encoded_bytes())?;
-        // SAFETY: the symbols are what libffi.c says; the name is never freed.
+        // SAFETY: the symbols have the types that libffi.c states; the name is never freed.
         unsafe {
             let glue = Library::new(glue)?;
             let open: unsafe extern "C" fn(*const c_char, *const c_char) -> *const CLibffi =

@@ -1,7 +1,7 @@
-//! Times farcall beside what it competes with, all in one process and by turns.
+//! Times farcall beside its competitors, all in one process and by turns.
 //!
-//! `cargo xtask bench` compiles the C side, runs this program and makes tables of what it prints: a line for each peer in a
-//! row, with the time of each round, tab-separated. It can be run by itself just as well.
+//! `cargo xtask bench` compiles the C side, runs this program and makes tables of its output: a line for each peer in a row, with the time
+//! of each round, tab-separated. It can be run by itself, too.
 
 mod closures;
 mod library;
@@ -17,7 +17,7 @@ use rows::Bench;
 use sampler::Sampler;
 use std::path::PathBuf;
 
-/// What to measure, with what.
+/// The groups to measure, and the files for that.
 #[derive(Parser)]
 struct Args {
     /// The shared object with the generated cases.
@@ -26,13 +26,13 @@ struct Args {
     /// A libffi as NAME=GLUE=LIBRARY: libffi.c compiled with its headers, and the library itself.
     #[arg(long)]
     libffi: Vec<String>,
-    /// What `benches/libffi-rs` is built to.
+    /// The library built from `benches/libffi-rs`.
     #[arg(long)]
     closures: Option<PathBuf>,
-    /// How often each peer has its turn.
+    /// The number of turns of each peer.
     #[arg(long, default_value_t = 201)]
     rounds: usize,
-    /// How many microseconds a turn takes.
+    /// The length of a turn, in microseconds.
     #[arg(long, default_value_t = 200)]
     turn: u32,
     /// The groups of rows.
@@ -40,7 +40,7 @@ struct Args {
 }
 
 impl Args {
-    /// The words that give the same options again.
+    /// The command line of the same options.
     fn options(&self) -> Vec<String> {
         let mut words = vec![
             format!("--cases={}", self.cases.display()),

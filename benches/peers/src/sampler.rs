@@ -1,4 +1,4 @@
-//! Timing by turns: in each round every peer runs once, so that whatever else the machine does meets all of them alike.
+//! Timing by turns: in each round every peer runs once, so that disturbances of the machine affect all alike.
 
 use std::io::Write;
 use std::time::Instant;
@@ -19,12 +19,12 @@ impl<'a> Peer<'a> {
     }
 }
 
-/// How much is measured.
+/// The amount of measuring.
 #[derive(Clone, Copy, Debug)]
 pub struct Sampler {
-    /// How often each peer has its turn.
+    /// The number of turns of each peer.
     pub rounds: usize,
-    /// How long a turn takes, in nanoseconds.
+    /// The length of a turn, in nanoseconds.
     pub turn: f64,
 }
 
@@ -38,8 +38,8 @@ impl Sampler {
         }
     }
 
-    /// Times one peer beside a reference, something that always takes the same, and prints both for each round: that tells
-    /// whether the machine was itself.
+    /// Times one peer beside a reference, work that always takes the same, and prints both for each round: the reference shows whether the
+    /// machine was disturbed.
     pub fn row_with_reference(&self, row: &str, peer: Peer, reference: Peer) {
         let name = peer.name.clone();
         let samples = self.samples(&mut [peer, reference]);
@@ -67,7 +67,7 @@ impl Sampler {
         let mut samples = vec![Vec::with_capacity(self.rounds); peers.len()];
         for round in 0..self.rounds {
             for turn in 0..peers.len() {
-                // Each goes first at times: who follows whom may matter to caches.
+                // Each goes first at times, as the order may matter to caches.
                 let index = (round + turn) % peers.len();
                 samples[index].push(timed(&mut peers[index], counts[index]));
             }
@@ -75,7 +75,7 @@ impl Sampler {
         samples
     }
 
-    /// How many times fill a turn. It warms up as well.
+    /// The number of repetitions that fill a turn. Finding it also warms up.
     pub fn calibrate(&self, peer: &mut Peer) -> u64 {
         let mut count = 1;
         loop {
@@ -89,7 +89,7 @@ impl Sampler {
     }
 }
 
-/// Nanoseconds for one piece of work, of so many done in a row.
+/// Nanoseconds for one piece of work, measured over `count` in a row.
 pub fn timed(peer: &mut Peer, count: u64) -> f64 {
     let start = Instant::now();
     (peer.run)(count);
@@ -111,7 +111,7 @@ pub fn print_with_reference(row: &str, peer: &str, rounds: &[(f64, f64)]) {
 }
 
 fn print_line(row: &str, peer: &str, numbers: &[String]) {
-    // Lines are few; whoever reads them wants to see progress.
+    // Printed at once, as lines are few and readers want to see progress.
     println!("sample\t{row}\t{peer}\t{}", numbers.join(" "));
     let _ = std::io::stdout().flush();
 }

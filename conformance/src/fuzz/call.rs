@@ -1,7 +1,7 @@
-//! Any bytes: a signature with values, and a call of a function that notes all registers and the stack.
+//! Makes a signature with values of any bytes, and calls a function that notes all registers and the stack.
 //!
-//! No compiler stands on the other side here, so where each value must be is counted anew, in the words of the
-//! specifications and not by farcall's plan: [`Counter`].
+//! There is no compiler on the other side here. So [`Counter`] computes anew where each value must be, by the specifications and not by
+//! farcall's plan.
 
 use super::recorder::{self, Record};
 use crate::cases::{Case, MAX_ARGS};
@@ -21,7 +21,7 @@ use farcall_arch::Abi;
 /// Calls the signature that `input` stands for, under System V or Win64.
 ///
 /// # Panics
-/// When a value is not where it must be, or anything is wrong that [`crate::machine`] sees.
+/// When a value is not where it must be, or [`crate::machine`] finds a fault.
 pub fn call(input: &[u8]) {
     let mut bytes = input.iter().copied();
     let mut byte = move || bytes.next();
@@ -35,7 +35,7 @@ pub fn call(input: &[u8]) {
     let ret = usize::from(kind >> 1) % (WORDS.len() + 1);
     let ret = ret.checked_sub(1).map(|n| Ty::Number(&WORDS[n]));
     let (mut args, mut slots) = (Vec::new(), Vec::new());
-    // A byte each for the type; a fifth of them are followed by eight of the value, others choose it themselves.
+    // One byte for each type. A fifth of them are followed by eight bytes of the value; the others determine the value, too.
     while let Some(code) = byte().filter(|_| args.len() < MAX_ARGS) {
         let value = match code % 5 {
             0 => u64::from_le_bytes(std::array::from_fn(|_| byte().unwrap_or_default())),
@@ -92,7 +92,7 @@ fn compare(abi: Abi, alter: impl Alter, case: &Case, slots: Vec<u64>, give: u64)
     let codes = case.args.iter().filter_map(Ty::word);
     for (position, (code, slot)) in codes.zip(&slots).enumerate() {
         let seen = counter.next(position, code);
-        // Compilers rely on 32 bits of what is narrower.
+        // Compilers rely on 32 bits of narrower values.
         let mask = code.mask(target.model) | 0xffff_ffff;
         let wanted = code.widened(*slot, target.model);
         assert_eq!(
@@ -109,7 +109,7 @@ fn target(abi: Abi) -> &'static Target {
     found.expect("a target of this machine")
 }
 
-/// Where arguments are, one after the other.
+/// Computes where the arguments are, one after the other.
 struct Counter<'a> {
     abi: Abi,
     record: &'a Record,
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
     use farcall_arch::Plan;
 
-    /// Exchanges the first two arguments' places.
+    /// Exchanges the places of the first two arguments.
     struct Exchanged;
 
     impl Alter for Exchanged {

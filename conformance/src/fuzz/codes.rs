@@ -1,4 +1,4 @@
-//! Any string: an error, or plans and code for every convention.
+//! Reads any string as a signature: an error, or plans and code for every convention.
 
 use farcall::{Codes, Role};
 use farcall_arch::abi::check::check;
@@ -10,16 +10,17 @@ use std::collections::HashSet;
 use yaxpeax_arch::{Decoder as _, U8Reader};
 use yaxpeax_arm::armv8::a64::{InstDecoder, Operand};
 
-/// More bytes than this are too many for an argument.
+/// The most bytes of code that an argument may take.
 const BYTES_PER_ARG: usize = 48;
 
 /// The most bytes of structs: the checker keeps a note of each.
 const LARGEST: u32 = 1 << 8;
 
-/// Reads the first letter as a result's, or what stands ahead of a bar, the others as arguments'. Whatever is a signature has a plan under every convention; its code is made of instructions, whose branches lead to others of them.
+/// Reads the first letter, or the text before a bar, as the result's type, and the rest as the arguments'. Every signature must have a plan
+/// under every convention, and its code must consist of instructions whose branches lead to instructions.
 ///
 /// # Panics
-/// When that is not so.
+/// When it is otherwise.
 pub fn codes(text: &str) {
     let first = text.chars().next().map_or(0, char::len_utf8);
     let (ret, args) = text.split_once('|').unwrap_or_else(|| text.split_at(first));
@@ -43,7 +44,7 @@ pub fn codes(text: &str) {
     }
 }
 
-/// Whether `code` is instructions from end to end, and no branch leads anywhere but to one of them.
+/// Whether `code` consists of instructions from end to end, and each branch leads to one of them.
 fn walk(code: &Code) {
     let (starts, targets) = match code.abi.convention().isa {
         Isa::X64 => walk_x64(&code.bytes),

@@ -1,4 +1,4 @@
-//! Any text as C: an error that shows a place in it, or types, layouts and signatures that can be planned.
+//! Reads any text as C: an error that shows a place in it, or types, layouts and signatures that can be planned.
 
 use farcall_arch::abi::Dialect;
 use farcall_arch::{Abi, Signature, plan};
@@ -16,7 +16,7 @@ const PLATFORMS: [(Platform, Abi); 5] = [
 /// The longest type whose text is looked at.
 const SHOWN: usize = 1_000;
 
-/// Reads a text as a header, as a type and as a prototype, and asks all that can be asked of what it declares.
+/// Reads a text as a header, as a type and as a prototype, and asks every question about the declarations in it.
 ///
 /// # Panics
 /// When an answer makes no sense: a place outside of the text, a size that is no multiple of its alignment, a type whose text is not read as the
@@ -49,7 +49,7 @@ pub fn declarations(text: &str) {
         let named = functions.iter().map(|function| function.ty).chain(types);
         for ty in named.collect::<Vec<_>>() {
             let shown = c.show(ty).to_string();
-            // What has no name is written so that nobody reads it.
+            // A type without a name is shown in a form that cannot be read.
             if shown.len() > SHOWN || shown.contains("{...}") || !shown.is_ascii() {
                 continue;
             }

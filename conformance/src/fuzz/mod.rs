@@ -1,5 +1,5 @@
-//! What the fuzz targets do with their inputs. The targets, in `fuzz/`, only call this; ordinary tests call it too, with
-//! random inputs and with those that fuzzing has found (`fuzz/corpus/`).
+//! The bodies of the fuzz targets. The targets, in `fuzz/`, only call these; ordinary tests call them too, with random inputs and with
+//! those that fuzzing has found (`fuzz/corpus/`).
 
 mod call;
 mod codes;

@@ -1,5 +1,5 @@
-//! A function of any signature, in assembly: it notes what every register that may carry an argument holds, and the stack, and
-//! leaves a preset result in both registers that may carry one.
+//! A function of any signature, in assembly. It notes every register that may carry an argument, and the stack, and leaves a preset result
+//! in both registers that may carry one.
 
 use std::arch::global_asm;
 use std::cell::UnsafeCell;
@@ -9,7 +9,7 @@ use std::mem::offset_of;
 /// Words of stack that are noted.
 pub const STACK: usize = 48;
 
-/// What it notes, and what it gives.
+/// The function's notes, and its preset result.
 #[repr(C)]
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -17,7 +17,7 @@ pub struct Record {
     pub ints: [u64; 6],
     /// `xmm0` to `xmm7`.
     pub floats: [u64; 8],
-    /// From the word above the return address up.
+    /// The stack, from the word above the return address up.
     pub stack: [u64; STACK],
     /// The result.
     pub give: u64,
@@ -29,7 +29,7 @@ pub struct Record {
 #[repr(transparent)]
 pub struct Shared(UnsafeCell<Record>);
 
-// SAFETY: who calls the recorder or reads its record holds the lock of `Checker`.
+// SAFETY: any thread that calls the recorder or reads its record holds the lock of `Checker`.
 unsafe impl Sync for Shared {}
 
 static RECORD: Shared = Shared(UnsafeCell::new(Record::EMPTY));
@@ -57,7 +57,7 @@ impl Record {
         };
     }
 
-    /// What has been noted.
+    /// The notes.
     ///
     /// # Safety
     /// * As for [`Record::preset`].

@@ -44,7 +44,7 @@ pub(super) static MACHINE: Machine = Machine {
 
 const REGISTERS: usize = 8;
 
-/// In the dialect that takes the most; those that pack arguments, or have more in registers, take less.
+/// The words in the dialect that takes the most; dialects that pack arguments, or put more into registers, take less.
 fn stack_words(case: &Case) -> usize {
     let unnamed = case.args.len() - case.fixed.unwrap_or(case.args.len());
     let words = case.args.iter().filter_map(Ty::word);
@@ -52,7 +52,7 @@ fn stack_words(case: &Case) -> usize {
     let ints = case.args.len() - floats;
     let beyond = ints.saturating_sub(REGISTERS) + floats.saturating_sub(REGISTERS);
     match case.fixed {
-        // Apple has the unnamed on the stack, Windows all that do not fit into the integer registers.
+        // Apple puts unnamed arguments on the stack, Windows all that do not fit into the integer registers.
         Some(_) => (beyond + unnamed).max(case.args.len().saturating_sub(REGISTERS)),
         None => beyond,
     }
@@ -63,7 +63,7 @@ unsafe extern "C" {
     fn farcall_conformance_probe();
 }
 
-// Overwrites what a callee may use up, but for x30 and the result's registers.
+// Overwrites the registers that a callee may use up, but for x30 and the result's registers.
 macro_rules! scribble {
     () => {
         "mov x17, #0x5c5c

@@ -1,18 +1,18 @@
-//! Assembly around the code under test: what it must leave alone, and whether it did.
+//! Assembly around the code under test, which checks that the code leaves alone what it must.
 //!
 //! Both pieces stand in for a function of any signature: they pass through registers and stack as they find them.
 //!
 //! * The **guard** is called in place of farcall's code. It fills the registers and control words that a callee
 //!   must give back with patterns, copies the words above the return address, and goes on to farcall's code. On the
-//!   way back it notes what it finds, puts everything right again (so that one fault does not hide the next),
-//!   overwrites what a callee may use up, and returns to its caller.
-//! * The **probe** is called by farcall's code in place of what that was to call. It notes the stack pointer and
-//!   the control words, overwrites what stack a callee may use, goes on to the real target, and on the way back overwrites what a callee may use up.
+//!   way back it notes what it finds, restores everything (so that one fault does not hide the next),
+//!   overwrites the registers that a callee may use up, and returns to its caller.
+//! * The **probe** is called by farcall's code in place of the real target. It notes the stack pointer and the control words, overwrites
+//!   the stack that a callee may use, goes on to the real target, and on the way back overwrites the registers that a callee may use up.
 //!
-//! Neither uses the stack: each exchanges the return address for its own and keeps the old one in its state. So one
-//! call can be in each at a time, and both states belong to whoever holds the [`Checker`].
+//! Neither uses the stack: each exchanges the return address for its own and keeps the old one in its state. So one call can be in each at
+//! a time, and both states belong to the holder of the [`Checker`].
 //!
-//! A convention's file has a `Machine`, and the two pieces or what they differ in; what the notes mean is decided here.
+//! A convention's file has a `Machine`, and the two pieces or their differences; this file interprets the notes.
 
 #[cfg(target_arch = "aarch64")]
 mod aapcs64;
@@ -36,7 +36,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 static LOCK: Mutex<()> = Mutex::new(());
 
-/// What there is to know about `abi`, if this machine has its instructions.
+/// The description of `abi`, if this machine has its instructions.
 fn of(abi: Abi) -> Option<&'static Machine> {
     match abi {
         #[cfg(target_arch = "x86_64")]
@@ -57,19 +57,19 @@ pub struct Checker {
     _lock: MutexGuard<'static, ()>,
 }
 
-/// What stands between guard and probe.
+/// The code between guard and probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Under {
     /// A trampoline: the guard's caller is ours, with arguments in registers; the probe's is called with the case's.
     Trampoline,
     /// A callback: the guard's caller is C, with the case's arguments; the probe's target is a handler.
     Callback,
-    /// A callback whose handler is not ours to probe.
+    /// A callback whose handler cannot be probed.
     Closure,
 }
 
 impl Checker {
-    /// Waits until nobody else uses guard and probe. `None` on a machine without the instructions of the target's convention.
+    /// Waits until no other thread uses guard and probe. `None` on a machine without the instructions of the target's convention.
     pub fn new(target: &'static Target) -> Option<Checker> {
         let machine = of(target.abi)?;
         // A panic in between leaves notes that the next arming overwrites.
@@ -81,7 +81,7 @@ impl Checker {
         })
     }
 
-    /// Sets the guard before `target`, with patterns from `rng`. Returns what to call instead.
+    /// Sets the guard before `target`, with patterns from `rng`. Returns the address to call instead.
     pub fn guard(&mut self, target: *const c_void, rng: &mut Rng) -> *const c_void {
         // SAFETY: `self` has the lock, and no call is under way.
         let state = unsafe { &mut *GUARD.0.get() };
@@ -94,7 +94,7 @@ impl Checker {
         self.machine.guard as *const c_void
     }
 
-    /// Sets the probe before `target`. Returns what to call instead.
+    /// Sets the probe before `target`. Returns the address to call instead.
     pub fn probe(&mut self, target: *const c_void) -> *const c_void {
         // SAFETY: `self` has the lock, and no call is under way.
         let state = unsafe { &mut *PROBE.0.get() };
@@ -103,7 +103,7 @@ impl Checker {
         self.machine.probe as *const c_void
     }
 
-    /// What is wrong with the notes of the call that has just ended.
+    /// The faults in the notes of the call that has just ended.
     pub fn faults(&self, case: &Case, under: Under) -> Vec<Fault> {
         // SAFETY: `self` has the lock, and no call is under way.
         let (guard, probe) = unsafe { (&*GUARD.0.get(), &*PROBE.0.get()) };

@@ -1,20 +1,20 @@
-//! What guard and probe share with Rust: their notes, and what there is to know about a convention.
+//! The data that guard and probe share with Rust: their notes, and the description of a convention.
 
 use crate::cases::Case;
 use crate::report::Fault;
 use std::cell::UnsafeCell;
 
-/// Words for registers that come back: Win64 has the most, 8 integer registers and 10 vectors of two words.
+/// Words for registers that a callee gives back: Win64 has the most, 8 integer registers and 10 vectors of two words.
 pub const REGISTERS: usize = 28;
 
 /// Words for control registers.
 pub const CONTROLS: usize = 3;
 
-/// Words above the return address that are compared: the arguments on the stack, of which a callee may do with as it
-/// likes, and as much of the caller's frame.
+/// Words above the return address that are compared: the arguments on the stack, which a callee may change as it likes, and as many of the
+/// caller's frame.
 pub const WINDOW: usize = 96;
 
-/// The guard's notes. The assembly reads and writes it by the offsets that [`guard_asm`] gives.
+/// The guard's notes. The assembly reads and writes them by the offsets that [`guard_asm`] gives.
 #[repr(C)]
 pub struct GuardState {
     pub target: u64,
@@ -40,15 +40,15 @@ pub struct ProbeState {
     pub entries: u64,
     pub stack: u64,
     pub control: [u64; CONTROLS],
-    /// Registers that say something about the arguments without being one: `al` under SysV.
+    /// The register that says something about the arguments without holding one: `al` under SysV.
     pub hidden: u64,
 }
 
-/// Memory that the assembly shares with whoever holds the lock.
+/// Memory that the assembly shares with the holder of the lock.
 #[repr(transparent)]
 pub struct Shared<T>(pub UnsafeCell<T>);
 
-// SAFETY: `Checker`, of which there is one at a time, alone hands out access.
+// SAFETY: only `Checker` gives access, and there is one at a time.
 unsafe impl<T> Sync for Shared<T> {}
 
 pub static GUARD: Shared<GuardState> = Shared(UnsafeCell::new(GuardState {
@@ -85,15 +85,15 @@ pub struct Control {
     pub fixed: u64,
     /// Bits that a pattern may set or not.
     pub free: u64,
-    /// Whether ordinary code keeps it too, and not only farcall's.
+    /// Whether all code keeps it, and not only farcall's.
     pub is_kept_by_all: bool,
 }
 
-/// What there is to know about a convention on an architecture.
+/// The description of a convention on an architecture.
 pub struct Machine {
     pub guard: unsafe extern "C" fn(),
     pub probe: unsafe extern "C" fn(),
-    /// The registers that come back, in the order of the state's words.
+    /// The registers that a callee gives back, in the order of the state's words.
     pub saved: &'static [&'static str],
     /// The control registers, likewise.
     pub controls: &'static [Control],
@@ -101,11 +101,11 @@ pub struct Machine {
     pub stack_phase: u64,
     /// Bytes that a `return` takes off the stack.
     pub popped: u64,
-    /// Words above the return address that are every callee's to use.
+    /// Words above the return address that every callee may use.
     pub shadow_words: usize,
     /// Words behind those that belong to the callee of this case of words alone: its arguments on the stack.
     pub stack_words: fn(&Case) -> usize,
-    /// What the hidden register must hold when a function of this case is entered, and whether it does.
+    /// Checks the hidden register as a function of this case is entered.
     pub hidden: fn(&Case, u64) -> Option<Fault>,
 }
 

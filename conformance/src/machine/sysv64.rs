@@ -37,8 +37,8 @@ fn floats(case: &Case) -> usize {
     words.filter(|code| code.is_float()).count()
 }
 
-/// `al` is an upper bound of the vector registers in use, and at most 8 (psABI 3.2.3). Callees without a prototype in
-/// sight of the caller may be variadic, so every call must say it.
+/// `al` is an upper bound of the vector registers in use, and at most 8 (psABI 3.2.3). A callee whose prototype the caller does not see may
+/// be variadic, so every call must set it.
 fn hidden(case: &Case, rax: u64) -> Option<Fault> {
     let used = floats(case).min(VECTOR_REGISTERS) as u64;
     let al = rax & 0xff;

@@ -49,7 +49,7 @@ pub(super) static MACHINE: Machine = Machine {
     hidden: |_, _| None,
 };
 
-/// Arguments of any type share the four registers' positions.
+/// The words behind the first four arguments: arguments of all types share the positions of four registers.
 fn stack_words(case: &Case) -> usize {
     case.args.len().saturating_sub(4)
 }

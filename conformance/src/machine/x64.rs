@@ -1,8 +1,8 @@
-//! Guard and probe for the conventions of x86-64, which differ in the registers that come back.
+//! Guard and probe for the conventions of x86-64, which differ in the registers that a callee gives back.
 
 use super::notes::Control;
 
-/// What comes back of control registers. ORDER saved
+/// The parts of control registers that a callee gives back. ORDER saved
 pub static CONTROLS: [Control; 3] = [
     Control {
         name: "MXCSR",
@@ -30,10 +30,10 @@ pub static CONTROLS: [Control; 3] = [
 
 /// Both pieces, by their names.
 ///
-/// * `saved` has the registers that come back behind `rbx`, and `vectors` the numbers of those that do, each with its place
-///   among the notes in bytes. ORDER saved
+/// * `saved` has the registers behind `rbx` that a callee gives back, and `vectors` the numbers of such vector registers, each with its
+///   place among the notes in bytes. ORDER saved
 /// * `shadow` has the words above the return address that are the callee's, from its stack pointer.
-/// * `scribble` overwrites what a callee may use up, but for `r11` and the result's registers.
+/// * `scribble` overwrites the registers that a callee may use up, but for `r11` and the result's registers.
 macro_rules! x64_asm {
     (
         guard: $guard:literal,

@@ -1,5 +1,5 @@
 //! farcall's planner and emitters for any convention of this machine's instructions, without farcall's own memory
-//! and cache. This file puts the code into memory, and tests may change it on the way, to see that it shows.
+//! and cache. This file puts the code into memory. Tests may change the code on the way, to see that the comparison notices.
 
 use super::delivery::USER_DATA;
 use super::engine::{Engine, Made, SlotFunction};
@@ -12,7 +12,7 @@ use farcall_arch::{Abi, Plan};
 use memmap2::{Mmap, MmapMut};
 use std::ffi::c_void;
 
-/// What changes plans and code on slots between the steps; without methods of its own, nothing.
+/// Changes plans and code on slots between the steps. The default methods change nothing.
 pub trait Alter {
     /// Changes the plan of a call.
     fn call_plan(&self, _plan: &mut Plan) {}
@@ -26,7 +26,7 @@ pub trait Alter {
     fn callback_code(&self, _plan: &Plan, code: Vec<u8>) -> Vec<u8> {
         code
     }
-    /// Changes what a callback hands to its handler.
+    /// Changes the context that a callback hands to its handler.
     fn context(&self, context: u64) -> u64 {
         context
     }
@@ -36,11 +36,11 @@ impl Alter for () {}
 
 /// The engine.
 pub struct Bare<A: Alter> {
-    /// What the C side was compiled for.
+    /// The target that the C side was compiled for.
     pub target: &'static Target,
     /// The convention.
     pub abi: Abi,
-    /// What is changed.
+    /// The changes.
     pub alter: A,
 }
 
@@ -50,8 +50,8 @@ impl<A: Alter> Bare<A> {
     }
 }
 
-/// A trampoline for arguments by pointers, and whether it may be given no memory for the result. As for callbacks by pointers,
-/// nothing alters it, and no engine has another.
+/// A trampoline for arguments by pointers, and whether it accepts null for the result's memory. As with callbacks by pointers, nothing
+/// alters it, and all engines use the same.
 ///
 /// # Errors
 /// When the planner refuses the signature.
@@ -77,7 +77,7 @@ pub fn pointers_callback(
     entered(&code, target.abi, handler, context)
 }
 
-/// What leads to `handler` by an entry's code.
+/// A thunk that leads to `handler` by an entry's code.
 fn entered(
     code: &[u8],
     abi: Abi,
@@ -147,7 +147,7 @@ pub fn publish(code: &[u8]) -> Result<Mmap> {
     Ok(memory)
 }
 
-/// Has instructions fetched from now on be those that lie in `code`.
+/// Synchronises the instruction cache with `code`.
 #[cfg(target_arch = "aarch64")]
 fn synchronize(code: &[u8]) {
     unsafe extern "C" {
@@ -159,6 +159,6 @@ fn synchronize(code: &[u8]) {
     unsafe { __clear_cache(range.start, range.end) };
 }
 
-/// The machine does it by itself.
+/// Does nothing: the processor does this by itself.
 #[cfg(target_arch = "x86_64")]
 fn synchronize(_: &[u8]) {}

@@ -1,20 +1,20 @@
-//! How this program calls code of a convention, and is called by it, when that may not be its platform's own.
+//! Calls code of any convention, and is called by it, also where that is not the platform's own.
 
 use super::delivery;
 use farcall_arch::Abi;
 use std::ffi::c_void;
 
-/// The ways across.
+/// The functions for one convention.
 pub struct Bridge {
     /// Calls `code`, a trampoline, with its three arguments.
     ///
     /// # Safety
-    /// * `code` is a function of the convention that takes the other three and does with them what its maker says.
+    /// * `code` is a function of the convention that takes the other three arguments, and may be called with these.
     pub call:
         unsafe fn(code: *const c_void, target: *const c_void, slots: *const u64, result: *mut u64),
     /// The address of a handler of the convention, which notes what it is called with.
     pub handler: fn() -> *const c_void,
-    /// The same for one on pointers.
+    /// The same for a handler on pointers.
     pub pointers_handler: fn() -> *const c_void,
 }
 
@@ -70,11 +70,11 @@ macro_rules! bridge {
 bridge!(sysv64, "sysv64");
 #[cfg(target_arch = "x86_64")]
 bridge!(win64, "win64");
-// The dialects agree on functions of three pointers.
+// All dialects pass three pointers alike.
 #[cfg(target_arch = "aarch64")]
 bridge!(aapcs64, "C");
 
-/// The ways to code of `abi`, if this machine has its instructions.
+/// The functions for `abi`, if this machine has its instructions.
 pub fn to(abi: Abi) -> Option<&'static Bridge> {
     match abi {
         #[cfg(target_arch = "x86_64")]

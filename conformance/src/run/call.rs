@@ -1,4 +1,4 @@
-//! farcall calls C.
+//! Tests calls from farcall to C.
 
 use super::bare;
 use super::follow;
@@ -20,7 +20,7 @@ const FOLLOWED: [(Endpoint, &str); 2] = [
     (Endpoint::Pointers, "pointers by the plan"),
 ];
 
-/// What fills up a value's last slot.
+/// The byte that fills up a value's last slot.
 const FILLING: u8 = 0xb7;
 
 impl Step<'_> {

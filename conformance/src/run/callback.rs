@@ -1,4 +1,4 @@
-//! C calls farcall.
+//! Tests calls from C to farcall.
 
 use super::bare;
 use super::delivery::{CONTEXT, Delivery, USER_DATA};
@@ -16,7 +16,7 @@ use std::ffi::c_void;
 /// The C function that calls a function pointer with the values of some cells.
 type Caller = unsafe extern "C" fn(code: *const c_void, cells: *const u64, out: *mut u64);
 
-/// What fills up a result's last slot: nobody may look at it.
+/// The byte that fills up a result's last slot; no one may read it.
 const DIRT: u8 = 0x5d;
 
 /// A way from C to a handler.
@@ -26,7 +26,7 @@ struct Route {
     endpoint: Endpoint,
     under: Under,
     code: *const c_void,
-    /// What the probe goes on to.
+    /// The handler that the probe goes on to.
     handler: *const c_void,
 }
 
@@ -120,7 +120,7 @@ impl Step<'_> {
         cells
     }
 
-    /// What a handler is to expect, and to give.
+    /// The arguments that a handler expects, and the result that it gives.
     fn delivery(&self, values: &Values, endpoint: Endpoint) -> Delivery {
         let size = |ty: &Ty| {
             let layout = self.given(ty, endpoint);

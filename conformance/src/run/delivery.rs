@@ -5,12 +5,12 @@
 use std::cell::RefCell;
 use std::ffi::c_void;
 
-/// What a callback's record has for its handler.
+/// The context in a callback's record.
 pub const CONTEXT: u64 = 0x0fac_a110_0c0d_e5e5;
-/// What it has besides for a handler on pointers.
+/// The user data in the record, for a handler on pointers.
 pub const USER_DATA: u64 = 0x0fac_a110_05e4_da7a;
 
-/// What a handler is to expect and to give, and what it saw.
+/// The arguments that a handler expects, the result that it gives, and its notes.
 #[derive(Clone, Debug, Default)]
 pub struct Delivery {
     /// Size and alignment of each argument.
@@ -22,13 +22,13 @@ pub struct Delivery {
     pub word: Option<u64>,
     /// How often it was called.
     pub calls: u64,
-    /// What it got as its context.
+    /// The context that it got.
     pub context: u64,
-    /// What it got besides.
+    /// The user data that it got.
     pub user_data: u64,
-    /// Pointers that were no multiples of what they point to wants.
+    /// The pointers that were not aligned for their values.
     pub misaligned: u64,
-    /// A word's result before the handler fills it.
+    /// The result's word before the handler fills it.
     pub fresh_result: u64,
     /// The arguments' bytes.
     pub seen: Vec<Vec<u8>>,
@@ -39,7 +39,7 @@ thread_local! {
 }
 
 impl Delivery {
-    /// Has handlers on this thread expect it from now on.
+    /// Makes handlers on this thread expect it from now on.
     pub fn expect(mut self) {
         let mut word = self.give.clone();
         word.resize(word.len().max(8), 0);
@@ -47,7 +47,7 @@ impl Delivery {
         DELIVERY.set(self);
     }
 
-    /// What came of it.
+    /// Takes the delivery back, with the handler's notes.
     pub fn done() -> Delivery {
         DELIVERY.take()
     }
@@ -55,7 +55,7 @@ impl Delivery {
     /// Notes an argument.
     ///
     /// # Safety
-    /// * There are as many bytes as it has.
+    /// * `at` points to as many bytes as the argument has.
     unsafe fn take(&mut self, n: usize, at: *const u8) {
         let size = self.args[n].0;
         // SAFETY: `at` points to as many bytes as the argument has, by the contract of this function.

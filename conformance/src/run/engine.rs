@@ -1,22 +1,22 @@
 //! The engine under test: it compiles signatures to code that calls C, and to code that C calls.
 //!
-//! The engine that matters is [`super::farcall::Farcall`]. Conventions that are not the platform's own, and what no
-//! signature string spells, have [`super::bare::Bare`]; tests put in others that are wrong, to see that it shows.
+//! The main engine is [`super::farcall::Farcall`]. Conventions that are not the platform's own, and signatures that no string spells, are
+//! run by [`super::bare::Bare`]; tests use wrong engines, to see that the comparison notices.
 
 use crate::cases::Case;
 use anyhow::Result;
 use std::any::Any;
 use std::ffi::c_void;
 
-/// Something with what keeps it alive.
+/// A value with its keeper, which keeps it alive.
 pub struct Made<T> {
-    /// The thing.
+    /// The value.
     pub it: T,
     _keeper: Box<dyn Any>,
 }
 
 impl<T> Made<T> {
-    /// `it`, which is good for as long as `keeper` is.
+    /// `it`, which is valid as long as `keeper` lives.
     pub fn new(it: T, keeper: impl Any) -> Made<T> {
         Made {
             it,
@@ -36,7 +36,7 @@ pub trait Engine {
     /// When the engine refuses the signature.
     fn trampoline(&self, case: &Case) -> Result<Made<*const c_void>>;
 
-    /// The function at `target` by the engine's safe-guarded way, if it has one.
+    /// The function at `target`, called through the engine's checked interface, if it has one.
     ///
     /// # Errors
     /// When the engine refuses the signature.

@@ -1,4 +1,4 @@
-//! farcall as an engine, and which engine is judged on a target.
+//! farcall as an engine, and the choice of the engine that is judged on a target.
 
 use super::bare::Bare;
 use super::delivery::deliver;
@@ -12,7 +12,7 @@ use farcall_engine::{Compiled, Direction, Endpoint, Handler, Trampoline, compile
 use farcall_memory::Shared;
 use std::ffi::c_void;
 
-/// What is judged on a target.
+/// The engine that is judged on a target.
 pub fn of(target: &'static Target) -> Box<dyn Engine> {
     if target.is_native {
         return Box::new(Farcall { target });
@@ -30,7 +30,7 @@ pub struct Farcall {
 }
 
 impl Farcall {
-    /// The signature as the engine has it, letters or not.
+    /// The compiled form of a case's signature, whether or not letters spell it.
     fn compiled(&self, case: &Case) -> Result<Shared<Compiled>> {
         Ok(compile(planner::signature(case, self.target)?, None)?)
     }
@@ -75,7 +75,7 @@ impl Engine for Farcall {
         context: *mut c_void,
     ) -> Result<Made<*const c_void>> {
         let compiled = self.compiled(case)?;
-        // Not only its first calls are judged, which follow the plan.
+        // Made now, as the first calls would only follow the plan.
         compiled.serve_with_code(Direction::Entry, Endpoint::Slots);
         // SAFETY: `handler` is a function of this type, by the contract of the trait's method.
         let handler = unsafe { std::mem::transmute::<*const c_void, Handler>(handler) };

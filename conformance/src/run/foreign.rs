@@ -1,7 +1,7 @@
 //! Another system's object files, as Mach-O or COFF: their code is put into memory as it is.
 //!
-//! They were compiled to refer to nothing: the record that the functions write lies at an address that the source
-//! names. So there is nothing to relocate, and code that would need it is refused.
+//! They were compiled so that they refer to nothing: the record that the functions write lies at an address that the source names. So there
+//! is nothing to relocate, and code that would need it is refused.
 
 use super::bare;
 use super::peer::Peer;
@@ -20,7 +20,7 @@ pub struct Foreign {
     offsets: HashMap<String, usize>,
 }
 
-/// What functions are aligned to at most.
+/// The largest alignment of a function.
 const ALIGN: usize = 64;
 
 impl Foreign {
@@ -69,7 +69,7 @@ impl Foreign {
 /// The record, at the address where foreign code expects it.
 ///
 /// # Errors
-/// When something else is there.
+/// When that address is taken.
 #[cfg(unix)]
 pub fn peer() -> Result<*mut Peer> {
     use std::sync::OnceLock;
@@ -86,7 +86,7 @@ pub fn peer() -> Result<*mut Peer> {
     Ok(PEER_ADDRESS as *mut Peer)
 }
 
-/// Nothing that Windows runs is foreign.
+/// Windows runs no foreign code.
 ///
 /// # Errors
 /// Always.

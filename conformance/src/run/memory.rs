@@ -1,4 +1,4 @@
-//! Slots and a result, surrounded by words that nobody may touch; and how values are compared.
+//! Slots and a result, surrounded by guard words that must not change; and the comparison of values.
 
 use crate::layout::Layout;
 use crate::report::{Fault, Place};
@@ -16,14 +16,14 @@ pub struct Surrounded {
     slots: Vec<u64>,
 }
 
-/// Words that lie as any type wants them.
+/// Words with the alignment that any type may need.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Line([u64; LINE]);
 
 const LINE: usize = 8;
 
-/// What stands in word `index` before a call, wherever no slot is: in the result too.
+/// The content of word `index` before a call where there is no slot, in the result, too.
 fn pattern(index: usize) -> u64 {
     0xa5a5_5a5a_c3c3_0000 | index as u64
 }
@@ -52,13 +52,13 @@ impl Surrounded {
         unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), len) }
     }
 
-    /// What stood in a word before the call.
+    /// The content of a word before the call.
     fn before(&self, index: usize) -> u64 {
         let slot = index.checked_sub(GUARDS).and_then(|n| self.slots.get(n));
         slot.copied().unwrap_or_else(|| pattern(index))
     }
 
-    /// Where the slots lie, and the result.
+    /// The addresses of the slots and of the result.
     pub fn pointers(&mut self) -> (*const u64, *mut u64) {
         let result = self.result_index();
         let base = self.words_mut().as_mut_ptr();
@@ -70,7 +70,7 @@ impl Surrounded {
         2 * GUARDS + self.slots.len().next_multiple_of(LINE)
     }
 
-    /// The bytes of the result and of what is behind it, and what they were before the call.
+    /// The bytes of the result and behind it, now and before the call.
     fn result(&self) -> (Vec<u8>, Vec<u8>) {
         let index = self.result_index();
         let words = self.words()[index..].iter();
@@ -81,7 +81,7 @@ impl Surrounded {
         )
     }
 
-    /// What is wrong with the result, behind whose `end` nothing may be written.
+    /// The faults of the result. Nothing may be written behind its `end`.
     pub fn result_faults(&self, layout: &Layout, value: &Value, end: usize) -> Vec<Fault> {
         let (got, before) = self.result();
         let mut faults = compare(Place::Result, layout, value, &got);
@@ -91,7 +91,7 @@ impl Surrounded {
         faults
     }
 
-    /// Every word before the result that is not what it was.
+    /// A fault for every word before the result that has changed.
     pub fn faults(&self, what: &'static str) -> Vec<Fault> {
         let words = self.words()[..self.result_index()].iter().enumerate();
         let faults = words.filter_map(|(index, word)| {
@@ -102,7 +102,7 @@ impl Surrounded {
     }
 }
 
-/// A fault for each word that arrived as something else.
+/// A fault for each word that arrived changed.
 pub fn compare(
     place: impl Fn(usize) -> Place,
     layout: &Layout,

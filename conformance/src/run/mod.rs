@@ -1,4 +1,4 @@
-//! The run stage: loads the C side, runs the cases, tells the supervisor step by step.
+//! The run stage: loads the C side, runs the cases, and reports each step to the supervisor.
 //!
 //! A step is one case in one direction. The worker's output, a line each:
 //!

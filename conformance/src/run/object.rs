@@ -11,7 +11,7 @@ use std::any::Any;
 use std::ffi::c_void;
 use std::path::Path;
 
-/// What the emit stage made of some cases.
+/// The loaded code of some cases, which the emit stage made.
 pub struct Object {
     peer: *mut Peer,
     /// By direction, as in [`Direction::ALL`].
@@ -23,7 +23,7 @@ impl Object {
     /// Loads it.
     ///
     /// # Errors
-    /// When it is not there or lacks what we look for.
+    /// When it is not there or lacks a symbol.
     pub fn load(dir: &Path, suite: &Suite, object: &cases::Object) -> Result<Object> {
         let path = dir.join(&object.file);
         let loaded = match suite.target.form {
@@ -33,7 +33,7 @@ impl Object {
         loaded.with_context(|| format!("cannot load {path:?}"))
     }
 
-    /// A shared object's functions are listed in its tables.
+    /// Loads a shared object, whose tables list its functions.
     fn shared(path: &Path, count: usize, directions: &[Direction]) -> Result<Object> {
         // SAFETY: the emit stage made it; it has no initialisers.
         let library = unsafe { Library::new(path)? };
@@ -57,7 +57,7 @@ impl Object {
         })
     }
 
-    /// An object file's functions go by their names.
+    /// Loads an object file, whose functions are found by their names.
     fn foreign(path: &Path, suite: &Suite, object: &cases::Object) -> Result<Object> {
         let code = Foreign::load(path)?;
         let cases = &suite.cases[object.first..object.first + object.count];

@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// A value at the end of a page behind which there is none.
+/// A value at the end of a page that is followed by an unmapped one.
 pub struct Page {
     #[cfg(unix)]
     start: *mut u8,
@@ -10,7 +10,7 @@ pub struct Page {
     words: Vec<u128>,
 }
 
-/// Large enough for every system.
+/// The size of both halves, in bytes: whole pages on every system.
 const SIZE: usize = 1 << 16;
 
 #[cfg(unix)]
@@ -24,10 +24,10 @@ mod unix {
     }
 
     impl Page {
-        /// One of its own.
+        /// A page of its own.
         ///
         /// # Errors
-        /// When the system gives none.
+        /// When the system has no memory.
         pub fn new() -> io::Result<Page> {
             if let Some(start) = FREE.with_borrow_mut(Vec::pop) {
                 return Ok(Page {
@@ -69,7 +69,7 @@ mod unix {
 
 #[cfg(not(unix))]
 impl Page {
-    /// Memory that does not end there: what is read too much goes unnoticed.
+    /// Memory on the heap here: reading too much goes unnoticed.
     ///
     /// # Errors
     /// Never.

@@ -1,8 +1,8 @@
-//! The record that C code keeps of what it saw.
+//! The record that C code keeps of its arguments.
 
 use crate::source::{GIVE, SEEN};
 
-/// What stands in bytes that nobody wrote.
+/// The content of bytes that were not written.
 pub const POISON: u8 = 0xe7;
 
 /// The record that a C object keeps: `struct farcall_peer` of [`crate::source`]. ORDER peer
@@ -15,7 +15,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Clears what is noted of calls with so many bytes of arguments, and presets what a C function returns by its bytes.
+    /// Clears the notes on calls with `seen` bytes of arguments, and presets the bytes that a C function returns.
     ///
     /// No more is written, as a callee may have left the direction flag set, which long copies do not survive.
     pub fn expect(&mut self, give: &[u8], seen: usize) {

@@ -13,7 +13,7 @@ use crate::types::Ty;
 use crate::values::Values;
 use std::ffi::c_void;
 
-/// What its parts have in common.
+/// A step, with the data that its parts share.
 pub struct Step<'a> {
     pub engine: &'a dyn Engine,
     pub bridge: &'static Bridge,
@@ -35,12 +35,12 @@ pub struct Step<'a> {
 pub enum Endpoint {
     /// Each in as many slots as it needs.
     Slots,
-    /// Each anywhere, as C has it.
+    /// Each anywhere, in C's form.
     Pointers,
 }
 
 impl Step<'_> {
-    /// The values of a round, and random numbers for a purpose in it.
+    /// The values of a round, and a random stream for one purpose in it.
     pub fn round(&self, round: u64, purpose: u8) -> (Values, Rng) {
         let rng = Rng::new(&[self.seed, self.case.index, round, u64::from(purpose)]);
         let values = Values::new(self.case, self.target, self.seed, round);
@@ -59,7 +59,7 @@ impl Step<'_> {
         }
     }
 
-    /// What counts of a slot: integers fill it, nothing is promised of the upper half of a `float`'s.
+    /// The bytes of a slot that are compared: integers fill it, but the upper half of a `float`'s may hold anything.
     pub fn in_slot(&self, ty: &Ty) -> Layout {
         match ty.word().filter(|code| !code.is_float()) {
             Some(_) => Layout::cell(ty, self.target),
@@ -67,7 +67,7 @@ impl Step<'_> {
         }
     }
 
-    /// What counts of an argument on farcall's side.
+    /// The bytes of an argument that are compared on farcall's side.
     pub fn given(&self, ty: &Ty, endpoint: Endpoint) -> Layout {
         match endpoint {
             Endpoint::Slots => self.in_slot(ty),

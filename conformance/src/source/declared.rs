@@ -3,7 +3,7 @@
 use crate::record::{Declared, Leaf, Record};
 use std::fmt::Write;
 
-/// Names that texts have from nobody's declaration, as the compiler itself has them; and bits of bit-fields, which have no addresses.
+/// Names that texts use without a declaration, as those built into compilers; and access to bit-fields, which have no addresses.
 pub const PRELUDE: &str = "
 struct unknown;
 typedef __SIZE_TYPE__ size_t;
@@ -31,7 +31,7 @@ static __attribute__((noinline)) void put(void *to, unsigned int first, unsigned
 }
 ";
 
-/// The text, but for the function's body.
+/// The text, without the function's body.
 pub fn types(declared: &Declared) -> String {
     let text = &declared.text;
     format!("{}CONVENTION {};\n", text.types, text.prototype)

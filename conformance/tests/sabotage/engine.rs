@@ -1,4 +1,4 @@
-//! What is changed between farcall's planner and emitters and the memory that their code runs in: one thing.
+//! An engine that changes one thing between farcall's planner and emitters and the memory that their code runs in.
 
 use conformance::run::bare::Alter;
 use farcall_arch::{Abi, Plan};
@@ -6,7 +6,7 @@ use farcall_arch::{Abi, Plan};
 /// A change of code.
 pub type CodeChange = fn(&Plan, Vec<u8>) -> Vec<u8>;
 
-/// What is changed.
+/// The change.
 #[derive(Clone, Copy)]
 pub enum How {
     /// Nothing.
@@ -17,9 +17,9 @@ pub enum How {
     CallCode(CodeChange),
     /// The plan of callbacks.
     CallbackPlan(fn(&mut Plan)),
-    /// The code that a callback enters by.
+    /// The code of a callback's entry.
     CallbackCode(CodeChange),
-    /// What a callback hands to its handler.
+    /// The context that a callback hands to its handler.
     Context,
     /// The convention.
     Abi(Abi),

@@ -1,8 +1,8 @@
-//! Wrong code, to see that it shows.
+//! Runs wrong code, to see that the comparison notices.
 //!
 //! An engine of its own plans and emits as farcall does and publishes by itself; a [`Sabotage`] changes the plan,
 //! or the bytes, in one way. Each must be reported, in the words expected of it. Without sabotage the same engine
-//! must pass: so the reports are the sabotage's doing.
+//! must pass: so the reports come from the sabotage.
 //!
 //! Some of it must crash, so each runs in a worker: this program again.
 
@@ -20,7 +20,7 @@ use conformance::target::{self, Target};
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Enough for every sabotage to meet signatures that it matters to.
+/// The number of cases: enough for every sabotage to meet signatures that it affects.
 const CASES: u64 = 120;
 
 fn main() -> ExitCode {
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 }
 
 fn work(name: &str, dir: &str, config: &str, from: &str) -> ExitCode {
-    // Some sabotages make the assembler panic: no more than a crash, which the supervisor tells of.
+    // Some sabotages make the assembler panic. That is a crash like others, and the supervisor reports it.
     std::panic::set_hook(Box::new(|_| {}));
     let target = Suite::read(Path::new(dir)).expect("a case file").target;
     let all = sabotages::all(target);
@@ -66,7 +66,7 @@ fn work(name: &str, dir: &str, config: &str, from: &str) -> ExitCode {
     }
 }
 
-/// Prints what libtest would.
+/// Prints the lines that libtest would print.
 fn test_all(args: &[String]) -> ExitCode {
     // Numbers belong to options of libtest's such as --test-threads.
     let is_name = |arg: &&String| !arg.starts_with('-') && arg.parse::<u32>().is_err();
@@ -99,11 +99,11 @@ fn title(target: &Target, sabotage: &Sabotage) -> String {
     format!("{target}/{}", sabotage.name)
 }
 
-/// Whether each is reported as it should be, but for those that no compiler here would show.
+/// Whether each sabotage is reported as expected. Those that no compiler here can show are left out.
 fn test_target(target: &'static Target, sabotages: &[Sabotage]) -> Vec<bool> {
     let mut compilers = compile::compilers_for_tests(target);
     if std::env::var_os("FARCALL_CONFORMANCE_RUNNER").is_some() {
-        // An emulator is slow, and one will do for what any compiler's code shows.
+        // An emulator is slow, and one compiler is enough for sabotages that any compiler's code shows.
         compilers.truncate(1);
     }
     let order = Order {
@@ -131,7 +131,7 @@ fn test_target(target: &'static Target, sabotages: &[Sabotage]) -> Vec<bool> {
     verdicts.collect()
 }
 
-/// Whether the sabotage is reported as it should be.
+/// Whether the sabotage is reported as expected.
 fn try_out(sabotage: &Sabotage, dir: &Path) -> Result<(), String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut runner = Runner::for_tests(&program);

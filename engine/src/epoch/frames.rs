@@ -1,7 +1,7 @@
 //! The frames in which threads note what they are inside of.
 //!
 //! A thread's frames are a chain: its top is the innermost, `down` leads to the outer ones, and the next in memory is free. They lie in
-//! blocks that are never unmapped, so whoever closes something may read all of them at any time. None of this takes a lock, allocates from the
+//! blocks that are never unmapped, so a thread that closes something may read all of them at any time. None of this takes a lock, allocates from the
 //! heap, or calls what a signal handler may not call.
 //!
 //! A signal handler may run between any two instructions here, enter, and leave again; it may also never return, but jump out. So the
@@ -32,10 +32,10 @@ impl protocol::User for Thread {
     }
 }
 
-/// What settles all that waits, once something does: a `fn()`.
+/// The function that settles all waiting work, a `fn()`; null until some waits.
 static SETTLE_ALL: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
-/// Has `settle_all` run after things were left by who knows whom. It is always the same function.
+/// Sets the function that runs after frames were taken back whose owners were jumped over. It is always the same function.
 pub(super) fn settle_by(settle_all: fn()) {
     SETTLE_ALL.store(settle_all as *mut c_void, Ordering::Release);
 }
@@ -55,7 +55,7 @@ const NOWHERE: usize = usize::MAX;
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Frame {
-    /// What it is; 0 for a frame that is free.
+    /// The [`super::Thing`], as its number; 0 for a free frame.
     thing: AtomicUsize,
     /// An address in the stack frame of the function that has entered. Stacks grow towards lower ones.
     place: AtomicUsize,
@@ -83,7 +83,7 @@ impl Frame {
         self.place.load(Ordering::Relaxed)
     }
 
-    /// The frame outside this one; `None` for the chain's end, which is no frame of anybody's.
+    /// The frame outside this one; `None` for the chain's end, which belongs to no call.
     pub fn outer(&self) -> Option<&'static Frame> {
         // SAFETY: frames are never unmapped.
         let outer = unsafe { self.down.load(Ordering::Relaxed).as_ref()? };
@@ -94,7 +94,8 @@ impl Frame {
     #[inline(always)]
     fn next(&'static self) -> Option<&'static Frame> {
         let offset = ptr::from_ref(self).addr() % BLOCK;
-        // SAFETY: it is not the last of its block. WALL, which is in none, has no place that anybody asks this for.
+        // SAFETY: it is not the last of its block, so another frame follows it. It is not WALL, which is in no block: `push` checks first
+        // that a place is below its frame's, and none is below 0.
         (offset != LAST).then(|| unsafe { &*ptr::from_ref(self).add(1) })
     }
 
@@ -159,7 +160,7 @@ fn light_fence() {
     }
 }
 
-/// Makes visible here what other threads have stored, and to them what this one has. False where the system cannot do that.
+/// Makes the stores of other threads visible here, and this thread's stores visible to them. False where the system cannot do that.
 pub(super) fn heavy_fence() -> bool {
     fence(Ordering::SeqCst);
     // A thread that registers later sees all that was done here: it passes a fence between counting itself and looking.
@@ -245,13 +246,13 @@ fn address(frame: &Frame) -> *mut Frame {
 /// Blocks for the first threads.
 static FIRST: [Block; 4] = [const { Block::new() }; 4];
 
-/// All others, the newest first.
+/// All other blocks, the newest first.
 static MORE: AtomicPtr<Block> = AtomicPtr::new(ptr::null_mut());
 
 /// How many threads are registered.
 static THREADS: &AtomicUsize = &FIRST[0].threads;
 
-/// How often threads are inside something that there was no memory to say of what.
+/// The number of entries that got no frame for want of memory: nobody knows which things those threads are inside of.
 static UNSEEN: AtomicUsize = AtomicUsize::new(0);
 
 fn blocks() -> impl Iterator<Item = &'static Block> {
@@ -270,7 +271,7 @@ fn take_block() -> Option<&'static Block> {
     let len = size_of::<Block>().next_multiple_of(sys::page_size());
     let memory = sys::fresh_memory(len)?.cast::<Block>();
     let count = len / size_of::<Block>();
-    // SAFETY: so many blocks fit in, zeroes are free ones, and the memory stays.
+    // SAFETY: `count` blocks fit in, zeroed memory is free blocks, and the memory stays.
     let fresh = unsafe { std::slice::from_raw_parts(memory.as_ptr(), count) };
     let ours = &fresh[0];
     ours.take();
@@ -288,10 +289,10 @@ fn take_block() -> Option<&'static Block> {
     Some(ours)
 }
 
-/// Stands for the top on a thread that has none: every place is above it.
+/// The top of a thread that has no frame yet: every place is above it.
 static WALL: Frame = Frame::new(0);
 
-/// What each thread has of its own. It has no destructor, so it is there to the end of the thread.
+/// The values of one thread. They have no destructor, so they are there to the end of the thread.
 struct Own {
     top: AtomicPtr<Frame>,
     /// Whether a note was ever left on this thread.
@@ -357,7 +358,7 @@ pub(super) fn push(thing: usize, place: usize) -> Option<Pushed> {
     })
 }
 
-/// The thread's first, a frame where there is none left, or one above frames that were jumped over.
+/// [`push`] for the thread's first frame, for a frame of a new block, and for one above frames that were jumped over.
 #[cold]
 #[inline(never)]
 fn push_slowly(thing: usize, place: usize) -> Option<Pushed> {
@@ -405,7 +406,7 @@ pub(super) fn pop(pushed: Pushed) -> *mut c_void {
     note
 }
 
-/// Takes back what there was no frame for.
+/// Takes back an entry that got no frame.
 #[cold]
 #[inline(never)]
 pub(super) fn pop_unseen() -> *mut c_void {
@@ -421,7 +422,7 @@ fn pop_slowly(own: &Own, frame: &'static Frame) {
     let here = frame.place();
     let is_ours = std::iter::successors(Some(own.top()), |frame| frame.outer())
         .any(|ours| ptr::eq(ours, frame));
-    // Its owner finds it empty with a place, and knows it for what it is.
+    // Its owner finds the frame empty but with a place, and so recognises it.
     frame.thing.store(0, Ordering::Release);
     if is_ours && sweep(own, here) {
         settle_all();

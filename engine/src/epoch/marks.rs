@@ -14,7 +14,7 @@ use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// What one thread is doing: 0 ahead of its first foreign call or callback, 1 while it is in none, any other number while it is.
+/// The state of one thread: 0 ahead of its first foreign call or callback, 1 while it is in none, any other number while it is in one.
 ///
 /// An embedder with a word of its own to mark calls with, such as the address of its innermost call, registers that. The
 /// layout is part of the C interface (ORDER farcall_thread).
@@ -27,7 +27,7 @@ const IDLE: usize = 1;
 
 impl Mark {
     fn is_busy(&self) -> bool {
-        // Whoever sees the mark gone also sees all that the thread did while it was there.
+        // A thread that sees the mark gone also sees everything that its thread did while it was there.
         self.0.load(Ordering::Acquire) > IDLE
     }
 }
@@ -65,9 +65,9 @@ struct State {
     /// Things that nobody refers to any more, but that a thread may still be inside.
     retired: List<Box<dyn Work>>,
     count: usize,
-    /// Whether a thread goes unseen, because there was no memory for it on the list. Nothing retired goes any more then.
+    /// Whether a thread is missing from the list, for want of memory. From then on nothing retired is dropped.
     is_blind: bool,
-    /// The [`lock::generation`] that the list of threads is of.
+    /// The [`lock::generation`] in which the list of threads was made.
     generation: usize,
 }
 
@@ -123,10 +123,10 @@ pub unsafe fn register(mark: NonNull<Mark>) {
     }
 }
 
-/// How many things may wait before a fence through all threads is worth its price.
+/// The number of waiting things from which on a fence through all threads is worth its price.
 const BATCH: usize = 64;
 
-/// Does the work once no registered thread is inside foreign code any more: now, if that is cheap to know, or when more has come together.
+/// Does the work once no registered thread is inside foreign code: now, if that is cheap to find out, or else together with later work.
 pub fn retire(it: Box<dyn Work>) {
     let mut lock = lock();
     let state = State::of(&mut lock);
@@ -148,7 +148,7 @@ fn finish(mut works: List<Box<dyn Work>>) {
     }
 }
 
-/// What an embedder has no use for any more.
+/// Things that an embedder no longer needs.
 struct Forgotten<T> {
     waiting: Waiting,
     things: Option<T>,
@@ -164,7 +164,7 @@ impl<T: Send> Work for Forgotten<T> {
     }
 }
 
-/// Drops what an embedder has no use for any more once no registered thread is inside foreign code. Without memory to remember it, it stays for
+/// Drops things that an embedder no longer needs, once no registered thread is inside foreign code. Without memory to remember it, it stays for
 /// good.
 pub fn forget<T: Send + 'static>(things: T) {
     let waiting = Waiting::new();

@@ -1,8 +1,8 @@
-//! Who is inside what, so that nothing is taken from under anyone.
+//! Keeps track of which thread is inside which thing, so that nothing is freed while it is in use.
 //!
 //! A thread that closes a library or a callback cannot know whether another thread, or an outer frame of its own, is still in there. So
-//! each thread says which thing it is inside of before it looks at it, and looks again whether the thing is closed after saying so.
-//! Whoever closes a thing says that first, and then looks who is inside:
+//! each thread announces the thing that it enters before it looks at it, and then checks whether the thing is closed.
+//! A thread that closes a thing marks it as closed first, and then checks who is inside:
 //!
 //! ```text
 //! a call, a callback        whoever closes
@@ -16,8 +16,8 @@
 //! ```
 //!
 //! The thing goes when nobody is inside that thing, on the thread that closed it or on the last one that left. What other threads do
-//! elsewhere does not matter. The light fence costs nothing where the system can make all threads pass a real one; the price is paid by
-//! whoever closes. `tests/epoch_model.rs` has all interleavings tried.
+//! elsewhere does not matter. The light fence costs nothing where the system can make all threads pass a real one; the closing thread pays
+//! the price. `tests/epoch_model.rs` tries all interleavings.
 
 pub(crate) mod frames;
 mod marks;
@@ -35,11 +35,11 @@ use protocol::{List, World};
 use std::ffi::c_void;
 use std::panic::{self, AssertUnwindSafe};
 
-/// What a thread can be inside of, as a number.
+/// A thing that a thread can be inside of, as a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thing(usize);
 
-/// Set in what is a callback: an address with a bit that no address of ours has.
+/// The bit that marks a callback. No address of ours has it set.
 const CALLBACK: usize = 1;
 
 impl Thing {
@@ -48,14 +48,14 @@ impl Thing {
     /// A callback that belongs to nothing that could be closed.
     pub const CALLBACK: Thing = Thing(2 | CALLBACK);
 
-    /// What a call is of: a thing that lies at this address.
+    /// The thing at this address, for calls.
     #[inline(always)]
     pub fn called<T>(it: &T) -> Thing {
         const { assert!(align_of::<T>() > 2) };
         Thing(std::ptr::from_ref(it).addr())
     }
 
-    /// What a callback is of: a thing that lies at this address.
+    /// The thing at this address, for callbacks.
     #[inline(always)]
     pub fn entered<T>(it: &T) -> Thing {
         const { assert!(align_of::<T>() > 2) };
@@ -75,7 +75,7 @@ pub struct Inside(Option<Pushed>);
 pub type Place = std::mem::MaybeUninit<u64>;
 
 impl Inside {
-    /// Announces the thing. What is looked at after this, and found open, stays until the thread has left.
+    /// Announces the thing. If the thing is found open after this, it stays until the thread has left.
     ///
     /// `place` is a variable of a function that runs until then, as far as it is not jumped over.
     #[inline(always)]
@@ -83,8 +83,8 @@ impl Inside {
         Inside(frames::push(thing.0, place.as_ptr().addr()))
     }
 
-    /// Takes the word back, and returns what [`Inside::leave_note`] has left for this call, or null. Whoever finds the thing closed after
-    /// that calls [`settle`]. It may be another thread that leaves than has entered: coroutines move.
+    /// Takes the word back, and returns what [`Inside::leave_note`] has left for this call, or null. A caller that finds the thing closed
+    /// after that calls [`settle`]. The thread that leaves may be another than the one that entered: coroutines move.
     #[inline(always)]
     pub fn leave(self) -> *mut c_void {
         match self.0 {
@@ -128,7 +128,7 @@ pub fn has_notes() -> bool {
     frames::has_notes()
 }
 
-/// What was closed while somebody was inside.
+/// The work for things that were closed while a thread was inside.
 static WAITING: Guarded<List<Box<dyn Work>>> = Guarded::new(List::new());
 
 /// This process.
@@ -150,8 +150,8 @@ impl World for Process {
     }
 }
 
-/// Does `work` when no thread is inside `thing`: now, or on the last thread that leaves it. The thing is closed: whoever enters it from now
-/// on sees that, leaves again, and calls [`settle`].
+/// Does `work` when no thread is inside `thing`: now, or on the last thread that leaves it. The thing is closed: a thread that enters it
+/// from now on sees that, leaves again, and calls [`settle`].
 pub fn when_left(thing: Thing, work: Box<dyn Work>) {
     let place = Place::uninit();
     frames::settle_by(settle_all);
@@ -161,7 +161,7 @@ pub fn when_left(thing: Thing, work: Box<dyn Work>) {
     }
 }
 
-/// [`when_left`] for something that wants to know first.
+/// [`when_left`], which tells `before` first.
 pub(crate) fn tell_when_left(thing: Thing, before: &'static dyn Left, mut work: Box<dyn Work>) {
     work.waiting().before = Some(before);
     when_left(thing, work);
@@ -174,14 +174,14 @@ fn run(mut work: Box<dyn Work>) {
     work.run();
 }
 
-/// Does what was to be done when nobody is inside `thing` any more, unless somebody is.
+/// Does the work that waits for `thing`, unless a thread is still inside.
 #[cold]
 #[inline(never)]
 pub fn settle(thing: Thing) {
     finish(protocol::settle(&Process, |waiting| waiting == thing.0));
 }
 
-/// [`settle`] for all things, after some were left by who knows whom.
+/// [`settle`] for all things, after frames were taken back whose owners were jumped over.
 #[cold]
 fn settle_all() {
     finish(protocol::settle(&Process, |_| true));

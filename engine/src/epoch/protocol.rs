@@ -1,7 +1,7 @@
 //! The order of steps between threads that use a thing and the thread that closes it. It is apart from what the steps work on, so a test
 //! can try all interleavings (`tests/epoch_model.rs`).
 
-/// What those who use a thing do the steps with.
+/// The means of a thread that uses a thing for its steps.
 pub(crate) trait User {
     /// Orders all stores of this thread ahead of all its later loads, as seen by a thread that passes [`World::heavy_fence`].
     fn light_fence(&self);
@@ -18,17 +18,17 @@ pub(crate) trait World {
     /// Whether any thread has announced the thing.
     fn is_anyone_inside(&self, thing: usize) -> bool;
 
-    /// Lends the list of what waits, under a lock.
+    /// Lends the list of waiting work, under a lock.
     fn with_list<R>(&self, work: impl FnOnce(&mut List<Self::Work>) -> R) -> R;
 }
 
-/// Work with a place for what is wanted while it waits: waiting needs no memory.
+/// Work that contains its own list link, so waiting needs no memory.
 pub(crate) trait Linked: Sized {
-    /// The place.
+    /// The link.
     fn link(&mut self) -> &mut Link<Self>;
 }
 
-/// What is wanted of work that waits.
+/// The list link of waiting work.
 #[derive(Debug)]
 pub(crate) struct Link<W> {
     /// The thing that is closed, with somebody inside.
@@ -86,7 +86,7 @@ pub(crate) fn retire<W: World>(world: &W, thing: usize, mut work: W::Work) -> Op
         return Some(work);
     }
     world.with_list(|list| {
-        // Who has left in the meantime, and found nothing on the list, had the lock before.
+        // A thread that has left in the meantime, and found nothing on the list, had the lock before this one.
         if is_visible && !world.is_anyone_inside(thing) {
             return Some(work);
         }
@@ -96,8 +96,8 @@ pub(crate) fn retire<W: World>(world: &W, thing: usize, mut work: W::Work) -> Op
     })
 }
 
-/// Takes from the list what nobody is inside any more, of what is meant. A thread that sees others inside leaves it to them: they come
-/// here when they leave.
+/// Takes from the list the work of things that no thread is inside of, as far as `are_meant` selects them. A thread that sees others inside
+/// leaves the work to them: they come here when they leave.
 pub(crate) fn settle<W: World>(world: &W, are_meant: impl Fn(usize) -> bool) -> List<W::Work> {
     let mut over = List::new();
     if !world.heavy_fence() {

@@ -4,7 +4,7 @@ use super::protocol::{Link, Linked};
 
 /// The work to do when all threads have left a thing. It is made with the thing, so that closing needs no memory.
 pub trait Work: Send {
-    /// What is wanted while it waits.
+    /// Its list link, for the time that it waits.
     fn waiting(&mut self) -> &mut Waiting;
 
     /// Does it.
@@ -18,7 +18,7 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// What waits for nothing yet.
+    /// The link of work that does not wait yet.
     pub const fn new() -> Waiting {
         Waiting {
             link: Link::new(),
@@ -39,7 +39,7 @@ impl std::fmt::Debug for Waiting {
     }
 }
 
-/// Something that wants to know when all threads have left it, ahead of the work.
+/// A thing that is told when all threads have left it, before its work is done.
 pub(crate) trait Left: Sync {
     fn left(&'static self);
 }

@@ -62,7 +62,7 @@ pub(super) unsafe fn store(bytes: &[u8; 16], to: *mut u8, width: usize) {
     }
 }
 
-/// The first eight of them, as a number.
+/// The first eight bytes, as a number.
 #[inline]
 pub(crate) fn word(bytes: &[u8; 16]) -> u64 {
     let mut word = [0; 8];
@@ -70,7 +70,7 @@ pub(crate) fn word(bytes: &[u8; 16]) -> u64 {
     u64::from_le_bytes(word)
 }
 
-/// How many bytes a move fills where it is stored: an integer narrower than a word fills one.
+/// The number of bytes that a move fills where it is stored: an integer narrower than a word fills a word.
 #[inline]
 pub(super) fn stored_width(mv: &Move) -> usize {
     match mv.extend {
@@ -79,7 +79,7 @@ pub(super) fn stored_width(mv: &Move) -> usize {
     }
 }
 
-/// A move's bytes, the narrow integers among them extended to a word as their type wants it.
+/// A move's bytes. A narrow integer is extended to a word, by its type's sign.
 #[inline]
 pub(super) fn widened(mv: &Move, bytes: &[u8; 16]) -> [u8; 16] {
     if mv.extend == Extend::None {

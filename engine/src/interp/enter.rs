@@ -23,7 +23,7 @@ impl<'a> Entered<'a> {
     /// A callback that has been called with these registers and stack arguments. `ret` and `sret` say where its result goes.
     ///
     /// # Safety
-    /// * It is so: they are what an entry has handed on, and what the signature's planner says.
+    /// * `image` and `stack` are those that an entry has handed on, and `ret` and `sret` are what the planner says of its signature.
     #[inline]
     pub unsafe fn new(
         ret: &'a [Move],
@@ -46,8 +46,8 @@ impl<'a> Entered<'a> {
         Some(self.image.ints[usize::from(sret.pointer)] as *mut c_void)
     }
 
-    /// Where the argument lies that this move belongs to, as far as its moves have been told: the last one's answer counts. Those of one argument
-    /// come one after the other.
+    /// The address of the argument that this move belongs to, put together from its moves so far: the answer for its last move counts. The
+    /// moves of one argument come one after the other.
     #[inline(always)]
     pub fn argument(&mut self, gathered: &mut Gathered, mv: &Move) -> *mut c_void {
         // SAFETY: `image` and `stack` hold the places of the signature's moves, which `new` asked for.
@@ -79,10 +79,10 @@ impl<'a> Entered<'a> {
         }
     }
 
-    /// Returns the result that lies at `result`, or, if C wants it in memory, has been put there.
+    /// Returns to C the result at `result`. If C wants the result in memory, it has been put there already.
     ///
     /// # Safety
-    /// * `result` points to all moves of the result that there are.
+    /// * `result` points to the bytes of all moves of the result.
     #[inline]
     pub unsafe fn return_result(self, result: *const c_void) {
         let Entered {
@@ -112,12 +112,12 @@ pub struct Gathered {
     used: usize,
     /// The first move of the last argument.
     first: Option<Move>,
-    /// Where the last argument is put together, if it is.
+    /// The place where the last argument is put together, if it arrives in several registers.
     start: usize,
 }
 
 impl Gathered {
-    /// Takes the next move; returns where its argument is, as far as it has come.
+    /// Takes the next move; returns the address of its argument, as far as it has arrived.
     ///
     /// # Safety
     /// * The move lies within `image` and the stack arguments at `stack`.

@@ -48,11 +48,11 @@ pub struct Told<S> {
     pub shapes: S,
 }
 
-/// What tells of the moves of a call's arguments.
+/// A source of the moves of a call's arguments.
 trait Moves {
     /// Bytes of stack arguments, behind which the copies begin, and bytes of copies.
     fn area(&self) -> (u32, u32);
-    /// Hands on each move, and returns what goes for [`Plan::vector_args`].
+    /// Hands each move to `put`, and returns the value of [`Plan::vector_args`].
     fn each(&mut self, put: impl FnMut(&Move)) -> Option<u8>;
 }
 
@@ -90,7 +90,7 @@ impl<S: Shapes> Moves for (&Told<S>, Planner) {
 
 #[inline(never)]
 fn place_other(planner: &mut Planner, value: u32, shape: &Shape, put: &mut impl FnMut(&Move)) {
-    // Whoever tells of a signature has made sure that it has a plan.
+    // The caller has made sure that the signature has a plan.
     let _ = planner.place(value, shape, &mut |mv| put(&mv));
 }
 
@@ -115,7 +115,7 @@ fn each_mirrored<S: Shapes>(
     planner.vector_args()
 }
 
-/// What a call is made of: the registers, and who fills them. The machine code sees the image only, which comes first.
+/// The frame of a call: the registers, and the sources that fill them. The machine code sees the image only, which comes first.
 #[repr(C)]
 struct Frame<M, A> {
     /// The registers: those of the arguments, then, from the moment that the function returns, those of the result.
@@ -162,8 +162,7 @@ pub unsafe fn call_told<S: Shapes, A: Arguments>(
         return;
     };
     let moves = (told, planner);
-    // SAFETY: the contract of this function is that of `call_by`, for the moves of what is told; the bound is as large as what the
-    // planner comes to.
+    // SAFETY: the contract of this function is that of `call_by`, for the moves of the shapes; the bound is no smaller than what the planner needs.
     unsafe {
         call_by(
             moves,
@@ -199,8 +198,8 @@ unsafe fn call_by<M: Moves, A: Arguments>(
         _ => 0,
     };
     let area = stack as usize + copies as usize + unwanted as usize;
-    // SAFETY: the frame is one for fill::<M, A>(), and the stack area has room for all that the moves speak of; fill() follows them, for
-    // which the caller vouches.
+    // SAFETY: the frame is one for fill::<M, A>(), and the stack area has room for every place of the moves. fill() follows them, so it
+    // leaves a call of `target`, by the contract of this function.
     unsafe {
         let frame = (&raw mut *frame).cast();
         machine::farcall_interp_call(frame, area, fill::<M, A>, target);
@@ -219,8 +218,8 @@ unsafe fn call_by<M: Moves, A: Arguments>(
     }
 }
 
-/// Makes a frame, all registers zero, where it is to be: one that was put together elsewhere would be on the stack twice, and calls nest on stacks
-/// that may be short.
+/// Makes a frame in its final place, all registers zero. If it were built elsewhere and copied, it would be on the stack twice, and calls
+/// nest on stacks that may be short.
 #[inline(always)]
 fn frame_in<M, A>(
     place: &mut MaybeUninit<Frame<M, A>>,
@@ -241,7 +240,7 @@ fn frame_in<M, A>(
     }
 }
 
-/// What every convention here aligns the stack to.
+/// The alignment of the stack in every convention here.
 const STACK_ALIGN: u32 = 16;
 
 /// Puts arguments where they go.
@@ -251,7 +250,7 @@ unsafe extern "C" fn fill<M: Moves, A: Arguments>(frame: *mut c_void, stack: *mu
     let (copies, copies_len) = frame.moves.area();
     let copies = copies as usize;
     if let Some(sret) = frame.sret {
-        // SAFETY: a result that nobody wants has its room behind the copies.
+        // SAFETY: the stack area has room behind the copies for a result that the caller does not want.
         let unwanted = unsafe { stack.add(copies + copies_len as usize) };
         let result = if frame.result.is_null() {
             unwanted.cast()

@@ -30,7 +30,7 @@ struct Room<T, R, W> {
     result: MaybeUninit<R>,
 }
 
-/// The stack area of a call that has nothing but this room in it.
+/// Calls `work` by way of a call whose stack area is nothing but this room.
 #[inline(never)]
 fn with_many<T: Copy, R, W: FnOnce(&mut [T]) -> R>(count: usize, empty: T, work: W) -> R {
     const { assert!(align_of::<T>() <= 16) };
@@ -67,7 +67,7 @@ fn shadow() -> usize {
     sys::host_abi().convention().shadow as usize
 }
 
-/// Passes the frame and the stack area.
+/// Sets the registers to pass the frame and the stack area on.
 unsafe extern "C" fn hand_on(frame: *mut c_void, stack: *mut u8) {
     // SAFETY: the frame begins with an image.
     let image = unsafe { &mut *frame.cast::<Image>() };

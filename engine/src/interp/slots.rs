@@ -29,10 +29,11 @@ pub unsafe fn call_slots(plan: &Plan, target: *const c_void, slots: *const u64, 
     unsafe { follow::call(plan, target, Slots(slots), result.cast(), ptr::null()) }
 }
 
-/// The most slots of arguments that each callback has room for. Callbacks nest, on stacks that may be short; for more there is room once more.
+/// The number of argument slots that every callback has room for. Callbacks nest, on stacks that may be short, so more slots get their room
+/// only when needed.
 const INLINE: usize = 16;
 
-/// The same of results in memory, in pairs of slots.
+/// The same for results in memory, in pairs of slots.
 const INLINE_RESULT: usize = 4;
 
 /// Enters a callback: has `run` called with the arguments' slots and room for the result's, and returns that to C.

@@ -15,7 +15,7 @@ pub(crate) const fn room_behind_code() -> usize {
     0
 }
 
-/// As on Linux, where the profiler is that this is for.
+/// As on Linux, the only system with the profiler that this is for.
 ///
 /// # Safety
 /// * The lock is held.
@@ -27,17 +27,17 @@ pub(crate) unsafe fn note_code(
 ) {
 }
 
-/// Whose hook it is that runs as a thread ends; see `at_thread_end`.
+/// The owner of a hook that runs as a thread ends; see `at_thread_end`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ThreadEnd {
     Frames,
     Marks,
 }
 
-/// How many there are.
+/// The number of owners.
 pub(super) const THREAD_ENDS: usize = 2;
 
-/// What the loader says when it fails: C's number for the error, 0 where there is none, and words.
+/// The loader's error: C's number for it, 0 where there is none, and words.
 #[derive(Debug)]
 pub(crate) struct LoaderError {
     pub code: i32,
@@ -50,7 +50,7 @@ impl From<OutOfMemory> for LoaderFailure {
     }
 }
 
-/// Why the loader has nothing.
+/// The reason why the loader opened or found nothing.
 #[derive(Debug)]
 pub(crate) enum LoaderFailure {
     OutOfMemory,

@@ -21,7 +21,7 @@ use range::Reserved as Addresses;
 use std::io;
 use std::ptr::NonNull;
 
-/// What is published begins at multiples of this: functions may lie in the same page.
+/// Published code begins at multiples of this: functions may share a page.
 pub(crate) const fn code_grain() -> usize {
     1
 }
@@ -42,13 +42,13 @@ pub(crate) struct CodeRange {
 /// many programs need no second.
 #[derive(Default)]
 struct Staging {
-    /// What is left, with memory behind all pages.
+    /// The pages left, all with memory behind them.
     pages: Option<Reserved>,
-    /// How many were taken the last time.
+    /// The number of pages taken last time.
     taken: usize,
 }
 
-/// How many pages are taken at a time, at most.
+/// The most pages that are taken at a time.
 const STAGED_PAGES: usize = 8;
 
 impl Staging {
@@ -65,7 +65,7 @@ impl Staging {
                 Reserved::writable(self.taken * page, libc::MAP_POPULATE)?
             }
         };
-        // The last one: what is in front of it stays one mapping.
+        // The last page, so the pages in front of it stay one mapping.
         let last = pages.split_off_end(page);
         self.pages = (pages.len() > 0).then_some(pages);
         Ok(last)
@@ -116,9 +116,9 @@ impl CodeRange {
             to.add(offset - first)
                 .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
         }
-        // Whatever fails gives the new pages back.
-        // SAFETY: whole pages of our own which are complete; and then a copy of the live pages, byte for byte but for those that are no
-        // code in use. `&mut self` keeps other writers away.
+        // On failure the new pages are given back.
+        // SAFETY: the staged pages are whole, our own, and complete. They equal the live pages, byte for byte except where no code is in
+        // use. `&mut self` keeps other writers away.
         unsafe {
             make_executable(staging.start(), len)?;
             replace_pages(live, staging)?;

@@ -57,7 +57,7 @@ pub const fn host_abi() -> Abi {
     compile_error!("farcall has no calling convention for this target yet")
 }
 
-/// What C compilers take for `long double` here; on Windows for x86-64, GCC does.
+/// The format of C compilers' `long double` here; on Windows for x86-64, that of GCC.
 pub const fn host_long_double() -> Float {
     if cfg!(target_arch = "x86_64") {
         Float::F80

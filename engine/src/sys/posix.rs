@@ -1,8 +1,7 @@
-//! What Unix systems have in common: fresh pages, the unwinder, forks, and the loader.
+//! The common part of Unix systems: fresh pages, the unwinder, forks, and the loader.
 //!
-//! Two things differ: how code gets into pages that are live already, and how threads are fenced. Linux has its own ways
-//! (`linux.rs`). The others go by [`pages`], which needs mmap() and mprotect() and nothing else; Macs with Apple's
-//! processors have memory for code of a kind of its own ([`apple`]).
+//! Two things differ: how code gets into pages that are live already, and how threads are fenced. Linux has its own ways (`linux.rs`). The
+//! others use [`pages`], which needs only mmap() and mprotect(); Macs with Apple's processors have a special kind of memory for code ([`apple`]).
 
 #[cfg(target_vendor = "apple")]
 mod apple;
@@ -104,8 +103,8 @@ pub(crate) fn around_fork(hooks: &'static ForkHooks) {
 /// A function that runs around forks.
 type AtFork = Option<unsafe extern "C" fn()>;
 
-/// `pthread_atfork()`. In glibc that is a function of each program's own, at the end of its code, which does no more than this: to run it
-/// would take a page of the program as it starts.
+/// `pthread_atfork()`. In glibc each program has its own copy of that function, at the end of its code, which does no more than this.
+/// Running it would bring another page of the program into memory as it starts.
 ///
 /// # Safety
 /// * The functions live as long as the program, or as the library that they are part of.
@@ -144,7 +143,7 @@ unsafe fn at_fork(prepare: AtFork, parent: AtFork, child: AtFork) {
     unsafe { libc::pthread_atfork(prepare, parent, child) };
 }
 
-/// Writes to standard error, without a lock. Nobody is there to be told if that is closed.
+/// Writes to standard error, without a lock. If that is closed, nothing can be reported.
 pub fn write_to_stderr(text: &[u8]) {
     // SAFETY: the bytes are there to be read.
     let write = || unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
@@ -171,10 +170,10 @@ fn all_signals() -> libc::sigset_t {
     }
 }
 
-/// Has this thread get no signal until the result is dropped: no handler runs while it holds a lock.
+/// Blocks all signals of this thread until the result is dropped, so no handler runs while it holds a lock.
 ///
-/// Signals are blocked and unblocked, and a mask is never set: the C library may have signals of its own blocked, which it leaves out of every
-/// set that it shows.
+/// This blocks and unblocks signals and never sets a whole mask: the C library may have blocked signals of its own, which it leaves out of
+/// every set that it shows.
 pub(crate) fn block_signals() -> SignalMask {
     let all = all_signals();
     // SAFETY: both sets are this function's own, and a set of C's may hold any bits.
@@ -186,12 +185,12 @@ pub(crate) fn block_signals() -> SignalMask {
 }
 
 impl Drop for SignalMask {
-    // Once, as it is of some size and ends in a system call.
+    // Out of line, as it is long and ends in a system call.
     #[inline(never)]
     fn drop(&mut self) {
         const BYTES: usize = size_of::<libc::sigset_t>();
         let bytes = |set: &libc::sigset_t| {
-            // SAFETY: a set of C's is bits and no more, one for each signal.
+            // SAFETY: a set of C's is BYTES bytes of bits, all of them initialised, one for each signal.
             unsafe { ptr::from_ref(set).cast::<[u8; BYTES]>().read() }
         };
         let (all, before) = (bytes(&all_signals()), bytes(&self.0));
@@ -216,8 +215,8 @@ const CANCEL_DISABLE: libc::c_int = 1;
 #[cfg(target_vendor = "apple")]
 const CANCEL_DISABLE: libc::c_int = 0;
 
-/// Has this thread not be cancelled for a while, if it may be at any instruction: its end would unwind our frames, by another unwinder than the
-/// one that they know perhaps, and leave locks taken.
+/// Keeps this thread from being cancelled until [`let_cancelling`], if it may be cancelled at any instruction: that would unwind our
+/// frames, perhaps by another unwinder than the one that knows them, and leave locks taken.
 pub(crate) fn hold_cancelling() -> Cancelling {
     #[cfg(not(target_os = "android"))]
     let before = {
@@ -226,13 +225,13 @@ pub(crate) fn hold_cancelling() -> Cancelling {
         unsafe { pthread_setcancelstate(CANCEL_DISABLE, &mut before) };
         before
     };
-    // There, threads are not cancelled.
+    // Android has no cancellation of threads.
     #[cfg(target_os = "android")]
     let before = 0;
     Cancelling(before)
 }
 
-/// The while is over. The thread may end here, so no frame of the callers' has anything to be dropped.
+/// Ends what [`hold_cancelling`] began. The thread may end here, so no frame of the callers' has anything to be dropped.
 pub(crate) fn let_cancelling(before: Cancelling) {
     #[cfg(not(target_os = "android"))]
     {
@@ -244,9 +243,8 @@ pub(crate) fn let_cancelling(before: Cancelling) {
     let _ = before.0;
 }
 
-/// Has `hook` run with `value` when this thread ends, behind the destructors of thread-local values. A thread that calls this again
-/// meanwhile is told once more. False where there is no memory for that. Nothing is allocated for the first keys of a process, so a signal
-/// handler may call this.
+/// Has `hook` run with `value` when this thread ends, behind the destructors of thread-local values. If the hook calls this again, it runs
+/// once more. False where there is no memory for that. Nothing is allocated for the first keys of a process, so a signal handler may call this.
 pub(crate) fn at_thread_end(
     whose: ThreadEnd,
     hook: extern "C" fn(*mut c_void),
@@ -286,7 +284,7 @@ fn hook_of_key(
 use musl::hook_of_key;
 
 /// The lowest address of the stack with `here` on it, which this thread is on, and the one behind the highest. `None` for a stack that the
-/// system does not know. It may be too little, not too much.
+/// system does not know. The range may be too small, but not too large.
 pub(crate) fn stack_bounds(here: usize) -> Option<(usize, usize)> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if let Some(bounds) = main_stack().filter(|(low, high)| (*low..*high).contains(&here)) {
@@ -295,8 +293,8 @@ pub(crate) fn stack_bounds(here: usize) -> Option<(usize, usize)> {
     thread_stack().filter(|(low, high)| (*low..*high).contains(&here))
 }
 
-/// The first thread's stack: it ends with what the kernel tells a program, and has nothing else below it for as much as it may take, or
-/// as the kernel leaves free at least. Unlike the C library's answer this takes no file and no memory.
+/// The first thread's stack. Its high end holds the data that the kernel passes to a program. Below, nothing else lies within its limit, or
+/// within the gap that the kernel keeps free at least. Unlike the C library's answer this needs no file and no memory.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn main_stack() -> Option<(usize, usize)> {
     /// The least gap below the stack that the kernel keeps mappings away from.
@@ -317,7 +315,7 @@ fn main_stack() -> Option<(usize, usize)> {
 fn thread_stack() -> Option<(usize, usize)> {
     // SAFETY: the attributes are this function's own: filled in, read, destroyed.
     unsafe {
-        // Who is first asks for the first thread's stack only where main_stack() did not know it.
+        // The first thread gets here only where main_stack() did not know its stack.
         let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
         #[cfg(target_os = "freebsd")]
         let filled = libc::pthread_attr_init(&mut attributes) == 0

@@ -88,22 +88,22 @@ pub(crate) fn place_block(
     Ok(start)
 }
 
-/// What the system asks for after writing code, whether or not the processor does.
+/// Flushes the instruction cache. The system asks for this after code was written, even where the processor does not.
 pub fn sync_icache(bytes: &[u8]) {
     // SAFETY: it changes no memory.
     unsafe { FlushInstructionCache(GetCurrentProcess(), bytes.as_ptr().cast(), bytes.len()) };
 }
 
-/// What is published begins at multiples of this: functions may lie in the same page.
+/// Published code begins at multiples of this: functions may share a page.
 pub(crate) const fn code_grain() -> usize {
     1
 }
 
 /// Memory for code.
 ///
-/// It is a section that is mapped for execution, and for as long as something is being written, for that at another address as
-/// well. Neither mapping ever has both rights. Code that is running in the same page is not disturbed, because its
-/// bytes do not change. There is no fork() here that would have two processes share the section.
+/// It is a section that is mapped for execution, and, while code is being written, mapped for writing at another address as well. Neither
+/// mapping ever has both rights. Code that is running in the same page is not disturbed, because its bytes do not change. There is no
+/// fork() here that would have two processes share the section.
 pub(crate) struct CodeRange {
     section: Section,
     view: View,
@@ -201,7 +201,7 @@ impl Drop for View {
     }
 }
 
-/// As elsewhere: the system itself unwinds.
+/// Does nothing here: the system itself unwinds.
 pub(crate) fn find_unwinder() {}
 
 /// Windows has no signals that interrupt a thread.
@@ -233,11 +233,11 @@ pub(crate) fn fresh_memory(len: usize) -> Option<NonNull<u8>> {
     NonNull::new(start.cast())
 }
 
-/// There is nothing here that interrupts a thread in its own stack.
+/// Empty here: nothing interrupts a thread on its own stack.
 pub(crate) struct SignalMask;
 
 impl Drop for SignalMask {
-    /// As elsewhere: the thread that has blocked signals says when they may come again.
+    /// Does nothing. It makes the callers drop the value here as they do elsewhere.
     fn drop(&mut self) {}
 }
 
@@ -284,15 +284,14 @@ pub(crate) fn stack_bounds(here: usize) -> Option<(usize, usize)> {
     (low..high).contains(&here).then_some((low, high))
 }
 
-/// What the environment says under `name`.
+/// The value of the environment variable `name`.
 pub(crate) fn environment(name: &'static std::ffi::CStr) -> Option<&'static [u8]> {
     let value = std::env::var(name.to_str().ok()?).ok()?;
-    // It is asked for once.
+    // Leaked, as each variable is read once.
     Some(value.leak().as_bytes())
 }
 
-/// Does some work of ours in the midst of C's: the system's error number is afterwards what it was before. C's own is not touched, for
-/// nothing of ours goes through its library.
+/// Does `work`, and leaves the system's error number as it was before. C's own is not touched, as this code does not call the C library.
 pub(crate) fn keeping_errno<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: it has no preconditions.
     let kept = unsafe { GetLastError() };
@@ -302,7 +301,7 @@ pub(crate) fn keeping_errno<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Writes to standard error. Nobody is there to be told if that is closed.
+/// Writes to standard error. If that is closed, nothing can be reported.
 pub fn write_to_stderr(text: &[u8]) {
     let write = || std::io::Write::write_all(&mut std::io::stderr(), text);
     let _ = keeping_errno(write);
@@ -337,7 +336,7 @@ impl LoadedLibrary {
     pub unsafe fn open(path: Option<&OsStr>, flags: i32) -> Result<LoadedLibrary, LoaderFailure> {
         let text = path.map(|path| path.to_str().ok_or_else(not_unicode));
         let path = text.transpose()?;
-        // The last error of an earlier call must not be taken for the loader's word.
+        // The last error of an earlier call must not be taken for the loader's.
         // SAFETY: the last error is the thread's own.
         unsafe { SetLastError(0) };
         let opened = match path {
@@ -377,7 +376,7 @@ impl LoadedLibrary {
 
     /// The address of a symbol, which may be null.
     pub fn symbol(&self, name: &str) -> Result<*mut c_void, LoaderFailure> {
-        // SAFETY: only the address is asked for; what it is used as is the user's claim.
+        // SAFETY: only the address is asked for, and nothing is called or read through it.
         let symbol = unsafe { self.library.get::<*mut c_void>(name.as_bytes()) };
         match symbol {
             Ok(symbol) => Ok(symbol.as_raw_ptr()),
@@ -419,7 +418,7 @@ fn symbol_anywhere(name: &str) -> Option<*mut c_void> {
     let last = unsafe { GetModuleHandleW(windows_sys::w!("ntdll.dll")) };
     let modules = modules().into_iter().filter(|&module| module != last);
     modules.chain([last]).find_map(|module| {
-        // SAFETY: the loader finds nothing in a module that is gone by now. What the address is used as is the user's claim.
+        // SAFETY: the loader finds nothing in a module that is gone by now. Nothing is called or read through the address here.
         let address = unsafe { GetProcAddress(module, name.as_ptr().cast()) };
         address.map(|address| address as *mut c_void)
     })

@@ -11,7 +11,7 @@ pub(crate) struct Thunk {
     pub record: NonNull<Record>,
 }
 
-// SAFETY: whoever holds a thunk is the only one to write its record; the code is never written.
+// SAFETY: only the holder of a thunk writes its record; the code is never written.
 unsafe impl Send for Thunk {}
 
 impl From<pool::Pair> for Thunk {

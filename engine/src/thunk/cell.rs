@@ -28,7 +28,7 @@ const _: () = assert!(RECORD + farcall_arch::emit::record::SIZE <= CELL);
 #[repr(C, align(64))]
 pub(crate) struct Cell(UnsafeCell<[u8; CELL]>);
 
-// SAFETY: a cell belongs to whoever has taken its thunk.
+// SAFETY: only the holder of a cell's thunk uses the cell.
 unsafe impl Sync for Cell {}
 
 /// A block of cells; pages of its own, so that its copies can be placed by pages.

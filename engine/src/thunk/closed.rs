@@ -26,21 +26,21 @@ unsafe extern "C-unwind" fn enter_closed(_: *const c_void, image: &mut Image, _:
     *image = Image::default();
 }
 
-/// Whether calls of closed callbacks are nothing to tell of.
+/// Whether calls of closed callbacks go unreported.
 static EXPECTED: AtomicBool = AtomicBool::new(false);
 
-/// Has calls of closed callbacks go without a word from now on: whatever they led to is over, and C may not know that.
+/// Stops the reports of calls of closed callbacks from now on: what the callbacks led to has ended, and C may not know that.
 pub fn expect_closed() {
     EXPECTED.store(true, Ordering::Relaxed);
 }
 
-/// Tells whoever reads standard error that C called a callback that is closed.
+/// Reports on standard error that C called a closed callback.
 #[cold]
 pub fn report_closed() {
     if EXPECTED.load(Ordering::Relaxed) {
         return;
     }
     const TEXT: &[u8] = b"farcall: C called a callback that has been closed; it got zero\n";
-    // Not by the standard library's stderr(): that has a lock, which a thread that was interrupted or did not come along in a fork may hold.
+    // Not by the standard library's stderr(): it has a lock, which an interrupted thread may hold, or one that a fork left behind.
     sys::write_to_stderr(TEXT);
 }

@@ -1,10 +1,9 @@
 //! Thunks: the function pointers that C gets, and the data behind them.
 //!
-//! A thunk is some bytes of code that never change, since they are the same for every callback: load the address of the [`Record`]
-//! behind me, in memory that is data, and jump to the entry it names. Blocks of them are written once; where the system refuses that,
-//! thunks are taken that are part of the program ([`pool`]). Making
-//! a callback fills in a record; freeing it points the record at an entry that reports the
-//! mistake of calling it, and puts the thunk at the end of a queue, so that it is long before the pointer means another callback.
+//! A thunk is a few bytes of code that never change, since they are the same for every callback: they load the address of the thunk's
+//! [`Record`], which lies in data, and jump to the entry that it names. Blocks of thunks are written once; where the system refuses that,
+//! thunks that are part of the program are used ([`pool`]). Making a callback fills in a record; freeing it points the record at an entry
+//! that reports the mistake of calling it, and puts the thunk at the end of a queue, so that it is long before the pointer means another callback.
 //!
 //! A thread may stand in a thunk, or in the entry behind it, before it has said so. It must not find there what belongs to another
 //! signature. So a thunk is of one signature for good ([`Seat`]), and the signature, with its entries, stays for as long as the process: a
@@ -41,18 +40,18 @@ pub(crate) const REST: usize = 256;
 /// The largest block's code, in bytes, unless a page is larger still. Records must be within the thunks' reach: 1 MiB on AArch64.
 const MAX_BLOCK: usize = 64 * 1024;
 
-/// How many of the program's own thunks are taken at a time.
+/// The number of the program's own thunks that are taken at a time.
 const BATCH: usize = 64;
 
 /// Thunks that were never used.
 struct Unused {
-    /// Those of the newest block, the last first.
+    /// The unused thunks of the newest block, the last first.
     thunks: Vec<Thunk>,
     /// Bytes of the next block's code; 0 before the first.
     next_block: usize,
 }
 
-/// Those of each level.
+/// The unused thunks of each level.
 struct AllUnused([UnsafeCell<Unused>; LEVELS]);
 
 // SAFETY: `of` wants the level's token, which one thread has at a time.
@@ -110,7 +109,7 @@ fn no_memory() -> Error {
     Error::ExecutableMemory(io::ErrorKind::OutOfMemory.into())
 }
 
-/// The same in a signal's handler that has interrupted the holder of a level: those that are part of the program need none.
+/// [`take`] in a signal handler that has interrupted the holder of a level: it takes a thunk that is part of the program, which needs no level.
 #[cold]
 #[inline(never)]
 fn take_without_level(kind: Kind, owner: impl FnOnce() -> Owner) -> Result<&'static Seat> {
@@ -120,7 +119,7 @@ fn take_without_level(kind: Kind, owner: impl FnOnce() -> Owner) -> Result<&'sta
 }
 
 impl Unused {
-    /// Gets more of them: a block of their own, or where the system refuses that, some that are part of the program.
+    /// Gets more thunks: a new block, or where the system refuses that, some that are part of the program.
     #[cold]
     #[inline(never)]
     fn refill(&mut self) -> Result<()> {
@@ -156,9 +155,9 @@ impl Unused {
         sys::sync_icache(unsafe { std::slice::from_raw_parts(start.as_ptr(), code_len) });
         sys::find_unwinder();
         let unwind = {
-            // As all registration is: debuggers' list is one, and forks wait for whoever is in the unwinder.
+            // Registration happens under the lock: there is one list for debuggers, and forks wait for a thread inside the unwinder.
             let _lock = lock();
-            // SAFETY: the code has just been made executable there. Blocks live as long as the process, and so does what is told of them.
+            // SAFETY: the code has just been made executable there. Blocks live as long as the process, and so does their registration.
             let unwind = unsafe { sys::UnwindEntry::register(&code, start) };
             // SAFETY: the lock is held.
             unsafe { sys::note_code(&code, start, &Label::Common("farcall thunks")) };

@@ -27,7 +27,7 @@ pub struct Pair {
     pub cell: NonNull<u8>,
 }
 
-// SAFETY: whoever has taken the pair is the only one to write to the cell; the thunk is never written.
+// SAFETY: only the thread that has taken the pair writes to the cell; the thunk is never written.
 unsafe impl Send for Pair {}
 // SAFETY: as above: a shared reference gives out addresses only.
 unsafe impl Sync for Pair {}
@@ -42,7 +42,7 @@ impl Pair {
     /// Number `index` of the block that this pair is the first of.
     fn nth(self, index: usize) -> Pair {
         assert!(index < THUNKS);
-        // SAFETY: a block has so many of both.
+        // SAFETY: `index` is below THUNKS, and a block has THUNKS thunks and as many cells.
         unsafe {
             Pair {
                 thunk: self.thunk.add(index * THUNK_SIZE),
@@ -52,7 +52,7 @@ impl Pair {
     }
 }
 
-/// Where a thunk leads whose record is elsewhere: at the address in the place of its own record's context.
+/// The entry of a thunk whose record is elsewhere: at the address in its own record's context.
 pub fn forward() -> *const c_void {
     page::farcall_thunk_forward as *const c_void
 }
@@ -67,23 +67,23 @@ pub fn take() -> Option<Pair> {
     }
 }
 
-/// Gives a pair back, through which nobody calls any more.
+/// Gives a pair back. Nobody calls through it any more.
 pub fn put_back(pair: Pair) {
-    // Every pair is of a block.
+    // Every pair belongs to a block, so this succeeds.
     let _ = put_back_cell(pair.cell);
 }
 
-/// Gives back the pair with this cell; false if there is none, `memory` being something else.
+/// Gives back the pair with this cell; false if `memory` is no cell.
 pub fn put_back_cell(memory: NonNull<u8>) -> bool {
     number_of(memory).map(|number| FREE.push(number)).is_some()
 }
 
-/// Whether `memory` is a cell's.
+/// Whether `memory` lies in a cell.
 pub fn is_cell(memory: NonNull<u8>) -> bool {
     number_of(memory).is_some()
 }
 
-// Pairs are numbered through all blocks. None of what follows waits for anybody but `add_block`, so threads, signals' handlers and a
+// Pairs are numbered through all blocks. Only `add_block` waits for other threads, so threads, signals' handlers and a
 // fork's child may take pairs and give them back at any moment.
 
 /// The most blocks.
@@ -108,7 +108,7 @@ impl Links {
 
 static OWN_LINKS: Links = Links::new();
 
-/// The others, in the order of their numbers. They are never freed.
+/// The added blocks, in the order of their numbers. They are never freed.
 static ADDED: [AtomicPtr<Block>; MOST - 1] = [const { AtomicPtr::new(ptr::null_mut()) }; MOST - 1];
 
 /// How many blocks there are, the program's own included.
@@ -125,7 +125,7 @@ fn block(index: usize) -> Option<(Pair, &'static Links)> {
     let Some(added) = index.checked_sub(1) else {
         return Some((own_block(), &OWN_LINKS));
     };
-    // SAFETY: what is there is whole, and stays.
+    // SAFETY: a block is complete before its address is stored, and is never freed.
     let block = unsafe { ADDED.get(added)?.load(Ordering::Acquire).as_ref() }?;
     Some((block.first, &block.links))
 }
@@ -147,7 +147,7 @@ fn unused() -> Option<u32> {
 }
 
 /// A list of free pairs: one more than the number of the first in the low half, 0 for none; and in the high half how often it changed,
-/// so that whoever was interrupted notices that the first has been away in the meantime.
+/// so that an interrupted thread notices that the first was taken and given back in the meantime.
 struct Head(AtomicU64);
 
 impl Head {
@@ -191,7 +191,7 @@ fn link(number: u32) -> Option<&'static AtomicU32> {
     links.0.get(number % THUNKS)
 }
 
-/// In which block a cell was found last, by its address: a guess that spares the search.
+/// The block in which a cell was found last, by its address: a guess that spares the search.
 static GUESSES: [AtomicU32; 64] = [const { AtomicU32::new(0) }; 64];
 
 /// The number of the pair whose cell begins at `memory`, or holds it.
@@ -220,16 +220,16 @@ fn add_block_under(_: &mut Held) -> Option<()> {
         return Some(());
     }
     let place = ADDED.get(blocks - 1)?;
-    // Ahead of what could not be undone.
+    // Taken first, as the steps below cannot be undone.
     let room = try_box(MaybeUninit::<Block>::uninit()).ok()?;
     let first = match wish() {
-        // Without code to be made there is a file to take it from, unless no file can be opened.
+        // Where no code may be made, the thunks come from the program's file, unless that cannot be opened.
         Wish::Never => another_block(sys::map_code).or_else(|| another_block(sys::copy_code)),
         _ => another_block(sys::copy_code).or_else(|| another_block(sys::map_code)),
     }?;
     let block = Box::into_raw(room).cast::<Block>();
-    // SAFETY: the memory is a block's, and nobody else's yet. Links that are zero lead nowhere. They are written in place, as a signal's handler
-    // may have a small stack.
+    // SAFETY: the memory has the size of a block, and nobody else knows it yet. Links that are zero lead nowhere. They are written in
+    // place, as a signal handler may have a small stack.
     unsafe {
         (&raw mut (*block).first).write(first);
         (&raw mut (*block).links).write_bytes(0, 1);
@@ -249,7 +249,7 @@ fn own_block() -> Pair {
     }
 }
 
-/// The first pair of a block that is made of the program's own, in one of the two ways there are.
+/// The first pair of a new block, which `way` makes of the program's own.
 fn another_block(
     way: unsafe fn(*const u8, usize, usize, usize) -> Option<NonNull<u8>>,
 ) -> Option<Pair> {

@@ -1,4 +1,4 @@
-//! What a thunk is for: one signature, for good.
+//! Ties a thunk to one signature, for good.
 
 use super::address::Thunk;
 use super::closed::closed_entry;
@@ -14,28 +14,28 @@ use std::panic::RefUnwindSafe;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// How a callback's handler gets at what it works with. Thunks of one kind do not become another's: an entry may have read one word of a
-/// record already when the others change.
+/// How a callback's handler gets its context. A thunk never changes its kind: an entry may have read one word of a record already when the
+/// others change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// By a context of its own.
+    /// By the callback's own context.
     Slots,
-    /// By one that is the thunk's for good.
+    /// By a context that is the thunk's for good.
     Lasting,
-    /// So, and on objects as well.
+    /// As `Lasting`, and with an entry on objects as well.
     Objects,
     /// By the [`Seat`], which is the context.
     Owned,
-    /// It needs none: the entry is a function of the signature.
+    /// There is no handler: the entry is a function of the signature.
     Bare,
 }
 
 const KINDS: usize = 5;
 
-/// Marks what no thread has ever looked at: an address with a bit that no address of ours has.
+/// The bit that marks an owned value that no thread has looked at yet. No address of ours has it set.
 const FRESH: usize = 1;
 
-/// The signature that a thunk is of. It stays for as long as the process.
+/// The signature of a thunk. It stays for as long as the process.
 #[derive(Debug)]
 pub(crate) struct Owner {
     /// A [`crate::Compiled`], as records have it.
@@ -44,7 +44,7 @@ pub(crate) struct Owner {
     pub seats: &'static Seats,
 }
 
-// SAFETY: the address is a number to this file.
+// SAFETY: this file never follows the address.
 unsafe impl Send for Owner {}
 // SAFETY: as above.
 unsafe impl Sync for Owner {}
@@ -55,10 +55,10 @@ pub struct Seat {
     thunk: Thunk,
     owner: Owner,
     kind: Kind,
-    /// What the callback owns, null while it is closed; with [`FRESH`] added until a thread has entered. Or the context that is the
-    /// thunk's for good, null ahead of the first callback.
+    /// What the callback owns, null while it is closed; with [`FRESH`] added until a thread has entered. Or the context that is the thunk's
+    /// for good, null before the first callback.
     owned: AtomicPtr<c_void>,
-    /// The one that was closed after it.
+    /// The seat that was closed after this one.
     next: Cell<Option<&'static Seat>>,
 }
 
@@ -90,7 +90,7 @@ impl Seat {
         self.thunk.code
     }
 
-    /// Has the thunk lead to a handler. The seat is the caller's, and closed.
+    /// Makes the thunk lead to a handler. The seat is the caller's, and closed.
     pub(crate) fn open(
         &'static self,
         entry: NonNull<u8>,
@@ -122,8 +122,8 @@ impl Seat {
         self.entry().store(entry.as_ptr(), Ordering::Release);
     }
 
-    /// Has calls through the thunk reported from now on. The other fields stay: a call that is just passing through may still read them.
-    /// True if no thread has found anything owned: then nobody is inside who uses it.
+    /// Makes calls through the thunk be reported from now on. The other fields stay: a call that is just passing through may still read them.
+    /// True if no thread has found the owned value: then no thread inside uses it.
     pub(crate) fn shut(&self) -> bool {
         self.entry()
             .store(closed_entry().as_ptr(), Ordering::Release);
@@ -134,7 +134,7 @@ impl Seat {
         owned.addr() & FRESH != 0
     }
 
-    /// Gives the thunk up for another callback of the same signature. Nobody is inside the one that it was of.
+    /// Gives the thunk back for another callback of the same signature. No thread is inside its last callback.
     pub(crate) fn put_back(&'static self) {
         match levels::hold() {
             Some(mut level) => self.owner.seats.queue(&mut level, self.kind).push(self),
@@ -158,7 +158,7 @@ impl Seat {
         }
     }
 
-    /// What a thread is inside of that runs its handler.
+    /// The thing that a thread is inside of while it runs the handler.
     #[inline(always)]
     pub fn thing(&self) -> Thing {
         Thing::entered(self)
@@ -180,7 +180,7 @@ impl Seat {
         }
     }
 
-    /// The first look: whoever closes the callback at the same time learns of it, or this finds it closed.
+    /// The first look at the owned value: a thread that closes the callback at the same time learns of it, or this finds the callback closed.
     #[cold]
     #[inline(never)]
     fn owned_first(&self, mut fresh: *mut c_void) -> Option<NonNull<c_void>> {
@@ -189,7 +189,7 @@ impl Seat {
             let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
             match self.owned.compare_exchange(fresh, used, success, failure) {
                 Ok(_) => return NonNull::new(used),
-                // Another thread was first, or it is closed, or another callback's by now, which is as good.
+                // Another thread was first, or the callback is closed, or the seat is another callback's by now, which is as good.
                 Err(other) => fresh = other,
             }
         }
@@ -242,7 +242,7 @@ impl Queue {
 #[derive(Debug, Default)]
 pub(crate) struct Seats {
     queues: [[UnsafeCell<Queue>; KINDS]; LEVELS],
-    /// Those that were given up without a level. Whoever has one puts them into its queues.
+    /// The thunks that were given up without a level. The next thread with a level puts them into its queues.
     left: AtomicPtr<Seat>,
 }
 
@@ -258,7 +258,7 @@ impl Seats {
         unsafe { &mut *self.queues[level.index()][kind as usize].get() }
     }
 
-    /// Leaves a closed thunk to whoever comes with a level.
+    /// Leaves a closed thunk to the next thread with a level.
     #[cold]
     #[inline(never)]
     fn leave(&self, seat: &'static Seat) {
@@ -283,7 +283,7 @@ impl Seats {
         }
     }
 
-    /// The one that has been closed for longest, if more than `rest` are closed.
+    /// The thunk that has been closed for longest, if more than `rest` are closed.
     pub(super) fn take_rested(
         &self,
         level: &mut Level,
@@ -306,7 +306,7 @@ impl Seats {
     }
 }
 
-/// Has a thunk enter by `new` from now on, if it enters by `old`: not if it has been closed meanwhile.
+/// Changes a thunk's entry from `old` to `new`, unless the thunk has been closed meanwhile.
 ///
 /// # Safety
 /// * `record` is a thunk's, and `new` serves its signature and kind as well as `old`.

@@ -33,7 +33,7 @@ def canary():
     with ffi.open("libBrokenLocale.so.1"):
         pass
     with open("/proc/self/maps") as maps:
-        # Another thread that was left inside something keeps all libraries.
+        # Another thread that was left inside a call keeps all libraries loaded.
         if "_thread" not in source and maps.read().count("libBrokenLocale") != before:
             raise Wrong("a library stays")
 
@@ -45,7 +45,7 @@ for _ in range(times):
             interrupt_in(random.getrandbits(random.randrange(4, 19)))
             exec(source, {"__name__": "__main__"})
         finally:
-            # What came just now is raised here.
+            # An interrupt that has just come is raised here.
             interrupt_in(-1)
             for _ in range(100):
                 pass
@@ -53,11 +53,11 @@ for _ in range(times):
     except KeyboardInterrupt:
         interrupts += 1
     except (Exception, SystemExit) as e:
-        # An interrupted script may not have restored what it changed.
+        # An interrupted script may not have undone its changes.
         sys.print_exception(e)
         ends += 1
     try:
-        # Handlers of the script's may raise now.
+        # The script's own handlers may raise now.
         stop_alarm(0, bytes(32), None)
         for _ in range(100):
             pass

@@ -1,4 +1,4 @@
-# How long a script goes on: so many seconds, its first argument; or so many rounds, where FARCALL_SOAK_ROUNDS says that.
+# The length of a script's run: in seconds, its first argument, or in rounds, if FARCALL_SOAK_ROUNDS is set.
 import os, sys, time
 
 end = time.time() + int(sys.argv[1])

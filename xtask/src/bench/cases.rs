@@ -19,12 +19,12 @@ pub struct Case {
     pub args: String,
 }
 
-/// Where the table is.
+/// The table's path.
 pub fn table() -> PathBuf {
     paths::root().join("benches/peers/signatures.txt")
 }
 
-/// All of them, in the order of the table.
+/// All signatures, in the order of the table.
 pub fn all() -> Result<Vec<Case>> {
     let text = fs::read_to_string(table()).context("cannot read the signatures")?;
     text.lines()
@@ -85,7 +85,7 @@ impl Case {
         self.args.chars().enumerate()
     }
 
-    /// Each argument through `each`, with commas.
+    /// The list of all arguments, each written by `each`, with commas between.
     fn list(&self, each: impl Fn(usize, char) -> String) -> String {
         let items: Vec<String> = self.letters().map(|(n, letter)| each(n, letter)).collect();
         items.join(", ")
@@ -126,7 +126,7 @@ impl Case {
         }
     }
 
-    /// A typed function, and what handlers do to behave like it: they unpack and call it, which the compiler inlines.
+    /// A typed function, and handlers that behave like it: they unpack the slots and call it, which the compiler inlines.
     fn functions(&self) -> String {
         let (name, ret, parameters) = (&self.name, c_type(self.ret), self.parameters());
         let from_slots = self.list(|n, letter| from_slot(letter, &format!("slots[{n}]")));
@@ -179,7 +179,7 @@ impl Case {
         text
     }
 
-    /// What a callback does, written in C for this signature: the arguments go into slots, a handler gets them.
+    /// The work of a callback, written in C for this signature: the arguments go into slots, a handler gets them.
     fn entry_in_c(&self) -> String {
         let name = &self.name;
         let slots: String = self
@@ -236,7 +236,7 @@ impl Case {
 /// ORDER BENCH_PEERS: bench.h has the same.
 const PEERS: usize = 12;
 
-/// What C needs to read floats out of slots. It needs no header but the compiler's own, so any target will do.
+/// The code with which C reads floats out of slots. It needs no header but the compiler's own, so it fits any target.
 const PROLOGUE: &str = "\
 #include <stdint.h>
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 /// Bars that share a scale.
 pub struct Panel {
-    /// What is above it.
+    /// The title above it.
     pub title: String,
     /// The bars, in groups.
     pub groups: Vec<Group>,
@@ -20,11 +20,11 @@ pub struct Group {
 
 /// One bar.
 pub struct Bar {
-    /// Whose it is.
+    /// The peer's name.
     pub label: String,
-    /// How long.
+    /// Its length, in nanoseconds.
     pub ns: f64,
-    /// Whether to point it out.
+    /// Whether to highlight it.
     pub ours: bool,
 }
 
@@ -110,7 +110,7 @@ fn draw(panel: &Panel, left: f64, width: f64, body: &mut String) -> f64 {
     y
 }
 
-/// A number with as many digits as mean something.
+/// A number, rounded to its significant digits.
 fn digits(ns: f64) -> String {
     if ns < 10.0 {
         format!("{ns:.1}")

@@ -1,21 +1,21 @@
-//! Closures with Rust's types: what rows call their peers, their tables and their goals.
+//! Closures with Rust's types: their peers' names, their tables and their goals.
 
 use super::goals::Goal;
 use super::harness::DROP_IN;
 use super::judge::{Bound, Judged};
 use super::tables::{Table, column};
 
-/// With Rust's types: a call, and a closure without content.
+/// A call with Rust's types, and a closure without captures.
 pub const TYPED: &str = "farcall typed";
-/// A closure that owns something, which may be closed, and one that is there for good.
+/// A closure that owns captures and may be closed, and one that stays for good.
 const OWNING: &str = "farcall typed, owning";
 const FOR_GOOD: &str = "farcall typed, for good";
 /// The crate called libffi.
 const LIBFFI_CRATE: &str = "libffi crate";
-/// A C function that does what a callback does.
+/// A C function that does the work of a callback.
 const IN_C: &str = "c slots";
 
-/// Called by C.
+/// The table of closures that C calls.
 pub const CALLED: Table = Table {
     title: "C calls a Rust closure",
     about: "It adds two ints. The C function puts its arguments into slots and calls a handler, which adds them. `Callback::new` with a \
@@ -31,7 +31,7 @@ pub const CALLED: Table = Table {
     ],
 };
 
-/// Made and freed.
+/// The table of closures that are made and freed.
 pub const MADE: Table = Table {
     title: "Callbacks made and freed",
     about: "The engine's `Callback::new` and its drop, and the crate's with a closure; `ffi_closure_alloc`, `ffi_prep_closure_loc` and \
@@ -47,10 +47,10 @@ pub const MADE: Table = Table {
     ],
 };
 
-/// What the closures are measured against.
+/// The work that the closures are measured against.
 const AGAINST: &str = "a C function doing the same: arguments into slots, a handler called";
 
-/// A closure without captures.
+/// The goal of a closure without captures.
 pub const EMPTY_GOAL: Goal = Goal {
     work: "C calls a Rust closure without captures, `int(int, int)`",
     against: AGAINST,
@@ -59,7 +59,7 @@ pub const EMPTY_GOAL: Goal = Goal {
     reason: "",
 };
 
-/// One with captures that nobody closes.
+/// The goal of a closure with captures that is never closed.
 pub const FOR_GOOD_GOAL: Goal = Goal {
     work: "the same with captures, there for good",
     against: AGAINST,
@@ -74,7 +74,7 @@ pub const FOR_GOOD_GOAL: Goal = Goal {
     reason: "so it is with the entry alone, by where things happen to lie",
 };
 
-/// One that may be closed.
+/// The goal of a closure that may be closed.
 pub const OWNING_GOAL: Goal = Goal {
     work: "the same with captures, which may be closed while it runs",
     against: AGAINST,

@@ -6,19 +6,19 @@ use super::chart::{GAP, LINE, MARGIN, WIDTH, page, text};
 
 /// Curves that share axes.
 pub struct Panel {
-    /// What is above it.
+    /// The title above it.
     pub title: String,
-    /// The curves; what is named first is drawn first.
+    /// The curves, in the order in which they are drawn.
     pub curves: Vec<Curve>,
 }
 
 /// One curve.
 pub struct Curve {
-    /// Whose it is.
+    /// The peer's name.
     pub label: String,
     /// Calls, and milliseconds.
     pub points: Vec<(f64, f64)>,
-    /// Whether to point it out.
+    /// Whether to highlight it.
     pub ours: bool,
 }
 
@@ -26,14 +26,14 @@ const HEIGHT: f64 = 230.0;
 /// Room for the figures beside the axis.
 const FIGURES: f64 = 44.0;
 
-/// What a length of an axis stands for.
+/// The range of an axis.
 struct Axis {
     from: f64,
     to: f64,
 }
 
 impl Axis {
-    /// One that the values fit on, from one power of ten to another.
+    /// An axis with room for the values, from one power of ten to another.
     fn of(values: impl Iterator<Item = f64> + Clone) -> Axis {
         let log = values.map(f64::log10);
         let from = log.clone().fold(f64::INFINITY, f64::min).floor();

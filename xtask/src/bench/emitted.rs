@@ -1,4 +1,4 @@
-//! Instructions of farcall's trampolines beside those of C compilers for the same typed call: all that can be measured for
+//! Counts the instructions of farcall's trampolines and of C compilers' code for the same typed call. Nothing else can be measured for
 //! machines that are not at hand, as time means nothing under emulation.
 
 use std::fs;
@@ -21,7 +21,7 @@ struct Compiler {
     command: &'static [&'static str],
 }
 
-/// Landing pads for indirect calls are asked for, as ours have them.
+/// The option for landing pads of indirect calls, which our code has.
 const X64: &str = "-fcf-protection=branch";
 const A64: &str = "-mbranch-protection=bti";
 
@@ -68,7 +68,7 @@ const COMPILERS: &[Compiler] = &[
     },
 ];
 
-/// What compilers make of the twelve calls. Farcall's own are counted by the harness.
+/// Counts the instructions that compilers need for the twelve calls. The harness counts farcall's own.
 pub fn by_compilers(_: Effort, samples: &mut Samples) -> Result<()> {
     setup::ensure(setup::CROSS_COMPILERS)?;
     let cases = cases::all()?;
@@ -94,7 +94,7 @@ pub fn by_compilers(_: Effort, samples: &mut Samples) -> Result<()> {
     Ok(())
 }
 
-/// How many instructions stand behind a function's label in a compiler's assembly, up to the next function's.
+/// The number of instructions behind a function's label in a compiler's assembly, up to the next function's.
 fn instructions(listing: &str, function: &str) -> Option<usize> {
     let label = |line: &str| {
         let name = line.split_once(':')?.0;

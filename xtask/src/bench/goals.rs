@@ -1,4 +1,4 @@
-//! What must be reached, and whether it is. A goal is never bent: where one is missed, the table says by how much and why.
+//! The goals, and whether they are met. A goal is never bent: where one is missed, the table says by how much and why.
 
 use super::closures;
 use super::harness::{DROP_IN, LIBFFI};
@@ -14,15 +14,15 @@ use super::tables::{SLOTS, VALUES};
 
 /// One line of the table of goals.
 pub struct Goal {
-    /// What is done.
+    /// The work.
     pub work: &'static str,
-    /// What it is measured against.
+    /// The work that it is measured against.
     pub against: &'static str,
     /// The bound.
     pub bound: Bound,
-    /// Takes the figure out of what was measured.
+    /// Computes the figure from the measurements.
     pub figure: fn(&Samples) -> Option<Judged>,
-    /// Why it is missed, for as long as it is.
+    /// The reason why it is missed, as long as it is.
     pub reason: &'static str,
 }
 
@@ -495,12 +495,12 @@ pub const GOALS: &[Goal] = &[
     },
 ];
 
-/// A call of two ints in one of the crate's ways, as a multiple of the trampoline; the note tells of eight mixed arguments.
+/// A call of two ints in one of the crate's ways, as a multiple of the trampoline; the note has the figure for eight mixed arguments.
 fn way_of_the_crate(samples: &Samples, peer: &str) -> Option<Judged> {
     let judged = Judged::of(samples.ratio("call/add2", peer, "farcall")?);
     let eight = samples.ratio("call/mixed8", peer, "farcall")?.median;
     Some(judged.with_note(format!("eight mixed arguments {eight:.2} ×")))
 }
 
-/// What counts as not growing.
+/// The bound up to which a figure counts as constant.
 const FLAT: Bound = Bound::TimesAtMost(1.15);

@@ -1,4 +1,4 @@
-//! The program that times farcall beside C and libffi: built from `benches/peers/` into `target/bench/`, and run.
+//! Builds and runs the program that times farcall beside C and libffi: from `benches/peers/`, in `target/bench/`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,7 @@ use crate::process::{self, Output};
 use crate::setup;
 use crate::target::Target;
 
-/// What C is compiled with: copies of loops must stay copies, and all lie alike in cache lines; handlers are to contain what
-/// they call.
+/// The options that C is compiled with. Copies of loops must stay copies, all aligned alike in cache lines; calls in handlers must be inlined.
 const CFLAGS: [&str; 5] = [
     "-O2",
     "-Wall",
@@ -24,7 +23,7 @@ const CFLAGS: [&str; 5] = [
     "-fno-semantic-interposition",
 ];
 
-/// The program with everything it wants on its command line.
+/// The program, with the files that its command line names.
 pub struct Harness {
     program: PathBuf,
     options: Vec<String>,
@@ -32,26 +31,26 @@ pub struct Harness {
     pub libffis: Vec<Libffi>,
 }
 
-/// What rows call the newest libffi, and the system's.
+/// The names of the newest libffi and the system's in rows.
 pub const LIBFFI: [&str; 2] = ["libffi", "libffi of the system"];
 
-/// What they call farcall behind libffi's own interface.
+/// The name of farcall behind libffi's own interface.
 pub const DROP_IN: &str = "farcall as libffi";
 
-/// How much is measured.
+/// The amount of measuring.
 #[derive(Clone, Copy)]
 pub struct Effort {
-    /// How many processes measure, one after the other: addresses, and with them what collides in a processor's tables,
-    /// differ from one to the next.
+    /// The number of processes that measure, one after the other. Addresses, and with them the collisions in a processor's tables, differ
+    /// from one to the next.
     pub processes: usize,
-    /// How often each peer has its turn in each.
+    /// The number of turns that each peer has in each process.
     pub rounds: usize,
-    /// How many microseconds a turn takes: so few that little happens to come between two peers' turns.
+    /// The length of a turn, in microseconds: short, so that hardly any disturbance falls between two peers' turns.
     pub turn: usize,
 }
 
 impl Harness {
-    /// Builds it.
+    /// Builds the program and all its files.
     pub fn build() -> Result<Harness> {
         setup::ensure(Target::default().spec().needs)?;
         let libffis = vec![libffi::newest()?, libffi::system()?, drop_in()?];
@@ -101,7 +100,7 @@ pub fn drop_in() -> Result<Libffi> {
     })
 }
 
-/// Compiles the closures of the crate called libffi, and has a libffi in the library.
+/// Compiles the closures of the crate called libffi, with a libffi linked in.
 fn closures(libffi: &Libffi) -> Result<PathBuf> {
     let work = paths::emptied(paths::bench()?.join("libffi-rs-link"))?;
     // Where the linker finds no shared library, it takes the static one.
@@ -132,7 +131,7 @@ pub fn program() -> Result<PathBuf> {
     Ok(paths::root().join("target/release/farcall-peers"))
 }
 
-/// Compiles the functions that everybody calls.
+/// Compiles the functions that all peers call.
 pub fn cases_library() -> Result<PathBuf> {
     let work = paths::bench()?;
     let sources = paths::root().join("benches/peers/c");

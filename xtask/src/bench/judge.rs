@@ -1,20 +1,20 @@
-//! Figures taken out of what was measured, and the bounds they are held against.
+//! Figures from the measurements, and the bounds that they are compared with.
 
 use std::fmt;
 
 use super::harness::LIBFFI;
 use super::samples::{Figure, Samples, geometric_mean};
 
-/// What a figure must be.
+/// The bound of a figure.
 #[derive(Clone, Copy)]
 pub enum Bound {
-    /// At most so many times.
+    /// At most this multiple.
     TimesAtMost(f64),
-    /// At least so many times faster.
+    /// Faster by at least this factor.
     FasterAtLeast(f64),
-    /// At most so many nanoseconds.
+    /// At most this many nanoseconds.
     NsAtMost(f64),
-    /// At most so many bytes.
+    /// At most this many bytes.
     BytesAtMost(f64),
 }
 
@@ -55,13 +55,13 @@ impl fmt::Display for Bound {
     }
 }
 
-/// A figure and what belongs to it.
+/// A figure, with its spread and a note.
 pub struct Judged {
-    /// What is compared with the bound.
+    /// The value that is compared with the bound.
     pub value: f64,
-    /// From where to where its rounds went, where it has any of its own.
+    /// The range of its rounds, if it has any of its own.
     pub spread: Option<(f64, f64)>,
-    /// What the value does not tell.
+    /// A remark on the value.
     pub note: String,
 }
 
@@ -129,7 +129,7 @@ pub fn instructions(samples: &Samples, prefix: &str) -> Option<Judged> {
     Some(Judged::alone(ratio).with_note(named(prefix, ratios.iter().copied())))
 }
 
-/// How many times faster `peer` is than `rival`, geometric mean over the rows.
+/// The factor by which `peer` is faster than `rival`, as the geometric mean over the rows.
 pub fn faster(samples: &Samples, prefix: &str, rival: &str, peer: &str) -> Option<Judged> {
     let ratios = samples
         .rows(prefix)
@@ -158,7 +158,7 @@ pub fn callback_bytes(samples: &Samples) -> Option<Judged> {
     Some(Judged::alone(each("farcall")?).with_note(note))
 }
 
-/// Nanoseconds for each further argument, by rounds: between none and as many as there are registers.
+/// Nanoseconds for each further argument, by rounds: from none up to as many as there are registers.
 pub fn per_argument(samples: &Samples, letter: &str) -> Option<Figure> {
     let row = format!("flat/arguments/{letter}");
     let most = samples.peers(&row).filter_map(|peer| peer.parse().ok());

@@ -1,4 +1,4 @@
-//! What libffis cost a program that makes no call: a process linked with one, `dlopen()` and `dlclose()`, the size of the code.
+//! Measures the cost of libffis in a program that makes no call: a process linked with one, `dlopen()` and `dlclose()`, the size of the code.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,13 +18,13 @@ pub const LINKED: &str = "load/linked";
 pub const OPENED: &str = "load/opened";
 pub const TEXT: &str = "load/text";
 
-/// What is linked with none.
+/// The name of the process that is linked with none.
 pub const NONE: &str = "no libffi";
 
 /// A program that does nothing.
 const NOTHING: &str = "int main(void) {\n    return 0;\n}\n";
 
-/// Measures it all.
+/// Measures all of this.
 pub fn of_libffis(effort: Effort, samples: &mut Samples) -> Result<()> {
     let libffis = [libffi::newest()?, libffi::system()?, drop_in()?];
     let peers: Vec<(&str, &Libffi)> = LIBFFI.into_iter().chain([DROP_IN]).zip(&libffis).collect();
@@ -68,7 +68,7 @@ pub fn of_libffis(effort: Effort, samples: &mut Samples) -> Result<()> {
     Ok(())
 }
 
-/// Compiles a program, or with `options` something else.
+/// Compiles a program, or with `options` a library.
 pub fn compile(files: &[PathBuf], output: &Path, options: &[&str]) -> Result<()> {
     let mut cc = Command::new(Target::default().spec().cc);
     cc.arg("-O2")

@@ -1,4 +1,4 @@
-//! What the figures were taken on and with.
+//! The machine and the versions that the figures were taken with.
 
 use std::fs;
 use std::process::Command;
@@ -16,7 +16,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// This one.
+    /// The description of this machine.
     pub fn here(libffis: &[Libffi], samples: &Samples) -> Machine {
         let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let fact = |name: &str| {
@@ -55,7 +55,7 @@ impl Machine {
         Machine { cpu, lines }
     }
 
-    /// All of it, in Markdown.
+    /// All of this, in Markdown.
     pub fn table(&self) -> String {
         let lines = self.lines.iter();
         let lines: String = lines
@@ -64,7 +64,7 @@ impl Machine {
         format!("| | |\n| --- | --- |\n{lines}")
     }
 
-    /// In one sentence.
+    /// The same in one sentence.
     pub fn caption(&self) -> String {
         let of = |name: &str| {
             let line = self.lines.iter().find(|(known, _)| known == name);

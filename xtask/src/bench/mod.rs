@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: farcall beside everything one could use instead, measured by turns on one machine.
+//! `cargo xtask bench`: measures farcall and its alternatives by turns on one machine.
 
 mod cases;
 mod chart;
@@ -31,7 +31,7 @@ use crate::setup::{self, Need};
 use crate::source;
 use crate::target::Target;
 
-/// What to measure.
+/// The choice of measurements.
 #[derive(clap::Args)]
 pub struct Args {
     /// Measure for a minute only and write no files.
@@ -50,17 +50,17 @@ struct Group {
     name: &'static str,
     about: &'static str,
     measure: Measure,
-    /// How much is measured, and how much in a quick run.
+    /// The amount of measuring, also for a quick run.
     effort: Effort,
     quick: Effort,
 }
 
 enum Measure {
-    /// The harness does, and calls the group by the same name.
+    /// Measured by the harness, which calls the group by the same name.
     Harness,
-    /// Another part of this program does.
+    /// Measured by a function of this program.
     Here(fn(Effort, &mut Samples) -> Result<()>),
-    /// The harness, and then another part of this program.
+    /// Measured by the harness, and then by a function of this program.
     Both(fn(Effort, &mut Samples) -> Result<()>),
 }
 
@@ -188,7 +188,7 @@ const GROUPS: &[Group] = &[
     },
 ];
 
-/// What measuring takes, all of it at once.
+/// All that must be installed for measuring.
 fn needs() -> Result<Vec<Need>> {
     let mut needs = [
         setup::AUTOTOOLS,

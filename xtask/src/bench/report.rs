@@ -1,4 +1,4 @@
-//! What is shown and written: the goals, the tables, the chart.
+//! The report: the goals, the tables, the chart.
 
 use std::fmt::Write;
 use std::fs;
@@ -14,7 +14,7 @@ use super::short;
 use super::tables::{self, TABLES, WAYS, WORK};
 use crate::paths;
 
-/// Where the README has its picture.
+/// The marker ahead of the README's picture.
 const BEGIN: &str = "<!-- bench:begin -->";
 const END: &str = "<!-- bench:end -->";
 
@@ -71,7 +71,7 @@ fn goals(samples: &Samples) -> String {
     )
 }
 
-/// Writes `benches/RESULTS.md`, `docs/bench.svg`, `docs/scripts.svg` and what the README shows.
+/// Writes `benches/RESULTS.md`, `docs/bench.svg`, `docs/scripts.svg` and the README's picture.
 pub fn write(samples: &Samples, machine: &Machine) -> Result<()> {
     let root = paths::root();
     let results = format!("{HEAD}\n{}{}", machine.table(), text(samples));
@@ -103,7 +103,7 @@ tell by (scripts' empty loops, and calls in C beside the making of functions), r
 are left out instead, and a time is the median of the others; so it is where a goal is in nanoseconds.
 ";
 
-/// What the README shows between its markers: the picture alone, as the figures stand in the results.
+/// The text between the README's markers: only the picture, as the figures stand in the results.
 fn readme_picture(machine: &Machine) -> String {
     format!(
         "![Nanoseconds for a call, as bars](docs/bench.svg)\n\n{} All figures: [benches/RESULTS.md](benches/RESULTS.md).\n",

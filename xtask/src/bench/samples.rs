@@ -1,17 +1,16 @@
-//! What the measuring programs print, and what is made of it: medians of the ratios within rounds.
+//! Reads the output of the measuring programs, and computes medians of the ratios within rounds.
 //!
 //! A line is one of these, its fields tab-separated:
 //! * `sample`, a row, a peer and the nanoseconds of each round; behind each and an `@` there may stand the nanoseconds, in that
 //!   round, of something that always takes the same: an empty loop, a call in C;
 //! * `count`, a row, a peer and one number;
-//! * `version`, a peer and what it says it is.
+//! * `version`, a peer and its own version text.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 
-/// A median, and where the middle nine tenths of the numbers lie: at either end is what happens when another program gets
-/// the processor in between.
+/// A median, and the range of the middle nine tenths of the numbers: beyond them another program may have had the processor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Figure {
     /// The median.
@@ -20,12 +19,12 @@ pub struct Figure {
     pub min: f64,
     /// A twentieth is larger.
     pub max: f64,
-    /// A tenth is smaller: what a time is while nothing disturbs it.
+    /// A tenth is smaller: the time of undisturbed rounds.
     pub quiet: f64,
 }
 
 impl Figure {
-    /// Of some numbers; `None` without any.
+    /// The figure of some numbers; `None` without any.
     pub fn of(mut numbers: Vec<f64>) -> Option<Figure> {
         numbers.sort_by(f64::total_cmp);
         let last = numbers.len().checked_sub(1)?;
@@ -46,16 +45,15 @@ impl Figure {
     }
 }
 
-/// What one peer took in each round.
+/// The time of one peer in each round.
 #[derive(Default)]
 struct Series {
     numbers: Vec<f64>,
-    /// What something took in each round that always takes the same, if the program told.
+    /// The time of the reference in each round, if the program printed it: of work that always takes the same.
     reference: Vec<f64>,
 }
 
-/// A round in which the reference takes so many times what it takes in the fastest tenth is left out, whatever was
-/// measured in it: something else was going on.
+/// The factor over its fastest tenth beyond which the reference marks a round as disturbed. Such a round is left out, whatever was measured in it.
 const DISTURBED: f64 = 1.15;
 
 impl Series {
@@ -78,11 +76,11 @@ pub struct Samples {
     /// By row and peer.
     series: BTreeMap<(String, String), Series>,
     counts: BTreeMap<(String, String), f64>,
-    /// What peers say they are.
+    /// The peers' own version texts.
     pub versions: BTreeMap<String, String>,
-    /// Rows as they came.
+    /// The rows, in the order of the output.
     rows: Vec<String>,
-    /// Peers as they came, with their rows.
+    /// The peers with their rows, in the order of the output.
     peers: Vec<(String, String)>,
 }
 
@@ -128,7 +126,7 @@ impl Samples {
         Ok(())
     }
 
-    /// The rows whose names begin so, in the order they were measured.
+    /// The rows whose names begin with `prefix`, in the order they were measured.
     pub fn rows<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
         let rows = self.rows.iter().map(String::as_str);
         rows.filter(move |row| row.starts_with(prefix))
@@ -158,7 +156,7 @@ impl Samples {
         let figure = Figure::of(rounds.into_iter().flatten().collect())?;
         let key = (row.to_owned(), peer.to_owned());
         let has_reference = |series: &Series| !series.reference.is_empty();
-        // Disturbed rounds are out already; and of differences the smallest are those whose subtrahend was disturbed.
+        // With a reference, disturbed rounds are left out already, and the smallest differences are those whose subtrahend was disturbed.
         let quiet = match self.series.get(&key).is_some_and(has_reference) {
             true => figure.median,
             false => figure.quiet,
@@ -171,7 +169,7 @@ impl Samples {
         self.pairs(row, peer, row, base, |peer, base| peer / base)
     }
 
-    /// What `of` makes of two peers' figures, round by round.
+    /// The figure of `of`, applied to two peers' times, round by round.
     pub fn pairs(
         &self,
         row: &str,

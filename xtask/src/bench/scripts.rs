@@ -1,4 +1,4 @@
-//! The interpreters: MicroPython with our module beside the same with its own, and others that can call C.
+//! Measures interpreters: MicroPython with our module and with its own, and others that can call C.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,13 +17,13 @@ use crate::setup;
 use crate::source;
 use crate::target::Target;
 
-/// What rows call MicroPython with its own module.
+/// The name of MicroPython with its own module.
 pub const STOCK: &str = "stock";
 
-/// What rows call ours where both faces of farcall have one.
+/// The name of ours where the crate has a row, too.
 pub const IN_MICROPYTHON: &str = "farcall in MicroPython";
 
-/// What rows call the others.
+/// The names of the other interpreters.
 pub const OTHERS: [&str; 4] = [
     "LuaJIT, compiled",
     "LuaJIT, interpreted",
@@ -31,10 +31,10 @@ pub const OTHERS: [&str; 4] = [
     "CPython, cffi",
 ];
 
-/// What rows call CPython's ctypes on farcall in libffi's place, and on the newest libffi.
+/// The names of CPython's ctypes on farcall in libffi's place, and on the newest libffi.
 pub const CTYPES_ON: [&str; 2] = ["CPython, ctypes on farcall", "CPython, ctypes on libffi"];
 
-/// A script, and what runs it.
+/// An interpreter, with the script that it runs.
 struct Interpreter {
     peer: &'static str,
     /// The libffi that it is to load, if not the system's.

@@ -1,4 +1,4 @@
-//! What short scripts take: whole processes of MicroPython by how many calls they make, and the first of everything in one.
+//! Measures short scripts: whole processes of MicroPython by the number of their calls, and the first call, callback and so on in one process.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,22 +16,22 @@ use crate::paths;
 use crate::process::{self, Output};
 use crate::target::Target;
 
-/// What rows of whole processes begin with; then come the number of functions and that of calls.
+/// The prefix of rows of whole processes; the numbers of functions and of calls follow.
 pub const WHOLE: &str = "whole/";
 
-/// What the rows of first things begin with.
+/// The prefix of rows of first things.
 pub const ONCE: &str = "once/";
 
-/// How many functions a script makes.
+/// The numbers of functions that a script makes.
 const FUNCTIONS: [u32; 2] = [1, 20];
 
-/// How many calls it makes of them, by turns.
+/// The numbers of calls that it makes of them, by turns.
 const CALLS: [u32; 7] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
 
-/// From how many calls on fewer rounds are measured: these take so long that little disturbs them.
+/// The number of calls from which on fewer rounds are measured: such scripts take so long that little disturbs them.
 const LONG: u32 = 100_000;
 
-/// Measures both.
+/// Measures whole processes and first things.
 pub fn scripts(effort: Effort, samples: &mut Samples) -> Result<()> {
     let peers = [
         ("farcall", program(Module::Ours)?),
@@ -66,7 +66,7 @@ pub fn scripts(effort: Effort, samples: &mut Samples) -> Result<()> {
     Ok(())
 }
 
-/// An interpreter, as a copy: how a file was written has an effect on how fast its pages are mapped.
+/// A copy of an interpreter's program: the way in which a file was written affects how fast its pages are mapped.
 fn program(module: Module) -> Result<PathBuf> {
     let built = micropython::build_with(Target::default(), module, Output::OnFailure)?;
     let name = match module {
@@ -104,7 +104,7 @@ fn whole_processes(
     process::stdout(&mut command)
 }
 
-/// The point at which a script is slowest beside the same with MicroPython's own module.
+/// The point at which a script is slowest in comparison with MicroPython's own module.
 pub fn slowest(samples: &Samples) -> Option<Judged> {
     samples.rows(WHOLE).next()?;
     worst(samples, WHOLE, "farcall", STOCK)
@@ -118,7 +118,7 @@ pub fn first(samples: &Samples, row: &str) -> Option<Judged> {
     Some(Judged::of(ours?).with_note(note))
 }
 
-/// A first thing's time as a multiple of what MicroPython's own module takes.
+/// A first thing's time as a multiple of that with MicroPython's own module.
 pub fn first_beside_stock(samples: &Samples, row: &str) -> Option<Judged> {
     let row = format!("{ONCE}{row}");
     let [ours, stock] = ["farcall", STOCK].map(|peer| samples.time(&row, peer));

@@ -1,4 +1,4 @@
-//! Sizes of what is shipped, beside what it stands in for.
+//! Sizes of the programs and libraries that are shipped, beside those that they replace.
 
 use std::path::Path;
 

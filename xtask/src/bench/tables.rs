@@ -1,4 +1,4 @@
-//! The detailed tables: which rows of which peers stand in them, as data.
+//! The detailed tables as data: their rows and peers.
 
 use std::fmt::Write;
 
@@ -12,9 +12,9 @@ use super::scripts::{CTYPES_ON, OTHERS, STOCK};
 pub struct Table {
     /// Its heading.
     pub title: &'static str,
-    /// What one has to know to read it.
+    /// The explanation above it.
     pub about: &'static str,
-    /// What its rows' names begin with.
+    /// The prefix of its rows' names.
     pub prefix: &'static str,
     /// Its columns.
     pub columns: &'static [Column],
@@ -31,12 +31,12 @@ pub const fn column(peer: &'static str, head: &'static str, base: &'static str) 
     Column { peer, head, base }
 }
 
-/// What [`DROP_IN`] is called where it has a plan.
+/// The name of [`DROP_IN`] with a call plan.
 const DROP_IN_PLAN: &str = "farcall as libffi plan";
 
-/// What rows call the crate's ways to call and to be called: with slots, and with values.
+/// The name of the crate's calls and callbacks with slots.
 pub const SLOTS: &str = "farcall slots";
-/// See above.
+/// The name of the crate's calls and callbacks with values.
 pub const VALUES: &str = "farcall values";
 
 /// Every table, in the order of the report.
@@ -310,7 +310,7 @@ fn cell(samples: &Samples, row: &str, column: &Column) -> String {
     format!("{}{ratio}", nanoseconds(time.quiet))
 }
 
-/// A time with as many digits as mean something.
+/// A time, rounded to its significant digits.
 pub fn nanoseconds(ns: f64) -> String {
     match ns {
         ns if ns < 10.0 => format!("{ns:.2} ns"),
@@ -320,11 +320,11 @@ pub fn nanoseconds(ns: f64) -> String {
     }
 }
 
-/// One way to call C, and which of the measurements are its.
+/// One way to call C, with the names of its measurements.
 pub struct Way {
-    /// What it is called in tables.
+    /// Its name in tables.
     pub name: &'static str,
-    /// What it is called beside bars.
+    /// Its name beside bars.
     pub short: &'static str,
     /// Whether a script calls, not a compiled program.
     pub scripted: bool,
@@ -435,7 +435,7 @@ pub const WAYS: &[Way] = &[
     way("CPython, cffi (ABI mode)", "CPython cffi", OTHERS[3], OTHER),
 ];
 
-/// What the columns of the side-by-side table are.
+/// The columns of the side-by-side table.
 pub const WORK: [&str; 5] = [
     "int(int, int)",
     "8 mixed arguments",

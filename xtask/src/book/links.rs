@@ -1,8 +1,8 @@
-//! Markdown's links between files, as far as pages here have them: `[text](target)` on one line, outside of code.
+//! Markdown's links between files, in the form that pages here use: `[text](target)` on one line, outside of code.
 
 use std::ops::Range;
 
-/// The targets of all links between files. Links to other servers are none.
+/// The targets of all links between files, without links to servers.
 pub fn of(page: &str) -> Vec<String> {
     let mut targets = Vec::new();
     rewritten(page, |target| {
@@ -12,7 +12,7 @@ pub fn of(page: &str) -> Vec<String> {
     targets
 }
 
-/// The page with each link's target as `target` says; where it says `None`, the link's text alone is left.
+/// The page with each link's target replaced by `target`; where that returns `None`, only the link's text is left.
 pub fn rewritten(page: &str, mut target: impl FnMut(&str) -> Option<String>) -> String {
     let mut text = String::with_capacity(page.len());
     let mut in_block = false;
@@ -69,7 +69,7 @@ fn name(title: &str) -> String {
     kept.flat_map(char::to_lowercase).collect()
 }
 
-/// Where a link is in its line.
+/// The place of a link in its line.
 struct Link {
     whole: Range<usize>,
     text: Range<usize>,

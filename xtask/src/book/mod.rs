@@ -1,4 +1,4 @@
-//! `cargo xtask book`: the pages of `docs/SUMMARY.md` as an mdBook.
+//! `cargo xtask book`: makes an mdBook of the pages of `docs/SUMMARY.md`.
 //!
 //! The pages stay where readers of the repository find them. They are copied side by side into `target/book/src`, where links that lead
 //! out of the book become plain text, and mdBook makes HTML of the copies.
@@ -18,7 +18,7 @@ use crate::setup;
 
 /// The version that makes the book. Building it takes some minutes on two cores, more than all of xtask; its server and its search are left out.
 const MDBOOK: &str = "0.5.4";
-/// Where cargo installs it, below the book's directory.
+/// The path to which cargo installs it, below the book's directory.
 const PROGRAM: &str = "bin/mdbook";
 /// The list of the book's pages.
 const SUMMARY: &str = "docs/SUMMARY.md";
@@ -33,7 +33,7 @@ pub fn build() -> Result<PathBuf> {
     Ok(directory()?.join("html/index.html"))
 }
 
-/// Builds the book as far as that needs no installation. Returns whether mdBook was there to make HTML.
+/// Builds the book without installing anything. Returns whether mdBook was there to make HTML.
 pub fn try_build() -> Result<bool> {
     assemble()?;
     let program = directory()?.join(PROGRAM);
@@ -60,7 +60,7 @@ pub fn pages() -> Result<Vec<PathBuf>> {
         .collect()
 }
 
-/// Where the book is made.
+/// The directory in which the book is made.
 fn directory() -> Result<PathBuf> {
     paths::made(paths::root().join("target/book"))
 }
@@ -91,7 +91,7 @@ fn is_pinned(program: &Path) -> bool {
     version.is_ok_and(|version| version.stdout.trim_ascii_end().ends_with(MDBOOK.as_bytes()))
 }
 
-/// Copies the pages with their pictures, and what mdBook reads beside them.
+/// Copies the pages with their pictures, and writes mdBook's other files.
 fn assemble() -> Result<()> {
     let book = directory()?;
     let source = paths::emptied(book.join("src"))?;
@@ -120,7 +120,7 @@ fn assemble() -> Result<()> {
     write(&source.join("SUMMARY.md"), &summary)
 }
 
-/// A link's end, if it is a page of the book or a picture.
+/// The file that a link leads to, if it is a page of the book or a picture.
 fn in_book(page: &Path, link: &str, pages: &[PathBuf]) -> Option<PathBuf> {
     resolved(page, link).filter(|end| pages.contains(end) || is_picture(end))
 }
@@ -130,7 +130,7 @@ fn is_picture(path: &Path) -> bool {
     extension.is_some_and(|extension| PICTURES.contains(&extension))
 }
 
-/// A page's name in the book: what is a folder's first page in the repository is that folder's first page here.
+/// A page's name in the book: a folder's first page in the repository is its first page here, too.
 fn named(page: &Path) -> PathBuf {
     if page.ends_with("README.md") {
         return page.with_file_name("index.md");
@@ -138,7 +138,7 @@ fn named(page: &Path) -> PathBuf {
     page.to_owned()
 }
 
-/// What a link on `page` leads to, as a path from the repository's top; `None` if that is not below it.
+/// The file that a link on `page` leads to, as a path from the repository's top; `None` if it is not below that.
 fn resolved(page: &Path, link: &str) -> Option<PathBuf> {
     let link = link.split('#').next().unwrap_or_default();
     if link.is_empty() {

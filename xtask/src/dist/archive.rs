@@ -1,4 +1,4 @@
-//! Tarballs that come out the same each time.
+//! Makes tarballs that are the same each time.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,19 +11,19 @@ use crate::paths;
 use crate::process::{self, Output};
 use crate::setup::{Check, Need};
 
-/// What packing takes.
+/// The programs that packing needs.
 pub const NEEDS: &[Need] = &[
     Need::new(Check::Program("tar"), "tar"),
     Need::new(Check::Program("gzip"), "gzip"),
 ];
 
-/// The time of all files where nothing says another: the first that every format has.
+/// The default time of all files: the earliest that every format has.
 const EARLIEST: &str = "315532800";
 
-/// The rights of all files: what may be run may be run by all.
+/// The rights of all files: a program may be run by everyone.
 pub const RIGHTS: &str = "a+rX,u+w,go-w";
 
-/// Files that are to be packed, in the one directory that they will be unpacked to.
+/// Files to pack, in the one directory that they will be unpacked to.
 pub struct Tree {
     name: String,
     top: PathBuf,
@@ -44,7 +44,7 @@ impl Tree {
         &self.top
     }
 
-    /// Where a file of that name goes, in a directory that is there.
+    /// The path of a file of that name. Its directory is made if need be.
     pub fn path(&self, name: &str) -> Result<PathBuf> {
         let path = self.top.join(name);
         paths::made(path.parent().context("it lies in the tree")?.to_owned())?;

@@ -1,7 +1,7 @@
-//! The drop-in libffi as a package for Debian and what comes from it, in the place of the system's.
+//! The drop-in libffi as a package for Debian and its derivatives, in the place of the system's.
 //!
-//! The system's library stays installed, and its link `libffi.so.8` is put aside (`libffi/debian/`). Loaders go by that link. `ldconfig` would have it lead
-//! to the library with the highest number: so ours has one that libffi will not come to.
+//! The system's library stays installed, and its link `libffi.so.8` is put aside (`libffi/debian/`). Loaders follow that link. `ldconfig`
+//! makes it lead to the library with the highest number, so ours has one that libffi will not reach.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::process::{self, Output};
 use crate::setup::{self, Check, Need};
 use crate::target::Target;
 
-/// What making and looking into packages takes.
+/// The programs that making and reading packages needs.
 pub const NEEDS: &[Need] = &[Need::new(Check::Program("dpkg-deb"), "dpkg")];
 
 /// The file that the link leads to.
@@ -26,7 +26,7 @@ pub const FILE: &str = "libffi.so.8.99.0";
 /// The package's name.
 pub const NAME: &str = "farcall-libffi8";
 
-/// The oldest C library that it works with; the step `packaged` holds that.
+/// The oldest C library that it works with; the step `packaged` checks that.
 const GLIBC: &str = "2.17";
 
 /// Debian's names for a machine: of packages, and of the directory of libraries.
@@ -38,7 +38,7 @@ pub fn machine(target: Target) -> Option<[&'static str; 2]> {
     }
 }
 
-/// Makes the package of what was built, if the target's system has such.
+/// Makes the package from the built library, if the target's system has such packages.
 pub fn package(target: Target, built: &Path, out: &Path) -> Result<Option<PathBuf>> {
     let Some([architecture, multiarch]) = machine(target) else {
         return Ok(None);
@@ -73,7 +73,7 @@ pub fn package(target: Target, built: &Path, out: &Path) -> Result<Option<PathBu
     pack(&tree, out).map(Some)
 }
 
-/// The licences of all that is in it, as Debian's packages have them: in one file.
+/// The licences of everything in it, in one file, as in Debian's packages.
 fn copyright(target: Target) -> Result<String> {
     let mut text =
         String::from("farcall is licensed under either of the two licences that follow.\n");
@@ -84,7 +84,7 @@ fn copyright(target: Target) -> Result<String> {
     Ok(text + &notices::of(&["farcall-libffi"], &[target])?)
 }
 
-/// What the files take, as packages say it.
+/// The size of the files, in the unit that packages state.
 fn kilobytes(directory: &Path) -> Result<u64> {
     let mut sum = 0;
     for entry in fs::read_dir(directory)? {

@@ -1,6 +1,6 @@
-//! `cargo xtask dist`: what is handed to those who do not build it themselves.
+//! `cargo xtask dist`: makes the packages for people who do not build farcall themselves.
 //!
-//! | file | what is in it |
+//! | file | contents |
 //! | --- | --- |
 //! | `farcall-micropython-V.tar.gz` | the module, with the static library for each target: a C compiler builds it into MicroPython |
 //! | `micropython-W-farcall-V-TRIPLE.tar.gz` | MicroPython W with the module |
@@ -33,16 +33,16 @@ use crate::source;
 use crate::target::Target;
 use archive::Tree;
 
-/// This version.
+/// The version of the packages.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The static library that the module is linked with.
 pub const MODULE_LIBRARY: &str = "libfarcall_micropython.a";
 
-/// What belongs to every package.
+/// The licences, which belong to every package.
 const LICENCES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
 
-/// What the module's tarball has of this repository, beside the licences and `micropython/ffi`.
+/// The files of this repository in the module's tarball, beside the licences and `micropython/ffi`.
 const MODULE_FILES: [&str; 8] = [
     "docs/debugging.md",
     "docs/declarations.md",
@@ -54,10 +54,10 @@ const MODULE_FILES: [&str; 8] = [
     "micropython/manifest.py",
 ];
 
-/// What to make.
+/// The choice of packages.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Where the files go.
+    /// The directory for the files.
     #[arg(long, value_name = "DIR", default_value = "target/dist")]
     out: PathBuf,
     /// Only for this target; may be given several times.
@@ -65,7 +65,7 @@ pub struct Args {
     target: Vec<Target>,
 }
 
-/// Makes all of it, and names the files.
+/// Makes all packages, and prints their names.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let targets = match &args.target[..] {
         [] => &Target::ALL[..],
@@ -77,14 +77,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is packed for one target.
+/// The built programs and libraries of one target.
 pub struct Built {
     target: Target,
     program: PathBuf,
     libffi: PathBuf,
 }
 
-/// Builds all of it.
+/// Builds everything for these targets.
 pub fn build(targets: &[Target]) -> Result<Vec<Built>> {
     setup::ensure(NEEDS)?;
     let build = |&target: &Target| {
@@ -97,7 +97,7 @@ pub fn build(targets: &[Target]) -> Result<Vec<Built>> {
     targets.iter().map(build).collect()
 }
 
-/// Packs all of it in the directory `out`; returns the files.
+/// Packs everything in the directory `out`; returns the files.
 pub fn pack(out: &Path, all: &[Built]) -> Result<Vec<PathBuf>> {
     let out = paths::made(out.to_owned())?;
     let mut files = vec![module(all, &out)?];
@@ -125,7 +125,7 @@ fn sums_of(files: &[PathBuf]) -> Result<String> {
     Ok(text)
 }
 
-/// A package with what belongs to each: the licences, and those of what is in it.
+/// A package with its licences: ours, and those of the crates in it.
 fn tree(name: &str, packages: &[&str], targets: &[Target]) -> Result<Tree> {
     let tree = Tree::new(name)?;
     for licence in LICENCES {
@@ -187,18 +187,18 @@ fn module(all: &[Built], out: &Path) -> Result<PathBuf> {
     tree.pack(out)
 }
 
-/// The module's static library, where MicroPython's makefile has had it built.
+/// The module's static library, which MicroPython's makefile has built.
 fn module_library(target: Target) -> PathBuf {
     let directory = paths::root().join("target").join(target.spec().triple);
     directory.join("packaged").join(MODULE_LIBRARY)
 }
 
-/// Copies a static library without what only debuggers and Rust's compiler read.
+/// Copies a static library without the sections that only debuggers and Rust's compiler read.
 fn trim(target: Target, from: &Path, to: &Path) -> Result<()> {
     fs::copy(from, to).with_context(|| format!("cannot copy {}", from.display()))?;
     let ar = drop_in::tool(target, "ar")?;
     let members = process::stdout(Command::new(&ar).arg("t").arg(to))?;
-    // Objects with nothing in them, which the tools for Windows do not take.
+    // Empty objects, which the tools for Windows reject.
     let empty: Vec<&str> = members
         .lines()
         .filter(|name| name.ends_with(".dwo"))

@@ -1,4 +1,4 @@
-//! The licences of what others wrote and is linked into what is handed out, from the crates' own files.
+//! The licences of other people's crates that the packages contain, from the crates' own files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::paths;
 use crate::process;
 use crate::target::{Runner, Target};
 
-/// How the files with a crate's licences are called.
+/// The beginnings of the names of licence files.
 const NAMES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "UNLICENSE"];
 
 const HEAD: &str = "\
@@ -20,7 +20,7 @@ This is made of farcall (LICENSE-MIT, LICENSE-APACHE), of Rust's standard librar
 contributors, with parts under the licences that THIRD-PARTY-RUST.html names), and of these crates:
 ";
 
-/// What a program for Windows contains besides.
+/// The notice about MinGW's code, which programs for Windows contain.
 const MINGW: &str = "
 Programs for Windows contain parts of MinGW-w64's C library (in the public domain or under licences that ask for no more than
 their notices: https://www.mingw-w64.org) and of GCC's runtime libraries (GPL 3 with the GCC Runtime Library Exception).
@@ -33,7 +33,7 @@ struct Crate {
     version: String,
 }
 
-/// The notices for all that is linked into these packages of ours for the targets.
+/// The notices for all crates that are linked into these packages of ours for the targets.
 pub fn of(packages: &[&str], targets: &[Target]) -> Result<String> {
     let mut linked = BTreeMap::new();
     let known = known()?;
@@ -76,14 +76,14 @@ pub fn of(packages: &[&str], targets: &[Target]) -> Result<String> {
     Ok(text)
 }
 
-/// What Rust brings along about its standard library.
+/// The notice that comes with Rust's standard library.
 pub fn of_the_standard_library() -> Result<Option<PathBuf>> {
     let root = process::stdout(Command::new("rustc").args(["--print", "sysroot"]))?;
     let file = Path::new(root.trim()).join("share/doc/rust/COPYRIGHT-library.html");
     Ok(file.is_file().then_some(file))
 }
 
-/// Every crate that is not ours, and what cargo knows of it.
+/// Every crate that is not ours, with cargo's description of it.
 fn known() -> Result<BTreeMap<Crate, Value>> {
     let mut cargo = Command::new("cargo");
     cargo

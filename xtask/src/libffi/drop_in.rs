@@ -1,11 +1,11 @@
-//! Building the drop-in libffi, and installing it below `target/libffi/<target>/` as a package would.
+//! Builds the drop-in libffi, and installs it below `target/libffi/<target>/` as a package would.
 //!
-//! Cargo makes an archive that defines all of Rust's standard library. Out of it comes one object with what libffi needs, of which only
-//! libffi's own symbols can be seen: so it goes together with any other library in Rust. That object is the static library;
+//! Cargo makes an archive that defines all of Rust's standard library. From it one object is linked with the parts that libffi needs. Only
+//! libffi's own symbols are visible in it, so it can be linked together with any other library in Rust. That object is the static library;
 //! the shared one is linked from it here, since rustc has no room for a version script of ours.
 //!
-//! What a program pays that loads it and makes no call is decided here as well: what a panic brings with it is exchanged
-//! ([`REPLACED`]), and the shared library finds the unwinder when it is wanted (`libffi/shared/unwinder.c`).
+//! This file also keeps the cost low for a program that loads the library and makes no call: the standard library's code for panics is
+//! replaced ([`REPLACED`]), and the shared library looks for the unwinder at its first use (`libffi/shared/unwinder.c`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,11 +25,11 @@ const PACKAGE: &str = "farcall-libffi";
 /// The profile that it is built with.
 const PROFILE: &str = "packaged";
 
-/// Without it calls between crates go through a table, whose entries take 24 bytes each to fill in. How the library is linked is not changed.
+/// The option for direct calls between crates. Otherwise they go through a table, in which each entry needs a relocation of 24 bytes. It
+/// does not change how the library is linked.
 const DIRECT_CALLS: &str = "build.rustflags=['-Crelro-level=partial']";
 
-/// What the standard library does where all is lost, by the ends of its functions' names, and what does it here: see
-/// `libffi/src/fault.rs`.
+/// The standard library's functions for panics and failed allocations, by the ends of their names, and our replacements: see `libffi/src/fault.rs`.
 const REPLACED: [[&str; 2]; 2] = [
     ["rust_begin_unwind", "farcall_libffi_fault"],
     ["rust_alloc_error_handler", "farcall_libffi_no_memory"],
@@ -38,13 +38,13 @@ const REPLACED: [[&str; 2]; 2] = [
 /// Sections of the standard library's objects that are for other compilers.
 pub const BITCODE: [&str; 2] = [".llvmbc", ".llvmcmd"];
 
-/// The local symbols that are kept, for those who look at backtraces.
+/// The local symbols that are kept, for readers of backtraces.
 const NAMES: [&str; 3] = ["_R*", "_Z*", "farcall_*"];
 
-/// The version of libffi that it stands in for.
+/// The version of libffi that it replaces.
 pub const VERSION: &str = "3.8.0";
 
-/// What a DLL exports, and the others as well.
+/// The list of exports, for DLLs and for other shared libraries.
 const DEFINITIONS: &str = "libffi/libffi.def";
 
 const HEADERS: [&str; 2] = ["ffi.h", "ffitarget.h"];
@@ -78,7 +78,7 @@ pub fn build(target: Target) -> Result<PathBuf> {
     Ok(top)
 }
 
-/// Has Cargo make its archive; returns where that is.
+/// Makes Cargo's archive; returns its path.
 fn compile(target: Target) -> Result<PathBuf> {
     let mut cargo = Command::new("cargo");
     cargo
@@ -87,7 +87,7 @@ fn compile(target: Target) -> Result<PathBuf> {
         .args(["--config", DIRECT_CALLS])
         .current_dir(paths::root());
     if !is_linked_by_pieces(target) {
-        // So that little is left of what is not used.
+        // This removes most unused code.
         cargo.args(["--config", &format!("profile.{PROFILE}.lto='fat'")]);
     }
     target.cargo(&mut cargo)?;
@@ -99,12 +99,12 @@ fn compile(target: Target) -> Result<PathBuf> {
         .join("libffi.a"))
 }
 
-/// Whether the linker can make one object of the archive's. The one for Windows cannot, so all is compiled as a whole there.
+/// Whether the linker can make one object of the archive's objects. The one for Windows cannot, so everything is compiled as a whole there.
 fn is_linked_by_pieces(target: Target) -> bool {
     !matches!(target.spec().runner, Runner::Wine)
 }
 
-/// Makes the one object out of Cargo's archive; returns where it is.
+/// Makes the one object from Cargo's archive; returns its path.
 fn one_object(target: Target, archive: &Path) -> Result<PathBuf> {
     let exports = exports()?;
     let object = archive.with_extension("o");
@@ -117,7 +117,7 @@ fn one_object(target: Target, archive: &Path) -> Result<PathBuf> {
         for section in BITCODE {
             objcopy.arg(format!("--remove-section={section}"));
         }
-        // Linkers look for what an object names, be it used or not.
+        // Linkers look for every symbol that an object names, even an unused one.
         objcopy.arg("--strip-unneeded-symbol=*");
         for symbol in exports.iter().map(String::as_str).chain(NAMES) {
             objcopy.arg(format!("--keep-symbol={symbol}"));
@@ -132,7 +132,7 @@ fn one_object(target: Target, archive: &Path) -> Result<PathBuf> {
     Ok(object)
 }
 
-/// Links what `exports` need out of the archive to one object, with [`REPLACED`] exchanged; returns where it is.
+/// Links the parts of the archive that `exports` need to one object, with [`REPLACED`] exchanged; returns its path.
 fn what_is_needed(target: Target, archive: &Path, exports: &[String]) -> Result<PathBuf> {
     let whole = archive.with_extension("whole.o");
     let mut cc = Command::new(target.spec().cc);
@@ -156,7 +156,7 @@ fn what_is_needed(target: Target, archive: &Path, exports: &[String]) -> Result<
     Ok(whole)
 }
 
-/// Compiles what the shared library has instead of the unwinder; returns the object.
+/// Compiles the code of the shared library that finds the unwinder; returns the object.
 fn unwinder(target: Target, object: &Path) -> Result<PathBuf> {
     let output = object.with_file_name("unwinder.o");
     let mut cc = Command::new(target.spec().cc);
@@ -175,8 +175,8 @@ fn unwinder(target: Target, object: &Path) -> Result<PathBuf> {
     Ok(output)
 }
 
-/// Takes out of Cargo's archive the object that is all our code: beside it there are import libraries of the system's alone, which
-/// the compiler has of its own. The linker for Windows cannot make one object of several.
+/// Extracts from Cargo's archive the one object with all our code. The other members are the system's import libraries, which the compiler
+/// has, too. The linker for Windows cannot make one object of several.
 fn own_member(target: Target, archive: &Path) -> Result<PathBuf> {
     let directory = archive.parent().context("an archive lies somewhere")?;
     let ar = tool(target, "ar")?;
@@ -194,14 +194,14 @@ fn own_member(target: Target, archive: &Path) -> Result<PathBuf> {
     Ok(directory.join(member))
 }
 
-/// The program of that name which belongs to the target's compiler.
+/// The program of that name that belongs to the target's compiler.
 pub fn tool(target: Target, name: &str) -> Result<String> {
     let mut cc = Command::new(target.spec().cc);
     let path = process::stdout(cc.arg(format!("-print-prog-name={name}")))?;
     Ok(path.trim().to_owned())
 }
 
-/// What the library exports.
+/// The names that the library exports.
 pub fn exports() -> Result<Vec<String>> {
     let definitions = fs::read_to_string(paths::root().join(DEFINITIONS))?;
     let names = definitions
@@ -210,12 +210,12 @@ pub fn exports() -> Result<Vec<String>> {
     Ok(names.map(String::from).collect())
 }
 
-/// What links a program with the library that is installed below `prefix`, and with whatever else it needs.
+/// The options that link a program with the library installed below `prefix`, and with the libraries that it needs.
 pub fn link_options(target: Target, prefix: &Path) -> Vec<String> {
     let search = format!("-L{}", prefix.join("lib").display());
     let others: &[&str] = match target.spec().runner {
         Runner::None | Runner::Qemu { .. } => &["-lpthread"],
-        // No DLLs of the compiler's.
+        // Without DLLs of the compiler's.
         Runner::Wine => &[
             "-static-libgcc",
             "-static-libstdc++",
@@ -229,7 +229,7 @@ pub fn link_options(target: Target, prefix: &Path) -> Vec<String> {
         .collect()
 }
 
-/// The command that runs a program of the target's, with the library that is installed below `prefix` in reach of its loader.
+/// The command that runs a program of the target's, whose loader finds the library installed below `prefix`.
 pub fn command(target: Target, prefix: &Path, program: &Path) -> Result<Command> {
     let lib = prefix.join("lib");
     let mut command = target.command(program)?;
@@ -256,14 +256,14 @@ fn archive_of(target: Target, object: &Path, library: &Path) -> Result<()> {
         fs::remove_file(&partial)?;
     }
     let mut ar = Command::new(tool(target, "ar")?);
-    // The same bytes each time: D leaves out who made it, and when.
+    // The same bytes each time: D leaves out owner and time.
     ar.arg("rcsD").arg(&partial).arg(object);
     process::run(&mut ar, Output::OnFailure)?;
     fs::rename(&partial, library)?;
     Ok(())
 }
 
-/// Links the shared library. It replaces the old one in one step, which programs may have loaded.
+/// Links the shared library. It replaces the old one in one step, as programs may have that loaded.
 fn link(target: Target, object: &Path, lib: &Path) -> Result<()> {
     let spec = target.spec();
     let name = library_name(target);
@@ -284,11 +284,11 @@ fn link(target: Target, object: &Path, lib: &Path) -> Result<()> {
         cc.arg(format!("-Wl,-soname,{name}"))
             .arg(format!("-Wl,--version-script={}", versions.display()))
             .args(["-Wl,-z,defs", "-Wl,-z,relro,-z,now"])
-            // The fewer segments and pages, the sooner it is loaded. What can be executed besides is read-only all the same.
+            // Fewer segments and pages load faster. The data that becomes executable with this is read-only.
             .args(["-Wl,-O1,--hash-style=gnu", "-Wl,-z,noseparate-code"])
             .arg(unwinder(target, object)?)
             .arg("-static-libgcc")
-            // The code that it has made, which lies in its own addresses, is there for as long as the process.
+            // Generated code lies in the library's own addresses, and must stay as long as the process.
             .arg("-Wl,-z,nodelete");
     }
     let own = |library: &&&str| library.starts_with("-l");
@@ -305,12 +305,12 @@ fn link(target: Target, object: &Path, lib: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What the object needs of the system, as a static link names it.
+/// The options that name the system's libraries in a static link.
 pub fn private_libraries(target: Target) -> &'static [&'static str] {
     match target.spec().runner {
         // Threads are a library of their own before glibc 2.34. Compilers have several unwinders, and take the one that goes with the rest of the
-        // link: libgcc_s, or libgcc_eh where all is static. By a library's name a static link would fail, and by the other's would a program
-        // have two.
+        // link: libgcc_s, or libgcc_eh where all is static. Naming libgcc_s would make a static link fail, and naming libgcc_eh would give
+        // a program two unwinders.
         Runner::None | Runner::Qemu { .. } => &["-lpthread", "-shared-libgcc"],
         Runner::Wine => &["-lntdll", "-lsynchronization"],
     }

@@ -1,7 +1,6 @@
-//! Putting the drop-in libffi where a package wants it: any prefix, any directory for libraries, below a staging directory or not.
+//! Installs the drop-in libffi where a package wants it: any prefix, any directory for libraries, below a staging directory or not.
 //!
-//! The pkg-config file is written for that place. With no prefix it finds the directory by its own, however deep that lies, so that the whole
-//! may be moved.
+//! The pkg-config file is written for that place. Without a prefix its paths are relative to its own directory, so that the whole tree may be moved.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -14,7 +13,7 @@ use crate::paths;
 use crate::process::{self, Output};
 use crate::target::{Runner, Target};
 
-/// Where to install, in the words of other packages.
+/// The directories to install to, with the option names of other packages.
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Where to install (as in GNU packages)")]
 pub struct Places {
@@ -33,7 +32,7 @@ pub struct Places {
 }
 
 impl Places {
-    /// Those of a package.
+    /// The places of a package.
     pub fn packaged(prefix: &str, libdir: &str, includedir: &str, destdir: &Path) -> Places {
         Places {
             prefix: Some(prefix.into()),
@@ -43,7 +42,7 @@ impl Places {
         }
     }
 
-    /// Those of a tree that may be moved.
+    /// The places of a tree that may be moved.
     pub fn movable(libdir: &str) -> Places {
         Places {
             prefix: None,
@@ -117,7 +116,7 @@ impl Places {
         ))
     }
 
-    /// Where the files go: what `directory` is on this machine.
+    /// The path of `directory` on this machine, to which files are copied.
     fn staged(&self, top: &Path, directory: &Path) -> PathBuf {
         let place = match &self.prefix {
             Some(prefix) => prefix.join(directory),
@@ -130,21 +129,21 @@ impl Places {
     }
 }
 
-/// Builds it and installs it there; returns the directory that the prefix is.
+/// Builds the library and installs it; returns the prefix's directory.
 pub fn install(target: Target, places: &Places) -> Result<PathBuf> {
-    // What cannot be written is said ahead of that.
+    // Reports places that cannot be written into a pkg-config file, before building.
     places.pkg_config(target)?;
     put(target, &drop_in::build(target)?, places)
 }
 
-/// Installs what was built; returns the directory that the prefix is.
+/// Installs the built library; returns the prefix's directory.
 pub fn put(target: Target, built: &Path, places: &Places) -> Result<PathBuf> {
     let pkg_config = places.pkg_config(target)?;
     let default = Places::movable("lib").pkg_config(target)?;
     let top = match &places.prefix {
         Some(_) => PathBuf::new(),
         None if pkg_config == default => return Ok(built.to_owned()),
-        // Beside the one that programs are tried with.
+        // Beside the tree that tests use.
         None => paths::emptied(paths::libffi(target.spec().triple).with_extension("moved"))?,
     };
     let lib = paths::made(places.staged(&top, &places.libdir))?;
@@ -159,7 +158,7 @@ pub fn put(target: Target, built: &Path, places: &Places) -> Result<PathBuf> {
         }
     }
     if let Runner::Wine = target.spec().runner {
-        // Where Windows looks for it.
+        // Windows looks for DLLs here.
         let name = drop_in::library_name(target);
         let bin = paths::made(places.staged(&top, Path::new("bin")))?;
         fs::rename(lib.join(name), bin.join(name))?;
@@ -168,7 +167,7 @@ pub fn put(target: Target, built: &Path, places: &Places) -> Result<PathBuf> {
     Ok(places.staged(&top, Path::new("")))
 }
 
-/// Copies a file, or a link as a link, and puts it in place in one step: programs may have loaded the one that is there.
+/// Copies a file, or a link as a link, and puts it in place in one step: programs may have the old one loaded.
 fn replace(from: &Path, to: &Path) -> Result<()> {
     let mut partial = to.as_os_str().to_owned();
     partial.push(".partial");

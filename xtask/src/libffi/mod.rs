@@ -1,6 +1,6 @@
-//! libffi: ours, and those to compare with: the newest, built from its source once, and the one that the system has.
+//! libffi: ours, and two to compare with: the newest, built from its source once, and the system's.
 //!
-//! The newest is installed below `target/bench/libffi/`; the file `source` there, which names what it was built from, is written last.
+//! The newest is installed below `target/bench/libffi/`; the file `source` there, which names its source, is written last.
 
 pub mod drop_in;
 pub mod install;
@@ -19,7 +19,7 @@ use crate::setup;
 use crate::source;
 use crate::target::Target;
 
-/// How distributions compile it. By itself it would guess at flags for the processor it is built on.
+/// The flags with which distributions compile it. By default its configure script guesses flags for the processor it is built on.
 const CFLAGS: &str = "-O2 -g";
 
 /// A libffi to compile and link with.
@@ -71,7 +71,7 @@ pub fn source() -> Result<PathBuf> {
     Ok(source::get(&pins::LIBFFI)?.dir)
 }
 
-/// What a source's version is.
+/// The version of a source.
 fn version(source: &source::Source) -> Result<String> {
     if source.pinned {
         return Ok(pins::LIBFFI.version.into());
@@ -84,7 +84,7 @@ fn version(source: &source::Source) -> Result<String> {
     Ok(version.into())
 }
 
-/// The version in what autoconf reads.
+/// The version in the text of configure.ac.
 fn version_in(script: &str) -> Option<&str> {
     let (_, rest) = script.split_once("AC_INIT(")?;
     let version = rest.split([',', ')']).nth(1)?.trim();

@@ -1,8 +1,8 @@
 //! libffi's own test suite, on our headers and library.
 //!
-//! The suite is made for DejaGnu. What its driver files say is done here: each program of `testsuite/libffi.*/` is compiled at each
-//! optimisation level, on x86-64 once more with the Microsoft convention where the program has a place for that, and must compile without
-//! a word, exit with 0, and print what its `dg-output` comments say.
+//! The suite is made for DejaGnu. This file does the work of its driver files: each program of `testsuite/libffi.*/` is compiled at each
+//! optimisation level, on x86-64 once more with the Microsoft convention if the program can be compiled for it, and must compile without
+//! warnings, exit with 0, and print the text of its `dg-output` comments.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use crate::process;
 use crate::setup;
 use crate::target::{Runner, Target};
 
-/// What to run.
+/// The choice of tests.
 #[derive(clap::Args)]
 pub struct Args {
     /// The target to build and run for.
@@ -28,7 +28,7 @@ pub struct Args {
     /// Run only the tests whose names contain this.
     #[arg(long)]
     only: Option<String>,
-    /// Show what failing tests say.
+    /// Show the output of failing tests.
     #[arg(long)]
     verbose: bool,
     /// Test another libffi, installed below this directory.
@@ -39,10 +39,10 @@ pub struct Args {
 /// The optimisation levels of the suite's driver.
 const LEVELS: [&str; 2] = ["-O0", "-O2"];
 
-/// What its driver passes to gcc.
+/// The options that its driver passes to gcc.
 const COMMON: [&str; 4] = ["-W", "-Wall", "-Wno-psabi", "-fno-diagnostics-color"];
 
-/// What it passes with the programs of `libffi.bhaible`, on top.
+/// Further options for the programs of `libffi.bhaible`.
 const BHAIBLE: [&str; 4] = [
     "-Wno-unused-variable",
     "-Wno-unused-parameter",
@@ -53,10 +53,10 @@ const BHAIBLE: [&str; 4] = [
 /// The programs of `libffi.bhaible` hold many tests each, numbered from 1.
 const BHAIBLE_TESTS: [(&str, u32); 2] = [("test-call.c", 81), ("test-callback.c", 80)];
 
-/// How the Microsoft convention is asked for on x86-64, as the suite's driver does.
+/// The options of the suite's driver for the Microsoft convention on x86-64.
 const MICROSOFT: [&str; 2] = ["-DABI_NUM=FFI_GNUW64", "-DABI_ATTR=__MSABI__"];
 
-/// What libffi's configure script would have found out, as far as the tests ask. A closure's function pointer is not its memory.
+/// The part of libffi's configuration header that the tests use. A closure's function pointer is not its memory.
 const CONFIG: &str = "\
 #define HAVE_STDINT_H 1
 #define HAVE_INTTYPES_H 1
@@ -72,10 +72,10 @@ const CONFIG: &str = "\
 /// Each program runs with code made for every signature, and with none: see `src/code.rs`. It passes if it does both times.
 pub const WITH_CODE: [&str; 2] = ["always", "never"];
 
-/// The variable that says so.
+/// The variable that selects this.
 pub const CODE: &str = "FARCALL_CODE";
 
-/// How long a test may run. QEMU and Wine take a while.
+/// The time that a test may run. QEMU and Wine are slow.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// One program with one set of options.
@@ -83,20 +83,20 @@ struct Case {
     name: String,
     source: PathBuf,
     options: Vec<String>,
-    /// What it has to print, one piece after another.
+    /// The text that it must print.
     output: Option<String>,
 }
 
-/// What came of the checks of one case, or of all.
+/// The outcome of the checks of one case, or of all.
 #[derive(Default)]
 pub struct Outcome {
-    /// How many checks passed.
+    /// The number of checks that passed.
     pub passed: usize,
-    /// Those that did not, each with what was seen.
+    /// The failed checks, each with what was seen.
     pub failed: Vec<(String, String)>,
     /// Programs that are not for this target.
     pub unsupported: Vec<String>,
-    /// Those that ended without a word in Wine, which does not start one in some thousands, and were run again.
+    /// Programs that ended without output in Wine and were run again: Wine fails to start one in some thousands.
     pub repeated: Vec<String>,
 }
 
@@ -117,7 +117,7 @@ impl Outcome {
     }
 }
 
-/// Runs the suite and tells of it.
+/// Runs the suite and prints the outcome.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let prefix = match &args.prefix {
         Some(prefix) => prefix.clone(),
@@ -231,7 +231,7 @@ impl Suite {
         Ok((cases, unsupported))
     }
 
-    /// Whether the target has what a group of tests is about, which the header says.
+    /// Whether the target has the feature that a group of tests is about, by the header.
     fn has(&self, group: &str) -> Result<bool> {
         let condition = match group {
             "libffi.complex" => "FFI_TARGET_HAS_COMPLEX_TYPE",
@@ -369,8 +369,8 @@ impl Suite {
     }
 }
 
-/// What a program's comments say that it prints. Each is a Tcl string with a regular expression, but none uses more of that
-/// than a backslash and the dot.
+/// The output that a program's comments state. Each is a Tcl string with a regular expression, but none uses more of that syntax than a
+/// backslash and the dot.
 fn expected_output(text: &str) -> Option<String> {
     let mut expected = String::new();
     for (start, marker) in text.match_indices("dg-output \"") {

@@ -1,4 +1,4 @@
-//! Building what a case runs, once each.
+//! Builds the programs that cases run, once each.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -14,12 +14,12 @@ use crate::process::{self, Output};
 use crate::setup::{self, Check, Need};
 use crate::target::Target;
 
-/// The Rust sanitizers are not in stable compilers.
+/// The toolchain with Rust's sanitizers, which stable compilers do not have.
 const TOOLCHAIN: &str = "nightly";
 
 const NEEDS: &[Need] = &[Need::new(Check::Program("g++"), "g++")];
 
-/// What these cases take.
+/// The needs of these cases.
 pub fn needs(cases: &[Case]) -> Result<Vec<Need>> {
     let target = Target::default();
     let mut needs = target.spec().needs.to_vec();
@@ -39,7 +39,7 @@ pub fn needs(cases: &[Case]) -> Result<Vec<Need>> {
     Ok(needs)
 }
 
-/// What was built, or why not.
+/// The built programs, or why there is none.
 #[derive(Default)]
 pub struct Builds {
     crates: HashMap<&'static str, Result<PathBuf, String>>,
@@ -48,7 +48,7 @@ pub struct Builds {
     stock: Option<Result<PathBuf, String>>,
 }
 
-/// Where all of this lies.
+/// The directory for all of this.
 pub fn directory() -> Result<PathBuf> {
     paths::made(paths::root().join("target/soak"))
 }
@@ -62,7 +62,7 @@ fn given(built: &Result<PathBuf, String>) -> Result<PathBuf> {
 }
 
 impl Builds {
-    /// The command that runs a case for so many seconds.
+    /// The command that runs a case for `seconds`.
     pub fn command(&mut self, case: &Case, seconds: u64, seed: u64) -> Result<Command> {
         let mut command = match case.program {
             Program::Crate => {
@@ -173,7 +173,7 @@ impl Builds {
     }
 }
 
-/// What the scripts of the module's tests call.
+/// The library that the scripts of the module's tests call.
 fn module_peer() -> Result<PathBuf> {
     let peer = directory()?.join("module-peer.so");
     let sources = ["peer.c", "stepper.c"].map(|name| paths::root().join("tests/module").join(name));
@@ -196,7 +196,7 @@ fn crate_program(sanitizer: &str) -> Result<PathBuf> {
         bail!("the sanitizers take Rust's toolchain {TOOLCHAIN}");
     }
     if sanitizer == "thread" && !has_source()? {
-        // Without that it does not see the standard library's locks and channels, and finds races everywhere.
+        // Without the source, ThreadSanitizer does not see the standard library's locks and channels, and finds races everywhere.
         bail!(
             "the standard library has to be compiled with it: rustup component add rust-src --toolchain {TOOLCHAIN}"
         );

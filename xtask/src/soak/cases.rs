@@ -1,6 +1,6 @@
-//! What there is to run: programs, and what watches them from within.
+//! The cases to run: programs, and the tools that watch them from within.
 
-/// What is run.
+/// The kind of a case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Program {
     /// A scenario of `soak/src/`.
@@ -11,7 +11,7 @@ pub enum Program {
     Script,
     /// The scripts of the module's tests, interrupted from outside, on MicroPython with our module.
     Storm,
-    /// The same with the port's own, to compare with.
+    /// The same with the port's own module, to compare with.
     StockStorm,
 }
 
@@ -21,7 +21,7 @@ impl Program {
         [Program::Storm, Program::StockStorm].contains(&self)
     }
 
-    /// Whether it is about an interpreter.
+    /// Whether it runs MicroPython.
     pub fn runs_micropython(self) -> bool {
         match self {
             Program::Script | Program::Storm | Program::StockStorm => true,
@@ -30,7 +30,7 @@ impl Program {
     }
 }
 
-/// What watches memory, or threads, while it runs.
+/// The tool that watches memory, or threads, while a case runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tool {
     /// Nothing.
@@ -43,7 +43,7 @@ pub enum Tool {
     Valgrind,
 }
 
-/// One thing to run.
+/// One case.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
     pub program: Program,
@@ -64,7 +64,7 @@ impl Case {
         }
     }
 
-    /// What it is called on the command line.
+    /// Its name on the command line.
     pub fn title(&self) -> String {
         let face = match self.program {
             Program::Crate => "crate",
@@ -139,7 +139,7 @@ const PLAIN: [Case; 34] = [
     storm(Program::StockStorm),
 ];
 
-/// Which tools watch what. Storms want an allocator of their own, which no tool sees through; jumps and
+/// The tools, and the cases that each watches. Storms need an allocator of their own, which no tool understands; jumps and
 /// foreign stacks are beyond the sanitizers, and so are forks of a process with several threads: a child may wait for ever for the lock
 /// of their own allocator.
 const WATCHED: [(Tool, &[&str]); 3] = [

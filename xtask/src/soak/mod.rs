@@ -1,7 +1,7 @@
-//! `cargo xtask soak`: programs that torture farcall, for as long as one likes.
+//! `cargo xtask soak`: runs programs that stress farcall, for as long as one likes.
 //!
-//! What is run stands in `cases.rs`. Each case gets a turn after the other, until the time is over, each turn with a seed of its own and with
-//! another of the ways in which signatures come to code.
+//! The cases are in `cases.rs`. They take turns until the time is over. Each turn has a seed of its own, and the turns alternate between
+//! the values of `FARCALL_CODE`.
 
 mod build;
 mod cases;
@@ -19,19 +19,19 @@ use crate::setup;
 use cases::{Case, Program, Tool};
 use watch::Ending;
 
-/// How long, and what.
+/// The cases and the time.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Minutes for all of it. Every case has one turn at least.
+    /// Minutes for all cases. Every case has one turn at least.
     #[arg(long, default_value_t = 5.0)]
     minutes: f64,
-    /// Seconds of one turn; by the minutes if it is not given.
+    /// Seconds of one turn; computed from the minutes if it is not given.
     #[arg(long)]
     seconds: Option<u64>,
     /// Rounds of one turn, in place of seconds: a turn that is not over within --seconds (an hour, if that is not given) counts as hanging.
     #[arg(long, value_name = "N")]
     rounds: Option<u64>,
-    /// What the first turn draws by; the next take the numbers that follow. By the clock if it is not given.
+    /// The seed of the first turn; later turns take the numbers that follow. Taken from the clock if it is not given.
     #[arg(long)]
     seed: Option<u64>,
     /// Run only the cases with this name, or whose names begin with it; may be given several times.
@@ -42,36 +42,36 @@ pub struct Args {
     list: bool,
 }
 
-/// What became of all turns.
+/// The outcome of all turns.
 #[derive(Default)]
 pub struct Outcome {
     /// Turns that ended well.
     pub passed: usize,
-    /// What failed, and the command that repeats it.
+    /// The failures, each with the command that repeats it.
     pub failures: Vec<String>,
-    /// What was left out, and why.
+    /// The cases that were left out, and why.
     pub left_out: Vec<String>,
 }
 
 /// The seconds that a program may take beyond its turn before it counts as hanging.
 const PATIENCE: u64 = 60;
 
-/// The same for a storm, which looks after its processes itself: it says which one hangs, and where. Stock MicroPython's may.
+/// The same for a storm, which watches its processes itself: it reports which one hangs, and where. Stock MicroPython's may hang.
 const PATIENCE_WITH_STORMS: u64 = 600;
 
-/// The seconds of a turn of so many rounds.
+/// The most seconds of a turn that is given in rounds.
 const LONGEST: u64 = 3600;
 
-/// How long a turn is.
+/// The length of a turn.
 #[derive(Clone, Copy)]
 struct Length {
     seconds: u64,
-    /// Where this is given, the seconds are the most that it may take.
+    /// If given, the seconds are the most that the turn may take.
     rounds: Option<u64>,
 }
 
 impl Length {
-    /// The options that ask for it.
+    /// The options that select it.
     fn options(self) -> String {
         let rounds = self.rounds.map(|rounds| format!(" --rounds {rounds}"));
         format!("--seconds {}{}", self.seconds, rounds.unwrap_or_default())
@@ -86,7 +86,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if setup::is_installation_forbidden() {
-        // Else a case that takes something more is left out where that cannot be installed.
+        // Otherwise a case with further needs is left out where these cannot be installed.
         setup::ensure(&build::needs(&cases)?)?;
     }
     let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
@@ -117,7 +117,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     })
 }
 
-/// A short turn of all that is quick to build, for `cargo xtask test`.
+/// A short turn of all cases that are quick to build, for `cargo xtask test`.
 pub fn short() -> Result<Outcome> {
     let is_quick = |case: &Case| {
         !case.program.is_storm() && (case.tool == Tool::None || case.program == Program::DropIn)
@@ -154,7 +154,7 @@ fn chosen(only: &[String]) -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// How signatures come to code, by the seed.
+/// The value of `FARCALL_CODE`, by the seed.
 fn way(seed: u64) -> Option<&'static str> {
     [None, Some("always"), Some("never")][(seed % 3) as usize]
 }
@@ -239,7 +239,7 @@ fn turn(
     Ok(())
 }
 
-/// An empty directory for what a turn leaves.
+/// An empty directory for the files of a turn.
 fn place(title: &str, seed: u64) -> Result<PathBuf> {
     let name = format!("{}-{seed}", title.replace(['/', '@'], "-"));
     paths::emptied(build::directory()?.join("turns").join(name))

@@ -1,4 +1,4 @@
-//! Running a program that may hang or crash, and keeping what there is to see then.
+//! Runs a program that may hang or crash, and keeps its output and backtraces.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -12,14 +12,13 @@ use crate::process;
 
 /// How a program ended.
 pub enum Ending {
-    /// Well, with what it printed.
+    /// Well, with its output.
     Well(String),
     /// Otherwise, in words.
     Badly(String),
 }
 
-/// Runs `command` in `directory`, which keeps its output, in `output.txt`, and what a debugger says of it if it hangs or crashes, in
-/// `backtrace.txt`.
+/// Runs `command` in `directory`. Its output goes to `output.txt` there, and if it hangs or crashes, a debugger's backtrace to `backtrace.txt`.
 pub fn run(command: &Command, directory: &Path, limit: Duration) -> Result<Ending> {
     let output = directory.join("output.txt");
     let file = File::create(&output)?;
@@ -68,7 +67,7 @@ fn with_cores(command: &Command) -> Command {
     shell
 }
 
-/// What happened, with the line that says most.
+/// The failure in words, with the most telling line of the output.
 fn failure(status: ExitStatus, text: &str) -> String {
     let telling = [
         "panicked", ".c:", ".cc:", "WARNING", "ERROR", "wrong", "libffi:", "==",
@@ -81,7 +80,7 @@ fn failure(status: ExitStatus, text: &str) -> String {
     format!("{status}: {line}")
 }
 
-/// Has gdb write down where all threads are of all processes of a group.
+/// Has gdb write the backtraces of all threads of all processes of a group.
 fn look_at_group(leader: u32, file: &Path) {
     if !process::on_path("gdb") {
         let _ = fs::write(file, "there is no gdb\n");
@@ -100,7 +99,7 @@ fn look_at_group(leader: u32, file: &Path) {
     let _ = fs::write(file, text);
 }
 
-/// Has gdb write down what a core says.
+/// Has gdb write the backtraces of a core.
 fn look_at_core(command: &Command, directory: &Path) {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let core = entries.map(|entry| entry.path()).find(|path| {

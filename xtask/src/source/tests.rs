@@ -1,4 +1,4 @@
-//! The ways to a release, with directories in the place of servers.
+//! Tests the ways to a release, with directories in the place of servers.
 
 use std::cell::RefCell;
 
@@ -11,7 +11,7 @@ struct Fake {
     debian: Option<PathBuf>,
     files: Option<PathBuf>,
     repository: Option<PathBuf>,
-    /// What was asked for, in order.
+    /// The requests, in order.
     asked: RefCell<Vec<&'static str>>,
 }
 
@@ -106,7 +106,7 @@ impl Place {
         }
     }
 
-    /// What came, and what was asked for until then.
+    /// The result, and the requests until then.
     fn fetch(&self, tools: &Fake) -> (Result<()>, Vec<&'static str>) {
         let dir = self.work.join("fetched");
         let result = fetch(&self.pin, &dir, tools);

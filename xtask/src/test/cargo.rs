@@ -1,4 +1,4 @@
-//! The steps that cargo does.
+//! The steps that cargo runs.
 
 use std::process::Command;
 
@@ -27,7 +27,7 @@ pub fn fmt() -> Result<Report> {
     whole(&mut cargo(&["fmt", "--all", "--check"]))
 }
 
-/// All there is on this machine; elsewhere what the target's programs are made of.
+/// Lints everything on this machine; for other targets, the crates of the target's programs.
 pub fn clippy(target: Target) -> Result<Report> {
     setup::ensure(setup::LINTS)?;
     let mut cargo = cargo(&["clippy", "--all-targets"]);
@@ -47,7 +47,7 @@ pub fn doc() -> Result<Report> {
     whole(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-/// All tests where they can run by themselves; elsewhere those of what differs there.
+/// Runs all tests where they can run by themselves; elsewhere the tests of code that differs there.
 pub fn test(target: Target) -> Result<Report> {
     if !target.is_foreign() {
         return tests(&mut cargo(&["test", "--workspace", "--no-fail-fast"]));
@@ -55,7 +55,7 @@ pub fn test(target: Target) -> Result<Report> {
     of_farcall(target, &[])
 }
 
-/// The tests of farcall itself, with more variables in their environment.
+/// Runs the tests of farcall itself, with more variables in their environment.
 pub fn of_farcall(target: Target, environment: &[(&str, &str)]) -> Result<Report> {
     let spec = target.spec();
     setup::ensure(spec.needs)?;
@@ -106,7 +106,7 @@ pub fn tests(command: &mut Command) -> Result<Report> {
     Ok(report)
 }
 
-/// Adds up what the test programs print about themselves.
+/// Adds up the counts that test programs print.
 fn counted(text: &str) -> Report {
     let mut report = Report::default();
     let mut ignored = 0;

@@ -8,17 +8,17 @@ use crate::process::Output;
 use crate::setup::{self, Check, Need};
 use crate::target::Target;
 
-/// The headers that become modules.
+/// The packages of the headers that become modules.
 pub const NEEDS: &[Need] = &[
     Need::new(Check::Program("pkg-config"), "pkg-config"),
     Need::new(Check::PkgConfig("sqlite3"), "libsqlite3-dev"),
     Need::new(Check::PkgConfig("zlib"), "zlib1g-dev"),
 ];
 
-/// What the tests find the interpreter by.
+/// The variable by which the tests find the interpreter.
 const MICROPYTHON: &str = "FARCALL_TEST_MICROPYTHON";
 
-/// Transcripts of its commands; modules that it makes of headers run in MicroPython.
+/// Runs the transcripts of its commands; modules that it makes from headers run in MicroPython.
 pub fn cli() -> Result<Report> {
     setup::ensure(NEEDS)?;
     let micropython = micropython::build(Target::default(), Output::OnFailure)?;

@@ -1,6 +1,6 @@
 //! The step that builds MicroPython with our module in other configurations than the usual one, and runs the module's scripts there.
 //!
-//! A handful of them runs each time. The variable `FARCALL_CONFIGURATIONS` names others, with commas between, or `all`.
+//! A few configurations run each time. The variable `FARCALL_CONFIGURATIONS` names others, separated by commas, or `all`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,10 +14,10 @@ use crate::paths;
 use crate::process::{self, Output};
 use crate::setup::{self, Check, Need};
 
-/// What chooses configurations.
+/// The variable that chooses configurations.
 const CHOICE: &str = "FARCALL_CONFIGURATIONS";
 
-/// A way to build MicroPython, and what becomes of the module in it.
+/// A way to build MicroPython, and the expected outcome for the module.
 struct Configuration {
     name: &'static str,
     /// Options for the C compiler.
@@ -30,24 +30,24 @@ struct Configuration {
     often: bool,
 }
 
-/// What becomes of the module in a configuration.
+/// The expected outcome for the module in a configuration.
 enum Outcome {
     /// It works.
     Works(Scripts),
-    /// Building ends with this said, and before anything is compiled or linked.
+    /// The build fails with this message, before anything is compiled or linked.
     Refused(&'static str),
 }
 
-/// What is run in a configuration.
+/// The scripts that run in a configuration.
 struct Scripts {
     folder: &'static str,
-    /// The compiler that the library is made with which the scripts open.
+    /// The compiler of the library that the scripts open.
     compiler: &'static str,
     /// Scripts that are not run, and why.
     except: &'static [(&'static str, &'static str)],
     /// Scripts that skip themselves, and why.
     skips: &'static [(&'static str, &'static str)],
-    /// What the interpreter finds in its environment.
+    /// The interpreter's environment variables.
     environment: &'static [(&'static str, &'static str)],
 }
 
@@ -86,7 +86,7 @@ const USUAL: Configuration = Configuration {
     often: false,
 };
 
-/// What needs nothing but ints, strs and the C library.
+/// The scripts that need only ints, strs and the C library.
 const PLAIN: Scripts = Scripts {
     folder: "tests/plain",
     skips: &[],
@@ -266,7 +266,7 @@ static CONFIGURATIONS: &[Configuration] = &[
                     "uctypes itself shifts into the sign of an int for bit-fields of 31 bits",
                 ),
             ],
-            // A library that is not closed stays loaded. Memory that is freed must not be kept back, as one script looks how much there is.
+            // A library that is not closed stays loaded. Freed memory must not be kept back, as one script checks how much there is.
             environment: &[(
                 "ASAN_OPTIONS",
                 "detect_leaks=0:quarantine_size_mb=0:thread_local_quarantine_size_kb=0",
@@ -319,7 +319,7 @@ static CONFIGURATIONS: &[Configuration] = &[
     },
 ];
 
-/// What compiling for musl takes.
+/// The needs of compiling for musl.
 const MUSL: &[Need] = &[
     Need::new(Check::Program("musl-gcc"), "musl-tools"),
     Need::new(
@@ -329,7 +329,7 @@ const MUSL: &[Need] = &[
 ];
 
 impl Configuration {
-    /// Those that the variable chooses.
+    /// The configurations that the variable chooses.
     fn chosen() -> Result<Vec<&'static Configuration>> {
         let Ok(choice) = std::env::var(CHOICE) else {
             return Ok(CONFIGURATIONS.iter().filter(|known| known.often).collect());
@@ -355,7 +355,7 @@ impl Configuration {
         match &self.outcome {
             Outcome::Works(scripts) => {
                 let program = micropython::build_configured(self.name, self.options, self.words)?;
-                // A program that counts its lines would say that it was built anew since it last did.
+                // Deletes old coverage data: a program with coverage would complain that it was built anew since.
                 let mut counts = Command::new("find");
                 counts
                     .args(program.parent())
@@ -399,7 +399,7 @@ impl Scripts {
     }
 }
 
-/// Compilers, and the Rust targets that the module's makefile takes for them; none for what cargo builds for anyway.
+/// Compilers, and the Rust targets that the module's makefile chooses for them; none for the one that cargo builds for anyway.
 const MACHINES: &[(&str, &str)] = &[
     ("gcc", ""),
     ("clang", ""),
@@ -408,7 +408,7 @@ const MACHINES: &[(&str, &str)] = &[
     ("musl-gcc", "x86_64-unknown-linux-musl"),
 ];
 
-/// Whether the Rust target follows from the C compiler. This machine is taken for one of the default target.
+/// Checks that the makefile derives the Rust target from the C compiler. This machine counts as one of the default target.
 fn machines() -> Result<Report> {
     setup::ensure(&[setup::CROSS_COMPILERS, MUSL].concat())?;
     let module = paths::root().join("micropython/ffi");

@@ -11,8 +11,8 @@ use crate::libffi::suite::CODE;
 use crate::process;
 use crate::target::Target;
 
-/// What each convention is compared by: a fixed seed, a fresh one, which the program prints, every small signature, and the same
-/// two with types wider than a register, and with what C text declares.
+/// The comparisons of each convention: a fixed seed, a fresh one, which the program prints, every small signature, and both seeds again
+/// with types wider than a register, and with declarations in C.
 const COMPARISONS: [&[&str]; 7] = [
     &["--n", "150", "--seed", "0xfa2ca11"],
     &["--n", "100"],
@@ -23,11 +23,11 @@ const COMPARISONS: [&[&str]; 7] = [
     &["--declared", "--n", "50"],
 ];
 
-/// What functions and callbacks without code of their own are compared by, in the target's own convention.
+/// The comparisons of functions and callbacks without code of their own, in the target's own convention.
 const WITHOUT_CODE: &[&[&str]] = &[COMPARISONS[0], COMPARISONS[2], COMPARISONS[5]];
 
-/// Conventions for which no text is written. Code of the first two is put into memory as it is, so it may refer to nothing; the others are not
-/// their platform's own, and what C text declares is passed as its platform passes it.
+/// Conventions for which no text is written. Code of the first two is put into memory as it is, so it may refer to nothing; the others are
+/// not their platform's own, while declared types are passed as their platform passes them.
 const WITHOUT_TEXTS: [&str; 5] = [
     "aarch64-apple-darwin",
     "aarch64-pc-windows-msvc",
@@ -71,7 +71,7 @@ pub fn compare(target: Target) -> Result<Report> {
     Ok(report)
 }
 
-/// What a comparison said that failed: the seed that it can be made again with, and the first lines of what was wrong.
+/// The telling lines of a failed comparison: the seed that reproduces it, and the first lines of the fault.
 fn telling(text: &str) -> String {
     let seed = text.lines().find(|line| line.starts_with("seed "));
     let wrong = text.lines().skip_while(|line| !line.is_empty()).skip(1);
@@ -79,7 +79,7 @@ fn telling(text: &str) -> String {
     lines.join("; ")
 }
 
-/// Whether the comparison notices what is wrong, where its own tests cannot run by themselves.
+/// Checks that the comparison notices wrong code, where its own tests cannot run by themselves.
 pub fn sabotage(target: Target) -> Result<Report> {
     let mut cargo = Command::new("cargo");
     cargo

@@ -1,11 +1,10 @@
-//! How many instructions the main paths take, against `benches/counts.txt`. Counts do not depend on what else a machine does.
+//! Compares the instructions of the main paths with `benches/counts.txt`. Counts do not depend on a machine's other work.
 //!
-//! Callgrind counts a program that does one thing n times, and then 2n times: the difference is what n times take, and start-up
-//! has no part in it. Only our own instructions count, by the object they belong to: those of the C library, of the loops
-//! and of the called functions come out differently elsewhere. What farcall emits is the same everywhere and must be
-//! met to the instruction; what compilers made of our source is compared where the compilers are those of the file.
-//! (The crates for callgrind count a Rust function with all that it calls, the C library included, and compare with the
-//! run before, on the same machine.)
+//! Callgrind counts a program that does one thing n times, and then 2n times: the difference is the cost of n times, without the start-up.
+//! Only our own instructions count, by the object they belong to: those of the C library, of the loops and of the called functions differ
+//! between machines. Emitted code is the same everywhere, and its counts must be exact; counts of compiled code are compared only where the
+//! compilers are those named in the file. (The crates for callgrind count a Rust function with all that it calls, the C library included,
+//! and compare with the run before, on the same machine.)
 
 use std::collections::HashMap;
 use std::fs;
@@ -23,33 +22,33 @@ use crate::process::{self, Output};
 use crate::setup;
 use crate::target::Target;
 
-/// Whether to write the file, not to compare with it.
+/// Whether to write the file instead of comparing with it.
 pub static BLESS: AtomicBool = AtomicBool::new(false);
 
-/// How often the work is done in the shorter run: more often than signatures do without code.
+/// The number of repetitions in the shorter run: more than a signature's uses before it gets code.
 const TIMES: u64 = 1000;
 
-/// The same of scripts, whose signatures do without for longer.
+/// The same for scripts, whose signatures get code later.
 const SCRIPTED_TIMES: u64 = 2000;
 
-/// By how much, in percent, compiled code may differ.
+/// The difference that compiled code may have, in percent.
 const TOLERANCE: f64 = 3.0;
 
-/// The same of a whole script, most of which is MicroPython's own.
+/// The same for a whole script, most of which is MicroPython's own code.
 const WHOLE_TOLERANCE: f64 = 1.0;
 
-/// What callgrind calls code that no file is behind: ours.
+/// Callgrind's name for code that belongs to no file: the generated code.
 const EMITTED: &str = "???";
 
 /// One line of the file.
 struct Work {
     name: &'static str,
-    /// Whether a script of MicroPython's does it, not the benchmarks' harness.
+    /// Whether a MicroPython script does it, not the benchmarks' harness.
     scripted: bool,
-    /// Whether only emitted code counts. Else the program's own does, too.
+    /// Whether only emitted code counts. Otherwise the program's own counts, too.
     emitted: bool,
-    /// Whether it is a whole script, as a multiple of the same with MicroPython's own module: all that its process runs counts, the
-    /// loader's work for a larger program included.
+    /// Whether it is a whole script, as a multiple of the same with MicroPython's own module: all instructions of its process count, the
+    /// loader's included.
     whole: bool,
 }
 
@@ -87,7 +86,7 @@ const fn whole(name: &'static str) -> Work {
     }
 }
 
-/// Every line of the file. The harness, or the script, knows each by what it is called.
+/// Every line of the file. The harness, or the script, knows each by its name.
 const WORK: [Work; 19] = [
     emitted("trampoline/none"),
     emitted("trampoline/add2"),
@@ -114,7 +113,7 @@ const WORK: [Work; 19] = [
 pub fn counts() -> Result<Report> {
     setup::ensure(setup::VALGRIND)?;
     let file = paths::root().join("benches/counts.txt");
-    // As callgrind calls them: by what links lead to.
+    // The objects by callgrind's names: with links resolved.
     let named =
         |path: PathBuf| -> Result<String> { Ok(fs::canonicalize(path)?.display().to_string()) };
     let programs = Programs {
@@ -203,7 +202,7 @@ impl Programs {
     }
 }
 
-/// The command that counts what is put behind it, and the file that it writes.
+/// The command that counts the program behind it, and the file that it writes.
 fn callgrind() -> Result<(Command, PathBuf)> {
     let out = paths::bench()?.join("callgrind.out");
     let mut valgrind = Command::new("valgrind");
@@ -221,7 +220,7 @@ fn by_object(text: &str) -> Result<HashMap<String, u64>> {
     let mut called = false;
     for line in text.lines() {
         if let Some(named) = line.strip_prefix("ob=").or(line.strip_prefix("cob=")) {
-            // A name is spelt out when it first comes up; then its number stands for it.
+            // A name is spelt out the first time; later its number stands for it.
             let (number, name) = named.split_once(' ').unwrap_or((named, ""));
             if !name.is_empty() {
                 names.insert(number, name);
@@ -230,7 +229,7 @@ fn by_object(text: &str) -> Result<HashMap<String, u64>> {
                 object = names.get(number).copied().unwrap_or("");
             }
         } else if line.starts_with("calls=") {
-            // The next line is what the called function takes.
+            // The next line is the cost of the called function.
             called = true;
         } else if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first)) {
             let cost = line.split(' ').nth(1).context("a line without a cost")?;
@@ -242,7 +241,7 @@ fn by_object(text: &str) -> Result<HashMap<String, u64>> {
     Ok(sums)
 }
 
-/// What compiled code depends on.
+/// The versions of the compilers, on which compiled code depends.
 fn compilers() -> Result<String> {
     let rustc = process::stdout(Command::new("rustc").arg("--version"))?;
     let cc = process::stdout(Command::new(Target::default().spec().cc).arg("--version"))?;

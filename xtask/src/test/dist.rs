@@ -1,4 +1,4 @@
-//! The packages of `cargo xtask dist`: what is in them, that they come out the same twice, and that they work where there is no Rust.
+//! Tests the packages of `cargo xtask dist`: their contents, that packing twice makes the same bytes, and that they work without Rust.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,13 +18,13 @@ use crate::target::Target;
 
 pub const NEEDS: &[Need] = dist::DEB_NEEDS;
 
-/// What stands in for Rust's programs where there are none.
+/// Rust's programs, which are replaced by failing ones to test without Rust.
 const NO_RUST: [&str; 2] = ["cargo", "rustc"];
 
-/// The newest interface of the C library that the module's library may need whatever it is linked with, as far as that is known here.
+/// The newest version of the C library's interface that the module's library may need, whatever it is linked with.
 const GLIBC: [u32; 2] = [2, 27];
 
-/// What was in `libc_nonshared.a` before glibc 2.33, and so in every program that was linked with it.
+/// The functions that were in `libc_nonshared.a` before glibc 2.33, and so in every program that was linked with it.
 const ONCE_STATIC: [&str; 8] = [
     "fstat",
     "fstat64",
@@ -36,7 +36,7 @@ const ONCE_STATIC: [&str; 8] = [
     "stat64",
 ];
 
-/// Does something that needs a library, a call and a callback.
+/// A script that uses a library, a call and a callback.
 const SCRIPT: &str = "\
 import ffi
 libc = ffi.open(None)
@@ -78,7 +78,7 @@ fn is_tarball(file: &Path) -> bool {
     file.to_string_lossy().ends_with(".tar.gz")
 }
 
-/// Whether packing once more makes the same bytes.
+/// Checks that packing once more makes the same bytes.
 fn same_again(files: &[PathBuf], built: &[dist::Built], report: &mut Report) -> Result<()> {
     let out = paths::emptied(paths::root().join("target/dist.again"))?;
     let again = dist::pack(&out, built)?;
@@ -90,7 +90,7 @@ fn same_again(files: &[PathBuf], built: &[dist::Built], report: &mut Report) -> 
     Ok(())
 }
 
-/// Unpacks a tarball, which has one directory with the licences in it.
+/// Unpacks a tarball, which must have one directory with the licences in it.
 fn unpack(file: &Path, work: &Path, report: &mut Report) -> Result<()> {
     let mut tar = Command::new("tar");
     tar.arg("-xf").arg(file).arg("-C").arg(work);
@@ -103,7 +103,7 @@ fn unpack(file: &Path, work: &Path, report: &mut Report) -> Result<()> {
         "THIRD-PARTY.txt",
         "README.md",
     ] {
-        // The module's is with the module.
+        // In the module's tarball it is with the module.
         let places = [top.join(licence), top.join("micropython").join(licence)];
         let is_there = places.iter().any(|place| place.is_file());
         report.add(is_there, format!("{name} has no {licence}"));
@@ -132,7 +132,7 @@ fn program(target: Target, work: &Path, report: &mut Report) -> Result<()> {
     sorts(&mut command, spec.triple, report)
 }
 
-/// Whether the interpreter runs [`SCRIPT`].
+/// Checks that the interpreter runs [`SCRIPT`].
 fn sorts(interpreter: &mut Command, name: &str, report: &mut Report) -> Result<()> {
     let ran = process::transcript(interpreter.args(["-c", SCRIPT]), Some(scripts::LIMIT))?;
     report.add(
@@ -142,7 +142,7 @@ fn sorts(interpreter: &mut Command, name: &str, report: &mut Report) -> Result<(
     Ok(())
 }
 
-/// Whether Debian's tools find in the package what should be there.
+/// Checks with Debian's tools that the package has the right contents.
 fn package(
     target: Target,
     [architecture, multiarch]: [&str; 2],
@@ -204,8 +204,8 @@ fn package(
     Ok(())
 }
 
-/// Whether the module's library needs nothing of the C library that older ones do not have. What it is linked with gives what it needs a version; so
-/// this looks whether there is an older one by the same name.
+/// Checks that the module's library needs nothing of the C library that older ones lack. Symbols get their versions only when the library
+/// is linked; so this checks whether there is an older version of each name.
 fn interfaces(target: Target, work: &Path, report: &mut Report) -> Result<()> {
     let triple = target.spec().triple;
     let library = work
@@ -230,7 +230,7 @@ fn interfaces(target: Target, work: &Path, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// The symbol that has to be found, out of nm's line.
+/// The undefined symbol in a line of nm's output.
 fn needed(line: &str) -> Option<&str> {
     line.trim_start().strip_prefix("U ")
 }
@@ -254,7 +254,7 @@ fn oldest(target: Target) -> Result<BTreeMap<String, [u32; 2]>> {
     Ok(oldest)
 }
 
-/// A symbol and its version, out of readelf's line, which ends in `name@@GLIBC_2.34`.
+/// A symbol and its version, from a line of readelf's output that ends in `name@@GLIBC_2.34`.
 fn versioned(line: &str) -> Option<(&str, [u32; 2])> {
     let (name, version) = line.split_whitespace().nth(7)?.split_once('@')?;
     let version = version.trim_start_matches('@').strip_prefix("GLIBC_")?;
@@ -262,7 +262,7 @@ fn versioned(line: &str) -> Option<(&str, [u32; 2])> {
     Some((name, [numbers.next()?.ok()?, numbers.next()?.ok()?]))
 }
 
-/// Builds MicroPython with the module's tarball where Rust's programs do nothing but fail.
+/// Builds MicroPython with the module's tarball, where Rust's programs only fail.
 fn without_rust(work: &Path, report: &mut Report) -> Result<()> {
     let path = paths::made(work.join("no-rust"))?;
     let called = work.join("rust-was-called");

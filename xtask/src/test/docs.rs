@@ -1,9 +1,9 @@
-//! The documentation's blocks of code, run as a reader would.
+//! Runs the documentation's blocks of code as a reader would.
 //!
-//! | mark | what becomes of the block |
+//! | mark | treatment of the block |
 //! | --- | --- |
 //! | `sh` | runs as one script in the repository's top directory, where it must succeed |
-//! | `sh,skipped WHY` | does not run; the summary tells how many there are, and why |
+//! | `sh,skipped WHY` | does not run; the summary has their number and the reasons |
 //! | `python` | runs in MicroPython with our module; what it prints must be the `output` block that follows |
 //! | `output` | what the block before it prints, byte for byte |
 //! | `rust` | runs in the tests of the crate, whose `src/lib.rs` includes the page |
@@ -27,18 +27,18 @@ use crate::setup::{self, Check, Need};
 use crate::source;
 use crate::target::Target;
 
-/// The header that a page has preprocessed.
+/// The header that a page preprocesses.
 pub const NEEDS: &[Need] = &[Need::new(Check::File("/usr/include/zlib.h"), "zlib1g-dev")];
-/// Commands that start with this are what is running already.
+/// The beginning of commands that would start this very program again.
 const THIS_COMMAND: &str = "cargo xtask test";
-/// What a block of commands is marked with that cannot run, ahead of the reason.
+/// The mark of a block of commands that cannot run, ahead of the reason.
 const NOT_RUN: &str = "sh,skipped";
-/// The marks of blocks that nothing can be done with.
+/// The marks of blocks that are not run.
 const READ_ONLY: [&str; 4] = ["text", "console", "toml", "make"];
-/// What the summary says where only the book's pages were put together.
+/// The note in the summary if only the book's pages were put together.
 const NO_HTML: &str =
     "the book was not made into HTML: mdBook is missing, which `cargo xtask book` installs";
-/// How long a block of commands may take: it may build an interpreter.
+/// The time that a block of commands may take: it may build an interpreter.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// A fenced block of a page.
@@ -46,10 +46,10 @@ const LIMIT: Duration = Duration::from_secs(15 * 60);
 struct Block {
     /// The number of its first line.
     line: usize,
-    /// What stands behind the fence.
+    /// The text behind the fence.
     mark: String,
     text: String,
-    /// What the block marked `output` shows that follows.
+    /// The text of the `output` block that follows, if there is one.
     output: Option<String>,
 }
 
@@ -85,9 +85,9 @@ pub fn blocks() -> Result<Report> {
     Ok(report)
 }
 
-/// What became of a block.
+/// The outcome of a block.
 enum Outcome {
-    /// There is nothing to run in it, or another step runs it.
+    /// Nothing to run, or another step runs it.
     Left,
     Passed,
     Noted(String),
@@ -120,13 +120,13 @@ fn run(block: &Block, name: &str, work: &Path, target: Target) -> Result<Outcome
     })
 }
 
-/// Whether nothing can be done with blocks of this mark. Words behind the first are for a test that knows them.
+/// Whether blocks of this mark are not run. Words behind the first are for a test that knows them.
 fn is_read_only(mark: &str) -> bool {
     let word = mark.split_whitespace().next();
     word.is_some_and(|word| READ_ONLY.contains(&word))
 }
 
-/// What is wrong with how a block ran.
+/// The fault in a block's run.
 fn fault(block: &Block, transcript: &Transcript) -> Option<String> {
     if !transcript.success() {
         return Some(transcript.ending());
@@ -172,10 +172,9 @@ fn writable_source(work: &Path) -> Result<PathBuf> {
     Ok(tree)
 }
 
-/// A block of commands, less those that would start this very program again; `None` if nothing is left.
+/// A block of commands, without those that would start this very program again; `None` if nothing is left.
 ///
-/// Commands may find farcall in `$FARCALL` and MicroPython's source in `$MICROPYTHON`. Make is told through its
-/// environment what that source lacks.
+/// Commands may find farcall in `$FARCALL` and MicroPython's source in `$MICROPYTHON`. The environment tells make which parts that source lacks.
 fn shell(block: &Block, work: &Path) -> Result<Option<Command>> {
     let lines = block
         .text
@@ -235,7 +234,7 @@ fn fenced(page: &str) -> Vec<Block> {
     blocks
 }
 
-/// The blocks with what they print, which is the next block if that is marked so.
+/// The blocks with their outputs, which are the next blocks if these are marked so.
 fn with_outputs(blocks: Vec<Block>) -> Vec<Block> {
     let mut whole: Vec<Block> = Vec::new();
     for block in blocks {

@@ -44,14 +44,13 @@ pub fn suite(target: Target) -> Result<Report> {
     Ok(report)
 }
 
-/// `libffi/tests/*.c`, with code for every signature and without any, and where the system knows how, with policies against
-/// executable memory.
+/// Runs `libffi/tests/*.c`, with code for every signature and without any, and, where the system has them, with policies against executable memory.
 pub fn programs(target: Target) -> Result<Report> {
     let prefix = drop_in::build(target)?;
     let _runner = target.start_runner()?;
     let mut report = Report::default();
     let behaviour = compile(target, &prefix, "behaviour.c")?;
-    // The policies are the kernel's, and Windows has none that Wine knows.
+    // The policies are the kernel's. Wine has none of Windows' policies.
     let policies: &[&[&str]] = match target.spec().runner {
         Runner::None | Runner::Qemu { .. } => &[&[], &["full"], &["mdwe"], &["seccomp"]],
         Runner::Wine => &[&[], &["full"]],
@@ -70,13 +69,13 @@ pub fn programs(target: Target) -> Result<Report> {
         }
     }
     if !matches!(target.spec().runner, Runner::Wine) {
-        // Values at the edge of memory, and very many closures. The program asks for things of Unix.
+        // Values at the edge of memory, and very many closures. The program uses functions of Unix.
         in_modes(target, &prefix, "edges", &WITH_CODE, &mut report)?;
         late_exceptions(target, &prefix, &mut report)?;
     }
     if !target.is_foreign() {
         backtraces(target, &prefix, &mut report)?;
-        // Each request of memory refused in turn. The program takes the place of glibc's allocator.
+        // Each allocation refused in turn. The program replaces glibc's allocator.
         let modes = ["", "always", "never"];
         in_modes(target, &prefix, "no_memory", &modes, &mut report)?;
         hostile_types(target, &prefix, &mut report)?;
@@ -85,7 +84,7 @@ pub fn programs(target: Target) -> Result<Report> {
     Ok(report)
 }
 
-/// A program of `libffi/tests/`, once in each mode.
+/// Runs a program of `libffi/tests/`, once in each mode.
 fn in_modes(
     target: Target,
     prefix: &Path,
@@ -107,7 +106,7 @@ fn in_modes(
     Ok(())
 }
 
-/// Graphs of types made by chance, of which ours says what libffi says.
+/// Checks that ours treats random graphs of types as libffi does.
 fn hostile_types(target: Target, prefix: &Path, report: &mut Report) -> Result<()> {
     let program = compile(target, prefix, "hostile.c")?;
     let mut command = drop_in::command(target, prefix, &program)?;
@@ -118,7 +117,7 @@ fn hostile_types(target: Target, prefix: &Path, report: &mut Report) -> Result<(
     Ok(())
 }
 
-/// Exceptions get through code that was made before there was an unwinder.
+/// Checks that exceptions cross code that was made before there was an unwinder.
 fn late_exceptions(target: Target, prefix: &Path, report: &mut Report) -> Result<()> {
     setup::ensure(setup::CPLUSPLUS)?;
     let program = compile(target, prefix, "late.c")?;
@@ -139,7 +138,7 @@ fn late_exceptions(target: Target, prefix: &Path, report: &mut Report) -> Result
     Ok(())
 }
 
-/// A debugger sees every frame from a callee, and from a closure that a callee calls, to main().
+/// Checks that a debugger sees every frame from a callee, and from a closure that a callee calls, to main().
 fn backtraces(target: Target, prefix: &Path, report: &mut Report) -> Result<()> {
     setup::ensure(GDB)?;
     let program = compile(target, prefix, "backtrace.c")?;
@@ -162,7 +161,7 @@ fn backtraces(target: Target, prefix: &Path, report: &mut Report) -> Result<()> 
     named(target, prefix, &program, report)
 }
 
-/// Whether gdb shows the names of generated code, by the script that goes with the documentation.
+/// Checks that gdb shows the names of generated code, with the script of the documentation.
 fn named(target: Target, prefix: &Path, program: &Path, report: &mut Report) -> Result<()> {
     let script = paths::root().join("docs/farcall-gdb.py");
     let mut gdb = drop_in::command(target, prefix, Path::new("gdb"))?;

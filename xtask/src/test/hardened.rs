@@ -1,7 +1,7 @@
-//! The step where no code can be made: everything that a script or a Rust program does works all the same.
+//! The step in which no code can be made: scripts and Rust programs must work all the same.
 //!
-//! On this machine the kernel refuses executable memory, in each way that it has. Emulators know no such policy; there, and here once
-//! more, the variable that forbids code says so to farcall alone.
+//! On this machine the kernel refuses executable memory, by each of its policies. Emulators have no such policy; there, and here once more,
+//! a variable forbids code to farcall alone.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +14,7 @@ use crate::paths;
 use crate::process::{self, Output};
 use crate::target::{Runner, Target};
 
-/// How code is refused.
+/// The way in which code is refused.
 #[derive(Clone, Copy)]
 pub enum Refusal {
     /// By the environment.
@@ -37,7 +37,7 @@ impl Refusal {
         }
     }
 
-    /// The command that runs a program of the target's with it.
+    /// The command that runs a program of the target's under this refusal.
     pub fn command(self, target: Target, program: &Path) -> Result<Command> {
         match self {
             Refusal::Variable => {
@@ -54,7 +54,7 @@ impl Refusal {
     }
 }
 
-/// What starts a program under a policy.
+/// Builds the program that starts another one under a policy.
 fn launcher() -> Result<PathBuf> {
     Ok(paths::micropython()?.join("hardened"))
 }

@@ -1,6 +1,5 @@
-//! The step that holds how source files know one another: no circle of imports in a crate, and no crate of ours that it may not
-//! know. And that the module's messages are short enough, that `SAFETY:` notes name a duty, and that manifests say what registries want to
-//! know.
+//! The step that checks imports: a crate has no circle of them, and imports none of our crates that it may not know. It also checks that
+//! the module's messages are short enough, that `SAFETY:` notes name a duty, and that manifests have the keys that registries want.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -68,7 +67,7 @@ const HOUSES: &[House] = &[
     },
     House {
         source: "conformance/src",
-        // Itself, as its program does.
+        // The crate itself, which its program imports.
         may_import: &[
             "conformance",
             "farcall",
@@ -80,10 +79,10 @@ const HOUSES: &[House] = &[
     },
 ];
 
-/// What the names of our crates begin with.
+/// The beginnings of our crates' names.
 const OURS: [&str; 2] = ["farcall", "conformance"];
 
-/// Whether all houses are in order.
+/// Checks all houses.
 pub fn house() -> Result<Report> {
     let mut report = Report::default();
     for House { source, may_import } in HOUSES {
@@ -112,7 +111,7 @@ pub fn house() -> Result<Report> {
 }
 
 /// The circles of imports between the files below `directory`, and their imports of crates of ours that are not in
-/// `may_import`. What stands in tests does not count.
+/// `may_import`. Imports in tests do not count.
 fn faults(directory: &Path, may_import: &[&str]) -> Result<Vec<String>> {
     let mut files = BTreeMap::new();
     read(directory, &mut Vec::new(), &mut files)?;
@@ -184,8 +183,8 @@ fn file_of(path: &[String], modules: &BTreeSet<Module>) -> Option<Module> {
     starts.find(|start| modules.contains(start))
 }
 
-/// Every path in `text`, a file of formatted code, that begins with a crate: with `crate` for what is given from `module` by
-/// `super` or `self`.
+/// Every path in `text`, a file of formatted code, that begins with a crate. Paths that begin with `super` or `self` are resolved from
+/// `module`, and begin with `crate`.
 fn paths_in(text: &str, module: &Module) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for (nesting, statement) in statements(text) {
@@ -220,11 +219,11 @@ fn paths_in(text: &str, module: &Module) -> Vec<Vec<String>> {
 /// Without comments and tests.
 fn statements(text: &str) -> Vec<(usize, String)> {
     let mut found: Vec<(usize, String)> = Vec::new();
-    // By how far the inline modules around are indented, and whether they are tests.
+    // For each inline module around, its indentation, and whether it is of tests.
     let mut inline: Vec<(usize, bool)> = Vec::new();
     let (mut is_test, mut is_open) = (false, false);
     for line in text.lines() {
-        // What a macro names is named wherever it is used, and a macro at the root is in no file.
+        // The paths in a macro count where it is used, and a macro at the root is in no file.
         let line = line.replace("$crate::", "");
         let is_macro = line.trim_start().starts_with("crate::") && line.contains("!(");
         let line = if is_macro { String::new() } else { line };
@@ -276,7 +275,7 @@ fn is_in_name(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// Reads what stands behind `start::`, and notes each path. Returns how many bytes that was.
+/// Reads the text behind `start::`, and notes each path. Returns the number of bytes read.
 fn tree(start: &str, text: &str, found: &mut Vec<Vec<String>>) -> usize {
     let mut path: Vec<String> = start.split("::").map(str::to_owned).collect();
     let mut at = 0;
@@ -346,7 +345,7 @@ fn circles(edges: &BTreeMap<&Module, BTreeSet<Module>>) -> Vec<String> {
 mod tests {
     use super::*;
 
-    /// What is wrong with a crate of these files.
+    /// The faults of a crate of these files.
     fn faults_of(files: &[(&str, &str)]) -> Vec<String> {
         let name = std::thread::current()
             .name()

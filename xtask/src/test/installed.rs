@@ -1,4 +1,5 @@
-//! The drop-in libffi in the directories that distributions have: pkg-config finds it wherever it was installed or moved to, and programs link by what that says.
+//! Tests the drop-in libffi in the directories of distributions: pkg-config finds it wherever it was installed or moved to, and programs
+//! link with the options that it prints.
 
 use std::fs;
 use std::path::Path;
@@ -12,10 +13,10 @@ use crate::paths;
 use crate::process;
 use crate::target::{Runner, Target};
 
-/// Directories of libraries: everybody's, Fedora's, Debian's.
+/// Directories of libraries: the usual one, Fedora's, Debian's.
 const LIBDIRS: [&str; 3] = ["lib", "lib64", "lib/x86_64-linux-gnu"];
 
-/// Installs what was built each way and links with it.
+/// Installs the built library in each way, and links programs with it.
 pub fn installed(target: Target, built: &Path, report: &mut Report) -> Result<()> {
     let work = paths::emptied(paths::libffi(target.spec().triple).join("installed"))?;
     for libdir in LIBDIRS {
@@ -24,7 +25,7 @@ pub fn installed(target: Target, built: &Path, report: &mut Report) -> Result<()
         let top = install::put(target, built, &packaged)?;
         linked(target, &top, libdir, Some(&stage), report)?;
         if libdir == "lib" {
-            // The one that all other programs are tried with.
+            // This installation is tested by all other programs.
             continue;
         }
         let placed = install::put(target, built, &Places::movable(libdir))?;
@@ -36,7 +37,7 @@ pub fn installed(target: Target, built: &Path, report: &mut Report) -> Result<()
     Ok(())
 }
 
-/// Links programs by what pkg-config says of the library in a directory, below a staging directory or not.
+/// Links programs with pkg-config's options for the library in a directory, below a staging directory or not.
 fn linked(
     target: Target,
     top: &Path,
@@ -82,7 +83,7 @@ fn linked(
     };
     let (rpath, beside) = match target.spec().runner {
         Runner::None | Runner::Qemu { .. } => (Some(format!("-Wl,-rpath,{name}")), lib.clone()),
-        // Where the DLL is.
+        // The DLL's directory.
         Runner::Wine => (None, top.join("bin")),
     };
     for (link, flags) in links {

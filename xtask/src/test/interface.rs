@@ -1,4 +1,4 @@
-//! What the linker and the compiler see of the drop-in libffi, beside what they see of others.
+//! Compares the drop-in libffi with others as the linker and the compiler see them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::paths;
 use crate::process::{self, Output};
 use crate::target::Target;
 
-/// What only the newest libffi has, for the program that prints layouts.
+/// The option for declarations that only the newest libffi has, for the program that prints layouts.
 const NEWEST: &str = "-DNEWEST";
 
 /// Compares exported symbols with their versions, and sizes, offsets and numbers in the headers.
@@ -68,14 +68,14 @@ fn symbols(library: &Path) -> Result<BTreeSet<String>> {
             return None;
         };
         let is_defined = section != "UND" && section.parse::<u32>().is_ok() || section == "ABS";
-        // Code is as long as it is.
+        // The size of code may differ.
         let size = if kind == "FUNC" { "" } else { size };
         is_defined.then(|| format!("{name} {kind} {binding} {size}"))
     });
     Ok(symbols.collect())
 }
 
-/// What the program prints that is compiled with a libffi's header and runs on its library.
+/// The output of a program that is compiled with a libffi's header and runs on its library.
 fn layout(target: Target, libffi: &Libffi, options: &[&str]) -> Result<String> {
     let source = paths::root().join("libffi/tests/layout.c");
     let directory = libffi

@@ -1,4 +1,4 @@
-//! What a registry wants to know of a crate: the manifests of all that are published say it, and the others say that they are not.
+//! Checks manifests: those of published crates must have the keys that registries want, and the others must say that they are not published.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::paths;
 
-/// What the section of a published crate's package has.
+/// The keys in the package section of a published crate.
 const KEYS: &[&str] = &[
     "name",
     "version",
@@ -23,7 +23,7 @@ const KEYS: &[&str] = &[
 /// The most keywords and categories that a registry takes.
 const MOST: usize = 5;
 
-/// What is missing in the manifests of the workspace.
+/// The faults of the workspace's manifests.
 pub fn faults() -> Result<Vec<String>> {
     let root = paths::root();
     let text = read(&root.join("Cargo.toml"))?;
@@ -67,7 +67,7 @@ fn faults_of(text: &str) -> Vec<String> {
         // One comment may stand above several.
         is_told = line.starts_with('#') || is_told && !line.is_empty();
     }
-    // What has a path only is not there for those who fetch it; for tests alone it need not be.
+    // A dependency with only a path does not exist for users of the registry; dependencies of tests may be so.
     let runs = text.split("\n[").filter(|part| {
         let head = part.split(']').next().unwrap_or_default();
         head.ends_with("dependencies") && !head.ends_with("dev-dependencies")
@@ -91,7 +91,7 @@ fn section<'a>(text: &'a str, name: &str) -> &'a str {
     &rest[..rest.find("\n[").unwrap_or(rest.len())]
 }
 
-/// What is said of a key, for the crate itself or by the workspace.
+/// The value of a key, from the crate itself or from the workspace.
 fn value<'a>(section: &'a str, key: &str) -> Option<&'a str> {
     section.lines().find_map(|line| {
         let (name, value) = line.split_once(" = ")?;

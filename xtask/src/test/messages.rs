@@ -1,8 +1,8 @@
-//! How long the module's messages may be.
+//! Checks the length of the module's messages.
 //!
-//! MicroPython keeps messages compressed, and has a buffer as long as the longest of a program for them. It writes a NUL behind the message,
-//! which lies outside of the buffer if that message is the longest. Its own longest that every build has takes 74 bytes
-//! (`py/objstr.c`), so ours are shorter.
+//! MicroPython keeps messages compressed, and has a buffer for them that is as long as the program's longest. It writes a NUL behind the
+//! message, which lies outside of the buffer if that message is the longest. The longest of its own messages that every build has takes 74
+//! bytes (`py/objstr.c`), so ours are shorter.
 
 use std::fs;
 
@@ -10,10 +10,10 @@ use anyhow::Result;
 
 use crate::paths;
 
-/// The most bytes of one.
+/// The most bytes of a message.
 const MOST: usize = 72;
 
-/// What a message stands in.
+/// The text ahead of a message in the source.
 const BEGIN: &str = "MP_ERROR_TEXT(\"";
 
 /// The module's messages that are too long.

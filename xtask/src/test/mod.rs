@@ -1,4 +1,4 @@
-//! `cargo xtask test`: the list of steps, and what is told of them at the end.
+//! `cargo xtask test`: the list of steps, and the closing table.
 
 mod cargo;
 mod cli;
@@ -36,7 +36,7 @@ use crate::paths;
 use crate::setup;
 use crate::target::Target;
 
-/// What to run.
+/// The choice of steps.
 #[derive(clap::Args)]
 pub struct Args {
     /// Run this step only; may be given several times.
@@ -48,7 +48,7 @@ pub struct Args {
     /// List the steps and run nothing.
     #[arg(long)]
     list: bool,
-    /// Take what the step counts finds for what is right from now on.
+    /// Record the numbers of the step counts as the right ones from now on.
     #[arg(long)]
     bless: bool,
 }
@@ -73,13 +73,13 @@ enum Body {
     EachTarget(fn(Target) -> Result<Report>),
 }
 
-/// What a step found. An error instead of a report means that the step could not run.
+/// The findings of a step. An error instead of a report means that the step could not run.
 #[derive(Default)]
 struct Report {
     passed: usize,
     /// A name and a few words for each failure.
     failures: Vec<String>,
-    /// What is worth knowing besides: what was left out, what was flaky.
+    /// Further notes: left out and flaky tests.
     notes: Vec<String>,
 }
 
@@ -336,7 +336,7 @@ impl Entry {
     }
 }
 
-/// Runs the steps that `args` selects and prints what became of them.
+/// Runs the steps that `args` selects and prints their outcome.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let selected = select(&args.only)?;
     if args.list {
@@ -372,7 +372,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     })
 }
 
-/// Sets up everything at once. What fails here fails again in the steps that need it, and is reported there, unless it was forbidden.
+/// Installs everything at once. A failure here occurs again in the steps that need the thing, and is reported there, unless installing was forbidden.
 fn set_up(targets: &[Target]) -> Result<()> {
     let result = needs::of(targets).and_then(|needs| setup::ensure(&needs));
     match result {
@@ -431,7 +431,7 @@ fn title(step: &Step, target: Option<Target>) -> String {
     }
 }
 
-/// The closing table and, last of all, what failed and the sum. Returns how many failed.
+/// Prints the closing table and, last, the failures and their sum. Returns the number of failures.
 fn summarise(entries: &[Entry]) -> usize {
     println!("\n==== summary");
     for entry in entries {

@@ -1,4 +1,4 @@
-//! What the steps take, all of it at once: so that whoever has to install it by hand has to do so once.
+//! The needs of all steps at once, so that a user who installs by hand has to do so only once.
 
 use anyhow::Result;
 
@@ -10,7 +10,7 @@ use crate::setup::{self, Need};
 use crate::source;
 use crate::target::Target;
 
-/// What the steps take on these targets.
+/// The needs of the steps on these targets.
 pub fn of(targets: &[Target]) -> Result<Vec<Need>> {
     let mut needs = [
         setup::LINTS,
@@ -30,7 +30,7 @@ pub fn of(targets: &[Target]) -> Result<Vec<Need>> {
     ]
     .concat();
     needs.extend(systems::needs());
-    // Which one it is can be told once there is a Python.
+    // Its name is known only once there is a Python.
     needs.extend(unchanged::tests_of_ctypes().ok());
     needs.extend(source::needs(&pins::LIBFFI)?);
     for &target in targets {

@@ -1,4 +1,4 @@
-//! The step that has the older release of MicroPython pass what the project's own passes.
+//! The step that tests the older release of MicroPython like the project's own.
 
 use anyhow::Result;
 

@@ -1,5 +1,5 @@
-//! What a distribution asks of the files that the drop-in libffi is installed as: what they define and want, and that programs linked
-//! with the static library run, beside another one in Rust too.
+//! Checks the installed files of the drop-in libffi as distributions do: the symbols that they define and need, and that programs linked
+//! with the static library run, also beside another one in Rust.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,18 +19,18 @@ use crate::target::{Runner, Target};
 
 pub const NEEDS: &[Need] = &[Need::new(Check::Program("pkg-config"), "pkg-config")];
 
-/// Far more than any program takes.
+/// The time limit, far more than any program takes.
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// The most that the libraries may take on disk.
 const SHARED_BYTES: u64 = 5 << 17;
 const STATIC_BYTES: u64 = 3 << 19;
 
-/// The newest interface of the C library that may be wanted. Debian 11 has 2.31, and what libffi itself is built for goes back to 2.27. What
-/// Rust's standard library is made for, and the first with AArch64, is this.
+/// The newest version of the C library's interface that may be needed. Debian 11 has 2.31, and the systems that libffi itself is built for
+/// go back to 2.27. Rust's standard library needs this version, which is the first with AArch64.
 const GLIBC: [u32; 2] = [2, 17];
 
-/// What the shared library may want at run time, by the beginnings of their names. Whatever else it wanted would be loaded with it.
+/// The libraries that the shared library may need at run time, by the beginnings of their names. Any other would be loaded with it.
 const WANTED: &[&str] = &["libc.so.6", "ld-linux-"];
 const WANTED_DLLS: &[&str] = &[
     "KERNEL32.dll",
@@ -39,7 +39,7 @@ const WANTED_DLLS: &[&str] = &[
     "api-ms-win-core-synch-l1-2-0.dll",
 ];
 
-/// What a link by the compiler's own habits is called with, and others that link statically.
+/// The options of a link by the compiler's defaults, and of static links.
 const ELF_LINKS: &[&[&str]] = &[&[], &["-no-pie"], &["-static"], &["-static-pie"]];
 const PE_LINKS: &[&[&str]] = &[&["-static"]];
 
@@ -76,7 +76,7 @@ pub fn files(target: Target) -> Result<Report> {
     Ok(report)
 }
 
-/// What `file` tells of itself.
+/// The output of a binutils program about `file`.
 fn told(target: Target, program: &str, options: &[&str], file: &Path) -> Result<String> {
     process::stdout(
         Command::new(tool(target, program)?)
@@ -121,7 +121,7 @@ fn elf(target: Target, library: &Path, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// What is in memory: nothing that is writable and executable, the stack included.
+/// Checks the segments in memory: none is writable and executable, the stack included.
 fn segments(target: Target, library: &Path, report: &mut Report) -> Result<()> {
     let text = told(target, "readelf", &["--segments", "--wide"], library)?;
     let segments: Vec<(&str, String)> = text.lines().filter_map(segment).collect();
@@ -136,7 +136,7 @@ fn segments(target: Target, library: &Path, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// Kind and rights of a segment, out of readelf's line: between them are offset, addresses and sizes, behind them the alignment.
+/// Kind and rights of a segment, from a line of readelf's output: between them are offset, addresses and sizes, behind them the alignment.
 fn segment(line: &str) -> Option<(&str, String)> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let [kind, numbers @ .., _] = &words[..] else {
@@ -173,7 +173,7 @@ fn pe(target: Target, library: &Path, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// The symbols that others can see in an archive, less what linkers share by themselves.
+/// The global symbols of an archive, without those that linkers share by themselves.
 fn defined(target: Target, archive: &Path) -> Result<BTreeSet<String>> {
     let options = ["--extern-only", "--defined-only"];
     let text = told(target, "nm", &options, archive)?;
@@ -184,7 +184,7 @@ fn defined(target: Target, archive: &Path) -> Result<BTreeSet<String>> {
         .collect())
 }
 
-/// Links programs with the static library, by what pkg-config says, and runs them.
+/// Links programs with the static library, with pkg-config's options, and runs them.
 fn static_programs(target: Target, prefix: &Path, report: &mut Report) -> Result<()> {
     let tests = paths::root().join("libffi/tests");
     let work = paths::emptied(paths::libffi(target.spec().triple).join("static"))?;
@@ -211,13 +211,13 @@ fn static_programs(target: Target, prefix: &Path, report: &mut Report) -> Result
     beside_another(target, &work, &flags, report)
 }
 
-/// The same beside another static library in Rust, in any order, and with all that is in either.
+/// The same beside another static library in Rust, in either order, and with all objects of both.
 fn beside_another(target: Target, work: &Path, flags: &str, report: &mut Report) -> Result<()> {
     let sources = paths::root().join("libffi/tests/beside");
     let other = rust_library(target, work, &sources.join("library.rs"))?;
     let [other, ours] = [other, work.join("libffi.a")].map(|path| path.display().to_string());
     let flags: Vec<&str> = flags.split_whitespace().collect();
-    // What Rust's standard library takes.
+    // The libraries that Rust's standard library needs.
     let system: &[&str] = match target.spec().runner {
         Runner::None | Runner::Qemu { .. } => &["-lpthread", "-ldl", "-lm"],
         Runner::Wine => &["-static", "-lntdll", "-luserenv", "-lws2_32", "-ldbghelp"],
@@ -229,7 +229,7 @@ fn beside_another(target: Target, work: &Path, flags: &str, report: &mut Report)
         vec![all, &ours, needed, &other],
         vec![&other, all, &ours, needed],
     ];
-    // The other one has import libraries in it, all of which at once make no program that starts.
+    // The other library contains import libraries, and a program with all of them at once does not start.
     if !matches!(target.spec().runner, Runner::Wine) {
         orders.push(vec![all, &ours, &other, needed]);
         orders.push(vec![all, &other, &ours, needed]);
@@ -245,7 +245,7 @@ fn beside_another(target: Target, work: &Path, flags: &str, report: &mut Report)
     Ok(())
 }
 
-/// The tests of a program that uses the crate called libffi, linked with the shared library and with the static one.
+/// Tests a program that uses the crate called libffi, linked with the shared library and with the static one.
 fn rust_programs(target: Target, prefix: &Path, report: &mut Report) -> Result<()> {
     if target.is_foreign() {
         report
@@ -270,7 +270,7 @@ fn rust_programs(target: Target, prefix: &Path, report: &mut Report) -> Result<(
     Ok(())
 }
 
-/// What pkg-config says a static link takes, with the library in `directory`.
+/// Pkg-config's options for a static link, with the library in `directory`.
 fn pkg_config(prefix: &Path, directory: &Path) -> Result<String> {
     let libdir = format!("--define-variable=libdir={}", directory.display());
     process::stdout(
@@ -293,7 +293,7 @@ fn rust_library(target: Target, work: &Path, source: &Path) -> Result<PathBuf> {
     Ok(library)
 }
 
-/// Compiles a program and runs it; what went wrong, if anything did.
+/// Compiles a program and runs it; returns the fault, if there is one.
 pub(super) fn run(
     target: Target,
     work: &Path,

@@ -1,4 +1,4 @@
-//! The steps that build an interpreter, and the one that looks at what it is linked with.
+//! The steps that build an interpreter, and the one that checks the libraries that it is linked with.
 
 use std::fs;
 use std::process::Command;
@@ -16,7 +16,7 @@ pub fn build(target: Target) -> Result<Report> {
     built(target, Module::Ours)
 }
 
-/// Besides, ours is not much larger, and has what first calls run in one place.
+/// Builds the stock interpreter. Also checks that ours is not much larger, and has the code of first calls in one place.
 pub fn stock(target: Target) -> Result<Report> {
     let mut report = built(target, Module::Stock)?;
     if report.failures.is_empty() {
@@ -48,7 +48,7 @@ fn built(target: Target, module: Module) -> Result<Report> {
     }
 }
 
-/// Neither the program's shared libraries, nor what the linker put into it, nor the crates it is made of name libffi.
+/// Checks that neither the program's shared libraries, nor the objects linked into it, nor its crates name libffi.
 pub fn no_libffi(target: Target) -> Result<Report> {
     let spec = target.spec();
     let program = micropython::build(target, Output::OnFailure)?;

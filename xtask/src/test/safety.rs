@@ -1,4 +1,4 @@
-//! `SAFETY:` notes that would fit any block: they say that somebody vouches, and not for what nor why that is enough.
+//! Finds `SAFETY:` notes that would fit any block: they say that somebody vouches, but neither for what nor why that is enough.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,9 +7,9 @@ use anyhow::{Context, Result};
 
 use crate::paths;
 
-/// Where no source of ours is.
+/// The directories without source of ours.
 const SKIPPED: [&str; 2] = ["target", ".git"];
-/// What such notes say.
+/// The phrases of such notes.
 const EMPTY: [&str; 3] = ["vouches", "vouch for", "the caller's promise"];
 
 /// The places of such notes in all Rust files of the repository.

@@ -1,9 +1,8 @@
-//! Scripts that must print, byte for byte, what lies beside them in a file whose name ends in `.exp`.
+//! Runs scripts, whose output must be, byte for byte, that of the file beside them whose name ends in `.exp`.
 //!
-//! Or that stand in their own first string, indented, behind the line `It prints:`.
+//! Or the expected output stands in the script's own first string, indented, behind the line `It prints:`.
 //!
-//! What a script prints is its stdout and stderr in the order they come, with Unix line ends. It must end by itself,
-//! reporting success.
+//! A script's output is its stdout and stderr in the order they come, with Unix line ends. The script must end by itself, with success.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,13 +20,13 @@ use crate::process::{self, Output};
 use crate::setup::{self, Check, Need};
 use crate::target::{Runner, Target};
 
-/// How long one script may take.
+/// The time that one script may take.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
-/// What a script prints, and nothing else, that does not apply to the system it runs on.
+/// The whole output of a script that does not apply to the system it runs on.
 const SKIP: &str = "SKIP\n";
 
-/// The script that has memory refused.
+/// The script that is run with allocations refused.
 const REFUSING: &str = "out_of_memory";
 
 /// The libraries that examples draw, fetch and store with.
@@ -38,17 +37,17 @@ const DECLARED: &[Need] = &[
     Need::new(Check::PkgConfig("zlib"), "zlib1g-dev"),
 ];
 
-/// How many lines are shown before one that differs.
+/// The number of lines that are shown before one that differs.
 const CONTEXT: usize = 5;
 
-/// What a script's own string says ahead of what it prints.
+/// The text in a script's own string ahead of its output.
 const IT_PRINTS: &str = "\nIt prints:\n\n";
 
-/// Where scripts are.
+/// A folder of scripts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Folder {
     Examples,
-    /// Those that use C declarations and libraries of Linux.
+    /// The scripts that use C declarations and libraries of Linux.
     Declared,
     Module,
 }
@@ -75,13 +74,13 @@ pub fn module_of(release: Release, target: Target) -> Result<Report> {
     run_built(target, build, Folder::Module, None)
 }
 
-/// The module's tests where no machine code works on objects: every call goes through slots.
+/// Runs the module's tests in an interpreter on whose objects no machine code works: every call goes through slots.
 pub fn representation() -> Result<Report> {
     let module = Module::OursOtherObjects;
     run_all(Target::default(), module, Folder::Module, None)
 }
 
-/// The scripts of a folder where no code can be made.
+/// Runs the scripts of a folder where no code can be made.
 pub fn refused(target: Target, folder: Folder, refusal: Refusal) -> Result<Report> {
     run_all(target, Module::Ours, folder, Some(refusal))
 }
@@ -95,7 +94,7 @@ impl Folder {
         }
     }
 
-    /// What its scripts find in their environment.
+    /// The environment variables of its scripts.
     fn environment(self, target: Target) -> Result<Vec<(&'static str, PathBuf)>> {
         if self != Folder::Module {
             return Ok(Vec::new());
@@ -112,7 +111,7 @@ impl Folder {
         Ok(environment)
     }
 
-    /// Has what a script needs loaded ahead of the C library.
+    /// Preloads the library that a script needs ahead of the C library.
     fn preload(self, script: &str, target: Target, command: &mut Command) -> Result<()> {
         if self != Folder::Module || script != REFUSING || target != Target::default() {
             return Ok(());
@@ -142,7 +141,7 @@ fn run_all(
     run_built(target, build, folder, refusal)
 }
 
-/// The scripts of a folder in the interpreter that `build` makes.
+/// Runs the scripts of a folder in the interpreter that `build` makes.
 fn run_built(
     target: Target,
     build: impl FnOnce() -> Result<PathBuf>,
@@ -223,7 +222,7 @@ fn scripts(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Runs `command`, which is a script, and compares what it prints with what it should; says what is wrong, if anything.
+/// Runs `command`, which is a script, and compares its output with the expected one; returns the fault, if there is one.
 fn check(command: &mut Command, script: &Path) -> Result<Option<String>> {
     let mut beside = script.as_os_str().to_owned();
     beside.push(".exp");
@@ -242,7 +241,7 @@ fn check(command: &mut Command, script: &Path) -> Result<Option<String>> {
     prints(command, &expected)
 }
 
-/// What a script's own first string says that it prints.
+/// The expected output in a script's own first string.
 fn promised(script: &str) -> Option<String> {
     let (documentation, _) = script.strip_prefix("\"\"\"")?.split_once("\"\"\"")?;
     let (_, printed) = documentation.split_once(IT_PRINTS)?;
@@ -251,7 +250,7 @@ fn promised(script: &str) -> Option<String> {
     Some(lines?.join("\n") + "\n")
 }
 
-/// Runs `command`, which has to print `expected`; says what is wrong, if anything.
+/// Runs `command`, which must print `expected`; returns the fault, if there is one.
 fn prints(command: &mut Command, expected: &str) -> Result<Option<String>> {
     let transcript = process::transcript(command, Some(LIMIT))?;
     let printed = transcript.text().replace("\r\n", "\n");
@@ -264,7 +263,7 @@ fn prints(command: &mut Command, expected: &str) -> Result<Option<String>> {
     Ok(difference(expected, &printed))
 }
 
-/// Where two texts part, in words, with the last lines that they have in common.
+/// The first difference of two texts, in words, with the last lines that they have in common.
 fn difference(expected: &str, printed: &str) -> Option<String> {
     if expected == printed {
         return None;

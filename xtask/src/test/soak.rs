@@ -1,4 +1,4 @@
-//! The step that tortures all of it for a short while.
+//! The step that runs the stress tests for a short while.
 
 use anyhow::Result;
 

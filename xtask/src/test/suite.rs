@@ -1,5 +1,5 @@
-//! MicroPython's own test suite: its tests of ffi must pass, and all the others must come out as they do in the same
-//! interpreter with its own module.
+//! MicroPython's own test suite: its tests of ffi must pass, and all others must have the same results as in the same interpreter with its
+//! own module.
 //!
 //! Each interpreter runs a copy of the tests, because they write files beside themselves.
 
@@ -19,34 +19,34 @@ use crate::source;
 use crate::target::Target;
 use crate::wine;
 
-/// Where, among the tests, those of the unix port lie since MicroPython 1.24, and where before. Libraries that a target lacks and the
-/// tests of ffi open lie beside them: see c/libc.def.
+/// The directory of the unix port's tests since MicroPython 1.24, and the one before. Libraries that the tests of ffi open and a target
+/// lacks lie beside them: see c/libc.def.
 const OF_THE_PORT: [&str; 2] = ["ports/unix", "unix"];
-/// Far more than the whole suite takes.
+/// The time limit, far more than the whole suite takes.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
-/// How MicroPython's test runner is started; one of the tests wants a limit on open files such as most systems have.
+/// The command that starts MicroPython's test runner. One of the tests needs a limit on open files such as most systems have.
 const RUNNER: &str =
     r#"ulimit -n 1024; exec python3 run-tests.py -j 1 --result-dir ../results "$@""#;
-/// What the runner runs on Unix if it is not told.
+/// The options for the runner's default tests on Unix.
 const STANDARD: &[&str] = &[];
-/// The directory of tests that it leaves out then.
+/// The options for the directory of tests that it leaves out by default.
 const THREADS: &[&str] = &["-d", "thread"];
-/// How often a test that came out differently is tried again on both sides before it counts.
+/// The number of times that a test with different results is run again on both sides before it counts.
 const SECOND_CHANCES: usize = 2;
 
-/// Tests that MicroPython itself loses a race in, with its own module as well, and the race. Each side crashes in a quarter to a half of all
-/// runs, so it takes more of them to tell a worse side from bad luck.
+/// Tests that fail by a race in MicroPython itself, with its own module as well, and the race. Each side crashes in a quarter to a half of
+/// all runs, so it takes more runs to tell a worse side from bad luck.
 const RACES: [(&str, &str); 1] = [(
     "thread/stress_recurse.py",
     "a new thread may read its stack's size before its maker takes the margin off",
 )];
 const SECOND_CHANCES_IN_A_RACE: usize = 12;
 
-/// What a few tests import and the pinned source lacks, and where the test runner looks for it.
+/// A module that a few tests import and the pinned source lacks, and the place where the test runner looks for it.
 const UNITTEST: &str = include_str!("unittest.py");
 const UNITTEST_DIR: &str = "lib/micropython-lib/python-stdlib/unittest";
 
-/// How a test came out, best first.
+/// The result of a test, best first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Verdict {
     Pass,
@@ -61,7 +61,7 @@ struct Suite {
     target: Target,
     program: PathBuf,
     tests: PathBuf,
-    /// Where it looks for shared libraries first, if anywhere.
+    /// The directory in which it looks for shared libraries first, if any.
     libraries: Option<PathBuf>,
     _runner: Option<wine::Session>,
 }
@@ -74,7 +74,7 @@ pub fn ffi_of(release: Release, target: Target) -> Result<Report> {
     Suite::new(release, target, Module::Ours)?.ffi()
 }
 
-/// The tests of ffi in the interpreter as it comes, on the drop-in libffi in `libraries`.
+/// Runs the tests of ffi in the stock interpreter, on the drop-in libffi in `libraries`.
 pub fn stock_ffi(target: Target, libraries: &Path) -> Result<Report> {
     let mut suite = Suite::new(Release::Own, target, Module::Stock)?;
     suite.libraries = Some(libraries.to_owned());
@@ -134,7 +134,7 @@ fn compare(ours: &Suite, stock: &Suite, left: &Verdicts, right: &Verdicts) -> Re
     Ok(report)
 }
 
-/// Runs `test` alone on both, a few times; the round in which ours is as good as stock, if any.
+/// Runs `test` alone on both, a few times; returns the round in which ours is as good as stock, if any.
 fn agree_later(ours: &Suite, stock: &Suite, test: &str) -> Result<Option<usize>> {
     for round in 1..=second_chances(test) {
         let [left, right] = [ours.run(&[test])?, stock.run(&[test])?];
@@ -193,7 +193,7 @@ impl Suite {
         })
     }
 
-    /// The tests of ffi: each must pass, but for those that do not apply to the target.
+    /// Runs the tests of ffi: each must pass, except those that do not apply to the target.
     fn ffi(&self) -> Result<Report> {
         let mut files = Vec::new();
         let port = of_the_port(&self.tests);
@@ -265,7 +265,7 @@ impl Suite {
     }
 }
 
-/// Where the tests of the unix port lie among these.
+/// The directory of the unix port's tests among these.
 fn of_the_port(tests: &Path) -> &'static str {
     let found = OF_THE_PORT.iter().find(|dir| tests.join(dir).is_dir());
     found.unwrap_or(&OF_THE_PORT[0])

@@ -1,4 +1,4 @@
-//! The steps for systems that no whole target here stands for: those that are built only, those that are like one of ours.
+//! The steps for systems without a full target here: those that are only built for, and those that are like one of ours.
 
 use std::fs;
 use std::path::PathBuf;
@@ -41,7 +41,7 @@ const SYSTEMS: &[System] = &[
     },
 ];
 
-/// What compiling for the systems takes.
+/// The needs of compiling for the systems.
 pub fn needs() -> Vec<Need> {
     let library = |system: &System| Need::new(Check::RustTarget(system.triple), system.triple);
     SYSTEMS.iter().map(library).collect()
@@ -69,7 +69,7 @@ pub fn build() -> Result<Report> {
     Ok(report)
 }
 
-/// farcall's tests on Linux, by what Unix systems have in common.
+/// Runs farcall's tests on Linux, with the code that all Unix systems have in common.
 pub fn posix() -> Result<Report> {
     cargo::tests(
         cargo::cargo(&["test", "--no-fail-fast", "--lib", "--tests"])
@@ -86,7 +86,7 @@ pub const MUSL_NEEDS: &[Need] = &[
     Need::new(Check::RustTarget(MUSL), MUSL),
 ];
 
-/// farcall's tests on musl: all of them in programs that load it, and in static ones what needs no `dlopen`, which they have not.
+/// Runs farcall's tests on musl: all in programs that load it, and in static ones those that need no `dlopen`, which these lack.
 pub fn musl() -> Result<Report> {
     setup::ensure(MUSL_NEEDS)?;
     let libraries = paths::libraries(MUSL)?;
@@ -94,7 +94,7 @@ pub fn musl() -> Result<Report> {
     let mut compiler = Command::new("musl-gcc");
     compiler
         .args(["-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-pthread"])
-        // The unwinder finds its tables by this, which musl-gcc does not ask for itself.
+        // The unwinder finds its tables by this header, which musl-gcc does not request by itself.
         .arg("-Wl,--eh-frame-hdr")
         .arg("-o")
         .arg(&peer)
@@ -137,8 +137,8 @@ fn test_on_musl(packages: &[&str], what: &[&str]) -> Command {
     command
 }
 
-/// A directory where the linker finds an unwinder for programs that load musl. They want libgcc_s, which the distribution has
-/// for glibc alone; Rust's own libunwind does as well.
+/// A directory where the linker finds an unwinder for programs that load musl. They need libgcc_s, which the distribution has for glibc
+/// only; Rust's own libunwind serves, too.
 fn unwinder(libraries: &std::path::Path) -> Result<PathBuf> {
     let directory = paths::made(libraries.join("unwinder"))?;
     let question = ["--print", "target-libdir", "--target", MUSL];

@@ -1,4 +1,4 @@
-//! Programs that were built with libffi and know nothing of ours: each must do on it what it does on the system's.
+//! Runs programs that were built with libffi: each must behave on our library as on the system's.
 
 use std::path::Path;
 use std::process::Command;
@@ -14,7 +14,7 @@ use crate::process::{self, Output};
 use crate::setup::{self, Check, Need};
 use crate::target::Target;
 
-/// Far more than any of them takes.
+/// The time limit, far more than any of them takes.
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// An interpreter of the system's, with a script in `libffi/tests/programs/`.
@@ -42,10 +42,10 @@ const PROGRAMS: [Program; 4] = [
     },
 ];
 
-/// The system's, whatever else is on the PATH: its ctypes is linked with the shared libffi.
+/// The system's Python, whatever else is on the PATH: its ctypes is linked with the shared libffi.
 const PYTHON: &str = "/usr/bin/python3";
 
-/// What MicroPython runs to show which libffi it has.
+/// The script by which MicroPython shows which libffi it has loaded.
 const MAPS: &str =
     "import ffi\nprint([line.split()[-1] for line in open('/proc/self/maps') if 'libffi' in line])";
 
@@ -82,7 +82,7 @@ pub fn programs(target: Target) -> Result<Report> {
     Ok(report)
 }
 
-/// CPython's own tests are a package of their own for each version.
+/// The package of CPython's own tests, which is another for each version.
 pub fn tests_of_ctypes() -> Result<Need> {
     let version = "import sys; print('%d.%d' % sys.version_info[:2])";
     let version = process::stdout(Command::new(PYTHON).args(["-c", version]))?;
@@ -96,7 +96,7 @@ pub fn tests_of_ctypes() -> Result<Need> {
 }
 
 impl Program {
-    /// Whether it says on ours what it says on the system's, and on each it is that one which was loaded.
+    /// Checks that its output on our library is that on the system's, and that each run has loaded the right library.
     fn compare(&self, libraries: &Path, library: &Path) -> Result<Result<(), String>> {
         let (on_ours, loaded) = self.run(Some(libraries))?;
         let (on_theirs, other) = self.run(None)?;
@@ -115,7 +115,7 @@ impl Program {
         })
     }
 
-    /// What it prints, and the libffi that it says it has loaded, the last of its lines on stderr.
+    /// Its output, and the libffi that it has loaded, by the last of its lines on stderr.
     fn run(&self, libraries: Option<&Path>) -> Result<(String, String)> {
         let script = paths::root()
             .join("libffi/tests/programs")

@@ -1,4 +1,4 @@
-//! Programs that unwind through the drop-in libffi, by one unwinder and another, and whether its frames stand in no unwinder's way.
+//! Runs programs that unwind through the drop-in libffi, by several unwinders, and checks that its frames suit any unwinder.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::process::{self, Output};
 use crate::setup::{self, Check, Need};
 use crate::target::Target;
 
-/// Far more than any program takes.
+/// The time limit, far more than any program takes.
 const LIMIT: Duration = Duration::from_secs(300);
 
 pub const NEEDS: &[Need] = &[
@@ -37,10 +37,10 @@ pub const NEEDS: &[Need] = &[
     ),
 ];
 
-/// LLVM's unwinder, under the name that no other has, ahead of libgcc_s.
+/// LLVM's unwinder, by its unique file name, ahead of libgcc_s.
 const LLVM: &str = "-l:libunwind.so.1";
 
-/// What is built, of which file, and how: by libgcc_s, by a libgcc of the program's own, and by LLVM's unwinder.
+/// The programs: name, file and options. They unwind by libgcc_s, by a libgcc of their own, and by LLVM's unwinder.
 const PROGRAMS: [(&str, &str, &[&str]); 6] = [
     ("unwinding", "unwinding.cc", &["g++"]),
     (
@@ -58,7 +58,7 @@ const PROGRAMS: [(&str, &str, &[&str]); 6] = [
     ("steps-llvm", "steps.c", &["clang", LLVM, "-DONLY_MADE"]),
 ];
 
-/// Runs them all, with code for every signature and without any. They are for this machine.
+/// Runs all programs, with code for every signature and without any. They are for this machine.
 pub fn programs(target: Target, prefix: &Path, report: &mut Report) -> Result<()> {
     setup::ensure(NEEDS)?;
     for (name, file, how) in PROGRAMS {
@@ -91,7 +91,7 @@ fn compile(target: Target, prefix: &Path, name: &str, file: &str, how: &[&str]) 
     Ok(program)
 }
 
-/// The functions that exceptions cross, in whole or, if they end with a colon or an underscore, by how their names begin.
+/// The functions that exceptions cross, by their full names or, if these end with a colon or an underscore, by the beginnings.
 const CROSSED: [&str; 18] = [
     "ffi_call",
     "ffi_call_go",
@@ -113,7 +113,7 @@ const CROSSED: [&str; 18] = [
     "farcall_libffi_closure",
 ];
 
-/// None of the frames that exceptions cross has a personality routine: it asks one unwinder, and the program may have another.
+/// Checks that no frame that exceptions cross has a personality routine: such a routine uses one unwinder, and the program may have another.
 pub fn personalities(target: Target, library: &Path, report: &mut Report) -> Result<()> {
     let mut readelf = Command::new(tool(target, "readelf")?);
     let frames = process::stdout(
@@ -154,14 +154,14 @@ fn is_crossed(name: &str) -> bool {
         })
 }
 
-/// Address and name, out of a line of nm's.
+/// Address and name, from a line of nm's output.
 fn symbol(line: &str) -> Option<(u64, &str)> {
     let (address, rest) = line.split_once(' ')?;
     let (_, name) = rest.split_once(' ')?;
     Some((u64::from_str_radix(address, 16).ok()?, name))
 }
 
-/// The addresses of all functions that readelf tells of, and whether they have a personality routine.
+/// The addresses of all functions in readelf's output, and whether they have a personality routine.
 fn descriptions(frames: &str) -> Vec<(u64, bool)> {
     let mut with_personality: BTreeMap<&str, bool> = BTreeMap::new();
     let mut of = "";

@@ -1,4 +1,4 @@
-//! Callbacks: called by C, and made and freed.
+//! Callbacks: calls by C, and making and freeing.
 
 use super::{Bench, Purpose};
 use crate::library::Caller;
@@ -77,10 +77,10 @@ pub fn called(bench: &Bench, purpose: Purpose) -> Result<()> {
     Ok(())
 }
 
-/// What C calls by a pointer of two ints.
+/// The type of the functions of two ints that C calls.
 type Add = unsafe extern "C" fn(i32, i32) -> i32;
 
-/// `Callback::new` that adds two ints: with a closure that has no content, and with one that owns something.
+/// `Callback::new` that adds two ints: with a closure without captures, and with one that has some.
 struct Typed {
     empty: farcall::Callback<Add>,
     owning: farcall::Callback<Add>,
@@ -97,13 +97,13 @@ impl Typed {
     }
 }
 
-/// Adds three ints, one of which it owns.
+/// A closure that adds three ints, one of which it captures.
 fn adding() -> impl Fn(i32, i32) -> i32 + Send + Sync + 'static {
     let third = black_box(0);
     move |one: i32, other: i32| one.wrapping_add(other).wrapping_add(third)
 }
 
-/// `Callback::new` with a closure that owns something.
+/// `Callback::new` with a closure that has captures.
 fn owning() -> farcall::Result<farcall::Callback<Add>> {
     farcall::Callback::new(adding())
 }
@@ -123,7 +123,7 @@ pub fn with_values(case: &Case) -> farcall::Result<farcall::Callback> {
     })
 }
 
-/// Has C call a function pointer of the case's type.
+/// Makes C call a function pointer of the case's type.
 pub fn call(caller: Caller, case: &Case, pointer: *const c_void, count: u64) -> u64 {
     let mut result = 0;
     // SAFETY: the pointer is of the case's type, and there is a slot for each argument.
@@ -131,7 +131,7 @@ pub fn call(caller: Caller, case: &Case, pointer: *const c_void, count: u64) -> 
     result
 }
 
-/// A callback is made and freed; its signature is compiled, its cif prepared already.
+/// Makes and frees a callback, whose signature is compiled, or whose cif is prepared, already.
 pub fn made_and_freed(bench: &Bench) -> Result<()> {
     for case in bench.cases.iter().filter(|case| case.name == "add2") {
         let c = bench.c.case(case.name)?;

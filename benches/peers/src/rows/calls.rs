@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::hint::black_box;
 
-/// Calls a function of a case's signature so many times and returns the slot with the last result.
+/// Calls a function of a case's signature a given number of times and returns the slot with the last result.
 type Run<'a> = Box<dyn Fn(u64) -> u64 + 'a>;
 
 /// Each signature through farcall's bare trampoline, the same typed call written in C, each libffi, and the crate's two ways to call.
@@ -52,13 +52,13 @@ fn in_slots<'a>(
 ) -> Run<'a> {
     let result = Cell::new(0);
     Box::new(move |count| {
-        // SAFETY: trampoline and target are of the case's signature, and it has so many slots.
+        // SAFETY: trampoline and target are of the case's signature, and there is a slot for each argument.
         unsafe { in_loop(call, target, case.slots.as_ptr(), result.as_ptr(), count) };
         result.get()
     })
 }
 
-/// Through `Function::call_slots` and `Function::call`, which check what they are given and keep the library open.
+/// Through `Function::call_slots` and `Function::call`, which check their arguments and keep the library open.
 fn through_the_crate<'a>(
     case: &'a Case,
     target: *const c_void,
@@ -182,7 +182,7 @@ fn with_pointers<'a>(
     })
 }
 
-/// libffi's cifs prepared, and prepared and used once, as programs do that keep none.
+/// Prepares libffi's cifs, and prepares and uses them once, as programs do that keep none.
 pub fn prepared_each_time(bench: &Bench) -> Result<()> {
     for case in &bench.cases {
         let target = bench.c.case(case.name)?.ends;

@@ -7,10 +7,10 @@ use farcall_cdecl::c::{Declarations, Platform};
 use std::fmt::Write;
 use std::hint::black_box;
 
-/// How many are read at a time.
+/// The number of declarations that are read at a time.
 const COUNT: usize = 1_000;
 
-/// A header of as many declarations: of ten, seven are functions, two are types, one is a constant's.
+/// A header of that many declarations. Of ten, seven are functions, two are types, and one is a constant.
 fn header() -> Result<String> {
     let mut text = String::new();
     for number in 0..COUNT {
@@ -48,7 +48,7 @@ fn header() -> Result<String> {
     Ok(text)
 }
 
-/// All of it into nothing, and again where all of it is known.
+/// Reads the header into empty declarations, and once more where everything is known.
 pub fn read(bench: &Bench) -> Result<()> {
     let text = header()?;
     let mut c = Declarations::new(Platform::LINUX_X86_64)?;

@@ -1,4 +1,4 @@
-//! What signatures cost that nobody has used before: made, called once, called until there is code.
+//! The cost of new signatures: made, called once, called until there is code.
 //!
 //! Each round takes new signatures, the same for all peers.
 
@@ -16,16 +16,16 @@ use std::time::Instant;
 /// New signatures in one turn.
 const FRESH: usize = 10;
 
-/// The most rounds: all of their signatures together are as many as there are.
+/// The most rounds: together they use up all signatures.
 const ROUNDS: usize = 81;
 
 /// Letters of types that go different ways.
 const LETTERS: [char; 6] = ['i', 'q', 'd', 'f', 'B', 'h'];
 
-/// How many arguments new signatures have.
+/// The number of arguments of new signatures.
 const ARGS: usize = 5;
 
-/// What every argument is: small, so that it is one in each type.
+/// The value of every argument, small enough for each type.
 const SLOTS: [u64; ARGS] = [1; ARGS];
 
 /// Hands out new signatures, those of one turn at a time.
@@ -35,7 +35,7 @@ struct Signatures {
 }
 
 impl Signatures {
-    /// The argument letters of some signatures that nobody has seen.
+    /// The argument letters of some new signatures.
     fn next(&mut self) -> Result<Vec<String>> {
         let numbers = self.used..self.used + FRESH;
         self.used = numbers.end;
@@ -109,7 +109,7 @@ pub fn all(bench: &Bench) -> Result<()> {
     row("first/code", vec![Fresh::new("farcall", published)])
 }
 
-/// Has each peer take its turn in each round, beside something that always takes the same.
+/// Runs each peer once in each round, beside a reference that always takes the same.
 fn measure(
     bench: &Bench,
     row: &str,
@@ -134,7 +134,7 @@ fn measure(
     Ok(())
 }
 
-/// Functions made, and called so many times: `Function::at` and `call_slots`; `ffi_prep_cif` and `ffi_call`.
+/// Makes functions, and calls each `calls` times: `Function::at` and `call_slots`; `ffi_prep_cif` and `ffi_call`.
 fn made<'a>(bench: &'a Bench, target: *const c_void, calls: u64) -> Vec<Fresh<'a>> {
     let mut kept = Vec::new();
     let mut peers = vec![Fresh::new("farcall", move |fresh| {
@@ -186,7 +186,7 @@ fn declared(libffi: &Libffi, fresh: &[String]) -> Result<Vec<*mut c_void>> {
     fresh.iter().map(|args| libffi.declare("v", args)).collect()
 }
 
-/// Callbacks made: `Callback::with_slots`; `ffi_prep_cif` and `ffi_prep_closure_loc`. They are freed outside of the turn.
+/// Makes callbacks: `Callback::with_slots`; `ffi_prep_cif` and `ffi_prep_closure_loc`. They are freed outside of the turn.
 fn closures(bench: &Bench) -> Result<Vec<Fresh<'_>>> {
     let handler: ClosureHandler = bench.c.case("none")?.closure_ends;
     let mut peers = vec![Fresh::new("farcall", |fresh| {
@@ -256,7 +256,7 @@ fn compiled(args: &str) -> Result<Shared<Compiled>> {
     Ok(engine::compile(codes.signature()?, None)?)
 }
 
-/// Code made for signatures that are planned already.
+/// Makes code for signatures that are planned already.
 fn published(fresh: &[String]) -> Result<f64> {
     let compiled = fresh.iter().map(|args| compiled(args));
     let compiled: Vec<Shared<Compiled>> = compiled.collect::<Result<_>>()?;

@@ -1,4 +1,4 @@
-//! What must not grow: the cost of a call with the number of signatures, of callbacks, and, but for a trifle, of arguments.
+//! Checks costs that must not grow: that of a call with the number of signatures, of callbacks, and, but for a trifle, of arguments.
 
 use super::{Bench, callbacks, functions};
 use crate::sampler::{self, Peer, Sampler};
@@ -6,17 +6,17 @@ use anyhow::Result;
 use farcall::Function;
 use std::hint::black_box;
 
-/// How many callbacks, and how many signatures, there are meanwhile.
+/// The numbers of callbacks, and of signatures, that exist meanwhile.
 const CALLBACKS: [usize; 3] = [1, 1000, 100_000];
 const SIGNATURES: [usize; 4] = [1, 10, 100, 1000];
 
-/// How often each number of them is had.
+/// The number of cycles through these numbers.
 const CYCLES: usize = 31;
 
 /// Turns within a cycle, of which the median counts.
 const TURNS: usize = 5;
 
-/// All of these rows; or, in a process of its own, one number of signatures.
+/// Measures all of these rows; or, in a process of its own, one number of signatures.
 pub fn all(bench: &Bench, detail: &str) -> Result<()> {
     if let Ok(signatures) = detail.parse() {
         return with_signatures(bench, signatures);
@@ -33,8 +33,7 @@ pub fn all(bench: &Bench, detail: &str) -> Result<()> {
     Ok(())
 }
 
-/// Calls with ever more arguments that go into registers. The function takes none of them, so nothing is timed but the
-/// handing over.
+/// Times calls with ever more arguments that go into registers. The function takes none of them, so only the passing is timed.
 fn register_arguments(bench: &Bench, letter: char, most: usize) -> Result<()> {
     let c = bench.c.case("none")?;
     let target = c.ends;
@@ -70,7 +69,7 @@ fn few_turns(sampler: Sampler) -> Sampler {
     }
 }
 
-/// A callback is called, and another made and freed, while ever more of them exist.
+/// Calls a callback, and makes and frees another, while ever more of them exist.
 fn live_callbacks(bench: &Bench) -> Result<()> {
     let case = bench.case("add2")?;
     let c = bench.c.case(case.name)?;
@@ -114,7 +113,7 @@ fn live_callbacks(bench: &Bench) -> Result<()> {
     Ok(())
 }
 
-/// A function is called, and made again, while so many signatures are compiled. This runs once in a process.
+/// Calls a function, and makes it again, while `count` signatures are compiled. This runs once in a process.
 fn with_signatures(bench: &Bench, count: usize) -> Result<()> {
     let c = bench.c.case("add2")?;
     let target = c.ends;

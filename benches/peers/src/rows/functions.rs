@@ -1,4 +1,4 @@
-//! Making functions of signatures that are known already. What new ones cost is told in `first.rs`.
+//! Makes functions of signatures that are known already. `first.rs` measures new ones.
 
 use super::Bench;
 use crate::library::Trampoline;
@@ -45,13 +45,13 @@ pub fn seen(bench: &Bench) -> Result<()> {
     Ok(())
 }
 
-/// What always takes the same: calls from slots, written in C.
+/// The reference, which always takes the same time: calls from slots, written in C.
 pub fn calls_in_c(bench: &Bench) -> Result<Peer<'_>> {
     let case = bench.case("add2")?;
     let c = bench.c.case(case.name)?;
     let mut result = 0;
     Ok(Peer::new("c", move |count| {
-        // SAFETY: call and function are of the case's signature, and it has so many slots.
+        // SAFETY: call and function are of the case's signature, and there is a slot for each argument.
         unsafe {
             (c.slots_loops[1])(
                 c.typed_call,

@@ -1,4 +1,4 @@
-//! How many instructions the trampolines have, for every convention: what can be said of machines that are not this one.
+//! Counts the instructions of the trampolines for every convention, also those of other machines.
 
 use super::Bench;
 use crate::sampler;

@@ -1,22 +1,22 @@
-//! What signatures and callbacks take in memory, as the kernel counts it. Each figure is taken in a process of its own.
+//! Measures the memory of signatures and callbacks, as the kernel counts it. Each figure is taken in a process of its own.
 
 use super::{Bench, callbacks, functions};
 use crate::sampler;
 use anyhow::{Context, Result, ensure};
 use std::fs;
 
-/// How many signatures, and how many callbacks.
+/// The numbers of signatures and of callbacks.
 const SIGNATURES: usize = 1000;
 const CALLBACKS: usize = 100_000;
 
-/// What `/proc/self/smaps` adds up to.
+/// The sums of `/proc/self/smaps`.
 #[derive(Default)]
 struct Memory {
     /// Bytes of mappings that are executable and belong to no file.
     code: f64,
     /// Bytes with memory behind them. A page that is mapped several times counts once.
     used: f64,
-    /// How many mappings there are.
+    /// The number of mappings.
     mappings: f64,
 }
 
@@ -42,7 +42,7 @@ impl Memory {
         Ok(memory)
     }
 
-    /// Prints what has come on top since `before`.
+    /// Prints the growth since `before`.
     fn print_growth(&self, before: &Memory, row: &str, peer: &str) {
         for (what, now, then) in [
             ("code", self.code, before.code),
@@ -54,7 +54,7 @@ impl Memory {
     }
 }
 
-/// As many signatures, all in use.
+/// Measures that many signatures, all in use.
 pub fn of_signatures() -> Result<()> {
     let mut kept = Vec::with_capacity(SIGNATURES);
     let before = Memory::now()?;
@@ -66,7 +66,7 @@ pub fn of_signatures() -> Result<()> {
     Ok(())
 }
 
-/// As many callbacks of one signature, made by the peer that is named; without a name, by each in turn.
+/// Measures that many callbacks of one signature, made by the named peer; without a name, by each in turn.
 pub fn of_callbacks(bench: &Bench, peer: &str) -> Result<()> {
     if peer.is_empty() {
         bench.in_child("callbacks:farcall")?;
@@ -89,7 +89,7 @@ pub fn of_callbacks(bench: &Bench, peer: &str) -> Result<()> {
 }
 
 fn many<T>(peer: &str, mut make: impl FnMut() -> Result<T>) -> Result<()> {
-    // Written to, so that it is all there before the count.
+    // Written to, so that the list itself has its memory before the count.
     let mut kept: Vec<Option<T>> = std::iter::repeat_with(|| None).take(CALLBACKS).collect();
     let before = Memory::now()?;
     for place in &mut kept {
@@ -98,7 +98,7 @@ fn many<T>(peer: &str, mut make: impl FnMut() -> Result<T>) -> Result<()> {
     let after = Memory::now()?;
     ensure!(kept.iter().all(Option::is_some), "one is missing");
     after.print_growth(&before, "memory/callbacks", peer);
-    // What is freed one by one takes a while with some.
+    // Not freed, as freeing them one by one takes long with some peers.
     std::mem::forget(kept);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What is measured: one function a group of rows.
+//! The groups of rows, each measured by one function.
 
 mod callbacks;
 mod calls;
@@ -17,27 +17,27 @@ use crate::signatures::Case;
 use anyhow::{Context, Result, ensure};
 use std::process::Command;
 
-/// Everything that measuring takes.
+/// Everything that measuring needs.
 pub struct Bench {
     /// The signatures.
     pub cases: Vec<Case>,
-    /// What C has for them.
+    /// The C side for them.
     pub c: CSide,
     /// The libffis, the newest first.
     pub libffis: Vec<Libffi>,
     /// The closures of the crate called libffi.
     pub closures: Option<Closures>,
-    /// How much is measured.
+    /// The sampler, with the amount of measuring.
     pub sampler: Sampler,
-    /// The words on this program's command line, less the groups.
+    /// This program's command line without the groups.
     pub options: Vec<String>,
 }
 
 /// A group of rows.
 struct Group {
-    /// What it is called on the command line.
+    /// Its name on the command line.
     name: &'static str,
-    /// Measures and prints. What follows a colon behind the name is handed to it.
+    /// Measures and prints. It gets the text behind a colon that follows the name.
     run: fn(&Bench, &str) -> Result<()>,
 }
 
@@ -71,18 +71,18 @@ impl Group {
     }
 }
 
-/// What a group is run for.
+/// The purpose of running a group.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// To see that every peer hands over every argument. The functions that are called weigh them.
+    /// To check that every peer passes every argument. The called functions compute a weighed sum.
     Check,
-    /// To time the peers. The functions do next to nothing. A process that has done the other spoils this one: the
-    /// processor has then seen the same calls go elsewhere.
+    /// To time the peers. The functions do next to nothing. Times are wrong in a process that has run the checks: the processor has then
+    /// seen the same calls with other targets.
     Time,
 }
 
 impl Bench {
-    /// Runs the group `name`, which may be followed by a colon and what it is to do in particular.
+    /// Runs the group `name`, which may be followed by a colon and an argument.
     pub fn run(&self, name: &str) -> Result<()> {
         let (name, detail) = name.split_once(':').unwrap_or((name, ""));
         let group = GROUPS.iter().find(|group| group.name == name);
@@ -114,7 +114,7 @@ impl Bench {
         }
     }
 
-    /// Makes sure that `run`, which makes one call through some peer, returns what it should.
+    /// Makes sure that `run`, which makes one call through some peer, returns the right result.
     fn check(
         &self,
         case: &Case,

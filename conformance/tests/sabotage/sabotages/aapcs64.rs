@@ -8,7 +8,7 @@ pub(super) fn all() -> Vec<Sabotage> {
     IN_CODE.into_iter().flat_map(each).collect()
 }
 
-/// Code with an instruction ahead: such as leaves the arguments alone.
+/// Code with an instruction ahead that leaves the arguments alone.
 macro_rules! ahead {
     ($instruction:literal) => {
         |_, code| [&u32::to_le_bytes($instruction)[..], &code].concat()
@@ -21,7 +21,7 @@ const RET: [u8; 4] = 0xd65f_03c0_u32.to_le_bytes();
 /// `add sp, sp, #16`.
 const RAISE: [u8; 4] = 0x9100_43ff_u32.to_le_bytes();
 
-/// What code of either direction may do wrong: `mov x, xzr`, `fmov d, xzr`, `msr fpcr, xzr`, and more.
+/// Mistakes that code of either direction may make: `mov x, xzr`, `fmov d, xzr`, `msr fpcr, xzr`, and more.
 const IN_CODE: [(&str, CodeChange, &str); 23] = [
     ("clobbers_x19", ahead!(0xaa1f03f3), "register x19"),
     ("clobbers_x20", ahead!(0xaa1f03f4), "register x20"),

@@ -1,4 +1,4 @@
-//! What can be wrong with a plan or with code, each in one way, and what must be said of it.
+//! The sabotages: each makes a plan or code wrong in one way, and has the words that must be reported.
 
 #[cfg(target_arch = "aarch64")]
 mod aapcs64;
@@ -15,13 +15,13 @@ use farcall_arch::abi::Dialect;
 use farcall_arch::abi::regs::{Fpr, Gpr};
 use farcall_arch::{Extend, Move, Place, Plan};
 
-/// One way of being wrong.
+/// One way of making code wrong.
 pub struct Sabotage {
     pub name: String,
     pub how: How,
-    /// In which direction it shows.
+    /// The direction in which it shows.
     pub direction: Direction,
-    /// Words that a report must have; none where all must be well.
+    /// The words that a report must contain; none if there must be no report.
     pub reported_as: Option<&'static str>,
     /// The compiler whose code alone shows it.
     pub compiler: &'static str,
@@ -37,7 +37,7 @@ fn sabotage(direction: Direction, name: &str, how: How, words: &'static str) -> 
     }
 }
 
-/// All of it that can be done to a target's code.
+/// All sabotages of a target's code.
 pub fn all(target: &Target) -> Vec<Sabotage> {
     let none = Sabotage {
         reported_as: None,
@@ -56,7 +56,7 @@ pub fn all(target: &Target) -> Vec<Sabotage> {
     all
 }
 
-/// What is particular to a convention or to its instructions.
+/// The sabotages particular to a convention or to its instructions.
 fn of_convention(abi: Abi) -> Vec<Sabotage> {
     match abi {
         #[cfg(target_arch = "x86_64")]
@@ -82,7 +82,7 @@ fn of_convention(abi: Abi) -> Vec<Sabotage> {
     }
 }
 
-/// Something that code may do wrong in both directions.
+/// A mistake that code may make in both directions.
 fn in_both(name: &str, change: CodeChange, words: &'static str) -> [Sabotage; 2] {
     let [call, callback] = [format!("call_{name}"), format!("callback_{name}")];
     [
@@ -208,7 +208,7 @@ fn unextend(pieces: &mut [Move]) {
     }
 }
 
-/// As if whoever passes a narrow integer always extended it to an `int`.
+/// Treats narrow integers as if they were always passed extended to an `int`.
 fn trust_ints(pieces: &mut [Move]) {
     for piece in pieces {
         if !matches!(piece.place, Place::Fp(_)) {

@@ -41,17 +41,17 @@ fn lose_signs(plan: &mut Plan) {
     }
 }
 
-/// Code with some instructions ahead: such as leave the arguments alone.
+/// Code with some instructions ahead that leave the arguments alone.
 macro_rules! ahead {
     ($($byte:literal)+) => {
         |_, code| [&[$($byte),+][..], &code].concat()
     };
 }
 
-/// Names of one sabotage: of a call's code, and of a callback's.
+/// The names of one sabotage: for a call's code, and for a callback's.
 type Names = (&'static str, &'static str);
 
-/// Something that any function may do wrong.
+/// A mistake that any function may make.
 fn in_code(
     direction: Direction,
     names: Names,

@@ -12,7 +12,7 @@ pub(super) fn all() -> Vec<Sabotage> {
         .collect();
     let call = |name, change, words| sabotage(Direction::Call, name, How::CallPlan(change), words);
     all.extend([
-        // What is destroyed then can be anything.
+        // The words that are overwritten then can be anything, so any report will do.
         call("call_without_shadow_space", lose_shadow, ""),
         call(
             "call_without_mirrors",
@@ -30,14 +30,14 @@ fn lose_shadow(plan: &mut Plan) {
     }
 }
 
-/// Code with some instructions ahead: such as leave the arguments alone.
+/// Code with some instructions ahead that leave the arguments alone.
 macro_rules! ahead {
     ($($byte:literal)+) => {
         |_, code| [&[$($byte),+][..], &code].concat()
     };
 }
 
-/// What code of either direction may do wrong.
+/// Mistakes that code of either direction may make.
 const IN_CODE: [(&str, CodeChange, &str); 19] = [
     ("clobbers_rbx", ahead!(0x31 0xdb), "register rbx"),
     ("clobbers_rbp", ahead!(0x31 0xed), "register rbp"),

@@ -14,11 +14,11 @@ pub struct Image {
 }
 
 impl Image {
-    /// There is no further place for a result.
+    /// Does nothing here: results have no further places.
     #[inline(always)]
     pub fn expect(&mut self, _ret: &[Move]) {}
 
-    /// There is no such register: no plan speaks of one.
+    /// Never reached: there is no such register, and no plan names one.
     #[inline]
     pub fn x87(&self, _register: u8) -> [u8; 16] {
         [0; 16]
@@ -44,7 +44,7 @@ const _: () = {
     assert!(size_of::<Image>() == 288);
 };
 
-/// Loads the register of the static chain. It is left alone if there is none.
+/// Loads the register of the static chain, which is left alone if the chain is null.
 #[cfg(not(any(target_vendor = "apple", target_os = "android", windows)))]
 macro_rules! load_static_chain {
     () => {

@@ -1,6 +1,7 @@
 //! The machine code that is part of the program: a call with any registers and any stack, and the entry of any callback.
 //!
-//! Each is written once for each machine, and knows registers, but no signatures. It has unwind information, so exceptions cross it. Calls and entries exchange an [`Image`] of the registers with Rust.
+//! Each is written once for each machine, and knows registers, but no signatures. It has unwind information, so exceptions cross it.
+//! Calls and entries exchange an [`Image`] of the registers with Rust.
 
 #[cfg(target_arch = "aarch64")]
 #[macro_use]
@@ -28,7 +29,7 @@ unsafe extern "C-unwind" {
     /// # Safety
     /// * `frame` points to something that begins with an [`Image`], and is what `fill` wants.
     /// * `stack_len` is a multiple of 16.
-    /// * What `fill` leaves is a call of `target` that the caller of this vouches for.
+    /// * With the registers and the stack area that `fill` leaves, `target` may be called by this thread.
     pub fn farcall_interp_call(
         frame: *mut c_void,
         stack_len: usize,
@@ -53,7 +54,7 @@ impl Image {
         }
     }
 
-    /// Sets them; of an integer register there are eight.
+    /// Sets the bytes of a register; an integer register takes the first eight.
     #[inline]
     pub fn set(&mut self, place: Place, bytes: [u8; 16]) {
         match place {
@@ -64,7 +65,7 @@ impl Image {
         }
     }
 
-    /// Where the bytes are of an argument that arrives there, the stack arguments being at `stack`.
+    /// The address of an argument's bytes that arrive in this place. The stack arguments are at `stack`.
     ///
     /// # Safety
     /// * The place lies within the stack arguments, if it is there.

@@ -14,8 +14,8 @@ use std::ptr::NonNull;
 /// no thread ever sees the gap.
 ///
 /// # Errors
-/// The system's, when it has no memory for its own tables; nothing is changed then. It asks for all that it may be refused
-/// before it takes the old pages out.
+/// The system's, when it has no memory for its own tables; nothing is changed then. It asks for everything that may be refused before it
+/// takes the old pages out.
 ///
 /// # Safety
 /// * `from` is executable, and holds every byte of `to` that is code in use.
@@ -25,7 +25,7 @@ pub(super) unsafe fn replace_pages(to: NonNull<u8>, from: Reserved) -> io::Resul
     let len = from.len();
     let start = from.start().as_ptr().cast::<c_void>();
     let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
-    // SAFETY: what is executed there goes on to be, and nobody writes to any of it.
+    // SAFETY: the pages at `to` are whole pages of a `CodeRange`, all code or about to be, and nobody writes to them.
     unsafe { perf::note_pages(to, len) };
     // SAFETY: both ranges are the caller's, and `from` holds all code of `to` that is in use, so a thread that executes there finds the
     // same bytes after the exchange: the contract of this function.

@@ -11,12 +11,12 @@ pub(crate) fn fence_all_threads() -> bool {
     membarrier(PRIVATE_EXPEDITED, REGISTER_PRIVATE_EXPEDITED)
 }
 
-/// Makes the instruction side of every processor see what was written: its caches, and what it has fetched ahead.
+/// Synchronises every processor's instruction side with the written bytes: its caches, and the instructions it has fetched ahead.
 ///
 /// On x86-64 both follow the data side by themselves.
 pub fn sync_icache(bytes: &[u8]) {
     sync_icache_here(bytes);
-    // The other processors, where the kernel can reach them. Where it cannot, they get there with their next interrupt.
+    // Reaches the other processors where the kernel can. Otherwise they synchronise at their next interrupt.
     #[cfg(target_arch = "aarch64")]
     let _ = membarrier(PRIVATE_EXPEDITED_SYNC_CORE, REGISTER_SYNC_CORE);
 }
@@ -29,7 +29,7 @@ const PRIVATE_EXPEDITED_SYNC_CORE: libc::c_int = 1 << 5;
 #[cfg(target_arch = "aarch64")]
 const REGISTER_SYNC_CORE: libc::c_int = 1 << 6;
 
-/// Has the kernel do something to all running threads of this process, after a registration if it asks for one.
+/// Runs a command of membarrier() on all running threads of this process, after a registration if the command needs one.
 fn membarrier(command: libc::c_int, registration: libc::c_int) -> bool {
     let call = |command: libc::c_int| {
         // SAFETY: the call touches no memory of ours.

@@ -6,8 +6,8 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 /// Bytes of the list that are looked at together. The kernel writes no longer line: a path has at most 4,096 bytes.
 const WINDOW: usize = 8192;
 
-/// The file that `len` bytes at `address` are mapped from, and where in it they begin. It may be another by now than it was, but not so
-/// short that there is nothing. This takes no memory.
+/// The file that `len` bytes at `address` are mapped from, and where in it they begin. The file at that path may have been replaced
+/// meanwhile, but it is long enough. This takes no memory.
 pub(crate) fn file_of(address: usize, len: usize) -> Option<(OwnedFd, i64)> {
     let maps = open(b"/proc/self/maps")?;
     let mut window = [0; WINDOW];
@@ -56,10 +56,10 @@ fn read(file: &OwnedFd, buffer: &mut [u8]) -> Option<usize> {
     }
 }
 
-/// The bytes that a file has.
+/// The length of a file, in bytes.
 fn size(file: &OwnedFd) -> Option<u64> {
     // Not by `fstat`, which programs that are linked with glibc 2.33 or later do not find in an earlier one.
-    // SAFETY: the function has no preconditions. Nobody reads from where the file stands.
+    // SAFETY: the function has no preconditions. Nobody uses the file's position.
     let end = unsafe { libc::lseek(file.as_raw_fd(), 0, libc::SEEK_END) };
     u64::try_from(end).ok()
 }

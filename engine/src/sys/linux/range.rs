@@ -21,10 +21,10 @@ use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// How many bytes of code there may be. ORDER SLEB128 below
+/// The bytes of code that there is room for. ORDER SLEB128 below
 const RANGE: usize = 4 << 20;
 
-/// How many of them thunks may take.
+/// The bytes of those that thunks may take.
 const THUNKS: usize = RANGE / 4;
 
 // The expressions, by DWARF 5, section 2.5:
@@ -65,16 +65,16 @@ unsafe extern "C" {
     static mut farcall_code_range: [u8; 3 * RANGE];
 }
 
-// What SLEB128 writes as 0x80, 0x80, 0x80, 0x02.
+// RANGE as the SLEB128 bytes 0x80, 0x80, 0x80, 0x02 encode it.
 const _: () = assert!(RANGE == 2 << 21);
 
 /// Bytes given out so far. Taken without a lock: thunks are made under locks of which there are several, and in signal handlers.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
-/// How many of them thunks have.
+/// The bytes that thunks have taken.
 static TAKEN_BY_THUNKS: AtomicUsize = AtomicUsize::new(0);
 
-/// Takes `len` of what there are `limit` of; returns the first.
+/// Takes `len` bytes if no more than `limit` are taken then; returns the offset of the first.
 fn take(taken: &AtomicUsize, len: usize, limit: usize) -> Option<usize> {
     let more = |taken: usize| taken.checked_add(len).filter(|taken| *taken <= limit);
     taken
@@ -83,13 +83,13 @@ fn take(taken: &AtomicUsize, len: usize, limit: usize) -> Option<usize> {
 }
 
 fn range() -> NonNull<u8> {
-    // Zeroed pages of four kilobytes are all that is wanted here, and no huge ones. Nobody waits for whoever is first: a child of fork()
-    // would wait for ever.
+    // Zeroed pages of four kilobytes are all that is wanted here, and no huge ones. No thread waits for the one that is first: a child of
+    // fork() would wait for ever.
     static IS_ADVISED: AtomicBool = AtomicBool::new(false);
     let start = (&raw mut farcall_code_range).cast::<u8>();
     if !IS_ADVISED.load(Ordering::Relaxed) {
-        // SAFETY: the range is this file's own, and the advice changes no byte of it, however often it is given. Where it is not taken, all
-        // works.
+        // SAFETY: the range is this file's own, and the advice changes no byte of it, however often it is given. If the system does not
+        // take the advice, all still works.
         unsafe { libc::madvise(start.cast(), 3 * RANGE, libc::MADV_NOHUGEPAGE) };
         IS_ADVISED.store(true, Ordering::Relaxed);
     }
@@ -114,7 +114,7 @@ impl Reserved {
         let is_aligned = range().as_ptr().addr().is_multiple_of(page_size());
         let taken = is_aligned.then(|| take(&TAKEN, len, RANGE)).flatten();
         let taken = taken.ok_or(io::ErrorKind::OutOfMemory)?;
-        // SAFETY: the range has so many bytes.
+        // SAFETY: the range has at least `taken + len` bytes.
         let start = unsafe { range().add(taken) };
         Ok(Reserved { start, len })
     }
@@ -124,14 +124,14 @@ impl Reserved {
         self.start
     }
 
-    /// How many there are.
+    /// The number of bytes.
     pub fn len(&self) -> usize {
         self.len
     }
 }
 
 impl Drop for Reserved {
-    /// Gives it back if nothing was taken since.
+    /// Gives the bytes back if none were taken since.
     fn drop(&mut self) {
         let end = self.start.as_ptr().addr() - range().as_ptr().addr() + self.len;
         let start = end - self.len;
@@ -165,8 +165,7 @@ pub(crate) fn place_block(
 /// Puts code at the start of a block, which stays as long as the process.
 fn place(code: &[u8], code_len: usize, block: Reserved) -> io::Result<NonNull<u8>> {
     let staging = memory::Reserved::writable(code_len, 0)?;
-    // SAFETY: the pages are new, and there are as many bytes as the code has; and these are the first pages of the block, in which nothing
-    // is in use.
+    // SAFETY: the pages are new and have room for the code. They are the first pages of the block, in which nothing is in use.
     unsafe {
         let to = staging.start().as_ptr();
         to.copy_from_nonoverlapping(code.as_ptr(), code.len());
@@ -178,10 +177,10 @@ fn place(code: &[u8], code_len: usize, block: Reserved) -> io::Result<NonNull<u8
     Ok(start)
 }
 
-/// As on systems that have to be told: nothing is looked for.
+/// Does nothing here: unwinders need not be told of code.
 pub(crate) fn find_unwinder() {}
 
-/// What unwinders find about one piece of code.
+/// The description of one piece of code that unwinders find.
 #[derive(Debug)]
 pub(crate) struct UnwindEntry;
 
@@ -208,14 +207,14 @@ impl UnwindEntry {
         Ok(UnwindEntry)
     }
 
-    /// As on systems that have to be told: nobody unwinds from where no code is in use.
+    /// Does nothing here: no thread unwinds from where no code is in use.
     ///
     /// # Safety
     /// * None.
     pub unsafe fn unregister(&self) {}
 }
 
-/// Writes bytes, but no zeroes where zeroes are already: no memory is taken for those.
+/// Writes bytes, but no zeroes where there are zeroes already, so that those take no memory.
 ///
 /// # Safety
 /// * Nobody else writes there, and nobody reads what is written.
@@ -223,7 +222,7 @@ unsafe fn write(to: NonNull<u8>, bytes: &[u8]) {
     // SAFETY: nobody else reads or writes there, by the contract of this function, and the place has room for the bytes, which lie
     // within the range.
     let there = unsafe { std::slice::from_raw_parts_mut(to.as_ptr(), bytes.len()) };
-    // Looking at a page that is not there yet takes as long as writing to it.
+    // Reading a page that has no memory yet takes as long as writing to it.
     if bytes.iter().any(|byte| *byte != 0) || there != bytes {
         there.copy_from_slice(bytes);
     }

@@ -29,7 +29,7 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// Maps the code once more: signed pages of the program's file stay executable wherever they are mapped.
+/// Maps the code once more. Signed pages of the program's file stay executable wherever they are mapped.
 ///
 /// # Safety
 /// * `to` is a range of the caller's, as long as the code.
@@ -63,8 +63,7 @@ mod jit {
     use std::mem::MaybeUninit;
     use std::ptr::{self, NonNull};
 
-    /// What is published begins at multiples of this: functions may lie in the same page, which other threads execute while this one
-    /// writes.
+    /// Published code begins at multiples of this: functions may share a page, which other threads execute while this one writes.
     pub(crate) const fn code_grain() -> usize {
         1
     }
@@ -76,7 +75,7 @@ mod jit {
         unsafe { Reserved::mapped(len, all, libc::MAP_JIT) }
     }
 
-    /// Runs `work`, in which this thread may write memory for code, and execute none. Signals wait, as their handlers might.
+    /// Runs `work`, during which this thread may write memory for code and execute none. Signals wait, as their handlers might execute some.
     fn writing(work: impl FnOnce()) {
         // SAFETY: the calls are given a full set of signals, and room for one. This thread is back to executing when its
         // signals are back.

@@ -1,7 +1,7 @@
 //! Tells debuggers of generated code, by gdb's "JIT Compilation Interface", which lldb knows too: a list of small object
 //! files in memory, and a function that is called when the list has changed, where a debugger has its breakpoint.
 //!
-//! A debugger takes longer with each further file, so only so many are told. All of this happens under the lock of the process.
+//! A debugger takes longer with each further file, so it is told of [`LIMIT`] at most. All of this happens under the lock of the process.
 
 use farcall_arch::emit::{Code, unwind};
 use farcall_memory::try_box;
@@ -9,7 +9,7 @@ use std::arch::global_asm;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many moves of code a debugger knows at a time.
+/// The most pieces of code that a debugger is told of at a time.
 const LIMIT: usize = 256;
 
 const REGISTER: u32 = 1;
@@ -64,10 +64,10 @@ unsafe extern "C" {
     static mut __jit_debug_descriptor: Descriptor;
 }
 
-/// How many are listed. Changed under the lock only.
+/// The number of entries on the list. Changed under the lock only.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// One piece of code on the list, and the file that tells of it.
+/// One piece of code on the list, and the file that describes it.
 #[derive(Debug)]
 pub(super) struct Entry {
     listed: NonNull<Listed>,
@@ -80,7 +80,7 @@ unsafe impl Send for Entry {}
 unsafe impl Sync for Entry {}
 
 impl Entry {
-    /// Tells debuggers of code at `start`, unless they know enough already.
+    /// Tells debuggers of code at `start`, unless the list is full.
     pub fn register(code: &Code, start: NonNull<u8>, eh_frame: &[u8]) -> Option<Entry> {
         if COUNT.load(Ordering::Relaxed) >= LIMIT {
             return None;
@@ -96,7 +96,7 @@ impl Entry {
         COUNT.fetch_add(1, Ordering::Relaxed);
         let listed = NonNull::from(Box::leak(listed));
         let added = listed.as_ptr();
-        // SAFETY: the lock is held, and all on the list are leaked boxes.
+        // SAFETY: the lock is held, and all entries on the list are leaked boxes.
         unsafe {
             let list = &raw mut __jit_debug_descriptor;
             (*added).next = (*list).first;

@@ -1,11 +1,11 @@
 //! The environment, where it may be trusted.
 
-/// What the environment says under `name`, which ends with a NUL byte, where it may be trusted: a program with more rights than its user
-/// does not obey that user's environment.
+/// The value of the environment variable `name`, which ends with a NUL byte. `None` where it may not be trusted: a program with more rights
+/// than its user does not obey that user's environment.
 pub(crate) fn environment(name: &'static std::ffi::CStr) -> Option<&'static [u8]> {
     // SAFETY: the name is a string. A program that changes the environment has the duty not to do so while another thread reads it.
     let value = unsafe { libc::getenv(name.as_ptr()) };
-    // Asked last, as there is hardly ever a value.
+    // Rights are checked last, as there is hardly ever a value.
     if value.is_null() || is_privileged() {
         return None;
     }

@@ -1,6 +1,6 @@
 //! C's error number, of which each thread has its own.
 
-/// Where the thread's is.
+/// The address of the thread's error number.
 fn errno() -> *mut libc::c_int {
     #[cfg(target_os = "android")]
     use libc::__errno as errno;
@@ -12,13 +12,13 @@ fn errno() -> *mut libc::c_int {
     unsafe { errno() }
 }
 
-/// Sets it to 0.
+/// Sets the error number to 0.
 pub(super) fn clear_errno() {
     // SAFETY: errno is the thread's own.
     unsafe { *errno() = 0 };
 }
 
-/// Does some work of ours in the midst of C's: its error number is afterwards what it was before.
+/// Does `work`, and leaves C's error number as it was before.
 pub(crate) fn keeping_errno<T>(work: impl FnOnce() -> T) -> T {
     let errno = errno();
     // SAFETY: errno is the thread's own, and stays where it is.

@@ -1,7 +1,7 @@
-//! What the loader opens: libraries, and those that a linker script stands for.
+//! Opens libraries with the loader, and those that a linker script stands for.
 //!
-//! Development packages have files such as `libc.so` and `libncurses.so` that are no libraries, but texts for the linker which name
-//! some. The loader refuses them. Then its message says which file it found, and what that names is opened in its place.
+//! Development packages have files such as `libc.so` and `libncurses.so` that are no libraries, but linker scripts that name some. The
+//! loader refuses them. Its message says which file it found, and the libraries that this file names are opened in its place.
 
 use super::environment::environment;
 use super::errno::clear_errno;
@@ -34,13 +34,13 @@ unsafe impl Send for Handle {}
 /// `RTLD_NOW | RTLD_LOCAL`: every symbol is resolved at once, and none is lent to other libraries.
 pub(crate) const DEFAULT_OPEN_FLAGS: i32 = libc::RTLD_NOW | libc::RTLD_LOCAL;
 
-/// How deep scripts that name scripts may nest.
+/// The depth to which scripts that name scripts may nest.
 const DEPTH: usize = 8;
 
-/// How many libraries the scripts behind one opened name may name.
+/// The most libraries that the scripts behind one opened name may name.
 const LIBRARIES: usize = 64;
 
-/// Bytes of names that take no memory, their NUL included.
+/// The length of names, their NUL included, up to which looking one up takes no memory.
 const SHORT: usize = 64;
 
 /// A path as C has it.
@@ -49,8 +49,8 @@ pub fn path_of(bytes: &[u8]) -> Option<&OsStr> {
 }
 
 impl LoadedLibrary {
-    /// Opens a library by path or soname; the program itself without one. There is no NUL in it. Without a word on when symbols are to be
-    /// resolved they are resolved now.
+    /// Opens a library by path or soname; the program itself without one. There is no NUL in it. If `flags` do not say when to resolve
+    /// symbols, they are resolved now.
     ///
     /// # Safety
     /// * The library's initialisers, which run now, and its finalisers, which run when it is dropped, are sound to run.
@@ -85,7 +85,7 @@ impl LoadedLibrary {
         let mut short = [0; SHORT];
         let long;
         let name = match short.get_mut(..name.len()) {
-            // Few are longer. A NUL is behind it.
+            // Few names are longer. A NUL follows the name.
             Some(place) if name.len() < SHORT => {
                 place.copy_from_slice(name.as_bytes());
                 &short
@@ -120,7 +120,7 @@ impl Handle {
     unsafe fn open(path: Option<&[u8]>, flags: i32) -> Result<Handle> {
         let path = path.map(c_string).transpose()?;
         let path = path.as_ref().map_or(ptr::null(), |path| path.as_ptr());
-        // The loader need not set errno, so an old value must not be taken for its word.
+        // The loader need not set errno, so an old value must not be taken for the loader's.
         clear_errno();
         // SAFETY: the path is null or ends with a NUL byte; the library's initialisers are sound to run, by the contract of this
         // function.
@@ -140,13 +140,13 @@ impl Handle {
 
     /// The address of a symbol, whose name ends with a NUL.
     fn symbol(&self, name: &[u8]) -> Result<*mut c_void> {
-        // SAFETY: the handle is open and the name a string. Only the address is asked for; what it is used as is the user's claim.
+        // SAFETY: the handle is open and the name a string. Only the address is asked for.
         let look = || unsafe { libc::dlsym(self.0.as_ptr(), name.as_ptr().cast()) };
         let address = look();
         if !address.is_null() {
             return Ok(address);
         }
-        // It is missing, or its address is null. What is said now tells which, once what was said before is forgotten.
+        // The symbol is missing, or its address is null. The loader's next message tells which, once its last one is cleared.
         // SAFETY: the function has no preconditions.
         unsafe { libc::dlerror() };
         let address = look();
@@ -156,8 +156,7 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // SAFETY: the handle is this value's own and is closed once. The finalisers are sound to run: whoever opened the library
-        // promised that.
+        // SAFETY: the handle is this value's own and is closed once. The finalisers are sound to run, by the contract of `LoadedLibrary::open`.
         unsafe { libc::dlclose(self.0.as_ptr()) };
     }
 }
@@ -168,7 +167,7 @@ struct Named {
     handles: Vec<Handle>,
 }
 
-/// A script that names what is to be opened, and how many scripts led to it; none at first.
+/// The script that names the library to open, and the number of scripts that led to it; none at first.
 #[derive(Clone, Copy, Default)]
 struct Namer<'a> {
     file: &'a [u8],
@@ -176,7 +175,7 @@ struct Namer<'a> {
 }
 
 impl Named {
-    /// Opens a library that a script names, or what a script names that this one names.
+    /// Opens a library that a script names, or the libraries of a further script that it names.
     ///
     /// # Safety
     /// * As for [`LoadedLibrary::open`].
@@ -197,7 +196,7 @@ impl Named {
         }
     }
 
-    /// Opens what the file names that the loader refused; fails as the loader did where that is no script.
+    /// Opens the libraries that the refused file names; fails as the loader did if the file is no script.
     ///
     /// # Safety
     /// * As for [`LoadedLibrary::open`].
@@ -260,7 +259,8 @@ impl Named {
         }
     }
 
-    /// A path is opened as it is; a name where the script lies and where the script says, and then where the loader searches.
+    /// Opens one item of a script. A path is opened as it is; a name is searched for in the script's folder, in the folders that the script
+    /// names, and then where the loader searches.
     ///
     /// # Safety
     /// * As for [`LoadedLibrary::open`].
@@ -298,7 +298,7 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     !part.is_empty() && text.windows(part.len()).any(|window| window == part)
 }
 
-/// What the loader said of what was to be opened, or of what a script names.
+/// The loader's error about the library to open, or about one that a script names.
 fn refusal(
     code: i32,
     text: String,
@@ -310,7 +310,7 @@ fn refusal(
     }
 }
 
-/// Where a name is found, for a loader that does not say: musl's goes through `LD_LIBRARY_PATH`, and some folders of its own.
+/// The file that a name is found as, for a loader that does not say: musl's searches `LD_LIBRARY_PATH`, and some folders of its own.
 fn searched_file(name: &[u8]) -> Result<Option<Vec<u8>>> {
     if !cfg!(target_env = "musl") || name.is_empty() || name.contains(&b'/') {
         return Ok(None);
@@ -327,7 +327,7 @@ fn searched_file(name: &[u8]) -> Result<Option<Vec<u8>>> {
     Ok(None)
 }
 
-/// The file that the loader found for a path or a name, and did not like. Its words on a name say where that is:
+/// The file that the loader found for a path or a name, and refused. For a name its message begins with the file:
 /// `/usr/lib/libc.so: invalid ELF header`, or with quotes around the file.
 fn refused_file<'a>(path: &'a [u8], words: &'a [u8]) -> Option<&'a [u8]> {
     if path.is_empty() {
@@ -356,10 +356,10 @@ fn with_file(path: Option<&[u8]>) -> Result<Option<&[u8]>> {
     })
 }
 
-/// What is in a file that is no longer than scripts are.
+/// The content of a file that is no longer than scripts are.
 fn text_of(path: &[u8]) -> Result<Option<Vec<u8>>> {
     let path = c_string(path)?;
-    // A pipe does not keep anybody waiting.
+    // O_NONBLOCK, so that a pipe does not block.
     let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
     // SAFETY: the path is a string, and the flags want no mode.
     let file = unsafe { libc::open(path.as_ptr().cast(), flags) };
@@ -392,9 +392,9 @@ fn c_string(text: &[u8]) -> std::result::Result<Vec<u8>, OutOfMemory> {
     linker_script::concat(&[text, b"\0"])
 }
 
-/// What the loader says of its last failure on this thread, if it has anything to say.
+/// The loader's message about its last failure on this thread, if there is one.
 fn words_of_loader(code: i32) -> std::result::Result<Option<LoaderFailure>, OutOfMemory> {
-    // SAFETY: what is not null is a string until the loader is asked for the next thing on this thread.
+    // SAFETY: a message that is not null is a string until the next call of the loader on this thread.
     let words = unsafe {
         let words = libc::dlerror();
         match words.is_null() {
@@ -414,7 +414,7 @@ fn said(
     Ok(LoaderFailure::Said(LoaderError { code, text }))
 }
 
-/// What is wrong with a script, or with what it names.
+/// The error of a script, or of a library that it names.
 fn wrong_script(
     file: &[u8],
     why: std::fmt::Arguments<'_>,

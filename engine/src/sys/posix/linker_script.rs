@@ -1,4 +1,4 @@
-//! Texts for the linker that stand where a library is expected: what they name.
+//! Reads the linker scripts that stand where a library is expected: which files they name.
 //!
 //! ```text
 //! script  = command*
@@ -12,20 +12,20 @@
 
 use farcall_memory::{OutOfMemory, TryVec, try_with_capacity};
 
-/// The bytes of the longest text that is looked at.
+/// The length of the longest text that is read, in bytes.
 pub(super) const LONGEST: usize = 1 << 16;
 
-/// The most files that a script may name, and folders.
+/// The most files that a script may name, and the most folders.
 const MOST: usize = 64;
 
-/// How deep lists may lie in each other.
+/// The depth to which lists may nest.
 const DEPTH: usize = 8;
 
-/// What a script names, in order.
+/// The files that a script names, in order.
 #[derive(Debug, Default)]
 pub(super) struct Script<'a> {
     pub items: Vec<Item<'a>>,
-    /// Where names are searched for.
+    /// The folders where names are searched for.
     pub folders: Vec<&'a [u8]>,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Item<'a> {
     pub as_needed: bool,
 }
 
-/// What is wrong with a script.
+/// An error in a script.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Wrong {
     #[error("a comment, a quotation or a bracket has no end")]
@@ -53,7 +53,7 @@ pub(super) enum Wrong {
 }
 
 impl Item<'_> {
-    /// Whether it is no shared library.
+    /// Whether it is a static library or an object file, not a shared library.
     pub(super) fn is_static(&self) -> bool {
         [b".a", b".o"].iter().any(|end| self.word.ends_with(*end))
     }
@@ -141,7 +141,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Result<Option<Script<'_>>, Wrong>, Ou
     Ok(wrong.map_or(Ok(Some(script)), Err))
 }
 
-/// No memory, or else what is wrong.
+/// The outer error is that there is no memory; the inner one is an error in the script.
 type Read<T> = Result<Result<T, Wrong>, OutOfMemory>;
 
 macro_rules! good {

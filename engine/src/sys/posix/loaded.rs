@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-/// What is looked for, and what was found.
+/// A search for the file that some code is from, and its result.
 struct Search {
     address: usize,
     len: usize,
@@ -13,8 +13,8 @@ struct Search {
     found: Option<(PathBuf, u64)>,
 }
 
-/// The file that `len` bytes at `address` are mapped from, and where in it they begin. It may be another by now than it was, but not so
-/// short that there is nothing.
+/// The file that `len` bytes at `address` are mapped from, and where in it they begin. The file at that path may have been replaced
+/// meanwhile, but it is long enough.
 pub(super) fn file_of(address: usize, len: usize) -> Option<(File, libc::off_t)> {
     let mut search = Search {
         address,

@@ -77,12 +77,12 @@ impl Reserved {
         self.start
     }
 
-    /// How many there are.
+    /// The number of bytes.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Has them stay for good, with what is behind them by now.
+    /// Keeps the addresses for good, with the memory that is behind them by now.
     pub fn keep(self) -> NonNull<u8> {
         let start = self.start;
         std::mem::forget(self);
@@ -132,7 +132,7 @@ pub(crate) unsafe fn protect(start: NonNull<u8>, len: usize, protection: i32) ->
     }
 }
 
-/// Makes pages executable that were written, and writable no more.
+/// Makes written pages executable, and no longer writable.
 ///
 /// # Errors
 /// The system's, where a policy forbids it (`PR_SET_MDWE`, SELinux): the pages stay as they were.
@@ -172,10 +172,10 @@ pub(crate) fn place_block(
     }
 }
 
-/// Makes the instruction side of the processor see what was written: its caches, and what this core has fetched ahead.
+/// Synchronises the instruction side of the processor with the written bytes: its caches, and the instructions that this core has fetched ahead.
 ///
-/// On x86-64 both follow the data side by themselves. Where instruction caches go by virtual addresses, code
-/// has to be announced at each address it is seen at: while it is put together, and again where it goes.
+/// On x86-64 both follow the data side by themselves. Where instruction caches are indexed by virtual addresses, code has to be
+/// synchronised at each address: where it is put together, and again where it is executed.
 #[cfg(target_arch = "x86_64")]
 pub fn sync_icache_here(_bytes: &[u8]) {}
 

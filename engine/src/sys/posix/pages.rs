@@ -24,7 +24,7 @@ mod range {
     use std::io;
     use std::ptr::NonNull;
 
-    /// What is published begins at multiples of this, and has all to the next one for itself.
+    /// Published code begins at multiples of this, and has all bytes up to the next multiple for itself.
     pub(crate) fn code_grain() -> usize {
         page_size()
     }

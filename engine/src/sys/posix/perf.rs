@@ -1,12 +1,12 @@
-//! What the profiler `perf` is told of generated code, where `FARCALL_PERF` asks for it.
+//! Tells the profiler `perf` of generated code, where `FARCALL_PERF` asks for it.
 //!
-//! | value | file | what is done with it |
+//! | value | file | use |
 //! | --- | --- | --- |
 //! | `1` | `/tmp/perf-PID.map`: a line for each piece of code, with address, size, and name | `perf report` reads it |
 //! | `jitdump` | `/tmp/jit-PID.dump`: names, instructions, and how frames unwind | `perf inject --jit` reads it |
 //!
-//! The formats are those of Linux, `tools/perf/Documentation/jit-interface.txt` and `jitdump-specification.txt`. All of this happens under the lock of the
-//! process.
+//! The formats are those of Linux, `tools/perf/Documentation/jit-interface.txt` and `jitdump-specification.txt`.
+//! All of this happens under the lock of the process.
 
 #[cfg(feature = "jitdump")]
 mod dump;
@@ -27,8 +27,8 @@ enum Wish {
     Dump = 3,
 }
 
-/// Has the profiler know of pages that code is about to be moved to. It sees what gets the right to be executed, and not what is moved. So
-/// pages that hold no code yet get that right, and those that do have it.
+/// Tells the profiler of pages that code is about to be moved to. It notices pages that become executable, but not pages that are moved. So
+/// pages that hold no code yet are made executable; the others are already.
 ///
 /// # Safety
 /// * They are whole pages of a `CodeRange`, all code or about to be, and nobody writes to them.
@@ -63,7 +63,7 @@ fn wish() -> Wish {
     }
 }
 
-/// How many bytes behind a function are left free: perf takes what it knows of frames for part of the function.
+/// The number of bytes behind a function that are left free: perf puts its data on frames there, as part of the function.
 pub(crate) fn room_behind_code() -> usize {
     #[cfg(feature = "jitdump")]
     if wish() == Wish::Dump {
@@ -72,7 +72,7 @@ pub(crate) fn room_behind_code() -> usize {
     0
 }
 
-/// The file, or -1, and whose it is: a child of fork() has one of its own.
+/// The file, or -1, and the process that it belongs to: a child of fork() has a file of its own.
 static FILE: AtomicI32 = AtomicI32::new(-1);
 static OWNER: AtomicI32 = AtomicI32::new(0);
 
@@ -116,7 +116,7 @@ fn file(wish: Wish) -> libc::c_int {
     // SAFETY: the function has no preconditions.
     let process = unsafe { libc::getpid() };
     if OWNER.swap(process, Ordering::Relaxed) != process {
-        // A parent's stays open: this process may have closed it, and another file may have its number.
+        // The parent's file stays open: this process may have closed it, and its number may be another file's by now.
         FILE.store(open(wish, process), Ordering::Relaxed);
     }
     FILE.load(Ordering::Relaxed)
@@ -136,7 +136,7 @@ fn open(wish: Wish, process: libc::pid_t) -> libc::c_int {
     path.push(behind);
     let path = path.bytes().as_ptr().cast();
     let flags = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_CLOEXEC;
-    // What is there is an earlier process's. Others' files can be neither removed nor opened.
+    // A file that is there already is an earlier process's. Files of other users can be neither removed nor opened.
     // SAFETY: the path ends with a zero byte.
     let file = unsafe {
         libc::unlink(path);
@@ -149,7 +149,7 @@ fn open(wish: Wish, process: libc::pid_t) -> libc::c_int {
     file
 }
 
-/// Writes all of it, or what there is room for.
+/// Writes the bytes, or as many as there is room for.
 #[cold]
 #[inline(never)]
 fn write(file: libc::c_int, bytes: &[u8]) {

@@ -97,8 +97,8 @@ unsafe fn copy_from_file(code: *const u8, to: NonNull<u8>, len: usize) -> bool {
     let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
     let protection = libc::PROT_READ | libc::PROT_EXEC;
     let to = to.as_ptr();
-    // SAFETY: `to` is a range of the caller's, as long as the code, by the contract of this function. Whether the file is still the one
-    // that was loaded, its bytes tell.
+    // SAFETY: `to` is a range of the caller's, as long as the code, by the contract of this function. Comparing the bytes tells whether the
+    // file is still the one that was loaded.
     unsafe {
         let mapped = libc::mmap(to.cast(), len, protection, flags, file.as_raw_fd(), offset);
         mapped != libc::MAP_FAILED

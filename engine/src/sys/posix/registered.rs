@@ -14,8 +14,8 @@ unsafe extern "C" {
     fn __deregister_frame(begin: *const u8);
 }
 
-/// Has the process's unwinder found before it is told of code, which happens under the lock: the drop-in libffi looks for it when it is
-/// first wanted (`libffi/shared/unwinder.c`), by opening a library. That runs foreign code, and waits for threads that open others.
+/// Finds the process's unwinder, before it is told of code under the lock: the drop-in libffi looks for it at the first use
+/// (`libffi/shared/unwinder.c`), by opening a library. That runs foreign code, and waits for threads that open libraries.
 pub(crate) fn find_unwinder() {
     /// A section that ends where it begins.
     static EMPTY: u32 = 0;
@@ -23,15 +23,15 @@ pub(crate) fn find_unwinder() {
     unsafe { __register_frame((&raw const EMPTY).cast()) }
 }
 
-/// The one description of a function (FDE) in a section, behind what all have in common (CIE).
+/// The one description of a function (FDE) in a section, behind the common part (CIE).
 ///
-/// libunwind wants just that. libgcc wants a section, and takes what begins with the description for one.
+/// libunwind wants just the FDE. libgcc wants a section, and takes one that begins with the FDE.
 fn description(eh_frame: &[u8]) -> *const u8 {
     let (len, entries) = eh_frame.split_first_chunk().expect("a section has a CIE");
     entries[u32::from_le_bytes(*len) as usize..].as_ptr()
 }
 
-/// What the unwinder has been told about one piece of code, its `.eh_frame`, and debuggers.
+/// The registration of one piece of code: its `.eh_frame`, which the unwinder reads, and the debuggers' entry.
 #[derive(Debug)]
 pub(crate) struct UnwindEntry {
     eh_frame: Vec<u8>,
@@ -56,7 +56,7 @@ impl UnwindEntry {
         Ok(UnwindEntry { eh_frame, debugger })
     }
 
-    /// Takes it back.
+    /// Takes the registration back.
     ///
     /// # Safety
     /// * It is done once, and no thread executes the code.

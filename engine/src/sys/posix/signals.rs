@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ptr;
 
-/// Changes which signals this thread blocks, by `set` or not at all if that is null, and stores what it blocked `before` unless that is null.
-/// Whether it did.
+/// Changes which signals this thread blocks by `set`, unless that is null, and stores the ones blocked before in `before`, unless that is
+/// null. True if this succeeded.
 ///
 /// # Safety
 /// * Each pointer is null or leads to a set, `before` to one that may be written.
@@ -17,7 +17,7 @@ pub(super) unsafe fn change_mask(
     // Linux has both functions do the same. The other one moved from one library to another with glibc 2.32: programs that are linked with
     // that do not find it in an earlier one.
     #[cfg(target_os = "linux")]
-    // SAFETY: the caller answers for the pointers.
+    // SAFETY: each pointer is null or leads to a set, `before` to one that may be written, by the contract of this function.
     return unsafe { libc::sigprocmask(how, set, before) } == 0;
     #[cfg(not(target_os = "linux"))]
     // SAFETY: as above.
@@ -29,7 +29,7 @@ thread_local! {
     static USUAL: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-/// Notes which signals this thread blocks, as what it usually does. For the moment at which a user makes something.
+/// Notes the signals that this thread blocks as those that it usually blocks. Called when a user makes a function or a callback.
 pub(crate) fn note_signal_mask() {
     if USUAL.get().is_none() {
         USUAL.set(Some(blocked()));
@@ -68,7 +68,7 @@ fn bits(set: &libc::sigset_t) -> u64 {
 /// As above.
 #[cfg(not(target_os = "linux"))]
 fn bits(set: &libc::sigset_t) -> u64 {
-    // SAFETY: the set is a whole one. What is no signal is in none.
+    // SAFETY: the set is a whole one. A number that is no signal is in no set.
     let is_in = |signal: &i32| unsafe { libc::sigismember(set, *signal) } == 1;
     let bits = (1..=64).filter(is_in).map(|signal| 1_u64 << (signal - 1));
     bits.fold(0, |all, bit| all | bit)

@@ -55,8 +55,8 @@ pub(crate) unsafe fn copy_code(
     }
 }
 
-/// The same, but out of the file that the code was loaded from. The whole of it is mapped once more, as what it is, a program: its parts have
-/// rights of their own, which a policy against making memory executable permits, and its data is as it was in the beginning.
+/// The same, but out of the file that the code was loaded from. The whole file is mapped once more as a program image: its sections have
+/// rights of their own, which a policy against making memory executable permits, and its data is as it was at the start.
 ///
 /// # Safety
 /// * As for [`copy_code`].
@@ -69,8 +69,8 @@ pub(crate) unsafe fn map_code(
     let module = module_of(code)?;
     let file = file_of(module)?;
     let offset = code as usize - module as usize;
-    // SAFETY: a section without a name is nobody else's; a view at an address of the system's choice replaces nothing. Whether it is
-    // still the file that was loaded, its bytes tell, if there are so many.
+    // SAFETY: a section without a name is nobody else's; a view at an address of the system's choice replaces nothing. Comparing the bytes,
+    // if the file is long enough, tells whether it is still the one that was loaded.
     unsafe {
         let rights = PAGE_EXECUTE_READ | SEC_IMAGE;
         let file = file.as_raw_handle();
@@ -109,7 +109,7 @@ fn is_code_of(view: MEMORY_MAPPED_VIEW_ADDRESS, start: *const u8, len: usize) ->
         && start as usize + len <= end
 }
 
-/// The program or DLL that an address lies in, whose first byte this is.
+/// The handle of the program or DLL that an address lies in. It is the address of its first byte.
 fn module_of(address: *const u8) -> Option<HMODULE> {
     let flags =
         GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT;
@@ -119,7 +119,7 @@ fn module_of(address: *const u8) -> Option<HMODULE> {
     (found != 0).then_some(module)
 }
 
-/// The file that it was loaded from, opened.
+/// The file that a module was loaded from, opened.
 fn file_of(module: HMODULE) -> Option<File> {
     let mut path = vec![0; 32 * 1024];
     // SAFETY: the list has as many characters as the call is told.

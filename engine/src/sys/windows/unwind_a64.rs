@@ -10,7 +10,7 @@ pub(crate) fn with_unwind_data(code: &Code) -> Cow<'_, [u8]> {
     Cow::Borrowed(&code.bytes)
 }
 
-/// What the unwinder has been told about one piece of code.
+/// The registration of one piece of code.
 #[derive(Debug)]
 pub(crate) struct UnwindEntry;
 
@@ -26,7 +26,7 @@ impl UnwindEntry {
         Ok(UnwindEntry)
     }
 
-    /// Takes it back.
+    /// Takes the registration back.
     ///
     /// # Safety
     /// * It is done once, and no thread executes the code.

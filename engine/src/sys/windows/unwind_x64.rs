@@ -14,7 +14,7 @@ fn unwind_offset(code: &Code) -> usize {
     code.bytes.len().next_multiple_of(4)
 }
 
-/// The bytes to publish for `code`: its own and, as the unwinder only looks within 4 GiB of them, what it goes by.
+/// The bytes to publish for `code`: its own, and its unwind information, which must lie within 4 GiB of them.
 pub(crate) fn with_unwind_data(code: &Code) -> Cow<'_, [u8]> {
     let Some(info) = unwind::unwind_info(code) else {
         return Cow::Borrowed(&code.bytes);
@@ -25,8 +25,8 @@ pub(crate) fn with_unwind_data(code: &Code) -> Cow<'_, [u8]> {
     Cow::Owned(bytes)
 }
 
-/// What the unwinder has been told about one piece of code: a table with one function. Nothing for code without a frame, which
-/// the system takes for a leaf function, as it is one.
+/// The registration of one piece of code: a table with one function. `None` for code without a frame, which the system rightly takes for a
+/// leaf function.
 pub(crate) struct UnwindEntry(Option<Box<IMAGE_RUNTIME_FUNCTION_ENTRY>>);
 
 impl std::fmt::Debug for UnwindEntry {
@@ -62,7 +62,7 @@ impl UnwindEntry {
         Ok(UnwindEntry(Some(entry)))
     }
 
-    /// Takes it back.
+    /// Takes the registration back.
     ///
     /// # Safety
     /// * It is done once, and no thread executes the code.

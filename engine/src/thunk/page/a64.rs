@@ -1,4 +1,4 @@
-//! Thunks that are part of the program, and what leads from one record to another.
+//! The thunks that are part of the program, and the code that leads from one record to another.
 //!
 //! Their text is that of [`farcall_arch::emit::thunk`], but for the way to the record, which is further than `adr` reaches: linkers
 //! know it.
@@ -68,7 +68,7 @@ crate::assembly!(leaf "farcall_thunks", page_align!(), [
     jump_1 = const JUMP[1],
 );
 
-// Goes on with the record whose address lies where a record's context is.
+// Goes on with another record, whose address is in this record's context.
 crate::assembly!(leaf "farcall_thunk_forward", 4, [
     ".inst {pad}",
     "ldr x16, [x16, #8]",

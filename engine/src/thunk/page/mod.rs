@@ -14,6 +14,6 @@ use crate::thunk::cell::THUNKS;
 unsafe extern "C" {
     /// [`THUNKS`] times [`THUNK_SIZE`] bytes, whole pages.
     pub(super) static farcall_thunks: [u8; THUNKS * THUNK_SIZE];
-    /// Where a thunk leads whose record is elsewhere: at the address in the place of the context.
+    /// The entry of a thunk whose record is elsewhere: at the address in the context's place.
     pub(super) fn farcall_thunk_forward();
 }

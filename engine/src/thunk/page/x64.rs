@@ -1,4 +1,4 @@
-//! Thunks that are part of the program, and what leads from one record to another.
+//! The thunks that are part of the program, and the code that leads from one record to another.
 //!
 //! Their text is that of [`farcall_arch::emit::thunk`], but for the distance to the record: linkers know it.
 
@@ -31,7 +31,7 @@ crate::assembly!(leaf "farcall_thunks", 12, [
     jump_2 = const JUMP[2],
 );
 
-// Goes on with the record whose address lies where a record's context is.
+// Goes on with another record, whose address is in this record's context.
 crate::assembly!(leaf "farcall_thunk_forward", 4, [
     ".4byte {pad}",
     "mov r10, [r10 + 8]",

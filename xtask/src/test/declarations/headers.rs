@@ -1,4 +1,4 @@
-//! Whole headers: all of the C library's, and those of libraries that people use from scripts.
+//! Checks whole headers: all of the C library's, and those of libraries that people use from scripts.
 
 use std::fs;
 use std::path::Path;
@@ -77,7 +77,7 @@ const NEEDS: &[Need] = &[
     Need::new(Check::PkgConfig("libcurl"), "libcurl4-openssl-dev"),
 ];
 
-/// Where the C library's headers are: directories, of each of which those directly in it are read.
+/// The directories of the C library's headers. Only files directly in them are read.
 fn system(target: Target) -> &'static [(&'static str, &'static str)] {
     match target {
         Target::X86_64Linux => &[
@@ -98,7 +98,7 @@ fn system(target: Target) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-/// Microsoft's are thousands, most of which declare what these do.
+/// The headers for Windows that are read. There are thousands, and most declare the same as these.
 const WINDOWS: [&str; 21] = [
     "stdio.h",
     "stdlib.h",
@@ -123,13 +123,13 @@ const WINDOWS: [&str; 21] = [
     "wincrypt.h",
 ];
 
-/// Bytes that declarations may take whatever their text.
+/// Bytes that declarations may take regardless of their text.
 const ROOM: usize = 1024;
 
 /// Bytes that a constant may take beside those of its text, which may be no more than its name and a comma.
 const CONSTANT: usize = 16;
 
-/// What became of the headers.
+/// The outcome of the headers.
 struct Sums<'a> {
     judge: Judge,
     target: Target,
@@ -140,14 +140,14 @@ struct Sums<'a> {
     types: usize,
     constants: usize,
     nameless: usize,
-    /// Bytes of their texts, and of what is kept of these.
+    /// The bytes of their texts, and those of the kept declarations.
     text: usize,
     kept: usize,
-    /// The most that is kept, for each byte of the text.
+    /// The most bytes that are kept for each byte of text.
     most: f64,
-    /// Those that are no C by themselves.
+    /// Headers that are not valid C by themselves.
     refused: Vec<String>,
-    /// What a compiler whose word is not final has otherwise.
+    /// Differences from a compiler whose verdict is not final.
     differing: Vec<String>,
 }
 
@@ -172,7 +172,7 @@ pub fn all(target: Target, work: &Path, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// The headers as one compiler has them.
+/// Checks the headers with one compiler.
 fn by(
     judge: Judge,
     target: Target,
@@ -265,7 +265,7 @@ impl<'a> Sums<'a> {
         }
     }
 
-    /// Holds what is kept of a text to no more than the text, constants aside.
+    /// Checks that the kept declarations take no more bytes than their text, constants aside.
     fn weigh(&mut self, name: &str, c: &Declarations, text: &str, report: &mut Report) {
         let (kept, len) = (c.memory(), text.len());
         self.text += len;
@@ -304,7 +304,7 @@ impl<'a> Sums<'a> {
             return Ok(());
         }
         self.weigh(name, &c, &text, report);
-        // What is known without a header has to be what the header says.
+        // Declarations that are known without a header must agree with the header.
         let bare = Declarations::new(platform(self.target))?;
         for (name, ty) in c.typedefs() {
             let name = c.name(name);

@@ -1,4 +1,4 @@
-//! The compilers that judge, and what they say.
+//! The compilers that judge, and their verdicts.
 
 use std::path::Path;
 use std::process::Command;
@@ -16,7 +16,7 @@ pub struct Judge {
     is_clang: bool,
 }
 
-/// Qualifiers are left out: what is `volatile` or `restrict` is passed as anything else, and nobody is told.
+/// The options. Qualifiers are removed: `volatile` and `restrict` do not change how a value is passed, and are not reported.
 const OPTIONS: [&str; 10] = [
     "-std=gnu11",
     "-w",
@@ -30,29 +30,29 @@ const OPTIONS: [&str; 10] = [
     "-D_Atomic=",
 ];
 
-/// What a compiler says against assertions.
+/// A compiler's verdict on assertions.
 #[derive(Default)]
 pub struct Said {
-    /// The texts of those that do not hold.
+    /// The texts of the assertions that do not hold.
     pub failed: Vec<String>,
-    /// Everything else, if there is anything.
+    /// All other messages, if there are any.
     pub other: Option<String>,
 }
 
-/// What a line about an assertion that does not hold has: GCC's words, clang's of old and of new versions.
+/// The marks of a line about an assertion that does not hold: GCC's words, and those of old and new versions of clang.
 const FAILED: [&str; 3] = [
     "static assertion failed",
     "static_assert failed",
     "static_assertion failed",
 ];
 
-/// What clang says where a function is looked at that it has itself, or that has several types.
+/// Clang's messages about the type of a builtin function, or of one with several types.
 const UNTOLD: [&str; 2] = [
     "builtin functions must be directly called",
     "reference to overloaded function",
 ];
 
-/// GCC, by which platforms are meant, and clang.
+/// GCC, which defines the platforms, and clang.
 pub fn all(target: Target) -> [Judge; 2] {
     ["gcc", "clang"].map(|name| Judge {
         name,
@@ -62,7 +62,7 @@ pub fn all(target: Target) -> [Judge; 2] {
 }
 
 impl Judge {
-    /// Whether its word is final: where clang differs from GCC, GCC's is.
+    /// Whether its verdict is final. Where clang differs from GCC, only GCC's is.
     pub fn is_final(self) -> bool {
         !self.is_clang
     }
@@ -80,10 +80,10 @@ impl Judge {
         clang
     }
 
-    /// What it says against a file.
+    /// Its verdict on a file.
     pub fn judge(self, file: &Path, options: &[String]) -> Result<Said> {
         let mut cc = self.command();
-        // All of them: each that does not hold is named.
+        // No limit on errors, so each assertion that does not hold is named.
         cc.arg(match self.is_clang {
             true => "-ferror-limit=0",
             false => "-fmax-errors=0",
@@ -94,7 +94,7 @@ impl Judge {
         let errors = text.lines().filter(|line| line.contains("error: "));
         let (failed, other): (Vec<&str>, Vec<&str>) =
             errors.partition(|line| FAILED.iter().any(|words| line.contains(words)));
-        // Of these clang tells no type.
+        // Clang does not tell the types of these functions.
         let place = |line: &str| line.split(':').take(2).collect::<Vec<_>>().join(":");
         let is_untold = |line: &&&str| UNTOLD.iter().any(|words| line.contains(words));
         let untold: Vec<String> = other
@@ -102,7 +102,7 @@ impl Judge {
             .filter(is_untold)
             .map(|line| place(line))
             .collect();
-        // What else it says of the same lines follows from that.
+        // Its other messages on the same lines follow from that.
         let other: Vec<&str> = other
             .into_iter()
             .filter(|line| !untold.contains(&place(line)))

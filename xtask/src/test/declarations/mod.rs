@@ -1,7 +1,7 @@
-//! The step that has C compilers judge what is read of C declarations: of whole headers, and of structures made by chance.
+//! The step in which C compilers check how farcall reads C declarations: those of whole headers, and random structures.
 //!
-//! What is read becomes assertions in C: sizes, alignments and offsets, the types of functions, the values of constants. The compiler gets
-//! them behind the very text that was read. GCC's word is final; where clang differs from it, that is named.
+//! The results of reading become assertions in C: sizes, alignments and offsets, the types of functions, the values of constants. The
+//! compiler gets them behind the same text. GCC's verdict is final; differences between clang and GCC are listed.
 
 mod headers;
 mod judges;
@@ -43,14 +43,14 @@ fn platform(target: Target) -> Platform {
     }
 }
 
-/// Assertions about what was read, and how many there are of what.
+/// Assertions about the results of reading, and the number of each kind.
 #[derive(Default)]
 struct Assertions {
     text: String,
     functions: usize,
     types: usize,
     constants: usize,
-    /// Functions of whose type C cannot write the name, as a part of it has none.
+    /// Functions whose types cannot be written in C, as a part has no name.
     nameless: usize,
 }
 
@@ -77,7 +77,7 @@ impl Assertions {
             if let Constant::Integer(value) = value {
                 let suffix = if value > i64::MAX.into() { "ull" } else { "" };
                 let name = c.name(name);
-                // The least long is no constant of C's.
+                // C has no constant for the least `long`.
                 let shown = match value == i64::MIN.into() {
                     true => "(-9223372036854775807 - 1)".to_owned(),
                     false => format!("{value}{suffix}"),
@@ -115,7 +115,7 @@ impl Assertions {
         Ok(())
     }
 
-    /// What the compiler says against them behind the text.
+    /// The compiler's verdict on the text with the assertions behind it.
     fn judge(&self, judge: Judge, work: &Path, options: &[String], text: &str) -> Result<Said> {
         let file = work.join("judged.c");
         fs::write(&file, format!("{text}\n{}", self.text))?;

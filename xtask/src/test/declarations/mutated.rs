@@ -1,22 +1,22 @@
-//! Texts of headers, cut up and put together anew: whatever they say then, reading comes to an end.
+//! Reads texts of headers that were cut up and put together anew: reading must end without a panic, whatever they say.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::Result;
 use farcall_cdecl::c::{Declarations, Platform};
 
-/// How many of each header.
+/// The number of texts made from each header.
 const COUNT: usize = 8;
 
-/// The most bytes of a header that are taken.
+/// The most bytes that are used of a header.
 const LARGEST: usize = 1 << 15;
 
-/// What became of them.
+/// The outcome of the texts.
 #[derive(Default)]
 pub struct Mutated {
     pub read: usize,
     pub refused: usize,
-    /// Those at which reading panicked.
+    /// The texts at which reading panicked.
     pub fatal: Vec<String>,
     state: u64,
 }
@@ -30,7 +30,7 @@ impl Mutated {
         (self.state >> 33) as usize % limit.max(1)
     }
 
-    /// Reads some texts that were made of this one.
+    /// Reads some texts made from this one.
     pub fn add(&mut self, platform: Platform, text: &str) -> Result<()> {
         for _ in 0..COUNT {
             let start = text.floor_char_boundary(self.below(text.len().saturating_sub(LARGEST)));

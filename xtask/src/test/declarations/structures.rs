@@ -1,4 +1,4 @@
-//! Structures and unions made by chance, with all that changes where members lie.
+//! Checks random structures and unions, with everything that changes where members lie.
 
 use std::fmt::Write;
 use std::fs;
@@ -12,10 +12,10 @@ use super::{Assertions, Report, judges, platform};
 use crate::process::{self, Output};
 use crate::target::Target;
 
-/// How many.
+/// The number of structures.
 const COUNT: usize = 10_000;
 
-/// Of so many of them bit-fields are written to by a program.
+/// The number of structures whose bit-fields a program writes to.
 const WRITTEN: usize = 1_000;
 
 /// Integers that a bit-field may have, and their bits on 64-bit Unix.
@@ -200,7 +200,7 @@ pub fn by_chance(target: Target, work: &Path, report: &mut Report) -> Result<()>
     bit_fields(target, work, &c, &text, report)
 }
 
-/// A program sets every bit-field to all ones, and tells where the ones are.
+/// Runs a program that sets every bit-field to all ones, and prints where the ones are.
 fn bit_fields(
     target: Target,
     work: &Path,
@@ -253,7 +253,7 @@ fn members(c: &Declarations, ty: TypeId) -> &[Field] {
     fields.unwrap_or_default()
 }
 
-/// How many of them are shown with their text.
+/// The number of structures that are shown with their text.
 const SHOWN: usize = 5;
 
 /// The structures that assertions are about, the first with their text.

@@ -22,12 +22,12 @@ pub struct Image {
     pub fps: [[u8; 16]; 8],
     /// `st(0)` and `st(1)` of a result, in that order.
     pub x87: [[u8; 16]; 2],
-    /// How many of them the result has.
+    /// The number of `x87` registers that the result uses.
     pub x87_count: u64,
 }
 
 impl Image {
-    /// Has machine code take as many numbers off the x87's stack, or put them there, as the result has.
+    /// Tells the machine code how many numbers of the result to take off the x87's stack, or to put there.
     #[inline(always)]
     pub fn expect(&mut self, ret: &[Move]) {
         let is_x87 = |mv: &&Move| matches!(mv.place, Place::X87(_));
@@ -40,7 +40,7 @@ impl Image {
         self.x87[usize::from(register)]
     }
 
-    /// Sets them.
+    /// Sets the bytes of `st(register)`.
     #[inline]
     pub fn set_x87(&mut self, register: u8, bytes: [u8; 16]) {
         self.x87[usize::from(register)] = bytes;

@@ -6,7 +6,7 @@ use farcall_arch::emit::{Code, unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Writes all of it, or what there is room for.
+/// Writes the bytes, or as many as there is room for.
 fn write(file: libc::c_int, bytes: &[u8]) {
     // SAFETY: the bytes are there to be read.
     unsafe { libc::write(file, bytes.as_ptr().cast(), bytes.len()) };
@@ -24,7 +24,7 @@ fn pair(low: u32, high: u32) -> u64 {
     u64::from(low) | u64::from(high) << 32
 }
 
-/// The time that `perf record -k mono` has as well.
+/// The time by the clock of `perf record -k mono`.
 fn now() -> u64 {
     let mut time = libc::timespec {
         tv_sec: 0,
@@ -35,7 +35,7 @@ fn now() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
-/// Writes the dump's header, and has perf know of the file: it sees what is mapped to be executed.
+/// Writes the dump's header, and maps the file as executable: so perf learns of it.
 pub fn begin(file: libc::c_int, process: libc::pid_t) {
     const MAGIC: u32 = 0x4a69_5444;
     const VERSION: u32 = 1;
@@ -92,7 +92,7 @@ pub fn note(file: libc::c_int, code: &Code, address: u64, label: &Label) {
     write(file, &code.bytes);
 }
 
-/// The most bytes that may be said of a frame where others shall find it.
+/// The most bytes of data on a frame that unwinders can find behind the code.
 pub const ROOM: usize = 256;
 
 /// Writes what unwinders read of the frame, a section that perf puts behind the code, and a table of what is in it.

@@ -32,7 +32,8 @@
 //!
 //! # The callback entry on pointers
 //! The entry that [`callback_entry_pointers`] makes calls `void (*)(void *context, void *result, void **values, void *user_data)`, whose first and
-//! last arguments are the record's. `values[n]` points to argument n, aligned for its type, either where C keeps it or in a copy.
+//! last arguments are the record's. `values[n]` points to argument n, either where C keeps it or in a copy. It is aligned
+//! for its type, but to 16 at most, as the stack is: that is what libffi's closures have, too.
 //! `result` points to at least 16 bytes, aligned to 16, or to C's own memory if C wants the result there. Of an integer the low bytes
 //! are returned.
 //!

@@ -33,7 +33,8 @@
 //! # The callback entry on pointers
 //! The entry that [`callback_entry_pointers`] makes calls `void (*)(void *context, void *result, void **values, void *user_data)`, whose first and
 //! last arguments are the record's. `values[n]` points to argument n, either where C keeps it or in a copy. It is aligned
-//! for its type, but to 16 at most, as the stack is: that is what libffi's closures have, too.
+//! for its type, as far as the convention aligns arguments: AAPCS64 goes by the members of a structure (6.8.2, its natural alignment), not by what an
+//! attribute adds.
 //! `result` points to at least 16 bytes, aligned to 16, or to C's own memory if C wants the result there. Of an integer the low bytes
 //! are returned.
 //!

@@ -11,6 +11,7 @@ use crate::report::{Fault, Place};
 use crate::types::Ty;
 use crate::values::Values;
 use anyhow::Result;
+use farcall_arch::{Abi, Type};
 use std::ffi::c_void;
 
 /// The C function that calls a function pointer with the values of some cells.
@@ -124,7 +125,7 @@ impl Step<'_> {
     fn delivery(&self, values: &Values, endpoint: Endpoint) -> Delivery {
         let size = |ty: &Ty| {
             let layout = self.given(ty, endpoint);
-            (layout.bytes.len(), layout.align)
+            (layout.bytes.len(), self.align(ty, layout.align))
         };
         let mut give = values.ret.dirty.clone();
         if let Some(ty) = &self.case.ret {
@@ -138,6 +139,19 @@ impl Step<'_> {
             args: self.case.args.iter().map(size).collect(),
             give,
             ..Delivery::default()
+        }
+    }
+
+    /// The alignment of an argument: AAPCS64 goes by the members of a structure (6.8.2, its natural alignment).
+    fn align(&self, ty: &Ty, usual: usize) -> usize {
+        match ty {
+            Ty::Declared(record) if matches!(self.target.abi, Abi::Aapcs64(_)) => {
+                match &record.ty {
+                    Type::Struct(members) => members.natural_align() as usize,
+                    _ => usual,
+                }
+            }
+            _ => usual,
         }
     }
 

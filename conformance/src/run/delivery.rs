@@ -120,9 +120,6 @@ pub unsafe fn handle_slots(context: *const c_void, slots: *const u64, result: *m
     })
 }
 
-/// The alignment of the stack, and so the largest of a copy of an argument that came in registers.
-const STACK_ALIGN: usize = 16;
-
 /// A handler on pointers.
 ///
 /// # Safety
@@ -140,8 +137,7 @@ pub unsafe fn handle_pointers(
         for n in 0..delivery.args.len() {
             // SAFETY: there is a pointer for each argument that the delivery expects, by the contract of this function.
             let value = unsafe { *values.add(n) };
-            let align = delivery.args[n].1.min(STACK_ALIGN);
-            let is_aligned = (value as usize).is_multiple_of(align);
+            let is_aligned = (value as usize).is_multiple_of(delivery.args[n].1);
             delivery.misaligned += u64::from(!is_aligned);
             // SAFETY: as above.
             unsafe { delivery.take(n, value.cast()) };

@@ -67,6 +67,9 @@ impl Declarations {
                     let got = record.size;
                     return Err(StructError::TooLarge { got }.into());
                 }
+                if record.has_odd_bits {
+                    return Err(Unpassable::Disputed);
+                }
                 let members = self.passed_members(record)?;
                 let laid_out = Struct::placed(members, record.size as u32, record.align)?;
                 let laid_out = laid_out.with_natural_align(record.natural_align)?;

@@ -46,6 +46,7 @@ impl<'t> Parser<'_, 't> {
                 unnamed: 0,
                 has_unnamed: false,
                 has_empty_bits: false,
+                has_odd_bits: false,
             })?;
             Ok(Ty::Record(index))
         })?;
@@ -100,11 +101,14 @@ impl<'t> Parser<'_, 't> {
         let mut fields: Vec<Field> = Vec::new();
         let mut has_flexible_array = false;
         let (mut unnamed, mut has_unnamed, mut has_empty_bits) = (0, false, false);
+        let mut has_odd_bits = false;
         for (number, member) in declared.iter().enumerate() {
             has_flexible_array |= self.is_open_array(member.1.ty);
             let placed = self.placed(&mut plan, member, number + 1 == count)?;
             let is_padding = placed.bits().is_some() && placed.name.is_none();
             has_empty_bits |= member.3 == Some(0);
+            let has_own = member.2.packed || member.2.aligned != 0;
+            has_odd_bits |= plan.is_microsoft && member.3.is_some() && has_own;
             if !is_padding {
                 fields.try_push(placed)?;
             } else if plan.is_union || member.3 != Some(0) {
@@ -139,7 +143,7 @@ impl<'t> Parser<'_, 't> {
         record.has_flexible_array = has_flexible_array;
         record.natural_align = plan.align;
         (record.unnamed, record.has_unnamed) = (unnamed, has_unnamed);
-        record.has_empty_bits = has_empty_bits;
+        (record.has_empty_bits, record.has_odd_bits) = (has_empty_bits, has_odd_bits);
         Ok(())
     }
 

@@ -147,6 +147,15 @@ fn what_compilers_pass_differently_is_refused_where_they_do() {
         let refused = passed(Platform::LINUX_AARCH64, text);
         assert_eq!(refused, Err(Unpassable::Disputed), "{text}");
     }
+    // Where Microsoft's rules meet attributes of a bit-field.
+    for text in [
+        "struct s { char a : 6 __attribute__((packed)); int b : 28; };",
+        "struct s { short a : 16 __attribute__((aligned(16))); int b : 3; };",
+    ] {
+        let refused = passed(Platform::WINDOWS_X86_64_GNU, text);
+        assert_eq!(refused, Err(Unpassable::Disputed), "{text}");
+        assert!(passed(Platform::LINUX_X86_64, text).is_ok(), "{text}");
+    }
     for text in packed {
         assert!(passed(Platform::LINUX_AARCH64, text).is_ok(), "{text}");
     }

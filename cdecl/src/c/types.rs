@@ -243,6 +243,8 @@ pub struct Record {
     pub(super) has_unnamed: bool,
     /// Whether there is a bit-field of width 0.
     pub(super) has_empty_bits: bool,
+    /// Whether Microsoft's rules apply to a bit-field that has attributes of its own, which compilers place in different ways.
+    pub(super) has_odd_bits: bool,
 }
 
 impl Record {

@@ -195,7 +195,8 @@ pub(crate) fn release_all(across: AcrossFork, in_child: bool) {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+// Not on AArch64, which runs in QEMU here: that ends by an assertion of its own (7.2) when several threads fork at once.
+#[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
 mod tests {
     use super::*;
     use crate::{Callback, compile};

@@ -221,15 +221,14 @@ mod tests {
         })
     }
 
-    /// Forks; whether the child, and a child of its own, did their work within ten seconds.
-    fn fork_and_work(generations: usize) -> bool {
-        // SAFETY: the child ends here.
+    /// Does `work` in a child. Whether it ended well within `seconds`.
+    fn in_child(seconds: u32, work: impl FnOnce() -> bool) -> bool {
+        // SAFETY: the child does `work`, and ends here.
         unsafe {
             match libc::fork() {
                 0 => {
-                    libc::alarm(10);
-                    let more = generations == 0 || fork_and_work(generations - 1);
-                    libc::_exit(i32::from(!(more && work(generations + 1))))
+                    libc::alarm(seconds);
+                    libc::_exit(i32::from(!work()))
                 }
                 child => {
                     let mut status = 1;
@@ -239,6 +238,11 @@ mod tests {
         }
     }
 
+    /// Whether a child and a child of its own do their work.
+    fn fork_and_work() -> bool {
+        in_child(10, || in_child(10, || work(1)) && work(2))
+    }
+
     #[test]
     fn handlers_that_interrupted_the_holders_of_all_locks_fork_at_once_and_their_children_go_on() {
         // In a process of its own: tests beside this would wait for the locks.
@@ -246,7 +250,7 @@ mod tests {
             let all_hold = Barrier::new(LOCKS);
             let fork = || {
                 all_hold.wait();
-                let fine = fork_and_work(1);
+                let fine = fork_and_work();
                 all_hold.wait();
                 fine
             };
@@ -266,20 +270,7 @@ mod tests {
             })
         };
         for _ in 0..5 {
-            // SAFETY: the child ends here.
-            unsafe {
-                match libc::fork() {
-                    0 => {
-                        libc::alarm(30);
-                        libc::_exit(i32::from(!fork_at_once()))
-                    }
-                    child => {
-                        let mut status = 1;
-                        assert_eq!(libc::waitpid(child, &mut status, 0), child);
-                        assert_eq!(status, 0);
-                    }
-                }
-            }
+            assert!(in_child(30, fork_at_once));
         }
     }
 }

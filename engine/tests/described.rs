@@ -2,7 +2,9 @@
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
-use farcall_arch::endpoint::{Boxing, ObjectCall, ObjectModel, ThreadPointer, Unbox};
+mod model;
+
+use farcall_arch::endpoint::{Boxing, ObjectCall, Unbox};
 use farcall_arch::{Shared, Signature, Type};
 use farcall_engine::{
     Compiled, Conversion, Direction, Endpoint, Served, compile, describe_objects,
@@ -12,31 +14,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 static ASKED: AtomicUsize = AtomicUsize::new(0);
 
-/// Of an interpreter that never was. No code that is made of it runs. Without memory at first.
+/// Describes an interpreter that does not exist, but has no memory for that at first.
 unsafe extern "C" fn describe() -> bool {
-    let model = ObjectModel {
-        none: 6,
-        truth: [14, 30],
-        float_type: 0x1000,
-        float_value: 8,
-        buffers: Vec::new(),
-        functions: Vec::new(),
-        function_target: 16,
-        function_library: 32,
-        library_open: 8,
-        thread_pointer: ThreadPointer::Fs,
-        innermost: -64,
-        call: 0x2000,
-        raise: 0x3000,
-        new_float: 0x4000,
-        new_object: 0x5000,
-        find_bytes: 0,
-        new_of_bytes: 0,
-        errno: None,
-        catch: None,
-    };
     // SAFETY: nothing is called by what this says.
-    ASKED.fetch_add(1, Ordering::Relaxed) > 0 && unsafe { set_object_model(model) }.is_ok()
+    ASKED.fetch_add(1, Ordering::Relaxed) > 0
+        && unsafe { set_object_model(model::of_no_interpreter()) }.is_ok()
 }
 
 fn function_of(args: usize) -> Shared<Compiled> {

@@ -2,38 +2,14 @@
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
-use farcall_arch::endpoint::{ObjectModel, ThreadPointer};
+mod model;
+
 use farcall_engine::set_object_model;
 use std::thread;
 
-/// An interpreter that never was. No code that is made of it runs.
-fn model() -> ObjectModel {
-    ObjectModel {
-        none: 6,
-        truth: [14, 30],
-        float_type: 0x1000,
-        float_value: 8,
-        buffers: Vec::new(),
-        functions: Vec::new(),
-        function_target: 16,
-        function_library: 32,
-        library_open: 8,
-        thread_pointer: ThreadPointer::Fs,
-        innermost: -64,
-        call: 0x2000,
-        raise: 0x3000,
-        new_float: 0x4000,
-        new_object: 0x5000,
-        find_bytes: 0,
-        new_of_bytes: 0,
-        errno: None,
-        catch: None,
-    }
-}
-
 fn tell() {
     // SAFETY: nothing is called by what this says.
-    unsafe { set_object_model(model()) }.expect("memory");
+    unsafe { set_object_model(model::of_no_interpreter()) }.expect("memory");
 }
 
 /// Does `work` in a child; whether it ended well within ten seconds.

@@ -58,16 +58,25 @@ macro_rules! arity {
     };
 }
 
-arity!();
-arity!(A a);
-arity!(A a, B b);
-arity!(A a, B b, C c);
-arity!(A a, B b, C c, D d);
-arity!(A a, B b, C c, D d, E e);
-arity!(A a, B b, C c, D d, E e, G g);
-arity!(A a, B b, C c, D d, E e, G g, H h);
-arity!(A a, B b, C c, D d, E e, G g, H h, I i);
-arity!(A a, B b, C c, D d, E e, G g, H h, I i, J j);
-arity!(A a, B b, C c, D d, E e, G g, H h, I i, J j, K k);
-arity!(A a, B b, C c, D d, E e, G g, H h, I i, J j, K k, L l);
-arity!(A a, B b, C c, D d, E e, G g, H h, I i, J j, K k, L l, M m);
+/// Invokes a macro for each number of arguments that a typed function may have, with a type parameter and a name for each of them.
+macro_rules! for_each_arity {
+    ($arity:ident) => {
+        $arity!();
+        $arity!(A a);
+        $arity!(A a, B b);
+        $arity!(A a, B b, C c);
+        $arity!(A a, B b, C c, D d);
+        $arity!(A a, B b, C c, D d, E e);
+        $arity!(A a, B b, C c, D d, E e, G g);
+        $arity!(A a, B b, C c, D d, E e, G g, H h);
+        $arity!(A a, B b, C c, D d, E e, G g, H h, I i);
+        $arity!(A a, B b, C c, D d, E e, G g, H h, I i, J j);
+        $arity!(A a, B b, C c, D d, E e, G g, H h, I i, J j, K k);
+        $arity!(A a, B b, C c, D d, E e, G g, H h, I i, J j, K k, L l);
+        $arity!(A a, B b, C c, D d, E e, G g, H h, I i, J j, K k, L l, M m);
+    };
+}
+
+pub(crate) use for_each_arity;
+
+for_each_arity!(arity);

@@ -1,6 +1,6 @@
 //! The Rust types of function pointers, and of closures that C can call through them.
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, for_each_arity};
 use crate::ctype::{CReturn, CType, Named, Shape, slots_of};
 use crate::panics;
 use crate::value::Value;
@@ -233,16 +233,4 @@ macro_rules! arity {
     };
 }
 
-arity!();
-arity!(A a);
-arity!(A a, B b);
-arity!(A a, B b, C c);
-arity!(A a, B b, C c, D d);
-arity!(A a, B b, C c, D d, E e);
-arity!(A a, B b, C c, D d, E e, G g);
-arity!(A a, B b, C c, D d, E e, G g, H h);
-arity!(A a, B b, C c, D d, E e, G g, H h, I i);
-arity!(A a, B b, C c, D d, E e, G g, H h, I i, J j);
-arity!(A a, B b, C c, D d, E e, G g, H h, I i, J j, K k);
-arity!(A a, B b, C c, D d, E e, G g, H h, I i, J j, K k, L l);
-arity!(A a, B b, C c, D d, E e, G g, H h, I i, J j, K k, L l, M m);
+for_each_arity!(arity);

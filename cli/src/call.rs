@@ -5,7 +5,7 @@ use farcall_cdecl::c::{Basic, Platform, Ty, TypeId};
 
 use crate::failure::{Failure, Result};
 use crate::output::print;
-use crate::prototype::{Param, Prototype};
+use crate::prototype::{Declare, Param, Prototype};
 use crate::shown::{Depth, fraction, shown};
 use crate::value::{Misfit, Values, number};
 
@@ -26,15 +26,8 @@ pub struct Args {
         trailing_var_arg = true
     )]
     args: Vec<String>,
-    /// C declarations that the prototype relies on: structures, enumerations, typedefs
-    #[arg(
-        short,
-        long,
-        value_name = "C",
-        default_value = "",
-        hide_default_value = true
-    )]
-    declare: String,
+    #[command(flatten)]
+    declare: Declare,
 }
 
 const LONG: &str = "\
@@ -62,7 +55,7 @@ Examples:
 
 /// Calls the function and prints its result.
 pub fn run(args: &Args) -> Result<()> {
-    let mut prototype = Prototype::read(&args.prototype, &args.declare, Platform::host())?;
+    let mut prototype = Prototype::read(&args.prototype, &args.declare.text, Platform::host())?;
     if prototype.name.is_none() {
         let failure = Failure::usage("expected a prototype that names the function");
         return Err(failure.with_detail(&prototype.text));
@@ -74,7 +67,7 @@ pub fn run(args: &Args) -> Result<()> {
         let value = value_of(&mut values, &prototype, param, word);
         typed.push(value.map_err(|misfit| misplaced(&prototype, index, param, misfit))?);
     }
-    let function = function(&args.library, &prototype, &args.declare)?;
+    let function = function(&args.library, &prototype, &args.declare.text)?;
     // SAFETY: the user states that the prototype is the function's, and that it takes these values. The memory they point to is in `values`.
     let result = unsafe { function.call(&typed) }.map_err(Failure::of)?;
     flush_c();

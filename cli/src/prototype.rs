@@ -8,6 +8,21 @@ use farcall_cdecl::{Codes, Position, Role, VARIADIC};
 use crate::failure::{Failure, Result};
 use crate::spelling::declared;
 
+// The option for declarations. clap would take a comment for documentation as that of the command.
+#[derive(clap::Args)]
+pub struct Declare {
+    /// C declarations that the prototype relies on: structures, enumerations, typedefs
+    #[arg(
+        id = "declare",
+        short = 'd',
+        long = "declare",
+        value_name = "C",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub text: String,
+}
+
 /// A prototype, with the types that it uses.
 pub struct Prototype {
     pub c: Declarations,

@@ -18,7 +18,7 @@ use clap::ValueEnum;
 
 use crate::failure::{Failure, Result};
 use crate::output::print;
-use crate::prototype::Prototype;
+use crate::prototype::{Declare, Prototype};
 use crate::target::Target;
 use code::Listing;
 use model::Explanation;
@@ -45,15 +45,8 @@ pub struct Args {
     /// How to show it
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// C declarations that the prototype relies on: structures, enumerations, typedefs
-    #[arg(
-        short,
-        long,
-        value_name = "C",
-        default_value = "",
-        hide_default_value = true
-    )]
-    declare: String,
+    #[command(flatten)]
+    declare: Declare,
 }
 
 const LONG: &str = "\
@@ -86,7 +79,8 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let mut explained = Vec::new();
     for &target in targets {
-        let mut prototype = Prototype::read(&args.prototype, &args.declare, target.platform())?;
+        let mut prototype =
+            Prototype::read(&args.prototype, &args.declare.text, target.platform())?;
         for ty in &args.more {
             prototype.add_argument(ty)?;
         }

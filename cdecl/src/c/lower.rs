@@ -234,8 +234,8 @@ impl Declarations {
     /// Whether compilers pass a structure of at most two eightbytes in different ways. GCC (12.2) treats an eightbyte with an unnamed bit-field as
     /// an integer; clang (14) ignores the bit-field. The same is true of an array without elements within an eightbyte. An array without a length
     /// makes clang pass the structure in memory. GCC passes it in memory if a number is misaligned for its type. That
-    /// includes a union's bit-fields, but no other ones. clang ignores all bit-fields there, but also passes it in memory if a structure is misaligned, or if
-    /// a typedef asks for less than the alignment of the number's type.
+    /// includes a union's bit-fields, but no other ones. clang ignores all bit-fields there, but also passes it in memory if a structure is
+    /// misaligned, or if a typedef asks for less than the alignment of the number's type.
     fn is_disputed(&self, ty: TypeId, passed: &Type) -> bool {
         let Type::Struct(_) = passed else {
             return false;

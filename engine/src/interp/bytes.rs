@@ -2,7 +2,6 @@
 //!
 //! Each size of a register has a case of its own: a copy of any number of bytes would be a call.
 
-use super::machine;
 use farcall_arch::{Extend, Move};
 
 /// The bytes of a move.
@@ -41,22 +40,6 @@ pub(super) unsafe fn read_word(value: *const u8, width: usize) -> u64 {
             1 => value.read().into(),
             2 => value.cast::<u16>().read_unaligned().into(),
             _ => word(&read(value, width)),
-        }
-    }
-}
-
-/// The same for up to 16 bytes that fill a vector register. Eight at most are put into a register first: a vector that is loaded
-/// from memory in which they were written on their own makes the processor wait.
-///
-/// # Safety
-/// * `value` points to `width` bytes, 16 at most.
-#[inline]
-pub(super) unsafe fn read_vector(value: *const u8, width: usize) -> [u8; 16] {
-    // SAFETY: `value` points to `width` bytes, by the contract of this function.
-    unsafe {
-        match width {
-            8 | 4 => machine::vector(read_word(value, width)),
-            _ => read(value, width),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A call that follows its plan: arguments into registers and stack, and the result out of registers.
 
-use super::bytes::{extended, read, read_vector, read_word, store, stored_width, widened};
+use super::bytes::{extended, read, read_word, store, stored_width, widened};
 use super::machine::{self, Image};
 use farcall_arch::abi::regs;
 use farcall_arch::abi::shape::Shape;
@@ -304,6 +304,22 @@ unsafe extern "C" fn fill<M: Moves, A: Arguments>(frame: *mut c_void, stack: *mu
     });
     if let Some(count) = vector_args {
         image.ints[usize::from(regs::x64::RAX)] = u64::from(count);
+    }
+}
+
+/// Up to 16 bytes that fill a vector register. Eight at most are put into a register first: a vector that is loaded
+/// from memory in which they were written on their own makes the processor wait.
+///
+/// # Safety
+/// * `value` points to `width` bytes, 16 at most.
+#[inline]
+unsafe fn read_vector(value: *const u8, width: usize) -> [u8; 16] {
+    // SAFETY: `value` points to `width` bytes, by the contract of this function.
+    unsafe {
+        match width {
+            8 | 4 => machine::vector(read_word(value, width)),
+            _ => read(value, width),
+        }
     }
 }
 

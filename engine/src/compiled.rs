@@ -4,6 +4,7 @@
 //! C's. It is made when [`crate::policy`] says so.
 
 use crate::arena::{Made, Published, publish_as};
+use crate::behind::Known;
 use crate::cache::Cache;
 use crate::error::Result;
 use crate::interp;
@@ -161,6 +162,7 @@ pub struct Compiled {
     conversion: Option<Conversion>,
     /// The thunks of its closed callbacks.
     seats: Seats,
+    behind: Known,
     /// The signature that was kept before this one, once this one has callbacks; see [`Compiled::keep`].
     kept_before: AtomicPtr<Compiled>,
 }
@@ -189,6 +191,7 @@ impl Compiled {
             signature: None,
             conversion: None,
             seats: Seats::default(),
+            behind: Known::new(),
             kept_before: AtomicPtr::new(ptr::null_mut()),
         }
     }
@@ -213,6 +216,10 @@ impl Compiled {
 
     pub(crate) fn seats(&self) -> &Seats {
         &self.seats
+    }
+
+    pub(crate) fn behind(&self) -> &Known {
+        &self.behind
     }
 
     /// The signature, unless this was made from a plan.

@@ -23,7 +23,7 @@ impl<P: FnPointer> Callback<P> {
     /// may keep the pointer for any time. [`Callback::scoped`] requires none of this.
     ///
     /// A closure that captures nothing takes no memory, and C calls it directly, like any function. Any other closure is marked as running during a
-    /// call, so that the callback can be closed meanwhile.
+    /// call, so that the callback can be closed meanwhile. That takes longest for a signature that leaves no integer register free.
     ///
     /// # Errors
     /// [`EngineError::ExecutableMemory`](crate::EngineError::ExecutableMemory), [`Error::OutOfMemory`](crate::Error::OutOfMemory), and those
@@ -82,7 +82,7 @@ impl<P: FnPointer> Callback<P> {
     }
 
     /// Makes a function pointer like [`Callback::new`] that is valid for the rest of the process. It is never closed, so a call does not have to mark
-    /// the closure as running: it takes as long as a call of a C function that gets its arguments in memory.
+    /// the closure as running.
     ///
     /// # Errors
     /// Those of [`Callback::new`].

@@ -4,9 +4,8 @@
 //! way out, at its beginning, to a function that does everything step by step.
 
 use crate::closure::{self, Closure};
-use crate::ctype::CReturn;
+use crate::ctype::{CReturn, zero};
 use crate::panics;
-use crate::pointer::zero;
 use farcall_engine::epoch::{self, Entered, Place};
 use farcall_engine::{self as engine, Seat};
 use std::ffi::c_void;
@@ -135,7 +134,7 @@ mod tests {
         let (_, run) = functions(&owned);
         let signature = Signature::of::<Add>().expect("a signature");
         let compiled = &signature.inner().compiled;
-        let behind = engine::Behind::of(compiled).expect("a register");
+        let behind = compiled.behind().expect("a register");
         let closing = Closing::of(owned, run).expect("memory");
         // SAFETY: the function takes a seat with any closure of this signature, which stays until it is closed below.
         let callback = unsafe {

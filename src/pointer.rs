@@ -3,13 +3,12 @@
 use crate::arguments::{Arguments, for_each_arity};
 use crate::behind::{self, Running};
 use crate::closure::{self, Closure as Head};
-use crate::ctype::{CReturn, CType, Named, Shape, slots_of};
+use crate::ctype::{CReturn, CType, Named, Shape, slots_of, zero};
 use crate::panics;
 use crate::value::Value;
 use farcall_engine::Seat;
 use farcall_engine::epoch::Entered;
 use std::ffi::c_void;
-use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 /// The pointer type of a callback: an `unsafe extern "C" fn` of up to 12 arguments, or `*const c_void` if the signature is known only at run
@@ -153,12 +152,6 @@ pub trait ClosureMut<P: FnPointer>: sealed::Mutable<P> {
     /// * The slots are those of the arguments.
     #[doc(hidden)]
     unsafe fn run_mut(&mut self, slots: *const u64) -> P::Return;
-}
-
-/// The result that C gets from a closure that has panicked.
-pub(crate) fn zero<R: CReturn>() -> R {
-    // SAFETY: zeros are a valid value of every `CType`, by the trait's contract, and of `()`.
-    unsafe { MaybeUninit::zeroed().assume_init() }
 }
 
 /// The address of a function.

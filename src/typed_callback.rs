@@ -2,10 +2,10 @@
 
 use crate::callback::Callback;
 use crate::closure::{Body, Closing, WideHandler};
-use crate::ctype::{CReturn, slots_of};
+use crate::ctype::{CReturn, slots_of, zero};
 use crate::error::Result;
 use crate::panics;
-use crate::pointer::{Closure, ClosureMut, FnPointer, zero};
+use crate::pointer::{Closure, ClosureMut, FnPointer};
 use crate::signature::Signature;
 use farcall_engine::epoch::{Inside, Place, Thing};
 use farcall_engine::{self as engine, Behind, Handler};
@@ -63,7 +63,7 @@ impl<P: FnPointer> Callback<P> {
     {
         let signature = Signature::of::<P>()?;
         if size_of::<C>() > 0 || std::mem::needs_drop::<C>() {
-            if let Some(behind) = Behind::of(&signature.inner().compiled) {
+            if let Some(behind) = signature.inner().compiled.behind() {
                 return owning_behind(signature, behind, closure);
             }
             let pointer = PhantomData::<fn() -> P>;
@@ -104,7 +104,7 @@ impl<P: FnPointer> Callback<P> {
         let closure = try_box(closure)?;
         let context = (&raw const *closure).cast_mut().cast();
         let compiled = &signature.inner().compiled;
-        if let Some(behind) = Behind::of(compiled) {
+        if let Some(behind) = compiled.behind() {
             let function = C::behind_for_good();
             // SAFETY: the function takes the signature's arguments and a closure of this type, at any time, on any thread: it is Send and
             // Sync, and stays.

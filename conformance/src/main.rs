@@ -94,7 +94,7 @@ enum Directions {
 fn parse_target(name: &str) -> Result<&'static Target> {
     Target::named(name).with_context(|| {
         let names: Vec<_> = target::ALL.iter().map(|target| target.name).collect();
-        format!("expected one of {}, got {name}", names.join(", "))
+        format!("there are only {}", names.join(", "))
     })
 }
 

@@ -4,7 +4,6 @@
 //! arguments stay where they are. The entry loads this register and jumps to the function. So it has no frame, is the same for all signatures
 //! with that register, and is part of the program.
 
-use crate::compiled::Compiled;
 use farcall_arch::abi::regs::Gpr;
 use farcall_arch::emit::record;
 use farcall_arch::{Place, Plan, Signature, Type, plan};
@@ -108,12 +107,12 @@ impl Known {
 }
 
 impl Behind {
-    /// The entry for a signature; `None` if the context would not be in a register.
-    pub fn of(compiled: &Compiled) -> Option<Behind> {
-        let known = &compiled.behind().0;
+    /// The entry for a signature with this plan; `None` if the context would not be in a register.
+    pub(crate) fn of(known: &Known, signature: &Signature, plan: &Plan) -> Option<Behind> {
+        let known = &known.0;
         let number = match known.load(Ordering::Relaxed) {
             UNKNOWN => {
-                let number = next_register(compiled).map(Gpr::number);
+                let number = next_register(signature, plan).map(Gpr::number);
                 known.store(
                     number.map_or(NONE, |number| number + SOME),
                     Ordering::Relaxed,
@@ -131,9 +130,8 @@ impl Behind {
 }
 
 /// The register of a pointer behind all arguments, if it is in one and they stay where they are.
-fn next_register(compiled: &Compiled) -> Option<Gpr> {
-    let before = compiled.plan();
-    let extended = extended(compiled.signature()?, before)?;
+fn next_register(signature: &Signature, before: &Plan) -> Option<Gpr> {
+    let extended = extended(signature, before)?;
     let (last, others) = extended.args.split_last()?;
     let are_others_the_same = others == before.args && extended.sret == before.sret;
     match (last.place, are_others_the_same) {
@@ -159,19 +157,18 @@ fn extended(signature: &Signature, before: &Plan) -> Option<Plan> {
 #[cfg(all(test, target_arch = "x86_64", unix))]
 mod tests {
     use super::*;
-    use crate::compile;
+    use crate::sys;
     use farcall_arch::abi::regs::x64::{R9, RDI, RDX, RSI};
 
     fn next(ret: Type, args: Vec<Type>) -> Option<Gpr> {
         let signature = Signature::new(ret, args).expect("a signature");
-        let compiled = compile(signature, None).expect("a plan");
+        let plan = plan(&signature, sys::host_abi()).expect("a plan");
+        let known = Known::new();
+        let entry = || Behind::of(&known, &signature, &plan).map(|behind| behind.entry);
         // Once unknown and once known.
-        assert_eq!(
-            Behind::of(&compiled).map(|behind| behind.entry),
-            Behind::of(&compiled).map(|behind| behind.entry)
-        );
-        let register = next_register(&compiled);
-        assert_eq!(Behind::of(&compiled).is_some(), register.is_some());
+        assert_eq!(entry(), entry());
+        let register = next_register(&signature, &plan);
+        assert_eq!(entry().is_some(), register.is_some());
         register
     }
 

@@ -4,7 +4,7 @@
 //! C's. It is made when [`crate::policy`] says so.
 
 use crate::arena::{Made, Published, publish_as};
-use crate::behind::Known;
+use crate::behind::{Behind, Known};
 use crate::cache::Cache;
 use crate::error::Result;
 use crate::interp;
@@ -218,8 +218,9 @@ impl Compiled {
         &self.seats
     }
 
-    pub(crate) fn behind(&self) -> &Known {
-        &self.behind
+    /// The entry that passes a context behind the arguments; `None` if there is no register left for that, or no memory to find out.
+    pub fn behind(&self) -> Option<Behind> {
+        Behind::of(&self.behind, self.signature()?, &self.plan)
     }
 
     /// The signature, unless this was made from a plan.

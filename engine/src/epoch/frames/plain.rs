@@ -11,11 +11,11 @@ use std::sync::atomic::{Ordering, compiler_fence};
 /// A frame that was pushed onto the one before it in memory.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
-pub(in crate::epoch) struct Plain(&'static Frame);
+pub(crate) struct Plain(&'static Frame);
 
 /// Announces `thing` as [`super::push`] does, in the plain case.
 #[inline(always)]
-pub(in crate::epoch) fn push(thing: usize, place: usize) -> Option<Plain> {
+pub(crate) fn push(thing: usize, place: usize) -> Option<Plain> {
     OWN.with(|own| {
         let below = own.top();
         if place >= below.place() {
@@ -31,7 +31,7 @@ pub(in crate::epoch) fn push(thing: usize, place: usize) -> Option<Plain> {
 /// in it: notes are left for calls.
 #[inline(always)]
 #[must_use]
-pub(in crate::epoch) fn pop(pushed: Plain) -> bool {
+pub(crate) fn pop(pushed: Plain) -> bool {
     let frame = pushed.0;
     OWN.with(|own| {
         if !ptr::eq(own.top(), frame) {
@@ -50,7 +50,7 @@ pub(in crate::epoch) fn pop(pushed: Plain) -> bool {
 
 /// Takes a frame back that is not this thread's innermost.
 #[cold]
-pub(in crate::epoch) fn pop_other(pushed: Plain) {
+pub(crate) fn pop_other(pushed: Plain) {
     protocol::take_back(&Thread, || {
         OWN.with(|own| super::pop_slowly(own, pushed.0));
     });
@@ -67,7 +67,7 @@ impl Plain {
 /// The stack pointer of the function into which this is inlined. It is as good a place as the address of a variable, and leaves the compiler free to
 /// have the function end with a jump.
 #[inline(always)]
-pub(in crate::epoch) fn stack_pointer() -> usize {
+pub(crate) fn stack_pointer() -> usize {
     let here: usize;
     #[cfg(target_arch = "x86_64")]
     // SAFETY: it only reads a register.

@@ -144,6 +144,7 @@
 #![deny(missing_docs)]
 
 mod arguments;
+mod behind;
 mod builder;
 mod callback;
 mod closure;

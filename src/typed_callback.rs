@@ -1,14 +1,14 @@
 //! Callbacks with the Rust types of their arguments and result.
 
 use crate::callback::Callback;
-use crate::closure::{Body, WideHandler};
-use crate::ctype::{CReturn, slots_of};
+use crate::closure::{Body, Closing, WideHandler};
+use crate::ctype::{CReturn, slots_of, zero};
 use crate::error::Result;
 use crate::panics;
-use crate::pointer::{Closure, ClosureMut, FnPointer, zero};
+use crate::pointer::{Closure, ClosureMut, FnPointer};
 use crate::signature::Signature;
 use farcall_engine::epoch::{Inside, Place, Thing};
-use farcall_engine::{self as engine, Handler};
+use farcall_engine::{self as engine, Behind, Handler};
 use farcall_memory::try_box;
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
@@ -23,7 +23,7 @@ impl<P: FnPointer> Callback<P> {
     /// may keep the pointer for any time. [`Callback::scoped`] requires none of this.
     ///
     /// A closure that captures nothing takes no memory, and C calls it directly, like any function. Any other closure is marked as running during a
-    /// call, so that the callback can be closed meanwhile.
+    /// call, so that the callback can be closed meanwhile. That takes longest for a signature that leaves no integer register free.
     ///
     /// # Errors
     /// [`EngineError::ExecutableMemory`](crate::EngineError::ExecutableMemory), [`Error::OutOfMemory`](crate::Error::OutOfMemory), and those
@@ -63,6 +63,9 @@ impl<P: FnPointer> Callback<P> {
     {
         let signature = Signature::of::<P>()?;
         if size_of::<C>() > 0 || std::mem::needs_drop::<C>() {
+            if let Some(behind) = signature.inner().compiled.behind() {
+                return owning_behind(signature, behind, closure);
+            }
             let pointer = PhantomData::<fn() -> P>;
             return Callback::of_body(signature, Typed { closure, pointer });
         }
@@ -79,7 +82,7 @@ impl<P: FnPointer> Callback<P> {
     }
 
     /// Makes a function pointer like [`Callback::new`] that is valid for the rest of the process. It is never closed, so a call does not have to mark
-    /// the closure as running: it takes as long as a call of a C function that gets its arguments in memory.
+    /// the closure as running.
     ///
     /// # Errors
     /// Those of [`Callback::new`].
@@ -100,6 +103,18 @@ impl<P: FnPointer> Callback<P> {
         let signature = Signature::of::<P>()?;
         let closure = try_box(closure)?;
         let context = (&raw const *closure).cast_mut().cast();
+        let compiled = &signature.inner().compiled;
+        if let Some(behind) = compiled.behind() {
+            let function = C::behind_for_good();
+            // SAFETY: the function takes the signature's arguments and a closure of this type, at any time, on any thread: it is Send and
+            // Sync, and stays.
+            let code = unsafe {
+                engine::Callback::behind_for_good(compiled.clone(), behind, function, context)?
+            };
+            Box::leak(closure);
+            // SAFETY: it is made with this signature, and stays.
+            return Ok(unsafe { P::at(code) });
+        }
         // SAFETY: the handler takes this context, at any time, on any thread: it is Send and Sync, and stays.
         let raw = unsafe { lead_to(&signature, run_kept::<C, P>, run_wide_kept::<C, P>, context)? };
         Box::leak(closure);
@@ -179,6 +194,24 @@ impl<P: FnPointer> Callback<P> {
         }
         Ok(result)
     }
+}
+
+/// Makes a callback that owns its closure, and whose function gets C's arguments as they are.
+fn owning_behind<P: FnPointer, C>(
+    signature: Signature,
+    behind: Behind,
+    closure: C,
+) -> Result<Callback<P>>
+where
+    C: Closure<P> + Send + Sync + 'static,
+{
+    let closing = Closing::of(closure, C::carefully())?;
+    let compiled = signature.inner().compiled.clone();
+    // SAFETY: the function takes the signature's arguments and a seat, and whatever closure that owns: they all have a head, and run by a
+    // function of the same type. It catches every panic, and enters before it looks. The closure may be called on any thread, being Send and Sync,
+    // and lives until no thread is inside, see the callback's Drop.
+    let raw = unsafe { engine::Callback::behind(compiled, behind, C::behind(), closing.owned()) };
+    Callback::with_closing(raw, closing, signature)
 }
 
 /// Makes a callback that calls the handler for the signature's result with `context`.

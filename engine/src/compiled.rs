@@ -4,6 +4,7 @@
 //! C's. It is made when [`crate::policy`] says so.
 
 use crate::arena::{Made, Published, publish_as};
+use crate::behind::{Behind, Known};
 use crate::cache::Cache;
 use crate::error::Result;
 use crate::interp;
@@ -166,6 +167,7 @@ pub struct Compiled {
     conversion: Option<Conversion>,
     /// The thunks of its closed callbacks.
     seats: Seats,
+    behind: Known,
     /// The signature that was kept before this one, once this one has callbacks; see [`Compiled::keep`].
     kept_before: AtomicPtr<Compiled>,
 }
@@ -194,6 +196,7 @@ impl Compiled {
             signature: None,
             conversion: None,
             seats: Seats::default(),
+            behind: Known::new(),
             kept_before: AtomicPtr::new(ptr::null_mut()),
         }
     }
@@ -218,6 +221,11 @@ impl Compiled {
 
     pub(crate) fn seats(&self) -> &Seats {
         &self.seats
+    }
+
+    /// The entry that passes a context behind the arguments; `None` if there is no register left for that, or no memory to find out.
+    pub fn behind(&self) -> Option<Behind> {
+        Behind::of(&self.behind, self.signature()?, &self.plan)
     }
 
     /// The signature, unless this was made from a plan.

@@ -15,6 +15,7 @@ mod asm;
 pub mod interp;
 
 mod arena;
+mod behind;
 mod cache;
 mod callback;
 mod compiled;
@@ -39,6 +40,7 @@ mod thunk;
 mod trampoline;
 
 pub use arena::{Published, generates_code, publish};
+pub use behind::Behind;
 pub use cache::{Cache, LIMIT, Unused};
 pub use callback::Callback;
 pub use compiled::{Compiled, Direction, Endpoint, Served, SlotsCall, compile, compile_unshared};

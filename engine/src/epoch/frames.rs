@@ -16,6 +16,8 @@
 //! A handler that comes before step 1 of entering uses the frame and gives it back as it was. A frame without a place is never taken
 //! for one that was jumped over.
 
+pub(super) mod plain;
+
 use super::protocol;
 use crate::sys;
 use std::ffi::c_void;

@@ -30,6 +30,7 @@ pub use work::{Waiting, Work};
 pub use marks::{Mark, forget, reap, register, retire};
 
 use crate::lock::Guarded;
+use frames::plain::{self, Plain};
 use frames::{Frame, Pushed};
 use protocol::{List, World};
 use std::ffi::c_void;
@@ -116,6 +117,38 @@ impl Inside {
             none if none.is_null() => Ok(()),
             old => Err(old),
         }
+    }
+}
+
+/// As [`Inside`], for a callback in the plain case.
+#[derive(Debug)]
+#[must_use]
+#[repr(transparent)]
+pub struct Entered(Plain);
+
+impl Entered {
+    /// Announces a callback as [`Inside::enter`] does, for the function into which this is inlined. `None` if that needs more than a few steps.
+    #[inline(always)]
+    pub fn enter(thing: Thing) -> Option<Entered> {
+        plain::push(thing.0, plain::stack_pointer()).map(Entered)
+    }
+
+    /// Takes the word back, as [`Inside::leave`] does.
+    ///
+    /// # Errors
+    /// Itself, if that needs more than a few steps: [`Entered::leave_slowly`] does them.
+    #[inline(always)]
+    pub fn leave(self) -> Result<(), Entered> {
+        match plain::pop(self.0) {
+            true => Ok(()),
+            false => Err(self),
+        }
+    }
+
+    /// Takes the word back whatever has happened meanwhile.
+    #[cold]
+    pub fn leave_slowly(self) {
+        plain::pop_other(self.0);
     }
 }
 

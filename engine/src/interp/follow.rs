@@ -1,6 +1,6 @@
 //! A call that follows its plan: arguments into registers and stack, and the result out of registers.
 
-use super::bytes::{extended, read, read_word, store, stored_width, widened};
+use super::bytes::{read, widened};
 use super::machine::{self, Image};
 use farcall_arch::abi::regs;
 use farcall_arch::abi::shape::Shape;
@@ -61,6 +61,28 @@ pub enum Ret {
 }
 
 impl<S: Shapes> Told<S> {
+    /// Hands a planner that has placed no argument to `work`, with the result's moves and its memory. Nothing is done for a signature that can have no
+    /// plan.
+    #[inline(always)]
+    pub fn planned(&self, work: impl FnOnce(Planner, &[Move], Option<Sret>)) {
+        let (mv, other);
+        let (planner, ret, sret) = match self.ret {
+            Ret::Scalar(scalar) => {
+                let (planner, result) = Planner::with_scalar_result(self.abi, self.fixed, scalar);
+                mv = result;
+                (planner, mv.as_slice(), None)
+            }
+            Ret::Other => {
+                other = plan_other(self);
+                let Some((planner, returned)) = &other else {
+                    return;
+                };
+                (*planner, returned.moves(), returned.sret)
+            }
+        };
+        work(planner, ret, sret);
+    }
+
     /// The result's shape.
     pub fn ret_shape(&self) -> Shape {
         match self.ret {
@@ -180,24 +202,12 @@ pub unsafe fn call_told<S: Shapes, A: Arguments>(
     if told.bound.is_too_large() {
         return;
     }
-    let (mv, other);
-    let (planner, ret, sret) = match told.ret {
-        Ret::Scalar(scalar) => {
-            let (planner, result) = Planner::with_scalar_result(told.abi, told.fixed, scalar);
-            mv = result;
-            (planner, mv.as_slice(), None)
-        }
-        Ret::Other => {
-            other = plan_other(told);
-            let Some((planner, returned)) = &other else {
-                return;
-            };
-            (*planner, returned.moves(), returned.sret)
-        }
-    };
-    let moves = (told, planner);
-    // SAFETY: the contract of this function is that of `call_by`, for the moves of the shapes; the bound is no smaller than what the planner needs.
-    unsafe { call_by(moves, ret, sret, target, arguments, result, chain) }
+    told.planned(|planner, ret, sret| {
+        let moves = (told, planner);
+        // SAFETY: the contract of this function is that of `call_by`, for the moves of the shapes; the bound is no smaller than what the
+        // planner needs.
+        unsafe { call_by(moves, ret, sret, target, arguments, result, chain) }
+    });
 }
 
 /// The planner, and the place of a result that is neither a scalar nor `void`.
@@ -238,13 +248,12 @@ unsafe fn call_by<M: Moves, A: Arguments>(
         return;
     }
     for mv in ret {
-        let bytes = widened(mv, &frame.image.get(mv.place));
-        let width = stored_width(mv);
         // SAFETY: `result` is not null here, so it has room for the result and for a word at least, by the contract of this function.
         unsafe {
-            let place = result.cast::<u8>().add(mv.offset as usize);
-            store(&bytes, place, width);
-        }
+            frame
+                .image
+                .store(mv, result.cast::<u8>().add(mv.offset as usize))
+        };
     }
 }
 
@@ -307,22 +316,6 @@ unsafe extern "C" fn fill<M: Moves, A: Arguments>(frame: *mut c_void, stack: *mu
     }
 }
 
-/// Up to 16 bytes that fill a vector register. Eight at most are put into a register first: a vector that is loaded
-/// from memory in which they were written on their own makes the processor wait.
-///
-/// # Safety
-/// * `value` points to `width` bytes, 16 at most.
-#[inline]
-unsafe fn read_vector(value: *const u8, width: usize) -> [u8; 16] {
-    // SAFETY: `value` points to `width` bytes, by the contract of this function.
-    unsafe {
-        match width {
-            8 | 4 => machine::vector(read_word(value, width)),
-            _ => read(value, width),
-        }
-    }
-}
-
 impl Image {
     /// Puts the bytes of a move, which are at `value`, into its place.
     ///
@@ -334,17 +327,8 @@ impl Image {
         // SAFETY: `value` has the move's bytes and `stack` is the stack area, by the contract of this function. What is no copy and not
         // in memory has no more than 16 bytes, and 8 in an integer register.
         unsafe {
-            match (mv.place, mv.copy) {
-                (Place::Int(register), None) => {
-                    let word = extended(mv, read_word(value, width));
-                    self.ints[usize::from(register)] = word;
-                    return;
-                }
-                (Place::Fp(register), None) => {
-                    self.fps[usize::from(register)] = read_vector(value, width);
-                    return;
-                }
-                _ => {}
+            if let (Place::Int(_) | Place::Fp(_), None) = (mv.place, mv.copy) {
+                return self.load(mv, value);
             }
             let mut bytes = [0; 16];
             if let Some(offset) = mv.copy {

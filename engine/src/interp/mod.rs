@@ -9,6 +9,7 @@ mod enter;
 mod follow;
 #[macro_use]
 pub mod machine;
+mod registers;
 mod scratch;
 mod slots;
 

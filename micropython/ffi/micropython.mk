@@ -118,6 +118,11 @@ ifeq ($(findstring mingw,$(FARCALL_MACHINE))$(findstring darwin,$(FARCALL_MACHIN
 CFLAGS_USERMOD += -DFFI_WRAPS_SEM_WAIT=1
 LDFLAGS_USERMOD += -Wl,--wrap=sem_wait
 endif
+# A signal's handler must be able to tell whether its thread has the lock that all threads share. See ffigil.c.
+ifeq ($(findstring mingw,$(FARCALL_MACHINE))$(findstring darwin,$(FARCALL_MACHINE)),)
+CFLAGS_USERMOD += -DFFI_WRAPS_MUTEX=1
+LDFLAGS_USERMOD += -Wl,--wrap=mp_thread_mutex_lock,--wrap=mp_thread_mutex_unlock
+endif
 
 # What Rust's standard library does where a panic begins and where memory runs out, which takes 240 kB of the program, and what does it here:
 # see ../src/fault.rs. The names are the compiler's, so they are looked for once the archive is there. Where there are none, or the

@@ -1,9 +1,9 @@
 # Callbacks as signal handlers: with lock=True, as documented, and without.
 
 import ffi
-from support.peer import libc
+from support.peer import func, is_windows, libc
 
-SIGTERM = 15
+SIGALRM, SIGTERM = 14, 15
 c = libc()
 signal = c.func("p", "signal", "iC")
 raise_ = c.func("i", "raise", "i")
@@ -35,3 +35,38 @@ try:
 except ValueError as e:
     print("raised", e.args)
 signal(SIGTERM, old)
+
+
+# It comes anywhere, in the virtual machine or in a call. In a MicroPython with one lock for all threads these give that up and take it
+# again, and so does what the handler does.
+MANY = 1000
+times = [0]
+pass_i = func("i", "pass_i", "i")
+set_timer = None if is_windows else c.func("i", "setitimer", "ipp")
+soon = b"".join(n.to_bytes(8, "little") for n in (0, 0, 0, 97))
+
+
+# The next comes after this one has ended, so that what it interrupts goes on meanwhile on a slow machine as well.
+def anywhere(number):
+    for i in range(40):
+        pass_i(i)
+    times[0] += 1
+    if times[0] < 2 * MANY:
+        set_timer(0, soon, None)
+
+
+def come_often(handler):
+    signal(SIGALRM, handler)
+    set_timer(0, soon, None)
+    while times[0] < MANY:
+        pass
+    while times[0] < 2 * MANY:
+        pass_i(1)
+
+
+for lock in (True, False):
+    times[0] = 0
+    with ffi.callback("v", anywhere, "i", lock=lock) as handler:
+        if not is_windows:
+            come_often(handler)
+    print("anywhere")

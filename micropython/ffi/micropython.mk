@@ -118,10 +118,11 @@ ifeq ($(findstring mingw,$(FARCALL_MACHINE))$(findstring darwin,$(FARCALL_MACHIN
 CFLAGS_USERMOD += -DFFI_WRAPS_SEM_WAIT=1
 LDFLAGS_USERMOD += -Wl,--wrap=sem_wait
 endif
-# A signal's handler must be able to tell whether its thread has the lock that all threads share. See ffigil.c.
+# A signal's handler must be able to tell which locks its thread has. See ffilock.c.
 ifeq ($(findstring mingw,$(FARCALL_MACHINE))$(findstring darwin,$(FARCALL_MACHINE)),)
-CFLAGS_USERMOD += -DFFI_WRAPS_MUTEX=1
+CFLAGS_USERMOD += -DFFI_WRAPS_LOCKS=1
 LDFLAGS_USERMOD += -Wl,--wrap=mp_thread_mutex_lock,--wrap=mp_thread_mutex_unlock
+LDFLAGS_USERMOD += -Wl,--wrap=mp_thread_unix_begin_atomic_section,--wrap=mp_thread_unix_end_atomic_section
 endif
 
 # What Rust's standard library does where a panic begins and where memory runs out, which takes 240 kB of the program, and what does it here:

@@ -13,7 +13,7 @@
 //   ffimodel.c    the layout of objects, for machine code that takes and gives them
 //   convert.c     objects to slots and back; nothing else knows what a code means for an object
 //   ffiraise.c    everything that went wrong, as exceptions
-//   ffigil.c      the lock of a MicroPython that has one for all threads
+//   ffilock.c     the locks of MicroPython's that signals' handlers take
 //   ffiinterrupt.c Ctrl-C, which the unix port raises at any instruction
 //
 // Nothing here lets a non-local exit cross a frame of C that is not ours, Ctrl-C apart: a callback catches everything, and
@@ -215,11 +215,17 @@ static inline void ffi_register_thread(void) {
     }
 }
 
+// ffilock.c
+#if MICROPY_PY_THREAD && FFI_WRAPS_LOCKS
+bool ffi_is_in_atomic_section(void);
+#else
+#define ffi_is_in_atomic_section() (false)
+#endif
+
 // Where MicroPython has one lock for all threads, it is given up around calls into C, and callbacks take it again. Code that works
 // on objects knows nothing of that, so there is none then.
 #if MICROPY_PY_THREAD && MICROPY_PY_THREAD_GIL
-#if FFI_WRAPS_MUTEX
-// ffigil.c
+#if FFI_WRAPS_LOCKS
 bool ffi_has_gil(void);
 
 static inline void ffi_give_up_gil(void) {

@@ -1,6 +1,7 @@
 # Callbacks as signal handlers: with lock=True, as documented, and without.
 
 import ffi
+import gc
 from support.peer import func, is_windows, libc
 
 SIGALRM, SIGTERM = 14, 15
@@ -37,8 +38,7 @@ except ValueError as e:
 signal(SIGTERM, old)
 
 
-# It comes anywhere, in the virtual machine or in a call. In a MicroPython with one lock for all threads these give that up and take it
-# again, and so does what the handler does.
+# It comes anywhere, in the virtual machine, in a call, or while the collector works. These take locks that the handler takes as well.
 MANY = 1000
 times = [0]
 pass_i = func("i", "pass_i", "i")
@@ -51,22 +51,25 @@ def anywhere(number):
     for i in range(40):
         pass_i(i)
     times[0] += 1
-    if times[0] < 2 * MANY:
+    if times[0] < MANY:
         set_timer(0, soon, None)
 
 
-def come_often(handler):
-    signal(SIGALRM, handler)
-    set_timer(0, soon, None)
-    while times[0] < MANY:
+def jump():
+    for _ in range(30):
         pass
-    while times[0] < 2 * MANY:
-        pass_i(1)
 
 
-for lock in (True, False):
-    times[0] = 0
+def make():
+    ffi.callback("i", jump, "i").close()
+
+
+for lock, works in ((True, (jump, lambda: pass_i(1), gc.collect, make)), (False, (jump, lambda: pass_i(1)))):
     with ffi.callback("v", anywhere, "i", lock=lock) as handler:
-        if not is_windows:
-            come_often(handler)
+        for work in works if not is_windows else ():
+            times[0] = 0
+            signal(SIGALRM, handler)
+            set_timer(0, soon, None)
+            while times[0] < MANY:
+                work()
     print("anywhere")

@@ -238,7 +238,7 @@ fn works_beside_forks(forks: usize, work: impl Fn() + Send + Sync) -> bool {
         let fine = (0..forks).all(|_| {
             in_child(|| {
                 // SAFETY: this has no preconditions.
-                unsafe { libc::alarm(10) };
+                unsafe { libc::alarm(300) };
                 work();
                 true
             })

@@ -363,18 +363,6 @@ fn closed_callbacks_of_either_sort_are_reported_and_give_zero() {
 }
 
 #[test]
-fn thunks_of_closures_without_content_are_used_again() {
-    let mut seen = std::collections::HashSet::new();
-    for _ in 0..2000 {
-        let callback = Callback::new(|n: u32, _: f32| n).expect("a callback");
-        // SAFETY: it is the callback.
-        assert_eq!(unsafe { (callback.as_ptr())(3, 0.0) }, 3);
-        seen.insert(callback.code());
-    }
-    assert!(seen.len() < 300, "{}", seen.len());
-}
-
-#[test]
 fn threads_call_one_closure_at_once() {
     let sum = Arc::new(AtomicUsize::new(0));
     let inner = sum.clone();

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const MAX_CRASHES: usize = 10;
 
 /// The time that a step may take before the worker counts as hung.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How a worker is started: a command to which `--worker DIR --config CONFIG --from STEP` is added. On a foreign
 /// target it begins with an emulator.

@@ -323,7 +323,7 @@ mod tests {
     use crate::levels::{self, LEVELS};
     use crate::thunk::REST;
     use farcall_arch::{Scalar, Signature, Type};
-    use std::collections::HashMap;
+    use std::collections::{HashMap, HashSet};
     use std::ptr;
 
     unsafe extern "C" fn noop(_: *mut c_void, _: *const u64) -> u64 {
@@ -357,6 +357,51 @@ mod tests {
             closed_at.len() <= LEVELS * (REST + 1),
             "none rests for ever"
         );
+    }
+
+    #[test]
+    fn thunk_that_is_closed_while_its_level_is_taken_is_used_again() {
+        let signature = Signature::new(Type::F32, vec![Type::I8; 2]).expect("a signature");
+        let compiled = compile(signature, None).expect("a plan");
+        let codes: HashSet<_> = (0..10 * LEVELS * REST)
+            .map(|_| {
+                // SAFETY: the handler takes any context.
+                let made = unsafe { Callback::new(compiled.clone(), noop, ptr::null_mut()) };
+                let made = made.expect("memory for thunks");
+                let code = made.code().addr();
+                let level = levels::hold();
+                drop(made);
+                drop(level);
+                code
+            })
+            .collect();
+        // Another test may hold a level at any moment, so each has thunks of its own.
+        assert!(codes.len() <= LEVELS * (REST + 1), "{}", codes.len());
+    }
+
+    #[test]
+    fn thunks_that_threads_make_for_each_other_to_close_are_used_again() {
+        const AT_ONCE: usize = 16;
+        let signature = Signature::new(Type::F32, vec![Type::I8; 5]).expect("a signature");
+        let compiled = compile(signature, None).expect("a plan");
+        let (sender, receiver) = std::sync::mpsc::sync_channel::<Callback>(AT_ONCE);
+        let codes: HashSet<_> = std::thread::scope(|scope| {
+            scope.spawn(|| receiver.into_iter().for_each(drop));
+            let made = (0..200 * REST).map(|_| {
+                // SAFETY: the handler takes any context.
+                let made = unsafe { Callback::new(compiled.clone(), noop, ptr::null_mut()) };
+                let made = made.expect("memory for thunks");
+                let code = made.code().addr();
+                sender.send(made).expect("the other thread takes it");
+                code
+            });
+            let codes = made.collect();
+            drop(sender);
+            codes
+        });
+        // One more is in the hand of either thread.
+        let most = AT_ONCE + 2 + REST;
+        assert!(codes.len() <= LEVELS * most, "{}", codes.len());
     }
 
     #[test]

@@ -12,13 +12,13 @@ fn tell() {
     unsafe { set_object_model(model::of_no_interpreter()) }.expect("memory");
 }
 
-/// Does `work` in a child; whether it ended well within ten seconds.
+/// Does `work` in a child; whether it ended well. One that hangs is ended by the alarm.
 fn in_child(work: impl FnOnce() -> bool) -> bool {
     // SAFETY: the child does `work`, and ends.
     unsafe {
         match libc::fork() {
             0 => {
-                libc::alarm(10);
+                libc::alarm(300);
                 libc::_exit(i32::from(!work()))
             }
             child => {

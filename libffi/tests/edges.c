@@ -276,7 +276,7 @@ static void threads_and_forks(void) {
         pid_t child = fork();
         if (child == 0) {
             /* One that waits for what nobody gives back ends by a signal. */
-            alarm(60);
+            alarm(300);
             _exit(churn((void *)99) != NULL);
         }
         int status = -1;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -106,11 +107,13 @@ static void say(struct answer *answer, prep *prepare, unsigned seed)
 
 static int ask(struct answer *answer, prep *prepare, unsigned seed)
 {
+	const struct itimerval limit = { { 0, 0 }, { SECONDS, 0 } };
 	int status = -1;
 	memset(answer, 0, sizeof *answer);
 	pid_t child = fork();
 	if (child == 0) {
-		alarm(SECONDS);
+		/* Of the child's own time, as others may use the processor, too. */
+		setitimer(ITIMER_PROF, &limit, NULL);
 		say(answer, prepare, seed);
 		_exit(0);
 	}

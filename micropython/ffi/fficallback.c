@@ -13,7 +13,7 @@
 #include "py/gc.h"
 #include "py/mphal.h"
 
-#if MICROPY_PY_THREAD_GIL
+#if MICROPY_PY_THREAD_GIL && !FFI_WRAPS_LOCKS
 #include <unistd.h>
 #endif
 
@@ -455,7 +455,20 @@ static inline uint64_t run(ffi_entered_t *self, const uint64_t *args) {
     return result;
 }
 
-#if MICROPY_PY_THREAD && MICROPY_PY_THREAD_GIL
+#if MICROPY_PY_THREAD && MICROPY_PY_THREAD_GIL && FFI_WRAPS_LOCKS
+
+// With the lock, which goes back to where it was.
+static uint64_t run_with_gil(ffi_entered_t *self, const uint64_t *args) {
+    if (ffi_has_gil()) {
+        return run(self, args);
+    }
+    ffi_take_gil();
+    uint64_t result = run(self, args);
+    ffi_give_up_gil();
+    return result;
+}
+
+#elif MICROPY_PY_THREAD && MICROPY_PY_THREAD_GIL
 
 FFI_THREAD_LOCAL volatile enum ffi_gil_t ffi_gil;
 

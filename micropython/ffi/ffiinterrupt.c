@@ -91,7 +91,7 @@ static bool is_being_scanned(void) {
 }
 #endif
 
-// A jump out of the allocator or the collector would leave them locked for good. Releases before 1.25 do not tell a collection from a
+// A jump out of the allocator, the collector or an atomic section would leave them locked for good. Releases before 1.25 do not tell a collection from a
 // lock of the script's.
 static bool is_allocating(void) {
     #ifdef GC_COLLECT_FLAG
@@ -99,7 +99,7 @@ static bool is_allocating(void) {
     #else
     bool is_collecting = MP_STATE_MAIN_THREAD(gc_lock_depth) != 0;
     #endif
-    is_collecting = is_collecting || is_being_scanned();
+    is_collecting = is_collecting || is_being_scanned() || ffi_is_in_atomic_section();
     #if MICROPY_PY_THREAD && !MICROPY_PY_THREAD_GIL
     return is_collecting || is_in_mutex(&MP_STATE_MEM(gc_mutex)) || is_in_mutex(&MP_STATE_VM(qstr_mutex));
     #else

@@ -118,6 +118,12 @@ ifeq ($(findstring mingw,$(FARCALL_MACHINE))$(findstring darwin,$(FARCALL_MACHIN
 CFLAGS_USERMOD += -DFFI_WRAPS_SEM_WAIT=1
 LDFLAGS_USERMOD += -Wl,--wrap=sem_wait
 endif
+# A signal's handler must be able to tell which locks its thread has. See ffilock.c.
+ifeq ($(findstring mingw,$(FARCALL_MACHINE))$(findstring darwin,$(FARCALL_MACHINE)),)
+CFLAGS_USERMOD += -DFFI_WRAPS_LOCKS=1
+LDFLAGS_USERMOD += -Wl,--wrap=mp_thread_mutex_lock,--wrap=mp_thread_mutex_unlock
+LDFLAGS_USERMOD += -Wl,--wrap=mp_thread_unix_begin_atomic_section,--wrap=mp_thread_unix_end_atomic_section
+endif
 
 # What Rust's standard library does where a panic begins and where memory runs out, which takes 240 kB of the program, and what does it here:
 # see ../src/fault.rs. The names are the compiler's, so they are looked for once the archive is there. Where there are none, or the

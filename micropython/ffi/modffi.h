@@ -13,6 +13,7 @@
 //   ffimodel.c    the layout of objects, for machine code that takes and gives them
 //   convert.c     objects to slots and back; nothing else knows what a code means for an object
 //   ffiraise.c    everything that went wrong, as exceptions
+//   ffilock.c     the locks of MicroPython's that signals' handlers take
 //   ffiinterrupt.c Ctrl-C, which the unix port raises at any instruction
 //
 // Nothing here lets a non-local exit cross a frame of C that is not ours, Ctrl-C apart: a callback catches everything, and
@@ -214,10 +215,28 @@ static inline void ffi_register_thread(void) {
     }
 }
 
+// ffilock.c
+#if MICROPY_PY_THREAD && FFI_WRAPS_LOCKS
+bool ffi_is_in_atomic_section(void);
+#else
+#define ffi_is_in_atomic_section() (false)
+#endif
+
 // Where MicroPython has one lock for all threads, it is given up around calls into C, and callbacks take it again. Code that works
 // on objects knows nothing of that, so there is none then.
 #if MICROPY_PY_THREAD && MICROPY_PY_THREAD_GIL
-// Has this thread given the lock up? It may also be just about to do that, or to take it again.
+#if FFI_WRAPS_LOCKS
+bool ffi_has_gil(void);
+
+static inline void ffi_give_up_gil(void) {
+    MP_THREAD_GIL_EXIT();
+}
+
+static inline void ffi_take_gil(void) {
+    MP_THREAD_GIL_ENTER();
+}
+#else
+// Has this thread given the lock up? It may also be just about to do that, or to take it again. The virtual machine does both unseen.
 enum ffi_gil_t { FFI_GIL_TAKEN, FFI_GIL_CHANGES, FFI_GIL_GIVEN_UP };
 extern FFI_THREAD_LOCAL volatile enum ffi_gil_t ffi_gil;
 
@@ -232,6 +251,7 @@ static inline void ffi_take_gil(void) {
     MP_THREAD_GIL_ENTER();
     ffi_gil = FFI_GIL_TAKEN;
 }
+#endif
 #else
 #define ffi_give_up_gil() ((void)0)
 #define ffi_take_gil() ((void)0)

@@ -14,14 +14,14 @@ int main(int argc, char **argv) {
         if (process == 0) {
             unsigned seed = soak_seed + (unsigned)rounds, other = seed;
             pthread_t thread;
-            alarm(40);
+            alarm(600);
             pthread_barrier_init(&barrier, NULL, 2);
             pthread_create(&thread, NULL, first, &other);
             pthread_barrier_wait(&barrier);
             soak_dawdle(&seed, 10000);
             pid_t child = fork();
             if (child == 0) {
-                alarm(20);
+                alarm(300);
                 CHECK(soak_use(&seed));
                 _exit(0);
             }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 /// Seconds that a child may take.
-const PATIENCE: u32 = 20;
+const PATIENCE: u32 = 300;
 
 /// Does `work` in a child, and waits for it.
 fn in_child(work: impl FnOnce()) {

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// The time beyond that of an undisturbed run after which a script counts as hanging.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The most time of an undisturbed run; a script that takes longer counts as hanging, too.
 const LONGEST: Duration = Duration::from_secs(300);

@@ -18,7 +18,7 @@ pub fn tick(handler: &Callback, micros: i64) {
     };
     // SAFETY: the callback has a handler's signature, and lives until the process ends. One that hangs is ended by the alarm.
     unsafe {
-        libc::alarm(20);
+        libc::alarm(300);
         libc::signal(libc::SIGPROF, handler.code() as libc::sighandler_t);
         assert_eq!(
             libc::setitimer(libc::ITIMER_PROF, &timer, std::ptr::null_mut()),

@@ -13,6 +13,7 @@ SIGALRM = 14
 c = libc()
 signal = c.func("p", "signal", "iC")
 setitimer = c.func("i", "setitimer", "ipp")
+soon = b"".join(n.to_bytes(8, "little") for n in (0, 0, 0, 20000))
 ticks = []
 
 
@@ -33,8 +34,8 @@ def spin():
 # Each is left by the exception, and none keeps the next from it: the signal is not blocked afterwards.
 signal(SIGALRM, ffi.callback("v", tick, "i"))
 for wait in (spin, lambda: time.sleep(30), lambda: time.sleep_ms(30000), spin):
-    setitimer(0, b"".join(n.to_bytes(8, "little") for n in (0, 0, 0, 20000)), None)
     try:
+        setitimer(0, soon, None)
         wait()
     except Timeout as e:
         print(e.args)
@@ -42,8 +43,8 @@ print(ticks)
 
 # With a call in progress, the call raises it when it returns.
 poll = c.func("i", "poll", "pLi")
-setitimer(0, b"".join(n.to_bytes(8, "little") for n in (0, 0, 0, 20000)), None)
 try:
+    setitimer(0, soon, None)
     print("returned", poll(None, 0, 30000))
 except Timeout:
     print("raised by poll()")

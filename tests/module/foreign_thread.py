@@ -197,7 +197,7 @@ with ffi.callback("i", interrupt, "i") as cb:
     try:
         start(cb, 1, 1)
         started.append(True)
-        time.sleep(5)
+        time.sleep(100)
         print("not interrupted")
     except KeyboardInterrupt:
         print("interrupted")

@@ -57,7 +57,7 @@ def child():
         finally:
             leave(0 if right else 1)
     status = bytearray(4)
-    for _ in range(1000):
+    for _ in range(10000):
         if waitpid(pid, status, WNOHANG) == pid:
             return int.from_bytes(status, "little")
         time.sleep(0.01)

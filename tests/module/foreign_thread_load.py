@@ -15,13 +15,15 @@ start = func("i", "start_threads", "Cii")
 join = func("q", "join_threads", "")
 THREADS, TIMES = 8, 10000
 lock = _thread.allocate_lock()
-done = 0
+done = collections = 0
 
 
-# Makes garbage, and keeps some for a while.
+# Makes garbage, and keeps some for a while. The last ones wait for collections that come meanwhile.
 def f(x):
     global done
     mine = [x, str(x), (x,)]
+    while x == TIMES - 1 and collections <= 5:
+        time.sleep(0.001)
     with lock:
         done += 1
     return mine[2][0] + len(mine[1]) - len(str(mine[0]))
@@ -29,7 +31,6 @@ def f(x):
 
 with ffi.callback("i", f, "i") as cb:
     print(start(cb, THREADS, TIMES))
-    collections = 0
     while True:
         gc.collect()
         collections += 1

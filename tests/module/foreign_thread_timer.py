@@ -25,7 +25,7 @@ def tick(x):
 
 
 def wait_for(what):
-    for _ in range(1000):
+    for _ in range(10000):
         with lock:
             if what():
                 return True
@@ -38,8 +38,11 @@ if sys.platform == "linux":
     usleep = ffi.open(None).func("i", "usleep", "I")
     print(func("i", "start_timer", "Ci")(timer, 2))
     print(wait_for(lambda: ticks >= 70))
+    before = ticks
     for i in range(20):
         gc.collect()
+        usleep(2000)
+    while ticks == before:
         usleep(2000)
     print(func("i", "stop_timer", "")(), ticks > 70)
 

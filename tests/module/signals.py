@@ -1,9 +1,10 @@
 # Callbacks as signal handlers: with lock=True, as documented, and without.
 
 import ffi
-from support.peer import libc
+import gc
+from support.peer import func, is_windows, libc
 
-SIGTERM = 15
+SIGALRM, SIGTERM = 14, 15
 c = libc()
 signal = c.func("p", "signal", "iC")
 raise_ = c.func("i", "raise", "i")
@@ -35,3 +36,40 @@ try:
 except ValueError as e:
     print("raised", e.args)
 signal(SIGTERM, old)
+
+
+# It comes anywhere, in the virtual machine, in a call, or while the collector works. These take locks that the handler takes as well.
+MANY = 1000
+times = [0]
+pass_i = func("i", "pass_i", "i")
+set_timer = None if is_windows else c.func("i", "setitimer", "ipp")
+soon = b"".join(n.to_bytes(8, "little") for n in (0, 0, 0, 97))
+
+
+# The next comes after this one has ended, so that what it interrupts goes on meanwhile on a slow machine as well.
+def anywhere(number):
+    for i in range(40):
+        pass_i(i)
+    times[0] += 1
+    if times[0] < MANY:
+        set_timer(0, soon, None)
+
+
+def jump():
+    for _ in range(30):
+        pass
+
+
+def make():
+    ffi.callback("i", jump, "i").close()
+
+
+for lock, works in ((True, (jump, lambda: pass_i(1), gc.collect, make)), (False, (jump, lambda: pass_i(1)))):
+    with ffi.callback("v", anywhere, "i", lock=lock) as handler:
+        for work in works if not is_windows else ():
+            times[0] = 0
+            signal(SIGALRM, handler)
+            set_timer(0, soon, None)
+            while times[0] < MANY:
+                work()
+    print("anywhere")

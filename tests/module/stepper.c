@@ -3,6 +3,7 @@
 #if !defined(_WIN32)
 
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -49,9 +50,12 @@ static volatile long steps_left;
 // whoever is stopped behind the other.
 static volatile bool ends_at_locks, is_at_end;
 
+// What takes the lock that all threads share, in an interpreter that has one.
+static void *take_gil;
+
 static bool is_at_lock(greg_t instruction) {
     return instruction == (greg_t)(uintptr_t)pthread_sigmask || instruction == (greg_t)(uintptr_t)sigprocmask ||
-        instruction == (greg_t)(uintptr_t)pthread_mutex_lock;
+        instruction == (greg_t)(uintptr_t)pthread_mutex_lock || instruction == (greg_t)(uintptr_t)take_gil;
 }
 
 static void on_step(int number, siginfo_t *info, void *context) {
@@ -88,6 +92,7 @@ static void start(long steps) {
 }
 
 static void count_steps(long steps) {
+    take_gil = dlsym(RTLD_DEFAULT, "__wrap_mp_thread_mutex_lock");
     ends_at_locks = true;
     is_at_end = false;
     start(steps);

@@ -30,6 +30,7 @@ use address::Thunk;
 use farcall_arch::emit::{self, THUNK_SIZE, record};
 use farcall_memory::OutOfMemory;
 use farcall_memory::TryVec;
+use seat::NO_HOME;
 use std::cell::UnsafeCell;
 use std::io;
 use std::mem::ManuallyDrop;
@@ -90,12 +91,13 @@ pub(crate) fn take(
     if let Some(rested) = seats.take_rested(&mut level, kind, REST) {
         return Ok(rested);
     }
+    let home = level.index();
     let unused = UNUSED.of(&mut level);
     if unused.thunks.is_empty() {
         unused.refill()?;
     }
     let thunk = unused.thunks.pop().ok_or_else(no_memory)?;
-    match Seat::new(thunk, owner, kind) {
+    match Seat::new(thunk, owner, kind, home) {
         Ok(seat) => Ok(seat),
         Err(OutOfMemory) => {
             // There is room: it has just been taken out.
@@ -114,7 +116,7 @@ fn no_memory() -> Error {
 #[inline(never)]
 fn take_without_level(kind: Kind, owner: impl FnOnce() -> Owner) -> Result<&'static Seat> {
     let pair = pool::take().ok_or_else(no_memory)?;
-    let seat = Seat::new(Thunk::from(pair), owner, kind);
+    let seat = Seat::new(Thunk::from(pair), owner, kind, NO_HOME);
     Ok(seat.inspect_err(|_| pool::put_back(pair))?)
 }
 

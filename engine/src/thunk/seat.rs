@@ -75,12 +75,17 @@ pub struct Seat {
     /// What the callback owns, with [`FRESH`] added until a thread has entered, or [`CLOSED`]. Or the context that is the thunk's
     /// for good, null before the first callback.
     owned: AtomicPtr<c_void>,
+    /// The level whose queues the thunk rests in, or [`NO_HOME`].
+    home: Cell<usize>,
     /// The seat that was closed after this one.
     next: Cell<Option<&'static Seat>>,
 }
 
-// SAFETY: all is atomic or never changes, but for `next`, which only the holder of a level's token touches, or who gives the seat up
-// without one.
+/// The home of a thunk that was made without a level. It gets one when it has been closed.
+pub(super) const NO_HOME: usize = LEVELS;
+
+// SAFETY: all is atomic or never changes, but for `home` and `next`, which only the holder of a level's token touches, or who gives the
+// seat up without one.
 unsafe impl Sync for Seat {}
 
 impl Seat {
@@ -88,6 +93,7 @@ impl Seat {
         thunk: Thunk,
         owner: impl FnOnce() -> Owner,
         kind: Kind,
+        home: usize,
     ) -> Result<&'static Seat, OutOfMemory> {
         let place = try_box(MaybeUninit::uninit())?;
         Ok(Box::leak(Box::write(
@@ -97,6 +103,7 @@ impl Seat {
                 owner: owner(),
                 kind,
                 owned: AtomicPtr::new(ptr::null_mut()),
+                home: Cell::new(home),
                 next: Cell::new(None),
             },
         )))
@@ -153,8 +160,8 @@ impl Seat {
 
     /// Gives the thunk back for another callback of the same signature. No thread is inside its last callback.
     pub(crate) fn put_back(&'static self) {
-        match levels::hold() {
-            Some(mut level) => self.owner.seats.queue(&mut level, self.kind).push(self),
+        match levels::hold_this(self.home.get()) {
+            Some(mut level) => self.owner.seats.rest(&mut level, self),
             None => self.owner.seats.leave(self),
         }
     }
@@ -276,11 +283,15 @@ impl Queue {
 }
 
 /// The closed thunks of one signature.
+///
+/// A thunk always rests in the queues of the same level, whichever level is free when it is closed. If it moved, one level's queues could
+/// get what another level makes anew each time, and the number of thunks would have no bound.
 #[derive(Debug, Default)]
 pub(crate) struct Seats {
     queues: [[UnsafeCell<Queue>; LEVELS]; KINDS],
-    /// The thunks that were given up without a level. The next thread with a level puts them into its queues.
-    left: AtomicPtr<Seat>,
+    /// The thunks that were given up while another thread held their level, by their home, the last first. Whoever holds the level next
+    /// puts them into its queues, and with them those that have no home.
+    left: [AtomicPtr<Seat>; LEVELS + 1],
 }
 
 // SAFETY: `queue` wants the level's token, which one thread has at a time.
@@ -295,7 +306,15 @@ impl Seats {
         unsafe { &mut *self.queues[kind as usize][level.index()].get() }
     }
 
-    /// Leaves a closed thunk to the next thread with a level.
+    /// Puts a closed thunk at the end of its queue, behind those that were left before.
+    fn rest(&self, level: &mut Level, seat: &'static Seat) {
+        if self.has_left(level) {
+            self.collect(level);
+        }
+        self.queue(level, seat.kind).push(seat);
+    }
+
+    /// Leaves a closed thunk to whoever holds its level next.
     #[cold]
     #[inline(never)]
     fn leave(&self, seat: &'static Seat) {
@@ -305,18 +324,38 @@ impl Seats {
             Some(ptr::from_ref(seat).cast_mut())
         };
         let (success, failure) = (Ordering::Release, Ordering::Relaxed);
-        let _ = self.left.fetch_update(success, failure, push);
+        let _ = self.left[seat.home.get()].fetch_update(success, failure, push);
+    }
+
+    /// The lists of what was left for a level.
+    fn left_for(&self, level: &Level) -> [&AtomicPtr<Seat>; 2] {
+        [&self.left[NO_HOME], &self.left[level.index()]]
+    }
+
+    fn has_left(&self, level: &Level) -> bool {
+        let lists = self.left_for(level);
+        lists
+            .iter()
+            .any(|list| !list.load(Ordering::Relaxed).is_null())
     }
 
     #[cold]
     #[inline(never)]
     fn collect(&self, level: &mut Level) {
-        let first = self.left.swap(ptr::null_mut(), Ordering::Acquire);
-        // SAFETY: what is on the list is never freed.
-        let mut rest = unsafe { first.cast_const().as_ref() };
-        while let Some(seat) = rest {
-            rest = seat.next.take();
-            self.queue(level, seat.kind).push(seat);
+        for list in self.left_for(level) {
+            let first = list.swap(ptr::null_mut(), Ordering::Acquire);
+            // SAFETY: what is on the list is never freed.
+            let mut rest = unsafe { first.cast_const().as_ref() };
+            let mut oldest_first = None;
+            while let Some(seat) = rest {
+                rest = seat.next.replace(oldest_first);
+                oldest_first = Some(seat);
+            }
+            while let Some(seat) = oldest_first {
+                oldest_first = seat.next.take();
+                seat.home.set(level.index());
+                self.queue(level, seat.kind).push(seat);
+            }
         }
     }
 
@@ -327,14 +366,9 @@ impl Seats {
         kind: Kind,
         rest: usize,
     ) -> Option<&'static Seat> {
-        let queue = self.queue(level, kind);
-        if queue.len > rest {
-            return queue.pop();
+        if self.queue(level, kind).len <= rest && self.has_left(level) {
+            self.collect(level);
         }
-        if self.left.load(Ordering::Relaxed).is_null() {
-            return None;
-        }
-        self.collect(level);
         let queue = self.queue(level, kind);
         match queue.len > rest {
             true => queue.pop(),

@@ -76,7 +76,7 @@ pub const WITH_CODE: [&str; 2] = ["always", "never"];
 pub const CODE: &str = "FARCALL_CODE";
 
 /// The time that a test may run. QEMU and Wine are slow.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// One program with one set of options.
 struct Case {

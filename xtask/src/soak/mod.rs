@@ -54,10 +54,10 @@ pub struct Outcome {
 }
 
 /// The seconds that a program may take beyond its turn before it counts as hanging.
-const PATIENCE: u64 = 60;
+const PATIENCE: u64 = 600;
 
 /// The same for a storm, which watches its processes itself: it reports which one hangs, and where. Stock MicroPython's may hang.
-const PATIENCE_WITH_STORMS: u64 = 600;
+const PATIENCE_WITH_STORMS: u64 = 1200;
 
 /// The most seconds of a turn that is given in rounds.
 const LONGEST: u64 = 3600;

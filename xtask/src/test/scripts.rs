@@ -21,7 +21,7 @@ use crate::setup::{self, Check, Need};
 use crate::target::{Runner, Target};
 
 /// The time that one script may take.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_secs(300);
 
 /// The whole output of a script that does not apply to the system it runs on.
 const SKIP: &str = "SKIP\n";

@@ -116,6 +116,11 @@ impl Place {
         }
     }
 
+    /// Begins the count again.
+    fn put_off(&self) {
+        self.uses.store(0, Ordering::Relaxed);
+    }
+
     /// Fills the place, unless another thread has been faster: its code is as good, and ours is dropped.
     ///
     /// Without memory the count begins again: later uses may find some.
@@ -124,7 +129,7 @@ impl Place {
         let ours = match boxed {
             Ok(None) => none_for_good(),
             Ok(Some(code)) => Box::into_raw(code),
-            Err(OutOfMemory) => return self.uses.store(0, Ordering::Relaxed),
+            Err(OutOfMemory) => return self.put_off(),
         };
         let filled = self.published.compare_exchange(
             ptr::null_mut(),
@@ -260,7 +265,11 @@ impl Compiled {
     fn serve_that_is_due(&self, direction: Direction, endpoint: Endpoint) -> Served {
         // Code is made with memory from the allocator, and under the lock. A handler may have interrupted either.
         match sys::may_be_in_signal_handler() {
-            true => Served::Plan,
+            true => {
+                // To ask takes longer than many uses.
+                self.place(direction, endpoint).put_off();
+                Served::Plan
+            }
             // This may be the beginning of a call, which must find errno as its caller set it.
             false => {
                 let cancelling = sys::hold_cancelling();

@@ -21,6 +21,7 @@ mod callback;
 mod compiled;
 pub mod epoch;
 mod error;
+mod gate;
 #[cfg_attr(
     not(target_os = "linux"),
     allow(dead_code, reason = "the profiler that this is for is Linux's")
@@ -44,6 +45,7 @@ pub use cache::{Cache, LIMIT, Unused};
 pub use callback::Callback;
 pub use compiled::{Compiled, Direction, Endpoint, Served, SlotsCall, compile, compile_unshared};
 pub use error::{Error, Result};
+pub use gate::Gate;
 pub use levels::Cached;
 pub use library::Library;
 pub use lock::{Guarded, exclusively};

@@ -95,8 +95,8 @@ unsafe extern "C-unwind" fn enter(record: *mut Record, image: &mut Image, stack:
         if let Some(entry) = intern::entry((*cif).token) {
             install_code(record, entry, cif);
             run(&entry.told(), cif, fun, user_data, image, stack);
-        } else if let Ok(told) = (*cif).told() {
-            run(&told, cif, fun, user_data, image, stack);
+        } else {
+            run_by_types(cif, fun, user_data, image, stack);
         }
     }
 }
@@ -113,7 +113,29 @@ unsafe extern "C-unwind" fn enter_go(record: *const Record, image: &mut Image, s
         let (fun, user_data) = ((*record).fun, record.cast_mut().cast());
         if let Some(entry) = intern::entry((*cif).token) {
             run(&entry.told(), cif, fun, user_data, image, stack);
-        } else if let Ok(told) = (*cif).told() {
+        } else {
+            run_by_types(cif, fun, user_data, image, stack);
+        }
+    }
+}
+
+/// Runs a closure whose signature is not remembered.
+///
+/// # Safety
+/// * As for [`enter`], for a closure of this cif.
+#[cold]
+#[inline(never)]
+unsafe fn run_by_types(
+    cif: *mut Cif,
+    fun: Handler,
+    user_data: *mut c_void,
+    image: &mut Image,
+    stack: *mut u8,
+) {
+    // SAFETY: the contract of this function is that of `run`. Preparing the closure took a prepared cif that lives as long as the closure may
+    // be called.
+    unsafe {
+        if let Ok(told) = (*cif).told() {
             run(&told, cif, fun, user_data, image, stack);
         }
     }
@@ -133,7 +155,7 @@ unsafe fn run(
     image: &mut Image,
     stack: *mut u8,
 ) {
-    let Ok((mut planner, returned)) = Planner::new(told.abi, told.fixed, told.ret) else {
+    let Ok((mut planner, returned)) = Planner::new(told.abi, told.fixed, told.ret_shape()) else {
         return;
     };
     // SAFETY: `image` and `stack` hold the call's registers and stack arguments, by the contract of this function, where the moves of

@@ -70,7 +70,7 @@ impl Thing {
 /// recognised as gone when the thread enters or leaves something further out on the same stack, or ends.
 #[derive(Debug)]
 #[must_use]
-pub struct Inside(Option<Pushed>);
+pub struct Inside(Pushed);
 
 /// The address of this lies in the stack frame of the function that enters.
 pub type Place = std::mem::MaybeUninit<u64>;
@@ -88,15 +88,12 @@ impl Inside {
     /// after that calls [`settle`]. The thread that leaves may be another than the one that entered: coroutines move.
     #[inline(always)]
     pub fn leave(self) -> *mut c_void {
-        match self.0 {
-            Some(pushed) => frames::pop(pushed),
-            None => frames::pop_unseen(),
-        }
+        frames::pop(self.0)
     }
 
     /// The innermost call around this callback.
     fn call(&self) -> Option<&'static Frame> {
-        let own = self.0?.frame;
+        let own = self.0.frame;
         std::iter::successors(own.outer(), |frame| frame.outer())
             .find(|frame| frame.thing() != 0 && frame.thing() & CALLBACK == 0)
     }

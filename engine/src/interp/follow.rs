@@ -4,7 +4,7 @@ use super::bytes::{extended, read, read_word, store, stored_width, widened};
 use super::machine::{self, Image};
 use farcall_arch::abi::regs;
 use farcall_arch::abi::shape::Shape;
-use farcall_arch::abi::{Bound, Planner};
+use farcall_arch::abi::{Bound, Planner, Returned};
 use farcall_arch::{Abi, Move, Place, Plan, Scalar, Sret};
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
@@ -18,8 +18,11 @@ pub trait Arguments {
     unsafe fn bytes(&self, mv: &Move) -> *const u8;
 }
 
-/// The arguments of a signature, told by their shapes.
+/// The types of a signature, told by their shapes.
 pub trait Shapes {
+    /// The shape of a result that is neither a scalar nor `void`.
+    fn ret(&self) -> Shape;
+
     /// Tells `visit` of each argument, in order, its number and its shape.
     fn each(&self, visit: impl FnMut(u32, Item<'_>));
 }
@@ -41,11 +44,30 @@ pub struct Told<S> {
     /// How many arguments are named, if it is variadic.
     pub fixed: Option<u32>,
     /// The result.
-    pub ret: Shape,
+    pub ret: Ret,
     /// What the arguments take at most.
     pub bound: Bound,
-    /// The arguments.
+    /// The types.
     pub shapes: S,
+}
+
+/// A result's shape. The one that needs memory is asked for by [`Shapes::ret`].
+#[derive(Clone, Copy, Debug)]
+pub enum Ret {
+    /// A scalar, or `None` for `void`.
+    Scalar(Option<Scalar>),
+    /// Any other.
+    Other,
+}
+
+impl<S: Shapes> Told<S> {
+    /// The result's shape.
+    pub fn ret_shape(&self) -> Shape {
+        match self.ret {
+            Ret::Scalar(scalar) => scalar.map_or(Shape::Void, Shape::Scalar),
+            Ret::Other => self.shapes.ret(),
+        }
+    }
 }
 
 /// A source of the moves of a call's arguments.
@@ -158,22 +180,30 @@ pub unsafe fn call_told<S: Shapes, A: Arguments>(
     if told.bound.is_too_large() {
         return;
     }
-    let Ok((planner, returned)) = Planner::new(told.abi, told.fixed, told.ret) else {
-        return;
+    let (mv, other);
+    let (planner, ret, sret) = match told.ret {
+        Ret::Scalar(scalar) => {
+            let (planner, result) = Planner::with_scalar_result(told.abi, told.fixed, scalar);
+            mv = result;
+            (planner, mv.as_slice(), None)
+        }
+        Ret::Other => {
+            other = plan_other(told);
+            let Some((planner, returned)) = &other else {
+                return;
+            };
+            (*planner, returned.moves(), returned.sret)
+        }
     };
     let moves = (told, planner);
     // SAFETY: the contract of this function is that of `call_by`, for the moves of the shapes; the bound is no smaller than what the planner needs.
-    unsafe {
-        call_by(
-            moves,
-            returned.moves(),
-            returned.sret,
-            target,
-            arguments,
-            result,
-            chain,
-        );
-    }
+    unsafe { call_by(moves, ret, sret, target, arguments, result, chain) }
+}
+
+/// The planner, and the place of a result that is neither a scalar nor `void`.
+#[inline(never)]
+fn plan_other<S: Shapes>(told: &Told<S>) -> Option<(Planner, Returned)> {
+    Planner::new(told.abi, told.fixed, told.shapes.ret()).ok()
 }
 
 /// # Safety
@@ -277,6 +307,22 @@ unsafe extern "C" fn fill<M: Moves, A: Arguments>(frame: *mut c_void, stack: *mu
     }
 }
 
+/// Up to 16 bytes that fill a vector register. Eight at most are put into a register first: a vector that is loaded
+/// from memory in which they were written on their own makes the processor wait.
+///
+/// # Safety
+/// * `value` points to `width` bytes, 16 at most.
+#[inline]
+unsafe fn read_vector(value: *const u8, width: usize) -> [u8; 16] {
+    // SAFETY: `value` points to `width` bytes, by the contract of this function.
+    unsafe {
+        match width {
+            8 | 4 => machine::vector(read_word(value, width)),
+            _ => read(value, width),
+        }
+    }
+}
+
 impl Image {
     /// Puts the bytes of a move, which are at `value`, into its place.
     ///
@@ -295,7 +341,7 @@ impl Image {
                     return;
                 }
                 (Place::Fp(register), None) => {
-                    self.fps[usize::from(register)] = read(value, width);
+                    self.fps[usize::from(register)] = read_vector(value, width);
                     return;
                 }
                 _ => {}

@@ -155,6 +155,7 @@ mod error;
 mod facts;
 mod func;
 mod kind;
+mod lent;
 mod library;
 mod panics;
 mod pointer;

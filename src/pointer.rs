@@ -4,6 +4,7 @@ use crate::arguments::{Arguments, for_each_arity};
 use crate::behind::{self, Running};
 use crate::closure::{self, Closure as Head};
 use crate::ctype::{CReturn, CType, Named, Shape, slots_of, zero};
+use crate::lent::Lent;
 use crate::panics;
 use crate::value::Value;
 use farcall_engine::Seat;
@@ -152,6 +153,10 @@ pub trait ClosureMut<P: FnPointer>: sealed::Mutable<P> {
     /// * The slots are those of the arguments.
     #[doc(hidden)]
     unsafe fn run_mut(&mut self, slots: *const u64) -> P::Return;
+
+    /// The function that takes the arguments and behind them a pointer to the closure as it is lent.
+    #[doc(hidden)]
+    fn behind_lent() -> NonNull<u8>;
 }
 
 /// The address of a function.
@@ -307,6 +312,16 @@ macro_rules! arity {
             #[inline(always)]
             unsafe fn run_mut(&mut self, _slots: *const u64) -> R {
                 from_slots!(self, _slots, $($T $t),*)
+            }
+
+            fn behind_lent() -> NonNull<u8> {
+                #[allow(clippy::too_many_arguments, reason = "they are C's")]
+                unsafe extern "C" fn enter<F: FnMut($($T),*) -> R, R: CReturn, $($T: CType),*>($($t: $T,)* lent: *const Lent<'_, F>) -> R {
+                    // SAFETY: the closure is lent as long as C may call, on this thread.
+                    unsafe { &*lent }.run(|closure| closure($($t),*))
+                }
+                let enter: unsafe extern "C" fn($($T,)* *const Lent<'_, F>) -> R = enter::<F, R, $($T),*>;
+                function(enter as *const c_void)
             }
         }
     };

@@ -254,6 +254,29 @@ fn closures_that_stay_find_their_captures_with_any_number_of_arguments() {
     }
 }
 
+#[test]
+fn closures_that_are_lent_find_their_captures_with_any_number_of_arguments() {
+    let mut all = Vec::new();
+    let mut one = |n: i32| {
+        all.push(n);
+        all.len()
+    };
+    for wanted in 1..3 {
+        // SAFETY: it is the closure, which is lent meanwhile.
+        let got = Callback::scoped(&mut one, |pointer| unsafe { pointer(7) });
+        assert_eq!(got.expect("a callback"), wanted);
+    }
+    let mut nine = |a: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32, b: i32| {
+        all.extend([a, b]);
+    };
+    // SAFETY: as above.
+    let got = Callback::scoped(&mut nine, |pointer| unsafe {
+        pointer(8, 0, 0, 0, 0, 0, 0, 0, 9);
+    });
+    got.expect("a callback");
+    assert_eq!(all, [7, 7, 8, 9]);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn all_passes_where_executable_memory_is_refused() {

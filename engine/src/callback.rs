@@ -127,25 +127,28 @@ impl Callback {
         })
     }
 
-    /// A function pointer that calls `function` with C's arguments as they are, and with `context` behind them, for as long as the process.
+    /// A function pointer that calls `function` with C's arguments as they are, and with `context` behind them.
     ///
     /// # Errors
     /// [`crate::Error::ExecutableMemory`].
     ///
     /// # Safety
     /// * `behind` is the compiled signature's.
-    /// * `function` is a function of the signature with a pointer as one more argument, for which `context` is valid. C may call it at any
-    ///   time, on any thread.
-    pub unsafe fn behind_for_good(
+    /// * `function` is a function of the signature with a pointer as one more argument, for which `context` is valid. C may call it whenever and on
+    ///   whatever thread it calls the pointer. No thread is on its way there when the callback is dropped, if ever it is.
+    pub unsafe fn behind_context(
         compiled: Shared<Compiled>,
         behind: Behind,
         function: NonNull<u8>,
         context: *mut c_void,
-    ) -> Result<*const c_void> {
+    ) -> Result<Callback> {
         // A thread that comes late to this thunk's last callback has read the entry already, and needs no more of the record.
         let seat = take(&compiled, Kind::Bare)?;
         seat.open(behind.entry, as_handler(function), None, context);
-        Ok(seat.code().as_ptr().cast())
+        Ok(Callback {
+            seat,
+            has_owner: false,
+        })
     }
 
     /// A function pointer that goes to `function` and nowhere else, until it is closed. Any thread may be inside `function` after that.

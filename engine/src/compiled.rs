@@ -224,6 +224,7 @@ impl Compiled {
     }
 
     /// The entry that passes a context behind the arguments; `None` if there is no register left for that, or no memory to find out.
+    #[inline]
     pub fn behind(&self) -> Option<Behind> {
         Behind::of(&self.behind, self.signature()?, &self.plan)
     }

@@ -240,10 +240,10 @@ impl Seat {
         NonNull::new(fresh)
     }
 
-    /// Whether what a thread has found there, which is about to leave, has been closed.
+    /// Whether it is closed.
     #[inline(always)]
     pub fn is_closed(&self) -> bool {
-        self.owned.load(Ordering::Acquire).addr() & FRESH != 0
+        self.owned.load(Ordering::Acquire) == CLOSED
     }
 }
 

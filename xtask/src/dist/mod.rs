@@ -43,7 +43,7 @@ pub const MODULE_LIBRARY: &str = "libfarcall_micropython.a";
 const LICENCES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
 
 /// The files of this repository in the module's tarball, beside the licences and `micropython/ffi`.
-const MODULE_FILES: [&str; 8] = [
+const MODULE_FILES: [&str; 9] = [
     "docs/debugging.md",
     "docs/declarations.md",
     "docs/platforms.md",
@@ -52,6 +52,7 @@ const MODULE_FILES: [&str; 8] = [
     "libffi/shared/unwinder.c",
     "micropython/README.md",
     "micropython/manifest.py",
+    "micropython/micropython.cmake",
 ];
 
 /// The choice of packages.

@@ -2,6 +2,7 @@
 
 mod cargo;
 mod cli;
+mod cmake;
 mod configurations;
 mod conformance;
 mod counts;

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::drop_in;
+use super::drop_in::{self, Parts};
 use crate::paths;
 use crate::process::{self, Output};
 use crate::target::{Runner, Target};
@@ -129,11 +129,11 @@ impl Places {
     }
 }
 
-/// Builds the library and installs it; returns the prefix's directory.
-pub fn install(target: Target, places: &Places) -> Result<PathBuf> {
+/// Builds the library with these parts and installs it; returns the prefix's directory.
+pub fn install(target: Target, parts: Parts, places: &Places) -> Result<PathBuf> {
     // Reports places that cannot be written into a pkg-config file, before building.
     places.pkg_config(target)?;
-    put(target, &drop_in::build(target)?, places)
+    put(target, &drop_in::build_with(target, parts)?, places)
 }
 
 /// Installs the built library; returns the prefix's directory.

@@ -14,6 +14,7 @@ mod hardened;
 mod house;
 mod installed;
 mod interface;
+mod jitdump;
 mod manifests;
 mod messages;
 mod needs;

@@ -99,7 +99,7 @@ fn libffi(name: &str) -> Option<String> {
     };
     let place = file.display();
     Some(format!(
-        "{name} is {place}: {version}, {whose}, {}",
+        "{place}: {version}, {whose}, {}",
         size_of(&file)
     ))
 }

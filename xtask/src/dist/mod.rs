@@ -21,7 +21,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-pub use archive::NEEDS;
+pub use archive::{NEEDS, leads_to_file, pages};
 pub use deb::{FILE, NAME, NEEDS as DEB_NEEDS, machine};
 
 use crate::libffi::drop_in;
@@ -42,10 +42,12 @@ pub const MODULE_LIBRARY: &str = "libfarcall_micropython.a";
 /// The licences, which belong to every package.
 const LICENCES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
 
-/// The files of this repository in the module's tarball, beside the licences and `micropython/ffi`.
-const MODULE_FILES: [&str; 9] = [
+/// The files and directories of this repository in the module's tarball, beside the licences and `micropython/ffi`.
+const MODULE_FILES: [&str; 11] = [
     "docs/debugging.md",
     "docs/declarations.md",
+    "docs/farcall-gdb.py",
+    "docs/guide",
     "docs/platforms.md",
     "docs/porting.md",
     "docs/reference/module.md",

@@ -8,6 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::{Report, cmake, scripts};
+use crate::book::links;
 use crate::dist::{self, MODULE_LIBRARY};
 use crate::libffi::drop_in::tool;
 use crate::micropython;
@@ -107,6 +108,13 @@ fn unpack(file: &Path, work: &Path, report: &mut Report) -> Result<()> {
         let places = [top.join(licence), top.join("micropython").join(licence)];
         let is_there = places.iter().any(|place| place.is_file());
         report.add(is_there, format!("{name} has no {licence}"));
+    }
+    for page in dist::pages(&top)? {
+        let directory = page.parent().context("it lies in the tree")?;
+        for link in links::of(&fs::read_to_string(&page)?) {
+            let leads = dist::leads_to_file(directory, &link);
+            report.add(leads, format!("{}: no {link}", page.display()));
+        }
     }
     let notices = fs::read_to_string(top.join("THIRD-PARTY.txt"))?;
     for part in ["foldhash", "Copyright (c) 2024 Orson Peters", "thiserror"] {

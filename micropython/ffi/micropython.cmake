@@ -79,6 +79,7 @@ endif()
 if(FARCALL_PREBUILT)
     set(farcall_archive "${FARCALL_PREBUILT}")
     set(farcall_build "")
+    set(farcall_built "")
 elseif(EXISTS "${FARCALL_ROOT}/Cargo.toml")
     # Where cargo compiles for that machine anyway it is not told, and builds in the directory that it builds other things in.
     execute_process(COMMAND ${farcall_rustc} -vV OUTPUT_VARIABLE farcall_host ERROR_QUIET)
@@ -97,6 +98,7 @@ elseif(EXISTS "${FARCALL_ROOT}/Cargo.toml")
     endif()
     get_filename_component(farcall_archive
         "${FARCALL_TARGET_DIR}/${FARCALL_TARGET}/packaged/libfarcall_micropython.a" ABSOLUTE)
+    set(farcall_built "${farcall_archive}")
 else()
     message(FATAL_ERROR "farcall has no prebuilt library for ${farcall_machine} here (in ${FARCALL_DIR}/prebuilt), "
         "and not the source to build it from")
@@ -167,9 +169,9 @@ endif()
 add_custom_target(farcall_archive ${farcall_build}
     COMMAND ${CMAKE_COMMAND} "-DARCHIVE=${farcall_archive}" "-DOPTIONS=${CMAKE_BINARY_DIR}/farcall/exchange"
         -P "${FARCALL_DIR}/exchange.cmake"
-    BYPRODUCTS "${CMAKE_BINARY_DIR}/farcall/exchange"
+    BYPRODUCTS ${farcall_built} "${CMAKE_BINARY_DIR}/farcall/exchange"
     VERBATIM USES_TERMINAL)
-add_library(farcall_library STATIC IMPORTED)
+add_library(farcall_library STATIC IMPORTED GLOBAL)
 set_target_properties(farcall_library PROPERTIES IMPORTED_LOCATION "${farcall_archive}")
 add_dependencies(farcall_library farcall_archive)
 

@@ -40,6 +40,7 @@ pub(crate) fn note_signal_mask() {
 
 /// Whether this thread blocks signals that it usually does not, and one of them has a handler: a handler has its own signal blocked while it
 /// runs. Threads that leave signals to others, and programs that were started with some blocked, as by `perf record`, block such as have none.
+/// A handler that its signal removes (SA_RESETHAND) is not noticed while it runs.
 ///
 /// A handler may have interrupted an allocation, so nothing must be allocated in one.
 pub fn may_be_in_signal_handler() -> bool {

@@ -27,8 +27,8 @@ pub(super) unsafe fn change_mask(
 thread_local! {
     /// The signals that this thread blocks outside of handlers, once that has been noted.
     static USUAL: Cell<Option<u64>> = const { Cell::new(None) };
-    /// The signal with a handler that was found last among those that this thread blocks, to be looked at first.
-    static HANDLED: Cell<i32> = const { Cell::new(0) };
+    /// The bit of the signal that was last found to have a handler among those that this thread blocks.
+    static HANDLED: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Notes the signals that this thread blocks as those that it usually blocks. Called when a user makes a function or a callback.
@@ -49,15 +49,21 @@ pub fn may_be_in_signal_handler() -> bool {
 }
 
 /// Whether one of these signals has a handler.
-fn is_any_handled(signals: u64) -> bool {
-    let is_in = |signal: i32| (1..=64).contains(&signal) && signals >> (signal - 1) & 1 == 1;
-    let last = HANDLED.get();
-    if is_in(last) && has_handler(last) {
-        return true;
+fn is_any_handled(mut signals: u64) -> bool {
+    // The one that was found last comes first.
+    let mut next = signals & HANDLED.get();
+    while signals != 0 {
+        if next == 0 {
+            next = signals & signals.wrapping_neg();
+        }
+        if has_handler(next.trailing_zeros() as i32 + 1) {
+            HANDLED.set(next);
+            return true;
+        }
+        signals &= !next;
+        next = 0;
     }
-    let found = (1..=64).find(|&signal| is_in(signal) && has_handler(signal));
-    HANDLED.set(found.unwrap_or(0));
-    found.is_some()
+    false
 }
 
 /// Whether a function of the program's handles a signal. Numbers that are no signal, or one of the C library's own, have none.

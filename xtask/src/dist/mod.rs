@@ -57,6 +57,18 @@ const MODULE_FILES: [&str; 11] = [
     "micropython/micropython.cmake",
 ];
 
+/// The first page of the module's tarball.
+const MODULE_README: &str = "\
+# farcall for MicroPython
+
+MicroPython's `ffi` module without libffi, with a static library for each of some targets in `micropython/ffi/prebuilt`. Neither Rust nor libffi is needed:
+
+    make -C $MICROPYTHON/ports/unix USER_C_MODULES=$PWD/micropython MICROPY_PY_FFI=0
+
+[micropython/README.md](micropython/README.md) tells of the windows port, of ports that CMake builds, and of all else. [The guide](docs/guide/first-call.md) begins
+with a first call.
+";
+
 /// The choice of packages.
 #[derive(clap::Args)]
 pub struct Args {
@@ -170,6 +182,7 @@ fn module(all: &[Built], out: &Path) -> Result<PathBuf> {
     let targets: Vec<Target> = all.iter().map(|built| built.target).collect();
     let name = format!("farcall-micropython-{VERSION}");
     let tree = tree(&name, &["farcall-micropython"], &targets)?;
+    tree.write("README.md", MODULE_README)?;
     for file in MODULE_FILES {
         tree.copy(file, file)?;
     }

@@ -104,10 +104,10 @@ fn unpack(file: &Path, work: &Path, report: &mut Report) -> Result<()> {
         "THIRD-PARTY.txt",
         "README.md",
     ] {
-        // In the module's tarball it is with the module.
-        let places = [top.join(licence), top.join("micropython").join(licence)];
-        let is_there = places.iter().any(|place| place.is_file());
-        report.add(is_there, format!("{name} has no {licence}"));
+        report.add(
+            top.join(licence).is_file(),
+            format!("{name} has no {licence}"),
+        );
     }
     for page in dist::pages(&top)? {
         let directory = page.parent().context("it lies in the tree")?;

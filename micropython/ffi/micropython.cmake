@@ -2,7 +2,7 @@
 #
 # py/usermod.cmake includes this file when USER_C_MODULES names it, after the port's project(). It adds the C files beside it to the port's
 # sources, has cargo build the static library that they call, and links both. Where that library lies beside it already, in prebuilt/
-# under the name of the Rust target, no Rust is needed. All is as in micropython.mk, which gives the reasons.
+# under the name of the Rust target, no Rust is needed. Variables and options are those of micropython.mk, which gives the reasons.
 
 # The real path, because the folder may have been linked into another one.
 get_filename_component(FARCALL_DIR "${CMAKE_CURRENT_LIST_DIR}" REALPATH)

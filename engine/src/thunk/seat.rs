@@ -161,7 +161,7 @@ impl Seat {
     /// Gives the thunk back for another callback of the same signature. No thread is inside its last callback.
     pub(crate) fn put_back(&'static self) {
         match levels::hold_this(self.home.get()) {
-            Some(mut level) => self.owner.seats.rest(&mut level, self),
+            Some(mut level) => self.owner.seats.queue(&mut level, self.kind).push(self),
             None => self.owner.seats.leave(self),
         }
     }
@@ -306,14 +306,6 @@ impl Seats {
         unsafe { &mut *self.queues[kind as usize][level.index()].get() }
     }
 
-    /// Puts a closed thunk at the end of its queue, behind those that were left before.
-    fn rest(&self, level: &mut Level, seat: &'static Seat) {
-        if self.has_left(level) {
-            self.collect(level);
-        }
-        self.queue(level, seat.kind).push(seat);
-    }
-
     /// Leaves a closed thunk to whoever holds its level next.
     #[cold]
     #[inline(never)]
@@ -366,9 +358,14 @@ impl Seats {
         kind: Kind,
         rest: usize,
     ) -> Option<&'static Seat> {
-        if self.queue(level, kind).len <= rest && self.has_left(level) {
-            self.collect(level);
+        let queue = self.queue(level, kind);
+        if queue.len > rest {
+            return queue.pop();
         }
+        if !self.has_left(level) {
+            return None;
+        }
+        self.collect(level);
         let queue = self.queue(level, kind);
         match queue.len > rest {
             true => queue.pop(),

@@ -18,8 +18,8 @@ pub const MODULE_BYTES: u64 = 304_000 + 206_000;
 pub const FIRST: &str = ".text.farcall_first";
 pub const FIRST_BYTES: u64 = 40_000;
 
-/// The most bytes that the drop-in libffi may have.
-pub const LIBFFI_BYTES: u64 = 194_000;
+/// The most bytes that the drop-in libffi may have. The compiler divides it otherwise in another directory, which makes up to 3 kB.
+pub const LIBFFI_BYTES: u64 = 197_000;
 
 /// The size of a section, 0 if there is none.
 pub fn section(target: Target, file: &Path, name: &str) -> Result<u64> {

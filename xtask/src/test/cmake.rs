@@ -141,3 +141,36 @@ impl Build {
         process::run(&mut cmake, Output::OnFailure)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The definitions and the linker's options in one of the files that build the module in.
+    fn words(name: &str) -> BTreeSet<String> {
+        let path = paths::root().join("micropython/ffi").join(name);
+        let text = fs::read_to_string(path).expect("a file of the module");
+        let ends = |c: char| !(c.is_alphanumeric() || "_-=".contains(c));
+        let words = text.lines().filter(|line| !line.starts_with('#'));
+        let words =
+            words.flat_map(|line| line.split(ends).map(|word| word.trim_start_matches("-D")));
+        let is_wanted = |word: &&str| {
+            let is_definition = word.starts_with("FFI_") || word.starts_with("MICROPY_USE_");
+            let is_name = |c: char| c.is_alphabetic();
+            let is_redirected = word
+                .strip_prefix("--wrap=")
+                .is_some_and(|name| name.starts_with(is_name));
+            is_definition && word.contains('=') || is_redirected
+        };
+        words.filter(is_wanted).map(String::from).collect()
+    }
+
+    #[test]
+    fn make_and_cmake_are_told_the_same() {
+        let make = words("micropython.mk");
+        assert!(make.len() > 5, "{make:?}");
+        assert_eq!(make, words("micropython.cmake"));
+    }
+}

@@ -309,6 +309,15 @@ impl<P> Callback<P> {
         // enters before it looks. The closure may be called on any thread, being Send and Sync, and lives until no thread is inside, see Drop.
         let raw =
             unsafe { engine::Callback::owning(inner.compiled.clone(), handler, closing.owned()) };
+        Callback::with_closing(raw, closing, signature)
+    }
+
+    /// Makes a callback that owns its closure, if there was memory for the thunk.
+    pub(crate) fn with_closing(
+        raw: engine::Result<engine::Callback>,
+        closing: Box<Closing>,
+        signature: Signature,
+    ) -> Result<Callback<P>> {
         match raw {
             Ok(raw) => Ok(Callback::opened(raw, Some(closing), signature)),
             Err(error) => {

@@ -18,9 +18,14 @@ pub(crate) trait Body: Send + Sync + 'static {
 /// The head of a body that a thunk owns: the functions that run and drop it.
 #[repr(C)]
 pub(crate) struct Closure {
-    run: unsafe fn(NonNull<Closure>, slots: *const u64, result: *mut u64),
+    /// A [`Run`], or a function that takes C's arguments behind the head; see [`crate::behind`]. All closures that one seat may own have the
+    /// same kind.
+    pub run: *const c_void,
     drop: unsafe fn(NonNull<Closure>),
 }
+
+/// The function that runs a [`Body`].
+type Run = unsafe fn(NonNull<Closure>, slots: *const u64, result: *mut u64);
 
 #[repr(C)]
 struct Whole<B> {
@@ -28,18 +33,26 @@ struct Whole<B> {
     body: B,
 }
 
+/// What is behind the head of a closure.
+///
+/// # Safety
+/// * `closure` is the head of a body of the type `B`, which is there for as long as the result is used.
+#[inline(always)]
+pub(crate) unsafe fn body<'a, B>(closure: NonNull<Closure>) -> &'a B {
+    // SAFETY: the head is the first field of a `Whole` of this type, by the contract of this function.
+    unsafe { &(*closure.cast::<Whole<B>>().as_ptr()).body }
+}
+
 /// # Safety
 /// * As for [`Body::run`]; `closure` is the head of a body of the type `B`.
 unsafe fn run<B: Body>(closure: NonNull<Closure>, slots: *const u64, result: *mut u64) {
-    // SAFETY: `closure` is of a body of this type, by the contract of this function.
-    let whole = unsafe { closure.cast::<Whole<B>>().as_ref() };
-    // SAFETY: `slots` and `result` are those of the call, by the contract of this function.
-    unsafe { whole.body.run(slots, result) };
+    // SAFETY: `closure` is of a body of this type; `slots` and `result` are those of the call, by the contract of this function.
+    unsafe { body::<B>(closure).run(slots, result) };
 }
 
 /// # Safety
 /// * `closure` is the head of a body of the type `B`, and nothing uses it any more.
-unsafe fn dispose<B: Body>(closure: NonNull<Closure>) {
+unsafe fn dispose<B>(closure: NonNull<Closure>) {
     // SAFETY: it came from a box of this type, and nothing uses it any more, by the contract of this function.
     drop(unsafe { Box::from_raw(closure.cast::<Whole<B>>().as_ptr()) });
 }
@@ -65,17 +78,22 @@ impl Work for Closing {
 }
 
 impl Closing {
-    pub fn new(body: impl Body) -> Result<Box<Closing>, OutOfMemory> {
-        /// Puts the functions for the type of `body` in front of it.
-        fn whole<B: Body>(body: B) -> Whole<B> {
-            let closure = Closure {
-                run: run::<B>,
-                drop: dispose::<B>,
-            };
-            Whole { closure, body }
-        }
+    pub fn new<B: Body>(body: B) -> Result<Box<Closing>, OutOfMemory> {
+        Closing::of(body, run::<B> as Run as *const c_void)
+    }
+
+    /// For a body that is run by this function, in whatever way.
+    pub fn of<B: Send + 'static>(body: B, run: *const c_void) -> Result<Box<Closing>, OutOfMemory> {
         let place = try_box(MaybeUninit::uninit())?;
-        let closure = Box::leak(try_box(whole(body))?);
+        let head = Closure {
+            run,
+            drop: dispose::<B>,
+        };
+        let whole = Whole {
+            closure: head,
+            body,
+        };
+        let closure = Box::leak(try_box(whole)?);
         let closing = Closing {
             waiting: Waiting::new(),
             closure: NonNull::from(closure).cast(),
@@ -128,10 +146,11 @@ unsafe fn run_if_open(context: *mut c_void, slots: *const u64, result: *mut u64)
     // The check comes after the entry: a closure that is still owned is not dropped before this thread has left.
     match seat.owned() {
         None => engine::report_closed(),
-        // SAFETY: a seat with this handler owns a closure; the slots are those of its signature, which is the thunk's.
+        // SAFETY: a seat with this handler owns a closure that a `Run` runs; the slots are those of its signature, which is the thunk's.
         Some(closure) => unsafe {
             let closure = closure.cast::<Closure>();
-            (closure.as_ref().run)(closure, slots, result);
+            let run = std::mem::transmute::<*const c_void, Run>(closure.as_ref().run);
+            run(closure, slots, result);
         },
     }
     inside.leave();

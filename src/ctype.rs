@@ -2,6 +2,7 @@
 
 use crate::wide::Complex;
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 /// A Rust type with a C counterpart of the same layout. Its values pass to and from C unchanged.
@@ -191,6 +192,12 @@ impl Named {
 /// The number of slots that a value takes.
 pub(crate) const fn slots_of<T>() -> usize {
     size_of::<T>().div_ceil(8)
+}
+
+/// The result that C gets from a closure that has panicked.
+pub(crate) fn zero<R: CReturn>() -> R {
+    // SAFETY: zeros are a valid value of every `CType`, by the trait's contract, and of `()`.
+    unsafe { MaybeUninit::zeroed().assume_init() }
 }
 
 /// The C declaration of a function with these types.

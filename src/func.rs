@@ -7,8 +7,7 @@ use crate::slots::{self, Misfit, Param};
 use crate::value::Value;
 use crate::wide_call;
 use farcall_cdecl::{Position, Role};
-use farcall_engine::epoch::{self, Inside, Place, Thing};
-use farcall_engine::{self as engine, Compiled};
+use farcall_engine::{self as engine, Compiled, Gate};
 use farcall_memory::{OutOfMemory, Shared, try_format, try_string, try_with_capacity};
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
@@ -423,25 +422,10 @@ impl Function {
     #[inline(always)]
     pub(crate) fn while_open(&self, call: impl FnOnce()) -> bool {
         let library = self.library.as_deref();
-        let thing = library.map_or(Thing::FUNCTION, engine::Library::thing);
-        let place = Place::uninit();
-        let inside = Inside::enter(thing, &place);
-        // The check comes after the entry: from here on the library stays loaded even if another thread closes it.
-        let is_open = || library.is_none_or(engine::Library::is_open);
-        let was_open = is_open();
-        if was_open {
-            call();
-        }
-        let note = inside.leave();
-        if !is_open() {
-            // The last call that leaves unloads the library.
-            epoch::settle(thing);
-        }
-        if !note.is_null() {
-            // SAFETY: the note is this call's.
-            unsafe { panics::resume(note) };
-        }
-        was_open
+        let gate = library.map_or(Gate::always_open(), engine::Library::gate);
+        // SAFETY: the note is this call's.
+        let with_note = |note| unsafe { panics::resume(note) };
+        gate.pass(call, with_note).is_some()
     }
 
     /// Calls the function without any checks. Nothing keeps the library loaded during the call, and panics of callbacks do not resume from it.

@@ -144,6 +144,7 @@
 #![deny(missing_docs)]
 
 mod arguments;
+mod behind;
 mod builder;
 mod callback;
 mod closure;
@@ -154,6 +155,7 @@ mod error;
 mod facts;
 mod func;
 mod kind;
+mod lent;
 mod library;
 mod panics;
 mod pointer;

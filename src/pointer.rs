@@ -1,11 +1,15 @@
 //! The Rust types of function pointers, and of closures that C can call through them.
 
 use crate::arguments::{Arguments, for_each_arity};
-use crate::ctype::{CReturn, CType, Named, Shape, slots_of};
+use crate::behind::{self, Running};
+use crate::closure::{self, Closure as Head};
+use crate::ctype::{CReturn, CType, Named, Shape, slots_of, zero};
+use crate::lent::Lent;
 use crate::panics;
 use crate::value::Value;
+use farcall_engine::Seat;
+use farcall_engine::epoch::Entered;
 use std::ffi::c_void;
-use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 /// The pointer type of a callback: an `unsafe extern "C" fn` of up to 12 arguments, or `*const c_void` if the signature is known only at run
@@ -112,6 +116,19 @@ pub trait Closure<P: FnPointer>: sealed::Shared<P> {
     /// The function that runs a closure which owns nothing.
     #[doc(hidden)]
     fn entry() -> P;
+
+    /// The function that takes the arguments and behind them the seat that owns the closure; see [`Closure::carefully`].
+    #[doc(hidden)]
+    fn behind() -> NonNull<u8>;
+
+    /// The function that takes the arguments and behind them a pointer to the closure.
+    #[doc(hidden)]
+    fn behind_for_good() -> NonNull<u8>;
+
+    /// The function that takes the head of a closure of this type and behind it the arguments, and heeds panics that wait. The thread is inside
+    /// the closure's callback.
+    #[doc(hidden)]
+    fn carefully() -> *const c_void;
 }
 
 /// A closure like [`Closure`] that may change its captures: an `FnMut`.
@@ -136,12 +153,16 @@ pub trait ClosureMut<P: FnPointer>: sealed::Mutable<P> {
     /// * The slots are those of the arguments.
     #[doc(hidden)]
     unsafe fn run_mut(&mut self, slots: *const u64) -> P::Return;
+
+    /// The function that takes the arguments and behind them a pointer to the closure as it is lent.
+    #[doc(hidden)]
+    fn behind_lent() -> NonNull<u8>;
 }
 
-/// The result that C gets from a closure that has panicked.
-pub(crate) fn zero<R: CReturn>() -> R {
-    // SAFETY: zeros are a valid value of every `CType`, by the trait's contract, and of `()`.
-    unsafe { MaybeUninit::zeroed().assume_init() }
+/// The address of a function.
+fn function(address: *const c_void) -> NonNull<u8> {
+    // SAFETY: no function is at address 0.
+    unsafe { NonNull::new_unchecked(address.cast_mut().cast()) }
 }
 
 /// Calls a closure with arguments from consecutive slots.
@@ -213,6 +234,69 @@ macro_rules! arity {
                 }
                 enter::<F, R, $($T),*>
             }
+
+            fn behind() -> NonNull<u8> {
+                #[allow(clippy::too_many_arguments, reason = "they are C's")]
+                unsafe extern "C" fn enter<F: Fn($($T),*) -> R, R: CReturn, $($T: CType),*>($($t: $T,)* seat: *const Seat) -> R {
+                    let run = <F as Closure<unsafe extern "C" fn($($T),*) -> R>>::carefully();
+                    // SAFETY: the entry passes the seat of its thunk, which is never freed. `run` is the function of closures of this type.
+                    let (running, closure) = match unsafe { Running::enter::<F>(&*seat, run) } {
+                        Ok(found) => found,
+                        // SAFETY: as above.
+                        Err(entered) => return unsafe { slowly::<R, $($T),*>($($t,)* seat, entered) },
+                    };
+                    let result = panics::caught(|| closure($($t),*)).unwrap_or_else(zero);
+                    running.leave(result)
+                }
+                // As C's, it never unwinds: so that jumping there can be the last thing.
+                #[cold]
+                #[inline(never)]
+                #[allow(clippy::too_many_arguments, reason = "they are C's")]
+                unsafe extern "C" fn slowly<R: CReturn, $($T: CType),*>($($t: $T,)* seat: *const Seat, entered: Option<Entered>) -> R {
+                    // SAFETY: the seat is that of a thunk, which is never freed.
+                    behind::slowly(unsafe { &*seat }, entered, |closure, run| {
+                        type Run<R, $($T),*> = unsafe extern "C" fn(NonNull<Head>, $($T),*) -> R;
+                        // SAFETY: all closures of such a seat are run by functions of this type: `carefully` below, with the types of the signature.
+                        unsafe { std::mem::transmute::<*const c_void, Run<R, $($T),*>>(run)(closure, $($t),*) }
+                    })
+                }
+                let enter: unsafe extern "C" fn($($T,)* *const Seat) -> R = enter::<F, R, $($T),*>;
+                function(enter as *const c_void)
+            }
+
+            fn behind_for_good() -> NonNull<u8> {
+                #[allow(clippy::too_many_arguments, reason = "they are C's")]
+                unsafe extern "C" fn enter<F: Fn($($T),*) -> R, R: CReturn, $($T: CType),*>($($t: $T,)* closure: *const F) -> R {
+                    // SAFETY: the closure is there for good, and Sync.
+                    let closure = unsafe { &*closure };
+                    if panics::may_wait() {
+                        return carefully($($t,)* closure);
+                    }
+                    panics::caught(|| closure($($t),*)).unwrap_or_else(zero)
+                }
+                #[cold]
+                #[inline(never)]
+                #[allow(clippy::too_many_arguments, reason = "they are C's")]
+                extern "C" fn carefully<F: Fn($($T),*) -> R, R: CReturn, $($T: CType),*>($($t: $T,)* closure: &F) -> R {
+                    panics::catching(|| closure($($t),*)).unwrap_or_else(zero)
+                }
+                let enter: unsafe extern "C" fn($($T,)* *const F) -> R = enter::<F, R, $($T),*>;
+                function(enter as *const c_void)
+            }
+
+            fn carefully() -> *const c_void {
+                // A function of its own: its address tells the closure's type.
+                #[cold]
+                #[inline(never)]
+                #[allow(clippy::too_many_arguments, reason = "they are C's")]
+                unsafe extern "C" fn carefully<F: Fn($($T),*) -> R, R: CReturn, $($T: CType),*>(closure: NonNull<Head>, $($t: $T),*) -> R {
+                    // SAFETY: it is the head of a closure of this type, which is there while the thread is inside its callback.
+                    let closure = unsafe { closure::body::<F>(closure) };
+                    panics::catching(|| closure($($t),*)).unwrap_or_else(zero)
+                }
+                let carefully: unsafe extern "C" fn(NonNull<Head>, $($T),*) -> R = carefully::<F, R, $($T),*>;
+                carefully as *const c_void
+            }
         }
 
         impl<F, R: CReturn, $($T: CType),*> sealed::Mutable<unsafe extern "C" fn($($T),*) -> R> for F
@@ -228,6 +312,16 @@ macro_rules! arity {
             #[inline(always)]
             unsafe fn run_mut(&mut self, _slots: *const u64) -> R {
                 from_slots!(self, _slots, $($T $t),*)
+            }
+
+            fn behind_lent() -> NonNull<u8> {
+                #[allow(clippy::too_many_arguments, reason = "they are C's")]
+                unsafe extern "C" fn enter<F: FnMut($($T),*) -> R, R: CReturn, $($T: CType),*>($($t: $T,)* lent: *const Lent<'_, F>) -> R {
+                    // SAFETY: the closure is lent as long as C may call, on this thread.
+                    unsafe { &*lent }.run(|closure| closure($($t),*))
+                }
+                let enter: unsafe extern "C" fn($($T,)* *const Lent<'_, F>) -> R = enter::<F, R, $($T),*>;
+                function(enter as *const c_void)
             }
         }
     };

@@ -35,8 +35,7 @@ pub(crate) enum Treatment {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Param {
     pub treatment: Treatment,
-    /// The tag of the values that need no conversion.
-    tag: u8,
+    head: Head,
     /// A word is in the type's range if `word + half <= range`, where the sum wraps.
     half: u64,
     range: u64,
@@ -46,11 +45,20 @@ pub(crate) struct Param {
     pub slots: u32,
 }
 
+/// The start of the values that need no conversion. It is copied as a whole: a processor waits when 16 bytes are read of which the last 8
+/// were written on their own, as happens to values that are moved.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(16))]
+struct Head {
+    tag: u64,
+    padding: u64,
+}
+
 /// The offset of a value's content, in bytes.
 const CONTENT: usize = 16;
 
 const _: () = assert!(align_of::<Value>() == CONTENT && size_of::<Value>() == CONTENT + 16);
-const _: () = assert!(cfg!(target_endian = "little"));
+const _: () = assert!(cfg!(target_endian = "little") && size_of::<Head>() == CONTENT);
 
 impl Param {
     /// The parameter that follows after `first` slots of others.
@@ -60,20 +68,20 @@ impl Param {
         const { assert!(Kind::Pointer as u8 == Kind::Double as u8 + 1) };
         let (tag, half, range, slots) = match treatment {
             Treatment::Code(code) => {
-                let tag = (code.kind() as u8).min(Kind::Pointer as u8);
-                let slots = u32::from(tag != Kind::Void as u8);
+                let tag = (code.kind() as u64).min(Kind::Pointer as u64);
+                let slots = u32::from(tag != Kind::Void as u64);
                 match code.narrow() {
                     Some(narrow) => (tag, narrow.half, narrow.range, slots),
                     None => (tag, 0, u64::MAX, slots),
                 }
             }
-            Treatment::Bool => (Kind::Uint as u8, 0, 1, 1),
+            Treatment::Bool => (Kind::Uint as u64, 0, 1, 1),
             // Every value needs a conversion.
-            wide => (u8::MAX, 0, u64::MAX, wide.size().div_ceil(8)),
+            wide => (u64::MAX, 0, u64::MAX, wide.size().div_ceil(8)),
         };
         Param {
             treatment,
-            tag,
+            head: Head { tag, padding: 0 },
             half,
             range,
             first,
@@ -142,15 +150,15 @@ impl Treatment {
 
 /// The tag of a value. This is one load, while a `match` would be a jump that processors cannot predict.
 #[inline(always)]
-fn tag(value: &Value) -> u8 {
-    // SAFETY: by `repr(C, u8)`, a value begins with its tag.
-    unsafe { ptr::from_ref(value).cast::<u8>().read() }
+fn tag(value: &Value) -> u64 {
+    // SAFETY: by `repr(C, u64)`, a value begins with its tag.
+    unsafe { ptr::from_ref(value).cast::<u64>().read() }
 }
 
 /// A slot with the content of `value`: one load for every kind. The four bytes above a `float` are not initialised.
 #[inline(always)]
 pub(crate) fn word(value: &Value) -> MaybeUninit<u64> {
-    // SAFETY: by `repr(C, u8)`, the content follows the tag at a multiple of the largest alignment, within the size of a value.
+    // SAFETY: by `repr(C, u64)`, the content follows the tag at a multiple of the largest alignment, within the size of a value.
     unsafe {
         ptr::from_ref(value)
             .byte_add(CONTENT)
@@ -162,7 +170,7 @@ pub(crate) fn word(value: &Value) -> MaybeUninit<u64> {
 /// Whether `value` is of the type's own kind and in its range, so that [`word`] holds it. This is true of nearly all values.
 #[inline(always)]
 pub(crate) fn is_fitting(value: &Value, param: &Param) -> bool {
-    if tag(value) != param.tag {
+    if tag(value) != param.head.tag {
         return false;
     }
     if param.range == u64::MAX {
@@ -176,14 +184,14 @@ pub(crate) fn is_fitting(value: &Value, param: &Param) -> bool {
 /// The value of a type in one slot.
 #[inline(always)]
 pub(crate) fn from_slot(slot: u64, param: &Param) -> Value {
-    debug_assert!(param.tag <= Kind::Pointer as u8);
+    debug_assert!(param.head.tag <= Kind::Pointer as u64);
     let mut value = MaybeUninit::<Value>::uninit();
-    let start = value.as_mut_ptr().cast::<u8>();
-    // SAFETY: by `repr(C, u8)`, a value is a tag and what follows at CONTENT: a word, or a number that fills the low half of
+    let start = value.as_mut_ptr().cast::<u64>();
+    // SAFETY: by `repr(C, u64)`, a value is a tag and what follows at CONTENT: a word, or a number that fills the low half of
     // one. Numbers of kinds up to that of pointers are tags, and what takes one slot has no other.
     unsafe {
-        start.write(param.tag);
-        start.byte_add(CONTENT).cast::<u64>().write(slot);
+        start.cast::<Head>().write(param.head);
+        start.byte_add(CONTENT).write(slot);
         value.assume_init()
     }
 }

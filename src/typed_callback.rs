@@ -1,16 +1,16 @@
 //! Callbacks with the Rust types of their arguments and result.
 
 use crate::callback::Callback;
-use crate::closure::{Body, WideHandler};
-use crate::ctype::{CReturn, slots_of};
+use crate::closure::{Body, Closing, WideHandler};
+use crate::ctype::{CReturn, slots_of, zero};
 use crate::error::Result;
+use crate::lent::Lent;
 use crate::panics;
-use crate::pointer::{Closure, ClosureMut, FnPointer, zero};
+use crate::pointer::{Closure, ClosureMut, FnPointer};
 use crate::signature::Signature;
 use farcall_engine::epoch::{Inside, Place, Thing};
-use farcall_engine::{self as engine, Handler};
+use farcall_engine::{self as engine, Behind, Handler};
 use farcall_memory::try_box;
-use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -23,7 +23,7 @@ impl<P: FnPointer> Callback<P> {
     /// may keep the pointer for any time. [`Callback::scoped`] requires none of this.
     ///
     /// A closure that captures nothing takes no memory, and C calls it directly, like any function. Any other closure is marked as running during a
-    /// call, so that the callback can be closed meanwhile.
+    /// call, so that the callback can be closed meanwhile. That takes longest for a signature that leaves no integer register free.
     ///
     /// # Errors
     /// [`EngineError::ExecutableMemory`](crate::EngineError::ExecutableMemory), [`Error::OutOfMemory`](crate::Error::OutOfMemory), and those
@@ -63,6 +63,9 @@ impl<P: FnPointer> Callback<P> {
     {
         let signature = Signature::of::<P>()?;
         if size_of::<C>() > 0 || std::mem::needs_drop::<C>() {
+            if let Some(behind) = signature.inner().compiled.behind() {
+                return owning_behind(signature, behind, closure);
+            }
             let pointer = PhantomData::<fn() -> P>;
             return Callback::of_body(signature, Typed { closure, pointer });
         }
@@ -79,7 +82,7 @@ impl<P: FnPointer> Callback<P> {
     }
 
     /// Makes a function pointer like [`Callback::new`] that is valid for the rest of the process. It is never closed, so a call does not have to mark
-    /// the closure as running: it takes as long as a call of a C function that gets its arguments in memory.
+    /// the closure as running.
     ///
     /// # Errors
     /// Those of [`Callback::new`].
@@ -100,8 +103,18 @@ impl<P: FnPointer> Callback<P> {
         let signature = Signature::of::<P>()?;
         let closure = try_box(closure)?;
         let context = (&raw const *closure).cast_mut().cast();
-        // SAFETY: the handler takes this context, at any time, on any thread: it is Send and Sync, and stays.
-        let raw = unsafe { lead_to(&signature, run_kept::<C, P>, run_wide_kept::<C, P>, context)? };
+        let compiled = &signature.inner().compiled;
+        let raw = if let Some(behind) = compiled.behind() {
+            let function = C::behind_for_good();
+            // SAFETY: the function takes the signature's arguments and a closure of this type, at any time, on any thread: it is Send and
+            // Sync, and stays.
+            unsafe {
+                engine::Callback::behind_context(compiled.clone(), behind, function, context)?
+            }
+        } else {
+            // SAFETY: the handler takes this context, at any time, on any thread: it is Send and Sync, and stays.
+            unsafe { lead_to(&signature, run_kept::<C, P>, run_wide_kept::<C, P>, context)? }
+        };
         Box::leak(closure);
         let code = raw.code();
         std::mem::forget(raw);
@@ -155,16 +168,21 @@ impl<P: FnPointer> Callback<P> {
     where
         C: ClosureMut<P>,
     {
-        let lent = Lent {
-            closure: UnsafeCell::new(closure),
-            is_running: Cell::new(false),
-            pointer: PhantomData::<P>,
-        };
+        let lent = Lent::new(closure);
         let signature = Signature::of::<P>()?;
         let context = (&raw const lent).cast_mut().cast();
-        // SAFETY: the handler takes this context, which is lent until the callback is closed below. Calls of the pointer end before
-        // that: that is part of its contract.
-        let raw = unsafe { lead_to(&signature, run_lent::<C, P>, run_wide_lent::<C, P>, context)? };
+        let compiled = &signature.inner().compiled;
+        // SAFETY: the function or the handler takes this context, which is lent until the callback is closed below. Calls of the pointer end
+        // before that: that is part of its contract.
+        let raw = unsafe {
+            match compiled.behind() {
+                Some(behind) => {
+                    let function = C::behind_lent();
+                    engine::Callback::behind_context(compiled.clone(), behind, function, context)?
+                }
+                None => lead_to(&signature, run_lent::<C, P>, run_wide_lent::<C, P>, context)?,
+            }
+        };
         let place = Place::uninit();
         let mut scope = Scope {
             inside: Some(Inside::enter(Thing::FUNCTION, &place)),
@@ -179,6 +197,24 @@ impl<P: FnPointer> Callback<P> {
         }
         Ok(result)
     }
+}
+
+/// Makes a callback that owns its closure, and whose function gets C's arguments as they are.
+fn owning_behind<P: FnPointer, C>(
+    signature: Signature,
+    behind: Behind,
+    closure: C,
+) -> Result<Callback<P>>
+where
+    C: Closure<P> + Send + Sync + 'static,
+{
+    let closing = Closing::of(closure, C::carefully())?;
+    let compiled = signature.inner().compiled.clone();
+    // SAFETY: the function takes the signature's arguments and a seat, and whatever closure that owns: they all have a head, and run by a
+    // function of the same type. It catches every panic, and enters before it looks. The closure may be called on any thread, being Send and Sync,
+    // and lives until no thread is inside, see the callback's Drop.
+    let raw = unsafe { engine::Callback::behind(compiled, behind, C::behind(), closing.owned()) };
+    Callback::with_closing(raw, closing, signature)
 }
 
 /// Makes a callback that calls the handler for the signature's result with `context`.
@@ -285,40 +321,6 @@ fn in_slot<R: CReturn>(value: R) -> u64 {
     slot
 }
 
-/// A closure that is lent to C.
-struct Lent<'a, C, P> {
-    closure: UnsafeCell<&'a mut C>,
-    is_running: Cell<bool>,
-    pointer: PhantomData<P>,
-}
-
-impl<P: FnPointer, C: ClosureMut<P>> Lent<'_, C, P> {
-    /// # Safety
-    /// * The slots are those of the arguments.
-    #[inline(always)]
-    unsafe fn run(&self, slots: *const u64) -> P::Return {
-        let run = || {
-            if self.is_running.replace(true) {
-                again();
-            }
-            // SAFETY: the reference is the only one: the closure is borrowed only here, on one thread, and not while it already runs.
-            let closure = unsafe { &mut *self.closure.get() };
-            // SAFETY: the slots are those of the arguments, by the contract of this method.
-            let value = unsafe { closure.run_mut(slots) };
-            self.is_running.set(false);
-            value
-        };
-        panics::catching(run).unwrap_or_else(zero)
-    }
-}
-
-#[cold]
-fn again() -> ! {
-    panic!(
-        "callback: a closure that is lent to C was called again while it ran, or after it had panicked"
-    );
-}
-
 /// # Safety
 /// * `context` points to a [`Lent`] closure of the type `C`, which is still lent; `slots` are those of its arguments.
 unsafe extern "C" fn run_lent<C: ClosureMut<P>, P: FnPointer>(
@@ -326,7 +328,10 @@ unsafe extern "C" fn run_lent<C: ClosureMut<P>, P: FnPointer>(
     slots: *const u64,
 ) -> u64 {
     // SAFETY: `context` points to a `Lent`, still lent, and the slots are those of its arguments, by the contract of this function.
-    in_slot(unsafe { (*context.cast::<Lent<C, P>>()).run(slots) })
+    unsafe {
+        let lent = &*context.cast::<Lent<C>>();
+        in_slot(lent.run(|closure| closure.run_mut(slots)))
+    }
 }
 
 /// # Safety
@@ -339,7 +344,8 @@ unsafe extern "C" fn run_wide_lent<C: ClosureMut<P>, P: FnPointer>(
     // SAFETY: `context` points to a `Lent`, still lent, the slots are those of its arguments, and `result` has room, by the contract
     // of this function.
     unsafe {
-        let value = (*context.cast::<Lent<C, P>>()).run(slots);
+        let lent = &*context.cast::<Lent<C>>();
+        let value = lent.run(|closure| closure.run_mut(slots));
         result.cast::<P::Return>().write_unaligned(value);
     }
 }

@@ -22,21 +22,21 @@ use std::fmt;
 /// # Ok::<(), farcall::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-#[repr(C, u8)]
+#[repr(C, u64)]
 #[non_exhaustive]
 pub enum Value {
     /// Nothing: the result of a `void` function.
-    Void = Kind::Void as u8,
+    Void = Kind::Void as u64,
     /// A signed integer of up to 64 bits: `b h i l q`.
-    Int(i64) = Kind::Int as u8,
+    Int(i64) = Kind::Int as u64,
     /// An unsigned integer of up to 64 bits: `B H I L Q`, and a C `_Bool` as 0 or 1.
-    Uint(u64) = Kind::Uint as u8,
+    Uint(u64) = Kind::Uint as u64,
     /// A `float`: `f`.
-    Float(f32) = Kind::Float as u8,
+    Float(f32) = Kind::Float as u64,
     /// A `double`: `d`.
-    Double(f64) = Kind::Double as u8,
+    Double(f64) = Kind::Double as u64,
     /// A pointer, or a word whose meaning an interpreter defines: `p P s S O C`.
-    Pointer(*mut c_void) = Kind::Pointer as u8,
+    Pointer(*mut c_void) = Kind::Pointer as u64,
     /// An `__int128`.
     Int128(i128),
     /// An `unsigned __int128`.

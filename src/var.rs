@@ -8,7 +8,6 @@ use crate::value::Value;
 use farcall_arch::Type;
 use farcall_cdecl::c::TypeId;
 use farcall_cdecl::{Code, Position};
-use farcall_engine::epoch::{self, Inside, Place};
 use farcall_engine::{self as engine, slot};
 use farcall_memory::{OutOfMemory, Shared};
 use farcall_memory::{try_format, try_string};
@@ -292,14 +291,7 @@ impl Variable {
         let Some(library) = &self.library else {
             return Ok(work());
         };
-        let place = Place::uninit();
-        let inside = Inside::enter(library.thing(), &place);
-        let done = library.is_open().then(work);
-        inside.leave();
-        if !library.is_open() {
-            // The last access that leaves unloads the library.
-            epoch::settle(library.thing());
-        }
+        let done = library.gate().pass(work, |_| ());
         done.ok_or_else(|| self.refused())
     }
 

@@ -90,7 +90,8 @@ fn callback_closed_as_c_enters_it_runs_whole_or_not_at_all() {
     static BAD: AtomicUsize = AtomicUsize::new(0);
     for round in 0..500 {
         let owned = Owned(42);
-        let callback = Callback::with_slots("i", "i", move |_, result| {
+        // The signature is this test's alone: its thunks are called late, when another test would have them.
+        let callback = Callback::with_slots("q", "q", move |_, result| {
             // SAFETY: the value is there for as long as the closure is.
             if unsafe { std::ptr::read_volatile(&owned.0) } != 42 {
                 BAD.fetch_add(1, Ordering::Relaxed);
@@ -100,7 +101,7 @@ fn callback_closed_as_c_enters_it_runs_whole_or_not_at_all() {
         .expect("a callback");
         // SAFETY: it is of this signature.
         let function = unsafe {
-            std::mem::transmute::<*const c_void, extern "C" fn(i32) -> i32>(callback.code())
+            std::mem::transmute::<*const c_void, extern "C" fn(i64) -> i64>(callback.code())
         };
         let (began, begins) = mpsc::channel();
         let caller = thread::spawn(move || {

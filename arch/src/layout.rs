@@ -91,6 +91,7 @@ impl Type {
 
 /// What the bytes of a value are in the end: the fundamental types that conventions speak of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Number {
     /// An integer of this many bytes, with or without a sign.
     Integer(u32),

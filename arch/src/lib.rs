@@ -14,6 +14,9 @@
 //! from the target. A crate that runs code on one machine only, as the engine does, names that machine; a crate that needs the types
 //! alone names none.
 //!
+//! Enums of what may be added to are `#[non_exhaustive]`. The others are closed: whoever reads a plan, a signature's scalars or a description of a
+//! frame must handle every variant, and the compiler names the places if there is ever one more. That is a breaking change.
+//!
 //! ```
 //! use farcall_arch::abi::regs::x64::{RDI, XMM0};
 //! use farcall_arch::{Abi, Place, Signature, Type, emit, plan};

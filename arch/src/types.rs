@@ -76,6 +76,7 @@ impl fmt::Display for Scalar {
 
 /// A number of 16 bytes, aligned to as many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Wide {
     /// `__int128`.
     I128,
@@ -289,6 +290,7 @@ impl fmt::Display for Signature {
 
 /// Why types do not make a signature. Indices count from zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SignatureError {
     /// An argument is `void`.
     VoidArgument {

@@ -43,7 +43,7 @@ impl StructCode {
     }
 }
 
-/// A single code.
+/// A single code. It has one letter or braces, and nothing else, so a `match` may name both.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
     /// A letter.

@@ -22,7 +22,7 @@ pub const VARIADIC: char = '.';
 /// The argument codes of a function whose prototype has `(void)`. An empty string means the same.
 const NO_ARGUMENTS: &str = "v";
 
-/// The direction of calls. It decides which codes are allowed where.
+/// The direction of calls. It decides which codes are allowed where. There are two and no more, so a `match` may name both.
 ///
 /// ```
 /// use farcall_cdecl::{Codes, Role};

@@ -15,6 +15,7 @@ pub(crate) const ALL_CODES: &str = "v b B h H i I l L q Q f d p P s S O C";
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Kind {
     /// No value.
     Void = 0,

@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 
+use farcall_cdecl::BeyondFloat;
 use farcall_cdecl::c::{Basic, Constant, Declarations, Field, Ty, TypeId};
 
 /// The reason why a word is not a value of its type.
@@ -77,17 +78,16 @@ impl<'c> Values<'c> {
                 _ => Err(Misfit::new("true, false, 1 or 0", text)),
             },
             Basic::Float => {
-                let number = number(text)?;
-                let narrow = number as f32;
-                if narrow.is_infinite() && number.is_finite() {
-                    return Err(Misfit::new("a number in the range of float", text));
-                }
-                Ok(narrow.to_le_bytes().to_vec())
+                let bytes = narrow(number(text)?);
+                bytes.ok_or_else(|| Misfit::new("a number in the range of float", text))
             }
             Basic::Double => Ok(number(text)?.to_le_bytes().to_vec()),
             Basic::ComplexFloat => {
                 let (re, im) = complex(text)?;
-                Ok([(re as f32).to_le_bytes(), (im as f32).to_le_bytes()].concat())
+                let bytes = narrow(re)
+                    .zip(narrow(im))
+                    .map(|both| [both.0, both.1].concat());
+                bytes.ok_or_else(|| Misfit::new("a complex number in the range of float", text))
             }
             Basic::ComplexDouble => {
                 let (re, im) = complex(text)?;
@@ -382,6 +382,14 @@ pub fn number(text: &str) -> Result<f64, Misfit> {
         });
     }
     text.parse().map_err(|_| Misfit::new("a number", text))
+}
+
+/// The bytes of a number that is rounded to `float`, unless it is beyond its range.
+fn narrow(number: f64) -> Option<Vec<u8>> {
+    match BeyondFloat::new(number) {
+        Some(_) => None,
+        None => Some((number as f32).to_le_bytes().to_vec()),
+    }
 }
 
 /// Reads a complex number: `1+2i`, `2i` or `1`.

@@ -18,55 +18,55 @@ use std::time::Instant;
 /// Failures that are shown in full.
 const SHOWN: usize = 20;
 
-/// Compares what farcall and C compilers make of the same signatures.
+/// Compare farcall with C compilers: both call, and are called by, functions of the same signatures
 #[derive(Parser)]
 struct Args {
-    /// How many signatures to make.
+    /// Make this many signatures
     #[arg(long, default_value_t = 1000)]
     n: u64,
-    /// What to make them from; a fresh seed if none is given.
+    /// Make signatures from this seed [default: a fresh one]
     #[arg(long, value_parser = parse_number)]
     seed: Option<u64>,
-    /// Every signature of up to this many arguments instead, over the classes of types.
+    /// Make every signature of up to this many arguments, over the classes of types
     #[arg(long, value_name = "ARGUMENTS", num_args = 0..=1, default_missing_value = "4")]
     exhaustive: Option<u32>,
-    /// Signatures of values wider than a register instead.
+    /// Make signatures of values that are wider than a register
     #[arg(long, conflicts_with = "exhaustive")]
     wide: bool,
-    /// Signatures that C's text declares instead, of what headers have.
+    /// Make signatures as C declarations, with the types that headers have
     #[arg(long, conflicts_with_all = ["exhaustive", "wide"])]
     declared: bool,
-    /// Only the case of this index; may be given several times.
+    /// Run the case of this index only; may be given several times
     #[arg(long, value_name = "INDEX")]
     only: Vec<u64>,
-    /// How many sets of values each signature is run with.
+    /// Run each signature with this many sets of values
     #[arg(long, default_value_t = 3)]
     rounds: u64,
-    /// A C compiler, perhaps with arguments; may be given several times. The target's if none is given.
+    /// Compare with this C compiler, whose arguments may follow; may be given several times [default: the target's]
     #[arg(long)]
     cc: Vec<String>,
-    /// An optimisation level; may be given several times.
+    /// Compile at this optimisation level; may be given several times
     #[arg(long, default_values = ["O0", "O2"])]
     opt: Vec<String>,
-    /// Who calls whom.
+    /// Test calls, in which C is called, callbacks, in which C calls, or both
     #[arg(long, value_enum, default_value_t = Directions::Both)]
     direction: Directions,
-    /// What to compile for.
+    /// Compile for this target
     #[arg(long, value_parser = parse_target, default_value = "x86_64-unknown-linux-gnu")]
     target: &'static Target,
-    /// Compile into this directory, and run nothing.
+    /// Compile into this directory and run nothing
     #[arg(long, value_name = "DIR", conflicts_with = "run")]
     emit: Option<PathBuf>,
-    /// Run what was compiled into this directory.
+    /// Run the cases that --emit compiled into this directory
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
-    /// The command that runs this program on the target, for --run: `qemu-aarch64 -L … …/farcall-conformance`.
+    /// Run this program on the target by this command, with --run: `qemu-aarch64 -L … …/farcall-conformance`
     #[arg(long, value_name = "COMMAND")]
     runner: Option<String>,
-    /// Compilers or workers at a time.
+    /// Run this many compilers or workers at a time
     #[arg(long, default_value_t = default_jobs())]
     jobs: usize,
-    /// Keep the compiled code, and say where.
+    /// Keep the compiled code and print where it is
     #[arg(long)]
     keep: bool,
     #[command(flatten)]

@@ -141,7 +141,7 @@ fn layout(input: &DeriveInput) -> Result<Layout> {
                 layout = Some(Layout::Transparent);
                 return Ok(());
             }
-            Err(meta.error("expected `C` or `transparent` and nothing else: what is packed or aligned by hand is passed in ways of its own"))
+            Err(meta.error("expected `C` or `transparent` alone: structures that are packed or aligned by hand are passed differently"))
         })
         .map_err(|error| match &attr.meta {
             // The path of `align(8)` and `packed(2)` ends before the brackets.

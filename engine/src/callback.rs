@@ -1,5 +1,6 @@
 //! Function pointers for C that lead to handlers.
 
+use crate::behind::Behind;
 use crate::compiled::{Compiled, Direction, Endpoint, Served};
 use crate::epoch::{self, Work};
 use crate::error::Result;
@@ -102,6 +103,54 @@ impl Callback {
         })
     }
 
+    /// A function pointer that calls `function` with C's arguments as they are, and with its [`Seat`] behind them; see [`Callback::owning`].
+    ///
+    /// # Errors
+    /// [`crate::Error::ExecutableMemory`].
+    ///
+    /// # Safety
+    /// * `behind` is the compiled signature's.
+    /// * `function` is a function of the signature with a pointer as one more argument. It does with the seat what a handler of
+    ///   [`Callback::owning`] does. All callbacks of one signature that are made by this have functions that deal with whatever any of them owns.
+    /// * `owned` is as for [`Callback::owning`].
+    pub unsafe fn behind(
+        compiled: Shared<Compiled>,
+        behind: Behind,
+        function: NonNull<u8>,
+        owned: *mut c_void,
+    ) -> Result<Callback> {
+        let seat = take(&compiled, Kind::Behind)?;
+        seat.open(behind.entry, as_handler(function), None, owned);
+        Ok(Callback {
+            seat,
+            has_owner: true,
+        })
+    }
+
+    /// A function pointer that calls `function` with C's arguments as they are, and with `context` behind them.
+    ///
+    /// # Errors
+    /// [`crate::Error::ExecutableMemory`].
+    ///
+    /// # Safety
+    /// * `behind` is the compiled signature's.
+    /// * `function` is a function of the signature with a pointer as one more argument, for which `context` is valid. C may call it whenever and on
+    ///   whatever thread it calls the pointer. No thread is on its way there when the callback is dropped, if ever it is.
+    pub unsafe fn behind_context(
+        compiled: Shared<Compiled>,
+        behind: Behind,
+        function: NonNull<u8>,
+        context: *mut c_void,
+    ) -> Result<Callback> {
+        // A thread that comes late to this thunk's last callback has read the entry already, and needs no more of the record.
+        let seat = take(&compiled, Kind::Bare)?;
+        seat.open(behind.entry, as_handler(function), None, context);
+        Ok(Callback {
+            seat,
+            has_owner: false,
+        })
+    }
+
     /// A function pointer that goes to `function` and nowhere else, until it is closed. Any thread may be inside `function` after that.
     ///
     /// # Errors
@@ -169,6 +218,12 @@ fn take(compiled: &Shared<Compiled>, kind: Kind) -> Result<&'static Seat> {
 /// The handler of a thunk that leads to a function directly. It is never called.
 unsafe extern "C" fn no_handler(_: *mut c_void, _: *const u64) -> u64 {
     0
+}
+
+/// Stands in the handler's place in a record whose entry passes on what it got.
+fn as_handler(function: NonNull<u8>) -> Handler {
+    // SAFETY: both are addresses of functions. Nothing calls it as a handler: no entry but that of `Behind` is ever in its record.
+    unsafe { std::mem::transmute::<NonNull<u8>, Handler>(function) }
 }
 
 /// The endpoint that a callback's code is for.

@@ -4,6 +4,7 @@
 //! C's. It is made when [`crate::policy`] says so.
 
 use crate::arena::{Made, Published, publish_as};
+use crate::behind::{Behind, Known};
 use crate::cache::Cache;
 use crate::error::Result;
 use crate::interp;
@@ -115,6 +116,11 @@ impl Place {
         }
     }
 
+    /// Begins the count again.
+    fn put_off(&self) {
+        self.uses.store(0, Ordering::Relaxed);
+    }
+
     /// Fills the place, unless another thread has been faster: its code is as good, and ours is dropped.
     ///
     /// Without memory the count begins again: later uses may find some.
@@ -123,7 +129,7 @@ impl Place {
         let ours = match boxed {
             Ok(None) => none_for_good(),
             Ok(Some(code)) => Box::into_raw(code),
-            Err(OutOfMemory) => return self.uses.store(0, Ordering::Relaxed),
+            Err(OutOfMemory) => return self.put_off(),
         };
         let filled = self.published.compare_exchange(
             ptr::null_mut(),
@@ -161,6 +167,7 @@ pub struct Compiled {
     conversion: Option<Conversion>,
     /// The thunks of its closed callbacks.
     seats: Seats,
+    behind: Known,
     /// The signature that was kept before this one, once this one has callbacks; see [`Compiled::keep`].
     kept_before: AtomicPtr<Compiled>,
 }
@@ -189,6 +196,7 @@ impl Compiled {
             signature: None,
             conversion: None,
             seats: Seats::default(),
+            behind: Known::new(),
             kept_before: AtomicPtr::new(ptr::null_mut()),
         }
     }
@@ -213,6 +221,12 @@ impl Compiled {
 
     pub(crate) fn seats(&self) -> &Seats {
         &self.seats
+    }
+
+    /// The entry that passes a context behind the arguments; `None` if there is no register left for that, or no memory to find out.
+    #[inline]
+    pub fn behind(&self) -> Option<Behind> {
+        Behind::of(&self.behind, self.signature()?, &self.plan)
     }
 
     /// The signature, unless this was made from a plan.
@@ -251,7 +265,11 @@ impl Compiled {
     fn serve_that_is_due(&self, direction: Direction, endpoint: Endpoint) -> Served {
         // Code is made with memory from the allocator, and under the lock. A handler may have interrupted either.
         match sys::may_be_in_signal_handler() {
-            true => Served::Plan,
+            true => {
+                // To ask takes longer than many uses.
+                self.place(direction, endpoint).put_off();
+                Served::Plan
+            }
             // This may be the beginning of a call, which must find errno as its caller set it.
             false => {
                 let cancelling = sys::hold_cancelling();

@@ -15,11 +15,13 @@ mod asm;
 pub mod interp;
 
 mod arena;
+mod behind;
 mod cache;
 mod callback;
 mod compiled;
 pub mod epoch;
 mod error;
+mod gate;
 #[cfg_attr(
     not(target_os = "linux"),
     allow(dead_code, reason = "the profiler that this is for is Linux's")
@@ -38,10 +40,12 @@ mod thunk;
 mod trampoline;
 
 pub use arena::{Published, generates_code, publish};
+pub use behind::Behind;
 pub use cache::{Cache, LIMIT, Unused};
 pub use callback::Callback;
 pub use compiled::{Compiled, Direction, Endpoint, Served, SlotsCall, compile, compile_unshared};
 pub use error::{Error, Result};
+pub use gate::Gate;
 pub use levels::Cached;
 pub use library::Library;
 pub use lock::{Guarded, exclusively};

@@ -1,14 +1,14 @@
 //! Shared libraries: open, look up, close.
 
-use crate::epoch::{self, Inside, Place, Thing, Waiting, Work};
+use crate::epoch::{self, Waiting, Work};
 use crate::error::{Error, Result};
+use crate::gate::Gate;
 use crate::sys::{self, LoaderFailure};
 use farcall_memory::OutOfMemory;
 use farcall_memory::{try_box, try_lossy, try_string};
 use std::borrow::Cow;
 use std::ffi::{OsStr, c_void};
 use std::mem::ManuallyDrop;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A library that the loader has opened. It is unloaded when no thread is inside any more.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Work for Loaded {
 #[derive(Debug)]
 pub struct Library {
     name: Cow<'static, str>,
-    is_open: AtomicBool,
+    gate: Gate,
     /// The thread that closes the library takes this, and no other. A thread inside may look at it as long as the library is open.
     loaded: ManuallyDrop<Box<Loaded>>,
     handle: usize,
@@ -88,7 +88,7 @@ impl Library {
                 Some(path) => try_lossy(path)?.into(),
                 None => "the program".into(),
             },
-            is_open: AtomicBool::new(true),
+            gate: Gate::new(),
             loaded: ManuallyDrop::new(try_box(Loaded {
                 waiting: Waiting::new(),
                 library,
@@ -108,17 +108,10 @@ impl Library {
         self.handle as *mut c_void
     }
 
-    /// The thing that a thread is inside of while it calls a function of this library.
+    /// The gate that a thread passes to use the library: it stays open until the library is closed.
     #[inline(always)]
-    pub fn thing(&self) -> Thing {
-        Thing::called(self)
-    }
-
-    /// Whether it has not been closed. A thread that asks this after it has entered the library's [`thing`](Library::thing) may use it
-    /// until it leaves. After leaving it asks again, and calls [`epoch::settle`] if the library is closed.
-    #[inline(always)]
-    pub fn is_open(&self) -> bool {
-        self.is_open.load(Ordering::Acquire)
+    pub fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// The address of the symbol called `name`.
@@ -127,14 +120,7 @@ impl Library {
     /// [`Error::Symbol`] where there is none, or where it is null; [`Error::Closed`]; [`Error::NulInName`].
     pub fn symbol(&self, name: &str) -> Result<*mut c_void> {
         expect_no_nul(name)?;
-        let place = Place::uninit();
-        let inside = Inside::enter(self.thing(), &place);
-        // Checked only after entering: a library that is open now stays until this thread has left.
-        let found = self.is_open().then(|| self.look_up(name));
-        inside.leave();
-        if !self.is_open() {
-            epoch::settle(self.thing());
-        }
+        let found = self.gate.pass(|| self.look_up(name), |_| ());
         found.unwrap_or_else(|| {
             Err(Error::Closed {
                 what: try_string(&self.name)?,
@@ -175,7 +161,7 @@ impl Library {
     /// Addresses taken from it dangle after that.
     pub fn close(&self) {
         if let Some(loaded) = self.shut() {
-            epoch::when_left(self.thing(), loaded);
+            epoch::when_left(self.gate.thing(), loaded);
         }
     }
 
@@ -184,13 +170,13 @@ impl Library {
     pub fn close_when_idle(&self) {
         if let Some(mut loaded) = self.shut() {
             loaded.waits_for_all = true;
-            epoch::when_left(self.thing(), loaded);
+            epoch::when_left(self.gate.thing(), loaded);
         }
     }
 
     /// Marks it as closed. The first caller gets the library to unload.
     fn shut(&self) -> Option<Box<Loaded>> {
-        let was_open = self.is_open.swap(false, Ordering::AcqRel);
+        let was_open = self.gate.shut();
         // SAFETY: this happens once, and nobody drops the original. Threads that are inside look at it until they leave; the caller of this
         // waits for that before it drops the copy.
         was_open.then(|| unsafe { std::ptr::read(&*self.loaded) })

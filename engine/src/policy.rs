@@ -1,12 +1,12 @@
 //! The rule when a signature gets machine code of its own.
 //!
-//! Code costs some thirteen microseconds, nearly all of them the system's, for its work on pages; the first in a process fifty, as nothing
-//! that makes it has run yet. A call that follows a plan takes 15 nanoseconds more than one through code where there are no arguments, 26
-//! with two and 55 with eight; a callback 19, 37 and 55. So the first uses follow the plan. Code is made when they have cost about as much
-//! more as it costs: whenever a signature falls out of use, it has cost at most about twice the least that was possible.
+//! Making code takes as long as hundreds of calls. The system takes most of that for its work on pages, and the first code of a process takes
+//! several times as long. A use that follows the plan takes longer than one through code, by more for each argument. So the first uses follow
+//! the plan, and code is made when they have taken about as much longer as making the code takes. Whenever a signature falls out of use, it has
+//! cost at most about twice the least that was possible. `benches/RESULTS.md` has the figures.
 //!
-//! An interpreter's scripts are mostly short, each a process of its own, and with plans they take no longer than with libffi. They go
-//! without code for longer: a thousand calls of a few arguments do not pay for the first code of a process.
+//! Most scripts of an interpreter are short, each a process of its own, and take no longer with plans than with libffi. So an interpreter's
+//! signatures get code later: a thousand calls of a few arguments do not repay the first code of a process.
 
 use crate::sys;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 /// The sum of the weights of a signature's uses, in one direction, from which on it gets code.
 const BUDGET: u32 = 1024;
 
-/// The weight of a use: ten microseconds are spent in steps of forty nanoseconds.
+/// The weight of a use, as a part of the budget.
 const USE: u32 = 4;
 
 /// The weight of a use. For an interpreter's objects it depends on the slots of the arguments, as the cost of doing without code grows with them.

@@ -36,7 +36,11 @@ unsafe extern "C-unwind" fn first_calls(
 #[inline(never)]
 fn make_call_outside_handlers(entry: &Entry) -> Option<Call> {
     match engine::may_be_in_signal_handler() {
-        true => None,
+        true => {
+            // To ask takes longer than many calls.
+            entry.put_off(Direction::Call);
+            None
+        }
         false => make_call(entry),
     }
 }
@@ -131,7 +135,11 @@ pub fn closure_entry(
 pub fn closure_entry_now(entry: &Entry, follows_plan: *const c_void) -> Option<*const c_void> {
     let mut now = entry.closure();
     if now.is_null() {
-        if !entry.is_due(Direction::Entry) || engine::may_be_in_signal_handler() {
+        if !entry.is_due(Direction::Entry) {
+            return None;
+        }
+        if engine::may_be_in_signal_handler() {
+            entry.put_off(Direction::Entry);
             return None;
         }
         now = served_closure(entry, follows_plan)?;

@@ -95,8 +95,8 @@ unsafe extern "C-unwind" fn enter(record: *mut Record, image: &mut Image, stack:
         if let Some(entry) = intern::entry((*cif).token) {
             install_code(record, entry, cif);
             run(&entry.told(), cif, fun, user_data, image, stack);
-        } else if let Ok(told) = (*cif).told() {
-            run(&told, cif, fun, user_data, image, stack);
+        } else {
+            run_by_types(cif, fun, user_data, image, stack);
         }
     }
 }
@@ -113,14 +113,36 @@ unsafe extern "C-unwind" fn enter_go(record: *const Record, image: &mut Image, s
         let (fun, user_data) = ((*record).fun, record.cast_mut().cast());
         if let Some(entry) = intern::entry((*cif).token) {
             run(&entry.told(), cif, fun, user_data, image, stack);
-        } else if let Ok(told) = (*cif).told() {
+        } else {
+            run_by_types(cif, fun, user_data, image, stack);
+        }
+    }
+}
+
+/// Runs a closure whose signature is not remembered.
+///
+/// # Safety
+/// * As for [`enter`], for a closure of this cif.
+#[cold]
+#[inline(never)]
+unsafe fn run_by_types(
+    cif: *mut Cif,
+    fun: Handler,
+    user_data: *mut c_void,
+    image: &mut Image,
+    stack: *mut u8,
+) {
+    // SAFETY: the contract of this function is that of `run`. Preparing the closure took a prepared cif that lives as long as the closure may
+    // be called.
+    unsafe {
+        if let Ok(told) = (*cif).told() {
             run(&told, cif, fun, user_data, image, stack);
         }
     }
 }
 
 /// The most arguments whose pointers lie on the stack.
-const INLINE: usize = 64;
+const INLINE: usize = 24;
 
 /// # Safety
 /// * As for [`enter`].
@@ -133,26 +155,45 @@ unsafe fn run(
     image: &mut Image,
     stack: *mut u8,
 ) {
-    let Ok((mut planner, returned)) = Planner::new(told.abi, told.fixed, told.ret) else {
-        return;
-    };
-    // SAFETY: `image` and `stack` hold the call's registers and stack arguments, by the contract of this function, where the moves of
-    // its signature look for them.
-    let mut entered = unsafe { Entered::new(returned.moves(), returned.sret, image, stack) };
+    told.planned(|planner, ret, sret| {
+        // SAFETY: `image` and `stack` hold the call's registers and stack arguments, by the contract of this function, where the moves of
+        // its signature look for them.
+        let entered = unsafe { Entered::new(ret, sret, image, stack) };
+        // SAFETY: the contract of this function is that of `run_entered`.
+        unsafe { run_entered(&told.shapes, planner, entered, cif, fun, user_data) };
+    });
+}
+
+/// # Safety
+/// * As for [`enter`].
+#[inline(always)]
+unsafe fn run_entered(
+    shapes: &impl Shapes,
+    mut planner: Planner,
+    mut entered: Entered<'_>,
+    cif: *mut Cif,
+    fun: Handler,
+    user_data: *mut c_void,
+) {
     let mut gathered = Gathered::default();
     // SAFETY: a cif of a closure that is called exists.
     let count = unsafe { (*cif).nargs } as usize;
     with_scratch::<_, _, INLINE>(count, ptr::null_mut(), |pointers| {
-        let mut note = |mv: &Move| {
-            if let Some(pointer) = pointers.get_mut(mv.value as usize) {
-                *pointer = entered.argument(&mut gathered, mv);
+        shapes.each(|value, item| match item {
+            Item::Scalar(scalar) => {
+                let mv = planner.place_scalar(value, scalar);
+                if let Some(pointer) = pointers.get_mut(value as usize) {
+                    *pointer = entered.scalar(&mv);
+                }
             }
-        };
-        told.shapes.each(|value, item| match item {
-            Item::Scalar(scalar) => note(&planner.place_scalar(value, scalar)),
             Item::Other(shape) => {
+                let mut note = |mv: Move| {
+                    if let Some(pointer) = pointers.get_mut(mv.value as usize) {
+                        *pointer = entered.argument(&mut gathered, &mv);
+                    }
+                };
                 // The caller has made sure that the signature has a plan.
-                let _ = planner.place(value, shape, &mut |mv| note(&mv));
+                let _ = planner.place(value, shape, &mut note);
             }
         });
         let mut own: ResultArea = Default::default();

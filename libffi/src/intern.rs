@@ -335,7 +335,7 @@ impl Entry {
         });
         let is_dense = shapes.len() == count;
         let shapes = &mut shapes.into_iter();
-        let plan = abi::collect(told.abi, told.fixed, told.ret, shapes).ok()?;
+        let plan = abi::collect(told.abi, told.fixed, told.ret_shape(), shapes).ok()?;
         let compiled = Compiled::planned(plan);
         try_box(Detail { compiled, is_dense }).ok()
     }

@@ -21,14 +21,14 @@ pub unsafe extern "C-unwind" fn call(
     entry: &Entry,
 ) {
     // SAFETY: the contract of this function is that of a call of `entry`'s signature, which `told` describes.
-    unsafe { call_told(&entry.told(), target, values, result, ptr::null()) }
+    unsafe { interp::call_told(&entry.told(), target, Pointers(values), result, ptr::null()) }
 }
 
 /// Calls `target`, with a Go closure in its register unless that is null.
 ///
 /// # Safety
 /// * As for [`crate::intern::Call`], the signature being the one that is told.
-#[inline(always)]
+#[inline(never)]
 pub unsafe fn call_told(
     told: &Told<impl Shapes>,
     target: *const c_void,

@@ -5,7 +5,7 @@ use crate::shape;
 use crate::types::{AbiNumber, BadType, FfiType, code};
 use farcall_arch::abi::Bound;
 use farcall_arch::abi::shape::{Aggregate, Shape};
-use farcall_engine::interp::{Item, Shapes};
+use farcall_engine::interp::{Item, Ret, Shapes};
 use std::mem::MaybeUninit;
 
 /// The longest key, in words, of a signature that is remembered: some 500 scalars.
@@ -290,7 +290,9 @@ pub struct KeyTypes {
     /// How many arguments are named, if it is variadic.
     pub fixed: Option<u32>,
     /// The result.
-    pub ret: Shape,
+    pub ret: Ret,
+    /// The result's bytes.
+    ret_bytes: *const u8,
     /// The arguments' bytes, with the end.
     args: *const u8,
 }
@@ -313,17 +315,21 @@ impl KeyTypes {
                     Some(fixed)
                 }
             };
-            let ret = match shape::plain_scalar(u16::from(*at)) {
-                Some(scalar) => {
-                    at = at.add(1);
-                    Shape::Scalar(scalar)
-                }
-                None => next(&mut at).unwrap_or(Shape::Void),
+            let ret_bytes = at;
+            let code = u16::from(*at);
+            let scalar = shape::plain_scalar(code);
+            let ret = if scalar.is_some() || code == code::VOID {
+                at = at.add(1);
+                Ret::Scalar(scalar)
+            } else {
+                let _ = next(&mut at);
+                Ret::Other
             };
             KeyTypes {
                 abi: AbiNumber::from(first & !VARIADIC),
                 fixed,
                 ret,
+                ret_bytes,
                 args: at,
             }
         }
@@ -331,6 +337,11 @@ impl KeyTypes {
 }
 
 impl Shapes for KeyTypes {
+    fn ret(&self) -> Shape {
+        // SAFETY: a finished key has a result.
+        unsafe { next(&mut { self.ret_bytes }) }.unwrap_or(Shape::Void)
+    }
+
     #[inline(always)]
     fn each(&self, mut visit: impl FnMut(u32, Item<'_>)) {
         let mut at = self.args;
@@ -341,6 +352,8 @@ impl Shapes for KeyTypes {
             if let Some(scalar) = shape::plain_scalar(u16::from(byte)) {
                 at = at.wrapping_add(1);
                 visit(value, Item::Scalar(scalar));
+            } else if byte == END {
+                return;
             } else {
                 // SAFETY: likewise.
                 let Some(shape) = (unsafe { next(&mut at) }) else {

@@ -9,7 +9,7 @@ use farcall_arch::abi::{Bound, MAX_AREA};
 use farcall_arch::layout::Number;
 use farcall_arch::types::Float;
 use farcall_arch::{Abi, Scalar, Type};
-use farcall_engine::interp::{Item, Shapes, Told};
+use farcall_engine::interp::{Item, Ret, Shapes, Told};
 use std::cell::Cell;
 
 /// The numbers of calling conventions (`ffi_abi`), which differ from target to target.
@@ -64,12 +64,20 @@ pub fn convention(number: AbiNumber) -> Option<Abi> {
 
 /// The types of a signature as the program has them.
 #[derive(Clone, Copy, Debug)]
-pub struct Types<'a>(&'a [*mut FfiType]);
+pub struct Types<'a> {
+    ret: *mut FfiType,
+    args: &'a [*mut FfiType],
+}
 
 impl Shapes for Types<'_> {
+    fn ret(&self) -> Shape {
+        // SAFETY: `told` was called with the same type, which still exists by its contract.
+        unsafe { of(self.ret) }.unwrap_or(Shape::Void)
+    }
+
     #[inline(always)]
     fn each(&self, mut visit: impl FnMut(u32, Item<'_>)) {
-        for (value, ty) in self.0.iter().enumerate() {
+        for (value, ty) in self.args.iter().enumerate() {
             // SAFETY: `told` was called with the same types, which still exist by its contract.
             let byte = unsafe { scalar::scalar_byte(*ty) };
             if let Some(scalar) = plain_scalar(u16::from(byte)) {
@@ -105,12 +113,17 @@ pub unsafe fn told(
                 bound.add(abi, of(*ty)?);
             }
         }
+        let returned = match of(ret)? {
+            Shape::Void => Ret::Scalar(None),
+            Shape::Scalar(scalar) => Ret::Scalar(Some(scalar)),
+            Shape::Other(_) => Ret::Other,
+        };
         Ok(Told {
             abi,
             fixed,
-            ret: of(ret)?,
+            ret: returned,
             bound,
-            shapes: Types(args),
+            shapes: Types { ret, args },
         })
     }
 }

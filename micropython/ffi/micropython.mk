@@ -128,7 +128,7 @@ endif
 # What Rust's standard library does where a panic begins and where memory runs out, which takes 240 kB of the program, and what does it here:
 # see ../src/fault.rs. The names are the compiler's, so they are looked for once the archive is there. Where there are none, or the
 # linker has no such option, the program is larger and does the same.
-FARCALL_NAME = $(shell LC_ALL=C grep -aoE '_R[0-9A-Za-z_]*$(1)' $(FARCALL_ARCHIVE) | sort -u)
+FARCALL_NAME = $(shell LC_ALL=C grep -aoE '_RNvC[0-9A-Za-z]*_[0-9]+_*[a-z]+[0-9]+_*$(1)' $(FARCALL_ARCHIVE) | sort -u)
 FARCALL_EXCHANGE = $(foreach name,$(call FARCALL_NAME,$(1)),-Wl,--wrap=$(name),--defsym=__wrap_$(name)=$(2),-u,$(2))
 ifeq ($(findstring darwin,$(FARCALL_MACHINE)),)
 LDFLAGS += $(call FARCALL_EXCHANGE,rust_begin_unwind,farcall_fault)

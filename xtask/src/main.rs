@@ -92,6 +92,8 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Target::default())]
         target: Target,
         #[command(flatten)]
+        parts: libffi::drop_in::Parts,
+        #[command(flatten)]
         places: libffi::install::Places,
     },
     /// Make the packages of a release: tarballs, a .deb, and their sums.
@@ -135,8 +137,13 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Test(args) => test::run(&args),
         Command::Conformance(args) => conformance::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
-        Command::Libffi { target, places } => {
-            println!("{}", libffi::install::install(target, &places)?.display());
+        Command::Libffi {
+            target,
+            parts,
+            places,
+        } => {
+            let top = libffi::install::install(target, parts, &places)?;
+            println!("{}", top.display());
             Ok(ExitCode::SUCCESS)
         }
         Command::Dist(args) => dist::run(&args),

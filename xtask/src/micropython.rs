@@ -4,6 +4,7 @@
 //! `mpy-cross/` is the compiler for frozen modules, `<triple>/` ours, `<triple>-repr-b/` ours with other objects, `<triple>-stock/` the one
 //! with its own ffi module, `<triple>-stock-newest/` that one over the newest libffi, `configurations/` ours in other configurations.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -117,27 +118,28 @@ pub fn build_configured(name: &str, options: &str, words: &[&str]) -> Result<Pat
     Ok(directory.join(Target::default().spec().program))
 }
 
-/// Builds MicroPython with the module that lies in the directory `modules`, where its static library is prebuilt, with these directories ahead on
-/// the PATH; returns the program.
-pub fn build_prebuilt(modules: &Path, path: &Path) -> Result<PathBuf> {
-    let target = Target::default();
+/// The variables by which the environment chooses Rust's programs and target.
+pub const RUST_VARIABLES: [&str; 3] = ["CARGO", "RUSTC", "CARGO_BUILD_TARGET"];
+
+/// Builds MicroPython with the module that lies in the directory `modules`, where its static library is prebuilt, with this PATH; returns the
+/// program.
+pub fn build_prebuilt(target: Target, modules: &Path, path: &OsStr) -> Result<PathBuf> {
+    let spec = target.spec();
     setup::ensure(&needs(Release::Own, target, Module::Ours)?)?;
     let _lock = paths::lock("build")?;
     let build = Build::of(Release::Own, Output::OnFailure)?;
-    let words = [
-        format!("USER_C_MODULES={}", modules.display()),
-        "MICROPY_PY_FFI=0".into(),
-    ];
-    let directory = paths::emptied(build.top.join("configurations/prebuilt"))?;
+    let mut words: Vec<String> = spec.make.iter().map(|&word| word.into()).collect();
+    words.push(format!("USER_C_MODULES={}", modules.display()));
+    words.push("MICROPY_PY_FFI=0".into());
+    let directory = build.top.join("configurations/prebuilt").join(spec.triple);
+    let directory = paths::emptied(directory)?;
     let mut make = build.port(target, &directory, &words)?;
-    let before = std::env::var_os("PATH").unwrap_or_default();
-    let directories = std::iter::once(path.to_owned()).chain(std::env::split_paths(&before));
-    make.env("PATH", std::env::join_paths(directories)?);
-    for variable in ["CARGO", "RUSTC", "CARGO_BUILD_TARGET"] {
+    make.env("PATH", path);
+    for variable in RUST_VARIABLES {
         make.env_remove(variable);
     }
     run_make(&mut make, &directory, Output::OnFailure)?;
-    Ok(directory.join(target.spec().program))
+    Ok(directory.join(spec.program))
 }
 
 /// The output of such a build, which must fail.

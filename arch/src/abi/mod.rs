@@ -41,6 +41,7 @@ pub enum Abi {
 
 /// A platform's own form of AAPCS64. What is particular to each stands in its row of the register table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Dialect {
     /// The standard as it is: Linux, Android, the BSDs.
     Linux,

@@ -85,21 +85,36 @@ impl Planner {
     ///
     /// # Errors
     /// [`PlanError::NoX87`].
-    #[inline(always)]
+    #[inline(never)]
     pub fn new(abi: Abi, fixed: Option<u32>, ret: Shape) -> Result<(Planner, Returned), PlanError> {
-        let mut allocator = Allocator::new(abi.convention());
-        let returned = match (ret, abi) {
-            (Shape::Void, _) => Returned::default(),
-            (Shape::Scalar(scalar), _) => Returned::one(scalar_result(allocator.row, scalar)),
-            (Shape::Other(aggregate), _) => place_result(abi, &mut allocator, &aggregate)?,
+        let scalar = match ret {
+            Shape::Scalar(scalar) => Some(scalar),
+            Shape::Void | Shape::Other(_) => None,
         };
+        let (mut planner, mv) = Planner::with_scalar_result(abi, fixed, scalar);
+        let returned = match ret {
+            Shape::Void | Shape::Scalar(_) => mv.map(Returned::one).unwrap_or_default(),
+            Shape::Other(aggregate) => place_result(abi, &mut planner.allocator, &aggregate)?,
+        };
+        Ok((planner, returned))
+    }
+
+    /// The same for a result that is a scalar or, if `None`, `void`; with the result's move.
+    #[inline(always)]
+    pub fn with_scalar_result(
+        abi: Abi,
+        fixed: Option<u32>,
+        scalar: Option<Scalar>,
+    ) -> (Planner, Option<Move>) {
+        let allocator = Allocator::new(abi.convention());
+        let mv = scalar.map(|scalar| scalar_result(allocator.row, scalar));
         let planner = Planner {
             abi,
             allocator,
             fixed,
             slots: 0,
         };
-        Ok((planner, returned))
+        (planner, mv)
     }
 
     /// Places the next argument, number `value` among all there are, and hands its moves to `sink`.

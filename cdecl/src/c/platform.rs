@@ -5,6 +5,7 @@ use farcall_arch::Float;
 
 /// The rules for the layout of bit-fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BitFields {
     /// A field starts where the previous one ends, unless it would then cross a boundary of its type (psABI 3.1.2; AAPCS64 8.1.8).
     Gnu {

@@ -26,6 +26,7 @@ impl TypeId {
 /// A type that has a name of its own in C.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "each name is its own description")]
+#[non_exhaustive]
 pub enum Basic {
     Void,
     Bool,

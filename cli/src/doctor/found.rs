@@ -98,10 +98,7 @@ fn libffi(name: &str) -> Option<String> {
         "not farcall's"
     };
     let place = file.display();
-    Some(format!(
-        "{name} is {place}: {version}, {whose}, {}",
-        size_of(&file)
-    ))
+    Some(format!("{place}: {version}, {whose}, {}", size_of(&file)))
 }
 
 fn size_of(file: &Path) -> String {

@@ -16,6 +16,8 @@
 //! A handler that comes before step 1 of entering uses the frame and gives it back as it was. A frame without a place is never taken
 //! for one that was jumped over.
 
+pub(super) mod plain;
+
 use super::protocol;
 use crate::sys;
 use std::ffi::c_void;
@@ -342,17 +344,20 @@ pub(super) struct Pushed {
     below: &'static Frame,
 }
 
-/// Announces `thing`. `place` is an address in the stack frame of a function that runs until [`pop`]. `None` if there was no memory for
-/// that: the thread counts as inside everything then.
+/// Stands for the frame of an entry that got none.
+static NO_FRAME: Frame = Frame::new(0);
+
+/// Announces `thing`. `place` is an address in the stack frame of a function that runs until [`pop`]. If there is no memory for a frame,
+/// the thread counts as inside everything.
 #[inline(always)]
-pub(super) fn push(thing: usize, place: usize) -> Option<Pushed> {
+pub(super) fn push(thing: usize, place: usize) -> Pushed {
     OWN.with(|own| {
         let below = own.top();
         if place < below.place()
             && let Some(frame) = below.next()
         {
             frame.push(own, thing, place);
-            return Some(Pushed { frame, below });
+            return Pushed { frame, below };
         }
         push_slowly(thing, place)
     })
@@ -361,7 +366,7 @@ pub(super) fn push(thing: usize, place: usize) -> Option<Pushed> {
 /// [`push`] for the thread's first frame, for a frame of a new block, and for one above frames that were jumped over.
 #[cold]
 #[inline(never)]
-fn push_slowly(thing: usize, place: usize) -> Option<Pushed> {
+fn push_slowly(thing: usize, place: usize) -> Pushed {
     let pushed = OWN.with(|own| {
         if ptr::eq(own.top(), &WALL) {
             register(own)?;
@@ -375,12 +380,15 @@ fn push_slowly(thing: usize, place: usize) -> Option<Pushed> {
     });
     let Some((pushed, any_over)) = pushed else {
         UNSEEN.fetch_add(1, Ordering::SeqCst);
-        return None;
+        return Pushed {
+            frame: &NO_FRAME,
+            below: &NO_FRAME,
+        };
     };
     if any_over {
         settle_all();
     }
-    Some(pushed)
+    pushed
 }
 
 /// Takes the frame back that [`push`] has given, and returns the note that was left there, or null.
@@ -406,19 +414,15 @@ pub(super) fn pop(pushed: Pushed) -> *mut c_void {
     note
 }
 
-/// Takes back an entry that got no frame.
-#[cold]
-#[inline(never)]
-pub(super) fn pop_unseen() -> *mut c_void {
-    UNSEEN.fetch_sub(1, Ordering::SeqCst);
-    ptr::null_mut()
-}
-
 /// Takes back a frame that is not this thread's innermost: what is further inside was jumped over, or is a coroutine that is
-/// suspended; or else the frame is another thread's, on which a coroutine began what it has ended here.
+/// suspended; or else the frame is another thread's, on which a coroutine began what it has ended here; or the entry got no frame.
 #[cold]
 #[inline(never)]
 fn pop_slowly(own: &Own, frame: &'static Frame) {
+    if ptr::eq(frame, &NO_FRAME) {
+        UNSEEN.fetch_sub(1, Ordering::SeqCst);
+        return;
+    }
     let here = frame.place();
     let is_ours = std::iter::successors(Some(own.top()), |frame| frame.outer())
         .any(|ours| ptr::eq(ours, frame));

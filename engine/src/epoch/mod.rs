@@ -30,6 +30,7 @@ pub use work::{Waiting, Work};
 pub use marks::{Mark, forget, reap, register, retire};
 
 use crate::lock::Guarded;
+use frames::plain::{self, Plain};
 use frames::{Frame, Pushed};
 use protocol::{List, World};
 use std::ffi::c_void;
@@ -69,7 +70,7 @@ impl Thing {
 /// recognised as gone when the thread enters or leaves something further out on the same stack, or ends.
 #[derive(Debug)]
 #[must_use]
-pub struct Inside(Option<Pushed>);
+pub struct Inside(Pushed);
 
 /// The address of this lies in the stack frame of the function that enters.
 pub type Place = std::mem::MaybeUninit<u64>;
@@ -87,15 +88,12 @@ impl Inside {
     /// after that calls [`settle`]. The thread that leaves may be another than the one that entered: coroutines move.
     #[inline(always)]
     pub fn leave(self) -> *mut c_void {
-        match self.0 {
-            Some(pushed) => frames::pop(pushed),
-            None => frames::pop_unseen(),
-        }
+        frames::pop(self.0)
     }
 
     /// The innermost call around this callback.
     fn call(&self) -> Option<&'static Frame> {
-        let own = self.0?.frame;
+        let own = self.0.frame;
         std::iter::successors(own.outer(), |frame| frame.outer())
             .find(|frame| frame.thing() != 0 && frame.thing() & CALLBACK == 0)
     }
@@ -119,6 +117,38 @@ impl Inside {
             none if none.is_null() => Ok(()),
             old => Err(old),
         }
+    }
+}
+
+/// As [`Inside`], for a callback in the plain case.
+#[derive(Debug)]
+#[must_use]
+#[repr(transparent)]
+pub struct Entered(Plain);
+
+impl Entered {
+    /// Announces a callback as [`Inside::enter`] does, for the function into which this is inlined. `None` if that needs more than a few steps.
+    #[inline(always)]
+    pub fn enter(thing: Thing) -> Option<Entered> {
+        plain::push(thing.0, plain::stack_pointer()).map(Entered)
+    }
+
+    /// Takes the word back, as [`Inside::leave`] does.
+    ///
+    /// # Errors
+    /// Itself, if that needs more than a few steps: [`Entered::leave_slowly`] does them.
+    #[inline(always)]
+    pub fn leave(self) -> Result<(), Entered> {
+        match plain::pop(self.0) {
+            true => Ok(()),
+            false => Err(self),
+        }
+    }
+
+    /// Takes the word back whatever has happened meanwhile.
+    #[cold]
+    pub fn leave_slowly(self) {
+        plain::pop_other(self.0);
     }
 }
 

@@ -62,6 +62,22 @@ pub(super) unsafe fn store(bytes: &[u8; 16], to: *mut u8, width: usize) {
     }
 }
 
+/// The same of a word.
+///
+/// # Safety
+/// * `to` has room for `width` bytes, 8 at most.
+#[inline]
+pub(super) unsafe fn store_word(word: u64, to: *mut u8, width: usize) {
+    // SAFETY: `to` has room for `width` bytes, by the contract of this function; each arm writes so many.
+    unsafe {
+        match width {
+            8 => to.cast::<u64>().write_unaligned(word),
+            4 => to.cast::<u32>().write_unaligned(word as u32),
+            _ => to.copy_from_nonoverlapping(word.to_le_bytes().as_ptr(), width),
+        }
+    }
+}
+
 /// The first eight bytes, as a number.
 #[inline]
 pub(crate) fn word(bytes: &[u8; 16]) -> u64 {

@@ -1,9 +1,10 @@
 //! A callback that has been entered: its arguments, out of registers and stack, and its result, back into registers.
 
-use super::bytes::{read, store, stored_width, widened};
+use super::bytes::{extended, read_word, store_word, stored_width};
 use super::machine::Image;
 use farcall_arch::{Move, Plan, Sret};
 use std::ffi::c_void;
+use std::mem::MaybeUninit;
 
 /// A callback that has just been entered.
 pub struct Entered<'a> {
@@ -46,6 +47,13 @@ impl<'a> Entered<'a> {
         Some(self.image.ints[usize::from(sret.pointer)] as *mut c_void)
     }
 
+    /// The address of a scalar argument with this move.
+    #[inline(always)]
+    pub fn scalar(&mut self, mv: &Move) -> *mut c_void {
+        // SAFETY: `image` and `stack` hold the places of the signature's moves, which `new` asked for.
+        unsafe { self.image.at(mv.place, self.stack).cast() }
+    }
+
     /// The address of the argument that this move belongs to, put together from its moves so far: the answer for its last move counts. The
     /// moves of one argument come one after the other.
     #[inline(always)]
@@ -72,8 +80,8 @@ impl<'a> Entered<'a> {
                 } else if width > size_of::<u64>() {
                     slot.copy_from_nonoverlapping(from, width);
                 } else {
-                    let bytes = widened(mv, &read(from, width));
-                    store(&bytes, slot, stored_width(mv));
+                    let word = extended(mv, read_word(from, width));
+                    store_word(word, slot, stored_width(mv));
                 }
             }
         }
@@ -95,25 +103,32 @@ impl<'a> Entered<'a> {
         }
         image.expect(ret);
         for mv in ret {
-            // SAFETY: the moves lie within the result's memory.
-            let bytes = unsafe {
-                let value = result.cast::<u8>().add(mv.offset as usize);
-                read(value, mv.width as usize)
-            };
-            image.set(mv.place, widened(mv, &bytes));
+            // SAFETY: the moves lie within the result's memory, and are of registers.
+            unsafe { image.load(mv, result.cast::<u8>().add(mv.offset as usize)) };
         }
     }
 }
 
 /// Room for all arguments that arrive in several registers: as many as there are registers, 16 bytes each.
-#[derive(Default)]
 pub struct Gathered {
-    bytes: [u128; 32],
+    bytes: [MaybeUninit<u128>; 32],
     used: usize,
     /// The first move of the last argument.
     first: Option<Move>,
     /// The place where the last argument is put together, if it arrives in several registers.
     start: usize,
+}
+
+impl Default for Gathered {
+    #[inline(always)]
+    fn default() -> Gathered {
+        Gathered {
+            bytes: [MaybeUninit::uninit(); 32],
+            used: 0,
+            first: None,
+            start: 0,
+        }
+    }
 }
 
 impl Gathered {

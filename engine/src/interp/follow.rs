@@ -1,10 +1,10 @@
 //! A call that follows its plan: arguments into registers and stack, and the result out of registers.
 
-use super::bytes::{extended, read, read_word, store, stored_width, widened};
+use super::bytes::{read, widened};
 use super::machine::{self, Image};
 use farcall_arch::abi::regs;
 use farcall_arch::abi::shape::Shape;
-use farcall_arch::abi::{Bound, Planner};
+use farcall_arch::abi::{Bound, Planner, Returned};
 use farcall_arch::{Abi, Move, Place, Plan, Scalar, Sret};
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
@@ -18,8 +18,11 @@ pub trait Arguments {
     unsafe fn bytes(&self, mv: &Move) -> *const u8;
 }
 
-/// The arguments of a signature, told by their shapes.
+/// The types of a signature, told by their shapes.
 pub trait Shapes {
+    /// The shape of a result that is neither a scalar nor `void`.
+    fn ret(&self) -> Shape;
+
     /// Tells `visit` of each argument, in order, its number and its shape.
     fn each(&self, visit: impl FnMut(u32, Item<'_>));
 }
@@ -41,11 +44,52 @@ pub struct Told<S> {
     /// How many arguments are named, if it is variadic.
     pub fixed: Option<u32>,
     /// The result.
-    pub ret: Shape,
+    pub ret: Ret,
     /// What the arguments take at most.
     pub bound: Bound,
-    /// The arguments.
+    /// The types.
     pub shapes: S,
+}
+
+/// A result's shape. The one that needs memory is asked for by [`Shapes::ret`].
+#[derive(Clone, Copy, Debug)]
+pub enum Ret {
+    /// A scalar, or `None` for `void`.
+    Scalar(Option<Scalar>),
+    /// Any other.
+    Other,
+}
+
+impl<S: Shapes> Told<S> {
+    /// Hands a planner that has placed no argument to `work`, with the result's moves and its memory. Nothing is done for a signature that can have no
+    /// plan.
+    #[inline(always)]
+    pub fn planned(&self, work: impl FnOnce(Planner, &[Move], Option<Sret>)) {
+        let (mv, other);
+        let (planner, ret, sret) = match self.ret {
+            Ret::Scalar(scalar) => {
+                let (planner, result) = Planner::with_scalar_result(self.abi, self.fixed, scalar);
+                mv = result;
+                (planner, mv.as_slice(), None)
+            }
+            Ret::Other => {
+                other = plan_other(self);
+                let Some((planner, returned)) = &other else {
+                    return;
+                };
+                (*planner, returned.moves(), returned.sret)
+            }
+        };
+        work(planner, ret, sret);
+    }
+
+    /// The result's shape.
+    pub fn ret_shape(&self) -> Shape {
+        match self.ret {
+            Ret::Scalar(scalar) => scalar.map_or(Shape::Void, Shape::Scalar),
+            Ret::Other => self.shapes.ret(),
+        }
+    }
 }
 
 /// A source of the moves of a call's arguments.
@@ -158,22 +202,18 @@ pub unsafe fn call_told<S: Shapes, A: Arguments>(
     if told.bound.is_too_large() {
         return;
     }
-    let Ok((planner, returned)) = Planner::new(told.abi, told.fixed, told.ret) else {
-        return;
-    };
-    let moves = (told, planner);
-    // SAFETY: the contract of this function is that of `call_by`, for the moves of the shapes; the bound is no smaller than what the planner needs.
-    unsafe {
-        call_by(
-            moves,
-            returned.moves(),
-            returned.sret,
-            target,
-            arguments,
-            result,
-            chain,
-        );
-    }
+    told.planned(|planner, ret, sret| {
+        let moves = (told, planner);
+        // SAFETY: the contract of this function is that of `call_by`, for the moves of the shapes; the bound is no smaller than what the
+        // planner needs.
+        unsafe { call_by(moves, ret, sret, target, arguments, result, chain) }
+    });
+}
+
+/// The planner, and the place of a result that is neither a scalar nor `void`.
+#[inline(never)]
+fn plan_other<S: Shapes>(told: &Told<S>) -> Option<(Planner, Returned)> {
+    Planner::new(told.abi, told.fixed, told.shapes.ret()).ok()
 }
 
 /// # Safety
@@ -208,13 +248,12 @@ unsafe fn call_by<M: Moves, A: Arguments>(
         return;
     }
     for mv in ret {
-        let bytes = widened(mv, &frame.image.get(mv.place));
-        let width = stored_width(mv);
         // SAFETY: `result` is not null here, so it has room for the result and for a word at least, by the contract of this function.
         unsafe {
-            let place = result.cast::<u8>().add(mv.offset as usize);
-            store(&bytes, place, width);
-        }
+            frame
+                .image
+                .store(mv, result.cast::<u8>().add(mv.offset as usize))
+        };
     }
 }
 
@@ -288,17 +327,8 @@ impl Image {
         // SAFETY: `value` has the move's bytes and `stack` is the stack area, by the contract of this function. What is no copy and not
         // in memory has no more than 16 bytes, and 8 in an integer register.
         unsafe {
-            match (mv.place, mv.copy) {
-                (Place::Int(register), None) => {
-                    let word = extended(mv, read_word(value, width));
-                    self.ints[usize::from(register)] = word;
-                    return;
-                }
-                (Place::Fp(register), None) => {
-                    self.fps[usize::from(register)] = read(value, width);
-                    return;
-                }
-                _ => {}
+            if let (Place::Int(_) | Place::Fp(_), None) = (mv.place, mv.copy) {
+                return self.load(mv, value);
             }
             let mut bytes = [0; 16];
             if let Some(offset) = mv.copy {

@@ -9,11 +9,12 @@ mod enter;
 mod follow;
 #[macro_use]
 pub mod machine;
+mod registers;
 mod scratch;
 mod slots;
 
 pub use enter::{Entered, Gathered, ResultArea};
-pub use follow::{Arguments, Item, Shapes, Told, call, call_told};
+pub use follow::{Arguments, Item, Ret, Shapes, Told, call, call_told};
 pub use machine::Image;
 pub use scratch::with_scratch;
 pub use slots::call_slots;

@@ -2,7 +2,7 @@
 
 use super::address::Thunk;
 use super::closed::closed_entry;
-use crate::epoch::{Inside, Left, Place, Thing};
+use crate::epoch::{Entered, Inside, Left, Place, Thing};
 use crate::levels::{self, LEVELS, Level};
 use crate::record::{Handler, ObjectHandler, Record};
 use farcall_memory::OutOfMemory;
@@ -20,20 +20,37 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 pub(crate) enum Kind {
     /// By the callback's own context.
     Slots,
+    /// There is no handler: the entry is a function of the signature.
+    Bare,
     /// By a context that is the thunk's for good.
     Lasting,
     /// As `Lasting`, and with an entry on objects as well.
     Objects,
     /// By the [`Seat`], which is the context.
     Owned,
-    /// There is no handler: the entry is a function of the signature.
-    Bare,
+    /// As `Owned`, with a function as the handler that takes C's arguments as they are, and the seat behind them.
+    Behind,
 }
 
-const KINDS: usize = 5;
+const KINDS: usize = 6;
 
-/// The bit that marks an owned value that no thread has looked at yet. No address of ours has it set.
+impl Kind {
+    /// Whether the callback owns something.
+    #[inline(always)]
+    fn has_owner(self) -> bool {
+        // All kinds are named, so that a new one is thought of here.
+        match self {
+            Kind::Owned | Kind::Behind => true,
+            Kind::Slots | Kind::Bare | Kind::Lasting | Kind::Objects => false,
+        }
+    }
+}
+
+/// The bit that marks an owned value that no thread has looked at yet. No address of ours has it set. By itself it marks a closed callback: so
+/// one look tells what most calls find from all else.
 const FRESH: usize = 1;
+
+const CLOSED: *mut c_void = ptr::without_provenance_mut(FRESH);
 
 /// The signature of a thunk. It stays for as long as the process.
 #[derive(Debug)]
@@ -55,7 +72,7 @@ pub struct Seat {
     thunk: Thunk,
     owner: Owner,
     kind: Kind,
-    /// What the callback owns, null while it is closed; with [`FRESH`] added until a thread has entered. Or the context that is the thunk's
+    /// What the callback owns, with [`FRESH`] added until a thread has entered, or [`CLOSED`]. Or the context that is the thunk's
     /// for good, null before the first callback.
     owned: AtomicPtr<c_void>,
     /// The level whose queues the thunk rests in, or [`NO_HOME`].
@@ -111,7 +128,7 @@ impl Seat {
                 self.owned.store(context, Ordering::Release);
                 context
             }
-            Kind::Owned => {
+            Kind::Owned | Kind::Behind => {
                 let fresh = context.map_addr(|address| address | FRESH);
                 self.owned.store(fresh, Ordering::Release);
                 ptr::from_ref(self).cast_mut().cast()
@@ -134,10 +151,10 @@ impl Seat {
     pub(crate) fn shut(&self) -> bool {
         self.entry()
             .store(closed_entry().as_ptr(), Ordering::Release);
-        if self.kind != Kind::Owned {
+        if !self.kind.has_owner() {
             return false;
         }
-        let owned = self.owned.swap(ptr::null_mut(), Ordering::AcqRel);
+        let owned = self.owned.swap(CLOSED, Ordering::AcqRel);
         owned.addr() & FRESH != 0
     }
 
@@ -152,7 +169,7 @@ impl Seat {
     /// The context that is the thunk's for good.
     pub(crate) fn context(&self) -> Option<NonNull<c_void>> {
         match self.kind {
-            Kind::Slots | Kind::Owned | Kind::Bare => None,
+            Kind::Slots | Kind::Owned | Kind::Behind | Kind::Bare => None,
             Kind::Lasting | Kind::Objects => NonNull::new(self.owned.load(Ordering::Acquire)),
         }
     }
@@ -177,21 +194,41 @@ impl Seat {
         Inside::enter(self.thing(), place)
     }
 
+    /// The same, in the plain case; see [`Entered::enter`].
+    #[inline(always)]
+    pub fn enter_plainly(&self) -> Option<Entered> {
+        Entered::enter(self.thing())
+    }
+
     /// What the callback owns; `None` if it is closed. A thread that has entered before it looks may use it until it leaves.
     #[inline(always)]
     pub fn owned(&self) -> Option<NonNull<c_void>> {
+        match self.owned_again() {
+            Some(owned) => Some(owned),
+            None => self.owned_first(),
+        }
+    }
+
+    /// The same; `None` as well if no thread has looked yet.
+    #[inline(always)]
+    pub fn owned_again(&self) -> Option<NonNull<c_void>> {
         let owned = self.owned.load(Ordering::Acquire);
         match owned.addr() & FRESH {
-            0 => NonNull::new(owned),
-            _ => self.owned_first(owned),
+            // SAFETY: what is owned is not null, by the contract of `Callback::owning` and `Callback::behind`.
+            0 => Some(unsafe { NonNull::new_unchecked(owned) }),
+            _ => None,
         }
     }
 
     /// The first look at the owned value: a thread that closes the callback at the same time learns of it, or this finds the callback closed.
     #[cold]
     #[inline(never)]
-    fn owned_first(&self, mut fresh: *mut c_void) -> Option<NonNull<c_void>> {
+    fn owned_first(&self) -> Option<NonNull<c_void>> {
+        let mut fresh = self.owned.load(Ordering::Acquire);
         while fresh.addr() & FRESH != 0 {
+            if fresh == CLOSED {
+                return None;
+            }
             let used = fresh.map_addr(|address| address & !FRESH);
             let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
             match self.owned.compare_exchange(fresh, used, success, failure) {
@@ -206,7 +243,7 @@ impl Seat {
     /// Whether it is closed.
     #[inline(always)]
     pub fn is_closed(&self) -> bool {
-        self.owned.load(Ordering::Acquire).is_null()
+        self.owned.load(Ordering::Acquire) == CLOSED
     }
 }
 
@@ -251,7 +288,7 @@ impl Queue {
 /// get what another level makes anew each time, and the number of thunks would have no bound.
 #[derive(Debug, Default)]
 pub(crate) struct Seats {
-    queues: [[UnsafeCell<Queue>; KINDS]; LEVELS],
+    queues: [[UnsafeCell<Queue>; LEVELS]; KINDS],
     /// The thunks that were given up while another thread held their level, by their home, the last first. Whoever holds the level next
     /// puts them into its queues, and with them those that have no home.
     left: [AtomicPtr<Seat>; LEVELS + 1],
@@ -266,7 +303,7 @@ impl RefUnwindSafe for Seats {}
 impl Seats {
     fn queue<'a>(&'a self, level: &'a mut Level, kind: Kind) -> &'a mut Queue {
         // SAFETY: the token is lent for as long as the result lives, and there is one.
-        unsafe { &mut *self.queues[level.index()][kind as usize].get() }
+        unsafe { &mut *self.queues[kind as usize][level.index()].get() }
     }
 
     /// Puts a closed thunk at the end of its queue, behind those that were left before.

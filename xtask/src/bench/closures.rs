@@ -71,7 +71,7 @@ pub const FOR_GOOD_GOAL: Goal = Goal {
             IN_C,
         )?))
     },
-    reason: "so it is with the entry alone, by where things happen to lie",
+    reason: "",
 };
 
 /// The goal of a closure that may be closed.

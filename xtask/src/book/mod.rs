@@ -3,7 +3,7 @@
 //! The pages stay where readers of the repository find them. They are copied side by side into `target/book/src`, where links that lead
 //! out of the book become plain text, and mdBook makes HTML of the copies.
 
-mod links;
+pub mod links;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -185,6 +185,22 @@ mod tests {
                     let is_known = path == Path::new(SUMMARY) || pages.contains(&path);
                     assert!(is_known, "{SUMMARY} lacks {}", path.display());
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn code_within_a_text_ends_on_its_line() {
+        // Otherwise links behind it are taken for code.
+        for page in pages().expect("the list of pages") {
+            let mut in_block = false;
+            for line in read(&page).expect("a page").lines() {
+                in_block ^= line.starts_with("```");
+                let ends = line.matches('`').count();
+                assert!(
+                    in_block || ends.is_multiple_of(2) || line.starts_with("```"),
+                    "{page:?}: {line}"
+                );
             }
         }
     }

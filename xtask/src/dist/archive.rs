@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 
+use crate::book::links;
 use crate::paths;
 use crate::process::{self, Output};
 use crate::setup::{Check, Need};
@@ -69,8 +70,22 @@ impl Tree {
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
     }
 
+    /// Leaves only the text of each link in its pages that leads to a file which it lacks.
+    pub fn settle_links(&self) -> Result<()> {
+        for page in pages(&self.top)? {
+            let directory = page.parent().context("a page lies in the tree")?;
+            let text = fs::read_to_string(&page)?;
+            let settled = links::rewritten(&text, |link| {
+                leads_to_file(directory, link).then(|| link.to_owned())
+            });
+            fs::write(&page, settled)?;
+        }
+        Ok(())
+    }
+
     /// Makes the tarball, and removes the directory.
     pub fn pack(self, out: &Path) -> Result<PathBuf> {
+        self.settle_links()?;
         let file = out.join(format!("{}.tar.gz", self.name));
         let mut tar = Command::new("tar");
         tar.args(["--sort=name", "--format=ustar", "--numeric-owner"])
@@ -86,6 +101,26 @@ impl Tree {
         fs::remove_dir_all(&self.top)?;
         Ok(file)
     }
+}
+
+/// The Markdown files in a directory and all below it.
+pub fn pages(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.append(&mut pages(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a link of a page in `directory` leads to a file that is there, or into the page itself.
+pub fn leads_to_file(directory: &Path, link: &str) -> bool {
+    let file = link.split('#').next().unwrap_or_default();
+    directory.join(file).exists()
 }
 
 /// The time that all files have, in seconds since 1970.

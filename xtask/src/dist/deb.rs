@@ -53,6 +53,7 @@ pub fn package(target: Target, built: &Path, out: &Path) -> Result<Option<PathBu
     let doc = format!("usr/share/doc/{NAME}");
     tree.copy("libffi/README.md", &format!("{doc}/README.md"))?;
     tree.write(&format!("{doc}/copyright"), &copyright(target)?)?;
+    tree.settle_links()?;
     let kilobytes = kilobytes(tree.top())?;
     for (name, rights) in [("control", "644"), ("preinst", "755"), ("postrm", "755")] {
         let template = paths::root().join(format!("libffi/debian/{name}.in"));

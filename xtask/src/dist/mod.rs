@@ -21,7 +21,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-pub use archive::NEEDS;
+pub use archive::{NEEDS, leads_to_file, pages};
 pub use deb::{FILE, NAME, NEEDS as DEB_NEEDS, machine};
 
 use crate::libffi::drop_in;
@@ -42,17 +42,32 @@ pub const MODULE_LIBRARY: &str = "libfarcall_micropython.a";
 /// The licences, which belong to every package.
 const LICENCES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
 
-/// The files of this repository in the module's tarball, beside the licences and `micropython/ffi`.
-const MODULE_FILES: [&str; 8] = [
+/// The files and directories of this repository in the module's tarball, beside the licences and `micropython/ffi`.
+const MODULE_FILES: [&str; 11] = [
     "docs/debugging.md",
     "docs/declarations.md",
+    "docs/farcall-gdb.py",
+    "docs/guide",
     "docs/platforms.md",
     "docs/porting.md",
     "docs/reference/module.md",
     "libffi/shared/unwinder.c",
     "micropython/README.md",
     "micropython/manifest.py",
+    "micropython/micropython.cmake",
 ];
+
+/// The first page of the module's tarball.
+const MODULE_README: &str = "\
+# farcall for MicroPython
+
+MicroPython's `ffi` module without libffi, with a static library for each of some targets in `micropython/ffi/prebuilt`. Neither Rust nor libffi is needed:
+
+    make -C $MICROPYTHON/ports/unix USER_C_MODULES=$PWD/micropython MICROPY_PY_FFI=0
+
+[micropython/README.md](micropython/README.md) tells of the windows port, of ports that CMake builds, and of all else. [The guide](docs/guide/first-call.md) begins
+with a first call.
+";
 
 /// The choice of packages.
 #[derive(clap::Args)]
@@ -167,6 +182,7 @@ fn module(all: &[Built], out: &Path) -> Result<PathBuf> {
     let targets: Vec<Target> = all.iter().map(|built| built.target).collect();
     let name = format!("farcall-micropython-{VERSION}");
     let tree = tree(&name, &["farcall-micropython"], &targets)?;
+    tree.write("README.md", MODULE_README)?;
     for file in MODULE_FILES {
         tree.copy(file, file)?;
     }

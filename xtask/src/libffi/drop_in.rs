@@ -57,13 +57,27 @@ pub fn library_name(target: Target) -> &'static str {
     }
 }
 
+/// What is built into it beyond what every program needs.
+#[derive(clap::Args, Clone, Copy, Default, Debug)]
+pub struct Parts {
+    /// Build in what FARCALL_PERF=jitdump needs, 4 kB of code: see docs/debugging.md.
+    #[arg(long)]
+    pub jitdump: bool,
+}
+
 /// Builds and installs it; returns the directory.
 pub fn build(target: Target) -> Result<PathBuf> {
+    build_with(target, Parts::default())
+}
+
+/// Builds and installs it with these parts, in a directory of its own if there are any; returns the directory.
+pub fn build_with(target: Target, parts: Parts) -> Result<PathBuf> {
     let spec = target.spec();
     setup::ensure(spec.needs)?;
-    let archive = compile(target)?;
+    let archive = compile(target, parts)?;
     let object = one_object(target, &archive)?;
-    let top = paths::made(paths::libffi(spec.triple))?;
+    let suffix = if parts.jitdump { "-jitdump" } else { "" };
+    let top = paths::made(paths::libffi(&format!("{}{suffix}", spec.triple)))?;
     let lib = paths::made(top.join("lib"))?;
     let include = paths::made(top.join("include"))?;
     for header in HEADERS {
@@ -79,13 +93,16 @@ pub fn build(target: Target) -> Result<PathBuf> {
 }
 
 /// Makes Cargo's archive; returns its path.
-fn compile(target: Target) -> Result<PathBuf> {
+fn compile(target: Target, parts: Parts) -> Result<PathBuf> {
     let mut cargo = Command::new("cargo");
     cargo
         .args(["rustc", "--quiet", "--package", PACKAGE, "--lib"])
         .args(["--crate-type", "staticlib", "--profile", PROFILE])
         .args(["--config", DIRECT_CALLS])
         .current_dir(paths::root());
+    if parts.jitdump {
+        cargo.args(["--features", "jitdump"]);
+    }
     if !is_linked_by_pieces(target) {
         // This removes most unused code.
         cargo.args(["--config", &format!("profile.{PROFILE}.lto='fat'")]);

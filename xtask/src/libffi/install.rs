@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::drop_in;
+use super::drop_in::{self, Parts};
 use crate::paths;
 use crate::process::{self, Output};
 use crate::target::{Runner, Target};
@@ -116,6 +116,12 @@ impl Places {
         ))
     }
 
+    /// The path of the prefix on this machine.
+    fn top(&self, top: &Path) -> PathBuf {
+        // Without the separator that joining an empty name leaves at the end.
+        self.staged(top, Path::new("")).components().collect()
+    }
+
     /// The path of `directory` on this machine, to which files are copied.
     fn staged(&self, top: &Path, directory: &Path) -> PathBuf {
         let place = match &self.prefix {
@@ -129,11 +135,11 @@ impl Places {
     }
 }
 
-/// Builds the library and installs it; returns the prefix's directory.
-pub fn install(target: Target, places: &Places) -> Result<PathBuf> {
+/// Builds the library with these parts and installs it; returns the prefix's directory.
+pub fn install(target: Target, parts: Parts, places: &Places) -> Result<PathBuf> {
     // Reports places that cannot be written into a pkg-config file, before building.
     places.pkg_config(target)?;
-    put(target, &drop_in::build(target)?, places)
+    put(target, &drop_in::build_with(target, parts)?, places)
 }
 
 /// Installs the built library; returns the prefix's directory.
@@ -144,7 +150,7 @@ pub fn put(target: Target, built: &Path, places: &Places) -> Result<PathBuf> {
         Some(_) => PathBuf::new(),
         None if pkg_config == default => return Ok(built.to_owned()),
         // Beside the tree that tests use.
-        None => paths::emptied(paths::libffi(target.spec().triple).with_extension("moved"))?,
+        None => paths::emptied(built.with_extension("moved"))?,
     };
     let lib = paths::made(places.staged(&top, &places.libdir))?;
     let include = paths::made(places.staged(&top, &places.includedir))?;
@@ -164,7 +170,7 @@ pub fn put(target: Target, built: &Path, places: &Places) -> Result<PathBuf> {
         fs::rename(lib.join(name), bin.join(name))?;
     }
     fs::write(pkgconfig.join("libffi.pc"), pkg_config)?;
-    Ok(places.staged(&top, Path::new("")))
+    Ok(places.top(&top))
 }
 
 /// Copies a file, or a link as a link, and puts it in place in one step: programs may have the old one loaded.
@@ -227,5 +233,7 @@ mod tests {
         let at = |directory| places.staged(Path::new(""), Path::new(directory));
         assert_eq!(at("/lib"), Path::new("/stage/lib"));
         assert_eq!(at("include"), Path::new("/stage/usr/include"));
+        let top = Places::movable("lib64").top(Path::new("/built"));
+        assert_eq!(top.as_os_str(), "/built", "no separator at the end");
     }
 }

@@ -7,7 +7,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{Report, scripts};
+use super::{Report, cmake, scripts};
+use crate::book::links;
 use crate::dist::{self, MODULE_LIBRARY};
 use crate::libffi::drop_in::tool;
 use crate::micropython;
@@ -103,10 +104,17 @@ fn unpack(file: &Path, work: &Path, report: &mut Report) -> Result<()> {
         "THIRD-PARTY.txt",
         "README.md",
     ] {
-        // In the module's tarball it is with the module.
-        let places = [top.join(licence), top.join("micropython").join(licence)];
-        let is_there = places.iter().any(|place| place.is_file());
-        report.add(is_there, format!("{name} has no {licence}"));
+        report.add(
+            top.join(licence).is_file(),
+            format!("{name} has no {licence}"),
+        );
+    }
+    for page in dist::pages(&top)? {
+        let directory = page.parent().context("it lies in the tree")?;
+        for link in links::of(&fs::read_to_string(&page)?) {
+            let leads = dist::leads_to_file(directory, &link);
+            report.add(leads, format!("{}: no {link}", page.display()));
+        }
     }
     let notices = fs::read_to_string(top.join("THIRD-PARTY.txt"))?;
     for part in ["foldhash", "Copyright (c) 2024 Orson Peters", "thiserror"] {
@@ -262,12 +270,12 @@ fn versioned(line: &str) -> Option<(&str, [u32; 2])> {
     Some((name, [numbers.next()?.ok()?, numbers.next()?.ok()?]))
 }
 
-/// Builds MicroPython with the module's tarball, where Rust's programs only fail.
+/// Builds MicroPython with the module's tarball, for each target whose port can be built here and by CMake, where Rust's programs only fail.
 fn without_rust(work: &Path, report: &mut Report) -> Result<()> {
-    let path = paths::made(work.join("no-rust"))?;
+    let directory = paths::made(work.join("no-rust"))?;
     let called = work.join("rust-was-called");
     for name in NO_RUST {
-        let script = path.join(name);
+        let script = directory.join(name);
         let text = format!(
             "#!/bin/sh\necho \"$0 $*\" >> {}\nexit 1\n",
             called.display()
@@ -276,11 +284,23 @@ fn without_rust(work: &Path, report: &mut Report) -> Result<()> {
         let mut chmod = Command::new("chmod");
         process::run(chmod.arg("+x").arg(&script), Output::OnFailure)?;
     }
-    let module = work.join(format!("farcall-micropython-{}", dist::VERSION));
-    let program = micropython::build_prebuilt(&module.join("micropython"), &path)?;
+    let before = std::env::var_os("PATH").unwrap_or_default();
+    let path =
+        std::env::join_paths(std::iter::once(directory).chain(std::env::split_paths(&before)))?;
+    let module = work.join(format!("farcall-micropython-{}/micropython", dist::VERSION));
+    for target in [Target::X86_64Linux, Target::X86_64Windows] {
+        let program = micropython::build_prebuilt(target, &module, &path)?;
+        let _runner = target.start_runner()?;
+        let name = format!("the module's tarball on {}", target.spec().triple);
+        sorts(&mut target.command(program)?, &name, report)?;
+    }
+    let by_cmake = cmake::ports(&module, &path)?;
+    report.passed += by_cmake.passed;
+    report.failures.extend(by_cmake.failures);
+    report.notes.extend(by_cmake.notes);
     let calls = fs::read_to_string(&called).unwrap_or_default();
     report.add(calls.is_empty(), format!("Rust was called: {calls}"));
-    sorts(&mut Command::new(program), "the module's tarball", report)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -80,6 +80,7 @@ pub fn programs(target: Target) -> Result<Report> {
         in_modes(target, &prefix, "no_memory", &modes, &mut report)?;
         hostile_types(target, &prefix, &mut report)?;
         unwinding::programs(target, &prefix, &mut report)?;
+        unwinding::valgrind(target, &prefix, &mut report)?;
     }
     Ok(report)
 }

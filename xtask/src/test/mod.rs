@@ -2,6 +2,7 @@
 
 mod cargo;
 mod cli;
+mod cmake;
 mod configurations;
 mod conformance;
 mod counts;
@@ -13,6 +14,7 @@ mod hardened;
 mod house;
 mod installed;
 mod interface;
+mod jitdump;
 mod manifests;
 mod messages;
 mod needs;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Report, installed, unwinding};
+use super::{Report, installed, jitdump, unwinding};
 use crate::libffi::drop_in::{self, tool};
 use crate::paths;
 use crate::process::{self, Output};
@@ -73,6 +73,9 @@ pub fn files(target: Target) -> Result<Report> {
     static_programs(target, &prefix, &mut report)?;
     installed::installed(target, &prefix, &mut report)?;
     rust_programs(target, &prefix, &mut report)?;
+    if !target.is_foreign() {
+        jitdump::compare(target, &prefix, &mut report)?;
+    }
     Ok(report)
 }
 

@@ -74,6 +74,11 @@ pub fn module_of(release: Release, target: Target) -> Result<Report> {
     run_built(target, build, Folder::Module, None)
 }
 
+/// Runs the module's tests in an interpreter that is built already.
+pub fn module_in(target: Target, program: PathBuf) -> Result<Report> {
+    run_built(target, || Ok(program), Folder::Module, None)
+}
+
 /// Runs the module's tests in an interpreter on whose objects no machine code works: every call goes through slots.
 pub fn representation() -> Result<Report> {
     let module = Module::OursOtherObjects;

@@ -75,6 +75,23 @@ pub fn programs(target: Target, prefix: &Path, report: &mut Report) -> Result<()
     Ok(())
 }
 
+/// Checks that valgrind reads the library's tables. It reads all of them when it loads the library, and warns of what it does not know.
+pub fn valgrind(target: Target, prefix: &Path, report: &mut Report) -> Result<()> {
+    setup::ensure(setup::VALGRIND)?;
+    let program = compile(target, prefix, "valgrind", "backtrace.c", &["gcc"])?;
+    let mut command = Command::new("valgrind");
+    command
+        .args(["--tool=none"])
+        .arg(program)
+        .env("LD_LIBRARY_PATH", prefix.join("lib"))
+        .env(CODE, WITH_CODE[0]);
+    let ran = process::transcript(&mut command, Some(LIMIT))?;
+    print!("{}", ran.text());
+    let is_silent = ran.success() && !ran.text().contains("Warning");
+    report.add(is_silent, format!("valgrind: {}", ran.text()));
+    Ok(())
+}
+
 fn compile(target: Target, prefix: &Path, name: &str, file: &str, how: &[&str]) -> Result<PathBuf> {
     let (compiler, options) = how.split_first().context("a compiler")?;
     let work = paths::made(paths::libffi(target.spec().triple).join("tests"))?;

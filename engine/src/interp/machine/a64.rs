@@ -165,3 +165,14 @@ macro_rules! interp_entry {
         ] enter = sym $enter,);
     };
 }
+
+/// A vector register's bytes, the lower half from `word`, the upper half zero.
+#[inline(always)]
+pub fn vector(word: u64) -> [u8; 16] {
+    use std::arch::aarch64::{uint64x2_t, vcombine_u64, vcreate_u64};
+    // SAFETY: both are 16 bytes of any content, and every processor of this kind has these instructions.
+    unsafe {
+        let both = vcombine_u64(vcreate_u64(word), vcreate_u64(0));
+        std::mem::transmute::<uint64x2_t, [u8; 16]>(both)
+    }
+}

@@ -29,11 +29,14 @@ const THUNKS: usize = RANGE / 4;
 
 // The expressions, by DWARF 5, section 2.5:
 //
-//   low  = the byte at rip + RANGE; high = the byte at rip + 2 * RANGE
-//   CFA  = rsp + 8 + (low & 0x7f) * 8 + high * 1024
-//   rbx  = low & 0x80 != 0 ? the word at CFA - 16 : rbx
+//   low   = the byte at rip + RANGE; high = the byte at rip + 2 * RANGE
+//   CFA   = rsp + 8 + (low & 0x7f) * 8 + high * 1024
+//   saved = low >> 7
+//   rbx   = rbx + saved * (the word at CFA - 8 - saved * 8 - rbx)
 //
-// The return address is at CFA - 8, as a function's is if nothing else is said.
+// The return address is at CFA - 8, as a function's is if nothing else is said. It is read where no rbx is saved, as there may be nothing
+// below it. Bytes are read as words of which the rest is masked, and nothing branches: valgrind knows neither deref_size nor bra, and would
+// not read what follows.
 global_asm!(
     ".pushsection .farcall_code_range,\"aw\",@nobits",
     ".globl farcall_code_range",
@@ -41,20 +44,23 @@ global_asm!(
     ".type farcall_code_range,@object",
     ".p2align 12",
     ".cfi_startproc",
-    // DW_CFA_def_cfa_expression, 25 bytes: breg16 RANGE, deref_size 1, const1u 0x7f, and, lit3, shl,
-    ".cfi_escape 0x0f, 25, 0x80, 0x80, 0x80, 0x80, 0x02, 0x94, 1, 0x08, 0x7f, 0x1a, 0x33, 0x24",
-    // breg16 2 * RANGE, deref_size 1, lit10, shl, plus, breg7 8, plus.
-    ".cfi_escape 0x80, 0x80, 0x80, 0x80, 0x04, 0x94, 1, 0x3a, 0x24, 0x22, 0x77, 8, 0x22",
-    // DW_CFA_val_expression of rbx, 21 bytes, which begins with the CFA: breg16 RANGE, deref_size 1, const1u 0x80, and,
-    ".cfi_escape 0x16, 3, 21, 0x80, 0x80, 0x80, 0x80, 0x02, 0x94, 1, 0x08, 0x80, 0x1a",
-    // bra to lit16; breg3 0, skip to the end; lit16, minus, deref. LLVM's libunwind knows no nop.
-    ".cfi_escape 0x28, 5, 0, 0x73, 0, 0x2f, 3, 0, 0x40, 0x1c, 0x06",
+    // DW_CFA_def_cfa_expression, 26 bytes: breg16 RANGE, deref, const1u 0x7f, and, lit3, shl,
+    ".cfi_escape 0x0f, 26, 0x80, 0x80, 0x80, 0x80, 0x02, 0x06, 0x08, 0x7f, 0x1a, 0x33, 0x24",
+    // breg16 2 * RANGE, deref, const1u 0xff, and, lit10, shl, plus, breg7 8, plus.
+    ".cfi_escape 0x80, 0x80, 0x80, 0x80, 0x04, 0x06, 0x08, 0xff, 0x1a, 0x3a, 0x24, 0x22, 0x77, 8, 0x22",
+    // DW_CFA_val_expression of rbx, 32 bytes, which begins with the CFA: breg16 RANGE, deref, const1u 0x80, and, lit4, shr,
+    ".cfi_escape 0x16, 3, 32, 0x80, 0x80, 0x80, 0x80, 0x02, 0x06, 0x08, 0x80, 0x1a, 0x34, 0x25",
+    // minus, lit8, minus, deref, breg3 0, minus,
+    ".cfi_escape 0x1c, 0x38, 0x1c, 0x06, 0x73, 0, 0x1c",
+    // breg16 RANGE, deref, lit7, shr, lit1, and, mul, breg3 0, plus.
+    ".cfi_escape 0x80, 0x80, 0x80, 0x80, 0x02, 0x06, 0x37, 0x25, 0x31, 0x1a, 0x1e, 0x73, 0, 0x22",
     // A page ahead, as LLVM's libunwind may look for the byte before an instruction.
     ".skip 4096",
     "farcall_code_range:",
     ".skip {range}",
     ".cfi_endproc",
-    ".skip 2 * {range}",
+    // The word that begins with the last byte ends behind it.
+    ".skip 2 * {range} + 7",
     ".size farcall_code_range, 3 * {range}",
     ".popsection",
     range = const RANGE,

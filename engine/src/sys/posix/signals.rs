@@ -36,12 +36,40 @@ pub(crate) fn note_signal_mask() {
     }
 }
 
-/// Whether this thread blocks signals that it usually does not: a handler has its own signal blocked while it runs.
+/// Whether this thread may be running a signal's handler. It blocks signals then that it usually does not: the handler's own, and those of the
+/// handler's mask. A thread that blocks signals which have no such handler is in none.
 ///
 /// A handler may have interrupted an allocation, so nothing must be allocated in one.
 pub fn may_be_in_signal_handler() -> bool {
     let blocked = blocked();
-    blocked != 0 && Some(blocked) != USUAL.get()
+    let usual = USUAL.get();
+    blocked != 0 && Some(blocked) != usual && has_handler(blocked, usual.unwrap_or(0))
+}
+
+/// Whether a signal that is not usually blocked has a handler which may run with these signals blocked.
+fn has_handler(blocked: u64, usual: u64) -> bool {
+    let unusual = blocked & !usual;
+    let signals = (1..=64).filter(|signal| unusual >> (signal - 1) & 1 == 1);
+    signals
+        .filter_map(handler_mask)
+        .any(|mask| mask & !blocked == 0)
+}
+
+/// The signals that the handler of `signal` blocks beside its own, a bit each; `None` if there is no handler.
+fn handler_mask(signal: libc::c_int) -> Option<u64> {
+    let mut action = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: without a new action this call only fills in the present one.
+    let is_known = unsafe { libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) } == 0;
+    // SAFETY: it has been filled in.
+    let action = is_known.then(|| unsafe { action.assume_init() })?;
+    let has_handler = ![libc::SIG_DFL, libc::SIG_IGN].contains(&action.sa_sigaction);
+    // No signal is blocked for long that cannot be.
+    has_handler.then(|| bits(&action.sa_mask) & blockable())
+}
+
+/// The signals that a thread can block, a bit each.
+fn blockable() -> u64 {
+    !(1 << (libc::SIGKILL - 1) | 1 << (libc::SIGSTOP - 1))
 }
 
 /// The blocked signals, a bit each.
@@ -78,29 +106,82 @@ fn bits(set: &libc::sigset_t) -> u64 {
 mod tests {
     use super::*;
 
-    #[test]
-    fn thread_with_a_signal_blocked_may_be_in_its_handler_unless_it_usually_blocks_that() {
-        let block = |how| {
-            // SAFETY: the set is initialised ahead of its use, and only this thread's mask is changed.
-            unsafe {
-                let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-                libc::sigemptyset(set.as_mut_ptr());
-                libc::sigaddset(set.as_mut_ptr(), libc::SIGUSR2);
-                libc::pthread_sigmask(how, set.as_ptr(), ptr::null_mut());
+    /// Changes which signals this thread blocks.
+    fn change(how: libc::c_int, signals: &[libc::c_int]) {
+        // SAFETY: the set is initialised ahead of its use, and only this thread's mask is changed.
+        unsafe {
+            let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+            libc::sigemptyset(set.as_mut_ptr());
+            for signal in signals {
+                libc::sigaddset(set.as_mut_ptr(), *signal);
             }
-        };
-        let in_a_thread = |note_first: bool| {
-            let thread = std::thread::spawn(move || {
-                if note_first {
+            libc::pthread_sigmask(how, set.as_ptr(), ptr::null_mut());
+        }
+    }
+
+    /// Sets a handler that blocks one more signal while it runs.
+    fn set_handler(signal: libc::c_int, handler: extern "C" fn(libc::c_int), more: libc::c_int) {
+        // SAFETY: the action is a whole one, and no other test uses these signals.
+        unsafe {
+            let mut action = MaybeUninit::<libc::sigaction>::zeroed().assume_init();
+            action.sa_sigaction = handler as *const () as usize;
+            libc::sigaddset(&mut action.sa_mask, more);
+            assert_eq!(libc::sigaction(signal, &action, ptr::null_mut()), 0);
+        }
+    }
+
+    extern "C" fn does_nothing(_: libc::c_int) {}
+
+    /// What a new thread says of itself that blocks `signals`. `note_at` is the number of them that it blocks usually.
+    fn answer(note_at: Option<usize>, signals: &'static [libc::c_int]) -> bool {
+        let thread = std::thread::spawn(move || {
+            for (count, signal) in signals.iter().enumerate() {
+                if Some(count) == note_at {
                     note_signal_mask();
                 }
-                block(libc::SIG_BLOCK);
+                change(libc::SIG_BLOCK, &[*signal]);
+            }
+            if Some(signals.len()) == note_at {
                 note_signal_mask();
-                may_be_in_signal_handler()
+            }
+            may_be_in_signal_handler()
+        });
+        thread.join().expect("no panic")
+    }
+
+    #[test]
+    fn thread_that_blocks_what_a_handler_blocks_may_be_in_it_unless_it_usually_does() {
+        set_handler(libc::SIGUSR2, does_nothing, libc::SIGURG);
+        assert!(answer(None, &[libc::SIGURG, libc::SIGUSR2]));
+        assert!(answer(Some(0), &[libc::SIGURG, libc::SIGUSR2]));
+        assert!(answer(Some(1), &[libc::SIGURG, libc::SIGUSR2]));
+        assert!(!answer(Some(2), &[libc::SIGURG, libc::SIGUSR2]));
+        // The handler would block the other one as well, and the other one has no handler.
+        assert!(!answer(None, &[libc::SIGUSR2]));
+        assert!(!answer(None, &[libc::SIGURG]));
+        assert!(!answer(None, &[]));
+    }
+
+    #[test]
+    fn thread_in_a_handler_of_any_mask_may_be_in_it() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        static SAID: AtomicUsize = AtomicUsize::new(0);
+        extern "C" fn asks(_: libc::c_int) {
+            SAID.fetch_add(usize::from(may_be_in_signal_handler()), Ordering::Relaxed);
+        }
+        for (more, blocked) in [
+            (libc::SIGWINCH, &[][..]),
+            (libc::SIGSTOP, &[libc::SIGURG][..]),
+        ] {
+            set_handler(libc::SIGIO, asks, more);
+            let thread = std::thread::spawn(|| {
+                change(libc::SIG_BLOCK, blocked);
+                // SAFETY: the signal has a handler.
+                unsafe { libc::raise(libc::SIGIO) };
+                assert!(!may_be_in_signal_handler());
             });
-            thread.join().expect("no panic")
-        };
-        assert!(in_a_thread(true));
-        assert!(!in_a_thread(false));
+            thread.join().expect("no panic");
+        }
+        assert_eq!(SAID.load(Ordering::Relaxed), 2);
     }
 }

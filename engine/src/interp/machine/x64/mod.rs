@@ -59,3 +59,11 @@ const _: () = {
     assert!(offset_of!(Image, x87_count) == 288);
     assert!(size_of::<Image>() == 304);
 };
+
+/// A vector register's bytes, the lower half from `word`, the upper half zero.
+#[inline(always)]
+pub fn vector(word: u64) -> [u8; 16] {
+    use std::arch::x86_64::{__m128i, _mm_cvtsi64_si128};
+    // SAFETY: both are 16 bytes of any content, and SSE2 is in every processor of this kind.
+    unsafe { std::mem::transmute::<__m128i, [u8; 16]>(_mm_cvtsi64_si128(word as i64)) }
+}

@@ -143,12 +143,14 @@ else()
     string(REGEX MATCHALL "-l[^ \n]+" farcall_libs "${farcall_libs}")
 endif()
 
-# What the linker redirects: Ctrl-C and what is raised, waiting for threads, the ends of threads.
+# What the linker redirects: Ctrl-C and what is raised, waiting for threads, the ends of threads, locks that signals' handlers take.
 set(farcall_definitions ${farcall_finds_unwinder})
 set(farcall_link_options "")
 if(NOT farcall_own_target MATCHES "windows-gnu$|darwin$")
-    list(APPEND farcall_definitions FFI_WRAPS_SET_INTERRUPT_CHAR=1 FFI_WRAPS_SEM_WAIT=1)
-    list(APPEND farcall_link_options -Wl,--wrap=mp_hal_set_interrupt_char -Wl,--wrap=sem_wait)
+    list(APPEND farcall_definitions FFI_WRAPS_SET_INTERRUPT_CHAR=1 FFI_WRAPS_SEM_WAIT=1 FFI_WRAPS_LOCKS=1)
+    list(APPEND farcall_link_options -Wl,--wrap=mp_hal_set_interrupt_char -Wl,--wrap=sem_wait
+        -Wl,--wrap=mp_thread_mutex_lock,--wrap=mp_thread_mutex_unlock
+        -Wl,--wrap=mp_thread_unix_begin_atomic_section,--wrap=mp_thread_unix_end_atomic_section)
 endif()
 if(NOT farcall_own_target MATCHES "darwin$")
     list(APPEND farcall_definitions FFI_WRAPS_THREAD_DEINIT=1)

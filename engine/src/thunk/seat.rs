@@ -160,7 +160,21 @@ impl Seat {
 
     /// Gives the thunk back for another callback of the same signature. No thread is inside its last callback.
     pub(crate) fn put_back(&'static self) {
-        match levels::hold_this(self.home.get()) {
+        match self.home.get() {
+            0 => self.put_back_at(0),
+            other => self.put_back_elsewhere(other),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_back_elsewhere(&'static self, home: usize) {
+        self.put_back_at(home);
+    }
+
+    #[inline(always)]
+    fn put_back_at(&'static self, home: usize) {
+        match levels::hold_this(home) {
             Some(mut level) => self.owner.seats.rest(&mut level, self),
             None => self.owner.seats.leave(self),
         }
@@ -307,8 +321,9 @@ impl Seats {
     }
 
     /// Puts a closed thunk at the end of its queue, behind those that were left before.
+    #[inline(always)]
     fn rest(&self, level: &mut Level, seat: &'static Seat) {
-        if self.has_left(level) {
+        if !self.left[level.index()].load(Ordering::Relaxed).is_null() {
             self.collect(level);
         }
         self.queue(level, seat.kind).push(seat);

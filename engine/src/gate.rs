@@ -4,7 +4,7 @@ use crate::epoch::{Inside, Place, Thing, settle};
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The way into a thing that is called. It is open until [`Gate::shut`].
+/// The way into a thing that is called. It is open until it is shut, for good.
 #[derive(Debug)]
 #[repr(align(8))]
 pub struct Gate(AtomicBool);

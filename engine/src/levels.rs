@@ -64,7 +64,7 @@ pub(crate) fn hold() -> Option<Level> {
 }
 
 /// Takes this level if it is free.
-#[inline(always)]
+#[inline]
 pub(crate) fn hold_this(index: usize) -> Option<Level> {
     let holder = HOLDERS[..LEVELS].get(index)?;
     try_hold(holder, this_thread()).ok().map(|_| Level(index))

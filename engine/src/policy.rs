@@ -89,6 +89,10 @@ fn budget() -> u32 {
 }
 
 /// The number of uses that follow the plan, other than those with an interpreter's objects.
+#[inline]
 pub fn uses_without_code() -> u32 {
-    budget() / USE
+    match KNOWN_BUDGET.load(Ordering::Relaxed) {
+        0 => find_budget() / USE,
+        budget => budget / USE,
+    }
 }

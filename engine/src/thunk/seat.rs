@@ -160,22 +160,8 @@ impl Seat {
 
     /// Gives the thunk back for another callback of the same signature. No thread is inside its last callback.
     pub(crate) fn put_back(&'static self) {
-        match self.home.get() {
-            0 => self.put_back_at(0),
-            other => self.put_back_elsewhere(other),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn put_back_elsewhere(&'static self, home: usize) {
-        self.put_back_at(home);
-    }
-
-    #[inline(always)]
-    fn put_back_at(&'static self, home: usize) {
-        match levels::hold_this(home) {
-            Some(mut level) => self.owner.seats.rest(&mut level, self),
+        match levels::hold_this(self.home.get()) {
+            Some(mut level) => self.owner.seats.queue(&mut level, self.kind).push(self),
             None => self.owner.seats.leave(self),
         }
     }
@@ -320,15 +306,6 @@ impl Seats {
         unsafe { &mut *self.queues[kind as usize][level.index()].get() }
     }
 
-    /// Puts a closed thunk at the end of its queue, behind those that were left before.
-    #[inline(always)]
-    fn rest(&self, level: &mut Level, seat: &'static Seat) {
-        if !self.left[level.index()].load(Ordering::Relaxed).is_null() {
-            self.collect(level);
-        }
-        self.queue(level, seat.kind).push(seat);
-    }
-
     /// Leaves a closed thunk to whoever holds its level next.
     #[cold]
     #[inline(never)]
@@ -381,9 +358,14 @@ impl Seats {
         kind: Kind,
         rest: usize,
     ) -> Option<&'static Seat> {
-        if self.queue(level, kind).len <= rest && self.has_left(level) {
-            self.collect(level);
+        let queue = self.queue(level, kind);
+        if queue.len > rest {
+            return queue.pop();
         }
+        if !self.has_left(level) {
+            return None;
+        }
+        self.collect(level);
         let queue = self.queue(level, kind);
         match queue.len > rest {
             true => queue.pop(),

@@ -11,6 +11,7 @@ use std::cell::UnsafeCell;
 use std::hint;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// The number of levels, and of signal handlers that may interrupt each other.
 pub(crate) const LEVELS: usize = 3;
@@ -127,21 +128,45 @@ impl<T> Cached<T> {
     }
 }
 
-/// The number of times that another thread is given the processor before its lock counts as lost by a jump.
-const PATIENCE: usize = 10_000;
+/// The number of times that another thread is given the processor before its lock counts as lost by a jump, and the longest that this may
+/// take: on a busy machine each time is as long as the others' turns.
+const PATIENCE: (usize, Duration) = (10_000, Duration::from_secs(1));
+
+/// What is left of the patience with a lock's holder.
+struct Patience {
+    turns: usize,
+    since: Option<Instant>,
+}
+
+impl Patience {
+    const NEW: Patience = Patience {
+        turns: 0,
+        since: None,
+    };
+
+    /// Gives other threads the processor; false if that has been done for long enough.
+    #[cold]
+    #[inline(never)]
+    fn wait(&mut self) -> bool {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        self.turns += 1;
+        thread::yield_now();
+        self.turns < PATIENCE.0 && since.elapsed() < PATIENCE.1
+    }
+}
 
 /// Takes the cache's lock. `None` if this thread holds it already, or another one has for long.
 #[inline]
 pub(crate) fn hold_cache() -> Option<CacheHeld> {
-    let me = this_thread();
-    for _ in 0..PATIENCE {
+    let (me, mut patience) = (this_thread(), Patience::NEW);
+    loop {
         match try_hold(&HOLDERS[CACHE], me) {
             Ok(_) => return Some(CacheHeld(())),
             Err(other) if other == me || other == GONE => return None,
-            Err(_) => thread::yield_now(),
+            Err(_) if !patience.wait() => return None,
+            Err(_) => {}
         }
     }
-    None
 }
 
 /// The state of a lock across a fork.
@@ -176,16 +201,17 @@ pub(crate) fn hold_all() -> AcrossFork {
 }
 
 fn hold_across_fork(index: usize, me: usize) -> Across {
-    for _ in 0..PATIENCE {
+    let mut patience = Patience::NEW;
+    loop {
         match try_hold(&HOLDERS[index], me) {
             Ok(_) => return Across::Taken,
             Err(other) if other == me => return Across::Own,
-            Err(GONE) => break,
-            Err(_) if INTERRUPTED[index].load(Ordering::Acquire) => break,
-            Err(_) => thread::yield_now(),
+            Err(GONE) => return Across::Others,
+            Err(_) if INTERRUPTED[index].load(Ordering::Acquire) => return Across::Others,
+            Err(_) if !patience.wait() => return Across::Others,
+            Err(_) => {}
         }
     }
-    Across::Others
 }
 
 /// Gives back what [`hold_all`] has taken. In the child other threads hold what they did for good.

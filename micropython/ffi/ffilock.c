@@ -17,8 +17,11 @@
 #include <unistd.h>
 
 #if defined(__linux__)
-#include <linux/futex.h>
 #include <sys/syscall.h>
+
+// musl's compiler does not find the kernel's headers.
+#define FUTEX_WAIT_PRIVATE (0 | 128)
+#define FUTEX_WAKE_PRIVATE (1 | 128)
 #endif
 
 // 0, or the thread that has it: the address of a variable of the thread's own, which is even.

@@ -29,7 +29,7 @@
 #define SERVER_STACK_FOR_PYTHON (512 * 1024)
 #define SERVER_PYSTACK (1024) // words
 #define IDLE_SECONDS (1)
-#define CANCEL_SECONDS (1) // at most; C that Python called may not let itself be cancelled
+#define CANCEL_SECONDS (1) // at most, for each; C that Python called may not let itself be cancelled
 
 // Of a request: these two while the foreign thread waits, then one of the others.
 typedef enum {
@@ -382,6 +382,17 @@ static void at_exit(void) {
 void __real_mp_thread_deinit(void);
 void __wrap_mp_thread_deinit(void);
 
+// Waits for a cancelled server to end, with the lock. Each has its own time, as a busy machine may let them run one after the other.
+static bool one_less_is_busy(void) {
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += CANCEL_SECONDS;
+    unsigned int before = busy;
+    while (busy == before && pthread_cond_timedwait(&gone, &lock, &end) == 0) {
+    }
+    return busy < before;
+}
+
 // The linker calls this in its place. When the port cancels the servers, each runs a function, or waits for requests that will
 // not come. When this returns, no function runs.
 void __wrap_mp_thread_deinit(void) {
@@ -396,11 +407,8 @@ void __wrap_mp_thread_deinit(void) {
 
     __real_mp_thread_deinit();
 
-    struct timespec end;
-    clock_gettime(CLOCK_REALTIME, &end);
-    end.tv_sec += CANCEL_SECONDS;
     pthread_mutex_lock(&lock);
-    while (busy > 0 && pthread_cond_timedwait(&gone, &lock, &end) == 0) {
+    while (busy > 0 && one_less_is_busy()) {
     }
     pthread_mutex_unlock(&lock);
     restore_signals(&signals);

@@ -143,7 +143,7 @@ else()
     string(REGEX MATCHALL "-l[^ \n]+" farcall_libs "${farcall_libs}")
 endif()
 
-# What the linker redirects: Ctrl-C and what is raised, locks, waiting for threads, the ends of threads.
+# What the linker redirects: Ctrl-C and what is raised, waiting for threads, the ends of threads, locks that signals' handlers take.
 set(farcall_definitions ${farcall_finds_unwinder})
 set(farcall_link_options "")
 if(NOT farcall_own_target MATCHES "windows-gnu$|darwin$")

@@ -16,7 +16,7 @@ use crate::sizes;
 use crate::target::Target;
 
 /// The time limit, far more than the program takes.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// The first bytes of a dump, on a machine of either byte order.
 const MAGIC: [&[u8]; 2] = [b"JiTD", b"DTiJ"];

@@ -6,12 +6,12 @@
 //!
 //! One more lock guards the cache, which exists once. A thread that cannot get it does without the cache.
 
+use crate::sys;
 use crate::thread::this_thread;
 use std::cell::UnsafeCell;
 use std::hint;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
 
 /// The number of levels, and of signal handlers that may interrupt each other.
 pub(crate) const LEVELS: usize = 3;
@@ -129,13 +129,13 @@ impl<T> Cached<T> {
 }
 
 /// The number of times that another thread is given the processor before its lock counts as lost by a jump, and the longest that this may
-/// take: on a busy machine each time is as long as the others' turns.
-const PATIENCE: (usize, Duration) = (10_000, Duration::from_secs(1));
+/// take, in nanoseconds: on a busy machine each time is as long as the others' turns.
+const PATIENCE: (usize, u64) = (10_000, 1_000_000_000);
 
 /// What is left of the patience with a lock's holder.
 struct Patience {
     turns: usize,
-    since: Option<Instant>,
+    since: Option<u64>,
 }
 
 impl Patience {
@@ -148,10 +148,11 @@ impl Patience {
     #[cold]
     #[inline(never)]
     fn wait(&mut self) -> bool {
-        let since = *self.since.get_or_insert_with(Instant::now);
+        let now = sys::monotonic_time();
+        let since = *self.since.get_or_insert(now);
         self.turns += 1;
         thread::yield_now();
-        self.turns < PATIENCE.0 && since.elapsed() < PATIENCE.1
+        self.turns < PATIENCE.0 && now.saturating_sub(since) < PATIENCE.1
     }
 }
 

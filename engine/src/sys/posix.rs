@@ -5,6 +5,7 @@
 
 #[cfg(target_vendor = "apple")]
 mod apple;
+mod clock;
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(feature = "posix"))))]
 mod debugger;
 mod environment;
@@ -40,6 +41,7 @@ pub(crate) use pages::{CodeRange, code_grain};
 #[cfg(any(not(target_os = "linux"), feature = "posix"))]
 pub(crate) use pages::{FENCES_ALL_THREADS, fence_all_threads};
 
+pub(crate) use clock::monotonic_time;
 pub(crate) use environment::environment;
 pub(crate) use errno::keeping_errno;
 pub use library::path_of;

@@ -31,7 +31,7 @@ use windows_sys::Win32::System::Memory::{
     VirtualProtect,
 };
 use windows_sys::Win32::System::ProcessStatus::K32EnumProcessModules;
-use windows_sys::Win32::System::SystemInformation::GetSystemInfo;
+use windows_sys::Win32::System::SystemInformation::{GetSystemInfo, GetTickCount64};
 use windows_sys::Win32::System::Threading::{
     FlushProcessWriteBuffers, GetCurrentProcess, GetCurrentThreadStackLimits,
 };
@@ -199,6 +199,13 @@ impl Drop for View {
         // SAFETY: the view is this value's own.
         unsafe { UnmapViewOfFile(address) };
     }
+}
+
+/// The time by a clock that only goes on, in nanoseconds.
+pub(crate) fn monotonic_time() -> u64 {
+    // SAFETY: the call takes nothing.
+    let milliseconds = unsafe { GetTickCount64() };
+    milliseconds * 1_000_000
 }
 
 /// Does nothing here: the system itself unwinds.

@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 const MAGIC: [&[u8]; 2] = [b"JiTD", b"DTiJ"];
 
 /// The most bytes that it takes beyond the usual library.
-const MORE_BYTES: u64 = 4 << 10;
+const MORE_BYTES: u64 = 10 << 10;
 
 /// Builds it beside the usual library, which lies in `usual`, and compares both.
 pub fn compare(target: Target, usual: &Path, report: &mut Report) -> Result<()> {

@@ -1,5 +1,6 @@
 //! The dump of generated code that `perf inject --jit` reads.
 
+use super::super::clock::monotonic_time;
 use super::super::memory::page_size;
 use crate::label::{Label, Name};
 use farcall_arch::emit::{Code, unwind};
@@ -24,17 +25,6 @@ fn pair(low: u32, high: u32) -> u64 {
     u64::from(low) | u64::from(high) << 32
 }
 
-/// The time by the clock of `perf record -k mono`.
-fn now() -> u64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: the place is this function's own.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
-}
-
 /// Writes the dump's header, and maps the file as executable: so perf learns of it.
 pub fn begin(file: libc::c_int, process: libc::pid_t) {
     const MAGIC: u32 = 0x4a69_5444;
@@ -48,7 +38,13 @@ pub fn begin(file: libc::c_int, process: libc::pid_t) {
     let process = pair(0, process as u32);
     words(
         file,
-        [pair(MAGIC, VERSION), pair(SIZE, MACHINE), process, now(), 0],
+        [
+            pair(MAGIC, VERSION),
+            pair(SIZE, MACHINE),
+            process,
+            monotonic_time(),
+            0,
+        ],
     );
     let rights = libc::PROT_READ | libc::PROT_EXEC;
     // SAFETY: a mapping at an address of the kernel's choice replaces nothing, and stays.
@@ -79,7 +75,7 @@ pub fn note(file: libc::c_int, code: &Code, address: u64, label: &Label) {
     let size = 16 + 40 + name.len() + 1 + len;
     let head = [
         pair(LOAD, size as u32),
-        now(),
+        monotonic_time(),
         whose,
         address,
         address,
@@ -119,7 +115,16 @@ fn unwinding(file: libc::c_int, code: &Code, label: &Label) {
     let fits = matches!(label, Label::Made(..)) && text - code.bytes.len() + all as usize <= ROOM;
     let mapped = if fits { all } else { 0 };
     let size = 16 + 24 + all as u32;
-    words(file, [pair(UNWINDING, size), now(), all, table_len, mapped]);
+    words(
+        file,
+        [
+            pair(UNWINDING, size),
+            monotonic_time(),
+            all,
+            table_len,
+            mapped,
+        ],
+    );
     write(file, &frames);
     write(file, &[0; 8][..padding]);
     words(file, table);

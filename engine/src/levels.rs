@@ -159,7 +159,17 @@ impl Patience {
 /// Takes the cache's lock. `None` if this thread holds it already, or another one has for long.
 #[inline]
 pub(crate) fn hold_cache() -> Option<CacheHeld> {
-    let (me, mut patience) = (this_thread(), Patience::NEW);
+    let me = this_thread();
+    match try_hold(&HOLDERS[CACHE], me) {
+        Ok(_) => Some(CacheHeld(())),
+        Err(_) => wait_for_cache(me),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn wait_for_cache(me: usize) -> Option<CacheHeld> {
+    let mut patience = Patience::NEW;
     loop {
         match try_hold(&HOLDERS[CACHE], me) {
             Ok(_) => return Some(CacheHeld(())),

@@ -89,7 +89,7 @@ fn budget() -> u32 {
 }
 
 /// The number of uses that follow the plan, other than those with an interpreter's objects.
-#[inline]
+#[inline(never)]
 pub fn uses_without_code() -> u32 {
     match KNOWN_BUDGET.load(Ordering::Relaxed) {
         0 => find_budget() / USE,

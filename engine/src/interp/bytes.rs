@@ -8,7 +8,7 @@ use farcall_arch::{Extend, Move};
 ///
 /// # Safety
 /// * `value` points to `width` bytes, 16 at most.
-#[inline]
+#[inline(never)]
 pub(super) unsafe fn read(value: *const u8, width: usize) -> [u8; 16] {
     let mut bytes = [0; 16];
     let to = bytes.as_mut_ptr();
@@ -39,9 +39,21 @@ pub(super) unsafe fn read_word(value: *const u8, width: usize) -> u64 {
             4 => value.cast::<u32>().read_unaligned().into(),
             1 => value.read().into(),
             2 => value.cast::<u16>().read_unaligned().into(),
-            _ => word(&read(value, width)),
+            _ => read_part(value, width),
         }
     }
+}
+
+/// The same for a part of a word, as structures of odd sizes have.
+///
+/// # Safety
+/// * As for [`read_word`].
+#[inline(never)]
+unsafe fn read_part(value: *const u8, width: usize) -> u64 {
+    let mut bytes = [0; 8];
+    // SAFETY: `value` points to `width` bytes, 8 at most, by the contract of this function.
+    unsafe { bytes.as_mut_ptr().copy_from_nonoverlapping(value, width) };
+    u64::from_le_bytes(bytes)
 }
 
 /// Stores the first bytes of a move.

@@ -23,7 +23,8 @@ impl Image {
                 Place::Fp(register) => {
                     self.fps[usize::from(register)] = read_vector(value, width);
                 }
-                place => self.set(place, widened(mv, &read(value, width))),
+                Place::X87(register) => self.set_x87(register, read(value, width)),
+                Place::Stack { .. } => {}
             }
         }
     }

@@ -159,6 +159,7 @@ impl Seat {
     }
 
     /// Gives the thunk back for another callback of the same signature. No thread is inside its last callback.
+    #[inline(never)]
     pub(crate) fn put_back(&'static self) {
         match levels::hold_this(self.home.get()) {
             Some(mut level) => self.owner.seats.queue(&mut level, self.kind).push(self),

@@ -30,8 +30,11 @@ impl Image {
     /// Tells the machine code how many numbers of the result to take off the x87's stack, or to put there.
     #[inline(always)]
     pub fn expect(&mut self, ret: &[Move]) {
-        let is_x87 = |mv: &&Move| matches!(mv.place, Place::X87(_));
-        self.x87_count = ret.iter().filter(is_x87).count() as u64;
+        // A result is either all there or not at all.
+        let is_x87 = ret
+            .first()
+            .is_some_and(|mv| matches!(mv.place, Place::X87(_)));
+        self.x87_count = if is_x87 { ret.len() as u64 } else { 0 };
     }
 
     /// The bytes of `st(register)`.

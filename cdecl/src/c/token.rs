@@ -276,7 +276,50 @@ fn token<'t>(input: &mut Input<'t>) -> Read<(Kind, &'t str)> {
 }
 
 fn is_letter(c: char) -> bool {
-    c.is_alphabetic() || c == '_' || c == '$'
+    c.is_ascii_alphabetic() || c == '_' || c == '$' || is_letter_beyond_ascii(c)
+}
+
+/// Whether names may contain a character beyond ASCII (C11 annex D.1). The byte order mark and the sign of what is no character are left out.
+fn is_letter_beyond_ascii(c: char) -> bool {
+    const LETTERS: [(u16, u16); 29] = [
+        (0xa8, 0xa8),
+        (0xaa, 0xaa),
+        (0xad, 0xad),
+        (0xaf, 0xaf),
+        (0xb2, 0xb5),
+        (0xb7, 0xba),
+        (0xbc, 0xbe),
+        (0xc0, 0xd6),
+        (0xd8, 0xf6),
+        (0xf8, 0x167f),
+        (0x1681, 0x180d),
+        (0x180f, 0x1fff),
+        (0x200b, 0x200d),
+        (0x202a, 0x202e),
+        (0x203f, 0x2040),
+        (0x2054, 0x2054),
+        (0x2060, 0x218f),
+        (0x2460, 0x24ff),
+        (0x2776, 0x2793),
+        (0x2c00, 0x2dff),
+        (0x2e80, 0x2fff),
+        (0x3004, 0x3007),
+        (0x3021, 0x302f),
+        (0x3031, 0xd7ff),
+        (0xf900, 0xfd3d),
+        (0xfd40, 0xfdcf),
+        (0xfdf0, 0xfe44),
+        (0xfe47, 0xfefe),
+        (0xff00, 0xfffc),
+    ];
+    let code = u32::from(c);
+    match u16::try_from(code) {
+        Ok(code) => LETTERS
+            .iter()
+            .any(|(first, last)| (*first..=*last).contains(&code)),
+        // All planes but for private use, and their last two numbers.
+        Err(_) => code < 0xf0000 && code & 0xffff <= 0xfffd,
+    }
 }
 
 fn word<'t>(input: &mut Input<'t>) -> Read<&'t str> {
@@ -377,6 +420,9 @@ mod tests {
         assert_eq!(all("\"a")[0], (Kind::Sign, "\""));
         assert_eq!(all("/* a")[0], (Kind::Sign, "/"));
         assert_eq!(all("@é")[0], (Kind::Sign, "@"));
+        assert_eq!(all("naïve_名前2")[0], (Kind::Word, "naïve_名前2"));
+        assert_eq!(all("a·b×c")[0], (Kind::Word, "a·b"));
+        assert_eq!(all("🦀\u{fffd}")[0], (Kind::Word, "🦀"));
         assert_eq!(all("L'\\'")[0], (Kind::Word, "L"));
         assert_eq!(all(r#""\"a" x "b"#).last(), Some(&(Kind::Word, "b")));
     }

@@ -354,6 +354,48 @@ mod linux {
     }
 
     #[test]
+    fn closure_is_dropped_by_the_thread_that_ran_it_whichever_other_threads_jump() {
+        static ESCAPE: AtomicPtr<Function> = AtomicPtr::new(std::ptr::null_mut());
+        extern "C" fn jumps() {
+            // SAFETY: declared as it is; nothing in the frames that it jumps over has a destructor.
+            let _ = unsafe { (*ESCAPE.load(Ordering::Relaxed)).call_slots(&[]) };
+        }
+        let mut escape = super::common::func("v", "escape", "");
+        ESCAPE.store(&mut escape, Ordering::Relaxed);
+        let enter = common::peer().addr("with_way_out").expect("a function");
+        // SAFETY: declared as it is.
+        let with_way_out = unsafe {
+            std::mem::transmute::<*mut c_void, extern "C" fn(extern "C" fn()) -> i32>(enter)
+        };
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    assert_eq!(with_way_out(jumps), 1);
+                }
+            });
+            let here = thread::current().id();
+            let all_here = (0..30_000).all(|_| {
+                let (told, dropped) = tell();
+                let slot: Arc<Mutex<Option<Callback>>> = Arc::default();
+                let inner = slot.clone();
+                let callback = Callback::with_codes("i", "i", move |args| {
+                    let _ = &told;
+                    drop(inner.lock().expect("no panic").take());
+                    args[0].clone()
+                })
+                .expect("a callback");
+                let code = callback.code();
+                *slot.lock().expect("no panic") = Some(callback);
+                call("i", "call_i", "Ci", &[code.into(), Value::Int(5)]);
+                dropped.try_recv() == Ok(here)
+            });
+            is_over.store(true, Ordering::Relaxed);
+            assert!(all_here);
+        });
+    }
+
+    #[test]
     fn thread_that_ends_inside_a_call_holds_nothing_back() {
         let (library, path) = own_peer();
         let call_v = library.func("v", "call_v", "C").expect("a function");

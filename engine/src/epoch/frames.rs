@@ -34,19 +34,59 @@ impl protocol::User for Thread {
     }
 }
 
-/// The function that settles all waiting work, a `fn()`; null until some waits.
-static SETTLE_ALL: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+/// The function that settles waiting work, a [`Settle`]; null until some waits.
+static SETTLE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+
+/// Does the work that waits for a thing, or, for 0, for all things.
+pub(super) type Settle = fn(usize);
 
 /// Sets the function that runs after frames were taken back whose owners were jumped over. It is always the same function.
-pub(super) fn settle_by(settle_all: fn()) {
-    SETTLE_ALL.store(settle_all as *mut c_void, Ordering::Release);
+pub(super) fn settle_by(settle: Settle) {
+    SETTLE.store(settle as *mut c_void, Ordering::Release);
 }
 
-fn settle_all() {
-    let settle_all = SETTLE_ALL.load(Ordering::Acquire);
-    if !settle_all.is_null() {
+fn settle(thing: usize) {
+    let settle = SETTLE.load(Ordering::Acquire);
+    if !settle.is_null() {
         // SAFETY: nothing but functions of this type is stored there.
-        unsafe { std::mem::transmute::<*mut c_void, fn()>(settle_all)() };
+        unsafe { std::mem::transmute::<*mut c_void, Settle>(settle)(thing) };
+    }
+}
+
+/// The things of frames that were taken back because their owners were jumped over. Only work for these may have nobody else to do it: a thread that
+/// is leaving another thing does that thing's work itself.
+struct Over {
+    things: [usize; Over::MOST],
+    count: usize,
+}
+
+impl Over {
+    /// The most things that are told apart.
+    const MOST: usize = 8;
+
+    const fn none() -> Over {
+        Over {
+            things: [0; Over::MOST],
+            count: 0,
+        }
+    }
+
+    fn add(&mut self, thing: usize) {
+        if self.things.contains(&thing) {
+            return;
+        }
+        if let Some(place) = self.things.get_mut(self.count) {
+            *place = thing;
+        }
+        self.count += 1;
+    }
+
+    /// Does the work that waits for them.
+    fn settle(self) {
+        match self.things.get(..self.count) {
+            Some(things) => things.iter().for_each(|thing| settle(*thing)),
+            None => settle(0),
+        }
     }
 }
 
@@ -371,23 +411,21 @@ fn push_slowly(thing: usize, place: usize) -> Pushed {
         if ptr::eq(own.top(), &WALL) {
             register(own)?;
         }
-        let any_over = sweep(own, place);
+        let over = sweep(own, place);
         let below = own.top();
         let frame = below.up().or_else(|| extend(below))?;
         frame.push(own, thing, place);
         fence(Ordering::SeqCst);
-        Some((Pushed { frame, below }, any_over))
+        Some((Pushed { frame, below }, over))
     });
-    let Some((pushed, any_over)) = pushed else {
+    let Some((pushed, over)) = pushed else {
         UNSEEN.fetch_add(1, Ordering::SeqCst);
         return Pushed {
             frame: &NO_FRAME,
             below: &NO_FRAME,
         };
     };
-    if any_over {
-        settle_all();
-    }
+    over.settle();
     pushed
 }
 
@@ -421,26 +459,27 @@ pub(super) fn pop(pushed: Pushed) -> *mut c_void {
 fn pop_slowly(own: &Own, frame: &'static Frame) {
     if ptr::eq(frame, &NO_FRAME) {
         UNSEEN.fetch_sub(1, Ordering::SeqCst);
-        return;
+        // It counted as inside everything.
+        return settle(0);
     }
     let here = frame.place();
     let is_ours = std::iter::successors(Some(own.top()), |frame| frame.outer())
         .any(|ours| ptr::eq(ours, frame));
     // Its owner finds the frame empty but with a place, and so recognises it.
     frame.thing.store(0, Ordering::Release);
-    if is_ours && sweep(own, here) {
-        settle_all();
+    if is_ours {
+        sweep(own, here).settle();
     }
 }
 
-/// Takes back the frames whose owners were jumped over, as this thread is at `here` now. True if there were any.
-fn sweep(own: &Own, here: usize) -> bool {
+/// Takes back the frames whose owners were jumped over, as this thread is at `here` now.
+fn sweep(own: &Own, here: usize) -> Over {
     let stack = Stack::of(here, own.top());
-    let mut any = false;
+    let mut over = Over::none();
     for frame in std::iter::successors(Some(own.top()), |frame| frame.outer()) {
         if !frame.is_end() && frame.thing() != 0 && frame.is_over(&stack, here) {
+            over.add(frame.thing());
             frame.thing.store(0, Ordering::Release);
-            any = true;
         }
     }
     loop {
@@ -453,15 +492,13 @@ fn sweep(own: &Own, here: usize) -> bool {
         // SAFETY: it is not the chain's end.
         own.set_top(unsafe { &*top.down.load(Ordering::Relaxed) });
     }
-    any
+    over
 }
 
 /// Takes back this thread's frames whose owners were jumped over, as it is at `here` now.
 #[cold]
 pub(super) fn forget_jumped_over(here: usize) {
-    if OWN.with(|own| sweep(own, here)) {
-        settle_all();
-    }
+    OWN.with(|own| sweep(own, here)).settle();
 }
 
 /// The addresses of the stack that a thread is on, as far as they are needed.
@@ -533,11 +570,11 @@ extern "C" fn forget_thread(end: *mut c_void) {
     let end: &'static Frame = unsafe { &*end.cast() };
     let here = 0_usize;
     let stack = Stack(sys::stack_bounds((&raw const here).addr()));
-    let mut any = false;
+    let mut over = Over::none();
     for frame in std::iter::successors(Some(end), |frame| frame.up()) {
         if frame.thing() != 0 && stack.has(frame.place()) {
+            over.add(frame.thing());
             frame.thing.store(0, Ordering::Release);
-            any = true;
         }
     }
     OWN.with(|own| own.set_top(&WALL));
@@ -549,9 +586,7 @@ extern "C" fn forget_thread(end: *mut c_void) {
         block.give_back();
     }
     THREADS.fetch_sub(1, Ordering::SeqCst);
-    if any {
-        settle_all();
-    }
+    over.settle();
 }
 
 /// Whether any thread is inside `thing`, as far as this one sees; see [`heavy_fence`].

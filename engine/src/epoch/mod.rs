@@ -184,7 +184,7 @@ impl World for Process {
 /// from now on sees that, leaves again, and calls [`settle`].
 pub fn when_left(thing: Thing, work: Box<dyn Work>) {
     let place = Place::uninit();
-    frames::settle_by(settle_all);
+    frames::settle_by(settle_number);
     frames::forget_jumped_over(place.as_ptr().addr());
     if let Some(work) = protocol::retire(&Process, thing.0, work) {
         run(work);
@@ -208,13 +208,15 @@ fn run(mut work: Box<dyn Work>) {
 #[cold]
 #[inline(never)]
 pub fn settle(thing: Thing) {
-    finish(protocol::settle(&Process, |waiting| waiting == thing.0));
+    settle_number(thing.0);
 }
 
-/// [`settle`] for all things, after frames were taken back whose owners were jumped over.
+/// [`settle`] for the thing with a number, or, for 0, for all things.
 #[cold]
-fn settle_all() {
-    finish(protocol::settle(&Process, |_| true));
+fn settle_number(thing: usize) {
+    finish(protocol::settle(&Process, |waiting| {
+        thing == 0 || waiting == thing
+    }));
 }
 
 fn finish(mut works: List<Box<dyn Work>>) {

@@ -2,29 +2,16 @@
 
 mod common;
 
+use common::tell::tell;
 use common::{call, own_peer};
 use farcall::{Callback, Error, Function, Library, Value, Variable};
 use std::ffi::c_void;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::thread::{self, ThreadId};
+use std::thread;
 use std::time::Duration;
-
-/// A value that reports the thread on which it is dropped.
-struct Tell(Sender<ThreadId>);
-
-impl Drop for Tell {
-    fn drop(&mut self) {
-        let _ = self.0.send(thread::current().id());
-    }
-}
-
-fn tell() -> (Tell, Receiver<ThreadId>) {
-    let (sender, receiver) = mpsc::channel();
-    (Tell(sender), receiver)
-}
 
 /// Opens and closes a library again and again, each time with a thread that uses it until it is closed.
 fn close_under_users<T: Send + 'static>(

@@ -4,28 +4,15 @@
 mod common;
 
 use common::peer;
+use common::tell::{Tell, tell};
 use farcall::{Callback, Closure, FnPointer};
 use std::hint::black_box;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, ThreadId};
+use std::thread;
 use std::time::Duration;
-
-/// A value that reports the thread on which it is dropped.
-struct Tell(Sender<ThreadId>);
-
-impl Drop for Tell {
-    fn drop(&mut self) {
-        let _ = self.0.send(thread::current().id());
-    }
-}
-
-fn tell() -> (Tell, Receiver<ThreadId>) {
-    let (sender, receiver) = mpsc::channel();
-    (Tell(sender), receiver)
-}
 
 fn owning<P: FnPointer>(closure: impl Closure<P> + Send + Sync + 'static) -> Callback<P> {
     Callback::new(closure).expect("a callback")

@@ -6,6 +6,7 @@ pub mod declared;
 pub mod memory;
 #[cfg(target_os = "linux")]
 pub mod policy;
+pub mod tell;
 #[cfg(target_os = "linux")]
 pub mod ticks;
 
